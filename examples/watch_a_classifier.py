@@ -1,0 +1,66 @@
+"""Watch a small convolutional network learn to tell clothes apart: filters, activations, Grad-CAM.
+
+python examples/watch_a_classifier.py            # under a minute on two cores
+tensorboard --logdir logs --samples_per_plugin images=1000
+"""
+
+import argparse
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+from fashion import load
+from keras import layers
+
+import kerasviz_callbacks as kv
+
+
+def build():
+    """Two convolutions, a pooling between them, and a linear head on the mean of the maps."""
+    return keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            layers.Conv2D(16, 5, padding="same", activation="relu", name="conv1"),
+            layers.MaxPooling2D(name="pool1"),
+            layers.Conv2D(32, 3, padding="same", activation="relu", name="conv2"),
+            layers.Conv2D(48, 3, padding="same", activation="relu", name="conv3"),
+            layers.GlobalAveragePooling2D(name="mean"),
+            layers.Dense(10, activation="softmax", name="classes"),
+        ],
+        name="classifier",
+    )
+
+
+def main():
+    """Train, and log what can be seen."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--log-dir", default="logs/classifier")
+    parser.add_argument("--save-dir", default=None, help="write each picture as a PNG file too")
+    given = parser.parse_args()
+
+    keras.utils.set_random_seed(1)
+    train, test, names = load()
+    model = build()
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.fit(
+        *train,
+        validation_data=test,
+        epochs=given.epochs,
+        batch_size=64,
+        callbacks=[
+            keras.callbacks.TensorBoard(given.log_dir),
+            kv.Visualizer(
+                given.log_dir,
+                validation_data=test,
+                training_data=train,
+                class_names=names,
+                save_dir=given.save_dir,
+            ),
+        ],
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""Watch an autoencoder arrange clothes in eight dimensions: how the codes move, and where they end.
+
+python examples/watch_an_autoencoder.py          # under a minute on two cores
+tensorboard --logdir logs --samples_per_plugin images=1000
+"""
+
+import argparse
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+from fashion import load
+from keras import layers
+
+import kerasviz_callbacks as kv
+
+
+def build(width=8):
+    """A dense autoencoder with a bottleneck of `width` numbers."""
+    return keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            layers.Flatten(name="flat"),
+            layers.Dense(256, activation="relu", name="encode1"),
+            layers.Dense(64, activation="relu", name="encode2"),
+            layers.Dense(width, name="codes"),
+            layers.Dense(64, activation="relu", name="decode1"),
+            layers.Dense(256, activation="relu", name="decode2"),
+            layers.Dense(28 * 28, activation="sigmoid", name="pixels"),
+            layers.Reshape((28, 28, 1), name="picture"),
+        ],
+        name="autoencoder",
+    )
+
+
+def main():
+    """Train, and log what can be seen."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--log-dir", default="logs/autoencoder")
+    parser.add_argument("--save-dir", default=None, help="write each picture as a PNG file too")
+    given = parser.parse_args()
+
+    keras.utils.set_random_seed(1)
+    (x, y), (x_test, y_test), names = load()
+    model = build()
+    model.compile("adam", "binary_crossentropy")
+    model.fit(
+        x,
+        x,
+        validation_data=(x_test, x_test),
+        epochs=given.epochs,
+        batch_size=64,
+        callbacks=[
+            keras.callbacks.TensorBoard(given.log_dir),
+            kv.Visualizer(
+                given.log_dir,
+                validation_data=(x_test, y_test),  # the labels are for the colours only
+                training_data=(x, y),
+                class_names=names,
+                save_dir=given.save_dir,
+            ),
+        ],
+    )
+
+
+if __name__ == "__main__":
+    main()

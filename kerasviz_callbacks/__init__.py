@@ -1,0 +1,70 @@
+"""See a Keras model learn: callbacks that log what a model does, epoch by epoch, as pictures in TensorBoard.
+
+    import kerasviz_callbacks as kv
+    model.fit(x, y, callbacks=[kv.Visualizer("logs", validation_data=(x_val, y_val))])
+
+The way through the code, each room knowing only those before it:
+
+    probe       what is looked at: a fixed set of inputs
+    _autodiff   the few lines in which a framework computes and differentiates
+    maths       numbers in, numbers out
+    taps        how a model is read: layers, outputs, gradients, scores, kernels
+    explain     numbers without `fit`: activations, class_activation_map
+    draw        how it looks: numbers in, pictures out
+    record      where it goes: event files, PNG files, the worker
+    observer    what the callbacks of one `fit` share
+    callback    when: cadence, life cycle, errors
+    views       what each picture means, one file a view
+    visualizer  which views fit a model
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .explain import activations, class_activation_map
+    from .probe import Probe
+    from .views.activation_maps import ActivationMaps
+    from .views.filter_images import FilterImages
+    from .views.grad_cam import GradCAM
+    from .views.latent_trajectory import LatentTrajectory
+    from .visualizer import Visualizer
+
+__version__ = "0.1.0"
+
+# Loaded on first use: TensorBoard imports the package at every start, and must not wait for Keras.
+_WHERE = {
+    "Probe": "probe",
+    "activations": "explain",
+    "class_activation_map": "explain",
+    "FilterImages": "views.filter_images",
+    "ActivationMaps": "views.activation_maps",
+    "GradCAM": "views.grad_cam",
+    "LatentTrajectory": "views.latent_trajectory",
+    "Visualizer": "visualizer",
+}
+
+__all__ = [
+    "ActivationMaps",
+    "FilterImages",
+    "GradCAM",
+    "LatentTrajectory",
+    "Probe",
+    "Visualizer",
+    "activations",
+    "class_activation_map",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{_WHERE[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_WHERE})

@@ -1,0 +1,228 @@
+"""TensorFlow: compile one pass, differentiate by a layer's output, find what feeds the softmax."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+Tensor = Any
+# What a graph does with a variable that leaves it as it was; whatever else touches one is taken to change it.
+_READS = frozenset({"ReadVariableOp", "ResourceGather", "ResourceGatherNd", "VariableShape", "VarIsInitializedOp"})
+_PROBABILITIES = {"Softmax": "softmax", "LogSoftmax": "softmax", "Sigmoid": "sigmoid"}
+
+
+class Compiled:
+    """`function(*arguments)` as one graph, for any number of rows; it leaves every variable as it found it.
+
+    Args:
+        function: gets one tensor for each array of `example` (same structure), gives a structure of tensors.
+        example: the arguments as numpy arrays, for their types and shapes.
+        fixed_rows: keep the number of rows of `example`, for models that were built for one batch size only.
+    """
+
+    def __init__(self, function: Callable[..., Any], example: Sequence[Any], *, fixed_rows: bool = False):
+        specs = tf.nest.map_structure(lambda array: _spec(array, fixed_rows), tuple(example))
+        self._graph = tf.function(function, autograph=False).get_concrete_function(*specs)
+        self._changed = _changed_variables(self._graph.graph)
+
+    def __call__(self, *arguments: Any) -> Any:
+        tensors = tf.nest.map_structure(tf.convert_to_tensor, arguments)
+        kept = [tf.identity(variable) for variable in self._changed]
+        try:
+            result = self._graph(*tensors)
+        finally:
+            for variable, value in zip(self._changed, kept, strict=True):
+                variable.assign(value)
+        return tf.nest.map_structure(_numpy, result)
+
+
+class Eager:
+    """The same without a graph, for models that cannot be traced or are compiled with `run_eagerly=True`.
+
+    Args:
+        function: as for `Compiled`.
+        variables: every variable that the pass might assign; looked up anew at each call.
+    """
+
+    def __init__(self, function: Callable[..., Any], variables: Callable[[], Sequence[Any]]):
+        self._function = function
+        self._variables = variables
+
+    def __call__(self, *arguments: Any) -> Any:
+        kept = [(variable, variable.numpy().copy()) for variable in self._variables()]
+        try:
+            with _kept_random_state():
+                result = self._function(*tf.nest.map_structure(tf.convert_to_tensor, arguments))
+        finally:
+            for variable, value in kept:
+                if not np.array_equal(variable.numpy(), value, equal_nan=value.dtype.kind in "fc"):
+                    variable.assign(value)
+        return tf.nest.map_structure(_numpy, result)
+
+
+def trace(function: Callable[..., Any], example: Sequence[Any], *, fixed_rows: bool = False) -> None:
+    """Run `function` once on symbols only: nothing is computed, and no variable changes."""
+    specs = tf.nest.map_structure(lambda array: _spec(array, fixed_rows), tuple(example))
+    tf.function(function, autograph=False).get_concrete_function(*specs)
+
+
+def gradients(
+    forward: Callable[[Callable[[Tensor], Tensor]], Any],
+    scores: Callable[[Any], Sequence[Tensor]],
+    captured: Callable[[], Sequence[Sequence[Tensor]]],
+) -> tuple[Any, list[list[Tensor | None]]]:
+    """The model's outputs, and the gradients of several scores by what layers put out on the way.
+
+    Args:
+        forward: runs the model; is given `watch`, to be applied to each output that is differentiated by.
+        scores: outputs -> one tensor `(n,)` a score.
+        captured: after `forward`, for each score the tensors to differentiate it by.
+
+    Returns:
+        The outputs, and for each score a list of gradients, `None` where the score does not depend on the tensor.
+    """
+    with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
+
+        def watch(tensor: Tensor) -> Tensor:
+            tape.watch(tensor)
+            return tensor
+
+        outputs = forward(watch)
+        totals = [tf.reduce_sum(score * _loss_scale(score.dtype)) for score in scores(outputs)]
+    found = []
+    for total, tensors in zip(totals, captured(), strict=True):
+        scale = _loss_scale(total.dtype)
+        raw = tape.gradient(total, list(tensors))
+        found.append([None if one is None else tf.cast(one, wide(one.dtype)) / scale for one in raw])
+    del tape
+    return outputs, found
+
+
+def before_softmax(output: Tensor) -> tuple[Tensor, str | None]:
+    """What feeds the softmax or sigmoid that made `output`, laid out like `output`, and which of the two it was.
+
+    Looks back through operations that only rearrange (cast, reshape, transpose). `(output, None)` where there is none.
+    """
+    if not _in_graph(output):
+        return _before_softmax_eager(output)
+    made_by = _rearranged(output)[-1].op
+    kind = _PROBABILITIES.get(made_by.type)
+    if kind is None:
+        return output, None
+    logits = made_by.inputs[0]
+    for tensor in reversed(_rearranged(output)[:-1]):
+        logits = _REARRANGE[tensor.op.type](logits, tensor.op)
+    return logits, kind
+
+
+def made_from(output: Tensor) -> list[Tensor]:
+    """`output`, its logits and their rearrangements: the tensors that are the answer itself, not evidence for it."""
+    if not _in_graph(output):
+        return [output, _before_softmax_eager(output)[0]]
+    tensors = _rearranged(output)
+    if tensors[-1].op.type in _PROBABILITIES:
+        tensors += _rearranged(tensors[-1].op.inputs[0])
+    return tensors
+
+
+def _in_graph(tensor: Tensor) -> bool:
+    return not tf.executing_eagerly() and hasattr(tensor, "op")
+
+
+def _rearranged(tensor: Tensor) -> list[Tensor]:
+    """`tensor` and those before it, back to the first that was computed and not only rearranged."""
+    tensors = [tensor]
+    while tensors[-1].op.type in _REARRANGE:
+        tensors.append(tensors[-1].op.inputs[0])
+    return tensors
+
+
+def visible(tensor: Any) -> bool:
+    """Whether `tensor` belongs to the pass being run, not to a function compiled inside the model."""
+    if not isinstance(tensor, tf.Tensor):
+        return False
+    return tf.executing_eagerly() or tensor.graph is tf.compat.v1.get_default_graph()
+
+
+def wide(dtype: Any) -> Any:
+    """The type in which numbers of this type travel: half precision as float32 (exact), the rest as it is."""
+    return tf.float32 if dtype in (tf.float16, tf.bfloat16) else dtype
+
+
+def fingerprint(variables: Sequence[Any]) -> Callable[[], bytes]:
+    """A function that says whether variables have changed: equal bytes for equal values, at memory speed."""
+    numeric = [v.value for v in variables if tf.as_dtype(v.dtype).size in _BITS]
+
+    @tf.function(autograph=False)
+    def sums() -> Tensor:
+        # Bits, not values: NaN equals itself, and adding integers does not depend on the order.
+        bits = [tf.bitcast(v, _BITS[v.dtype.size]) for v in numeric]
+        return tf.stack([tf.reduce_sum(tf.cast(b, tf.int32)) for b in bits] or [tf.constant(0)])
+
+    return lambda: bytes(sums().numpy().tobytes())
+
+
+_BITS: Mapping[int, Any] = {1: tf.uint8, 2: tf.int16, 4: tf.int32, 8: tf.int64}
+_REARRANGE: Mapping[str, Callable[[Tensor, Any], Tensor]] = {
+    "Identity": lambda tensor, op: tensor,
+    "Cast": lambda tensor, op: tf.cast(tensor, op.outputs[0].dtype),
+    "Reshape": lambda tensor, op: tf.reshape(tensor, op.inputs[1]),
+    "Squeeze": lambda tensor, op: tf.squeeze(tensor, op.get_attr("squeeze_dims")),
+    "ExpandDims": lambda tensor, op: tf.expand_dims(tensor, op.inputs[1]),
+    "Transpose": lambda tensor, op: tf.transpose(tensor, op.inputs[1]),
+}
+
+
+def _before_softmax_eager(output: Tensor) -> tuple[Tensor, str | None]:
+    logits = getattr(output, "_keras_logits", None)  # Keras keeps it for its own cross-entropy
+    if logits is None:
+        return output, None
+    # Without a graph the function's name is not kept. A softmax of one unit is 1 everywhere, so the values tell.
+    is_sigmoid = bool(tf.reduce_all(tf.abs(tf.sigmoid(logits) - output) < 1e-2))
+    return logits, "sigmoid" if is_sigmoid else "softmax"
+
+
+def _loss_scale(dtype: Any) -> float:
+    """A power of two, so exact: keeps small gradients above float16's smallest number."""
+    return 1024.0 if dtype == tf.float16 else 1.0
+
+
+def _spec(array: Any, fixed_rows: bool) -> tf.TensorSpec:
+    array = np.asarray(array)
+    dtype = tf.string if array.dtype.kind in "USO" else array.dtype
+    if array.ndim == 0:
+        return tf.TensorSpec((), dtype)
+    return tf.TensorSpec(array.shape if fixed_rows else (None, *array.shape[1:]), dtype)
+
+
+def _numpy(tensor: Tensor) -> np.ndarray[Any, Any]:
+    return np.asarray(tensor.numpy())
+
+
+def _changed_variables(graph: Any) -> list[tf.Variable]:
+    """The variables that the graph may assign: a sampling layer's seed state, a counter, a table of averages."""
+    by_handle = {id(variable.handle): variable for variable in graph.variables}
+    changed = []
+    for outside, inside in graph.captures:
+        variable = by_handle.get(id(outside))
+        if variable is not None and any(operation.type not in _READS for operation in inside.consumers()):
+            changed.append(variable)
+    return changed
+
+
+@contextmanager
+def _kept_random_state() -> Iterator[None]:
+    """TensorFlow numbers the random operations run eagerly; ours must not move the count."""
+    from tensorflow.python.eager import context
+
+    generator = getattr(context.context(), "_rng", None)
+    state = generator.getstate() if generator is not None else None
+    try:
+        yield
+    finally:
+        if generator is not None:
+            generator.setstate(state)

@@ -1,0 +1,469 @@
+"""When: cadence, life cycle, what happens on errors, and the hand-over to the worker. The base class of all views."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+
+from .draw.inputs import Shown
+from .maths.geometry import picture_shape
+from .observer import Observer, Request
+from .probe import Probe, check_count
+from .record.directories import check_writable
+from .taps.reader import Reader, Taken, Tap
+
+Array = np.ndarray[Any, Any]
+UNTRAINED = -1
+MODEL, VALIDATION, TRAINING = "model", "validation", "train"
+
+
+@dataclass
+class Memory:
+    """What a view remembers over one training: one pickleable value, in the order of the steps.
+
+    Attributes:
+        shared: what is decided once, on validation data, and then holds for both: channels, order, projection.
+        scales: by tag, the largest number seen so far in either; it only grows.
+        own: by source, histories.
+    """
+
+    shared: dict[str, Any] = field(default_factory=dict)
+    scales: dict[str, float] = field(default_factory=dict)
+    own: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def of(self, source: str) -> dict[str, Any]:
+        """The history of one source."""
+        return self.own.setdefault(source, {})
+
+    def grow(self, key: str, value: float) -> float:
+        """The scale after having seen `value`; NaN and infinity leave it as it is."""
+        if np.isfinite(value):
+            self.scales[key] = max(self.scales.get(key, 0.0), float(value))
+        return self.scales.get(key, 0.0)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a view makes of one source at one step.
+
+    Attributes:
+        step: the epoch, -1 for the untrained model.
+        numbers: what its picture is drawn from.
+        scalars: figures by tag; one that is NaN is not written.
+        note: what stands in the strip of changing figures, such as "restored".
+    """
+
+    step: int
+    numbers: Any
+    scalars: Mapping[str, float] = field(default_factory=dict)
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One finished picture: where it belongs, uint8 `(h, w, 3)`, and what it is, in Markdown."""
+
+    source: str
+    tag: str
+    picture: Array
+    description: str
+
+
+@dataclass
+class _Fit:
+    """What a view knows of the fit that is under way."""
+
+    observer: Observer
+    log: Any = None
+    save_dir: Path | None = None
+    first: bool = True
+    last_epoch: int | None = None
+    drawn_step: int | None = None
+    weights: bytes = b""
+
+
+class View(keras.callbacks.Callback, ABC):
+    """A callback that looks at the model at the end of an epoch and logs what it sees.
+
+    A view says what it takes of the model (`take`, on the training thread), what numbers it makes of that (`measure`)
+    and how they look (`draw`), both on the worker. Everything else is here.
+
+    Args:
+        log_dir: where TensorBoard looks; the view writes into run directories of its own below it.
+        freq: drawn when `(epoch - start_from_epoch) % freq == 0`, and at the last epoch.
+        start_from_epoch: the first epoch drawn, 0-based. At 0 the untrained model is drawn too, as step -1.
+        save_dir: also write each picture to `save_dir/<run>/<tag>/000007.png`.
+        on_error: `"warn"`: a failure of the view warns once a cause, and training goes on; `"raise"`: it raises.
+
+    Raises:
+        TypeError: an argument of the wrong type.
+        ValueError: `freq` < 1, `start_from_epoch` < 0, or another `on_error`.
+    """
+
+    name: ClassVar[str]
+    sources: tuple[str, ...] = (MODEL,)
+
+    def __init__(
+        self,
+        log_dir: str | os.PathLike[str] = "logs",
+        *,
+        freq: int = 1,
+        start_from_epoch: int = 0,
+        save_dir: str | os.PathLike[str] | None = None,
+        on_error: str = "warn",
+    ):
+        super().__init__()
+        self.log_dir = _directory(log_dir, "log_dir")
+        self.freq = _whole(freq, "freq", least=1)
+        self.start_from_epoch = _whole(start_from_epoch, "start_from_epoch", least=0)
+        self.save_dir = None if save_dir is None else _directory(save_dir, "save_dir")
+        if on_error not in ("warn", "raise"):
+            raise ValueError(f'on_error={on_error!r}: expected "warn" or "raise".')
+        self.on_error = on_error
+        self.memory = Memory()
+        self._fit: _Fit | None = None
+        self._told: set[tuple[str, str]] = set()
+        self._failures: list[tuple[str, Exception]] = []
+
+    # What a view is.
+
+    @abstractmethod
+    def prepare(self) -> None:
+        """Find the layers; called before the first batch. Raises what is wrong with the request, in plain words."""
+
+    @abstractmethod
+    def take(self, step: int) -> dict[str, Any]:
+        """On the training thread: what is needed of the model now, copied, by source; validation first."""
+
+    @abstractmethod
+    def measure(self, taken: Any, source: str, step: int) -> Measured:
+        """Numbers from what was taken; pure numpy. Runs in the order of the steps and keeps history in `memory`."""
+
+    @abstractmethod
+    def draw(self, measured: Mapping[str, Measured]) -> Iterator[Drawn]:
+        """Pictures from numbers, all sources at once, so that they share their scale."""
+
+    def wants(self) -> Mapping[tuple[int, int], Request]:
+        """What is wanted of the passes that all callbacks share."""
+        return {}
+
+    # When.
+
+    def due(self, step: int) -> bool:
+        """Whether this step is drawn."""
+        if step == UNTRAINED:
+            return self.start_from_epoch == 0
+        late = step - self.start_from_epoch
+        return (late >= 0 and late % self.freq == 0) or step == (self.params or {}).get("epochs", 0) - 1
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Check all that can be known before the first batch; what is wrong raises, whatever `on_error`."""
+        self._fit = _Fit(Observer.join(self.model, self, (self.params or {}).get("verbose", 1)))
+        self._told, self._failures = set(), []
+        try:
+            check_writable(self.log_dir, "log_dir")
+            if self.save_dir is not None:
+                self._fit.save_dir = check_writable(self.save_dir, "save_dir")
+            self.prepare()
+        except BaseException:
+            self._leave(quietly=True)
+            raise
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Before the first batch: try the whole way once, and draw the untrained model."""
+        if self._fit is None or not self._fit.first:
+            return
+        self._fit.first = False
+        try:
+            if epoch == 0 or not self.memory.own:
+                self.memory = Memory()
+            self._fit.log = self._fit.observer.log(self.log_dir, UNTRAINED if epoch == 0 else epoch)
+            self.check(self.take(UNTRAINED))
+        except BaseException:
+            self._leave(quietly=True)
+            raise
+        if epoch == 0 and self.due(UNTRAINED):
+            self._look(UNTRAINED)
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Mark that training is under way, so that a fit that dies is told from one that is beginning."""
+        if self._fit is not None:
+            self._fit.observer.training = True
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Look at the model, if this epoch is drawn."""
+        if self._fit is None:
+            return
+        self._fit.last_epoch = epoch
+        if self.due(epoch):
+            self._look(epoch)
+        else:
+            self._fit.weights = self._fit.observer.fingerprint()
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """After an early stop, draw the last epoch if it was not; then finish writing."""
+        fit = self._fit
+        if fit is None:
+            return
+        try:
+            if fit.last_epoch is not None and fit.drawn_step != fit.last_epoch:
+                changed = fit.weights != fit.observer.fingerprint()
+                self._look(fit.last_epoch, note="restored" if changed else "", must=True)
+            fit.observer.wait()
+            self._tell()
+        finally:
+            self._leave()
+
+    def check(self, taken: dict[str, Any]) -> None:
+        """Look at what was taken before the first batch; raises what can only be seen by running the model."""
+
+    # How.
+
+    @property
+    def observer(self) -> Observer:
+        """What this view shares with the other callbacks of the fit."""
+        if self._fit is None:
+            raise RuntimeError(f"{type(self).__name__} is not in a fit.")
+        return self._fit.observer
+
+    def _look(self, step: int, note: str = "", must: bool = False) -> None:
+        """Take on this thread, hand the rest over."""
+        fit, observer = self._fit, self.observer
+        last = step == (self.params or {}).get("epochs", 0) - 1
+        try:
+            self._tell()
+            drawn = observer.draws(step, must=must or last)
+            taken = self.take(step)
+        except Exception as error:
+            self._failed("take", error)
+            self._tell()
+            return
+        log, save_dir = fit.log, fit.save_dir  # type: ignore[union-attr]
+
+        def work() -> None:
+            self._work(log, save_dir, taken, step, note, drawn)
+
+        observer.submit(work, step=step, size=_bytes(taken), drawn=drawn)
+        fit.drawn_step = step  # type: ignore[union-attr]
+
+    def _work(self, log: Any, save_dir: Any, taken: dict[str, Any], step: int, note: str, drawn: bool) -> None:
+        """On the worker: measure every source, then draw; a failure of one stage is told on the training thread."""
+        stage, measured = "measure", {}
+        try:
+            for source, found in taken.items():
+                measured[source] = self.measure(found, source, step)
+                if note:
+                    measured[source] = _with_note(measured[source], note)
+            stage = "write"
+            for source, one in measured.items():
+                for tag, value in one.scalars.items():
+                    log.scalar(source, tag, step, value, self.describe(tag))
+            if drawn:
+                stage = "draw"
+                for one in self.draw(measured):
+                    log.picture(one.source, one.tag, step, one.picture, one.description, save_dir=save_dir)
+        except Exception as error:
+            self._failed(stage, error)
+        finally:
+            try:
+                log.flush()
+            except OSError as error:
+                self._failed("write", error)
+
+    def describe(self, tag: str) -> str:
+        """What stands behind the "i" of a scalar, in Markdown."""
+        return ""
+
+    def _failed(self, stage: str, error: Exception) -> None:
+        self._failures.append((stage, error))
+
+    def _tell(self) -> None:
+        """Say what failed since the last time, each cause once; on the training thread, where a warning is seen."""
+        failures, self._failures = self._failures, []
+        for stage, error in failures:
+            if self.on_error == "raise":
+                raise error
+            cause = (stage, type(error).__name__)
+            if cause not in self._told:
+                self._told.add(cause)
+                warnings.warn(
+                    f"{type(self).__name__} could not {stage} ({type(error).__name__}: {error}); training goes on. "
+                    'Further failures of this kind are not shown; on_error="raise" stops at the first.',
+                    stacklevel=3,
+                )
+
+    def abandon(self) -> None:
+        """Leave a fit that will not begin after all."""
+        self._leave(quietly=True)
+
+    def shows(self) -> str:
+        """What it shows, in a few words, for the line that says what was chosen."""
+        return type(self).__name__
+
+    def _leave(self, *, quietly: bool = False) -> None:
+        fit, self._fit = self._fit, None
+        if fit is not None:
+            fit.observer.leave(self, quietly=quietly)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy (KerasTuner makes them) takes no fit along: no threads, files or compiled functions."""
+        return {**self.__dict__, "_fit": None}
+
+
+class ProbeView(View):
+    """A view that looks at data through the model: validation data, and beside it training data.
+
+    Args:
+        log_dir: where TensorBoard looks.
+        validation_data: `(x, y)`, `x`, a `tf.data.Dataset`, a `PyDataset`, a torch `DataLoader` or a `Probe`.
+        training_data: the same; shown in a second run with the same tags and the same scales.
+        count: how many rows are looked at, spread evenly over the classes.
+        class_names: one for each class; read from the data set where it has them.
+        display: what the model is fed `(n, ...)` -> what a person should see, `(n, h, w)` or `(n, h, w, 3)`.
+        options: those of `View`.
+    """
+
+    default_count: ClassVar[int] = 16
+
+    def __init__(
+        self,
+        log_dir: str | os.PathLike[str],
+        validation_data: Any,
+        *,
+        training_data: Any = None,
+        count: int | None = None,
+        class_names: Sequence[str] | None = None,
+        display: Callable[[Any], Any] | None = None,
+        **options: Any,
+    ):
+        super().__init__(log_dir, **options)
+        if validation_data is None:
+            raise ValueError(f"validation_data=None: {type(self).__name__} looks at data; pass (x, y) or a data set.")
+        if display is not None and not callable(display):
+            raise TypeError(f"display={display!r}: expected a callable from the model's inputs to pictures.")
+        self.validation_data, self.training_data = validation_data, training_data
+        self.count = None if count is None else check_count(count)
+        self.class_names, self.display = class_names, display
+        self.probes: dict[str, Probe] = {}
+        self.readers: dict[str, Reader] = {}
+        self._pictures: dict[str, Array | None] = {}
+        self._shown: Shown | None = None
+        self.sources = (VALIDATION,) if training_data is None else (VALIDATION, TRAINING)
+
+    def prepare(self) -> None:
+        """Read the data, once, trace the model on it, and find the layers."""
+        self.read(self.observer)
+        self.choose(self.readers[VALIDATION])
+
+    def read(self, observer: Observer) -> None:
+        """The probes and what reads the model on them, shared with the other callbacks of the fit."""
+        given = {"count": self.count, "default_count": self.default_count, "class_names": self.class_names}
+        self.probes, self._pictures, self._shown = {}, {}, None
+        for source, data, argument in (
+            (VALIDATION, self.validation_data, "validation_data"),
+            (TRAINING, self.training_data, "training_data"),
+        ):
+            if data is not None:
+                self.probes[source] = observer.probe(data, **given, argument=argument)
+        self.readers = {
+            source: observer.reader(self.read_model(), probe.inputs) for source, probe in self.probes.items()
+        }
+
+    def read_model(self) -> Any:
+        """The model that is read: the one being trained."""
+        return self.model
+
+    @abstractmethod
+    def choose(self, reader: Reader) -> None:
+        """Find the layers and make the taps."""
+
+    @abstractmethod
+    def request(self, source: str) -> Request:
+        """What is wanted of the pass over one source."""
+
+    def wants(self) -> Mapping[tuple[int, int], Request]:
+        """By reader and probe, for the pass that all callbacks share."""
+        return {(id(self.readers[s]), id(probe)): self.request(s) for s, probe in self.probes.items()}
+
+    def take(self, step: int) -> dict[str, dict[Tap, Taken]]:
+        """One pass a probe; this view's share of it."""
+        found = {}
+        for source, probe in self.probes.items():
+            taken = self.observer.read(self, self.readers[source], probe, step)
+            found[source] = {tap: taken[tap] for tap in self.request(source).taps}
+        return found
+
+    # How the probe is shown.
+
+    def label_names(self, source: str) -> list[str] | None:
+        """The class of each row in words; `None` without labels."""
+        probe = self.probes[source]
+        return None if probe.labels is None else [self.class_name(int(label)) for label in probe.labels]
+
+    def class_name(self, label: int) -> str:
+        """A class in words, its number where it has no name."""
+        names = self.probes[VALIDATION].class_names
+        return names[label] if names is not None and 0 <= label < len(names) else str(label)
+
+    def pictures(self, source: str) -> Array | None:
+        """The probe as a person should see it, uint8 `(n, h, w, 3)` or `(n, d, h, w, 3)`; `None`: no pictures.
+
+        The range is decided once, on validation data, and then kept for both sources.
+        """
+        if source not in self._pictures:
+            images = self._images(source)
+            if images is not None and self._shown is None:
+                self._shown = Shown.of(self._images(VALIDATION) if self._images(VALIDATION) is not None else images)
+            self._pictures[source] = None if images is None else self._shown(images)  # type: ignore[misc]
+        return self._pictures[source]
+
+    def _images(self, source: str) -> Array | None:
+        """Numbers `(n, h, w)`, `(n, h, w, c)` or `(n, d, h, w, c)` to be shown."""
+        fed = self.probes[source].images
+        if self.display is not None:
+            return np.asarray(self.display(fed))
+        if fed.dtype.kind not in "buif":
+            return None
+        if fed.ndim == 5:
+            return fed
+        shape = picture_shape(fed.shape[1:])
+        return None if shape is None else fed.reshape(len(fed), *shape)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """As for `View`; what was read for the last fit is read again."""
+        return {**super().__getstate__(), "probes": {}, "readers": {}, "_pictures": {}}
+
+
+def _whole(value: Any, argument: str, *, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{argument}={value!r}: expected a whole number, got {type(value).__name__}.")
+    if value < least:
+        raise ValueError(f"{argument}={value}: expected at least {least}.")
+    return int(value)
+
+
+def _directory(value: Any, argument: str) -> str:
+    if not isinstance(value, (str, os.PathLike)):
+        raise TypeError(f"{argument}={value!r}: expected a path, got {type(value).__name__}.")
+    return os.fspath(value)
+
+
+def _with_note(measured: Measured, note: str) -> Measured:
+    return Measured(measured.step, measured.numbers, measured.scalars, note)
+
+
+def _bytes(taken: Any) -> int:
+    """How much memory is held, roughly: numpy arrays in nested dicts and dataclasses."""
+    if isinstance(taken, np.ndarray):
+        return taken.nbytes
+    if isinstance(taken, Mapping):
+        return sum(_bytes(value) for value in taken.values())
+    return sum(_bytes(value) for value in vars(taken).values()) if isinstance(taken, Taken) else 0

@@ -1,0 +1,17 @@
+"""How things look: pure functions from numbers to pictures, `uint8` arrays `(h, w, 3)`.
+
+In the order of use:
+
+    inputs      what the model is fed, as a person should see it
+    colour      lookup tables, a colour for NaN, class colours
+    tiles       enlarge, shrink, resize, lay out
+    text        words and numbers
+    sheet       caption above, strip of changing figures below; the size never depends on the step
+    filters     kernels as tiles, kernels as a matrix
+    activations maps of layers as tiles, dense layers as a matrix
+    traces      signals over time
+    heat        heat maps over pictures, signals, volumes
+    trails      how codes move
+
+The modules are imported by name; none knows Keras, files or other rooms of this package.
+"""

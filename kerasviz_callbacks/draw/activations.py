@@ -1,0 +1,194 @@
+"""What layers answer: maps as tiles, dense layers as a matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image, ImageDraw
+
+from kerasviz_callbacks.draw.colour import DIVERGING, SEQUENTIAL, Picture, colourise, count_non_finite
+from kerasviz_callbacks.draw.sheet import Scale, blank, sheet
+from kerasviz_callbacks.draw.text import INK, LINE, QUIET, SMALL, clean, text_width, write
+from kerasviz_callbacks.draw.tiles import enlarge, fit, place, shrink, whole_factor
+from kerasviz_callbacks.draw.traces import bars
+
+_LABEL = 92  # pixels that a class label may take beside its row
+
+
+def activation_tiles(
+    pictures: Picture | None,
+    maps: ArrayLike,
+    *,
+    low: float,
+    high: float,
+    caption: str,
+    channels: Sequence[int],
+    labels: Sequence[str] | None = None,
+    note: str = "",
+) -> Picture:
+    """Shows a row for each probe picture, the picture first, then its map in each of the chosen channels.
+
+    Args:
+        pictures: the probe as bytes, `(n, H, W, 3)`, or None to leave it out.
+        maps: `(n, c, h, w)`; or `(n, c, t)` of signals, drawn as areas from zero.
+        low: the value of the first colour; below 0 the colours diverge and should be symmetric.
+        high: the value of the last colour.
+        caption: layer and shape; never the step.
+        channels: the number of each channel shown, c of them.
+        labels: the class of each picture, n of them.
+        note: figures that change from step to step, for the strip below.
+
+    Returns:
+        The picture, `(h, w, 3)`.
+    """
+    values = np.asarray(maps)
+    rows, columns = values.shape[:2]
+    colours = SEQUENTIAL if low >= 0 else DIVERGING
+    target = 56 if columns <= 8 else 48
+    tiles = _map_tiles(values, low, high, colours, target)
+    height, width = tiles.shape[2:4]
+    shown = None if pictures is None else fit(pictures, max(target, 64 if columns <= 8 else 56))
+    names = None if labels is None else [clean(label) for label in labels]
+
+    size = SMALL + 1
+    gap, top = (5 if columns <= 8 else 3), size + 8
+    left = 0 if names is None else min(max(text_width(name, size) for name in names), _LABEL) + 8
+    line = height if shown is None else max(height, shown.shape[1])
+    start = left if shown is None else left + shown.shape[2] + 12
+    cell = max(width, max(text_width(str(channel), size) for channel in channels))
+    canvas = blank(top + rows * (line + gap) - gap + 2, start + columns * (cell + gap) - gap + 2)
+    for row in range(rows):
+        y = top + row * (line + gap) + 1
+        if shown is not None:
+            place(canvas, shown[row], left + 1, y + (line - shown.shape[1]) // 2)
+        for column in range(columns):
+            x = start + column * (cell + gap) + (cell - width) // 2 + 1
+            place(canvas, tiles[row, column], x, y + (line - height) // 2)
+    picture = Image.fromarray(canvas)
+    draw = ImageDraw.Draw(picture)
+    for column, channel in enumerate(channels):
+        x = start + column * (cell + gap) + cell / 2 + 1
+        write(draw, (x, top - 5), channel, size=size, colour=QUIET, anchor="ms")
+    if start >= text_width("channel", size) + 10:
+        write(
+            draw,
+            (start - 8, top - 5),
+            "channel",
+            size=size,
+            colour=QUIET,
+            bold=True,
+            anchor="rs",
+            width=start - 10,
+        )
+    for row, name in enumerate(names or []):
+        y = top + row * (line + gap) + line / 2
+        write(draw, (left - 7, y), name, size=size, anchor="rm", width=_LABEL)
+    legend = Scale(low, high, colours, "activation")
+    return sheet(picture, caption=caption, legend=legend, note=note, bad=count_non_finite(values))
+
+
+def _map_tiles(maps: NDArray[Any], low: float, high: float, colours: str, target: int) -> Picture:
+    """The maps coloured, `(n, c, height, width, 3)`, brought near `target` pixels by whole factors."""
+    if maps.ndim == 3:
+        return bars(maps, low, high, (target * 3 // 4, max(target, min(96, 640 // maps.shape[1]))), colours)
+    height, width = maps.shape[2:]
+    longest = max(height, width)
+    if longest > target + 8:
+        size = (max(1, round(height * target / longest)), max(1, round(width * target / longest)))
+        return colourise(shrink(maps, size), low, high, colours)
+    factor = whole_factor(longest, target)
+    if factor * longest > target + 8:
+        factor -= 1
+    return enlarge(colourise(maps, low, high, colours), max(1, factor))
+
+
+def response_matrix(
+    values: ArrayLike,
+    *,
+    low: float,
+    high: float,
+    caption: str,
+    labels: Sequence[str] | None = None,
+    note: str = "",
+) -> Picture:
+    """Shows what each unit of a dense layer answers to each picture: a row a picture, a column a unit.
+
+    Args:
+        values: `(n, units)`.
+        low: the value of the first colour; below 0 the colours diverge and should be symmetric.
+        high: the value of the last colour.
+        caption: layer and shape; never the step.
+        labels: the class of each picture; equal labels that follow each other are written once.
+        note: figures that change from step to step, for the strip below.
+
+    Returns:
+        The picture, `(h, w, 3)`.
+    """
+    numbers = np.asarray(values)
+    rows, units = numbers.shape
+    colours = SEQUENTIAL if low >= 0 else DIVERGING
+    across = int(np.clip(640 // units, 1, 32))
+    down = int(np.clip(480 // rows, 1, 20))
+    fewer = shrink(numbers, (min(rows, 800), min(units, 880)))
+    painted = enlarge(colourise(fewer, low, high, colours), (down, across))
+    height, width = painted.shape[:2]
+
+    size = SMALL + 1
+    names = [str(row) for row in range(rows)] if labels is None else [clean(label) for label in labels]
+    left = (
+        max(min(max(text_width(name, size) for name in names), _LABEL), text_width("picture", size, True))
+        + 10
+    )
+    top = size + 10
+    canvas = blank(top + height + 2, left + width + 8)
+    place(canvas, painted, left + 1, top + 1)
+    picture = Image.fromarray(canvas)
+    draw = ImageDraw.Draw(picture)
+    write(draw, (left - 7, top - 6), "unit", size=size, colour=QUIET, bold=True, anchor="rs")
+    pixels = width / units
+    every = round_step(text_width(str(units), size) + 10, pixels)
+    for unit in range(0, units, every):
+        x = left + 1 + (unit + 0.5) * pixels
+        draw.line((x, top - 4, x, top - 1), fill=QUIET)
+        write(draw, (x, top - 6), unit, size=size, colour=QUIET, anchor="ms")
+    _write_rows(draw, names, left, top, height / rows, size, grouped=labels is not None)
+    legend = Scale(low, high, colours, "activation")
+    return sheet(picture, caption=caption, legend=legend, note=note, bad=count_non_finite(numbers))
+
+
+def _write_rows(
+    draw: ImageDraw.ImageDraw,
+    names: list[str],
+    left: int,
+    top: int,
+    pixels: float,
+    size: int,
+    *,
+    grouped: bool,
+) -> None:
+    """Names the rows; equal names in a row are one group, named once, with a line where the next begins."""
+    begin, free = 0, 0.0
+    while begin < len(names):
+        end = begin + 1
+        while grouped and end < len(names) and names[end] == names[begin]:
+            end += 1
+        middle = top + 1 + (begin + end) / 2 * pixels
+        if middle - size * 0.6 >= free:
+            write(draw, (left - 7, middle), names[begin], size=size, colour=INK, anchor="rm", width=_LABEL)
+            free = middle + size * 0.6
+        if begin and end - begin > 1:
+            draw.line((left - 5, top + 1 + begin * pixels, left - 1, top + 1 + begin * pixels), fill=LINE)
+        begin = end
+
+
+def round_step(room: float, pixels: float) -> int:
+    """The least of 1, 2, 5, 10, 20, ... cells of `pixels` each that take up `room` pixels."""
+    step, factors = 1, (2, 2.5, 2)
+    for turn in range(60):
+        if step * pixels >= room:
+            break
+        step = round(step * factors[turn % 3])
+    return step

@@ -1,0 +1,136 @@
+"""Kernels as tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image, ImageDraw
+
+from kerasviz_callbacks.draw.colour import DIVERGING, Picture, colourise, count_non_finite, rgb
+from kerasviz_callbacks.draw.sheet import Scale, blank, sheet
+from kerasviz_callbacks.draw.text import QUIET, SMALL, text_width, write
+from kerasviz_callbacks.draw.tiles import Grid, compact, enlarge, shrink, whole_factor
+
+# A kernel's longest side before it is shrunk: a dense layer's is as large as the picture it is fed.
+_LARGEST = 64
+
+
+def filter_tiles(
+    kernels: ArrayLike,
+    *,
+    scale: float,
+    caption: str,
+    note: str = "",
+    numbers: Sequence[int] | None = None,
+    colours: str = DIVERGING,
+) -> Picture:
+    """Shows one tile a filter, all on one scale that is symmetric round zero.
+
+    Args:
+        kernels: `(n, h, w)`, or `(n, h, w, 3)` for kernels on colour pictures: grey is zero there.
+        scale: the magnitude of the strongest colour, not negative.
+        caption: layer and shape; never the step.
+        note: figures that change from step to step, for the strip below.
+        numbers: the number of each filter in its layer; 0 to n - 1 if left out.
+        colours: the colour map of `(n, h, w)`, `"RdBu_r"` or `"grey"`.
+
+    Returns:
+        The picture, `(h, w, 3)`.
+    """
+    weights = np.asarray(kernels)
+    count = len(weights)
+    names = [str(number) for number in (range(count) if numbers is None else numbers)]
+    target = 96 if count <= 4 else 72 if count <= 18 else 56 if count <= 36 else 44
+    tiles = _tiles(weights, scale, colours, target)
+    height, width = tiles.shape[1:3]
+    columns = compact(count, height + SMALL + 10, width + 8)
+    grid = Grid(count, columns, height, width, gap=8, above=SMALL + 2)
+    canvas = blank(*grid.size)
+    grid.paint(canvas, tiles)
+    picture = Image.fromarray(canvas)
+    draw = ImageDraw.Draw(picture)
+    for index, name in enumerate(names):
+        x, y = grid.corner(index)
+        write(draw, (x, y - 3), name, colour=QUIET, width=width + 6)
+    coloured = weights.ndim == 4
+    legend = Scale(
+        -scale, scale, "grey" if coloured else colours, "weight, per colour" if coloured else "weight"
+    )
+    return sheet(picture, caption=caption, legend=legend, note=note, bad=count_non_finite(weights))
+
+
+def filter_matrix(
+    kernels: ArrayLike,
+    *,
+    scale: float,
+    caption: str,
+    row_numbers: Sequence[int] | None = None,
+    column_numbers: Sequence[int] | None = None,
+    note: str = "",
+    colours: str = DIVERGING,
+) -> Picture:
+    """Shows every kernel of a deeper layer: a row for each input channel, a column for each filter.
+
+    Args:
+        kernels: `(rows, columns, h, w)`, by input channel and filter.
+        scale: the magnitude of the strongest colour, not negative.
+        caption: layer and shape; never the step.
+        row_numbers: the number of each input channel shown; 0 to rows - 1 if left out.
+        column_numbers: the number of each filter shown; 0 to columns - 1 if left out.
+        note: figures that change from step to step, for the strip below.
+        colours: the colour map.
+
+    Returns:
+        The picture, `(h, w, 3)`.
+    """
+    weights = np.asarray(kernels)
+    rows, columns = weights.shape[:2]
+    down = [str(number) for number in (range(rows) if row_numbers is None else row_numbers)]
+    across = [str(number) for number in (range(columns) if column_numbers is None else column_numbers)]
+    target = int(np.clip(620 // max(columns, rows), 15, 56))
+    tiles = _tiles(weights.reshape(rows * columns, *weights.shape[2:]), scale, colours, target, whole=False)
+    height, width = tiles.shape[1:3]
+    grid = Grid(rows * columns, columns, height, width, gap=4)
+    size = SMALL + (min(height, width) >= 24)
+    left = max(text_width(name, size) for name in [*down, "in"]) + 8
+    top = 2 * size + 10
+    grid_height, grid_width = grid.size
+    canvas = blank(top + grid_height, left + grid_width)
+    grid.paint(canvas, tiles, left, top)
+    picture = Image.fromarray(canvas)
+    draw = ImageDraw.Draw(picture)
+    write(draw, (left + 1, size), "filter", size=size, colour=QUIET, bold=True)
+    write(draw, (left - 6, top - 5), "in", size=size, colour=QUIET, bold=True, anchor="rs")
+    # Numbers side by side need room: every second, fifth, ... column is named if they are narrow.
+    widest = max(text_width(name, size) for name in across) + 3
+    every = next(step for step in (1, 2, 5, 10, 20, 50, 100) if step * (width + 4) >= widest or step == 100)
+    for column in range(0, columns, every):
+        x = left + grid.corner(column)[0] + width / 2
+        write(draw, (x, top - 5), across[column], size=size, colour=QUIET, anchor="ms")
+    every = next(step for step in (1, 2, 5, 10) if step * (height + 4) >= size + 1 or step == 10)
+    for row in range(0, rows, every):
+        y = top + grid.corner(row * columns)[1] + height / 2
+        write(draw, (left - 6, y), down[row], size=size, colour=QUIET, anchor="rm")
+    legend = Scale(-scale, scale, colours, "weight")
+    return sheet(picture, caption=caption, legend=legend, note=note, bad=count_non_finite(weights))
+
+
+def _tiles(kernels: NDArray[Any], scale: float, colours: str, target: int, whole: bool = True) -> Picture:
+    """Kernels coloured and brought near `target` pixels; nearest (`whole`) or never above it."""
+    height, width = kernels.shape[1:3]
+    longest = max(height, width)
+    if longest > _LARGEST:
+        height, width = (max(1, round(length * _LARGEST / longest)) for length in (height, width))
+        # Colours, where there are any, come last; they are not shrunk.
+        colour_last = kernels[..., None] if kernels.ndim == 3 else kernels
+        shrunk = np.moveaxis(shrink(np.moveaxis(colour_last, -1, 1), (height, width)), 1, -1)
+        kernels, longest = shrunk.reshape(*shrunk.shape[:3], *kernels.shape[3:]), max(height, width)
+    painted = rgb(kernels, -scale, scale) if kernels.ndim == 4 else colourise(kernels, -scale, scale, colours)
+    factor = whole_factor(longest, target) if whole else max(1, target // longest)
+    # The kernel of a one-dimensional convolution is a line: a strip is easier to see.
+    down = max(factor, 16) if height == 1 else factor
+    across = max(factor, 16) if width == 1 else factor
+    return enlarge(painted, (down, across))

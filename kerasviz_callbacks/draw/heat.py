@@ -1,0 +1,297 @@
+"""Heat maps over what they explain: pictures, signals, volumes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image, ImageDraw
+
+from kerasviz_callbacks.draw.colour import (
+    DIVERGING,
+    HEAT,
+    NON_FINITE,
+    Picture,
+    blend,
+    count_non_finite,
+    look_up,
+    luminance,
+    share,
+    table,
+)
+from kerasviz_callbacks.draw.sheet import Scale, blank, sheet
+from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, text_width, write
+from kerasviz_callbacks.draw.tiles import Grid, fit, resize, shrink
+from kerasviz_callbacks.draw.traces import draw_lines
+
+WRONG = (213, 94, 0)
+"""Vermilion of a wrong prediction's frame and sign, which say it without their colour too."""
+
+_FRAME = 4
+_WORDS = 13
+
+
+def heat_tiles(
+    pictures: Picture,
+    maps: ArrayLike,
+    *,
+    scale: float,
+    caption: str,
+    titles: Sequence[tuple[str, str]] | None = None,
+    wrong: Sequence[bool] | None = None,
+    note: str = "",
+    colours: str = HEAT,
+    signed: bool = False,
+) -> Picture:
+    """Shows each picture and, beside it, its heat map over the greyed picture.
+
+    Args:
+        pictures: what was looked at, bytes `(n, H, W, 3)`.
+        maps: `(n, h, w)`, not negative unless `signed`; resized to the pictures linearly.
+        scale: the value of the hottest colour, shared by all maps.
+        caption: layer and method; never the step.
+        titles: per picture what it is, and what was predicted with its probability.
+        wrong: per picture whether the prediction was wrong.
+        note: figures that change from step to step, for the strip below.
+        colours: the colour map of the heat.
+        signed: whether negative values mean something too: blue against red, `-scale` to `scale`.
+
+    Returns:
+        The picture, `(h, w, 3)`.
+    """
+    values = np.asarray(maps)
+    count = len(values)
+    side = 160 if count <= 4 else 112 if count <= 9 else 96
+    shown = fit(pictures, side)
+    laid = overlay(shown, values, scale=scale, colours=colours, signed=signed)
+    # An empty map divided by its maximum would be noise; it is told in words.
+    _say_empty(laid, values)
+    pairs = np.concatenate([shown, np.full((*shown.shape[:2], 2, 3), PAPER, np.uint8), laid], axis=2)
+    return _heat_sheet(pairs, values, scale, caption, titles, wrong, note, colours, signed)
+
+
+def heat_signals(
+    signals: ArrayLike,
+    maps: ArrayLike,
+    *,
+    scale: float,
+    caption: str,
+    titles: Sequence[tuple[str, str]] | None = None,
+    wrong: Sequence[bool] | None = None,
+    note: str = "",
+    colours: str = HEAT,
+    signed: bool = False,
+) -> Picture:
+    """Shows each signal as a line over a ground whose colour is the heat at that moment.
+
+    Args:
+        signals: what was looked at, `(n, t, c)`; one line a channel, all on the range of all signals.
+        maps: `(n, t')`, not negative unless `signed`; resized to the signals linearly.
+        scale: the value of the hottest colour, shared by all maps.
+        caption: layer and method; never the step.
+        titles: per signal what it is, and what was predicted with its probability.
+        wrong: per signal whether the prediction was wrong.
+        note: figures that change from step to step, for the strip below.
+        colours: the colour map of the heat.
+        signed: whether negative values mean something too.
+
+    Returns:
+        The picture, `(h, w, 3)`.
+    """
+    lines, values = np.asarray(signals), np.asarray(maps)
+    height, width = 96, 216
+    finite = lines[np.isfinite(lines)].astype(np.float64)
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+    along = shrink(values, (width,)) if values.shape[1] > width else values
+    ground = np.full((len(values), height, width, 3), 72, np.uint8)
+    ground = overlay(ground, along[:, None, :], scale=scale, colours=colours, signed=signed)
+    channels = lines.shape[-1]
+    greys = np.linspace(255, 170, min(channels, 4)).astype(int).tolist()
+    inks = [(grey, grey, grey) for grey in greys]
+    pairs = zip(ground, lines, strict=True)
+    tiles = np.stack([draw_lines(tile, line, low, high, inks, casing=(0, 0, 0)) for tile, line in pairs])
+    _say_empty(tiles, values)
+    return _heat_sheet(tiles, values, scale, caption, titles, wrong, note, colours, signed)
+
+
+def heat_volumes(
+    volumes: Picture,
+    maps: ArrayLike,
+    *,
+    scale: float,
+    caption: str,
+    titles: Sequence[tuple[str, str]] | None = None,
+    wrong: Sequence[bool] | None = None,
+    note: str = "",
+    colours: str = HEAT,
+    signed: bool = False,
+) -> Picture:
+    """Shows four slices of each volume, evenly spaced in depth, and below them the same with the heat map.
+
+    Args:
+        volumes: what was looked at, bytes `(n, d, H, W, 3)`.
+        maps: `(n, d', h, w)`, not negative unless `signed`; resized to the volumes linearly.
+        scale: the value of the hottest colour, shared by all maps.
+        caption: layer and method; never the step.
+        titles: per volume what it is, and what was predicted with its probability.
+        wrong: per volume whether the prediction was wrong.
+        note: figures that change from step to step, for the strip below.
+        colours: the colour map of the heat.
+        signed: whether negative values mean something too.
+
+    Returns:
+        The picture, `(h, w, 3)`.
+    """
+    values = np.asarray(maps)
+    depth = volumes.shape[1]
+    slices = depth_slices(depth)
+    shown = fit(volumes[:, slices], 72)
+    deep = np.moveaxis(resize(np.moveaxis(values, 1, -1), (depth,)), -1, 1)[:, slices]
+    laid = overlay(shown, deep, scale=scale, colours=colours, signed=signed)
+
+    def beside(tiles: Picture) -> Picture:
+        gap = np.full((*tiles[:, 0].shape[:2], 2, 3), PAPER, np.uint8)
+        parts = [part for index in range(tiles.shape[1]) for part in (gap, tiles[:, index])]
+        return np.concatenate(parts[1:], axis=2)
+
+    below = beside(laid)
+    _say_empty(below, values)
+    gap = np.full((len(values), 2, below.shape[2], 3), PAPER, np.uint8)
+    tiles = np.concatenate([beside(shown), gap, below], axis=1)
+    return _heat_sheet(tiles, values, scale, caption, titles, wrong, note, colours, signed)
+
+
+def depth_slices(depth: int, count: int = 4) -> list[int]:
+    """The indices of at most `count` slices, evenly spaced, each in the middle of its part."""
+    if depth <= count:
+        return list(range(depth))
+    return [int((index + 0.5) * depth / count) for index in range(count)]
+
+
+def opacity(heat: ArrayLike) -> NDArray[np.float64]:
+    """How much of the picture heat of 0 to 1 hides: nothing where it is cold, most where it is hot."""
+    return 0.95 * np.clip(np.asarray(heat, np.float64), 0, 1) ** 0.8
+
+
+def overlay(
+    pictures: Picture, maps: ArrayLike, *, scale: float, colours: str = HEAT, signed: bool = False
+) -> Picture:
+    """Lays heat maps over greyed pictures; where it is cold the grey picture is left as it is.
+
+    Args:
+        pictures: bytes `(..., H, W, 3)`.
+        maps: `(..., h, w)`, resized to the pictures linearly.
+        scale: the value of the hottest colour.
+        colours: the colour map.
+        signed: whether the map runs from `-scale`, with nothing at 0.
+
+    Returns:
+        The pictures with the maps over them, `(..., H, W, 3)`.
+    """
+    large = resize(maps, (pictures.shape[-3], pictures.shape[-2]))
+    shares = share(large, -scale if signed else 0.0, scale, constant=0.5 if signed else 0.0)
+    grey = np.repeat(_ground(luminance(pictures), signed)[..., None], 3, axis=-1)
+    return _lay(grey, shares, colours, signed)
+
+
+def _ground(light: NDArray[np.float64], signed: bool) -> NDArray[np.float64]:
+    """The grey below the heat: dark where the hottest colour is light, light where the ends are dark."""
+    return 150 + 0.4 * light if signed else 24 + 0.38 * light
+
+
+def _lay(grey: NDArray[np.float64], shares: NDArray[np.float64], colours: str, signed: bool) -> Picture:
+    """Colours over a grey ground; `shares` are places in the colour map, NaN is drawn as such."""
+    entries = table(_colours(colours, signed))
+    if colours == HEAT and not signed:
+        # The map's black beginning would darken the picture; what is cold is told by the opacity already.
+        entries = entries[len(entries) // 5 :]
+    bad = np.isnan(shares)
+    strength = np.abs(shares - 0.5) * 2 if signed else shares
+    laid = blend(grey, look_up(shares, entries), opacity(np.where(bad, 0, strength))[..., None])
+    laid[bad] = NON_FINITE
+    return laid
+
+
+def _colours(colours: str, signed: bool) -> str:
+    return DIVERGING if signed and colours == HEAT else colours
+
+
+def _say_empty(tiles: Picture, maps: NDArray[Any]) -> None:
+    """Writes "no evidence" over the tiles whose map is zero everywhere, in place."""
+    for index, values in enumerate(maps):
+        if np.any(values != 0):
+            continue
+        picture = Image.fromarray(tiles[index])
+        draw = ImageDraw.Draw(picture)
+        width, middle = picture.width, picture.height / 2
+        size = 12
+        words = "no evidence" if text_width("no evidence", size) + 4 <= width else "none"
+        draw.rectangle((0, middle - 10, width, middle + 10), fill=(24, 26, 29))
+        write(draw, (width / 2, middle), words, size=size, colour=PAPER, anchor="mm", width=width)
+        tiles[index] = np.asarray(picture)
+
+
+def _heat_sheet(
+    tiles: Picture,
+    maps: NDArray[Any],
+    scale: float,
+    caption: str,
+    titles: Sequence[tuple[str, str]] | None,
+    wrong: Sequence[bool] | None,
+    note: str,
+    colours: str,
+    signed: bool,
+) -> Picture:
+    count, height, width = tiles.shape[:3]
+    columns = min(count, 2 if count <= 4 else 3 if count <= 9 else 4)
+    words = 0 if titles is None else 2 * round(_WORDS * 1.35) + 2
+    grid = Grid(count, columns, height + 2 * _FRAME + words, width + 2 * _FRAME, gap=10)
+    canvas = blank(*grid.size)
+    for index, tile in enumerate(tiles):
+        x, y = grid.corner(index)
+        mark = WRONG if wrong is not None and wrong[index] else None
+        full, across = height + 2 * _FRAME, width + 2 * _FRAME
+        if mark:
+            canvas[y : y + full, x : x + across] = mark
+        else:
+            canvas[y + _FRAME - 1 : y + full - _FRAME + 1, x + _FRAME - 1 : x + across - _FRAME + 1] = LINE
+        canvas[y + _FRAME : y + _FRAME + height, x + _FRAME : x + _FRAME + width] = tile
+    picture = Image.fromarray(canvas)
+    draw = ImageDraw.Draw(picture)
+    for index, (true, predicted) in enumerate(titles or []):
+        x, y = grid.corner(index)
+        first = y + height + 2 * _FRAME + _WORDS + 1
+        second = first + round(_WORDS * 1.35)
+        room = width + 2 * _FRAME
+        write(draw, (x + _FRAME, first), true, size=_WORDS, bold=True, width=room - 2 * _FRAME)
+        left = x + _FRAME
+        if wrong is not None and wrong[index]:
+            _cross(draw, left, second - _WORDS + 2, _WORDS - 1)
+            left += _WORDS + 4
+        _write_prediction(draw, predicted, left, second, x + room - left - _FRAME)
+    low = -scale if signed else 0.0
+    ground = np.full((257, 3), _ground(np.array(100.0), signed))
+    entries = _lay(ground, np.linspace(0, 1, 257), colours, signed)
+    legend = Scale(low, scale, _colours(colours, signed), "evidence", entries)
+    return sheet(picture, caption=caption, legend=legend, note=note, bad=count_non_finite(maps))
+
+
+def _cross(draw: ImageDraw.ImageDraw, x: float, y: float, size: int) -> None:
+    """A white cross in a square: the sign of a wrong prediction, readable without its colour."""
+    draw.rectangle((x, y, x + size, y + size), fill=WRONG)
+    inner = 3
+    draw.line((x + inner, y + inner, x + size - inner, y + size - inner), fill=PAPER, width=2)
+    draw.line((x + inner, y + size - inner, x + size - inner, y + inner), fill=PAPER, width=2)
+
+
+def _write_prediction(draw: ImageDraw.ImageDraw, text: str, x: float, y: float, room: float) -> None:
+    """Writes "name p" so that a long name is shortened but never its probability."""
+    name, _, probability = text.rpartition(" ")
+    if not name or not probability[:1].isdigit():
+        write(draw, (x, y), text, size=_WORDS, colour=QUIET, width=int(room))
+        return
+    taken = text_width(probability, _WORDS) + 6
+    written = write(draw, (x, y), name, size=_WORDS, colour=QUIET, width=max(0, int(room - taken)))
+    write(draw, (x + written + 6, y), probability, size=_WORDS, colour=INK)

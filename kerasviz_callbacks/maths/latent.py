@@ -1,0 +1,221 @@
+"""How the codes of a probe move, and in how many dimensions.
+
+Codes are `(n, d)`: one row a probe picture, one column a latent variable, in the range of float32. With NaN
+or infinity among them every figure is NaN.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+ACTIVE = 0.01
+"""A latent variable is active if its variance over the probe is above this (Burda et al. 2016)."""
+
+_BLOCK_VALUES = 2**21
+"""Distances held at once by `knn_accuracy`: 16 MiB."""
+
+
+def centred(codes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Take the mean off codes that are known to be finite.
+
+    Args:
+        codes: `(n, d)`, n at least 1.
+
+    Returns:
+        The same shape, mean 0; exactly 0 in a variable that is the same everywhere, where the mean alone
+        would leave rounding, which then looks like a cloud.
+    """
+    moved: NDArray[np.float64] = codes - codes[0]
+    moved -= moved.mean(axis=0)
+    return moved
+
+
+def radius(cloud: NDArray[np.float64]) -> float:
+    """Say how wide centred codes are: `sqrt(mean ||z||^2)`.
+
+    Args:
+        cloud: `(n, d)`, what `centred` returns.
+
+    Returns:
+        At least 0, in the unit of the codes.
+    """
+    return float(np.sqrt(np.vdot(cloud, cloud) / len(cloud)))
+
+
+def spread(codes: ArrayLike) -> float:
+    """Say how wide the cloud of codes is: `sqrt(mean ||z - mean||^2)`, in the unit of the codes.
+
+    Args:
+        codes: `(n, d)`.
+
+    Returns:
+        At least 0; falls to 0 as the codes collapse.
+    """
+    values = _finite(codes)
+    return float("nan") if values is None else radius(centred(values))
+
+
+def move(codes: ArrayLike, previous: ArrayLike) -> float:
+    """Say how far the codes moved within the cloud since the step before, beside its width.
+
+    Args:
+        codes: `(n, d)`, the codes now.
+        previous: `(n, d)`, the same rows a step before.
+
+    Returns:
+        Mean `||dz||` of centred codes / the root mean square of both spreads: 0 where nothing moved, about
+        1.4 where the new codes have nothing to do with the old. NaN without any spread.
+
+    Raises:
+        ValueError: If the shapes differ.
+    """
+    now, before = _pair(codes, previous)
+    if now is None or before is None:
+        return float("nan")
+    now, before = centred(now), centred(before)
+    return _ratio(float(np.linalg.norm(now - before, axis=1).mean()), _width(now, before))
+
+
+def drift(codes: ArrayLike, previous: ArrayLike) -> float:
+    """Say how far the cloud moved as a whole since the step before, beside its width.
+
+    Args:
+        codes: `(n, d)`, the codes now.
+        previous: `(n, d)`, the same rows a step before.
+
+    Returns:
+        `||mean - mean before||` / the root mean square of both spreads. NaN without any spread.
+
+    Raises:
+        ValueError: If the shapes differ.
+    """
+    now, before = _pair(codes, previous)
+    if now is None or before is None:
+        return float("nan")
+    way = float(np.linalg.norm(now.mean(axis=0) - before.mean(axis=0)))
+    return _ratio(way, _width(centred(now), centred(before)))
+
+
+def active_units(codes: ArrayLike, absolute: bool) -> float:
+    """Count the latent variables that are in use.
+
+    Args:
+        codes: `(n, d)`; of a VAE the posterior means.
+        absolute: True for posterior means, whose prior has variance 1: active is a variance above 0.01.
+            False for codes of any unit: active is a variance above 0.01 of the largest.
+
+    Returns:
+        A whole number from 0 to d, or NaN.
+
+    Reference:
+        Burda et al., "Importance Weighted Autoencoders", ICLR 2016, section 5.2.
+    """
+    values = _finite(codes)
+    if values is None:
+        return float("nan")
+    variance = np.square(centred(values)).mean(axis=0)
+    least = ACTIVE if absolute else ACTIVE * variance.max(initial=0.0)
+    return float(np.count_nonzero(variance > least))
+
+
+def participation_ratio(codes: ArrayLike) -> float:
+    """Say in how many dimensions the cloud spreads: `(tr C)^2 / tr C^2`, C the covariance of the codes.
+
+    Never show it without `spread`: it rises as codes collapse to noise.
+
+    Args:
+        codes: `(n, d)`.
+
+    Returns:
+        From 1 (a line) to min(d, n - 1) (the same spread in every direction). NaN without any spread.
+    """
+    values = _finite(codes)
+    if values is None:
+        return float("nan")
+    cloud = centred(values)
+    scale = np.abs(cloud).max()
+    if scale == 0:
+        return float("nan")
+    cloud /= scale
+    count, width = cloud.shape
+    gram = cloud.T @ cloud if width <= count else cloud @ cloud.T  # both have the eigenvalues of C, but for 0
+    return float(np.trace(gram) ** 2 / np.vdot(gram, gram))
+
+
+def knn_accuracy(features: ArrayLike, labels: ArrayLike, k: int = 5) -> float:
+    """Say how far the nearest neighbours of a probe row are of its own class, the row itself left out.
+
+    Args:
+        features: `(n, d)`.
+        labels: `(n,)`.
+        k: How many neighbours (Euclidean) are asked; all the others where there are no more.
+
+    Returns:
+        The mean over rows of the share of their neighbours with the same label, from 0 to 1. Of equal
+        distances the lower row number wins. NaN with fewer than two rows.
+
+    Raises:
+        ValueError: If labels are not `(n,)` or k is less than 1.
+    """
+    given = np.asarray(labels)
+    if given.shape != np.shape(features)[:1]:
+        raise ValueError(f"labels: must be one a row, {np.shape(features)[:1]}, got {given.shape}")
+    if k < 1:
+        raise ValueError(f"k: must be at least 1, got {k}")
+    values = _finite(features)
+    if values is None or len(values) < 2:
+        return float("nan")
+    values = values - values[0]  # smaller numbers, fewer digits lost below; exactly 0 where all are equal
+    k = min(k, len(values) - 1)
+    block = max(1, _BLOCK_VALUES // len(values))
+    same = sum(_same_label(values, given, start, block, k) for start in range(0, len(values), block))
+    return same / (len(values) * k)
+
+
+def _same_label(
+    values: NDArray[np.float64], labels: NDArray[np.generic], start: int, size: int, k: int
+) -> int:
+    """Count the neighbours of the same label of `size` rows from `start` on.
+
+    `|a|^2 + |b|^2 - 2ab` is quick and off by rounding, so it only says who can be among the nearest; those
+    few are measured exactly, and equal distances stay equal.
+    """
+    squares = np.einsum("ij,ij->i", values, values)
+    rows = np.arange(start, min(start + size, len(values)))
+    rough = squares[rows, None] + squares - 2 * (values[rows] @ values.T)
+    rough[np.arange(len(rows)), rows] = np.inf
+    slack = 4 * (values.shape[1] + 8) * np.finfo(np.float64).eps * squares.max()
+    reach = np.partition(rough, k - 1, axis=1)[:, k - 1] + slack
+    same = 0
+    for row, distances, limit in zip(rows, rough, reach, strict=True):
+        near = np.flatnonzero(distances <= limit)
+        if len(near) > k:
+            apart = values[near] - values[row]
+            near = near[np.argsort(np.sum(apart * apart, axis=1), kind="stable")[:k]]
+        same += int(np.count_nonzero(labels[near] == labels[row]))
+    return same
+
+
+def _finite(codes: ArrayLike) -> NDArray[np.float64] | None:
+    """The codes in float64, or None where no figure can be had: nothing there, or not all of it finite."""
+    values = np.asarray(codes, np.float64)
+    if values.ndim != 2:
+        raise ValueError(f"codes: must be (n, d), got {values.shape}; flatten what follows the first axis")
+    return values if values.size and np.isfinite(values).all() else None
+
+
+def _pair(
+    codes: ArrayLike, previous: ArrayLike
+) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None]:
+    if np.shape(codes) != np.shape(previous):
+        raise ValueError(
+            f"previous: must have the shape of codes {np.shape(codes)}, got {np.shape(previous)}"
+        )
+    return _finite(codes), _finite(previous)
+
+
+def _width(now: NDArray[np.float64], before: NDArray[np.float64]) -> float:
+    return float(np.sqrt((radius(now) ** 2 + radius(before) ** 2) / 2))
+
+
+def _ratio(length: float, width: float) -> float:
+    return length / width if width > 0 else float("nan")

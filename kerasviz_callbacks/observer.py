@@ -1,0 +1,225 @@
+"""What all callbacks of one `fit` share: the pass over the model, the worker, the event files, the closing line."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shlex
+import time
+import warnings
+import weakref
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+
+from ._autodiff import framework
+from .probe import Probe, as_probe
+from .record.log import Log
+from .record.steps import first_free_run
+from .record.worker import Ticket, Worker
+from .taps.layers import Place, places
+from .taps.reader import Reader, Taken, Tap
+
+Array = np.ndarray[Any, Any]
+PATIENCE = 1.0  # seconds that the training waits at most for the pictures of the epoch before
+LAST_PATIENCE = 120.0  # seconds at the end of a fit, when nothing else is waiting
+
+
+class Member(Protocol):
+    """What the observer must know of a callback to read the model for all of them at once."""
+
+    def due(self, step: int) -> bool:
+        """Whether it draws at this step."""
+
+    def wants(self) -> Mapping[tuple[int, int], Request]:
+        """What it wants of each reader and probe, by their identities."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What one callback wants of one pass."""
+
+    taps: tuple[Tap, ...]
+    targets: Mapping[str, Array] = field(default_factory=dict)
+    choices: Mapping[Tap, Array] = field(default_factory=dict)
+
+
+class Observer:
+    """One for each model in `fit`. Callbacks `join` it as training begins and `leave` it at the end.
+
+    Args:
+        model: the model being trained.
+        verbose: as `fit` has it: nothing is printed at 0.
+    """
+
+    _watching: weakref.WeakValueDictionary[int, Observer] = weakref.WeakValueDictionary()
+
+    def __init__(self, model: Any, verbose: int):
+        self.model = model
+        self.verbose = verbose
+        self.members: list[Member] = []
+        self.training = False
+        self.known: list[Place] = places(model)
+        self._worker = Worker()
+        self._probes: dict[Any, tuple[Any, Probe]] = {}
+        self._readers: dict[Any, Reader] = {}
+        self._logs: dict[Path, Log] = {}
+        self._named: dict[Path, str] = {}
+        self._taken: dict[tuple[int, int], tuple[int, bytes, dict[Tap, Taken]]] = {}
+        self._fingerprint: Callable[[], bytes] | None = None
+        self._step: int | None = None
+        self._drawing = True
+        self._tickets: list[Ticket] = []
+        self._skipped: set[int] = set()
+        self._steps: set[int] = set()
+        self._at_exit = partial(_close, weakref.ref(self))
+        atexit.register(self._at_exit)
+
+    @classmethod
+    def join(cls, model: Any, member: Member, verbose: int) -> Observer:
+        """The observer of this model's fit, a new one for a new fit."""
+        found = cls._watching.get(id(model))
+        if found is None or found.training or member in found.members:  # left behind by a fit that died
+            found = cls(model, verbose)
+            cls._watching[id(model)] = found
+        found.members.append(member)
+        return found
+
+    def leave(self, member: Member, *, quietly: bool = False) -> None:
+        """The last to leave closes the files and prints how to look at them."""
+        if member in self.members:
+            self.members.remove(member)
+        if self.members:
+            return
+        atexit.unregister(self._at_exit)
+        finished = self.close(LAST_PATIENCE)
+        if self._watching.get(id(self.model)) is self:
+            del self._watching[id(self.model)]
+        if not finished:
+            warnings.warn("kerasviz_callbacks: pictures are still being written; the last may be missing.", stacklevel=2)
+        if not quietly and self.verbose and self._steps:
+            print(self.closing_line(), flush=True)
+
+    def closing_line(self) -> str:
+        """How to see every step, ready to paste; TensorBoard shows ten otherwise."""
+        directories = [str(directory) for directory in self._named.values()]
+        at = os.path.commonpath(directories) if len(directories) > 1 else directories[0]
+        shown = max(1000, 2 * len(self._steps))
+        line = f"kerasviz_callbacks: tensorboard --logdir {shlex.quote(at or '.')} --samples_per_plugin images={shown}"
+        if self._skipped:
+            line += f"  ({len(self._skipped)} epochs not drawn: drawing took longer than training)"
+        return line
+
+    def probe(self, data: Any, *, count: int | None, default_count: int, class_names: Any, argument: str) -> Probe:
+        """The probe of some data; read once, however many callbacks look at it."""
+        parts = tuple(id(part) for part in data) if isinstance(data, tuple) else (id(data),)
+        names = tuple(class_names) if class_names is not None else None
+        key = (parts, count or default_count, names)
+        if key not in self._probes:
+            given = {"count": count, "default_count": default_count, "class_names": class_names}
+            self._probes[key] = (data, as_probe(data, **given, argument=argument))  # held, so that ids stay unique
+        return self._probes[key][1]
+
+    def reader(self, model: Any, inputs: Any) -> Reader:
+        """What reads `model` on inputs of this kind; training and validation share it, and its compiled passes."""
+        kind = keras.tree.map_structure(lambda array: (array.shape[1:], str(array.dtype)), inputs)
+        key = (id(model), repr(kind))
+        if key not in self._readers:
+            self._readers[key] = Reader(model, inputs)
+        return self._readers[key]
+
+    def log(self, log_dir: str | os.PathLike[str], first_step: int) -> Log:
+        """The one log of this directory, in run directories that hold no later steps of an earlier fit."""
+        where = Path(log_dir).resolve()
+        if where not in self._logs:
+            group = first_free_run(where, first_step)
+            if group != "views" and self.verbose:
+                print(f'kerasviz_callbacks: "{log_dir}" already holds later steps, so this fit is logged as {group}/.')
+            self._logs[where] = Log(where, group)
+            self._named[where] = os.fspath(log_dir)
+        return self._logs[where]
+
+    def read(self, member: Member, reader: Reader, probe: Probe, step: int) -> dict[Tap, Taken]:
+        """What all callbacks that draw at this step want of this probe, from one pass.
+
+        The first to ask pays; the others get the same, unless the weights have changed in between (a callback that
+        swaps in averaged weights, say).
+        """
+        key = (id(reader), id(probe))
+        own = member.wants()[key]
+        now = self.fingerprint() if len(self.members) > 1 else b""
+        known = self._taken.get(key)
+        if known is not None and known[:2] == (step, now) and all(tap in known[2] for tap in own.taps):
+            return known[2]
+        others = [one.wants().get(key) for one in self.members if one is not member and one.due(step)]
+        requests = [own, *(request for request in others if request is not None)]
+        taps = dict.fromkeys(tap for request in requests for tap in request.taps)
+        targets = {name: row for request in requests for name, row in request.targets.items()}
+        choices = {tap: choice for request in requests for tap, choice in request.choices.items()}
+        taken = reader.read(taps, probe.inputs, targets=targets, choices=choices)
+        self._taken[key] = (step, now, taken)
+        return taken
+
+    def forget(self) -> None:
+        """The next to ask reads the model again: what is wanted of the pass has changed."""
+        self._taken.clear()
+
+    def fingerprint(self) -> bytes:
+        """Equal for equal weights."""
+        if self._fingerprint is None:
+            self._fingerprint = framework().fingerprint(self.model.variables)
+        return self._fingerprint()
+
+    def draws(self, step: int, *, must: bool) -> bool:
+        """Whether this step's pictures are drawn: not when those of the step before still are, after a short wait.
+
+        Args:
+            step: the step being handed over; asked once a step, the answer then holds for all callbacks.
+            must: draw in any case, as at the last epoch.
+        """
+        if step != self._step:
+            self._step = step
+            until = time.monotonic() + PATIENCE
+            self._drawing = all(ticket.wait(max(0.0, until - time.monotonic())) for ticket in self._tickets)
+            if self._drawing:
+                self._tickets.clear()
+            else:
+                self._skipped.add(step)
+        if must:
+            self._drawing = True
+            self._skipped.discard(step)
+        return self._drawing
+
+    def submit(self, job: Callable[[], None], *, step: int, size: int, drawn: bool) -> None:
+        """Hand work to the worker; `size` in bytes, of what it holds."""
+        ticket = self._worker.submit(job, size=size)
+        self._steps.add(step)
+        if drawn:
+            self._tickets.append(ticket)
+
+    def wait(self) -> None:
+        """Until all that was handed over is done."""
+        self._worker.close(LAST_PATIENCE)
+
+    def close(self, patience: float) -> bool:
+        """Finish what is under way and close the files; whether that was done in time."""
+        finished = self._worker.close(patience)
+        if finished:
+            for log in self._logs.values():
+                try:
+                    log.close()
+                except OSError as error:
+                    warnings.warn(f"kerasviz_callbacks: {error}", stacklevel=2)
+        self._taken.clear()
+        return finished
+
+
+def _close(reference: weakref.ref[Observer]) -> None:
+    observer = reference()
+    if observer is not None:
+        observer.close(10.0)

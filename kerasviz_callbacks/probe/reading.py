@@ -1,0 +1,144 @@
+"""From the data a user has to the rows that are looked at."""
+
+import warnings
+from contextlib import closing
+from typing import Any
+
+import numpy as np
+
+from ..maths.choice import spread_over_classes, spread_without_classes
+from .labels import Labels, labels_of
+from .pool import Chosen, Pool
+from .streams import batches, check_element_spec, copied, is_stream, is_tf_data, parts_of, undisturbed
+from .structures import as_arrays, leaves, loaded, rows_of, take
+
+_SEED = 0  # the same data give the same choice, in every run
+
+
+def read(
+    data: Any, given: Labels | None, count: int, classes: int | None, name: str
+) -> tuple[Chosen, Labels, int]:
+    """Choose the rows that are looked at.
+
+    Args:
+        data: Arrays or a stream, as `Probe` takes them.
+        given: Labels that replace those in data, or None.
+        count: How many rows are wanted.
+        classes: The number of classes where the user gave names for them.
+        name: What the user calls the data, for the errors.
+
+    Returns:
+        The chosen rows; the labels of all rows that were read, or why there are none; how many were read.
+
+    Raises:
+        TypeError: If data are of a kind that cannot be read.
+        ValueError: If they are empty or do not fit together.
+    """
+    if is_stream(data):
+        return _read_stream(data, given, count, classes, name)
+    return _read_arrays(data, given, count, name)
+
+
+def _read_arrays(data: Any, given: Labels | None, count: int, name: str) -> tuple[Chosen, Labels, int]:
+    x, y = parts_of(data, name)
+    inputs = as_arrays(x, f"{name}: x" if isinstance(data, tuple) else name)
+    targets = None if y is None else as_arrays(y, f"{name}: y")
+    n = rows_of(inputs, name)
+    if n == 0:
+        raise ValueError(
+            f"{name}: must hold at least one sample, got an array of shape {leaves(inputs)[0].shape}"
+        )
+    if targets is not None:
+        _check_as_many(f"{name}: y", rows_of(targets, name), n)
+    found = labels_of(targets, inputs) if given is None else given
+    if found.numbers is not None:
+        _check_as_many("labels" if given else f"{name}: y", len(found.numbers), n)
+    if n <= count:
+        index = np.arange(n)
+    elif found.numbers is None:
+        index = spread_without_classes(n, count, _SEED)
+    else:
+        index = spread_over_classes(found.numbers, count, _SEED)
+    chosen = Chosen(
+        take(inputs, index),
+        None if targets is None else take(targets, index),
+        None if found.numbers is None else found.numbers[index],
+        index.astype(np.int64),
+    )
+    return chosen, found, n
+
+
+def _read_stream(
+    data: Any, given: Labels | None, count: int, classes: int | None, name: str
+) -> tuple[Chosen, Labels, int]:
+    classes = classes or (given.classes if given else None)
+    if not is_tf_data(data):
+        pool = _filled(Pool(count, classes), data, given, name)
+    else:
+        check_element_spec(data, name)
+        pool = _filled_from_copy(Pool(count, classes), data, given, name) or _filled_from_itself(
+            Pool(count, classes), data, given, name
+        )
+    chosen = pool.chosen(_SEED, name)
+    return chosen, Labels(pool.labels, why_none=pool.why_none), pool.seen
+
+
+def _filled_from_copy(pool: Pool, data: Any, given: Labels | None, name: str) -> Pool | None:
+    copy = copied(data)
+    if copy is None:
+        return None
+    try:
+        return _filled(pool, copy, given, name)
+    except loaded("tensorflow", "errors", "OpError"):
+        return None  # if the set itself is at fault, reading it will say so
+
+
+def _filled_from_itself(pool: Pool, data: Any, given: Labels | None, name: str) -> Pool:
+    filled = _filled(pool, data, given, name)
+    warnings.warn(
+        f"{name}: this tf.data.Dataset could not be copied and was read itself; if it reshuffles at each "
+        "iteration, fit gets another order than without this. Remedy: pass arrays, or a data set of its own",
+        stacklevel=6,
+    )
+    return filled
+
+
+def _filled(pool: Pool, data: Any, given: Labels | None, name: str) -> Pool:
+    """Read a stream until the pool has enough, and put every state back that this has moved."""
+    ended = True
+    with undisturbed(data), closing(batches(data)) as stream:
+        for batch in stream:
+            _add(pool, batch, given, name)
+            if pool.full:
+                ended = False
+                break
+    if given is not None and given.numbers is not None and ended:
+        _check_as_many("labels", len(given.numbers), pool.seen)
+    return pool
+
+
+def _add(pool: Pool, batch: Any, given: Labels | None, name: str) -> None:
+    x, y = parts_of(batch, name)
+    inputs = as_arrays(x, f"{name}: x")
+    targets = None if y is None else as_arrays(y, f"{name}: y")
+    size = rows_of(inputs, name)
+    if targets is not None:
+        _check_as_many(f"{name}: y of a batch", rows_of(targets, name), size)
+    if given is None or given.numbers is None:
+        pool.add(inputs, targets, labels_of(targets, inputs))
+        return
+    numbers = given.numbers[pool.seen : pool.seen + size]
+    if len(numbers) < size:
+        raise ValueError(
+            f"labels: must be as many as the samples of the stream, got {len(given.numbers)} labels and at "
+            f"least {pool.seen + size} samples; pass one label a sample, in the order of the stream"
+        )
+    pool.add(inputs, targets, given._replace(numbers=numbers))
+
+
+def _check_as_many(what: str, received: int, samples: int) -> None:
+    if received != samples:
+        raise ValueError(
+            f"{what}: must have one row per sample, got {received} for {samples} samples; "
+            "a tuple is (x, y), several inputs are a list or dict"
+        )

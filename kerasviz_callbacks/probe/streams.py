@@ -1,0 +1,224 @@
+"""The batches of data sets that can only be read in their order, read so that nobody else notices."""
+
+import random
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from itertools import count
+from typing import Any
+
+import numpy as np
+
+from .structures import instance_of, loaded, named_leaves
+
+# The tensors of a tf.data set that are held in memory are copied with it, several times over on the way, and
+# not at all beyond 2 GB.
+LARGEST_COPY = 2**30
+
+# These operations hold a resource: a count of iterations, a cache. The serialised set names it, so that what
+# is made of it would share it; the operations on the right stand for "make one of your own".
+_OWN_STATE = {
+    "ShuffleDatasetV3": "DummySeedGenerator",
+    "ShuffleAndRepeatDatasetV2": "DummySeedGenerator",
+    "RandomDatasetV2": "DummySeedGenerator",
+    "CacheDatasetV2": "DummyMemoryCache",
+}
+
+
+def is_tf_data(data: Any) -> bool:
+    """Say whether data is a `tf.data.Dataset`, without importing TensorFlow."""
+    return instance_of(data, "tensorflow", "data", "Dataset")
+
+
+def is_stream(data: Any) -> bool:
+    """Say whether data is a `tf.data.Dataset`, a `PyDataset` or a `DataLoader`, without importing any."""
+    return is_tf_data(data) or _is_py_dataset(data) or _is_loader(data)
+
+
+def batches(data: Any) -> Generator[Any, None, None]:
+    """Read the batches of a stream in order; what the batch of a `DataLoader` lists is made a tuple."""
+    if _is_py_dataset(data):
+        last = data.num_batches
+        for place in count() if last is None else range(last):
+            yield data[place]
+    elif _is_loader(data):
+        for batch in data:
+            yield tuple(batch) if isinstance(batch, list) else batch
+    else:
+        yield from data
+
+
+def own_class_names(data: Any) -> Any:
+    """Look up the class names a data set carries: `class_names`, or `classes` as in torchvision."""
+    names = getattr(data, "class_names", None)
+    if names is None and _is_loader(data):
+        names = getattr(data.dataset, "class_names", getattr(data.dataset, "classes", None))
+    return names
+
+
+def check_element_spec(dataset: Any, name: str) -> None:
+    """Refuse what can be known of a `tf.data.Dataset` before it is read.
+
+    Raises:
+        TypeError: If an element holds anything but dense tensors.
+        ValueError: If it is not batched.
+    """
+    sizes = {}
+    for path, spec in named_leaves(dataset.element_spec, "element"):
+        if not instance_of(spec, "tensorflow", "TensorSpec"):
+            kind = type(spec).__name__.removesuffix("Spec")
+            raise TypeError(
+                f"{name}: its elements must be dense tensors, got a {kind} in {path}; "
+                "map it to a dense tensor first (.to_tensor(), tf.sparse.to_dense), or leave it out"
+            )
+        if spec.shape.rank == 0:
+            raise ValueError(
+                f"{name}: a tf.data.Dataset must be batched, got {path} of shape (); use .batch(32)"
+            )
+        if spec.shape.rank is not None:
+            sizes[path] = spec.shape[0]
+    known = sorted({size for size in sizes.values() if size is not None})
+    if len(known) > 1:
+        raise ValueError(
+            f"{name}: a tf.data.Dataset must be batched, got elements with {known[0]} and {known[-1]} rows "
+            f"({', '.join(sizes)}); use .batch(32)"
+        )
+
+
+def copied(dataset: Any) -> Any:
+    """Make a `tf.data.Dataset` that gives what this one gives but shares no state with it.
+
+    Reading a set that reshuffles moves on the order in which `fit` will get it; reading the copy does not.
+    Variables, tables, caches, shuffle orders and random operations are the copy's own. What Python code
+    within the set keeps for itself (a generator that goes on where it was left) is shared all the same.
+
+    Returns:
+        The copy, or None where none can be made: the set cannot be serialised or holds more than 1 GiB in
+        memory.
+    """
+    tf = loaded("tensorflow")
+    if _bytes_in_memory(dataset) > LARGEST_COPY:
+        return None
+    try:
+        with tf.device("/CPU:0"):
+            graph = tf.raw_ops.DatasetToGraphV2(
+                input_dataset=tf.data.experimental.to_variant(dataset),
+                external_state_policy=1,  # copy what has a state, and do not warn
+                strip_device_assignment=True,
+            )
+            text = _with_own_state(tf, graph.numpy())
+            variant = tf.raw_ops.DatasetFromGraph(graph_def=text)
+            return tf.data.experimental.from_variant(variant, dataset.element_spec)
+    except Exception:  # whatever stands in the way: the set itself can be read, and the caller says so
+        return None
+
+
+def _with_own_state(tf: Any, text: bytes) -> bytes:
+    graph = tf.compat.v1.GraphDef.FromString(text)
+    resource = tf.resource.as_datatype_enum
+    by_name = {node.name: node for node in graph.node}
+    for node in graph.node:
+        for source in [by_name[name] for name in node.input if name in by_name]:
+            if source.op == "Const" and source.attr["dtype"].type == resource and node.op in _OWN_STATE:
+                source.op = _OWN_STATE[node.op]
+                source.attr.clear()
+    # Stripping leaves "/device::0" at tf.py_function, which cannot be parsed.
+    for node in [*graph.node, *(node for one in graph.library.function for node in one.node_def)]:
+        node.device = ""
+    done: bytes = graph.SerializeToString()
+    return done
+
+
+def _bytes_in_memory(dataset: Any) -> int:
+    """Estimate what the sources of a set hold; private names, hence 0 where there are none."""
+    held = sum(
+        (tensor.shape.num_elements() or 0) * tensor.dtype.size for tensor in getattr(dataset, "_tensors", [])
+    )
+    inputs: list[Any] = getattr(dataset, "_inputs", list)()
+    return int(held) + sum(_bytes_in_memory(one) for one in inputs)
+
+
+@contextmanager
+def undisturbed(data: Any) -> Iterator[None]:
+    """Put every random state back that reading may move: Python's, numpy's, Keras', torch's, the data's own.
+
+    Of a `PyDataset` all attributes are put back (a legacy `ImageDataGenerator` keeps its order there) and the
+    state of generators among them; of a `DataLoader` the state of its generators. The state of TensorFlow's
+    eager random operations cannot be put back; a `PyDataset` that augments with them moves on.
+    """
+    with ExitStack() as stack:
+        for get, put in [*_global_states(), *_own_states(data)]:
+            stack.callback(put, get())
+        yield
+
+
+_State = tuple[Callable[[], Any], Callable[[Any], Any]]
+
+
+def _global_states() -> Iterator[_State]:
+    yield random.getstate, random.setstate
+    yield np.random.get_state, np.random.set_state  # the users' code may use it
+    if loaded("torch") is not None:
+        torch = loaded("torch")
+        yield torch.random.get_rng_state, torch.random.set_rng_state
+    keras = loaded("keras.src.backend.common.global_state")  # private: Keras offers no other way to it
+    if keras is not None:
+        yield (
+            lambda: _keras_seed(keras.get_global_attribute("global_seed_generator")),
+            lambda kept: _put_keras_seed(keras, *kept),
+        )
+
+
+def _keras_seed(generator: Any) -> tuple[Any, Any]:
+    return generator, None if generator is None else np.array(generator.state)
+
+
+def _put_keras_seed(keras: Any, generator: Any, value: Any) -> None:
+    keras.set_global_attribute("global_seed_generator", generator)
+    if generator is not None:
+        generator.state.assign(value)
+
+
+def _own_states(data: Any) -> Iterator[_State]:
+    if _is_loader(data):
+        for owner in [data, getattr(data, "sampler", None)]:
+            generator = getattr(owner, "generator", None)
+            if generator is not None:
+                yield generator.get_state, generator.set_state
+    elif _is_py_dataset(data):
+        own = vars(data)
+        yield own.copy, lambda kept: (own.clear(), own.update(kept))
+        for value in own.values():
+            if isinstance(value, np.random.Generator):
+                bits = value.bit_generator
+                yield partial(getattr, bits, "state"), partial(setattr, bits, "state")
+            elif isinstance(value, np.random.RandomState):
+                yield value.get_state, value.set_state
+            elif isinstance(value, random.Random):
+                yield value.getstate, value.setstate
+
+
+def _is_py_dataset(data: Any) -> bool:
+    return instance_of(data, "keras", "utils", "PyDataset")
+
+
+def _is_loader(data: Any) -> bool:
+    return instance_of(data, "torch", "utils", "data", "DataLoader")
+
+
+def parts_of(batch: Any, name: str) -> tuple[Any, Any]:
+    """Take x and y out of what Keras takes: `x`, `(x,)`, `(x, y)` or `(x, y, w)`.
+
+    Raises:
+        ValueError: If a tuple has no or more than three members.
+    """
+    if not isinstance(batch, tuple):
+        return batch, None
+    if not 1 <= len(batch) <= 3:
+        raise ValueError(
+            f"{name}: a tuple must be (x,), (x, y) or (x, y, w), got {len(batch)} members; "
+            "give several inputs as a list or dict: ([a, b], y)"
+        )
+    if batch[0] is None:
+        raise TypeError(f"{name}: x must be an array, got None; the first member of a tuple is x")
+    return batch[0], batch[1] if len(batch) > 1 else None

@@ -1,0 +1,188 @@
+"""Arrays alone or in lists, tuples and dicts: what models with several inputs or outputs are fed."""
+
+import inspect
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Structure = Any  # an array, or lists, tuples and dicts of structures
+
+
+def loaded(module: str, *path: str) -> Any:
+    """Find a name in a module that someone else has imported, so that looking for it imports nothing.
+
+    Args:
+        module: Such as `"tensorflow"`.
+        path: The attributes to follow, such as `"data", "Dataset"`.
+
+    Returns:
+        What is there, or None. A value can be of a framework's type only if that framework is imported.
+    """
+    found: Any = sys.modules.get(module)
+    for name in path:
+        found = getattr(found, name, None)
+    return found
+
+
+def instance_of(value: Any, module: str, *path: str) -> bool:
+    """Say whether a value is an instance of a type in a module that is perhaps not imported."""
+    kind = loaded(module, *path)
+    return isinstance(kind, type) and isinstance(value, kind)
+
+
+def mapped(function: Callable[[Any], Any], structure: Structure) -> Structure:
+    """Apply a function to each leaf, and keep the structure (named tuples too)."""
+    if isinstance(structure, dict):
+        return {key: mapped(function, part) for key, part in structure.items()}
+    if isinstance(structure, tuple) and hasattr(structure, "_fields"):
+        return type(structure)(*(mapped(function, part) for part in structure))
+    if isinstance(structure, list | tuple):
+        return type(structure)([mapped(function, part) for part in structure])
+    return function(structure)
+
+
+def named_leaves(structure: Structure, name: str) -> Iterator[tuple[str, Any]]:
+    """Walk over the leaves, each with the name under which a user would find it, such as `x["depth"]`."""
+    if isinstance(structure, dict):
+        for key, part in structure.items():
+            yield from named_leaves(part, f"{name}[{key!r}]".replace("'", '"'))
+    elif isinstance(structure, list | tuple):
+        for place, part in enumerate(structure):
+            yield from named_leaves(part, f"{name}[{place}]")
+    else:
+        yield name, structure
+
+
+def leaves(structure: Structure) -> list[Any]:
+    """List the leaves in their order."""
+    return [leaf for _, leaf in named_leaves(structure, "")]
+
+
+def take(structure: Structure, index: NDArray[np.intp]) -> Structure:
+    """Copy the rows of an index out of every array."""
+    return mapped(lambda array: array[index], structure)
+
+
+def joined(parts: Sequence[Structure], name: str) -> Structure:
+    """Put structures of equal form one under the other.
+
+    Raises:
+        ValueError: If their rows differ in shape.
+    """
+    arrays = []
+    for place, (path, _) in enumerate(named_leaves(parts[0], name)):
+        column = [leaves(part)[place] for part in parts]
+        shapes = sorted({array.shape[1:] for array in column})
+        if len(shapes) > 1:
+            raise ValueError(
+                f"{path}: all rows must have one shape, got {shapes[0]} and {shapes[-1]}; "
+                "resize or pad them to one size"
+            )
+        arrays.append(np.concatenate(column))
+    left = iter(arrays)
+    return mapped(lambda _: next(left), parts[0])
+
+
+def as_arrays(structure: Structure, name: str) -> Structure:
+    """Turn every leaf into a numpy array of its own dtype.
+
+    Args:
+        structure: Arrays (anything with `__array__`), or lists, tuples and dicts of them.
+        name: What the user calls it, for the errors.
+
+    Raises:
+        TypeError: If a leaf is no array, or one of objects, dates or complex numbers.
+        ValueError: If there is no leaf, a leaf has no axis, or their numbers of rows differ.
+    """
+    if isinstance(structure, list | tuple | dict) and not leaves(structure):
+        raise ValueError(f"{name}: must hold at least one array, got an empty {type(structure).__name__}")
+    names = iter([path for path, _ in named_leaves(structure, name)])
+    arrays = mapped(lambda leaf: as_array(leaf, next(names)), structure)
+    rows_of(arrays, name)
+    return arrays
+
+
+def rows_of(structure: Structure, name: str) -> int:
+    """Count the rows, which every array of the structure must have alike."""
+    sizes = {path: len(array) for path, array in named_leaves(structure, name)}
+    (first, rows), *others = sizes.items()
+    for path, size in others:
+        if size != rows:
+            raise ValueError(
+                f"{name}: all inputs must have as many rows, got {rows} in {first} and {size} in {path}; "
+                "a list or dict is several inputs, one array each"
+            )
+    return rows
+
+
+def as_array(value: Any, name: str) -> Array:
+    """Turn one leaf into a numpy array of its own dtype, `(n, ...)`.
+
+    Raises:
+        TypeError: If it is no array, or one of objects, dates or complex numbers.
+        ValueError: If it has no axis.
+    """
+    _refuse_sparse(value, name)
+    if instance_of(value, "torch", "Tensor"):
+        value = value.detach().cpu().numpy()
+    if not hasattr(value, "__array__"):
+        raise TypeError(f"{name}: must be an array, got {described(value)}; {_remedy(value)}")
+    array: Array = np.asarray(value)
+    if array.ndim == 0:
+        raise ValueError(f"{name}: must have one row per sample, got a single value of shape (); add an axis")
+    _check_dtype(array, name)
+    return array
+
+
+def described(value: Any) -> str:
+    """Say in a few words what was received."""
+    if value is None:
+        return "None"
+    if isinstance(value, str | bytes | int | float | complex):
+        text = repr(value)
+        return f"{text if len(text) <= 40 else text[:37] + '...'} ({type(value).__name__})"
+    shape = getattr(value, "shape", None)
+    of_shape = f" of shape {tuple(shape)}" if isinstance(shape, tuple) else ""
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}{of_shape}"
+
+
+def _remedy(value: Any) -> str:
+    if inspect.isgenerator(value) or isinstance(value, Iterator):
+        return "wrap it in tf.data.Dataset.from_generator or a keras.utils.PyDataset, which can be read again"
+    if isinstance(value, bool | int | float | complex):
+        return "turn lists of numbers into an array with np.asarray"
+    if isinstance(value, set | frozenset):
+        return "a set has no order: turn it into an array with np.asarray(sorted(...))"
+    return (
+        "pass arrays, (x, y), a tf.data.Dataset, a keras.utils.PyDataset, a torch DataLoader or a kv.Probe "
+        "(turn lists of numbers into an array with np.asarray)"
+    )
+
+
+def _refuse_sparse(value: Any, name: str) -> None:
+    if instance_of(value, "tensorflow", "RaggedTensor"):
+        raise TypeError(f"{name}: must be an array, got a ragged tensor; make it dense with .to_tensor()")
+    if instance_of(value, "tensorflow", "sparse", "SparseTensor"):
+        raise TypeError(f"{name}: must be an array, got a sparse tensor; make it dense: tf.sparse.to_dense")
+    if hasattr(value, "tocsr") or getattr(value, "is_sparse", False) is True:
+        raise TypeError(
+            f"{name}: must be an array, got a sparse {type(value).__name__}; make it dense with "
+            ".toarray() or .to_dense()"
+        )
+
+
+def _check_dtype(array: Array, name: str) -> None:
+    kind = array.dtype.kind
+    if kind == "O" and all(isinstance(value, str | bytes) for value in array.ravel()):
+        return  # TensorFlow's strings are bytes objects in numpy
+    if kind in "biufSUT" or (kind == "V" and array.dtype.type is not np.void):  # V: bfloat16 and its kin
+        return
+    raise TypeError(
+        f"{name}: must hold numbers or strings, got dtype {array.dtype}; "
+        'convert it, for instance with .astype("float32")'
+    )

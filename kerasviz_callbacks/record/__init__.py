@@ -1,0 +1,40 @@
+"""Where pictures and figures go: event files, PNG files, memory; and the worker that brings them there.
+
+In the order of the flow:
+
+* `Worker`, `Ticket`: jobs run in order, off the training thread, within a bound of memory (`worker.py`).
+* `Record`: what every destination can do (`base.py`).
+* `Log`: TensorBoard event files, one a run, and PNG files beside them (`log.py`).
+* `MemoryRecord`: keeps everything, for tests and notebooks (`memory.py`).
+* `check_writable`: says before training that a directory cannot be written (`directories.py`).
+* `last_step`, `first_free_run`: which runs are already there (`steps.py`).
+* `EventFile`: one event file, without TensorFlow (`events.py`), made of framed records (`frames.py`).
+* `encode`, `picture_path`, `safe_component`: PNG bytes and where they lie on disk (`png.py`).
+
+Nothing here knows Keras, a framework, or a view. TensorBoard's protobufs, Pillow and the checksum load on
+first use.
+"""
+
+from kerasviz_callbacks.record.base import Record
+from kerasviz_callbacks.record.directories import check_writable
+from kerasviz_callbacks.record.events import EventFile
+from kerasviz_callbacks.record.log import Log
+from kerasviz_callbacks.record.memory import MemoryRecord
+from kerasviz_callbacks.record.png import encode, picture_path, safe_component
+from kerasviz_callbacks.record.steps import first_free_run, last_step
+from kerasviz_callbacks.record.worker import Ticket, Worker
+
+__all__ = [
+    "EventFile",
+    "Log",
+    "MemoryRecord",
+    "Record",
+    "Ticket",
+    "Worker",
+    "check_writable",
+    "encode",
+    "first_free_run",
+    "last_step",
+    "picture_path",
+    "safe_component",
+]

@@ -1,0 +1,50 @@
+"""What every destination of pictures and figures can do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    import os
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+LARGEST_FIGURE = 3.4028234663852886e38
+"""The largest float32: scalars are stored as float32, and beyond it they would become infinite."""
+
+
+def is_figure(value: float) -> bool:
+    """Say whether a value can be recorded as a scalar: not NaN, and finite as a float32."""
+    return bool(abs(value) <= LARGEST_FIGURE)
+
+
+@runtime_checkable
+class Record(Protocol):
+    """A destination of pictures and figures, used by one thread at a time.
+
+    `run` is the source (`"validation"`, `"train"`, `"model"`), `tag` the name within it
+    (`"filters/conv1"`), `step` the epoch, -1 for the untrained model. A description is Markdown; it counts at
+    the first use of a tag in a run.
+    """
+
+    def picture(
+        self,
+        run: str,
+        tag: str,
+        step: int,
+        picture: NDArray[np.uint8],
+        description: str = "",
+        *,
+        save_dir: str | os.PathLike[str] | None = None,
+    ) -> None:
+        """Record one picture, uint8 `(height, width, 3)` or `(height, width)`, below `save_dir` too if there are files."""
+
+    def scalar(self, run: str, tag: str, step: int, value: float, description: str = "") -> None:
+        """Record one figure. A figure that is NaN, or not finite as a float32, is not written."""
+
+    def flush(self) -> None:
+        """Return once everything recorded so far would survive the end of this process."""
+
+    def close(self) -> None:
+        """Flush and let go of files; may be called again. What is recorded afterwards is not lost."""

@@ -1,0 +1,221 @@
+"""One TensorBoard event file, written without TensorFlow."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import re
+import socket
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kerasviz_callbacks.record.base import is_figure
+from kerasviz_callbacks.record.frames import frame
+
+if TYPE_CHECKING:
+    from io import FileIO
+
+_TENSORBOARD_WRITER = "tensorboard.summary.writer.event_file_writer"
+_TIME_IN_NAME = re.compile(r"events\.out\.tfevents\.(\d{10})\.")
+_counter = itertools.count()
+
+
+class EventFile:
+    """Appends pictures and scalars to one event file of a directory, begun at the first write.
+
+    A record is handed to the operating system whole as it is written, so a process killed afterwards loses
+    nothing. If the file was deleted meanwhile, or a write failed, the next write begins a new file. Copies
+    and pickles are of the directory only: a copy begins a file of its own.
+
+    Args:
+        directory: Where the file goes; made if absent. TensorBoard's name of the run is its path below
+            TensorBoard's `--logdir`. No other writer should be at work in it: TensorBoard's Python loader
+            stops reading the older file.
+
+    Example:
+        >>> file = EventFile("logs/views/validation")
+        >>> file.scalar("overfitting/knn", 0, 0.5, description="Accuracy of the nearest neighbours.")
+        >>> file.close()
+    """
+
+    _file: FileIO | None = None
+
+    def __init__(self, directory: str | os.PathLike[str]) -> None:
+        # Absolute: a training script that changes its directory means the same place as before.
+        self.directory = Path(directory).absolute()
+        self._path: Path | None = None
+        self._described: set[str] = set()
+
+    def __reduce__(self) -> tuple[type[EventFile], tuple[Path]]:
+        return EventFile, (self.directory,)
+
+    def __del__(self) -> None:
+        # A `fit` that ends by an exception calls no `on_train_end`; nothing is lost, so nothing to warn of.
+        self.close()
+
+    @property
+    def path(self) -> Path | None:
+        """The event file begun last, or None before the first."""
+        return self._path
+
+    def open(self) -> None:
+        """Begin the file now, unless it is open and still where it was.
+
+        Raises:
+            OSError: The directory or the file cannot be made or written.
+        """
+        self._opened()
+
+    def image(
+        self, tag: str, step: int, png: bytes, *, width: int, height: int, description: str = ""
+    ) -> None:
+        """Write one picture for TensorBoard's Images tab.
+
+        Args:
+            tag: Name of the picture; what stands before the first `/` is its section.
+            step: The epoch; -1 is the untrained model.
+            png: The encoded picture (PNG, APNG, GIF or JPEG).
+            width: Of the picture, in pixels.
+            height: Of the picture, in pixels.
+            description: Markdown; counts at the tag's first write to this file.
+
+        Raises:
+            OSError: The file cannot be written, e.g. because the disk is full.
+        """
+        from tensorboard.compat.proto import summary_pb2, tensor_pb2, tensor_shape_pb2, types_pb2
+        from tensorboard.plugins.image import metadata
+
+        shape = tensor_shape_pb2.TensorShapeProto(dim=[tensor_shape_pb2.TensorShapeProto.Dim(size=3)])
+        strings = [str(width).encode(), str(height).encode(), png]
+        tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_STRING, tensor_shape=shape, string_val=strings)
+        about = metadata.create_summary_metadata(display_name=None, description=description)
+        about.data_class = summary_pb2.DATA_CLASS_BLOB_SEQUENCE
+        self._summary(tag, step, tensor, about)
+
+    def scalar(self, tag: str, step: int, value: float, *, description: str = "") -> None:
+        """Write one figure for TensorBoard's Scalars tab, as a float32.
+
+        Args:
+            tag: Name of the figure; what stands before the first `/` is its section.
+            step: The epoch; -1 is the untrained model.
+            value: A finite number.
+            description: Markdown; counts at the tag's first write to this file.
+
+        Raises:
+            ValueError: The value is NaN, infinite, or beyond the range of float32.
+            OSError: The file cannot be written, e.g. because the disk is full.
+        """
+        from tensorboard.compat.proto import summary_pb2, tensor_pb2, tensor_shape_pb2, types_pb2
+        from tensorboard.plugins.scalar import metadata
+
+        if not is_figure(value):
+            raise ValueError(
+                f"value={value!r} of {tag!r} at step {step}: must be finite as a float32; "
+                "leave the figure out where it is not defined"
+            )
+        shape = tensor_shape_pb2.TensorShapeProto()
+        tensor = tensor_pb2.TensorProto(
+            dtype=types_pb2.DT_FLOAT, tensor_shape=shape, float_val=[float(value)]
+        )
+        about = metadata.create_summary_metadata(display_name=None, description=description)
+        about.data_class = summary_pb2.DATA_CLASS_SCALAR
+        self._summary(tag, step, tensor, about)
+
+    def flush(self) -> None:
+        """Do nothing: no record is ever held back in this process."""
+
+    def close(self) -> None:
+        """Close the file; may be called again. A later write begins a new file."""
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
+
+    def _opened(self) -> FileIO:
+        """Return the file, begun anew where there is none or it was deleted."""
+        if self._file is not None and not _was_deleted(self._file):
+            return self._file
+        self.close()
+        self.directory.mkdir(parents=True, exist_ok=True)
+        _tell_patched_writer(self.directory)
+        self._path = self.directory / _file_name(self.directory)
+        self._file = file = self._path.open("xb", buffering=0)
+        self._described.clear()
+        self._append(file, file_version="brain.Event:2")
+        return file
+
+    def _summary(self, tag: str, step: int, tensor: Any, about: Any) -> None:
+        """Write one value, with its metadata if this file has none of the tag yet."""
+        from tensorboard.compat.proto import summary_pb2
+
+        file = self._opened()
+        value = summary_pb2.Summary.Value(tag=tag, tensor=tensor)
+        if tag not in self._described:
+            value.metadata.CopyFrom(about)
+        self._append(file, step=int(step), summary=summary_pb2.Summary(value=[value]))
+        self._described.add(tag)
+
+    def _append(self, file: FileIO, **content: Any) -> None:
+        """Write one event, whole."""
+        from tensorboard.compat.proto import event_pb2
+
+        record = memoryview(frame(event_pb2.Event(wall_time=time.time(), **content).SerializeToString()))
+        try:
+            while record:
+                record = record[file.write(record) :]
+        except BaseException:
+            self._abandon(file)
+            raise
+
+    def _abandon(self, file: FileIO) -> None:
+        """Leave a file whose last record is torn: both loaders read up to there, and nothing after it."""
+        self.close()
+        # Else a full disk would fill with empty event files, one for each attempt.
+        if not self._described:
+            with contextlib.suppress(OSError):
+                Path(file.name).unlink()
+
+
+def _was_deleted(file: FileIO) -> bool:
+    """Say whether an open file no longer lies at its path: writing to it would go nowhere, silently."""
+    try:
+        there = Path(file.name).stat()
+    except FileNotFoundError:
+        return True
+    return not os.path.samestat(there, os.fstat(file.fileno()))
+
+
+def _file_name(directory: Path) -> str:
+    """Return a name that sorts after every event file of the directory.
+
+    TensorBoard's Python loader and W&B read one file after the other, in the order of their names, and never
+    go back: a second file of the same second, or after the clock was set back, would hide or be hidden.
+    """
+    found = (_TIME_IN_NAME.match(path.name) for path in directory.iterdir())
+    newest = max((int(match[1]) for match in found if match), default=0)
+    second = max(int(time.time()), newest + 1)
+    return f"events.out.tfevents.{second:010d}.{socket.gethostname()}.{os.getpid()}.{next(_counter)}"
+
+
+def _tell_patched_writer(directory: Path) -> None:
+    """Let W&B's `sync_tensorboard` know of the directory.
+
+    It learns of directories only through a subclass that it puts in place of TensorBoard's `EventFileWriter`
+    (wandb/integration/tensorboard/monkeypatch.py), and then follows every event file in them, ours too. That
+    writer makes a file of its own, without content, hence it comes before ours.
+    """
+    module = sys.modules.get(_TENSORBOARD_WRITER)
+    writer = getattr(module, "EventFileWriter", None)
+    if writer is None or writer.__module__ == _TENSORBOARD_WRITER:
+        return
+    try:
+        writer(str(directory)).close()
+    except Exception as error:
+        warnings.warn(
+            f"{writer.__module__} watches TensorBoard's writers but could not be told of {directory}: "
+            f"{error!r}; the pictures are in the event files there all the same",
+            stacklevel=2,
+        )

@@ -1,0 +1,103 @@
+"""Pictures and figures into TensorBoard event files and, if wanted, PNG files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kerasviz_callbacks.record.base import is_figure
+from kerasviz_callbacks.record.events import EventFile
+from kerasviz_callbacks.record.png import encode, picture_path
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class Log:
+    """The `Record` on disk: one event file a run, `log_dir/<group>/<run>`, and PNG files.
+
+    Directories and files are made when first written to, and made again when deleted while training runs.
+    What was written is with the operating system: a killed process loses none of it.
+
+    Args:
+        log_dir: The user's log directory, the one TensorBoard is started on.
+        group: Name before the runs, as `first_free_run` gives it: `"views"`, `"views-2"`, ...
+
+    Example:
+        >>> log = Log("logs", first_free_run("logs", first_step=0))
+        >>> log.scalar("validation", "overlap/conv1/mean", 0, 0.25)
+        >>> log.close()
+    """
+
+    def __init__(self, log_dir: str | os.PathLike[str], group: str) -> None:
+        # Absolute: a training script that changes its directory means the same place as before.
+        self.log_dir = Path(log_dir).absolute()
+        self.group = group
+        self._files: dict[str, EventFile] = {}
+
+    def picture(
+        self,
+        run: str,
+        tag: str,
+        step: int,
+        picture: NDArray[np.uint8],
+        description: str = "",
+        *,
+        save_dir: str | os.PathLike[str] | None = None,
+    ) -> None:
+        """Write one picture, encoded once for the event file and the PNG file.
+
+        Args:
+            run: The source: `"validation"`, `"train"` or `"model"`.
+            tag: Name of the picture in it; what stands before the first `/` is its section.
+            step: The epoch; -1 is the untrained model.
+            picture: uint8, `(height, width, 3)` or `(height, width)`.
+            description: Markdown; counts at the tag's first picture in this run.
+            save_dir: The picture also goes to `save_dir/<group>/<run>/<tag>/000007.png`; None for no such file.
+                The tag is made safe as a file name (`safe_component`).
+
+        Raises:
+            TypeError: The picture is not uint8.
+            ValueError: The picture's shape is another.
+            OSError: A file cannot be written, e.g. because the disk is full.
+        """
+        png = encode(picture)
+        height, width = picture.shape[:2]
+        self._event_file(run).image(tag, step, png, width=width, height=height, description=description)
+        if save_dir is not None:
+            path = picture_path(save_dir, f"{self.group}/{run}", tag, step)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(png)
+
+    def scalar(self, run: str, tag: str, step: int, value: float, description: str = "") -> None:
+        """Write one figure. A figure that is NaN, or not finite as a float32, is not written.
+
+        Args:
+            run: The source: `"validation"`, `"train"` or `"model"`.
+            tag: Name of the figure in it; what stands before the first `/` is its section.
+            step: The epoch; -1 is the untrained model.
+            value: Any number.
+            description: Markdown; counts at the tag's first figure in this run.
+
+        Raises:
+            OSError: The event file cannot be written, e.g. because the disk is full.
+        """
+        if is_figure(value):
+            self._event_file(run).scalar(tag, step, value, description=description)
+
+    def flush(self) -> None:
+        """Hand to the operating system what is not there yet."""
+        for file in self._files.values():
+            file.flush()
+
+    def close(self) -> None:
+        """Close all files; may be called again. A later write begins new ones."""
+        for file in self._files.values():
+            file.close()
+
+    def _event_file(self, run: str) -> EventFile:
+        if run not in self._files:
+            self._files[run] = EventFile(self.log_dir / self.group / run)
+        return self._files[run]

@@ -1,0 +1,61 @@
+"""Pictures and figures kept in memory, for tests and notebooks."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from kerasviz_callbacks.record.base import is_figure
+
+if TYPE_CHECKING:
+    import os
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class MemoryRecord:
+    """The `Record` that keeps everything and writes nothing.
+
+    Attributes:
+        pictures: `pictures[(run, tag)][step]`, uint8 `(height, width, 3)` or `(height, width)`, a copy.
+        scalars: `scalars[(run, tag)][step]`, a float; a figure that is NaN is not there, as in a `Log`.
+        descriptions: `descriptions[(run, tag)]`, the first one given.
+
+    Example:
+        >>> record = MemoryRecord()
+        >>> record.scalar("validation", "overlap/conv1/mean", 0, 0.25)
+        >>> record.scalars["validation", "overlap/conv1/mean"]
+        {0: 0.25}
+    """
+
+    def __init__(self) -> None:
+        self.pictures: defaultdict[tuple[str, str], dict[int, NDArray[np.uint8]]] = defaultdict(dict)
+        self.scalars: defaultdict[tuple[str, str], dict[int, float]] = defaultdict(dict)
+        self.descriptions: dict[tuple[str, str], str] = {}
+
+    def picture(
+        self,
+        run: str,
+        tag: str,
+        step: int,
+        picture: NDArray[np.uint8],
+        description: str = "",
+        *,
+        save_dir: str | os.PathLike[str] | None = None,
+    ) -> None:
+        """Keep a copy of one picture; nothing goes to `save_dir`."""
+        self.pictures[run, tag][int(step)] = picture.copy()
+        self.descriptions.setdefault((run, tag), description)
+
+    def scalar(self, run: str, tag: str, step: int, value: float, description: str = "") -> None:
+        """Keep one figure, unless it is NaN or not finite as a float32."""
+        if is_figure(value):
+            self.scalars[run, tag][int(step)] = float(value)
+            self.descriptions.setdefault((run, tag), description)
+
+    def flush(self) -> None:
+        """Do nothing: there is nowhere to write to."""
+
+    def close(self) -> None:
+        """Do nothing: everything stays to be looked at."""

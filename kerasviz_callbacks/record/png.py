@@ -1,0 +1,101 @@
+"""Pictures as PNG: the bytes, and where they lie on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+# Of 1 to 9. Measured with Pillow 12, ms and kB at levels 1 | 3 | 6: a 928x928 grid of maps 18, 77 | 18, 70 |
+# 19, 60; 896x896 overlays on grainy photographs 107, 1589 | 104, 1586 | 186, 1427; a 910x780 line drawing
+# 26, 194 | 31, 191 | 35, 180. From 4 on the dearest pictures take 1.8 times as long and save 10 %.
+_LEVEL = 3
+
+_LONGEST = 100
+_MARK = "~"
+_UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f\ud800-\udfff/\\<>:"|?*]')
+_RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]) *(\..*)?", re.IGNORECASE | re.DOTALL)
+_LOOKS_ALTERED = re.compile(rf"{_MARK}[0-9a-f]{{10}}\Z")
+
+
+def encode(picture: NDArray[np.uint8]) -> bytes:
+    """Return a picture as a PNG file; decoding gives back the same pixels.
+
+    Args:
+        picture: uint8, `(height, width, 3)` for colour or `(height, width)` for grey; at least one pixel.
+
+    Raises:
+        TypeError: The picture is not uint8.
+        ValueError: The shape is another.
+    """
+    from PIL import Image
+
+    if picture.dtype.name != "uint8":
+        raise TypeError(
+            f"picture: must be uint8, got {picture.dtype}; scale to 0..255, clip and convert first"
+        )
+    if picture.shape[2:] not in [(), (3,)] or picture.ndim < 2 or picture.size == 0:
+        raise ValueError(
+            "picture: must be (height, width, 3) or (height, width) with at least one pixel, "
+            f"got {picture.shape}"
+        )
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, format="PNG", compress_level=_LEVEL)
+    return file.getvalue()
+
+
+def picture_path(save_dir: str | os.PathLike[str], run: str, tag: str, step: int) -> Path:
+    """Return where a picture lies: `save_dir/<run>/<tag>/000007.png`, and `-00001.png` for step -1.
+
+    Args:
+        save_dir: The directory that the path never leaves.
+        run: TensorBoard's name of the run, e.g. `"views/validation"`; each part between slashes is made safe.
+        tag: The picture's tag, likewise.
+        step: The epoch; -1 is the untrained model.
+    """
+    parts = [safe_component(part) for name in (run, tag) for part in name.split("/")]
+    return Path(save_dir, *parts, f"{step:06d}.png")
+
+
+def safe_component(name: str) -> str:
+    """Return a name that can be one component of a path on every system.
+
+    A safe name is returned as it is. Otherwise what is unsafe becomes `_`, the name is cut to 100 bytes of
+    UTF-8, and `~` with a short hash of the whole name follows, so that two names never share a file. Unsafe
+    are: slashes, backslashes, control characters, `<>:"|?*`, Windows' reserved names (`nul`, `com1.txt`),
+    `.`, `..`, the empty name, a trailing dot or space, more than 100 bytes, and what already ends like an
+    altered name.
+
+    Args:
+        name: Any text.
+
+    Returns:
+        1 to 100 bytes of UTF-8. Names that differ give results that differ (but for collisions of a
+        40-bit hash).
+    """
+    cleaned = _UNSAFE.sub("_", name)
+    encoded = cleaned.encode()
+    if cleaned == name and len(encoded) <= _LONGEST and not _is_special(name):
+        return name
+    digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=5).hexdigest()
+    ending = f"{_MARK}{digest}"
+    kept = encoded[: _LONGEST - len(ending) - 1].decode("utf-8", "ignore")
+    # The leading underscore keeps an altered `nul.txt` from still being the device.
+    return f"_{kept}{ending}" if _is_special(kept) else f"{kept}{ending}"
+
+
+def _is_special(name: str) -> bool:
+    """Say whether a name of harmless characters still means something else, or nothing, to a file system."""
+    return (
+        name.endswith((".", " "))
+        or not name
+        or _RESERVED.fullmatch(name) is not None
+        or _LOOKS_ALTERED.search(name) is not None
+    )

@@ -1,0 +1,134 @@
+"""Which layers a view shows when the user names none."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from ..maths.choice import evenly_by_depth
+from .reader import Call, Reader
+from .scores import Score
+from .weights import convolution_kind
+
+MOST_LAYERS = 8
+
+
+def activation_layers(reader: Reader) -> list[Call]:
+    """The convolutions and dense layers, at most eight, evenly by depth, first and last included.
+
+    Raises:
+        ValueError: the model has neither.
+    """
+    shown = [
+        call
+        for call in reader.leaves()
+        if isinstance(call.place.layer, keras.layers.Dense) or convolution_kind(call.place.layer)
+    ]
+    if not shown:
+        raise ValueError(
+            "layers=None: the model has no convolution and no dense layer that can be read; "
+            f"name layers, such as {[call.path for call in reader.leaves()[:3]]}."
+        )
+    return list(evenly_by_depth(shown, MOST_LAYERS))
+
+
+def map_layer(reader: Reader, layer: Any, score: Score) -> Call:
+    """The layer whose maps explain the score: the one named, or the last that has any.
+
+    Raises:
+        ValueError: no such layer, or its output has no positions.
+    """
+    if layer is None:
+        return last_maps(reader, score)
+    call = reader.resolve(layer, last=True)
+    if not has_maps(call):
+        raise ValueError(
+            f'layer="{call.path}": its output {(None, *call.shape)} has no maps; expected (batch, *spatial, channels) of '
+            "more than one position, as a convolution gives."
+        )
+    return call
+
+
+def last_maps(reader: Reader, score: Score) -> Call:
+    """The last output `(batch, *spatial, channels)` of more than one position on the way to the score.
+
+    The scored output and what feeds its softmax are left out.
+
+    Raises:
+        ValueError: the model has no such output.
+    """
+    maps = [call for call in reader.calls if call.visible and not call.repeats and not call.answer and has_maps(call)]
+    for group in (maps[-4:], maps[:-4]):  # mostly it is the last one; the whole model is traced only if need be
+        on_the_way = reader.connected(group, score) if group else []
+        found = [call for call, is_connected in zip(group, on_the_way, strict=True) if is_connected]
+        if found:
+            return found[-1]
+    raise ValueError(
+        "layer=None: no layer on the way to the score has maps, an output (batch, *spatial, channels) of more than one "
+        f"position; the model has {_listed(reader.leaves())}. Grad-CAM needs one: use another view for this model."
+    )
+
+
+def has_maps(call: Call) -> bool:
+    """Whether the output is `(batch, *spatial, channels)` of more than one position."""
+    return len(call.shape) >= 2 and math.prod(n or 2 for n in call.shape[:-1]) > 1
+
+
+def reconstruction(reader: Reader, inputs: Any) -> int | None:
+    """Which output of the model, flattened, has the shape of the first input: an autoencoder's; `None` if none has."""
+    shape = tuple(keras.tree.flatten(inputs)[0].shape[1:])
+    for number, output in enumerate(reader.output_shapes):
+        if output == shape:
+            return number
+    return None
+
+
+def bottleneck(reader: Reader, inputs: Any) -> Call:
+    """The output of fewest numbers between input and reconstruction, the first called on a tie (a VAE's mean).
+
+    Layers that sample are left out.
+
+    Raises:
+        ValueError: no output of the model has the shape of its input, or nothing lies between the two.
+    """
+    number = reconstruction(reader, inputs)
+    if number is None:
+        shape = tuple(keras.tree.flatten(inputs)[0].shape[1:])
+        raise ValueError(
+            f"layer=None: no output of the model has the shape of its input {shape}, so no bottleneck can be found; "
+            "name the layer whose output are the codes, or pass the encoder model."
+        )
+
+    def reconstructed(outputs: Any) -> Any:
+        chosen = keras.tree.flatten(outputs)[number]
+        return keras.ops.mean(keras.ops.reshape(chosen, (keras.ops.shape(chosen)[0], -1)), axis=-1)
+
+    between = [c for c in reader.calls if c.visible and not c.answer and c.size > 0 and not samples(c.place.layer)]
+    on_the_way = reader.connected(between, Score(of="output", function=reconstructed))
+    between = [call for call, is_connected in zip(between, on_the_way, strict=True) if is_connected]
+    if not between:
+        raise ValueError("layer=None: no layer lies between the model's input and its reconstruction; name one.")
+    return min(between, key=lambda call: call.size)
+
+
+def samples(layer: Any) -> bool:
+    """Whether a layer draws random numbers; noise that is off outside training gives back its own input."""
+    quiet = (
+        keras.layers.Dropout,
+        keras.layers.GaussianNoise,
+        keras.layers.GaussianDropout,
+        keras.layers.AlphaDropout,
+        keras.layers.SpatialDropout1D,
+        keras.layers.SpatialDropout2D,
+        keras.layers.SpatialDropout3D,
+        keras.Model,  # it may hold a sampling layer, and yet give the mean
+    )
+    return bool(getattr(layer, "_seed_generators", None)) and not isinstance(layer, quiet)
+
+
+def _listed(calls: Sequence[Call]) -> str:
+    shown = ", ".join(f'"{call.path}" {(None, *call.shape)}' for call in calls[-4:])
+    return shown or "no layers that can be read"

@@ -1,0 +1,141 @@
+"""Which layers a model has, by path, and finding one by what a person calls it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+
+@dataclass(frozen=True)
+class Place:
+    """One layer of a model and where it sits.
+
+    Attributes:
+        path: names from the root (left out) to the layer, such as `"backbone/conv5"`; unique in the model.
+        layer: the layer itself, or an operation of a functional model (`x + y`, `keras.ops.relu(x)`).
+        leaf: whether it is a layer that has no layers of its own.
+    """
+
+    path: str
+    layer: Any
+    leaf: bool
+
+    @property
+    def name(self) -> str:
+        """The layer's own name: the last part of its path."""
+        return self.path.rsplit("/", 1)[-1]
+
+
+def places(model: Any) -> list[Place]:
+    """All layers of a model, those of nested models and of custom layers too, each once, in the order of tracking."""
+    return list(_below(model, "", {id(model)}, set()))
+
+
+def _below(layer: Any, prefix: str, seen: set[int], taken: set[str]) -> Iterator[Place]:
+    for child in children(layer):
+        if id(child) in seen:
+            continue
+        seen.add(id(child))
+        path = _unique(prefix + child.name, taken)
+        yield Place(path, child, not children(child))
+        yield from _below(child, path + "/", seen, taken)
+    for operation in operations(layer):
+        if id(operation) not in seen:
+            seen.add(id(operation))
+            yield Place(_unique(prefix + operation.name, taken), operation, False)
+
+
+def children(layer: Any) -> list[Any]:
+    """The layers that `layer` itself holds: attributes, lists and dicts of layers, the layers of a model."""
+    # Private, but the only list that knows nested, subclassed and custom layers alike; `layers` is of models alone.
+    below = layer._flatten_layers(include_self=False, recursive=False)
+    return [one for one in below if not isinstance(one, keras.layers.InputLayer)]
+
+
+def operations(layer: Any) -> list[Any]:
+    """What a functional model computes between its layers: `x + y` and the like."""
+    return [one for one in getattr(layer, "operations", ()) if not isinstance(one, keras.layers.Layer)]
+
+
+def _unique(path: str, taken: set[str]) -> str:
+    """Two layers of a subclassed model may share a name; their paths must not."""
+    number, free = 1, path
+    while free in taken:
+        number += 1
+        free = f"{path}_{number}"
+    taken.add(free)
+    return free
+
+
+def named(layers: Any) -> list[Any]:
+    """The layers that the user named, as a list.
+
+    Raises:
+        TypeError: neither a name nor a list of names.
+        ValueError: an empty list.
+    """
+    if isinstance(layers, str) or not isinstance(layers, Sequence):
+        raise TypeError(f"layers={layers!r}: expected a list of names or paths, such as [{layers!r}].")
+    if not layers:
+        raise ValueError("layers=[]: name at least one layer, or leave it out.")
+    return list(layers)
+
+
+def find(known: Sequence[Place], wanted: Any, *, argument: str = "layer") -> tuple[Place, int | None]:
+    """The layer that `wanted` names, and which of its calls (`None`: the last).
+
+    Args:
+        known: the model's layers, from `places`.
+        wanted: a path, a name, the end of a path, any of them with `:k` for the k-th call, or the layer itself.
+        argument: what the user calls it, for the error.
+
+    Raises:
+        ValueError: no such layer (the nearest are named) or several of that name (their paths are listed).
+        TypeError: neither text nor a layer.
+    """
+    if isinstance(wanted, keras.layers.Layer):
+        for place in known:
+            if place.layer is wanted:
+                return place, None
+        raise ValueError(f'{argument}=<{type(wanted).__name__} "{wanted.name}">: not a layer of this model.')
+    if not isinstance(wanted, str):
+        raise TypeError(f"{argument}={wanted!r}: expected a layer's name or path, got {type(wanted).__name__}.")
+    path, call = _split_call(wanted)
+    for matches in (_by_path(known, path), _by_name(known, path)):
+        if len(matches) == 1:
+            return matches[0], call
+        if matches:
+            listed = ", ".join(f'"{place.path}"' for place in matches)
+            raise ValueError(f'{argument}="{wanted}": several layers have this name; give one path of {listed}.')
+    raise ValueError(f'{argument}="{wanted}": no such layer; {_nearest(known, path)}')
+
+
+def _split_call(wanted: str) -> tuple[str, int | None]:
+    path, colon, number = wanted.rpartition(":")
+    return (path, int(number)) if colon and number.isdecimal() else (wanted, None)
+
+
+def _by_path(known: Sequence[Place], path: str) -> list[Place]:
+    return [place for place in known if place.path == path]
+
+
+def _by_name(known: Sequence[Place], name: str) -> list[Place]:
+    return [place for place in known if place.layer.name == name or place.path.endswith("/" + name)]
+
+
+def _nearest(known: Sequence[Place], path: str) -> str:
+    if not known:
+        return "the model has no layers yet: call it once, or give it an Input."
+    by_name = {place.name: place.path for place in reversed(known)}
+    by_name.update({place.path: place.path for place in known})
+    close = difflib.get_close_matches(path, list(by_name), n=6, cutoff=0.5)
+    close += difflib.get_close_matches(path.rsplit("/", 1)[-1], list(by_name), n=6, cutoff=0.5)
+    nearest = list(dict.fromkeys(by_name[one] for one in close))[:3]
+    if nearest:
+        return "nearest: " + ", ".join(f'"{one}"' for one in nearest) + "."
+    some = ", ".join(f'"{place.path}"' for place in known[:8])
+    return f"the model has {some}{', ...' if len(known) > 8 else ''}."

@@ -1,0 +1,216 @@
+"""What a map explains: one number a picture, taken from the model's output before its softmax or sigmoid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import keras
+import numpy as np
+
+from .._autodiff import framework
+
+Tensor = Any
+Array = np.ndarray[Any, Any]
+PREDICTED = -1  # in a row of targets: the class that the model predicts
+
+
+@dataclass(frozen=True)
+class Score:
+    """Which score: of the classes handed in with the pass, or of a callable on the model's outputs.
+
+    Attributes:
+        of: `"logits"` (before the softmax or sigmoid) or `"output"`.
+        function: outputs -> `(n,)`; `None`: the class given for each row, `PREDICTED` for the predicted one.
+        targets: names the row of classes in the pass' arguments.
+    """
+
+    of: Literal["logits", "output"] = "logits"
+    function: Callable[[Any], Any] | None = None
+    targets: str = "predicted"
+
+
+def score_for(target: Any, of: Any) -> Score:
+    """The score that a user's `target` and `score` mean.
+
+    Raises:
+        TypeError: `target` is none of `None`, an int, `"true"`, `(n,)` ints or a callable.
+        ValueError: `of` is another than `"logits"` and `"output"`.
+    """
+    if of not in ("logits", "output"):
+        raise ValueError(f'score={of!r}: expected "logits" or "output".')
+    if callable(target):
+        return Score(of, target, f"callable {id(target)}")
+    if target is None:
+        return Score(of, None, "predicted")
+    if isinstance(target, str) and target == "true":
+        return Score(of, None, "true")
+    given = np.asarray(target)
+    if given.dtype.kind not in "iu" or given.ndim > 1:
+        raise TypeError(f'target={target!r}: expected None, a class (int), "true" or a callable.')
+    return Score(of, None, f"class {target}" if given.ndim == 0 else f"classes {id(target)}")
+
+
+@dataclass(frozen=True)
+class Head:
+    """What the model's first output is, read once while the pass is traced.
+
+    Attributes:
+        kind: `"softmax"`, `"sigmoid"` or `None` (linear, as far as can be seen).
+        classes: size of the last axis, 1 for an output `(n,)`.
+        dense: whether there is an answer for each position (pixel), not only for each input.
+    """
+
+    kind: str | None
+    classes: int
+    dense: bool
+
+    @property
+    def regression(self) -> bool:
+        """One linear unit: the output is a quantity, not a class."""
+        return self.kind is None and self.classes == 1
+
+    @property
+    def choices(self) -> int:
+        """How many classes can be asked for: 2 for a sigmoid unit, 1 for a linear one."""
+        return 2 if self.kind == "sigmoid" and self.classes == 1 else self.classes
+
+
+def head_of(outputs: Any) -> Head:
+    """The kind of the first output."""
+    first = keras.tree.flatten(outputs)[0]
+    kind = framework().before_softmax(first)[1]
+    classes = 1 if len(first.shape) == 1 else int(first.shape[-1])
+    return Head(kind, classes, dense=len(first.shape) > 2)
+
+
+def logits_of(outputs: Any) -> Any:
+    """The outputs, each as it was before its softmax or sigmoid; those that have none as they are."""
+    return keras.tree.map_structure(lambda output: framework().before_softmax(output)[0], outputs)
+
+
+def score(wanted: Score, outputs: Any, targets: Tensor | None) -> Tensor:
+    """One number a row `(n,)`: the class' logit, for dense outputs its mean over the positions.
+
+    Args:
+        wanted: which score.
+        outputs: the model's outputs as it gives them.
+        targets: `(n,)` integers, a class each or `PREDICTED`; unused with a callable.
+    """
+    scored = logits_of(outputs) if wanted.of == "logits" else outputs
+    if wanted.function is not None:
+        return _rowwise(wanted.function(scored))
+    head = head_of(outputs)
+    values = _by_class(keras.tree.flatten(scored)[0])
+    if head.classes == 1:
+        return values[:, 0] if head.kind is None else _one_unit(values[:, 0], targets, wanted.of)
+    predicted = keras.ops.argmax(_by_class(keras.tree.flatten(outputs)[0]), axis=-1)
+    chosen = keras.ops.where(targets < 0, keras.ops.cast(predicted, targets.dtype), targets)
+    return keras.ops.take_along_axis(values, chosen[:, None], axis=1)[:, 0]
+
+
+def _one_unit(value: Tensor, targets: Tensor, of: str) -> Tensor:
+    """A sigmoid unit speaks for class 1; class 0 is its opposite."""
+    opposite = -value if of == "logits" else 1 - value
+    positive = keras.ops.where(targets < 0, value >= (0 if of == "logits" else 0.5), targets == 1)
+    return keras.ops.where(positive, value, opposite)
+
+
+def _by_class(values: Tensor) -> Tensor:
+    """`(n, classes)`: dense outputs by the mean of each class' map."""
+    if len(values.shape) == 1:
+        return values[:, None]
+    if len(values.shape) == 2:
+        return values
+    return keras.ops.mean(values, axis=tuple(range(1, len(values.shape) - 1)))
+
+
+def _rowwise(values: Tensor) -> Tensor:
+    if len(values.shape) != 1:
+        raise ValueError(
+            f"target=<callable>: must give one number a row, shape (n,); it gave {tuple(values.shape)}. "
+            "Index the class, or take a mean over the other axes."
+        )
+    return values
+
+
+def class_targets(targets: Any, head: Head, n: int, *, argument: str = "target") -> Array:
+    """`(n,)` classes for `None` (the predicted ones), an int, or `(n,)` ints.
+
+    Raises:
+        TypeError: not an integer or integers.
+        ValueError: a class that the model does not have, or not one for each of the `n` inputs.
+    """
+    if targets is None:
+        return np.full(n, PREDICTED, np.int32)
+    given = np.asarray(targets)
+    if given.dtype.kind not in "iu" or given.ndim > 1:
+        raise TypeError(f"{argument}={targets!r}: expected None, a class (int), (n,) ints or a callable.")
+    if given.ndim == 1 and len(given) != n:
+        raise ValueError(f"{argument}: {len(given)} classes given for {n} inputs; give one class each, or one int.")
+    wrong = given[(given < 0) | (given >= head.choices)]
+    if wrong.size and not (head.regression and argument == "labels"):
+        raise ValueError(
+            f"{argument}={int(wrong.flat[0])}: the model's output has {head.choices} "
+            f"{'classes' if head.choices > 1 else 'unit'}; expected 0 to {head.choices - 1}."
+        )
+    return np.broadcast_to(given, (n,)).astype(np.int32)
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What the model answers to each row.
+
+    Attributes:
+        classes: `(n,)` predicted classes, `None` for a regression.
+        confidence: `(n,)` probability of that class, or the value predicted by a regression.
+    """
+
+    classes: Array | None
+    confidence: Array
+
+
+def predictions(output: Array, head: Head) -> Predictions:
+    """Class and probability of each row, from the first output `(n, ...)` as the model gives it.
+
+    Linear outputs of several units are taken for logits; dense outputs by the mean over positions.
+    """
+    values = output.reshape(len(output), -1, head.classes).astype(np.float64)
+    if head.regression:
+        return Predictions(None, values.mean(axis=(1, 2)))
+    if head.kind == "softmax" and values.min(initial=0) < 0:
+        values = np.exp(values)  # a log-softmax
+    if head.kind is None:
+        shifted = np.exp(values - values.max(axis=-1, keepdims=True))
+        values = shifted / shifted.sum(axis=-1, keepdims=True)
+    mean = values.mean(axis=1)
+    if head.classes == 1:
+        positive = mean[:, 0] >= 0.5
+        return Predictions(positive.astype(int), np.where(positive, mean[:, 0], 1 - mean[:, 0]))
+    classes = mean.argmax(axis=-1)
+    return Predictions(classes, mean[np.arange(len(mean)), classes])
+
+
+def check_looked_through(wanted: Score, head: Head, output: Array) -> None:
+    """Raise ValueError where the score should be of logits, but the output is a softmax that hides them.
+
+    Args:
+        wanted: the score.
+        head: what the output was seen to be.
+        output: `(n, ..., classes)`, the model's first output.
+    """
+    if wanted.of == "logits" and head.kind is None and _is_probabilities(output):
+        raise ValueError(
+            'score="logits": the model\'s output are probabilities (each row sums to 1), but no softmax was found just '
+            "before it that could be looked through: something stands between, or it is hidden in a @tf.function or "
+            'written by hand. Pass score="output", or let the model end in the softmax.'
+        )
+
+
+def _is_probabilities(output: Array) -> bool:
+    """Whether the rows `(..., k)`, k >= 2, are shares of one: no number under 0, each row's sum 1."""
+    if output.ndim < 2 or output.shape[-1] < 2 or not np.isfinite(output).all():
+        return False
+    values = output.astype(np.float64)
+    return bool((values >= 0).all() and np.allclose(values.sum(axis=-1), 1, atol=1e-3))

@@ -1,0 +1,58 @@
+"""Noting what layers put out, for the length of one forward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from .layers import Place, children
+
+Note = Callable[[Place, tuple[Any, ...], Any], Any]
+
+
+@contextmanager
+def watching(model: Any, watched: Sequence[Place], note: Note) -> Iterator[None]:
+    """While open, each call of a watched layer hands its arguments and its output to `note`, which gives the output.
+
+    The wrapper stands in place of `layer.call` on the instance, so it works for every kind of model, nested, shared
+    or subclassed, where `keras.Model(model.input, layer.output)` does not. All is as before afterwards: the layers,
+    and the losses that they hold between two steps of the training.
+    """
+    kept = [(layer, list(layer._losses), set(layer._loss_ids)) for layer in _all(model)]
+    put_back: list[Callable[[], None]] = []
+    try:
+        for place in watched:
+            for method in ("call", "quantized_call"):
+                if hasattr(place.layer, method):
+                    put_back.append(_wrap(place, method, note))
+        yield
+    finally:
+        for restore in reversed(put_back):
+            restore()
+        for layer, losses, ids in kept:
+            layer._losses[:] = losses
+            layer._loss_ids.clear()
+            layer._loss_ids.update(ids)
+
+
+def _wrap(place: Place, method: str, note: Note) -> Callable[[], None]:
+    # Through `__dict__`, past Keras' tracking of attributes, which would take the wrapper for a part of the model.
+    own = vars(place.layer)
+    had, before = method in own, getattr(place.layer, method)
+
+    def noted(*args: Any, **kwargs: Any) -> Any:
+        return note(place, (*args, *kwargs.values()), before(*args, **kwargs))
+
+    own[method] = noted
+    return lambda: own.__setitem__(method, before) if had else own.__delitem__(method)
+
+
+def _all(model: Any) -> list[Any]:
+    found, waiting = {id(model): model}, [model]
+    while waiting:
+        for child in children(waiting.pop()):
+            if id(child) not in found:
+                found[id(child)] = child
+                waiting.append(child)
+    return list(found.values())

@@ -1,0 +1,196 @@
+"""`ActivationMaps`: what a layer answers to each picture of the probe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from ..callback import VALIDATION, Drawn, Measured, ProbeView
+from ..draw.activations import activation_tiles, response_matrix
+from ..maths.choice import most_variable
+from ..maths.health import ChannelFigures, channel_figures, dead, dormant, sparsity
+from ..observer import Request
+from ..taps.choosing import activation_layers
+from ..taps.layers import named
+from ..taps.reader import Call, Reader, Taken, Tap
+
+Array = np.ndarray[Any, Any]
+MOST_CHANNELS = 16
+MOST_UNITS = 128
+MOST_ROWS = 16
+LARGEST_MAP = 64  # positions a side; larger maps are averaged down within the pass
+_FIGURES = ("largest", "smallest", "mean", "mean_abs", "variance", "share_not_positive")
+_DESCRIPTION = """**What `{path}` answers** to the probe; its output is {shape}.
+
+*How to read it:* {layout} The channels are those that varied most at the first step, the same ever after. Every step
+has one scale, shared by training and validation, which only grows (printed below).
+*Bad signs:* columns of one colour (dead channels), all columns alike (redundant ones), maps that do not differ
+between pictures (the layer no longer sees them), values that grow without end."""
+_SCALARS = {
+    "dead": "Share of channels that answer to nothing in the probe: largest value at most 1e-6 where the layer's own "
+    "output is rectified, else standard deviation at most 1e-6. A health figure, not a sign of overfitting.",
+    "dormant": "Share of channels whose mean magnitude is at most 0.025 of the mean over channels.",
+    "sparsity": "Share of activations that are not positive; rectified outputs only.",
+}
+
+
+class ActivationMaps(ProbeView):
+    """See what each layer answers to the probe pictures: rows are pictures, columns the same channels at every step.
+
+    Args:
+        log_dir: where TensorBoard looks.
+        validation_data: pictures, signals or anything else that the model is fed; see `ProbeView`.
+        layers: names or paths; `None`: convolutions and dense layers, at most eight, evenly by depth.
+        options: `training_data`, `count`, `class_names`, `display`, and those of `View`.
+
+    Raises:
+        ValueError: before the first batch: an unknown or ambiguous layer, one that the model never calls.
+
+    Example:
+        >>> model.fit(x, y, callbacks=[kv.ActivationMaps("logs", (x_val, y_val))])  # doctest: +SKIP
+    """
+
+    name = "activations"
+
+    def __init__(self, log_dir: Any, validation_data: Any, *, layers: Sequence[Any] | None = None, **options: Any):
+        super().__init__(log_dir, validation_data, **options)
+        self.layers = None if layers is None else named(layers)
+
+    def choose(self, reader: Reader) -> None:
+        """Find the layers."""
+        if self.layers is None:
+            calls = activation_layers(reader)
+        else:
+            calls = [reader.resolve(wanted, argument="layers") for wanted in self.layers]
+        self._calls = {_tap(call): call for call in calls}
+
+    def shows(self) -> str:
+        """The view and its layers."""
+        return f"{type(self).__name__} of {', '.join(call.path for call in self._calls.values())}"
+
+    def request(self, source: str) -> Request:
+        """Each layer's figures a channel, and the maps of the chosen channels."""
+        chosen = self.memory.shared.get("channels", {})
+        choices = {tap: chosen.get(call.path, _some(call)) for tap, call in self._calls.items()}
+        return Request(tuple(self._calls), choices=choices)
+
+    def take(self, step: int) -> dict[str, dict[Tap, Taken]]:
+        """One pass; at the first drawn step a second one, of the channels that the first has shown to vary most."""
+        taken = super().take(step)
+        if "channels" not in self.memory.shared and self.due(step):
+            self.memory.shared["channels"] = {
+                call.path: most_variable(_figures(taken[VALIDATION][tap]).variance, len(_some(call)))
+                for tap, call in self._calls.items()
+            }
+            self.observer.forget()
+            taken = super().take(step)
+        return taken
+
+    def measure(self, taken: dict[Tap, Taken], source: str, step: int) -> Measured:
+        """Maps `(n, channels, *spatial)` and health figures by layer."""
+        numbers, scalars = {}, {}
+        for tap, call in self._calls.items():
+            figures = _figures(taken[tap])
+            maps = taken[tap].output["maps"]
+            finite = maps[np.isfinite(maps)]
+            self.memory.grow(call.path, float(np.abs(finite).max(initial=0)))
+            if finite.size and finite.min() < 0:
+                self.memory.grow(f"{call.path} is signed", 1.0)
+            numbers[call.path] = maps
+            rectified = _rectified(call.place.layer)
+            if rectified is not None:
+                scalars[f"activations/{call.path}/dead"] = dead(figures, rectified)
+            if rectified:
+                scalars[f"activations/{call.path}/sparsity"] = sparsity(figures)
+            scalars[f"activations/{call.path}/dormant"] = dormant(figures)
+        return Measured(step, numbers, scalars)
+
+    def draw(self, measured: Mapping[str, Measured]) -> Iterator[Drawn]:
+        """A picture a layer and source."""
+        for source, one in measured.items():
+            for call in self._calls.values():
+                maps = one.numbers[call.path]
+                shape = " × ".join(str(n) for n in call.shape)
+                layout = "Rows: pictures. Columns: units." if maps.ndim == 2 else "Rows: pictures. Columns: channels."
+                about = _DESCRIPTION.format(path=call.path, shape=shape, layout=layout)
+                picture = self._picture(source, call, maps, f"{call.path}   {shape}", one.note)
+                yield Drawn(source, f"activations/{call.path}", picture, about)
+
+    def _picture(self, source: str, call: Call, maps: Array, caption: str, note: str) -> Array:
+        high = self.memory.scales.get(call.path, 0.0)
+        low = -high if self.memory.scales.get(f"{call.path} is signed") else 0.0
+        channels = self.memory.shared["channels"][call.path].tolist()
+        labels = self.label_names(source)
+        given: dict[str, Any] = {"low": low, "high": high, "caption": caption, "note": note}
+        if maps.ndim == 2:
+            return response_matrix(maps, labels=labels, **given)
+        rows = slice(0, MOST_ROWS)
+        if maps.ndim == 5:  # volumes: the middle slice
+            maps = maps[:, :, maps.shape[2] // 2]
+        pictures = self.pictures(source)
+        return activation_tiles(
+            None if pictures is None else pictures[rows],
+            maps[rows],
+            channels=channels,
+            labels=None if labels is None else labels[rows],
+            **given,
+        )
+
+    def describe(self, tag: str) -> str:
+        """What the scalar means."""
+        return _SCALARS[tag.rsplit("/", 1)[-1]]
+
+
+def _tap(call: Call) -> Tap:
+    return Tap(call.path, reduce=_figures_and_maps)
+
+
+def _some(call: Call) -> Array:
+    """As many channels as are drawn, before it is known which."""
+    return np.arange(min(call.shape[-1] or 1, MOST_CHANNELS if len(call.shape) > 1 else MOST_UNITS))
+
+
+def _figures_and_maps(output: Any, choice: Any) -> dict[str, Any]:
+    """In the pass: figures of every channel `(n, c)`, and the maps of the chosen ones `(n, chosen, *spatial)`."""
+    values = keras.ops.cast(output, "float32")
+    rank = len(values.shape)
+    positions = tuple(range(1, rank - 1))
+    chosen = keras.ops.take(values, choice, axis=-1)
+    flat = values if positions else values[:, None]
+    axes = positions or (1,)
+    mean = keras.ops.mean(flat, axis=axes, keepdims=True)
+    return {
+        "maps": keras.ops.transpose(_smaller(chosen), (0, rank - 1, *positions)),
+        "largest": keras.ops.max(flat, axis=axes),
+        "smallest": keras.ops.min(flat, axis=axes),
+        "mean": keras.ops.mean(flat, axis=axes),
+        "mean_abs": keras.ops.mean(keras.ops.abs(flat), axis=axes),
+        "variance": keras.ops.mean(keras.ops.square(flat - mean), axis=axes),
+        "share_not_positive": keras.ops.mean(keras.ops.cast(flat <= 0, "float32"), axis=axes),
+    }
+
+
+def _smaller(maps: Any) -> Any:
+    """Average maps down to at most `LARGEST_MAP` a side, by a whole factor."""
+    sides = maps.shape[1:-1]
+    factors = tuple(max(1, -(-(side or 1) // LARGEST_MAP)) for side in sides)
+    if len(sides) not in (1, 2, 3) or max(factors, default=1) == 1:
+        return maps
+    return keras.ops.average_pool(maps, factors, strides=factors, padding="same")
+
+
+def _figures(taken: Taken) -> ChannelFigures:
+    return channel_figures(**{name: taken.output[name] for name in _FIGURES})
+
+
+def _rectified(layer: Any) -> bool | None:
+    """Whether the layer's own output is cut off at 0; `None`: it is linear, so no channel of it can be called dead."""
+    if isinstance(layer, keras.layers.ReLU):
+        return True
+    name = getattr(getattr(layer, "activation", None), "__name__", "linear")
+    if name in ("relu", "relu6"):
+        return True
+    return None if name == "linear" else False

@@ -1,0 +1,325 @@
+from functools import partial
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kerasviz_callbacks.draw.activations import activation_tiles, response_matrix, round_step
+from kerasviz_callbacks.draw.colour import NON_FINITE, table
+from kerasviz_callbacks.draw.filters import filter_matrix, filter_tiles
+from kerasviz_callbacks.draw.heat import (
+    WRONG,
+    depth_slices,
+    heat_signals,
+    heat_tiles,
+    heat_volumes,
+    opacity,
+    overlay,
+)
+from kerasviz_callbacks.draw.sheet import Ruler, Scale, blank, footer_height, header_height, sheet
+from kerasviz_callbacks.draw.traces import bars, envelope, trace_pictures
+from kerasviz_callbacks.draw.trails import trajectory
+
+N = 3
+PICTURES = np.full((N, 8, 8, 3), 90, np.uint8)
+TITLES = [("boot", "boot 0.98"), ("shirt", "a very long class name indeed 0.52"), ("bag", "bag")]
+
+
+def heat_options(scale):
+    return {"scale": scale, "caption": "grad_cam  conv", "titles": TITLES, "wrong": [False, True, False]}
+
+
+# Every picture made of one array of numbers and one scale: what it needs is the shape and a function of both.
+DRAWN = {
+    "filter_tiles": (
+        (5, 3, 3),
+        lambda v, s, **o: filter_tiles(v, scale=s, caption="conv  3x3x1, 5 filters", **o),
+    ),
+    "filter_tiles rgb": ((5, 3, 4, 3), lambda v, s, **o: filter_tiles(v, scale=s, caption="conv", **o)),
+    "filter_tiles large": ((2, 90, 70), lambda v, s, **o: filter_tiles(v, scale=s, caption="dense", **o)),
+    "filter_tiles line": ((9, 1, 7), lambda v, s, **o: filter_tiles(v, scale=s, caption="conv1d", **o)),
+    "filter_matrix": ((4, 30, 3, 3), lambda v, s, **o: filter_matrix(v, scale=s, caption="conv", **o)),
+    "activation_tiles": (
+        (N, 4, 6, 6),
+        lambda v, s, **o: activation_tiles(
+            PICTURES, v, low=0, high=s, caption="conv", channels=[1, 5, 8, 130], labels=["a", "b", "c"], **o
+        ),
+    ),
+    "activation_tiles signed": (
+        (N, 2, 99, 70),
+        lambda v, s, **o: activation_tiles(None, v, low=-s, high=s, caption="conv", channels=[0, 1], **o),
+    ),
+    "activation_tiles of signals": (
+        (N, 2, 70),
+        lambda v, s, **o: activation_tiles(None, v, low=-s, high=s, caption="conv1d", channels=[0, 1], **o),
+    ),
+    "response_matrix": (
+        (6, 12),
+        lambda v, s, **o: response_matrix(v, low=0, high=s, caption="dense", labels=list("aabbbc"), **o),
+    ),
+    "heat_tiles": ((N, 4, 4), lambda v, s, **o: heat_tiles(PICTURES, v, **heat_options(s), **o)),
+    "heat_tiles signed": (
+        (N, 8, 8),
+        lambda v, s, **o: heat_tiles(PICTURES, v, signed=True, **heat_options(s), **o),
+    ),
+    "heat_signals": (
+        (N, 9),
+        lambda v, s, **o: heat_signals(np.ones((N, 300, 2)), v, **heat_options(s), **o),
+    ),
+    "heat_volumes": (
+        (N, 3, 4, 4),
+        lambda v, s, **o: heat_volumes(np.full((N, 6, 8, 8, 3), 90, np.uint8), v, **heat_options(s), **o),
+    ),
+    "trajectory": (
+        (4, 12, 2),
+        lambda v, s, **o: trajectory(v, v[:, :3], np.arange(12) % 3, half_width=s, title="latent  2", **o),
+    ),
+}
+ALL = pytest.mark.parametrize("kind", DRAWN)
+
+
+def plain(kind, seed=0):
+    shape, draw = DRAWN[kind]
+    return np.abs(np.random.default_rng(seed).normal(size=shape)), draw
+
+
+def marked(picture):
+    return (picture == NON_FINITE).all(axis=-1)
+
+
+def body(picture):
+    return picture[: len(picture) - footer_height(picture.shape[1])]
+
+
+@ALL
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    dtype=st.sampled_from([np.float16, np.float32, np.float64]),
+    bad=st.sampled_from([np.nan, np.inf, -np.inf, 0.0, 1e4]),
+    share=st.sampled_from([0.0, 0.1, 1.0]),
+    scale=st.sampled_from([0.0, 1e-30, 0.3, 7.0, 1e30]),
+)
+@settings(max_examples=12, deadline=None)
+def test_the_size_depends_on_no_value(kind, seed, dtype, bad, share, scale):
+    values, draw = plain(kind, seed)
+    size = draw(values, 1.0).shape
+    values[np.random.default_rng(seed).random(values.shape) < share] = bad
+    picture = draw(values.astype(dtype), scale)
+    assert picture.dtype == np.uint8
+    assert picture.shape == size
+
+
+@ALL
+def test_a_note_alters_only_the_strip_at_the_bottom(kind):
+    values, draw = plain(kind)
+    one, other = (
+        draw(values, 2.0, note="spread 1.0"),
+        draw(values, 2.0, note="spread 2.5   and much more" * 9),
+    )
+    np.testing.assert_array_equal(body(one), body(other))
+    assert (one != other).any()
+
+
+@ALL
+def test_the_caption_stays_when_everything_else_changes(kind):
+    values, draw = plain(kind)
+    other, _ = plain(kind, seed=1)
+    other.flat[0] = np.nan
+    first, second = draw(values, 2.0), draw(other, 5.0, note="changed")
+    top = header_height(first.shape[1], "one line")
+    np.testing.assert_array_equal(first[:top], second[:top])
+    assert (first[:top] < 128).any()
+
+
+@ALL
+def test_the_same_numbers_make_the_same_picture_and_others_another(kind):
+    values, draw = plain(kind)
+    np.testing.assert_array_equal(draw(values, 2.0), draw(values.copy(), 2.0))
+    assert (body(draw(values, 2.0)) != body(draw(values[..., ::-1] * 0.5, 2.0))).any()
+
+
+@pytest.mark.parametrize("kind", [kind for kind in DRAWN if kind != "trajectory"])
+def test_nan_is_seen_in_the_body_and_counted_in_the_strip(kind):
+    values, draw = plain(kind)
+    assert not marked(draw(values, 2.0)).any()
+    values.flat[2] = np.nan
+    picture = draw(values, 2.0)
+    assert marked(body(picture)).any()
+    assert marked(picture[len(body(picture)) :]).any()
+
+
+def test_a_filter_keeps_its_place_and_its_colour():
+    kernels = np.zeros((4, 2, 2))
+    kernels[2] = [[1, -1], [0, 9]]
+    picture = filter_tiles(kernels, scale=1, caption="conv")
+    entries = table("RdBu_r")
+    x, y = find(picture, entries[0])
+    # Enlarged by 48: right of the blue lies nothing more, left of it the red, below it more than the scale.
+    assert (picture[y + 10, x - 20] == entries[-1]).all()
+    assert (picture[y + 60, x + 10] == entries[-1]).all()
+    assert (picture[y + 60, x - 20] == entries[128]).all()
+
+
+def find(picture, colour):
+    ys, xs = np.nonzero((body(picture) == colour).all(axis=-1))
+    return xs.min(), ys.min()
+
+
+def test_kernels_on_colour_pictures_are_grey_at_zero():
+    picture = filter_tiles(np.zeros((1, 3, 3, 3)), scale=0.5, caption="conv")
+    assert (picture == 128).all(axis=-1).sum() >= 96 * 96
+
+
+def test_rows_of_the_matrix_are_input_channels():
+    kernels = np.zeros((2, 3, 1, 1))
+    kernels[1, 2] = 1.0
+    kernels[0, 0] = -1.0
+    picture = filter_matrix(kernels, scale=1, caption="conv")
+    blue, red = find(picture, table("RdBu_r")[0]), find(picture, table("RdBu_r")[-1])
+    assert red[0] > blue[0]
+    assert red[1] > blue[1]
+
+
+def test_channels_are_columns_and_pictures_are_rows():
+    maps = np.zeros((3, 2, 4, 4))
+    maps[2, 1] = 1.0
+    draw = partial(activation_tiles, None, low=0, high=1, caption="conv", channels=[0, 1])
+    x, y = find(draw(maps), table("viridis")[-1])
+    maps[:] = 0
+    maps[0, 0] = 1.0
+    left, top = find(draw(maps), table("viridis")[-1])
+    assert x - left == 56 + 5
+    assert y - top == 2 * (56 + 5)
+
+
+def test_equal_labels_are_written_once_for_their_group():
+    values = np.zeros((8, 4))
+    draw = partial(response_matrix, values, low=0, high=1, caption="dense")
+    grouped, single = draw(labels=list("aaaabbbb")), draw(labels=list("abababab"))
+    assert (grouped < 128).all(axis=-1).sum() < (single < 128).all(axis=-1).sum()
+
+
+@pytest.mark.parametrize(("room", "pixels", "step"), [(20, 32, 1), (20, 11, 2), (20, 4, 5), (40, 1, 50)])
+def test_ticks_stand_at_round_numbers(room, pixels, step):
+    assert round_step(room, pixels) == step
+
+
+def test_cold_regions_show_the_grey_picture_and_heat_rises():
+    pictures = np.full((1, 4, 4, 3), [200, 100, 50], np.uint8)
+    heat = np.zeros((1, 4, 4))
+    cold = overlay(pictures, heat, scale=1.0)
+    assert len(np.unique(cold)) == 1
+    heat[0, 0] = [0.25, 0.5, 0.75, 1.0]
+    laid = overlay(pictures, heat, scale=1.0).astype(int)
+    np.testing.assert_array_equal(laid[0, 1:], cold[0, 1:])
+    assert (np.diff(laid[0, 0] @ [0.2126, 0.7152, 0.0722]) > 0).all()
+    np.testing.assert_allclose(laid[0, 0, 3], 0.95 * table("inferno")[-1] + 0.05 * cold[0, 0, 0], atol=1)
+
+
+def test_opacity_goes_from_nothing_to_most():
+    np.testing.assert_allclose(opacity([-1.0, 0.0, 1.0, 7.0]), [0, 0, 0.95, 0.95])
+
+
+def test_signed_heat_is_blue_against_red_and_nothing_at_zero():
+    pictures = np.full((1, 1, 3, 3), 100, np.uint8)
+    blue, none, red = overlay(pictures, [[[-1.0, 0.0, 1.0]]], scale=1.0, signed=True)[0, 0].astype(int)
+    assert blue[2] > blue[0]
+    assert red[0] > red[2]
+    assert len(set(none.tolist())) == 1
+
+
+def test_the_scale_is_shared_not_each_maps_own():
+    maps = np.ones((2, 4, 4))
+    maps[1] = 0.5
+    tiles = overlay(PICTURES[:2], maps, scale=1.0)
+    assert (tiles[0] != tiles[1]).all(axis=-1).all()
+    np.testing.assert_array_equal(tiles[1], overlay(PICTURES[:1], maps[1:] * 4, scale=4.0)[0])
+
+
+def test_an_empty_map_says_so_and_a_faint_one_does_not():
+    draw = partial(heat_tiles, PICTURES, scale=1.0, caption="grad_cam")
+    dark = (24, 26, 29)
+    faint, empty = np.full((N, 4, 4), 1e-9), np.full((N, 4, 4), 1e-9)
+    empty[1] = 0
+    assert not (draw(faint) == dark).all(axis=-1).any()
+    assert (draw(empty) == dark).all(axis=-1).sum() > 500
+
+
+def test_a_wrong_prediction_has_a_frame_and_a_sign():
+    draw = partial(heat_tiles, PICTURES, np.ones((N, 4, 4)), scale=1.0, caption="grad_cam", titles=TITLES)
+    right, wrong = draw(wrong=[False] * N), draw(wrong=[False, True, False])
+    assert right.shape == wrong.shape
+    assert not (right == WRONG).all(axis=-1).any()
+    side = 160 // 8 * 8
+    assert (wrong == WRONG).all(axis=-1).sum() > 2 * 4 * (3 * side)
+    # The sign moves the words aside, so even without colour two lines differ.
+    grey_right, grey_wrong = right.mean(axis=-1), wrong.mean(axis=-1)
+    assert (np.abs(grey_right - grey_wrong) > 60).sum() > 1000
+
+
+def test_a_long_class_name_never_hides_its_probability():
+    draw = partial(heat_tiles, PICTURES[:1], np.ones((1, 4, 4)), scale=1.0, caption="grad_cam")
+    one = draw(titles=[("boot", "extremely long class name, longer than any tile could ever hold, 0.52")])
+    other = draw(titles=[("boot", "extremely long class name, longer than any tile could ever hold, 0.97")])
+    assert (one != other).any()
+
+
+def test_slices_are_spread_evenly_over_the_depth():
+    assert depth_slices(3) == [0, 1, 2]
+    assert depth_slices(8) == [1, 3, 5, 7]
+    assert depth_slices(16) == [2, 6, 10, 14]
+
+
+def test_a_peak_of_one_step_stays_in_the_envelope():
+    signal = np.zeros(1000)
+    signal[503] = 5.0
+    signal[900] = -2.0
+    least, most = envelope(signal, 100)
+    assert most[50] == 5
+    assert least[90] == -2
+    assert most.sum() == 5
+
+
+def test_bars_rise_from_zero_in_the_colour_of_their_value():
+    tile = bars([1.0, -1.0, 0.0], -1, 1, (11, 3), "RdBu_r")
+    entries = table("RdBu_r")
+    assert (tile[:6, 0] == entries[-1]).all()
+    assert not (tile[6:, 0] == entries[-1]).all(axis=-1).any()
+    assert (tile[5:, 1] == entries[0]).all()
+    assert (tile[:, 2] == entries[128]).all(axis=-1).sum() == 1
+
+
+@given(st.integers(1, 300), st.integers(1, 3), st.sampled_from([0.0, np.nan, np.inf, 1e30]))
+@settings(max_examples=20, deadline=None)
+def test_any_signal_becomes_a_picture(steps, channels, value):
+    pictures = trace_pictures(np.full((2, steps, channels), value), low=-1, high=1)
+    assert pictures.shape == (2, 48, 96, 3)
+    assert marked(pictures).all() == (not np.isfinite(value))
+
+
+def test_a_rising_signal_is_drawn_rising():
+    picture = trace_pictures(np.linspace(0, 1, 50)[None, :, None], low=0, high=1)[0]
+    heights = (picture.sum(axis=-1)).argmin(axis=0)
+    assert heights[2] > heights[48] > heights[93]
+
+
+def test_the_strip_has_its_height_whatever_stands_in_it():
+    canvas = blank(100, 500)
+    sizes = {
+        sheet(canvas, caption="conv", legend=legend, note=note, bad=bad).shape
+        for legend in (None, Scale(-1, 1, "RdBu_r", "weight"), Ruler(2.0, 90))
+        for note in ("", "very long " * 80)
+        for bad in ("", "3 NaN, 2 inf")
+    }
+    assert len(sizes) == 1
+
+
+def test_narrow_bodies_get_the_width_of_a_card():
+    assert sheet(blank(10, 10), caption="conv").shape[1] == 360
+
+
+def test_class_names_of_any_letters_are_written():
+    titles = [("类\n\t", "\x00\udcff 0.5"), ("", ""), ("💡", "ß 1.00")]
+    picture = heat_tiles(PICTURES, np.ones((N, 4, 4)), scale=1, caption="a\nb\u2028c", titles=titles)
+    assert picture.dtype == np.uint8

@@ -1,0 +1,161 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from kerasviz_callbacks.draw.colour import NON_FINITE
+from kerasviz_callbacks.draw.inputs import Shown
+from kerasviz_callbacks.draw.tiles import Grid, compact, enlarge, fit, resize, shrink
+
+FLOATS = st.sampled_from([np.float16, np.float32, np.float64])
+SIDES = st.integers(1, 9)
+
+
+@given(FLOATS.flatmap(lambda kind: hnp.arrays(kind, st.tuples(st.just(2), SIDES, SIDES))), SIDES, SIDES)
+def test_resized_values_stay_in_the_range_and_sizes_do_not_depend_on_them(values, height, width):
+    large = resize(values, (height, width))
+    assert large.shape == (2, height, width)
+    finite = np.isfinite(values).all(axis=(1, 2))
+    for before, after in zip(values[finite], large[finite], strict=True):
+        assert after.min() >= before.min()
+        assert after.max() <= before.max()
+
+
+@given(st.floats(-1e300, 1e300), SIDES, SIDES, SIDES, SIDES)
+def test_a_constant_stays_exactly_that_constant(value, height, width, new_height, new_width):
+    assert (resize(np.full((1, height, width), value), (new_height, new_width)) == value).all()
+
+
+def test_resizing_a_two_by_two_map_by_hand():
+    # Half-pixel centres: the new centres lie at -1/4, 1/4, 3/4, 5/4 of the old ones, clamped at the edges.
+    result = resize([[[0.0, 4.0], [8.0, 12.0]]], (4, 4))
+    expected = [[0, 1, 3, 4], [2, 3, 5, 6], [6, 7, 9, 10], [8, 9, 11, 12]]
+    np.testing.assert_allclose(result[0], expected, atol=1e-6)
+
+
+def test_resizing_agrees_with_pillow_on_a_ramp():
+    from PIL import Image
+
+    values = np.random.default_rng(0).random((5, 7), np.float32)
+    pillow = np.asarray(Image.fromarray(values).resize((21, 20), Image.Resampling.BILINEAR))
+    np.testing.assert_allclose(resize(values, (20, 21)), pillow, atol=1e-5)
+
+
+def test_a_nan_reaches_only_its_neighbours():
+    values = np.ones((6, 6))
+    values[1, 1] = np.nan
+    large = resize(values, (24, 24))
+    assert np.isnan(large[4:8, 4:8]).all()
+    assert np.isfinite(large[12:]).all()
+    assert np.isfinite(large[:, 12:]).all()
+
+
+def test_depth_is_resized_too():
+    np.testing.assert_allclose(resize([0.0, 4.0], (4,)), [0, 1, 3, 4])
+    assert resize(np.ones((2, 3, 4, 5)), (6, 8, 10)).shape == (2, 6, 8, 10)
+
+
+def test_shrinking_takes_the_mean_of_blocks():
+    values = np.arange(16.0).reshape(4, 4)
+    np.testing.assert_allclose(shrink(values, (2, 2)), [[2.5, 4.5], [10.5, 12.5]])
+    np.testing.assert_allclose(shrink(values, (8, 4)), values)
+
+
+@given(st.integers(1, 30), st.integers(1, 30), st.floats(-1e300, 1e300))
+def test_shrinking_keeps_a_constant(old, new, value):
+    small = shrink(np.full(old, value), (new,))
+    assert small.shape == (min(old, new),)
+    np.testing.assert_allclose(small, value, rtol=1e-12)
+
+
+def test_a_nan_is_seen_in_one_shrunken_cell():
+    values = np.ones((1, 7))
+    values[0, 3] = np.nan
+    assert np.isnan(shrink(values, (1, 3))).sum() == 1
+
+
+def test_enlarging_repeats_pixels():
+    picture = np.array([[[1, 1, 1], [2, 2, 2]]], np.uint8)
+    assert enlarge(picture, 2)[..., 0].tolist() == [[1, 1, 2, 2], [1, 1, 2, 2]]
+    assert enlarge(picture, (1, 3))[..., 0].tolist() == [[1, 1, 1, 2, 2, 2]]
+
+
+@given(st.integers(1, 300), st.integers(1, 300), st.integers(8, 160))
+def test_fitted_pictures_are_as_large_as_they_may_be(height, width, largest):
+    fitted = fit(np.full((1, height, width, 3), 77, np.uint8), largest)
+    assert largest / 2 < max(fitted.shape[1:3]) <= largest
+    assert (fitted == 77).all()
+
+
+@given(st.integers(1, 80))
+def test_a_compact_grid_holds_all(count):
+    columns = compact(count, 50, 50)
+    assert 1 <= columns <= count
+    assert Grid(count, columns, 50, 50).rows * columns >= count
+
+
+def test_grids_are_compact_and_full():
+    assert [compact(count, 60, 52) for count in (4, 6, 8, 16, 32, 64)] == [2, 3, 4, 4, 8, 8]
+
+
+def test_tiles_stand_where_the_grid_says():
+    grid = Grid(5, 3, 4, 4, gap=2, above=3)
+    canvas = np.zeros((*grid.size, 3), np.uint8)
+    grid.paint(canvas, np.stack([np.full((4, 4, 3), value, np.uint8) for value in range(1, 6)]))
+    for index in range(5):
+        x, y = grid.corner(index)
+        assert (canvas[y : y + 4, x : x + 4] == index + 1).all()
+
+
+@pytest.mark.parametrize(
+    ("images", "low", "high"),
+    [
+        (np.array([[[3, 9]]], np.uint8), 0, 255),
+        (np.array([[[0.2, 0.9]]]), 0, 1),
+        (np.array([[[0.0, 0.0]]]), 0, 1),
+        (np.array([[[-0.2, 0.9]]]), -1, 1),
+        (np.array([[[0.0, 250.0]]]), 0, 255),
+        (np.array([[[0, 250]]]), 0, 255),
+        (np.array([[[0.0, 1.5]]]), 0, 1.5),
+        (np.array([[[-2.1, 2.6]]]), -2.1, 2.6),
+        (np.array([[[0.0, 4095.0]]]), 0, 4095),
+        (np.array([[[np.nan, 0.5]]]), 0, 1),
+        (np.array([[[np.nan, np.inf]]]), 0, 1),
+        (np.array([[[True, False]]]), 0, 1),
+    ],
+)
+def test_the_range_of_inputs_is_found_once(images, low, high):
+    assert Shown.of(images) == Shown(low, high)
+
+
+def test_inputs_keep_their_brightness_afterwards():
+    shown = Shown.of(np.array([[[0.0, 1.0]]]))
+    assert shown(np.array([[[0.2, 5.0]]]))[0, 0].tolist() == [[51] * 3, [255] * 3]
+
+
+def test_inputs_by_their_channels():
+    shown = Shown(0, 1)
+    one, three = np.full((1, 2, 2, 1), 0.2), np.broadcast_to([0.0, 0.2, 1.0], (1, 2, 2, 3))
+    assert shown(one)[0, 0, 0].tolist() == [51, 51, 51]
+    assert shown(three)[0, 0, 0].tolist() == [0, 51, 255]
+    assert shown(np.concatenate([three, one], -1))[0, 0, 0].tolist() == [0, 51, 255]
+    assert shown(np.concatenate([one, 3 * one], -1))[0, 0, 0].tolist() == [102, 102, 102]
+    assert shown(np.full((1, 3, 2, 2, 1), np.nan))[0, 2, 0, 0].tolist() == list(NON_FINITE)
+
+
+def test_inputs_without_pictures_are_refused():
+    with pytest.raises(ValueError, match=r"images: must be \(n, h, w\) or .* got shape \(2, 3\)"):
+        Shown(0, 1)(np.zeros((2, 3)))
+
+
+@given(
+    hnp.arrays(
+        st.sampled_from([np.float16, np.float32, np.float64, np.int16, np.uint8]),
+        st.tuples(st.integers(1, 2), st.integers(1, 4), st.integers(1, 4), st.integers(1, 6)),
+    )
+)
+def test_any_inputs_become_bytes(images):
+    picture = Shown.of(images)(images)
+    assert picture.dtype == np.uint8
+    assert picture.shape == (*images.shape[:3], 3)

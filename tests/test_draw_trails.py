@@ -1,0 +1,144 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kerasviz_callbacks.draw.colour import class_colours
+from kerasviz_callbacks.draw.sheet import footer_height
+from kerasviz_callbacks.draw.trails import grow, round_length, spread_apart, trajectory
+
+OPTIONS = {"half_width": 1.0, "title": "latent  2"}
+
+
+def places(picture, colour):
+    """Where a colour stands in the window, as coordinates from -1 to 1."""
+    top = 10 + 21 + 6
+    left = 12
+    window = picture[top : top + 600, left : left + 600]
+    ys, xs = np.nonzero((window == colour).all(axis=-1))
+    return np.stack([(xs + 0.5) / 300 - 1, 1 - (ys + 0.5) / 300], 1)
+
+
+def test_a_dot_stands_where_its_code_is():
+    tails = np.array([[[0.5, 0.25], [-0.5, -0.75]]])
+    picture = trajectory(tails, classes=[0, 1], **OPTIONS)
+    for colour, (x, y) in zip(class_colours(2), tails[0], strict=True):
+        np.testing.assert_allclose(places(picture, colour).mean(axis=0), [x, y], atol=0.005)
+
+
+def test_the_window_is_moved_and_widened():
+    picture = trajectory([[[3.0, 2.0]]], half_width=4.0, centre=(1.0, 1.0), title="latent  2")
+    np.testing.assert_allclose(places(picture, class_colours(1)[0]).mean(axis=0), [0.5, 0.25], atol=0.005)
+
+
+def test_a_collapsing_cloud_is_seen_to_shrink():
+    codes = np.random.default_rng(0).normal(0, 0.3, (200, 2))
+    wide = places(trajectory(codes[None], **OPTIONS), class_colours(1)[0])
+    small = places(trajectory(codes[None] * 0.1, **OPTIONS), class_colours(1)[0])
+    assert np.ptp(small[:, 0]) < 0.2 * np.ptp(wide[:, 0])
+
+
+def test_the_path_of_a_class_mean_is_drawn_through_its_history():
+    means = np.array([[[-0.8, 0.5]], [[0.0, 0.5]], [[0.8, 0.5]]])
+    picture = trajectory(np.full((1, 1, 2), -0.9), means, [0], **OPTIONS)
+    line = places(picture, class_colours(1)[0])
+    near = line[np.abs(line[:, 1] - 0.5) < 0.02]
+    assert near[:, 0].min() < -0.7
+    assert near[:, 0].max() > 0.7
+
+
+def test_older_tails_are_paler():
+    steps = np.linspace(-0.8, 0.8, 9)
+    tails = np.stack([steps, np.zeros(9)], 1)[:, None]
+    picture = trajectory(tails, **OPTIONS)
+    row = picture[10 + 21 + 6 + 300, 12:612].astype(int).sum(axis=-1)
+    assert row[65:120].mean() > row[200:260].mean() > row[440:500].mean()
+
+
+def test_codes_that_are_not_finite_are_left_out_and_counted():
+    tails = np.random.default_rng(0).normal(0, 0.3, (3, 20, 2))
+    whole = trajectory(tails, **OPTIONS)
+    broken = tails.copy()
+    broken[:, 4] = np.nan
+    picture = trajectory(broken, **OPTIONS)
+    strip = footer_height(picture.shape[1])
+    np.testing.assert_array_equal(picture[:-strip], trajectory(np.delete(tails, 4, 1), **OPTIONS)[:-strip])
+    assert (picture[-strip:] != whole[-strip:]).any()
+    assert ((picture[-strip:] == (255, 0, 255)).all(axis=-1)).any()
+
+
+@given(
+    st.sampled_from([0.0, 1.0, 1e-320, -1e308, 1e308, np.nan, np.inf, -np.inf]),
+    st.sampled_from([0.0, 1e-320, 1e-12, 1.0, 1e30, 1.7e308, np.inf, np.nan]),
+    st.integers(0, 5),
+)
+@settings(max_examples=30, deadline=None)
+def test_no_value_stops_it(value, half_width, count):
+    tails = np.full((3, count, 2), value)
+    tails[:1] = 0
+    size = trajectory(np.zeros((3, count, 2)), tails[:, :2], np.arange(count) - 1, **OPTIONS).shape
+    picture = trajectory(
+        tails, tails[:, :2], np.arange(count) - 1, half_width=half_width, title="latent  2", note="any"
+    )
+    assert picture.shape == size
+
+
+@pytest.mark.parametrize("count", [1, 10, 23, 60, 150])
+def test_any_number_of_classes_makes_the_same_height(count):
+    means = np.random.default_rng(0).normal(0, 0.3, (4, count, 2))
+    classes = np.arange(300) % count
+    tails = np.random.default_rng(1).normal(0, 0.3, (2, 300, 2))
+    names = [f"class {number}" for number in range(count)]
+    picture = trajectory(tails, means, classes, names=names, **OPTIONS)
+    assert picture.shape[0] == trajectory(tails, **OPTIONS).shape[0]
+    assert 624 < picture.shape[1] <= 800
+
+
+@given(st.floats(0, 1e100), st.lists(st.floats(0, 1e100), max_size=8))
+def test_the_window_only_grows_and_holds_what_it_must(first, needs):
+    half_width = grow(0.0, first)
+    assert half_width >= first
+    for needed in needs:
+        before, half_width = half_width, grow(half_width, needed)
+        assert half_width >= max(before, needed)
+        if half_width > before > 0:
+            assert half_width <= max(needed, 1e-320) * 1.25 * 1.000001
+
+
+def test_the_window_grows_in_steps_of_a_quarter():
+    widths = {grow(0.0, needed) for needed in np.linspace(1.0, 2.0, 200)}
+    assert len(widths) == 5
+    np.testing.assert_allclose(sorted(widths), 1.25 ** np.arange(5))
+    assert grow(3.0, math.nan) == grow(3.0, math.inf) == grow(3.0, 2.9) == 3.0
+    assert grow(0.0, 0.0) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("span", "length"), [(1.0, 1), (1.9, 1), (2.0, 2), (4.9, 2), (7.0, 5), (0.03, 0.02), (640, 500)]
+)
+def test_scale_bars_have_round_lengths(span, length):
+    assert round_length(span) == pytest.approx(length)
+
+
+def test_discs_that_are_alone_stay_and_crowded_ones_part():
+    points = np.array([[100.0, 100.0], [100.0, 100.0], [104.0, 100.0], [400.0, 300.0], [np.nan, 5.0]])
+    moved = spread_apart(points, 20, 600)
+    np.testing.assert_array_equal(moved[3], points[3])
+    assert np.isnan(moved[4]).all()
+    gaps = np.linalg.norm(moved[:3, None] - moved[None, :3], axis=-1) + 99 * np.eye(3)
+    assert gaps.min() > 20 * 0.9
+    assert np.linalg.norm(moved[:3] - points[:3], axis=1).max() < 25
+
+
+@given(st.integers(2, 25), st.floats(0, 600), st.floats(0, 600))
+@settings(max_examples=25, deadline=None)
+def test_discs_in_one_place_form_a_close_cluster_inside_the_window(count, x, y):
+    moved = spread_apart(np.full((count, 2), (x, y)), 24, 588)
+    gaps = np.linalg.norm(moved[:, None] - moved[None], axis=-1) + 99 * np.eye(count)
+    assert gaps.min() > 0.7 * 24
+    assert moved.min() >= 12
+    assert moved.max() <= 588
+    if min(x, y) > 100 and max(x, y) < 500:
+        assert np.linalg.norm(moved - [x, y], axis=1).max() < 24 * (0.8 + math.sqrt(count))

@@ -1,0 +1,157 @@
+"""How codes move, in how many dimensions, and who their neighbours are."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from sklearn.decomposition import PCA
+from sklearn.neighbors import NearestNeighbors
+
+from kerasviz_callbacks.maths import latent
+from kerasviz_callbacks.maths.latent import (
+    active_units,
+    drift,
+    knn_accuracy,
+    move,
+    participation_ratio,
+    spread,
+)
+
+clouds = hnp.arrays(
+    np.float32, st.tuples(st.integers(1, 8), st.integers(1, 5)), elements=st.floats(-10, 10, width=32)
+)
+square = np.array([[1.0, 1], [1, -1], [-1, 1], [-1, -1]])
+
+
+class TestClouds:
+    def test_worked_by_hand(self):
+        assert spread(square + 7) == pytest.approx(np.sqrt(2))
+        assert move(square, -square) == pytest.approx(2)  # each point goes 2 sqrt 2
+        assert drift(square + np.array([3, 4]), square) == pytest.approx(5 / np.sqrt(2))
+        # spreads 3 and 4 times sqrt 2, of which the root mean square is 5
+        assert drift(square * 3, square * 4 + np.array([5, 0])) == pytest.approx(1)
+        assert participation_ratio(square) == pytest.approx(2)
+        assert participation_ratio(square * [1, 0]) == pytest.approx(1)
+
+    @given(clouds, st.integers(-5, 5), st.sampled_from([0.5, 2.0]))
+    def test_place_does_not_count_and_unit_only_for_the_spread(self, codes, offset, factor):
+        codes = np.round(codes)
+        assert spread(codes + offset) == pytest.approx(spread(codes), abs=1e-9)
+        assert spread(codes * factor) == pytest.approx(spread(codes) * factor)
+        assert move(codes + offset, codes) == pytest.approx(0, abs=1e-9) or spread(codes) == 0
+        np.testing.assert_allclose(participation_ratio(codes * factor), participation_ratio(codes))
+
+    @given(clouds, st.randoms(use_true_random=False))
+    def test_ranges_hold_and_order_does_not_count(self, codes, random):
+        order = random.sample(range(len(codes)), len(codes))
+        again = codes[order]
+        assert spread(again) == pytest.approx(spread(codes))
+        ratio = participation_ratio(codes)
+        assert np.isnan(ratio) == (np.ptp(codes, axis=0) == 0).all()
+        if not np.isnan(ratio):
+            assert 1 - 1e-9 <= ratio <= min(codes.shape[1], len(codes) - 1) + 1e-9
+            assert 0 <= move(codes, again) <= 2 * np.sqrt(2)
+            assert drift(codes, again) == pytest.approx(0, abs=1e-6)
+        assert 0 <= active_units(codes, absolute=False) <= codes.shape[1]
+
+    @pytest.mark.parametrize("shape", [(200, 6), (20, 90)])
+    def test_participation_agrees_with_the_eigenvalues_of_scikit_learn(self, shape):
+        codes = np.random.default_rng(0).standard_normal(shape) * np.linspace(1, 5, shape[1])
+        variances = PCA().fit(codes).explained_variance_
+        assert participation_ratio(codes) == pytest.approx(variances.sum() ** 2 / np.sum(variances**2))
+
+    def test_active_units_worked_by_hand(self):
+        codes = square[:, :1] * [10, 0.9, 0.2, 0.05]  # variances 100, 0.81, 0.04, 0.0025
+        assert active_units(codes, absolute=True) == 3
+        assert active_units(codes, absolute=False) == 1
+
+    @pytest.mark.parametrize("codes", [np.full((500, 3), 0.1), np.full((1, 3), 0.1)])
+    def test_a_collapsed_cloud_is_not_taken_for_rounding(self, codes):
+        assert spread(codes) == 0
+        assert active_units(codes, absolute=False) == 0
+        assert np.isnan([participation_ratio(codes), move(codes, codes), drift(codes, codes + 1)]).all()
+
+    @pytest.mark.parametrize("bad", [np.nan, np.inf])
+    def test_what_is_not_finite_is_nan_without_a_warning(self, bad):
+        codes = np.array([[1.0, 2], [bad, 4]])
+        figures = [spread(codes), participation_ratio(codes), active_units(codes, absolute=True)]
+        pairs = [move(codes, square[:2]), move(square[:2], codes), drift(codes, codes)]
+        assert np.isnan([*figures, *pairs, knn_accuracy(codes, [0, 0])]).all()
+
+    def test_nothing_is_nan(self):
+        for shape in [(0, 3), (3, 0)]:
+            assert np.isnan([spread(np.zeros(shape)), participation_ratio(np.zeros(shape))]).all()
+
+    def test_wrong_shapes_are_named(self):
+        with pytest.raises(
+            ValueError, match=r"previous: must have the shape of codes \(4, 2\), got \(3, 2\)"
+        ):
+            move(square, square[:3])
+        with pytest.raises(ValueError, match="flatten what follows the first axis"):
+            spread(np.zeros((2, 2, 2)))
+
+
+def plain_knn(features, labels, k):
+    """The definition, in whole numbers or nearly so."""
+    distances = ((features[:, None] - features[None]) ** 2).sum(axis=2)
+    np.fill_diagonal(distances, np.inf)
+    near = np.argsort(distances, axis=1, kind="stable")[:, :k]
+    return np.mean(labels[near] == labels[:, None])
+
+
+class TestNeighbours:
+    def test_worked_by_hand(self):
+        features = np.array([[0.0], [1], [2], [10], [11]])
+        labels = np.array([0, 0, 1, 1, 1])
+        # k = 1; 1 is as far from 0 as from 2: the lower row wins
+        assert knn_accuracy(features, labels, k=1) == pytest.approx((1 + 1 + 0 + 1 + 1) / 5)
+        # k = 2: (0,1) (0,1) (0,0) (1,1) (1,1)
+        assert knn_accuracy(features, labels, k=2) == pytest.approx((1 + 1 + 0 + 2 + 2 - 0) / 10)
+
+    @pytest.mark.parametrize(("n", "d", "k"), [(200, 3, 5), (300, 64, 5), (60, 700, 7)])
+    def test_it_agrees_with_scikit_learn(self, n, d, k):
+        generator = np.random.default_rng(0)
+        labels = generator.integers(0, 4, n)
+        features = generator.standard_normal((n, d)).astype(np.float32) + labels[:, None] * 0.5 + 1000
+        near = NearestNeighbors(n_neighbors=k).fit(features.astype(np.float64)).kneighbors()[1]
+        expected = np.mean(labels[near] == labels[:, None])
+        assert knn_accuracy(features, labels, k) == pytest.approx(expected, abs=1e-12)
+
+    @given(
+        hnp.arrays(np.int64, st.tuples(st.integers(2, 12), st.integers(1, 3)), elements=st.integers(0, 2)),
+        st.integers(1, 14),
+        st.data(),
+    )
+    def test_equal_distances_go_to_the_lower_row(self, grid, k, data):
+        labels = data.draw(hnp.arrays(np.int64, len(grid), elements=st.integers(0, 2)))
+        expected = plain_knn(grid.astype(float), labels, min(k, len(grid) - 1))
+        assert knn_accuracy(grid * 0.5 + 0.125, labels, k) == pytest.approx(expected)
+
+    def test_where_all_features_are_the_same_the_row_number_decides(self):
+        labels = np.repeat([0, 1], 250)
+        features = np.full((500, 40), 0.1, np.float32)
+        assert knn_accuracy(features, labels, k=5) == 0.5  # everybody's neighbours are the first rows
+
+    def test_equal_rows_far_from_zero_stay_equal(self):
+        features = np.repeat(np.random.default_rng(0).standard_normal((7, 33)) + 1e3, 30, axis=0)
+        labels = np.random.default_rng(1).integers(0, 3, len(features))
+        assert knn_accuracy(features, labels) == pytest.approx(plain_knn(features, labels, 5))
+
+    def test_blocks_make_no_difference(self, monkeypatch):
+        features = np.random.default_rng(0).standard_normal((90, 4))
+        labels = np.arange(90) % 3
+        whole = knn_accuracy(features, labels)
+        monkeypatch.setattr(latent, "_BLOCK_VALUES", 7 * 90)
+        assert knn_accuracy(features, labels) == whole
+
+    def test_too_few_rows_are_nan_and_fewer_than_k_ask_all(self):
+        assert np.isnan(knn_accuracy(np.zeros((1, 2)), [0]))
+        assert np.isnan(knn_accuracy(np.zeros((0, 2)), []))
+        assert knn_accuracy(np.zeros((3, 2)), [0, 0, 1], k=5) == pytest.approx(1 / 3)
+
+    def test_wrong_arguments_are_named(self):
+        with pytest.raises(ValueError, match=r"labels: must be one a row, \(3,\), got \(2,\)"):
+            knn_accuracy(np.zeros((3, 2)), [0, 1])
+        with pytest.raises(ValueError, match="k: must be at least 1, got 0"):
+            knn_accuracy(np.zeros((3, 2)), [0, 1, 2], k=0)
