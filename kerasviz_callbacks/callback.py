@@ -182,6 +182,7 @@ class View(keras.callbacks.Callback, ABC):
         if self._fit is None or not self._fit.first:
             return
         self._fit.first = False
+        self._fit.observer.training = True
         try:
             if epoch == 0 or not self.memory.own:
                 self.memory = Memory()
@@ -192,11 +193,6 @@ class View(keras.callbacks.Callback, ABC):
             raise
         if epoch == 0 and self.due(UNTRAINED):
             self._look(UNTRAINED)
-
-    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Mark that training is under way, so that a fit that dies is told from one that is beginning."""
-        if self._fit is not None:
-            self._fit.observer.training = True
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Look at the model, if this epoch is drawn."""
@@ -254,7 +250,7 @@ class View(keras.callbacks.Callback, ABC):
         observer.submit(work, step=step, size=_bytes(taken), drawn=drawn)
         fit.drawn_step = step  # type: ignore[union-attr]
 
-    def _work(self, log: Any, save_dir: Any, taken: dict[str, Any], step: int, note: str, drawn: bool) -> None:
+    def _work(self, log: Any, save_dir: Any, taken: dict[str, Any], step: int, note: str, must_draw: bool) -> None:
         """On the worker: measure every source, then draw; a failure of one stage is told on the training thread."""
         stage, measured = "measure", {}
         try:
@@ -266,10 +262,10 @@ class View(keras.callbacks.Callback, ABC):
             for source, one in measured.items():
                 for tag, value in one.scalars.items():
                     log.scalar(source, tag, step, value, self.describe(tag))
-            if drawn:
+            if must_draw:
                 stage = "draw"
-                for one in self.draw(measured):
-                    log.picture(one.source, one.tag, step, one.picture, one.description, save_dir=save_dir)
+                for drawn in self.draw(measured):
+                    log.picture(drawn.source, drawn.tag, step, drawn.picture, drawn.description, save_dir=save_dir)
         except Exception as error:
             self._failed(stage, error)
         finally:
@@ -361,18 +357,24 @@ class ProbeView(View):
     def prepare(self) -> None:
         """Read the data, once, trace the model on it, and find the layers."""
         self.read(self.observer)
+        self._check_display()
         self.choose(self.readers[VALIDATION])
 
     def read(self, observer: Observer) -> None:
         """The probes and what reads the model on them, shared with the other callbacks of the fit."""
-        given = {"count": self.count, "default_count": self.default_count, "class_names": self.class_names}
         self.probes, self._pictures, self._shown = {}, {}, None
         for source, data, argument in (
             (VALIDATION, self.validation_data, "validation_data"),
             (TRAINING, self.training_data, "training_data"),
         ):
             if data is not None:
-                self.probes[source] = observer.probe(data, **given, argument=argument)
+                self.probes[source] = observer.probe(
+                    data,
+                    count=self.count,
+                    default_count=self.default_count,
+                    class_names=self.class_names,
+                    argument=argument,
+                )
         self.readers = {
             source: observer.reader(self.read_model(), probe.inputs) for source, probe in self.probes.items()
         }
@@ -421,9 +423,20 @@ class ProbeView(View):
         if source not in self._pictures:
             images = self._images(source)
             if images is not None and self._shown is None:
-                self._shown = Shown.of(self._images(VALIDATION) if self._images(VALIDATION) is not None else images)
-            self._pictures[source] = None if images is None else self._shown(images)  # type: ignore[misc]
+                first = self._images(VALIDATION)
+                self._shown = Shown.of(images if first is None else first)
+            self._pictures[source] = None if images is None or self._shown is None else self._shown(images)
         return self._pictures[source]
+
+    def _check_display(self) -> None:
+        """What `display` gives must be pictures; an error of its own is raised here too, before training."""
+        for source, probe in self.probes.items() if self.display is not None else ():
+            shown = np.shape(np.asarray(self._images(source)))
+            if len(shown) not in (3, 4, 5) or shown[0] != len(probe):
+                raise ValueError(
+                    f"display: gave an array of shape {shown} for {len(probe)} inputs of {source} data; expected "
+                    f"({len(probe)}, h, w) or ({len(probe)}, h, w, channels)."
+                )
 
     def _images(self, source: str) -> Array | None:
         """Numbers `(n, h, w)`, `(n, h, w, c)` or `(n, d, h, w, c)` to be shown."""

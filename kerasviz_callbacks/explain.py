@@ -92,7 +92,7 @@ def class_activation_map(
     classes = class_targets(None if callable(target) else target, reader.head, rows)
     taken = reader.read([maps, output], fed, targets={wanted.targets: classes})
     check_looked_through(wanted, reader.head, taken[output].output)
-    return maps_of(taken[maps].output, taken[maps].gradient)
+    return maps_of(taken[maps].output, taken[maps].slope)
 
 
 def _reader(model: Any, inputs: Any) -> tuple[Reader, Any, int]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import keras
 import numpy as np
@@ -57,13 +57,13 @@ class Observer:
         verbose: as `fit` has it: nothing is printed at 0.
     """
 
-    _watching: weakref.WeakValueDictionary[int, Observer] = weakref.WeakValueDictionary()
+    _watching: ClassVar[weakref.WeakValueDictionary[int, Observer]] = weakref.WeakValueDictionary()
 
     def __init__(self, model: Any, verbose: int):
         self.model = model
         self.verbose = verbose
         self.members: list[Member] = []
-        self.training = False
+        self.training = False  # from the first epoch on: who comes later belongs to another fit
         self.known: list[Place] = places(model)
         self._worker = Worker()
         self._probes: dict[Any, tuple[Any, Probe]] = {}
@@ -84,7 +84,10 @@ class Observer:
     def join(cls, model: Any, member: Member, verbose: int) -> Observer:
         """The observer of this model's fit, a new one for a new fit."""
         found = cls._watching.get(id(model))
-        if found is None or found.training or member in found.members:  # left behind by a fit that died
+        if found is not None and (found.training or member in found.members):  # left behind by a fit that died
+            found.close(LAST_PATIENCE)
+            found = None
+        if found is None:
             found = cls(model, verbose)
             cls._watching[id(model)] = found
         found.members.append(member)
@@ -101,14 +104,15 @@ class Observer:
         if self._watching.get(id(self.model)) is self:
             del self._watching[id(self.model)]
         if not finished:
-            warnings.warn("kerasviz_callbacks: pictures are still being written; the last may be missing.", stacklevel=2)
+            warnings.warn(
+                "kerasviz_callbacks: pictures are still being written; the last may be missing.", stacklevel=2
+            )
         if not quietly and self.verbose and self._steps:
             print(self.closing_line(), flush=True)
 
     def closing_line(self) -> str:
         """How to see every step, ready to paste; TensorBoard shows ten otherwise."""
-        directories = [str(directory) for directory in self._named.values()]
-        at = os.path.commonpath(directories) if len(directories) > 1 else directories[0]
+        at = os.path.commonpath(list(self._logs)) if len(self._logs) > 1 else next(iter(self._named.values()))
         shown = max(1000, 2 * len(self._steps))
         line = f"kerasviz_callbacks: tensorboard --logdir {shlex.quote(at or '.')} --samples_per_plugin images={shown}"
         if self._skipped:
@@ -118,11 +122,10 @@ class Observer:
     def probe(self, data: Any, *, count: int | None, default_count: int, class_names: Any, argument: str) -> Probe:
         """The probe of some data; read once, however many callbacks look at it."""
         parts = tuple(id(part) for part in data) if isinstance(data, tuple) else (id(data),)
-        names = tuple(class_names) if class_names is not None else None
-        key = (parts, count or default_count, names)
+        key = (parts, count or default_count, repr(class_names))
         if key not in self._probes:
-            given = {"count": count, "default_count": default_count, "class_names": class_names}
-            self._probes[key] = (data, as_probe(data, **given, argument=argument))  # held, so that ids stay unique
+            probe = as_probe(data, count=count, default_count=default_count, class_names=class_names, argument=argument)
+            self._probes[key] = (data, probe)  # the data are held, so that their ids stay theirs
         return self._probes[key][1]
 
     def reader(self, model: Any, inputs: Any) -> Reader:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import keras
 
@@ -113,11 +113,6 @@ class Visualizer(keras.callbacks.Callback):
                 view.abandon()
             raise
 
-    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Hand on to the views."""
-        for view in self._running:
-            view.on_train_batch_begin(batch, logs)
-
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Hand on to the views."""
         for view in self._running:
@@ -167,7 +162,7 @@ class Visualizer(keras.callbacks.Callback):
         return [self._make(one) for one in chosen]
 
     def _made(self, view: type[View] | View) -> View:
-        return view if isinstance(view, View) else self._make(view)
+        return self._make(view) if isinstance(view, type) else cast(View, view)
 
     def _make(self, view: type[View]) -> View:
         if not issubclass(view, ProbeView):

@@ -62,9 +62,7 @@ def test_an_empty_range_is_dark_at_its_value_and_neutral_where_colours_diverge()
 
 def test_the_largest_floats_do_not_overflow():
     largest = np.finfo(np.float64).max
-    np.testing.assert_array_equal(
-        colourise([-largest, 0, largest], -largest, largest, "grey")[:, 0], [0, 128, 255]
-    )
+    np.testing.assert_array_equal(colourise([-largest, 0, largest], -largest, largest, "grey")[:, 0], [0, 128, 255])
 
 
 @pytest.mark.parametrize(("low", "high"), [(1.0, 0.0), (np.nan, 1.0), (0.0, np.inf)])

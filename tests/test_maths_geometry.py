@@ -97,14 +97,10 @@ class TestKernels:
         kernel = np.random.default_rng(1).standard_normal((24, 6))
         filters = dense_filters(kernel, (4, 3, 2))
         assert filters.shape == (6, 2, 4, 3)
-        np.testing.assert_allclose(
-            np.einsum("nhwc,uchw->nu", pictures, filters), pictures.reshape(5, -1) @ kernel
-        )
+        np.testing.assert_allclose(np.einsum("nhwc,uchw->nu", pictures, filters), pictures.reshape(5, -1) @ kernel)
 
     def test_what_does_not_fit_is_named(self):
-        with pytest.raises(
-            ValueError, match=r"kernel: must be \(24, units\) for pictures of \(4, 3, 2\), got"
-        ):
+        with pytest.raises(ValueError, match=r"kernel: must be \(24, units\) for pictures of \(4, 3, 2\), got"):
             dense_filters(np.zeros((25, 6)), (4, 3, 2))
         with pytest.raises(ValueError, match='kind: must be "conv", "conv_transpose" or "depthwise", got'):
             filters_of(np.zeros((3, 3)), "dense")

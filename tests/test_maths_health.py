@@ -16,9 +16,7 @@ from kerasviz_callbacks.maths.health import (
     turn,
 )
 
-kernels = hnp.arrays(
-    np.float32, st.tuples(st.integers(2, 6), st.integers(1, 5)), elements=st.floats(-10, 10, width=32)
-)
+kernels = hnp.arrays(np.float32, st.tuples(st.integers(2, 6), st.integers(1, 5)), elements=st.floats(-10, 10, width=32))
 
 
 def figures_of(activations):
@@ -118,9 +116,7 @@ class TestChannels:
         assert figures.share_not_positive.tolist() == [0.25, 1]
         assert figures.non_finite.tolist() == [0, 0]
 
-    @given(
-        hnp.arrays(np.float32, hnp.array_shapes(min_dims=2, max_dims=4), elements=st.floats(-9, 9, width=32))
-    )
+    @given(hnp.arrays(np.float32, hnp.array_shapes(min_dims=2, max_dims=4), elements=st.floats(-9, 9, width=32)))
     def test_folding_rows_is_the_same_as_looking_at_everything(self, activations):
         figures = figures_of(activations)
         whole = activations.reshape(-1, activations.shape[-1]).astype(np.float64)

@@ -18,9 +18,7 @@ from kerasviz_callbacks.maths.latent import (
     spread,
 )
 
-clouds = hnp.arrays(
-    np.float32, st.tuples(st.integers(1, 8), st.integers(1, 5)), elements=st.floats(-10, 10, width=32)
-)
+clouds = hnp.arrays(np.float32, st.tuples(st.integers(1, 8), st.integers(1, 5)), elements=st.floats(-10, 10, width=32))
 square = np.array([[1.0, 1], [1, -1], [-1, 1], [-1, -1]])
 
 
@@ -84,9 +82,7 @@ class TestClouds:
             assert np.isnan([spread(np.zeros(shape)), participation_ratio(np.zeros(shape))]).all()
 
     def test_wrong_shapes_are_named(self):
-        with pytest.raises(
-            ValueError, match=r"previous: must have the shape of codes \(4, 2\), got \(3, 2\)"
-        ):
+        with pytest.raises(ValueError, match=r"previous: must have the shape of codes \(4, 2\), got \(3, 2\)"):
             move(square, square[:3])
         with pytest.raises(ValueError, match="flatten what follows the first axis"):
             spread(np.zeros((2, 2, 2)))

@@ -19,9 +19,7 @@ def cloud(n, d, seed=0, decay=1.0):
     """Random codes with a clear order of axes, in a random frame."""
     generator = np.random.default_rng(seed)
     frame = np.linalg.qr(generator.standard_normal((d, d)))[0]
-    return (
-        generator.standard_normal((n, d)) * np.arange(1, d + 1) ** -decay
-    ) @ frame + generator.standard_normal(d)
+    return (generator.standard_normal((n, d)) * np.arange(1, d + 1) ** -decay) @ frame + generator.standard_normal(d)
 
 
 def walk(codes_of_steps):
@@ -38,9 +36,7 @@ def training(steps=30, n=60, d=6, seed=0):
     generator = np.random.default_rng(seed)
     codes = [generator.standard_normal((n, d)) * np.linspace(2, 1, d)]
     for step in range(1, steps):
-        moved = codes[-1] + 0.25 * generator.standard_normal((n, d)) * np.roll(
-            np.linspace(2, 0, d), step // 5
-        )
+        moved = codes[-1] + 0.25 * generator.standard_normal((n, d)) * np.roll(np.linspace(2, 0, d), step // 5)
         codes.append(moved * (0.4 if step > steps - 6 else 1.0))
     return codes
 
@@ -72,9 +68,7 @@ class TestFirstFit:
         plane, _ = hold_plane(None, [codes], step=0)
         np.testing.assert_allclose(plane.basis, [[0, 1], [0, 0], [1, 0]], atol=1e-12)
         assert plane.largest_spread == pytest.approx(np.sqrt(6.5))
-        np.testing.assert_allclose(
-            project(codes, plane.basis), [[-3, 0], [3, 0], [0, 2], [0, -2]], atol=1e-12
-        )
+        np.testing.assert_allclose(project(codes, plane.basis), [[-3, 0], [3, 0], [0, 2], [0, -2]], atol=1e-12)
 
     @pytest.mark.parametrize(("n", "d"), [(1, 4), (2, 4), (2, 900), (300, 4), (300, 900)])
     def test_codes_on_a_point_or_a_line_still_get_a_plane(self, n, d):
@@ -119,9 +113,7 @@ class TestHolding:
         pooled = np.concatenate([c / np.sqrt(np.mean(np.sum(c**2, axis=1))) for c in scaled])
         axes = PCA(n_components=2, svd_solver="full").fit(pooled).components_.T
         assert same_plane(turned.basis, axes)
-        np.testing.assert_allclose(
-            turned.basis, axes @ orthogonal_procrustes(axes, plane.basis)[0], atol=1e-9
-        )
+        np.testing.assert_allclose(turned.basis, axes @ orthogonal_procrustes(axes, plane.basis)[0], atol=1e-9)
 
     def test_only_the_last_five_steps_count(self):
         steps = [cloud(50, 4, seed) for seed in range(7)]
@@ -236,9 +228,7 @@ class TestErrors:
         plane = Plane(np.eye(4)[:, :2], 0, 1.0)
         with pytest.raises(ValueError, match="plane: was fitted to 4 variables, the newest codes have 3"):
             hold_plane(plane, [cloud(9, 3)], step=1)
-        with pytest.raises(
-            ValueError, match=r"recent: every step must be \(9, 3\) as the newest, got \(8, 3\)"
-        ):
+        with pytest.raises(ValueError, match=r"recent: every step must be \(9, 3\) as the newest, got \(8, 3\)"):
             hold_plane(None, [cloud(8, 3), cloud(9, 3)], step=1)
         with pytest.raises(ValueError, match=r"codes: must be \(n >= 1, d\), got \(0, 3\)"):
             hold_plane(None, [np.zeros((0, 3))], step=1)

@@ -363,9 +363,7 @@ class TestAsProbe:
         assert again.index.tolist() == probe.index.tolist()
         with pytest.raises(ValueError, match="count=5 beside a Probe: data has its own 3 samples"):
             Probe(probe, count=5)
-        with pytest.raises(
-            ValueError, match=r"labels=.* beside a Probe: data is a Probe and has its own labels"
-        ):
+        with pytest.raises(ValueError, match=r"labels=.* beside a Probe: data is a Probe and has its own labels"):
             Probe(probe, [1, 2, 3])
         with pytest.raises(ValueError, match=r"class_names=.* beside a Probe"):
             Probe(probe, class_names=["a"])

@@ -406,9 +406,7 @@ def test_the_harness_would_notice():
 def test_numpy_random_within_the_set_is_put_back():
     def epochs(look):
         keras.utils.set_random_seed(11)
-        dataset = (
-            numbers().map(lambda x: tf.numpy_function(lambda v: np.random.random(), [x], tf.float64)).batch(4)
-        )
+        dataset = numbers().map(lambda x: tf.numpy_function(lambda v: np.random.random(), [x], tf.float64)).batch(4)
         if look:
             Probe(dataset, count=3)
         return as_bytes(dataset), np.random.random()

@@ -55,9 +55,7 @@ def test_other_types_and_shapes_are_refused():
             encode(np.zeros(shape, np.uint8))
 
 
-@pytest.mark.parametrize(
-    "name", ["conv2d_1", "grad_cam++", "block 1", "path:1"[:4], "größe", "a..b", ".hidden", "~"]
-)
+@pytest.mark.parametrize("name", ["conv2d_1", "grad_cam++", "block 1", "path:1"[:4], "größe", "a..b", ".hidden", "~"])
 def test_a_safe_name_stays_as_it_is(name):
     assert safe_component(name) == name
 

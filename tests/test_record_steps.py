@@ -11,9 +11,7 @@ from kerasviz_callbacks.record import EventFile, first_free_run, last_step
 from kerasviz_callbacks.record.frames import frame
 
 SUMMARY = summary_pb2.Summary(value=[summary_pb2.Summary.Value(tag="a", simple_value=1.0)])
-contents = st.sampled_from(
-    [{"summary": SUMMARY}, {"file_version": "brain.Event:2"}, {"graph_def": b"graph"}, {}]
-)
+contents = st.sampled_from([{"summary": SUMMARY}, {"file_version": "brain.Event:2"}, {"graph_def": b"graph"}, {}])
 events = st.builds(
     lambda step, time, content: event_pb2.Event(step=step, wall_time=time, **content),
     st.integers(-(2**63), 2**63 - 1) | st.integers(-1, 300),

@@ -96,9 +96,7 @@ def test_every_step_is_shown_the_untrained_model_too(tensorboard):
     pictures = json.loads(ask(tensorboard, "plugin/images/images", **name, sample=0))
     assert [picture["step"] for picture in pictures] == STEPS
     first = pictures[0]["query"]
-    with urllib.request.urlopen(
-        f"{tensorboard}data/plugin/images/individualImage?{first}", timeout=10
-    ) as answer:
+    with urllib.request.urlopen(f"{tensorboard}data/plugin/images/individualImage?{first}", timeout=10) as answer:
         assert answer.headers["Content-Type"] == "image/png"
         assert answer.read() == encode(PICTURE)
     tags = json.loads(ask(tensorboard, "plugin/images/tags"))["views/validation"]["grad_cam/conv5"]

@@ -98,7 +98,6 @@ def gradients(
         scale = _loss_scale(total.dtype)
         raw = tape.gradient(total, list(tensors))
         found.append([None if one is None else tf.cast(one, wide(one.dtype)) / scale for one in raw])
-    del tape
     return outputs, found
 
 
@@ -157,13 +156,13 @@ def fingerprint(variables: Sequence[Any]) -> Callable[[], bytes]:
     """A function that says whether variables have changed: equal bytes for equal values, at memory speed."""
     numeric = [v.value for v in variables if tf.as_dtype(v.dtype).size in _BITS]
 
-    @tf.function(autograph=False)
     def sums() -> Tensor:
         # Bits, not values: NaN equals itself, and adding integers does not depend on the order.
         bits = [tf.bitcast(v, _BITS[v.dtype.size]) for v in numeric]
         return tf.stack([tf.reduce_sum(tf.cast(b, tf.int32)) for b in bits] or [tf.constant(0)])
 
-    return lambda: bytes(sums().numpy().tobytes())
+    compiled = tf.function(sums, autograph=False)
+    return lambda: bytes(compiled().numpy().tobytes())
 
 
 _BITS: Mapping[int, Any] = {1: tf.uint8, 2: tf.int16, 4: tf.int32, 8: tf.int64}

@@ -138,10 +138,7 @@ def response_matrix(
 
     size = SMALL + 1
     names = [str(row) for row in range(rows)] if labels is None else [clean(label) for label in labels]
-    left = (
-        max(min(max(text_width(name, size) for name in names), _LABEL), text_width("picture", size, True))
-        + 10
-    )
+    left = max(min(max(text_width(name, size) for name in names), _LABEL), text_width("picture", size, True)) + 10
     top = size + 10
     canvas = blank(top + height + 2, left + width + 8)
     place(canvas, painted, left + 1, top + 1)

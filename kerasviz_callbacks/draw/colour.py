@@ -19,9 +19,7 @@ DIVERGING = "RdBu_r"
 HEAT = "inferno"
 
 _STEPS = 257  # odd, so that zero has an entry of its own in the middle of a diverging table
-_SIGNED = frozenset(
-    {"RdBu_r", "RdBu", "PuOr", "PuOr_r", "BrBG", "BrBG_r", "coolwarm", "seismic", "bwr", "grey"}
-)
+_SIGNED = frozenset({"RdBu_r", "RdBu", "PuOr", "PuOr_r", "BrBG", "BrBG_r", "coolwarm", "seismic", "bwr", "grey"})
 
 # Ten colours no two of which are nearer than 0.085 in OKLab with normal, protan, deutan or tritan vision;
 # Petroff's ten have 0.06, Okabe and Ito's eight 0.076. Found by search among those and Tol's.

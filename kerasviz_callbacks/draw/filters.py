@@ -56,9 +56,7 @@ def filter_tiles(
         x, y = grid.corner(index)
         write(draw, (x, y - 3), name, colour=QUIET, width=width + 6)
     coloured = weights.ndim == 4
-    legend = Scale(
-        -scale, scale, "grey" if coloured else colours, "weight, per colour" if coloured else "weight"
-    )
+    legend = Scale(-scale, scale, "grey" if coloured else colours, "weight, per colour" if coloured else "weight")
     return sheet(picture, caption=caption, legend=legend, note=note, bad=count_non_finite(weights))
 
 

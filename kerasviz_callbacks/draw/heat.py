@@ -175,9 +175,7 @@ def opacity(heat: ArrayLike) -> NDArray[np.float64]:
     return 0.95 * np.clip(np.asarray(heat, np.float64), 0, 1) ** 0.8
 
 
-def overlay(
-    pictures: Picture, maps: ArrayLike, *, scale: float, colours: str = HEAT, signed: bool = False
-) -> Picture:
+def overlay(pictures: Picture, maps: ArrayLike, *, scale: float, colours: str = HEAT, signed: bool = False) -> Picture:
     """Lays heat maps over greyed pictures; where it is cold the grey picture is left as it is.
 
     Args:

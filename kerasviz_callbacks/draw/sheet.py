@@ -131,17 +131,13 @@ def sheet(
     if bad:
         draw.rectangle((left, second_line - size + 2, left + size - 2, second_line), fill=NON_FINITE)
         left += size + 4
-        left += (
-            write(draw, (left, second_line), bad, size=size - 1, bold=True, width=width - left - MARGIN) + 14
-        )
+        left += write(draw, (left, second_line), bad, size=size - 1, bold=True, width=width - left - MARGIN) + 14
     if width - left - MARGIN > 3 * size:
         write(draw, (left, second_line), note, size=size - 1, colour=QUIET, width=width - left - MARGIN)
     return np.asarray(whole).copy()
 
 
-def _write_scale(
-    whole: Image.Image, draw: ImageDraw.ImageDraw, scale: Scale, baseline: int, size: int
-) -> None:
+def _write_scale(whole: Image.Image, draw: ImageDraw.ImageDraw, scale: Scale, baseline: int, size: int) -> None:
     long, high = size * 10, size
     left = MARGIN + write(draw, (MARGIN, baseline), figure(scale.low), size=size) + 7
     top = baseline - high + 1

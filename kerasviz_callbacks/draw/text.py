@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
@@ -86,6 +87,11 @@ def write(
         line = shorten(line, width, size, bold)
     draw.text(place, line, fill=colour, font=font(size, bold), anchor=anchor)
     return text_width(line, size, bold)
+
+
+def shape_text(shape: Iterable[object]) -> str:
+    """A shape as captions give it: `14 × 14 × 48`."""
+    return " × ".join(str(size) for size in shape)
 
 
 def figure(value: float) -> str:

@@ -66,9 +66,7 @@ def bars(signals: ArrayLike, low: float, high: float, size: tuple[int, int], col
     return tiles
 
 
-def trace_pictures(
-    signals: ArrayLike, *, low: float, high: float, size: tuple[int, int] = (48, 96)
-) -> Picture:
+def trace_pictures(signals: ArrayLike, *, low: float, high: float, size: tuple[int, int] = (48, 96)) -> Picture:
     """Draws signals `(n, t, c)` as pictures `(n, height, width, 3)`: a line a channel.
 
     Args:

@@ -154,9 +154,7 @@ def _draw_dots(draw: ImageDraw.ImageDraw, points: NDArray[np.float64], inks: lis
     seen = np.isfinite(points).all(axis=1)
     for index, (x, y) in zip(np.flatnonzero(seen).tolist(), points[seen].tolist(), strict=True):
         ink = inks[index]
-        draw.ellipse(
-            (x - radius, y - radius, x + radius, y + radius), fill=ink, outline=rims[ink], width=_TIMES // 2
-        )
+        draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=ink, outline=rims[ink], width=_TIMES // 2)
 
 
 def _draw_ways(draw: ImageDraw.ImageDraw, points: NDArray[np.float64], inks: list[Colour]) -> None:
@@ -184,9 +182,7 @@ def _unbroken(path: NDArray[np.float64]) -> list[Points]:
     return [run for run in runs if run]
 
 
-def _draw_discs(
-    draw: ImageDraw.ImageDraw, ends: NDArray[np.float64], inks: list[Colour], numbered: bool
-) -> None:
+def _draw_discs(draw: ImageDraw.ImageDraw, ends: NDArray[np.float64], inks: list[Colour], numbered: bool) -> None:
     """A disc at each path's end; discs that would hide each other step aside, tied to their end by a line."""
     radius = (_DISC if numbered else 6) * _TIMES
     aside = np.clip(ends, radius, _SIDE * _TIMES - radius)
@@ -206,9 +202,7 @@ def _draw_discs(
             _write_number(draw, x, y, number, inks[number], _TIMES)
 
 
-def _write_number(
-    draw: ImageDraw.ImageDraw, x: float, y: float, number: int, ink: Colour, times: int
-) -> None:
+def _write_number(draw: ImageDraw.ImageDraw, x: float, y: float, number: int, ink: Colour, times: int) -> None:
     text = str(number)
     size = (13 if len(text) == 1 else 11 if len(text) == 2 else 8) * times
     colour = INK if luminance(ink) > 140 else PAPER
@@ -249,9 +243,7 @@ def spread_apart(points: NDArray[np.float64], distance: float, edge: float) -> N
         # At first they are drawn home as well: the crowd ends up packed closely around where it belongs.
         pull = 0.12 * (homes - places) if turn < _PULLED else 0.0
         moved = places + 0.6 * push + pull
-        places = np.where(
-            touched, np.clip(moved.real, low, edge) + 1j * np.clip(moved.imag, low, edge), places
-        )
+        places = np.where(touched, np.clip(moved.real, low, edge) + 1j * np.clip(moved.imag, low, edge), places)
     result[finite[touched]] = np.stack([places.real, places.imag], axis=1)[touched]
     return result
 

@@ -89,9 +89,7 @@ def spread_over_classes(labels: ArrayLike, count: int, seed: int) -> NDArray[np.
     """
     given = np.asarray(labels)
     if given.ndim != 1:
-        raise ValueError(
-            f"labels: must be (n,), one a row, got {given.shape}; take the argmax of one-hot rows"
-        )
+        raise ValueError(f"labels: must be (n,), one a row, got {given.shape}; take the argmax of one-hot rows")
     _at_least("count", count, 0)
     classes, of_row = np.unique(given, return_inverse=True)
     shuffled = np.random.default_rng(seed).permutation(len(given))

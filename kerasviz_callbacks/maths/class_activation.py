@@ -57,9 +57,7 @@ METHODS: dict[str, Method] = {"grad_cam": grad_cam}
 
 def _check(activations: NDArray[Any], gradients: NDArray[Any]) -> None:
     if activations.shape != gradients.shape:
-        raise ValueError(
-            f"gradients: must have the shape of activations {activations.shape}, got {gradients.shape}"
-        )
+        raise ValueError(f"gradients: must have the shape of activations {activations.shape}, got {gradients.shape}")
     if activations.ndim < 3 or 0 in activations.shape[1:]:
         raise ValueError(
             "activations: must be (n, *spatial, channels) with at least one position, "

@@ -90,9 +90,7 @@ def dense_filters(kernel: NDArray[Any], picture: tuple[int, int, int]) -> NDArra
         ValueError: If the kernel's inputs are not as many as the picture's values.
     """
     if kernel.ndim != 2 or kernel.shape[0] != prod(picture):
-        raise ValueError(
-            f"kernel: must be ({prod(picture)}, units) for pictures of {picture}, got {kernel.shape}"
-        )
+        raise ValueError(f"kernel: must be ({prod(picture)}, units) for pictures of {picture}, got {kernel.shape}")
     units = kernel.shape[1]
     return np.ascontiguousarray(kernel.T.reshape(units, *picture).transpose(0, 3, 1, 2))
 

@@ -171,9 +171,7 @@ def knn_accuracy(features: ArrayLike, labels: ArrayLike, k: int = 5) -> float:
     return same / (len(values) * k)
 
 
-def _same_label(
-    values: NDArray[np.float64], labels: NDArray[np.generic], start: int, size: int, k: int
-) -> int:
+def _same_label(values: NDArray[np.float64], labels: NDArray[np.generic], start: int, size: int, k: int) -> int:
     """Count the neighbours of the same label of `size` rows from `start` on.
 
     `|a|^2 + |b|^2 - 2ab` is quick and off by rounding, so it only says who can be among the nearest; those
@@ -203,13 +201,9 @@ def _finite(codes: ArrayLike) -> NDArray[np.float64] | None:
     return values if values.size and np.isfinite(values).all() else None
 
 
-def _pair(
-    codes: ArrayLike, previous: ArrayLike
-) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None]:
+def _pair(codes: ArrayLike, previous: ArrayLike) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None]:
     if np.shape(codes) != np.shape(previous):
-        raise ValueError(
-            f"previous: must have the shape of codes {np.shape(codes)}, got {np.shape(previous)}"
-        )
+        raise ValueError(f"previous: must have the shape of codes {np.shape(codes)}, got {np.shape(previous)}")
     return _finite(codes), _finite(previous)
 
 

@@ -85,9 +85,7 @@ def hold_plane(plane: Plane | None, recent: Sequence[ArrayLike], step: int) -> t
         basis = np.eye(2) if width == 2 else _upright(_principal_axes(_pooled(recent, newest)))
         return Plane(basis, step, spread), True
     if plane.basis.shape != (width, 2):
-        raise ValueError(
-            f"plane: was fitted to {plane.basis.shape[0]} variables, the newest codes have {width}"
-        )
+        raise ValueError(f"plane: was fitted to {plane.basis.shape[0]} variables, the newest codes have {width}")
     plane = replace(plane, largest_spread=max(plane.largest_spread, spread))
     if spread < SPREAD_FLOOR * plane.largest_spread or _shows_enough(newest, plane.basis):
         return plane, False
@@ -134,9 +132,7 @@ def shares(codes: ArrayLike, previous: ArrayLike | None, basis: NDArray[np.float
 def _centred(codes: ArrayLike) -> NDArray[np.float64]:
     values = np.asarray(codes, np.float64)
     if values.ndim != 2 or not len(values):
-        raise ValueError(
-            f"codes: must be (n >= 1, d), got {values.shape}; flatten what follows the first axis"
-        )
+        raise ValueError(f"codes: must be (n >= 1, d), got {values.shape}; flatten what follows the first axis")
     finite = np.isfinite(values)
     if not finite.all():
         count = values.size - np.count_nonzero(finite)
@@ -176,9 +172,7 @@ def _pooled(recent: Sequence[ArrayLike], newest: NDArray[np.float64]) -> NDArray
     pooled = np.empty((len(steps), *newest.shape))
     for place, codes in enumerate(steps):
         if np.shape(codes) != newest.shape:
-            raise ValueError(
-                f"recent: every step must be {newest.shape} as the newest, got {np.shape(codes)}"
-            )
+            raise ValueError(f"recent: every step must be {newest.shape} as the newest, got {np.shape(codes)}")
         cloud = _centred(codes)
         np.divide(cloud, radius(cloud) or 1.0, out=pooled[place])
     return pooled.reshape(-1, newest.shape[1])

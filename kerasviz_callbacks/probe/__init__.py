@@ -81,9 +81,7 @@ class Probe:
         if isinstance(data, Probe):
             _nothing_beside_a_probe("data", labels=labels, class_names=class_names)
             if count != 16:
-                raise ValueError(
-                    f"count={count} beside a Probe: data has its own {len(data)} samples; leave it out"
-                )
+                raise ValueError(f"count={count} beside a Probe: data has its own {len(data)} samples; leave it out")
             vars(self).update(vars(data))
             return
         self._read(data, labels, check_count(count), class_names, "data")
@@ -190,8 +188,7 @@ def _checked_names(class_names: Any) -> tuple[str, ...] | None:
     for name in names:
         if not isinstance(name, str):
             raise TypeError(
-                f"class_names: must be a list of str, got {described(name)} among them; "
-                "use [str(c) for c in ...]"
+                f"class_names: must be a list of str, got {described(name)} among them; use [str(c) for c in ...]"
             )
     return tuple(str(name) for name in names)
 

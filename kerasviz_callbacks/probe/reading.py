@@ -15,9 +15,7 @@ from .structures import as_arrays, leaves, loaded, rows_of, take
 _SEED = 0  # the same data give the same choice, in every run
 
 
-def read(
-    data: Any, given: Labels | None, count: int, classes: int | None, name: str
-) -> tuple[Chosen, Labels, int]:
+def read(data: Any, given: Labels | None, count: int, classes: int | None, name: str) -> tuple[Chosen, Labels, int]:
     """Choose the rows that are looked at.
 
     Args:
@@ -45,9 +43,7 @@ def _read_arrays(data: Any, given: Labels | None, count: int, name: str) -> tupl
     targets = None if y is None else as_arrays(y, f"{name}: y")
     n = rows_of(inputs, name)
     if n == 0:
-        raise ValueError(
-            f"{name}: must hold at least one sample, got an array of shape {leaves(inputs)[0].shape}"
-        )
+        raise ValueError(f"{name}: must hold at least one sample, got an array of shape {leaves(inputs)[0].shape}")
     if targets is not None:
         _check_as_many(f"{name}: y", rows_of(targets, name), n)
     found = labels_of(targets, inputs) if given is None else given

@@ -72,9 +72,7 @@ def check_element_spec(dataset: Any, name: str) -> None:
                 "map it to a dense tensor first (.to_tensor(), tf.sparse.to_dense), or leave it out"
             )
         if spec.shape.rank == 0:
-            raise ValueError(
-                f"{name}: a tf.data.Dataset must be batched, got {path} of shape (); use .batch(32)"
-            )
+            raise ValueError(f"{name}: a tf.data.Dataset must be batched, got {path} of shape (); use .batch(32)")
         if spec.shape.rank is not None:
             sizes[path] = spec.shape[0]
     known = sorted({size for size in sizes.values() if size is not None})
@@ -131,9 +129,7 @@ def _with_own_state(tf: Any, text: bytes) -> bytes:
 
 def _bytes_in_memory(dataset: Any) -> int:
     """Estimate what the sources of a set hold; private names, hence 0 where there are none."""
-    held = sum(
-        (tensor.shape.num_elements() or 0) * tensor.dtype.size for tensor in getattr(dataset, "_tensors", [])
-    )
+    held = sum((tensor.shape.num_elements() or 0) * tensor.dtype.size for tensor in getattr(dataset, "_tensors", []))
     inputs: list[Any] = getattr(dataset, "_inputs", list)()
     return int(held) + sum(_bytes_in_memory(one) for one in inputs)
 

@@ -38,7 +38,7 @@ class Record(Protocol):
         *,
         save_dir: str | os.PathLike[str] | None = None,
     ) -> None:
-        """Record one picture, uint8 `(height, width, 3)` or `(height, width)`, below `save_dir` too if there are files."""
+        """Record one picture, uint8 `(height, width, 3)` or `(height, width)`, and below `save_dir`, if any."""
 
     def scalar(self, run: str, tag: str, step: int, value: float, description: str = "") -> None:
         """Record one figure. A figure that is NaN, or not finite as a float32, is not written."""

@@ -70,9 +70,7 @@ class EventFile:
         """
         self._opened()
 
-    def image(
-        self, tag: str, step: int, png: bytes, *, width: int, height: int, description: str = ""
-    ) -> None:
+    def image(self, tag: str, step: int, png: bytes, *, width: int, height: int, description: str = "") -> None:
         """Write one picture for TensorBoard's Images tab.
 
         Args:
@@ -118,9 +116,7 @@ class EventFile:
                 "leave the figure out where it is not defined"
             )
         shape = tensor_shape_pb2.TensorShapeProto()
-        tensor = tensor_pb2.TensorProto(
-            dtype=types_pb2.DT_FLOAT, tensor_shape=shape, float_val=[float(value)]
-        )
+        tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_FLOAT, tensor_shape=shape, float_val=[float(value)])
         about = metadata.create_summary_metadata(display_name=None, description=description)
         about.data_class = summary_pb2.DATA_CLASS_SCALAR
         self._summary(tag, step, tensor, about)

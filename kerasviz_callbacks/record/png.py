@@ -38,13 +38,10 @@ def encode(picture: NDArray[np.uint8]) -> bytes:
     from PIL import Image
 
     if picture.dtype.name != "uint8":
-        raise TypeError(
-            f"picture: must be uint8, got {picture.dtype}; scale to 0..255, clip and convert first"
-        )
+        raise TypeError(f"picture: must be uint8, got {picture.dtype}; scale to 0..255, clip and convert first")
     if picture.shape[2:] not in [(), (3,)] or picture.ndim < 2 or picture.size == 0:
         raise ValueError(
-            "picture: must be (height, width, 3) or (height, width) with at least one pixel, "
-            f"got {picture.shape}"
+            f"picture: must be (height, width, 3) or (height, width) with at least one pixel, got {picture.shape}"
         )
     file = io.BytesIO()
     Image.fromarray(picture).save(file, format="PNG", compress_level=_LEVEL)

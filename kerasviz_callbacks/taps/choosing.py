@@ -46,8 +46,8 @@ def map_layer(reader: Reader, layer: Any, score: Score) -> Call:
     call = reader.resolve(layer, last=True)
     if not has_maps(call):
         raise ValueError(
-            f'layer="{call.path}": its output {(None, *call.shape)} has no maps; expected (batch, *spatial, channels) of '
-            "more than one position, as a convolution gives."
+            f'layer="{call.path}": its output {(None, *call.shape)} has no maps; expected (batch, *spatial, channels) '
+            "of more than one position, as a convolution gives."
         )
     return call
 
@@ -61,7 +61,10 @@ def last_maps(reader: Reader, score: Score) -> Call:
         ValueError: the model has no such output.
     """
     maps = [call for call in reader.calls if call.visible and not call.repeats and not call.answer and has_maps(call)]
-    for group in (maps[-4:], maps[:-4]):  # mostly it is the last one; the whole model is traced only if need be
+    for group in (
+        maps[-4:],
+        maps[:-4],
+    ):  # mostly it is the last one; the whole model is traced only if need be
         on_the_way = reader.connected(group, score) if group else []
         found = [call for call, is_connected in zip(group, on_the_way, strict=True) if is_connected]
         if found:

@@ -45,6 +45,13 @@ class Taken:
     output: Any
     gradient: Array | None = None
 
+    @property
+    def slope(self) -> Array:
+        """The gradient of a tap that asked for one."""
+        if self.gradient is None:
+            raise ValueError("no score was named, so there is no gradient")
+        return self.gradient
+
 
 @dataclass(frozen=True)
 class Call:
@@ -141,7 +148,9 @@ class Reader:
         ordered = sorted(wanted, key=repr)
         rows = len(keras.tree.flatten(inputs)[0])
         classes = {name: np.asarray(row, np.int32) for name, row in (targets or {}).items()}
-        chosen = {str(ordered.index(tap)): np.asarray(c, np.int32) for tap, c in (choices or {}).items() if tap in wanted}
+        chosen = {
+            str(ordered.index(tap)): np.asarray(c, np.int32) for tap, c in (choices or {}).items() if tap in wanted
+        }
         gathered: list[list[Any]] = []
         for start, stop in self._batches(rows):
             batch, given = _rows((inputs, classes), start, stop, pad=self._fixed_rows)
@@ -172,7 +181,7 @@ class Reader:
         def body(inputs: Any, targets: Any, choices: Any) -> list[tuple[Any, Any]]:
             return _pass(self.model, self.places, ordered, inputs, targets, choices)
 
-        run = self._eager(body)
+        run: Callable[..., Any] = self._eager(body)
         if not getattr(self.model, "run_eagerly", False):
             try:
                 run = framework().Compiled(body, example, fixed_rows=self._fixed_rows is not None)
@@ -187,12 +196,14 @@ class Reader:
         return run
 
     def _eager(self, body: Callable[..., Any]) -> Callable[..., Any]:
-        return framework().Eager(body, lambda: _all_variables(self.model))
+        eager: Callable[..., Any] = framework().Eager(body, lambda: _all_variables(self.model))
+        return eager
 
     def _abstractly(self, body: Callable[..., Any], example: tuple[Any, ...]) -> None:
         if not getattr(self.model, "run_eagerly", False):
             try:
-                return framework().trace(body, example, fixed_rows=self._fixed_rows is not None)
+                framework().trace(body, example, fixed_rows=self._fixed_rows is not None)
+                return
             except Exception:  # not traceable: the eager run below gives the same notes, or the reason
                 pass
         self._eager(lambda *arguments: body(*arguments) or [])(*example)
@@ -309,7 +320,9 @@ def _pass(
             slope = next(remaining[tap.score])
             gradient = [keras.ops.zeros_like(output) if slope is None else slope]
         reduced = tap.reduce(output, choices.get(str(number))) if tap.reduce else output
-        results.append((keras.tree.map_structure(_travelling, reduced), keras.tree.map_structure(_travelling, gradient)))
+        results.append(
+            (keras.tree.map_structure(_travelling, reduced), keras.tree.map_structure(_travelling, gradient))
+        )
     return results
 
 

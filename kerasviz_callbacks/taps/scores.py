@@ -90,7 +90,7 @@ def logits_of(outputs: Any) -> Any:
     return keras.tree.map_structure(lambda output: framework().before_softmax(output)[0], outputs)
 
 
-def score(wanted: Score, outputs: Any, targets: Tensor | None) -> Tensor:
+def score(wanted: Score, outputs: Any, targets: Tensor) -> Tensor:
     """One number a row `(n,)`: the class' logit, for dense outputs its mean over the positions.
 
     Args:

@@ -34,11 +34,19 @@ class Kernel:
     kind: Kind
     picture: tuple[int, int, int] | None = None
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """As the layer keeps it."""
+        return tuple(self._variable.shape)
+
+    @property
+    def _variable(self) -> Any:
+        layer = self.place.layer
+        return layer.depthwise_kernel if isinstance(layer, _SEPARABLE) else layer.kernel
+
     def filters(self) -> Array:
         """A copy of the weights now, `(filters, inputs, *spatial)`, float32."""
-        weights = self.place.layer
-        variable = weights.depthwise_kernel if isinstance(weights, _SEPARABLE) else weights.kernel
-        array = np.array(keras.ops.convert_to_numpy(keras.ops.cast(variable, "float32")))
+        array = np.array(keras.ops.convert_to_numpy(keras.ops.cast(self._variable, "float32")))
         if self.picture is not None:
             return dense_filters(array, self.picture)
         return filters_of(array, self.kind)

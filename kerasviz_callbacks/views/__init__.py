@@ -1,1 +1,1 @@
-"""What each view means: what it needs of the model, which numbers it makes of it, and which picture. One file a view."""
+"""What each view means: what it takes of the model, which numbers it makes of that, which picture. One file each."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..callback import VALIDATION, Drawn, Measured, ProbeView
 from ..draw.activations import activation_tiles, response_matrix
+from ..draw.text import shape_text
 from ..maths.choice import most_variable
 from ..maths.health import ChannelFigures, channel_figures, dead, dormant, sparsity
 from ..observer import Request
@@ -113,7 +114,7 @@ class ActivationMaps(ProbeView):
         for source, one in measured.items():
             for call in self._calls.values():
                 maps = one.numbers[call.path]
-                shape = " × ".join(str(n) for n in call.shape)
+                shape = shape_text(call.shape)
                 layout = "Rows: pictures. Columns: units." if maps.ndim == 2 else "Rows: pictures. Columns: channels."
                 about = _DESCRIPTION.format(path=call.path, shape=shape, layout=layout)
                 picture = self._picture(source, call, maps, f"{call.path}   {shape}", one.note)

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..callback import MODEL, Drawn, Measured, View
 from ..draw.filters import filter_matrix, filter_tiles
+from ..draw.text import shape_text
 from ..maths.choice import evenly_by_depth, largest_norm
 from ..maths.health import norm, redundancy, turn
 from ..taps.choosing import MOST_LAYERS
@@ -111,12 +112,12 @@ class FilterImages(View):
         own, numbers, scalars = self.memory.of(source), {}, {}
         for path, filters in taken.items():
             rows = filters.reshape(len(filters), -1)
-            before = own.get(("previous", path))
+            before = own.get(f"previous {path}")
             scalars[f"filters/{path}/redundancy"] = redundancy(rows)
             scalars[f"filters/{path}/turn"] = np.nan if before is None else turn(rows, before.reshape(rows.shape))
             scalars[f"filters/{path}/norm"] = norm(rows)
             shown = self._shown(path, filters, own)
-            own[("previous", path)] = filters
+            own[f"previous {path}"] = filters
             finite = np.abs(shown[np.isfinite(shown)])
             self.memory.grow(path, float(finite.max(initial=0)))
             numbers[path] = shown
@@ -125,14 +126,15 @@ class FilterImages(View):
     def _shown(self, path: str, filters: Array, own: dict[Any, Any]) -> Array:
         """The chosen filters and inputs; their change, if that is asked for."""
         if self.relative_to is not None:
-            own.setdefault(("first", path), filters)
-            reference = own[("first", path)] if self.relative_to == "first" else own.get(("previous", path), filters)
+            own.setdefault(f"first {path}", filters)
+            reference = own[f"first {path}"] if self.relative_to == "first" else own.get(f"previous {path}", filters)
             filters = filters - reference
-        chosen, inputs = self._choice(path, own.get(("first", path), filters))
+        chosen, inputs = self._choice(path, own.get(f"first {path}", filters))
         part = filters[chosen]
         if self.channels == "norm" and filters.shape[1] > 1:
-            return np.sqrt(np.square(part.astype(np.float64)).sum(axis=1, keepdims=True))
-        return part[:, inputs]
+            lengths: Array = np.sqrt(np.square(part.astype(np.float64)).sum(axis=1, keepdims=True))
+            return lengths
+        return np.asarray(part[:, inputs])
 
     def _choice(self, path: str, filters: Array) -> tuple[Array, Array]:
         """Which filters and which of their inputs are drawn: decided at the first step, then kept."""
@@ -144,13 +146,14 @@ class FilterImages(View):
             by_input = np.square(filters[chosen].astype(np.float64)).sum(axis=(0, *range(2, filters.ndim)))
             most = inputs if inputs == 3 else 32 if filters.ndim == 3 else max(8, MOST_TILES // max(1, len(chosen)))
             self.memory.shared[path] = (chosen, largest_norm(by_input, most))
-        return self.memory.shared[path]  # type: ignore[no-any-return]
+        choice: tuple[Array, Array] = self.memory.shared[path]
+        return choice
 
     def draw(self, measured: Mapping[str, Measured]) -> Iterator[Drawn]:
         """A picture a layer."""
         one = measured[MODEL]
         for path, shown in one.numbers.items():
-            shape = " × ".join(str(n) for n in self._kernels[path].place.layer.get_weights()[0].shape)
+            shape = shape_text(self._kernels[path].shape)
             picture = self._picture(path, shown, f"{path}   kernel {shape}", one.note)
             yield Drawn(MODEL, f"filters/{path}", picture, self._describe_picture(path, shape))
 
@@ -185,7 +188,9 @@ class FilterImages(View):
         )
 
     def _describe_picture(self, path: str, shape: str) -> str:
-        layout = "One tile a filter." if self.memory.shared[path][1].size in (1, 3) else "Rows: inputs. Columns: filters."
+        layout = (
+            "One tile a filter." if self.memory.shared[path][1].size in (1, 3) else "Rows: inputs. Columns: filters."
+        )
         relative = f"Shown is the change since the {self.relative_to} step.\n" if self.relative_to else ""
         return _DESCRIPTION.format(path=path, shape=f"kernel {shape}", layout=layout, relative=relative)
 

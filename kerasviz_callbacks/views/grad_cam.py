@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from ..callback import VALIDATION, Drawn, Measured, ProbeView
 from ..draw.heat import heat_signals, heat_tiles, heat_volumes
+from ..draw.text import shape_text
 from ..maths.class_activation import method_named
 from ..observer import Request
 from ..probe import Probe
@@ -17,6 +18,7 @@ from ..taps.reader import OUTPUT, Reader, Taken, Tap
 from ..taps.scores import check_looked_through, class_targets, predictions, score_for
 
 Array = np.ndarray[Any, Any]
+MOST_TILES = 64
 _DESCRIPTION = """**Where the network looks** ({method} of `{path}`, {score}).
 
 *How to read it:* each tile is a picture of the probe and the same with its heat map: bright is evidence for {target}.
@@ -81,8 +83,8 @@ class GradCAM(ProbeView):
         if probe.labels is None:
             argument = "validation_data" if source == VALIDATION else "training_data"
             raise ValueError(
-                f'target="true": {argument} has no labels, so there is no true class; pass (x, y) with integer or '
-                "one-hot labels, or target=None for the predicted class."
+                f'target="true": {argument} has no labels ({probe.why_no_labels}), so there is no true class; pass '
+                "(x, y) with integer or one-hot labels, or target=None for the predicted class."
             )
         return class_targets(probe.labels, reader.head, len(probe), argument="labels")
 
@@ -101,7 +103,7 @@ class GradCAM(ProbeView):
     def measure(self, taken: dict[Tap, Taken], source: str, step: int) -> Measured:
         """Raw maps `(n, *spatial)` and predictions."""
         found = taken[self._maps]
-        maps = self.maps_of(found.output, found.gradient)
+        maps = self.maps_of(found.output, found.slope)
         finite = maps[np.isfinite(maps)]
         self.memory.grow(self.path, float(finite.max(initial=0)))
         answer = predictions(taken[self._output].output, self.readers[source].head)
@@ -109,11 +111,14 @@ class GradCAM(ProbeView):
 
     def draw(self, measured: Mapping[str, Measured]) -> Iterator[Drawn]:
         """A picture a source, on one scale."""
-        shape = " × ".join(str(n) for n in self.shape)
+        shape = shape_text(self.shape)
         explained = self._explained()
         caption = f"{self.method} of {self.path}   {shape}   {explained}"
         about = _DESCRIPTION.format(
-            method=self.method, path=self.path, score=f"score: {self.score.of}", target=explained,
+            method=self.method,
+            path=self.path,
+            score=f"score: {self.score.of}",
+            target=explained,
             source="Selvaraju et al. 2017, https://arxiv.org/abs/1610.02391",
         )
         for source, one in measured.items():
@@ -122,11 +127,20 @@ class GradCAM(ProbeView):
     def _picture(self, source: str, one: Measured, caption: str) -> Array:
         maps, answer = one.numbers
         titles, wrong = self._titles(source, answer)
-        scale = self.memory.scales.get(self.path, 0.0)
-        given = {"scale": scale, "caption": caption, "titles": titles, "wrong": wrong, "note": one.note}
+        if len(maps) > MOST_TILES:
+            caption += f"   first {MOST_TILES} of {len(maps)}"
+        given: dict[str, Any] = {
+            "scale": self.memory.scales.get(self.path, 0.0),
+            "caption": caption,
+            "titles": titles[:MOST_TILES],
+            "wrong": None if wrong is None else wrong[:MOST_TILES],
+            "note": one.note,
+        }
+        maps = maps[:MOST_TILES]
         if maps.ndim == 2:
-            return heat_signals(self._signals(source, maps), maps, **given)
+            return heat_signals(self._signals(source, maps)[:MOST_TILES], maps, **given)
         pictures = self.pictures(source)
+        pictures = None if pictures is None else pictures[:MOST_TILES]
         if pictures is None or pictures.ndim != maps.ndim + 1:  # the maps have a shape that the inputs have not
             pictures = np.zeros((*maps.shape, 3), np.uint8)
         return (heat_volumes if maps.ndim == 4 else heat_tiles)(pictures, maps, **given)
@@ -150,8 +164,6 @@ class GradCAM(ProbeView):
         true = self.label_names(source) or [""] * len(answer.confidence)
         if answer.classes is None:
             return [(t, f"{value:.3g}") for t, value in zip(true, answer.confidence, strict=True)], None
-        said = [
-            f"{self.class_name(int(c))} {p:.2f}" for c, p in zip(answer.classes, answer.confidence, strict=True)
-        ]
+        said = [f"{self.class_name(int(c))} {p:.2f}" for c, p in zip(answer.classes, answer.confidence, strict=True)]
         wrong = None if labels is None else [bool(a != b) for a, b in zip(labels, answer.classes, strict=True)]
         return list(zip(true, said, strict=True)), wrong

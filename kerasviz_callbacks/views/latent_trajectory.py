@@ -32,9 +32,9 @@ _SCALARS = {
     "spread": "Root mean square distance of the codes from their mean.",
     "move": "Mean distance moved since the step before, centred, beside the spread.",
     "drift": "How far the cloud moved as a whole since the step before, beside the spread.",
-    "active_units": "Latent variables in use: variance above 0.01 (a VAE's posterior means), or above 0.01 of the largest.",
-    "participation_ratio": "In how many dimensions the codes spread. Look at it only beside `spread`: it rises as codes "
-    "collapse to noise.",
+    "active_units": "Latent variables in use: variance above 0.01 (means of a VAE), else above 0.01 of the largest.",
+    "participation_ratio": "In how many dimensions the codes spread. Look at it only beside `spread`: it rises as "
+    "codes collapse to noise.",
     "knn": "Leave-one-out share of the 5 nearest codes that have the same label.",
 }
 
@@ -99,7 +99,7 @@ class LatentTrajectory(ProbeView):
         self._tap = Tap(tap, reduce=_flat)
         if shape and None not in shape and int(np.prod(shape)) < 2:  # type: ignore[arg-type]
             raise ValueError(
-                f'layer="{self.path}": its codes have 1 dimension, and a trajectory needs at least 2; name a wider layer.'
+                f'layer="{self.path}": its codes have 1 dimension, a trajectory needs at least 2; name a wider layer.'
             )
         self._sampled = _has_posterior(reader, self.path, shape)
 

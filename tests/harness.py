@@ -1,0 +1,465 @@
+"""What every view must hold, shared by all: a new view costs one entry in `ENTRIES`.
+
+An entry says how to make the view, a small model and data for it, which tags it writes, and how its numbers are known
+by another way. The tests that all entries pass are in `test_views.py`.
+"""
+
+import io
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+from scipy import ndimage
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+import kerasviz_callbacks as kv
+from kerasviz_callbacks.callback import Measured
+from kerasviz_callbacks.draw.colour import NON_FINITE, table
+from kerasviz_callbacks.draw.sheet import footer_height, header_height
+
+EPOCHS = 3
+STEPS = list(range(-1, EPOCHS))
+BOTH = ("validation", "train")
+
+
+# Models and data, small enough that a fit takes a second.
+
+
+@dataclass(frozen=True)
+class Data:
+    """Training and validation data of one kind."""
+
+    x: np.ndarray
+    y: np.ndarray
+    x_val: np.ndarray
+    y_val: np.ndarray
+
+
+def pictures(classes=3, n=36, n_val=12, shape=(8, 8, 1), seed=0) -> Data:
+    """Pictures whose class is where they are bright."""
+    rng = np.random.default_rng(seed)
+    y = np.arange(n + n_val) % classes
+    x = rng.random((n + n_val, *shape)).astype(np.float32)
+    x[np.arange(len(y)), 2 * y] += 1
+    return Data(x[:n], y[:n], x[n:], y[n:])
+
+
+def classifier(shape=(8, 8, 1), classes=3, **compiled) -> keras.Model:
+    """Two convolutions, a global mean and a dense layer: its Grad-CAM has a closed form."""
+    inputs = keras.Input(shape)
+    x = keras.layers.Conv2D(4, 3, activation="relu", name="conv1")(inputs)
+    x = keras.layers.Conv2D(5, 3, activation="relu", name="conv2")(x)
+    x = keras.layers.GlobalAveragePooling2D(name="mean")(x)
+    outputs = keras.layers.Dense(classes, activation="softmax", name="answer")(x)
+    model = keras.Model(inputs, outputs, name="classifier")
+    model.compile(keras.optimizers.Adam(0.02), "sparse_categorical_crossentropy", metrics=["accuracy"], **compiled)
+    return model
+
+
+def autoencoder(shape=(8, 8, 1), codes=4, **compiled) -> keras.Model:
+    """A dense autoencoder of pictures."""
+    inputs = keras.Input(shape)
+    x = keras.layers.Flatten(name="flat")(inputs)
+    x = keras.layers.Dense(16, activation="relu", name="encoder")(x)
+    x = keras.layers.Dense(codes, name="codes")(x)
+    x = keras.layers.Dense(16, activation="relu", name="decoder")(x)
+    x = keras.layers.Dense(int(np.prod(shape)), name="pixels")(x)
+    model = keras.Model(inputs, keras.layers.Reshape(shape, name="picture")(x), name="autoencoder")
+    model.compile(keras.optimizers.Adam(0.02), "mse", **compiled)
+    return model
+
+
+class Weights(keras.callbacks.Callback):
+    """The weights at every step, as a callback at this place in the list sees them."""
+
+    def __init__(self):
+        super().__init__()
+        self.at: dict[int, list[np.ndarray]] = {}
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if not self.at:
+            self.at[epoch - 1] = self.model.get_weights()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.at[epoch] = self.model.get_weights()
+
+
+class Poison(keras.callbacks.Callback):
+    """Makes a kernel NaN before an epoch."""
+
+    def __init__(self, layer, epoch=1):
+        super().__init__()
+        self.layer, self.epoch = layer, epoch
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == self.epoch:
+            kernel = self.model.get_layer(self.layer).kernel
+            kernel.assign(np.full(kernel.shape, np.nan))
+
+
+def fit(model, x, y, callbacks=(), epochs=EPOCHS, **options):
+    """A quiet fit whose order of batches is fixed."""
+    given = {"epochs": epochs, "batch_size": 12, "shuffle": False, "verbose": 0, **options}
+    return model.fit(x, y, callbacks=list(callbacks), **given)
+
+
+def same_weights(one, other) -> bool:
+    """Bit for bit."""
+    pairs = list(zip(one, other, strict=True))
+    return all(a.dtype == b.dtype and a.tobytes() == b.tobytes() for a, b in pairs) and bool(pairs)
+
+
+# Reading back, with TensorBoard's own reader.
+
+
+@dataclass
+class Read:
+    """What a run directory holds, by tag and step."""
+
+    pictures: dict[str, dict[int, bytes]] = field(default_factory=dict)
+    scalars: dict[str, dict[int, float]] = field(default_factory=dict)
+    descriptions: dict[str, str] = field(default_factory=dict)
+
+    def picture(self, tag: str, step: int) -> np.ndarray:
+        return decoded(self.pictures[tag][step])
+
+
+def read(directory) -> Read:
+    """All that TensorBoard finds in one run directory."""
+    accumulator = EventAccumulator(str(directory), size_guidance={"tensors": 0})
+    accumulator.Reload()
+    found = Read()
+    for tag in accumulator.Tags()["tensors"]:
+        about = accumulator.SummaryMetadata(tag)
+        events = accumulator.Tensors(tag)
+        found.descriptions[tag] = about.summary_description
+        if about.plugin_data.plugin_name == "images":
+            assert {len(event.tensor_proto.string_val) for event in events} == {3}, "one picture a card"
+            found.pictures[tag] = {event.step: event.tensor_proto.string_val[2] for event in events}
+        else:
+            assert about.plugin_data.plugin_name == "scalars", tag
+            found.scalars[tag] = {event.step: float(tf.make_ndarray(event.tensor_proto)) for event in events}
+    return found
+
+
+def runs(log_dir) -> dict[str, Read]:
+    """Every run below a log directory, by the name that TensorBoard gives it."""
+    found = sorted({path.parent for path in Path(log_dir).rglob("*tfevents*")})
+    return {path.relative_to(log_dir).as_posix(): read(path) for path in found}
+
+
+def decoded(png: bytes) -> np.ndarray:
+    """A PNG's pixels."""
+    with Image.open(io.BytesIO(png)) as picture:
+        return np.asarray(picture.convert("RGB"))
+
+
+# Looking at pictures.
+
+
+def magenta(picture: np.ndarray) -> np.ndarray:
+    """Where the body of a picture has the colour of NaN."""
+    marked = (picture == NON_FINITE).all(axis=-1)
+    marked[-footer_height(picture.shape[1]) :] = False
+    return marked
+
+
+def boxes(marked: np.ndarray) -> list[tuple[slice, slice]]:
+    """The rectangles of a mask, in the order in which one reads."""
+    found = ndimage.find_objects(ndimage.label(marked)[0])
+    return sorted(found, key=lambda box: (box[0].start, box[1].start))
+
+
+def values_of(picture, box, shape, colours, scale) -> np.ndarray:
+    """The numbers `shape` that a tile shows, from the colours in the middle of its cells."""
+    tile = picture[box]
+    rows = ((np.arange(shape[0]) + 0.5) * tile.shape[0] / shape[0]).astype(int)
+    columns = ((np.arange(shape[1]) + 0.5) * tile.shape[1] / shape[1]).astype(int)
+    seen = tile[np.ix_(rows, columns)].astype(int)
+    steps = np.abs(seen[..., None, :] - table(colours).astype(int)).sum(axis=-1).argmin(axis=-1)
+    return (steps / (len(table(colours)) - 1) * 2 - 1) * scale
+
+
+def places_of(tile: np.ndarray, picture: np.ndarray) -> list[tuple[int, int]]:
+    """Where a picture contains exactly these pixels."""
+    height, width = tile.shape[:2]
+    rng = np.random.default_rng(0)
+    fits = np.ones((picture.shape[0] - height + 1, picture.shape[1] - width + 1), bool)
+    for row, column in zip(rng.integers(height, size=40), rng.integers(width, size=40), strict=True):
+        part = picture[row : row + fits.shape[0], column : column + fits.shape[1]]
+        fits &= (part == tile[row, column]).all(axis=-1)
+    found = np.argwhere(fits).tolist()
+    return [(y, x) for y, x in found if np.array_equal(picture[y : y + height, x : x + width], tile)]
+
+
+def header(picture) -> np.ndarray:
+    """The caption, which never changes."""
+    return picture[: header_height(picture.shape[1], "")]
+
+
+def legend(picture) -> np.ndarray:
+    """The scale in the strip, without the figures below it."""
+    high = footer_height(picture.shape[1])
+    return picture[-high : -high // 2]
+
+
+# Recording what a view computes, in a real fit.
+
+
+def recorded(view: type) -> type:
+    """The view itself, and beside it what it measured, and the scales with which it drew."""
+
+    class Recorded(view):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            self.measured, self.drawn_with = {}, {}
+
+        def measure(self, taken, source, step):
+            self.measured[source, step] = super().measure(taken, source, step)
+            return self.measured[source, step]
+
+        def draw(self, measured):
+            step = next(iter(measured.values())).step
+            self.drawn_with[step] = dict(self.memory.scales)
+            return super().draw(measured)
+
+    Recorded.__name__ = view.__name__
+    return Recorded
+
+
+@dataclass
+class Run:
+    """One recorded fit and all that is known of it."""
+
+    entry: "Entry"
+    view: Any
+    model: keras.Model
+    weights: dict[int, list[np.ndarray]]
+    final: list[np.ndarray]
+    history: dict[str, list[float]]
+    log_dir: Path
+    save_dir: Path
+
+    def model_at(self, step: int) -> keras.Model:
+        """The model as it was."""
+        self.model.set_weights(self.weights[step])
+        return self.model
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A view in the harness.
+
+    Attributes:
+        view: the class.
+        build: makes the compiled model.
+        options: what the view is given beside log_dir, data and `count`.
+        target: what the model is trained to give: `"y"` or `"x"`.
+        tags: picture tags.
+        scalars: figures that are there at every step (those that need a step before: at all but the first).
+        poison: the layer whose kernel becomes NaN.
+        known: asserts a run's numbers (or the picture's own pixels) against another way to them.
+        largest: by key of the scale, the largest number in one `Measured`.
+        still: pixels of a picture that must be the same at every step.
+        skips_nan: a step whose numbers are not finite is left out with a warning, not drawn.
+    """
+
+    view: type
+    build: Callable[[], keras.Model]
+    tags: frozenset[str]
+    scalars: frozenset[str]
+    poison: str
+    known: Callable[[Run], None]
+    largest: Callable[[Any], dict[str, float]]
+    still: Callable[[Run, str, np.ndarray], Any]
+    options: dict[str, Any] = field(default_factory=dict)
+    target: str = "y"
+    skips_nan: bool = False
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        return ("model",) if self.view is kv.FilterImages else BOTH
+
+    def made(self, log_dir, data: Data, view: type | None = None, **options):
+        """The callback."""
+        kind = view or self.view
+        if self.sources == ("model",):
+            return kind(log_dir, **self.options, **options)
+        given = {"training_data": (data.x, data.y), "count": 6, **self.options, **options}
+        return kind(log_dir, (data.x_val, data.y_val), **given)
+
+    def run(self, directory: Path, extra=(), seed=7, **options) -> Run:
+        """One fit with the view in it."""
+        keras.utils.set_random_seed(seed)
+        data, model, weights = pictures(), self.build(), Weights()
+        log_dir, save_dir = directory / "logs", directory / "pictures"
+        view = self.made(log_dir, data, recorded(self.view), save_dir=save_dir, on_error="raise", **options)
+        history = fit(model, data.x, getattr(data, self.target), [*extra, weights, view])
+        return Run(self, view, model, weights.at, model.get_weights(), history.history, log_dir, save_dir)
+
+
+# Known answers.
+
+
+def kernels_are_in_the_pixels(run: Run) -> None:
+    """The first layer's grey tiles and the second's matrix of tiles, decoded, are the kernels."""
+    found = read(run.log_dir / "views" / "model")
+    for layer, colours, number in (("conv1", "grey", 0), ("conv2", "RdBu_r", 2)):
+        blank = Measured(-1, _all_nan(run.view.measured["model", -1].numbers))
+        drawn = kv.FilterImages.draw(run.view, {"model": blank})
+        laid_out = next(one.picture for one in drawn if one.tag == f"filters/{layer}")
+        tiles = boxes(magenta(laid_out))
+        for step in STEPS:
+            kernel = run.weights[step][number]  # (3, 3, in, out)
+            scale = run.view.drawn_with[step][layer]
+            wanted = np.moveaxis(kernel, (2, 3), (0, 1)).reshape(-1, 3, 3)  # rows: inputs, columns: filters
+            assert len(tiles) == len(wanted)
+            picture = found.picture(f"filters/{layer}", step)
+            shown = [values_of(picture, box, (3, 3), colours, scale) for box in tiles]
+            np.testing.assert_allclose(shown, wanted, atol=1.2 * scale / 128)
+
+
+def _all_nan(numbers):
+    return {path: np.full_like(array, np.nan) for path, array in numbers.items()}
+
+
+def maps_are_the_chosen_channels(run: Run) -> None:
+    """The maps are what the layers compute, in the channels that varied most in the untrained model."""
+    probes = run.view.probes
+    for step in STEPS:
+        model = run.model_at(step)
+        for source, probe in probes.items():
+            by_kv = kv.activations(model, probe.inputs, ["conv1", "conv2", "answer"])
+            for path, by_layer in by_kv.items():
+                direct = keras.Model(model.inputs, model.get_layer(path).output)(probe.inputs).numpy()
+                np.testing.assert_allclose(by_layer, direct, atol=1e-6)
+                channels = run.view.memory.shared["channels"][path]
+                shown = run.view.measured[source, step].numbers[path]
+                np.testing.assert_array_equal(shown, np.moveaxis(by_layer, -1, 1)[:, channels])
+    first = kv.activations(run.model_at(-1), probes["validation"].inputs, ["conv2"])["conv2"]
+    assert run.view.memory.shared["channels"]["conv2"].tolist() == list(range(5)), first.var(axis=(0, 1, 2))
+
+
+def maps_are_the_closed_form(run: Run) -> None:
+    """After a global mean and a dense layer, Grad-CAM of logit k is `relu(A . W[:, k]) / (h w)`."""
+    for step in STEPS:
+        model = run.model_at(step)
+        for source, probe in run.view.probes.items():
+            maps, answer = run.view.measured[source, step].numbers
+            np.testing.assert_array_equal(maps, kv.class_activation_map(model, probe.inputs))
+            activation = keras.Model(model.inputs, model.get_layer("conv2").output)(probe.inputs).numpy()
+            predicted = model(probe.inputs).numpy()
+            np.testing.assert_array_equal(answer.classes, predicted.argmax(axis=-1))
+            np.testing.assert_allclose(answer.confidence, predicted.max(axis=-1), rtol=1e-5)
+            weight = model.get_layer("answer").kernel.numpy()[:, predicted.argmax(axis=-1)]
+            closed = np.maximum(np.einsum("nhwc,cn->nhw", activation, weight), 0) / (4 * 4)
+            np.testing.assert_allclose(maps, closed, atol=1e-6 * max(closed.max(), 1e-3))
+
+
+def codes_are_in_the_plane(run: Run) -> None:
+    """Dots, tails and class means are the encoder's codes, centred, seen in one orthonormal plane."""
+    probes = run.view.probes
+    centred = {}
+    for step in STEPS:
+        model = run.model_at(step)
+        encoder = keras.Model(model.inputs, model.get_layer("codes").output)
+        for source, probe in probes.items():
+            codes = encoder(probe.inputs).numpy().astype(np.float64)
+            centred[source, step] = codes - codes.mean(axis=0)
+    basis = run.view.memory.shared["plane"].basis
+    np.testing.assert_allclose(basis.T @ basis, np.eye(2), atol=1e-12)
+    last = STEPS[-1]
+    for source, probe in probes.items():
+        trail = run.view.measured[source, last].numbers
+        np.testing.assert_allclose(
+            trail.tails, [centred[source, step] @ basis for step in STEPS], atol=1e-5 * trail.tails.max()
+        )
+        for label in np.unique(probe.labels):
+            path = [centred[source, step][probe.labels == label].mean(axis=0) @ basis for step in STEPS]
+            np.testing.assert_allclose(trail.means[:, label], path, atol=1e-5 * trail.tails.max())
+    cloud = centred["validation", -1]  # the first plane is the principal one of validation data, whatever comes later
+    best = np.square(np.linalg.svd(cloud, compute_uv=False)[:2]).sum()
+    first = run.view.measured["validation", -1].numbers.tails[0]
+    np.testing.assert_allclose(np.square(first).sum(), best, rtol=1e-4)
+
+
+# What is shown, and what stays.
+
+
+def largest_weights(measured) -> dict[str, float]:
+    return {path: float(np.abs(array).max()) for path, array in measured.numbers.items()}
+
+
+def probe_pictures_stay(run: Run, tag: str, picture: np.ndarray) -> list[Any]:
+    """Where each probe picture of validation data stands: enlarged by a whole factor, or none is found."""
+    shown = run.view.pictures("validation")
+    found = []
+    for one in shown:
+        for factor in range(16, 3, -1):
+            at = places_of(one.repeat(factor, 0).repeat(factor, 1), picture)
+            if at:
+                found.append((factor, at))
+                break
+    assert len(found) == len(shown) or tag.endswith("answer"), f"{tag}: not every probe picture is shown"
+    return found
+
+
+ENTRIES = {
+    "FilterImages": Entry(
+        kv.FilterImages,
+        classifier,
+        tags=frozenset({"filters/conv1", "filters/conv2"}),
+        scalars=frozenset(f"filters/conv{n}/{name}" for n in (1, 2) for name in ("redundancy", "norm", "turn")),
+        poison="conv1",
+        known=kernels_are_in_the_pixels,
+        largest=largest_weights,
+        still=lambda run, tag, picture: None,
+    ),
+    "ActivationMaps": Entry(
+        kv.ActivationMaps,
+        classifier,
+        tags=frozenset({"activations/conv1", "activations/conv2", "activations/answer"}),
+        scalars=frozenset(
+            [f"activations/conv{n}/{name}" for n in (1, 2) for name in ("dead", "dormant", "sparsity")]
+            + ["activations/answer/dead", "activations/answer/dormant"]
+        ),
+        poison="conv1",
+        known=maps_are_the_chosen_channels,
+        largest=largest_weights,
+        still=probe_pictures_stay,
+    ),
+    "GradCAM": Entry(
+        kv.GradCAM,
+        classifier,
+        tags=frozenset({"grad_cam/conv2"}),
+        scalars=frozenset(),
+        poison="conv1",
+        known=maps_are_the_closed_form,
+        largest=lambda measured: {"conv2": float(measured.numbers[0].max())},
+        still=probe_pictures_stay,
+    ),
+    "LatentTrajectory": Entry(
+        kv.LatentTrajectory,
+        autoencoder,
+        target="x",
+        options={"count": 500},
+        tags=frozenset({"latent/trajectory"}),
+        scalars=frozenset(
+            f"latent/{name}" for name in ("spread", "move", "drift", "active_units", "participation_ratio", "knn")
+        ),
+        poison="codes",
+        known=codes_are_in_the_plane,
+        largest=lambda measured: {"window": float(np.abs(measured.numbers.tails[-1]).max())},
+        still=lambda run, tag, picture: picture[40:600, 640:],
+        skips_nan=True,
+    ),
+}
+NEEDS_A_STEP_BEFORE = ("turn", "move", "drift")
