@@ -22,11 +22,11 @@ def build(width=8):
         [
             keras.Input((28, 28, 1)),
             layers.Flatten(name="flat"),
-            layers.Dense(256, activation="relu", name="encode1"),
-            layers.Dense(64, activation="relu", name="encode2"),
+            layers.Dense(256, activation="elu", name="encode1"),
+            layers.Dense(64, activation="elu", name="encode2"),
             layers.Dense(width, name="codes"),
-            layers.Dense(64, activation="relu", name="decode1"),
-            layers.Dense(256, activation="relu", name="decode2"),
+            layers.Dense(64, activation="elu", name="decode1"),
+            layers.Dense(256, activation="elu", name="decode2"),
             layers.Dense(28 * 28, activation="sigmoid", name="pixels"),
             layers.Reshape((28, 28, 1), name="picture"),
         ],
@@ -45,7 +45,7 @@ def main():
     keras.utils.set_random_seed(1)
     (x, y), (x_test, y_test), names = load()
     model = build()
-    model.compile("adam", "binary_crossentropy")
+    model.compile(keras.optimizers.Adam(3e-4), "binary_crossentropy")
     model.fit(
         x,
         x,

@@ -88,6 +88,7 @@ class _Fit:
     last_epoch: int | None = None
     drawn_step: int | None = None
     weights: bytes = b""
+    prepared: bool = False
 
 
 class View(keras.callbacks.Callback, ABC):
@@ -155,6 +156,10 @@ class View(keras.callbacks.Callback, ABC):
         """What is wanted of the passes that all callbacks share."""
         return {}
 
+    def ready(self) -> bool:
+        """Whether the layers can be found already; else that is done as soon as they can."""
+        return True
+
     # When.
 
     def due(self, step: int) -> bool:
@@ -166,13 +171,14 @@ class View(keras.callbacks.Callback, ABC):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Check all that can be known before the first batch; what is wrong raises, whatever `on_error`."""
-        self._fit = _Fit(Observer.join(self.model, self, (self.params or {}).get("verbose", 1)))
+        self._leave(quietly=True)  # a fit that died calls no `on_train_end`
+        self._fit = _Fit(Observer.join(self.model, self, self.params))
         self._told, self._failures = set(), []
         try:
             check_writable(self.log_dir, "log_dir")
             if self.save_dir is not None:
                 self._fit.save_dir = check_writable(self.save_dir, "save_dir")
-            self.prepare()
+            self._prepare_if_ready()
         except BaseException:
             self._leave(quietly=True)
             raise
@@ -184,10 +190,18 @@ class View(keras.callbacks.Callback, ABC):
         self._fit.first = False
         self._fit.observer.training = True
         try:
-            if epoch == 0 or not self.memory.own:
+            if epoch == 0:
                 self.memory = Memory()
             self._fit.log = self._fit.observer.log(self.log_dir, UNTRAINED if epoch == 0 else epoch)
-            self.check(self.take(UNTRAINED))
+            self._prepare_if_ready()
+            if self._fit.prepared:
+                self.check(self.take(UNTRAINED))
+            elif self.observer.verbose:
+                print(
+                    f"kerasviz_callbacks: the model has no weights yet, so {type(self).__name__} begins "
+                    "after the first epoch; give the model an Input to see it untrained.",
+                    flush=True,
+                )
         except BaseException:
             self._leave(quietly=True)
             raise
@@ -230,12 +244,20 @@ class View(keras.callbacks.Callback, ABC):
             raise RuntimeError(f"{type(self).__name__} is not in a fit.")
         return self._fit.observer
 
+    def _prepare_if_ready(self) -> None:
+        if self._fit is not None and not self._fit.prepared and self.ready():
+            self.prepare()
+            self._fit.prepared = True
+
     def _look(self, step: int, note: str = "", must: bool = False) -> None:
         """Take on this thread, hand the rest over."""
         fit, observer = self._fit, self.observer
         last = step == (self.params or {}).get("epochs", 0) - 1
         try:
             self._tell()
+            self._prepare_if_ready()
+            if not fit.prepared:  # type: ignore[union-attr]
+                return
             drawn = observer.draws(step, must=must or last)
             taken = self.take(step)
         except Exception as error:

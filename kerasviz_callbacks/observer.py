@@ -54,17 +54,17 @@ class Observer:
 
     Args:
         model: the model being trained.
-        verbose: as `fit` has it: nothing is printed at 0.
+        params: what Keras tells the callbacks of a fit; nothing is printed at `verbose` 0.
     """
 
     _watching: ClassVar[weakref.WeakValueDictionary[int, Observer]] = weakref.WeakValueDictionary()
 
-    def __init__(self, model: Any, verbose: int):
+    def __init__(self, model: Any, params: Any):
         self.model = model
-        self.verbose = verbose
+        self.params = params
+        self.verbose = (params or {}).get("verbose", 1)
         self.members: list[Member] = []
         self.training = False  # from the first epoch on: who comes later belongs to another fit
-        self.known: list[Place] = places(model)
         self._worker = Worker()
         self._probes: dict[Any, tuple[Any, Probe]] = {}
         self._readers: dict[Any, Reader] = {}
@@ -81,17 +81,27 @@ class Observer:
         atexit.register(self._at_exit)
 
     @classmethod
-    def join(cls, model: Any, member: Member, verbose: int) -> Observer:
-        """The observer of this model's fit, a new one for a new fit."""
+    def join(cls, model: Any, member: Member, params: Any) -> Observer:
+        """The observer of this model's fit, a new one for a new fit.
+
+        Args:
+            model: the model being trained.
+            member: the callback that joins.
+            params: what Keras tells the callbacks of the fit: the same object to all of one fit.
+        """
         found = cls._watching.get(id(model))
-        if found is not None and (found.training or member in found.members):  # left behind by a fit that died
+        if found is not None and not found._welcomes(member, params):
             found.close(LAST_PATIENCE)
             found = None
         if found is None:
-            found = cls(model, verbose)
+            found = cls(model, params)
             cls._watching[id(model)] = found
         found.members.append(member)
         return found
+
+    def _welcomes(self, member: Member, params: Any) -> bool:
+        """Whether the fit is that of the member, and not one that died, in training or before its first batch."""
+        return params is self.params and not self.training and member not in self.members
 
     def leave(self, member: Member, *, quietly: bool = False) -> None:
         """The last to leave closes the files and prints how to look at them."""
@@ -119,6 +129,10 @@ class Observer:
             line += f"  ({len(self._skipped)} epochs not drawn: drawing took longer than training)"
         return line
 
+    def places(self) -> list[Place]:
+        """The model's layers as they are now; some come only when it is built."""
+        return places(self.model)
+
     def probe(self, data: Any, *, count: int | None, default_count: int, class_names: Any, argument: str) -> Probe:
         """The probe of some data; read once, however many callbacks look at it."""
         parts = tuple(id(part) for part in data) if isinstance(data, tuple) else (id(data),)
@@ -140,6 +154,9 @@ class Observer:
         """The one log of this directory, in run directories that hold no later steps of an earlier fit."""
         where = Path(log_dir).resolve()
         if where not in self._logs:
+            for other in list(self._watching.values()):
+                if where in other._logs:
+                    other.wait()  # of a fit that died: what it still writes decides which runs are free
             group = first_free_run(where, first_step)
             if group != "views" and self.verbose:
                 print(f'kerasviz_callbacks: "{log_dir}" already holds later steps, so this fit is logged as {group}/.')

@@ -14,7 +14,7 @@ from .probe import Probe
 from .taps.choosing import last_maps, reconstruction
 from .taps.reader import Reader
 from .taps.scores import Head, Score
-from .taps.weights import filter_kernels
+from .taps.weights import convolution_kind, filter_kernels
 from .views.activation_maps import ActivationMaps
 from .views.filter_images import FilterImages
 from .views.grad_cam import GradCAM
@@ -83,7 +83,7 @@ class Visualizer(keras.callbacks.Callback):
         """Choose the views, begin them, and say in one line which they are."""
         verbose = (self.params or {}).get("verbose", 1)
         # A member while it chooses, so that the views find the data read and the model traced.
-        observer = Observer.join(self.model, self, verbose)
+        observer = Observer.join(self.model, self, self.params)
         try:
             self._running = self._fitting(observer) if self.views is None else [self._made(v) for v in self.views]
             for view in self._running:
@@ -137,23 +137,16 @@ class Visualizer(keras.callbacks.Callback):
         Raises:
             ValueError: none does.
         """
-        chosen: list[type[View]] = []
-        kernels = filter_kernels(self.model, observer.known)
-        if kernels:
-            chosen.append(FilterImages)
-        if self.validation_data is not None:
+        of_data: list[type[View]] = []
+        if self.validation_data is not None:  # first, since this builds the model, if it was not
             view = ActivationMaps(self.log_dir, self.validation_data, **self.of_data)
             view.set_model(self.model)
             view.read(observer)
-            reader, probe = view.readers[VALIDATION], view.probes[VALIDATION]
-            rebuilds = reconstruction(reader, probe.inputs) is not None
-            answers = not rebuilds and _classifies(reader.head, probe)
-            if answers or any(kernel.picture is None for kernel in kernels):
-                chosen.append(ActivationMaps)
-            if answers and _has_evidence(reader):
-                chosen.append(GradCAM)
-            if rebuilds:
-                chosen.append(LatentTrajectory)
+            convolves = any(convolution_kind(place.layer) for place in observer.places())
+            of_data = _fitting(view.readers[VALIDATION], view.probes[VALIDATION], convolves)
+        # A model that is not built yet has no weights to judge by; what cannot be shown is told later.
+        has_filters = not self.model.built or filter_kernels(self.model, observer.places())
+        chosen: list[type[View]] = [*([FilterImages] if has_filters else []), *of_data]
         if not chosen:
             without = "" if self.validation_data is not None else " without validation_data"
             raise ValueError(
@@ -184,6 +177,15 @@ def _view(one: Any) -> type[View] | View:
     if one not in VIEWS:
         raise ValueError(f"views: {one!r}: no such view; expected one of {', '.join(VIEWS)}.")
     return VIEWS[one]
+
+
+def _fitting(reader: Reader, probe: Probe, convolves: bool) -> list[type[View]]:
+    """The views of data that fit: what layers answer, and what a classifier or an autoencoder is about."""
+    if reconstruction(reader, probe.inputs) is not None:
+        return [ActivationMaps, LatentTrajectory] if convolves else [LatentTrajectory]
+    answers = _classifies(reader.head, probe)
+    shown: list[type[View]] = [ActivationMaps] if answers or convolves else []
+    return [*shown, GradCAM] if answers and _has_evidence(reader) else shown
 
 
 def _classifies(head: Head, probe: Probe) -> bool:

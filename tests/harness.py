@@ -191,13 +191,14 @@ def values_of(picture, box, shape, colours, scale) -> np.ndarray:
 def places_of(tile: np.ndarray, picture: np.ndarray) -> list[tuple[int, int]]:
     """Where a picture contains exactly these pixels."""
     height, width = tile.shape[:2]
-    rng = np.random.default_rng(0)
-    fits = np.ones((picture.shape[0] - height + 1, picture.shape[1] - width + 1), bool)
-    for row, column in zip(rng.integers(height, size=40), rng.integers(width, size=40), strict=True):
-        part = picture[row : row + fits.shape[0], column : column + fits.shape[1]]
-        fits &= (part == tile[row, column]).all(axis=-1)
-    found = np.argwhere(fits).tolist()
-    return [(y, x) for y, x in found if np.array_equal(picture[y : y + height, x : x + width], tile)]
+    wanted, found = np.ascontiguousarray(tile[0]).tobytes(), []
+    for y, row in enumerate(picture[: len(picture) - height + 1]):
+        line, start = row.tobytes(), 0
+        while (at := line.find(wanted, start)) >= 0:
+            x, start = at // 3, at + 1
+            if at % 3 == 0 and np.array_equal(picture[y : y + height, x : x + width], tile):
+                found.append((y, x))
+    return found
 
 
 def header(picture) -> np.ndarray:
@@ -228,6 +229,7 @@ def recorded(view: type) -> type:
 
         def draw(self, measured):
             step = next(iter(measured.values())).step
+            self.measured.update({(source, step): one for source, one in measured.items()})  # with their notes
             self.drawn_with[step] = dict(self.memory.scales)
             return super().draw(measured)
 
@@ -339,7 +341,7 @@ def maps_are_the_chosen_channels(run: Run) -> None:
         for source, probe in probes.items():
             by_kv = kv.activations(model, probe.inputs, ["conv1", "conv2", "answer"])
             for path, by_layer in by_kv.items():
-                direct = keras.Model(model.inputs, model.get_layer(path).output)(probe.inputs).numpy()
+                direct = keras.Model(model.input, model.get_layer(path).output)(probe.inputs).numpy()
                 np.testing.assert_allclose(by_layer, direct, atol=1e-6)
                 channels = run.view.memory.shared["channels"][path]
                 shown = run.view.measured[source, step].numbers[path]
@@ -355,7 +357,7 @@ def maps_are_the_closed_form(run: Run) -> None:
         for source, probe in run.view.probes.items():
             maps, answer = run.view.measured[source, step].numbers
             np.testing.assert_array_equal(maps, kv.class_activation_map(model, probe.inputs))
-            activation = keras.Model(model.inputs, model.get_layer("conv2").output)(probe.inputs).numpy()
+            activation = keras.Model(model.input, model.get_layer("conv2").output)(probe.inputs).numpy()
             predicted = model(probe.inputs).numpy()
             np.testing.assert_array_equal(answer.classes, predicted.argmax(axis=-1))
             np.testing.assert_allclose(answer.confidence, predicted.max(axis=-1), rtol=1e-5)
@@ -370,7 +372,7 @@ def codes_are_in_the_plane(run: Run) -> None:
     centred = {}
     for step in STEPS:
         model = run.model_at(step)
-        encoder = keras.Model(model.inputs, model.get_layer("codes").output)
+        encoder = keras.Model(model.input, model.get_layer("codes").output)
         for source, probe in probes.items():
             codes = encoder(probe.inputs).numpy().astype(np.float64)
             centred[source, step] = codes - codes.mean(axis=0)
@@ -398,18 +400,17 @@ def largest_weights(measured) -> dict[str, float]:
     return {path: float(np.abs(array).max()) for path, array in measured.numbers.items()}
 
 
-def probe_pictures_stay(run: Run, tag: str, picture: np.ndarray) -> list[Any]:
-    """Where each probe picture of validation data stands: enlarged by a whole factor, or none is found."""
+def probe_pictures_stay(run: Run, tag: str, picture: np.ndarray) -> np.ndarray | None:
+    """Where each probe picture of validation data stands, enlarged by a whole factor; a dense layer shows none."""
+    if tag.endswith("answer"):
+        return None
     shown = run.view.pictures("validation")
-    found = []
-    for one in shown:
-        for factor in range(16, 3, -1):
-            at = places_of(one.repeat(factor, 0).repeat(factor, 1), picture)
-            if at:
-                found.append((factor, at))
-                break
-    assert len(found) == len(shown) or tag.endswith("answer"), f"{tag}: not every probe picture is shown"
-    return found
+    for factor in range(16, 3, -1):
+        found = [places_of(one.repeat(factor, 0).repeat(factor, 1), picture) for one in shown]
+        if any(found):
+            assert [len(at) for at in found] == [1] * len(shown), "each probe picture is shown once"
+            return np.array([[factor, *at[0]] for at in found])
+    raise AssertionError(f"{tag}: the probe pictures are not shown")
 
 
 ENTRIES = {

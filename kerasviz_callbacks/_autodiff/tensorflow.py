@@ -141,10 +141,12 @@ def _rearranged(tensor: Tensor) -> list[Tensor]:
 
 
 def visible(tensor: Any) -> bool:
-    """Whether `tensor` belongs to the pass being run, not to a function compiled inside the model."""
-    if not isinstance(tensor, tf.Tensor):
+    """Whether `tensor` has rows and belongs to the pass being run, not to a function compiled inside the model."""
+    if not isinstance(tensor, tf.Tensor) or not tensor.shape.rank:
         return False
-    return tf.executing_eagerly() or tensor.graph is tf.compat.v1.get_default_graph()
+    if tf.executing_eagerly():
+        return not tf.is_symbolic_tensor(tensor)
+    return tf.is_symbolic_tensor(tensor) and tensor.graph is tf.compat.v1.get_default_graph()
 
 
 def wide(dtype: Any) -> Any:

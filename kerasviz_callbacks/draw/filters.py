@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw
 
-from kerasviz_callbacks.draw.colour import DIVERGING, Picture, colourise, count_non_finite, rgb
+from kerasviz_callbacks.draw.colour import DIVERGING, Picture, colourise, count_non_finite, is_signed, rgb
 from kerasviz_callbacks.draw.sheet import Scale, blank, sheet
 from kerasviz_callbacks.draw.text import QUIET, SMALL, text_width, write
 from kerasviz_callbacks.draw.tiles import Grid, compact, enlarge, shrink, whole_factor
@@ -35,7 +35,8 @@ def filter_tiles(
         caption: layer and shape; never the step.
         note: figures that change from step to step, for the strip below.
         numbers: the number of each filter in its layer; 0 to n - 1 if left out.
-        colours: the colour map of `(n, h, w)`, `"RdBu_r"` or `"grey"`.
+        colours: the colour map of `(n, h, w)`: `"RdBu_r"` or `"grey"`, symmetric round zero; another is for numbers
+            from 0 to `scale`.
 
     Returns:
         The picture, `(h, w, 3)`.
@@ -56,7 +57,9 @@ def filter_tiles(
         x, y = grid.corner(index)
         write(draw, (x, y - 3), name, colour=QUIET, width=width + 6)
     coloured = weights.ndim == 4
-    legend = Scale(-scale, scale, "grey" if coloured else colours, "weight, per colour" if coloured else "weight")
+    legend = Scale(
+        _lowest(scale, colours), scale, "grey" if coloured else colours, "weight, per colour" if coloured else "weight"
+    )
     return sheet(picture, caption=caption, legend=legend, note=note, bad=count_non_finite(weights))
 
 
@@ -116,6 +119,11 @@ def filter_matrix(
     return sheet(picture, caption=caption, legend=legend, note=note, bad=count_non_finite(weights))
 
 
+def _lowest(scale: float, colours: str) -> float:
+    """Weights are signed; their norms, in a map without a middle, begin at zero."""
+    return -scale if is_signed(colours) else 0.0
+
+
 def _tiles(kernels: NDArray[Any], scale: float, colours: str, target: int, whole: bool = True) -> Picture:
     """Kernels coloured and brought near `target` pixels; nearest (`whole`) or never above it."""
     height, width = kernels.shape[1:3]
@@ -126,7 +134,10 @@ def _tiles(kernels: NDArray[Any], scale: float, colours: str, target: int, whole
         colour_last = kernels[..., None] if kernels.ndim == 3 else kernels
         shrunk = np.moveaxis(shrink(np.moveaxis(colour_last, -1, 1), (height, width)), 1, -1)
         kernels, longest = shrunk.reshape(*shrunk.shape[:3], *kernels.shape[3:]), max(height, width)
-    painted = rgb(kernels, -scale, scale) if kernels.ndim == 4 else colourise(kernels, -scale, scale, colours)
+    if kernels.ndim == 4:
+        painted = rgb(kernels, -scale, scale)
+    else:
+        painted = colourise(kernels, _lowest(scale, colours), scale, colours)
     factor = whole_factor(longest, target) if whole else max(1, target // longest)
     # The kernel of a one-dimensional convolution is a line: a strip is easier to see.
     down = max(factor, 16) if height == 1 else factor

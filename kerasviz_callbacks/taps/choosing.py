@@ -134,4 +134,4 @@ def samples(layer: Any) -> bool:
 
 def _listed(calls: Sequence[Call]) -> str:
     shown = ", ".join(f'"{call.path}" {(None, *call.shape)}' for call in calls[-4:])
-    return shown or "no layers that can be read"
+    return shown or "no layers that can be read (a @tf.function within the model hides them: take it off `call`)"

@@ -56,6 +56,18 @@ def children(layer: Any) -> list[Any]:
     return [one for one in below if not isinstance(one, keras.layers.InputLayer)]
 
 
+def below(layer: Any) -> list[Any]:
+    """All layers that `layer` holds, in itself or in those that it holds, each once."""
+    found: dict[int, Any] = {}
+    waiting = [layer]
+    while waiting:
+        for child in children(waiting.pop()):
+            if id(child) not in found and child is not layer:
+                found[id(child)] = child
+                waiting.append(child)
+    return list(found.values())
+
+
 def operations(layer: Any) -> list[Any]:
     """What a functional model computes between its layers: `x + y` and the like."""
     return [one for one in getattr(layer, "operations", ()) if not isinstance(one, keras.layers.Layer)]
@@ -69,6 +81,13 @@ def _unique(path: str, taken: set[str]) -> str:
         free = f"{path}_{number}"
     taken.add(free)
     return free
+
+
+def listed(paths: Sequence[str]) -> str:
+    """Layers in a few words: the first, the last and how many, where they are more than four."""
+    if len(paths) > 4:
+        return f"{paths[0]} to {paths[-1]} ({len(paths)} layers)"
+    return ", ".join(paths)
 
 
 def named(layers: Any) -> list[Any]:

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 from .._autodiff import framework
-from .layers import Place, find, places
+from .layers import Place, below, find, places
 from .scores import Head, Score, head_of, score
 from .watching import watching
 
@@ -62,7 +62,8 @@ class Call:
         place: the layer.
         inputs: shapes of the tensors it was given, without the batch.
         shape: shape of its (first) output, without the batch.
-        visible: False inside a function that was compiled within the model, or a loop: it cannot be read there.
+        visible: False if it cannot be read: called inside a function that was compiled within the model, or inside a
+            loop, be it only sometimes (the cell of an LSTM, which is tried once before the loop).
         repeats: whether the same tensor was the output of an earlier call (a nested model's last layer).
         answer: whether the output is the model's own, or what feeds its softmax.
     """
@@ -94,11 +95,12 @@ class Reader:
         self.head = Head(None, 1, False)
         self.output_shapes: list[tuple[int | None, ...]] = []
         self._example = keras.tree.map_structure(np.asarray, inputs)
-        self._fixed_rows = _fixed_rows(model)
+        self._fixed_rows: int | None = None
         self._passes: dict[frozenset[Tap], Callable[..., Any]] = {}
         if not getattr(model, "built", True):
-            model(_rows(self._example, 0, self._fixed_rows or 1), training=False)
+            self._build()
         self.places = places(model)
+        self._fixed_rows = _fixed_rows([model, *(place.layer for place in self.places)])
         self.calls: list[Call] = self._survey()
 
     def resolve(self, wanted: Any, *, argument: str = "layer", last: bool = False) -> Call:
@@ -116,17 +118,19 @@ class Reader:
         calls = [call for call in self.calls if call.place is place]
         if not calls or not all(call.visible for call in calls):
             raise ValueError(
-                f'{argument}="{place.path}": is not called where it can be read: it is unused, or hidden inside a '
-                "@tf.function (or a loop) within the model. Take @tf.function off `call` (fit compiles it anyway), "
-                "or name the layer that holds it."
+                f'{argument}="{place.path}": is not called where it can be read: it is unused, puts out no rows, or is '
+                "hidden inside a @tf.function (or a loop) within the model. Take @tf.function off `call` (fit compiles "
+                "it anyway), or name the layer that holds it."
             )
         if index is not None and index >= len(calls):
             raise ValueError(f'{argument}="{wanted}": the layer is called {len(calls)} times, counted from 0.')
         return calls[(-1 if last else 0) if index is None else index]
 
     def leaves(self) -> list[Call]:
-        """The calls of layers that hold no others, in the order in which they run."""
-        return [call for call in self.calls if call.place.leaf and call.visible]
+        """The calls of layers that hold no others (none that can be read), in the order in which they run."""
+        readable = [call for call in self.calls if call.visible and isinstance(call.place.layer, keras.layers.Layer)]
+        known = {id(call.place.layer) for call in readable}
+        return [c for c in readable if not any(id(layer) in known for layer in below(c.place.layer))]
 
     def read(
         self,
@@ -155,7 +159,7 @@ class Reader:
         for start, stop in self._batches(rows):
             batch, given = _rows((inputs, classes), start, stop, pad=self._fixed_rows)
             run = self._passes.get(wanted) or self._compile(wanted, ordered, (batch, given, chosen))
-            gathered.append(keras.tree.map_structure(lambda a, k=stop - start: a[:k], run(batch, given, chosen)))
+            gathered.append(_unpadded(run(batch, given, chosen), stop - start, self._fixed_rows))
         joined = keras.tree.map_structure(lambda *parts: np.concatenate(parts) if parts[1:] else parts[0], *gathered)
         return {tap: Taken(output, *slope) for tap, (output, slope) in zip(ordered, joined, strict=True)}
 
@@ -172,7 +176,7 @@ class Reader:
             )
             found.extend(slope is not None for slope in slopes[0])
 
-        rows = _rows(self._example, 0, self._fixed_rows or 1)
+        rows = self._few()
         targets = np.full(len(keras.tree.flatten(rows)[0]), -1, np.int32)
         self._abstractly(body, (rows, targets))
         return found
@@ -208,6 +212,15 @@ class Reader:
                 pass
         self._eager(lambda *arguments: body(*arguments) or [])(*example)
 
+    def _build(self) -> None:
+        """Make the variables as `fit` does, on symbols: no random number is drawn, no loss is left behind."""
+
+        def body(inputs: Any) -> None:
+            self.model(inputs, training=False)
+
+        self._abstractly(body, (self._few(),))
+        self.model._clear_losses()
+
     def _survey(self) -> list[Call]:
         noted = _Noted(self.model, self.places)
 
@@ -219,15 +232,19 @@ class Reader:
             noted.answers = [t for output in keras.tree.flatten(outputs) for t in framework().made_from(output)]
             noted.calls = noted.listed()
 
-        self._abstractly(body, (_rows(self._example, 0, self._fixed_rows or 1),))
+        self._abstractly(body, (self._few(),))
         return noted.calls
+
+    def _few(self) -> Any:
+        """As few rows of the example as the model takes."""
+        return _rows(self._example, 0, self._fixed_rows or 1, pad=self._fixed_rows)
 
     def _batches(self, rows: int) -> list[tuple[int, int]]:
         """Equal batches, so that the last is compiled for no other size and costs no more than its share."""
         if self._fixed_rows:
             size = self._fixed_rows
         else:
-            held = 4 * sum(call.size for call in self.calls if call.place.leaf)
+            held = 4 * sum(call.size for call in self.leaves())
             most = max(1, MEMORY // max(1, held))
             size = math.ceil(rows / math.ceil(rows / most)) if rows else 1
         return [(start, min(start + size, rows)) for start in range(0, max(rows, 1), size)]
@@ -279,7 +296,7 @@ class _Noted:
         for place, arguments, output in self.record:
             number, many = counted[place.path], len(self.outputs[place.path]) > 1
             counted[place.path] += 1
-            visible = output is not None and framework().visible(output)
+            visible = all(map(framework().visible, self.outputs[place.path]))
             given = [a for a in keras.tree.flatten(arguments) if hasattr(a, "shape")]
             calls.append(
                 Call(
@@ -334,11 +351,22 @@ def _travelling(tensor: Any) -> Any:
     return keras.ops.cast(tensor, "float32") if tensor.dtype in ("float16", "bfloat16") else tensor
 
 
-def _fixed_rows(model: Any) -> int | None:
-    """The batch size of a model that was built for one only."""
-    inputs = getattr(model, "inputs", None) or []
-    rows = {tensor.shape[0] for tensor in keras.tree.flatten(inputs)} - {None}
-    return int(rows.pop()) if rows else None
+def _fixed_rows(layers: Sequence[Any]) -> int | None:
+    """The batch size of a model that was built for one only, by itself or by a model within it."""
+    sizes = set()
+    for layer in layers:
+        # A Sequential without Input notes the size of the batch it was first called with, and takes any other.
+        if not isinstance(layer, keras.Sequential) or any(getattr(one, "stateful", False) for one in layer.layers):
+            sizes |= {tensor.shape[0] for tensor in keras.tree.flatten(getattr(layer, "inputs", None) or [])}
+    sizes.discard(None)
+    return int(sizes.pop()) if sizes else None
+
+
+def _unpadded(structure: Any, rows: int, padded: int | None) -> Any:
+    """Without what comes of the rows that were added; a layer may put out several rows for each it gets."""
+    if padded is None or rows == padded:
+        return structure
+    return keras.tree.map_structure(lambda array: array[: len(array) * rows // padded], structure)
 
 
 def _rows(structure: Any, start: int, stop: int, *, pad: int | None = None) -> Any:

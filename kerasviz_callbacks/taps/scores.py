@@ -202,15 +202,17 @@ def check_looked_through(wanted: Score, head: Head, output: Array) -> None:
     """
     if wanted.of == "logits" and head.kind is None and _is_probabilities(output):
         raise ValueError(
-            'score="logits": the model\'s output are probabilities (each row sums to 1), but no softmax was found just '
-            "before it that could be looked through: something stands between, or it is hidden in a @tf.function or "
-            'written by hand. Pass score="output", or let the model end in the softmax.'
+            'score="logits": the model\'s output are probabilities (each row sums to 1) or their logarithms, but no '
+            "softmax was found just before it that could be looked through: something stands between, or it is hidden "
+            'in a @tf.function or written by hand. Pass score="output", or let the model end in the softmax.'
         )
 
 
 def _is_probabilities(output: Array) -> bool:
-    """Whether the rows `(..., k)`, k >= 2, are shares of one: no number under 0, each row's sum 1."""
+    """Whether the rows `(..., k)`, k >= 2, are shares of one or their logarithms: no sign but one, each row's sum 1."""
     if output.ndim < 2 or output.shape[-1] < 2 or not np.isfinite(output).all():
         return False
     values = output.astype(np.float64)
+    if (values <= 0).all():
+        values = np.exp(values)
     return bool((values >= 0).all() and np.allclose(values.sum(axis=-1), 1, atol=1e-3))

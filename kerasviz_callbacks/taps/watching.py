@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from .layers import Place, children
+from .layers import Place, below
 
 Note = Callable[[Place, tuple[Any, ...], Any], Any]
 
@@ -19,7 +19,7 @@ def watching(model: Any, watched: Sequence[Place], note: Note) -> Iterator[None]
     or subclassed, where `keras.Model(model.input, layer.output)` does not. All is as before afterwards: the layers,
     and the losses that they hold between two steps of the training.
     """
-    kept = [(layer, list(layer._losses), set(layer._loss_ids)) for layer in _all(model)]
+    kept = [(layer, list(layer._losses), set(layer._loss_ids)) for layer in (model, *below(model))]
     put_back: list[Callable[[], None]] = []
     try:
         for place in watched:
@@ -46,13 +46,3 @@ def _wrap(place: Place, method: str, note: Note) -> Callable[[], None]:
 
     own[method] = noted
     return lambda: own.__setitem__(method, before) if had else own.__delitem__(method)
-
-
-def _all(model: Any) -> list[Any]:
-    found, waiting = {id(model): model}, [model]
-    while waiting:
-        for child in children(waiting.pop()):
-            if id(child) not in found:
-                found[id(child)] = child
-                waiting.append(child)
-    return list(found.values())

@@ -11,11 +11,12 @@ import numpy as np
 from ..callback import VALIDATION, Drawn, Measured, ProbeView
 from ..draw.activations import activation_tiles, response_matrix
 from ..draw.text import shape_text
+from ..draw.traces import trace_pictures
 from ..maths.choice import most_variable
 from ..maths.health import ChannelFigures, channel_figures, dead, dormant, sparsity
 from ..observer import Request
 from ..taps.choosing import activation_layers
-from ..taps.layers import named
+from ..taps.layers import listed, named
 from ..taps.reader import Call, Reader, Taken, Tap
 
 Array = np.ndarray[Any, Any]
@@ -70,7 +71,7 @@ class ActivationMaps(ProbeView):
 
     def shows(self) -> str:
         """The view and its layers."""
-        return f"{type(self).__name__} of {', '.join(call.path for call in self._calls.values())}"
+        return f"{type(self).__name__} of {listed([call.path for call in self._calls.values()])}"
 
     def request(self, source: str) -> Request:
         """Each layer's figures a channel, and the maps of the chosen channels."""
@@ -129,9 +130,13 @@ class ActivationMaps(ProbeView):
         if maps.ndim == 2:
             return response_matrix(maps, labels=labels, **given)
         rows = slice(0, MOST_ROWS)
+        pictures = self.pictures(source)
         if maps.ndim == 5:  # volumes: the middle slice
             maps = maps[:, :, maps.shape[2] // 2]
-        pictures = self.pictures(source)
+        if pictures is not None and pictures.ndim == 5:
+            pictures = pictures[:, pictures.shape[1] // 2]
+        if pictures is None and maps.ndim == 3:
+            pictures = self._traces(source)
         return activation_tiles(
             None if pictures is None else pictures[rows],
             maps[rows],
@@ -139,6 +144,14 @@ class ActivationMaps(ProbeView):
             labels=None if labels is None else labels[rows],
             **given,
         )
+
+    def _traces(self, source: str) -> Array | None:
+        """Signals as small pictures, on the range of the validation signals."""
+        fed, first = self.probes[source].images, self.probes[VALIDATION].images
+        finite = first[np.isfinite(first)] if first.dtype.kind == "f" and first.ndim == 3 else np.zeros(0)
+        if not finite.size:
+            return None
+        return trace_pictures(fed, low=float(finite.min()), high=float(finite.max()))
 
     def describe(self, tag: str) -> str:
         """What the scalar means."""

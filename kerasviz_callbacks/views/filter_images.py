@@ -13,7 +13,7 @@ from ..draw.text import shape_text
 from ..maths.choice import evenly_by_depth, largest_norm
 from ..maths.health import norm, redundancy, turn
 from ..taps.choosing import MOST_LAYERS
-from ..taps.layers import find, named
+from ..taps.layers import find, listed, named
 from ..taps.weights import Kernel, filter_kernels
 
 Array = np.ndarray[Any, Any]
@@ -74,9 +74,13 @@ class FilterImages(View):
         self.channels, self.relative_to = channels, relative_to
         self._kernels: dict[str, Kernel] = {}
 
+    def ready(self) -> bool:
+        """A model without an `Input` has no weights before it is called; its untrained filters cannot be shown."""
+        return bool(self.model.built)
+
     def prepare(self) -> None:
         """Find the kernels."""
-        known = self.observer.known
+        known = self.observer.places()
         kernels = filter_kernels(self.model, known)
         if self.layers is None:
             if not kernels:
@@ -101,7 +105,7 @@ class FilterImages(View):
 
     def shows(self) -> str:
         """The view and its layers."""
-        return f"{type(self).__name__} of {', '.join(self._kernels)}"
+        return f"{type(self).__name__} of {listed(list(self._kernels))}"
 
     def take(self, step: int) -> dict[str, dict[str, Array]]:
         """Copies of the kernels, `(filters, inputs, *spatial)`."""

@@ -1,0 +1,285 @@
+"""Which layer is looked at when the user names none: the last maps on the way to the score, and the bottleneck."""
+
+import keras
+import models
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers, ops
+
+import kerasviz_callbacks as kv
+from kerasviz_callbacks.maths.class_activation import grad_cam
+from kerasviz_callbacks.taps.choosing import activation_layers, bottleneck, last_maps
+from kerasviz_callbacks.taps.reader import Reader, Tap
+from kerasviz_callbacks.taps.scores import Score, score_for
+
+
+@pytest.fixture(autouse=True)
+def _seeded():
+    keras.utils.set_random_seed(1)
+
+
+def _chosen(model, x, score=None):
+    return last_maps(Reader(model, x), score or Score()).path
+
+
+# Grad-CAM.
+
+
+def test_an_auxiliary_branch_that_is_called_later_is_not_chosen():
+    class TwoBranches(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.parts, self.aside = models.four(), models.convolution("aside")
+            self.pool, self.other = layers.GlobalMaxPooling2D(name="max"), models.head(None, 2, name="other")
+
+        def call(self, x):
+            first = self.parts[0](x)
+            main = models.applied(self.parts[1:], first)
+            return main, self.other(self.pool(self.aside(first)))
+
+    model = TwoBranches()
+    x = models.pictures()
+    maps = kv.activations(model, x)
+    assert list(maps)[-4:] == ["head", "aside", "max", "other"]
+    models.assert_maps_equal(
+        kv.class_activation_map(model, x, target=1), models.closed_form(maps["conv2"], model.parts[-1], 1)
+    )
+    assert _chosen(model, x, Score(function=lambda outputs: outputs[1][:, 0])) == "aside"
+
+
+def test_the_way_back_to_the_maps_may_be_long():
+    parts = models.four()
+    deep = [layers.Dense(4, name=f"dense{k}") for k in range(3)]
+    steps = [layers.UpSampling2D(name=f"aside{k}") for k in range(6)]
+    inputs = keras.Input((models.SIDE, models.SIDE, 3))
+    main = models.applied([*parts[:3], *deep, models.head()], inputs)
+    model = keras.Model(inputs, [main, models.applied(steps[:2], inputs)])
+    assert _chosen(model, models.pictures()) == "conv2"
+
+
+def _pixels(end):
+    inputs = keras.Input((models.SIDE, models.SIDE, 3))
+    return keras.Model(inputs, end(models.convolution("maps")(inputs)))
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda x: layers.Conv2D(2, 1, activation="softmax", name="pixels")(x),
+        lambda x: layers.Softmax(name="top")(layers.Conv2D(2, 1, name="pixels")(x)),
+        lambda x: ops.softmax(layers.Conv2D(2, 1, name="pixels")(x)),
+        lambda x: layers.Activation("sigmoid", name="top", dtype="float32")(layers.Conv2D(1, 1, name="pixels")(x)),
+        lambda x: layers.Conv2D(2, 1, name="pixels")(x),
+        lambda x: layers.Reshape((64, 2), name="rows")(layers.Conv2D(2, 1, activation="softmax", name="pixels")(x)),
+    ],
+)
+@pytest.mark.parametrize("kind", ["float32", "mixed_float16"])
+def test_the_answer_for_each_pixel_and_what_feeds_its_softmax_are_left_out(end, kind):
+    with models.policy(kind):
+        assert _chosen(_pixels(end), models.pictures()) == "maps"
+
+
+def test_a_fully_convolutional_head_of_one_position_is_left_out():
+    inputs = keras.Input((models.SIDE, models.SIDE, 3))
+    pooled = layers.GlobalAveragePooling2D(keepdims=True, name="gap")(models.convolution("maps")(inputs))
+    top = layers.Conv2D(3, 1, name="top")
+    model = keras.Model(inputs, layers.Softmax()(layers.Flatten()(top(pooled))))
+    maps = kv.activations(model, models.pictures(), ["maps"])["maps"]
+    kernel = np.asarray(top.kernel).astype(float)[0, 0, :, 2]
+    models.assert_maps_equal(
+        kv.class_activation_map(model, models.pictures(), target=2), np.maximum(maps @ kernel, 0) / models.SIDE**2
+    )
+
+
+def test_a_sum_of_two_branches_is_chosen_and_not_one_of_them():
+    inputs = keras.Input((models.SIDE, models.SIDE, 3))
+    one, two, top = models.convolution("one"), models.convolution("two"), models.head()
+    both = layers.Add(name="both")([one(inputs), two(inputs)])
+    model = keras.Model(inputs, top(layers.GlobalAveragePooling2D()(both)))
+    maps = kv.activations(model, models.pictures(), ["both"])["both"]
+    models.assert_maps_equal(
+        kv.class_activation_map(model, models.pictures(), target=0), models.closed_form(maps, top, 0)
+    )
+
+
+# Activations.
+
+
+def test_of_many_layers_eight_are_shown_first_and_last_included():
+    steps = [layers.Dense(3, name=f"d{k}") for k in range(20)]
+    model = keras.Sequential([keras.Input((3,)), *steps])
+    shown = [call.path for call in activation_layers(Reader(model, np.ones((2, 3), np.float32)))]
+    assert len(shown) == 8
+    assert (shown[0], shown[-1]) == ("d0", "d19")
+    assert shown == sorted(shown, key=lambda path: int(path[1:]))
+
+
+def test_a_model_with_neither_convolution_nor_dense_layer_is_an_error_that_names_what_there_is():
+    model = keras.Sequential([keras.Input((4, 3)), layers.LSTM(3, name="read")])
+    with pytest.raises(ValueError, match=r"layers=None: the model has no convolution and no dense layer.*; name layers, such as .'read'."):
+        activation_layers(Reader(model, np.ones((2, 4, 3), np.float32)))
+
+
+# The bottleneck.
+
+
+class Sampling(layers.Layer):
+    """Draws a code; from a generator of its own, or from Keras' own."""
+
+    def __init__(self, own, **options):
+        super().__init__(**options)
+        self.generator = keras.random.SeedGenerator(7) if own else None
+
+    def call(self, inputs):
+        mean, log_var = inputs
+        return mean + ops.exp(log_var / 2) * keras.random.normal(ops.shape(mean), seed=self.generator)
+
+
+def _dense(units, name, activation=None):
+    return layers.Dense(units, activation, name=name)
+
+
+def dense_autoencoder():
+    steps = [layers.Flatten(), _dense(16, "in", "relu"), _dense(4, "code"), _dense(16, "out", "relu")]
+    return keras.Sequential([keras.Input((6, 6)), *steps, _dense(36, "pixels"), layers.Reshape((6, 6))])
+
+
+def convolutional_autoencoder():
+    down = [layers.Conv2D(n, 3, 2, "same", name=f"down{n}") for n in (4, 2)]
+    up = [layers.Conv2DTranspose(n, 3, 2, "same", name=f"up{n}") for n in (4, 1)]
+    return keras.Sequential([keras.Input((8, 8, 1)), *down, *up])
+
+
+class Vae(keras.Model):
+    """A variational autoencoder, nested encoder and decoder, subclassed."""
+
+    def __init__(self, own):
+        super().__init__()
+        inputs = keras.Input((12,))
+        hidden = _dense(8, "hidden", "relu")(inputs)
+        mean, log_var = _dense(3, "z_mean")(hidden), _dense(3, "z_log_var")(hidden)
+        codes = Sampling(own, name="z")([mean, log_var])
+        self.encoder = keras.Model(inputs, [mean, log_var, codes], name="encoder")
+        self.decoder = keras.Sequential([keras.Input((3,)), _dense(8, "up", "relu"), _dense(12, "out")], name="decoder")
+
+    def call(self, x):
+        return self.decoder(self.encoder(x)[2])
+
+
+def autoencoder_with_a_classifier_aside():
+    inputs = keras.Input((12,))
+    code = _dense(4, "code")(_dense(8, "in", "relu")(inputs))
+    classes = _dense(2, "classes", "softmax")(_dense(3, "aside")(code))
+    return keras.Model(inputs, [classes, _dense(12, "out")(_dense(8, "up", "relu")(code))])
+
+
+@pytest.mark.parametrize(
+    ("made", "shape", "path"),
+    [
+        (dense_autoencoder, (6, 6), "code"),
+        (convolutional_autoencoder, (8, 8, 1), "down2"),
+        (lambda: Vae(own=True), (12,), "encoder/z_mean"),
+        (lambda: Vae(own=False), (12,), "encoder/z_mean"),
+        (autoencoder_with_a_classifier_aside, (12,), "code"),
+    ],
+)
+def test_the_bottleneck_is_the_narrowest_output_on_the_way_to_the_reconstruction(made, shape, path):
+    x = np.random.default_rng(0).random((5, *shape), np.float32)
+    assert bottleneck(Reader(made(), x), x).path == path
+
+
+def test_a_layer_that_samples_is_not_the_bottleneck_even_if_it_is_narrower():
+    class Narrow(Sampling):
+        def call(self, inputs):
+            return super().call(inputs)[:, :2]
+
+    inputs = keras.Input((12,))
+    mean, log_var = _dense(4, "mean")(inputs), _dense(4, "log_var")(inputs)
+    model = keras.Model(inputs, _dense(12, "out")(Narrow(own=True, name="z")([mean, log_var])))
+    x = np.ones((3, 12), np.float32)
+    assert bottleneck(Reader(model, x), x).path == "mean"
+
+
+def test_noise_that_is_off_outside_training_is_no_sampling():
+    code, noise = _dense(3, "code"), layers.GaussianNoise(0.1, name="noise")
+    model = keras.Sequential([keras.Input((12,)), layers.Dropout(0.1), code, noise, _dense(12, "out")])
+    x = np.ones((3, 12), np.float32)
+    assert bottleneck(Reader(model, x), x).path == "code"
+
+
+def test_a_classifier_has_no_bottleneck_and_the_error_says_why():
+    made = models.functional()
+    with pytest.raises(ValueError, match=r"layer=None: no output of the model has the shape of its input \(8, 8, 3\)"):
+        bottleneck(Reader(made.model, made.inputs), made.inputs)
+
+
+def test_a_model_of_one_layer_has_nothing_between_and_the_error_says_so():
+    model = keras.Sequential([keras.Input((4,)), _dense(4, "all")])
+    x = np.ones((2, 4), np.float32)
+    with pytest.raises(ValueError, match="layer=None: no layer lies between"):
+        bottleneck(Reader(model, x), x)
+
+
+# Networks as they are.
+
+NETWORKS = {
+    "MobileNetV2": ("out_relu", {"alpha": 0.35}),
+    "EfficientNetV2B0": ("top_activation", {}),
+    "ResNet50": ("conv5_block3_out", {}),
+    "ConvNeXtTiny": (None, {}),
+}
+FED = np.random.default_rng(0).uniform(0, 255, (2, 64, 64, 3)).astype(np.float32)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_network_as_it_is_has_the_closed_form_of_its_last_maps(name):
+    last, options = NETWORKS[name]
+    network = getattr(keras.applications, name)(weights=None, input_shape=(64, 64, 3), classes=3, **options)
+    path, maps, found = _explained(network)
+    assert last is None or path == last
+    assert maps.shape[1:3] == (2, 2)
+    models.assert_maps_equal(found, _closed_form(network, maps, 1), 1e-6)
+
+
+def _explained(model):
+    """The layer that is chosen, its maps, and Grad-CAM of class 1: one survey and one pass, as in a callback."""
+    reader, score = Reader(model, FED), score_for(1, "logits")
+    tap = Tap(last_maps(reader, score).path, score=score)
+    taken = reader.read([tap], FED, targets={score.targets: np.array([1, 1])})[tap]
+    return tap.path, taken.output, grad_cam(taken.output, taken.gradient)
+
+
+def _closed_form(network, maps, target):
+    """Through the mean, a layer normalisation where there is one, and the dense layer."""
+    top = network.layers[-1]
+    weights = np.broadcast_to(models.kernel_of(top)[:, target], (len(maps), maps.shape[-1]))
+    normal = network.layers[-2]
+    if isinstance(normal, layers.LayerNormalization):
+        mean = maps.astype(np.float64).mean((1, 2))
+        centred = mean - mean.mean(-1, keepdims=True)
+        deviation = np.sqrt((centred**2).mean(-1, keepdims=True) + normal.epsilon)
+        slope = weights * np.asarray(normal.gamma).astype(np.float64)
+        direction = centred / deviation
+        slope = slope - slope.mean(-1, keepdims=True) - direction * (slope * direction).mean(-1, keepdims=True)
+        weights = slope / deviation
+    evidence = (maps.astype(np.float64) * weights[:, None, None]).sum(-1)
+    return np.maximum(evidence, 0) / 4
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_network_as_a_nested_backbone_gives_the_maps_that_it_gives_by_itself(name):
+    last, options = NETWORKS[name]
+    network = getattr(keras.applications, name)
+    backbone = network(weights=None, input_shape=(64, 64, 3), include_top=False, **options)
+    backbone.trainable = False
+    top = models.head()
+    inputs = keras.Input((64, 64, 3))
+    model = keras.Model(inputs, top(layers.GlobalAveragePooling2D()(backbone(inputs, training=False))))
+    path, maps, found = _explained(model)
+    assert path.startswith(f"{backbone.name}/")
+    assert last is None or path == f"{backbone.name}/{last}"
+    by_itself = tf.function(backbone)(FED, training=False).numpy()
+    models.assert_maps_equal(maps, by_itself, 1e-5)
+    models.assert_maps_equal(found, models.closed_form(maps, top, 1), 1e-6)
+    models.assert_maps_equal(found, models.closed_form(by_itself, top, 1), 1e-5)
