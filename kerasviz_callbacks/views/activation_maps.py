@@ -125,12 +125,12 @@ class ActivationMaps(ProbeView):
         high = self.memory.scales.get(call.path, 0.0)
         low = -high if self.memory.scales.get(f"{call.path} is signed") else 0.0
         channels = self.memory.shared["channels"][call.path].tolist()
-        labels = self.label_names(source)
+        labels = self.shown.label_names(source)
         given: dict[str, Any] = {"low": low, "high": high, "caption": caption, "note": note}
         if maps.ndim == 2:
             return response_matrix(maps, labels=labels, **given)
         rows = slice(0, MOST_ROWS)
-        pictures = self.pictures(source)
+        pictures = self.shown.pictures(source)
         if maps.ndim == 5:  # volumes: the middle slice
             maps = maps[:, :, maps.shape[2] // 2]
         if pictures is not None and pictures.ndim == 5:

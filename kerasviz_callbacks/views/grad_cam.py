@@ -73,7 +73,7 @@ class GradCAM(ProbeView):
     def choose(self, reader: Reader) -> None:
         """Find the layer, and the class of each row."""
         call = map_layer(reader, self.layer, self.score)
-        self.path, self.shape = call.path, call.shape
+        self.path, self.shape, self._head = call.path, call.shape, reader.head
         self._maps, self._output = Tap(call.path, score=self.score), Tap(OUTPUT)
         self._targets = {source: self._classes(reader, probe, source) for source, probe in self.probes.items()}
 
@@ -98,7 +98,7 @@ class GradCAM(ProbeView):
 
     def check(self, taken: dict[str, dict[Tap, Taken]]) -> None:
         """A softmax that is there but was not found would make maps of nothing."""
-        check_looked_through(self.score, self.readers[VALIDATION].head, taken[VALIDATION][self._output].output)
+        check_looked_through(self.score, self._head, taken[VALIDATION][self._output].output)
 
     def measure(self, taken: dict[Tap, Taken], source: str, step: int) -> Measured:
         """Raw maps `(n, *spatial)` and predictions."""
@@ -106,7 +106,7 @@ class GradCAM(ProbeView):
         maps = self.maps_of(found.output, found.slope)
         finite = maps[np.isfinite(maps)]
         self.memory.grow(self.path, float(finite.max(initial=0)))
-        answer = predictions(taken[self._output].output, self.readers[source].head)
+        answer = predictions(taken[self._output].output, self._head)
         return Measured(step, (maps, answer))
 
     def draw(self, measured: Mapping[str, Measured]) -> Iterator[Drawn]:
@@ -139,7 +139,7 @@ class GradCAM(ProbeView):
         maps = maps[:MOST_TILES]
         if maps.ndim == 2:
             return heat_signals(self._signals(source, maps)[:MOST_TILES], maps, **given)
-        pictures = self.pictures(source)
+        pictures = self.shown.pictures(source)
         pictures = None if pictures is None else pictures[:MOST_TILES]
         if pictures is None or pictures.ndim != maps.ndim + 1:  # the maps have a shape that the inputs have not
             pictures = np.zeros((*maps.shape, 3), np.uint8)
@@ -156,14 +156,16 @@ class GradCAM(ProbeView):
         if callable(self.target):
             return "a score of the user's own"
         named = {"predicted": "the predicted class", "true": "the true class"}
-        return named.get(self.score.targets) or f"class {self.class_name(int(self.target))}"  # type: ignore[arg-type]
+        return named.get(self.score.targets) or f"class {self.shown.class_name(int(self.target))}"  # type: ignore[arg-type]
 
     def _titles(self, source: str, answer: Any) -> tuple[list[tuple[str, str]], list[bool] | None]:
         """For each row what it is, what was predicted, and whether that was wrong."""
         labels = self.probes[source].labels
-        true = self.label_names(source) or [""] * len(answer.confidence)
+        true = self.shown.label_names(source) or [""] * len(answer.confidence)
         if answer.classes is None:
             return [(t, f"{value:.3g}") for t, value in zip(true, answer.confidence, strict=True)], None
-        said = [f"{self.class_name(int(c))} {p:.2f}" for c, p in zip(answer.classes, answer.confidence, strict=True)]
+        said = [
+            f"{self.shown.class_name(int(c))} {p:.2f}" for c, p in zip(answer.classes, answer.confidence, strict=True)
+        ]
         wrong = None if labels is None else [bool(a != b) for a, b in zip(labels, answer.classes, strict=True)]
         return list(zip(true, said, strict=True)), wrong

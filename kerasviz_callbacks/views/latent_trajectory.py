@@ -155,7 +155,7 @@ class LatentTrajectory(ProbeView):
         """A picture a source, in one window."""
         dimensions = self.memory.shared["plane"].basis.shape[0]
         classes = self._classes()
-        names = [self.class_name(label) for label in range(classes)] if classes else None
+        names = [self.shown.class_name(label) for label in range(classes)] if classes else None
         for source, one in measured.items():
             rows = len(self.probes[source])
             axes = "the codes' own" if dimensions == 2 else "principal components"

@@ -1,80 +1,22 @@
-"""When: cadence, life cycle, what happens on errors, and the hand-over to the worker. The base class of all views."""
+"""`View`: a callback that looks at the model as training goes on, and never breaks it."""
 
 from __future__ import annotations
 
 import os
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import keras
 import numpy as np
 
-from .draw.inputs import Shown
-from .maths.geometry import picture_shape
-from .observer import Observer, Request
-from .probe import Probe, check_count
-from .record.directories import check_writable
-from .taps.reader import Reader, Taken, Tap
-
-Array = np.ndarray[Any, Any]
-UNTRAINED = -1
-MODEL, VALIDATION, TRAINING = "model", "validation", "train"
-
-
-@dataclass
-class Memory:
-    """What a view remembers over one training: one pickleable value, in the order of the steps.
-
-    Attributes:
-        shared: what is decided once, on validation data, and then holds for both: channels, order, projection.
-        scales: by tag, the largest number seen so far in either; it only grows.
-        own: by source, histories.
-    """
-
-    shared: dict[str, Any] = field(default_factory=dict)
-    scales: dict[str, float] = field(default_factory=dict)
-    own: dict[str, dict[str, Any]] = field(default_factory=dict)
-
-    def of(self, source: str) -> dict[str, Any]:
-        """The history of one source."""
-        return self.own.setdefault(source, {})
-
-    def grow(self, key: str, value: float) -> float:
-        """The scale after having seen `value`; NaN and infinity leave it as it is."""
-        if np.isfinite(value):
-            self.scales[key] = max(self.scales.get(key, 0.0), float(value))
-        return self.scales.get(key, 0.0)
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What a view makes of one source at one step.
-
-    Attributes:
-        step: the epoch, -1 for the untrained model.
-        numbers: what its picture is drawn from.
-        scalars: figures by tag; one that is NaN is not written.
-        note: what stands in the strip of changing figures, such as "restored".
-    """
-
-    step: int
-    numbers: Any
-    scalars: Mapping[str, float] = field(default_factory=dict)
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """One finished picture: where it belongs, uint8 `(h, w, 3)`, and what it is, in Markdown."""
-
-    source: str
-    tag: str
-    picture: Array
-    description: str
+from ..observer import Observer, Request
+from ..record.directories import check_writable
+from ..taps.reader import Taken
+from .numbers import MODEL, UNTRAINED, Drawn, Measured, Memory
 
 
 @dataclass
@@ -130,6 +72,7 @@ class View(keras.callbacks.Callback, ABC):
             raise ValueError(f'on_error={on_error!r}: expected "warn" or "raise".')
         self.on_error = on_error
         self.memory = Memory()
+        self._remembers: int | None = None  # the model that the memory is of; a resumed fit goes on with it
         self._fit: _Fit | None = None
         self._told: set[tuple[str, str]] = set()
         self._failures: list[tuple[str, Exception]] = []
@@ -190,8 +133,8 @@ class View(keras.callbacks.Callback, ABC):
         self._fit.first = False
         self._fit.observer.training = True
         try:
-            if epoch == 0:
-                self.memory = Memory()
+            if epoch == 0 or self._remembers != id(self.model):
+                self.memory, self._remembers = Memory(), id(self.model)
             self._fit.log = self._fit.observer.log(self.log_dir, UNTRAINED if epoch == 0 else epoch)
             self._prepare_if_ready()
             if self._fit.prepared:
@@ -279,7 +222,7 @@ class View(keras.callbacks.Callback, ABC):
             for source, found in taken.items():
                 measured[source] = self.measure(found, source, step)
                 if note:
-                    measured[source] = _with_note(measured[source], note)
+                    measured[source] = replace(measured[source], note=note)
             stage = "write"
             for source, one in measured.items():
                 for tag, value in one.scalars.items():
@@ -333,148 +276,7 @@ class View(keras.callbacks.Callback, ABC):
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy (KerasTuner makes them) takes no fit along: no threads, files or compiled functions."""
-        return {**self.__dict__, "_fit": None}
-
-
-class ProbeView(View):
-    """A view that looks at data through the model: validation data, and beside it training data.
-
-    Args:
-        log_dir: where TensorBoard looks.
-        validation_data: `(x, y)`, `x`, a `tf.data.Dataset`, a `PyDataset`, a torch `DataLoader` or a `Probe`.
-        training_data: the same; shown in a second run with the same tags and the same scales.
-        count: how many rows are looked at, spread evenly over the classes.
-        class_names: one for each class; read from the data set where it has them.
-        display: what the model is fed `(n, ...)` -> what a person should see, `(n, h, w)` or `(n, h, w, 3)`.
-        options: those of `View`.
-    """
-
-    default_count: ClassVar[int] = 16
-
-    def __init__(
-        self,
-        log_dir: str | os.PathLike[str],
-        validation_data: Any,
-        *,
-        training_data: Any = None,
-        count: int | None = None,
-        class_names: Sequence[str] | None = None,
-        display: Callable[[Any], Any] | None = None,
-        **options: Any,
-    ):
-        super().__init__(log_dir, **options)
-        if validation_data is None:
-            raise ValueError(f"validation_data=None: {type(self).__name__} looks at data; pass (x, y) or a data set.")
-        if display is not None and not callable(display):
-            raise TypeError(f"display={display!r}: expected a callable from the model's inputs to pictures.")
-        self.validation_data, self.training_data = validation_data, training_data
-        self.count = None if count is None else check_count(count)
-        self.class_names, self.display = class_names, display
-        self.probes: dict[str, Probe] = {}
-        self.readers: dict[str, Reader] = {}
-        self._pictures: dict[str, Array | None] = {}
-        self._shown: Shown | None = None
-        self.sources = (VALIDATION,) if training_data is None else (VALIDATION, TRAINING)
-
-    def prepare(self) -> None:
-        """Read the data, once, trace the model on it, and find the layers."""
-        self.read(self.observer)
-        self._check_display()
-        self.choose(self.readers[VALIDATION])
-
-    def read(self, observer: Observer) -> None:
-        """The probes and what reads the model on them, shared with the other callbacks of the fit."""
-        self.probes, self._pictures, self._shown = {}, {}, None
-        for source, data, argument in (
-            (VALIDATION, self.validation_data, "validation_data"),
-            (TRAINING, self.training_data, "training_data"),
-        ):
-            if data is not None:
-                self.probes[source] = observer.probe(
-                    data,
-                    count=self.count,
-                    default_count=self.default_count,
-                    class_names=self.class_names,
-                    argument=argument,
-                )
-        self.readers = {
-            source: observer.reader(self.read_model(), probe.inputs) for source, probe in self.probes.items()
-        }
-
-    def read_model(self) -> Any:
-        """The model that is read: the one being trained."""
-        return self.model
-
-    @abstractmethod
-    def choose(self, reader: Reader) -> None:
-        """Find the layers and make the taps."""
-
-    @abstractmethod
-    def request(self, source: str) -> Request:
-        """What is wanted of the pass over one source."""
-
-    def wants(self) -> Mapping[tuple[int, int], Request]:
-        """By reader and probe, for the pass that all callbacks share."""
-        return {(id(self.readers[s]), id(probe)): self.request(s) for s, probe in self.probes.items()}
-
-    def take(self, step: int) -> dict[str, dict[Tap, Taken]]:
-        """One pass a probe; this view's share of it."""
-        found = {}
-        for source, probe in self.probes.items():
-            taken = self.observer.read(self, self.readers[source], probe, step)
-            found[source] = {tap: taken[tap] for tap in self.request(source).taps}
-        return found
-
-    # How the probe is shown.
-
-    def label_names(self, source: str) -> list[str] | None:
-        """The class of each row in words; `None` without labels."""
-        probe = self.probes[source]
-        return None if probe.labels is None else [self.class_name(int(label)) for label in probe.labels]
-
-    def class_name(self, label: int) -> str:
-        """A class in words, its number where it has no name."""
-        names = self.probes[VALIDATION].class_names
-        return names[label] if names is not None and 0 <= label < len(names) else str(label)
-
-    def pictures(self, source: str) -> Array | None:
-        """The probe as a person should see it, uint8 `(n, h, w, 3)` or `(n, d, h, w, 3)`; `None`: no pictures.
-
-        The range is decided once, on validation data, and then kept for both sources.
-        """
-        if source not in self._pictures:
-            images = self._images(source)
-            if images is not None and self._shown is None:
-                first = self._images(VALIDATION)
-                self._shown = Shown.of(images if first is None else first)
-            self._pictures[source] = None if images is None or self._shown is None else self._shown(images)
-        return self._pictures[source]
-
-    def _check_display(self) -> None:
-        """What `display` gives must be pictures; an error of its own is raised here too, before training."""
-        for source, probe in self.probes.items() if self.display is not None else ():
-            shown = np.shape(np.asarray(self._images(source)))
-            if len(shown) not in (3, 4, 5) or shown[0] != len(probe):
-                raise ValueError(
-                    f"display: gave an array of shape {shown} for {len(probe)} inputs of {source} data; expected "
-                    f"({len(probe)}, h, w) or ({len(probe)}, h, w, channels)."
-                )
-
-    def _images(self, source: str) -> Array | None:
-        """Numbers `(n, h, w)`, `(n, h, w, c)` or `(n, d, h, w, c)` to be shown."""
-        fed = self.probes[source].images
-        if self.display is not None:
-            return np.asarray(self.display(fed))
-        if fed.dtype.kind not in "buif":
-            return None
-        if fed.ndim == 5:
-            return fed
-        shape = picture_shape(fed.shape[1:])
-        return None if shape is None else fed.reshape(len(fed), *shape)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """As for `View`; what was read for the last fit is read again."""
-        return {**super().__getstate__(), "probes": {}, "readers": {}, "_pictures": {}}
+        return {**self.__dict__, "_fit": None, "_remembers": None}
 
 
 def _whole(value: Any, argument: str, *, least: int) -> int:
@@ -489,10 +291,6 @@ def _directory(value: Any, argument: str) -> str:
     if not isinstance(value, (str, os.PathLike)):
         raise TypeError(f"{argument}={value!r}: expected a path, got {type(value).__name__}.")
     return os.fspath(value)
-
-
-def _with_note(measured: Measured, note: str) -> Measured:
-    return Measured(measured.step, measured.numbers, measured.scalars, note)
 
 
 def _bytes(taken: Any) -> int:

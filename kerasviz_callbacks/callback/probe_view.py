@@ -1,0 +1,113 @@
+"""`ProbeView`: a view that looks at data through the model."""
+
+from __future__ import annotations
+
+import os
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
+
+from ..observer import Observer, Request
+from ..probe import Probe, check_count
+from ..taps.reader import Reader, Taken, Tap
+from .numbers import TRAINING, VALIDATION
+from .shown import ShownProbes
+from .view import View
+
+
+class ProbeView(View):
+    """A view that looks at data through the model: validation data, and beside it training data.
+
+    Args:
+        log_dir: where TensorBoard looks.
+        validation_data: `(x, y)`, `x`, a `tf.data.Dataset`, a `PyDataset`, a torch `DataLoader` or a `Probe`.
+        training_data: the same; shown in a second run with the same tags and the same scales.
+        count: how many rows are looked at, spread evenly over the classes.
+        class_names: one for each class; read from the data set where it has them.
+        display: what the model is fed `(n, ...)` -> what a person should see, `(n, h, w)` or `(n, h, w, 3)`.
+        options: those of `View`.
+    """
+
+    default_count: ClassVar[int] = 16
+
+    def __init__(
+        self,
+        log_dir: str | os.PathLike[str],
+        validation_data: Any,
+        *,
+        training_data: Any = None,
+        count: int | None = None,
+        class_names: Sequence[str] | None = None,
+        display: Callable[[Any], Any] | None = None,
+        **options: Any,
+    ):
+        super().__init__(log_dir, **options)
+        if validation_data is None:
+            raise ValueError(f"validation_data=None: {type(self).__name__} looks at data; pass (x, y) or a data set.")
+        if display is not None and not callable(display):
+            raise TypeError(f"display={display!r}: expected a callable from the model's inputs to pictures.")
+        self.validation_data, self.training_data = validation_data, training_data
+        self.count = None if count is None else check_count(count)
+        self.class_names, self.display = class_names, display
+        self.probes: dict[str, Probe] = {}
+        self.readers: dict[str, Reader] = {}
+        self.shown = ShownProbes({}, None)
+        self.sources = (VALIDATION,) if training_data is None else (VALIDATION, TRAINING)
+
+    def prepare(self) -> None:
+        """Read the data, once, trace the model on it, and find the layers."""
+        self.read(self.observer)
+        self.shown = ShownProbes(self.probes, self.display)
+        self.choose(self.readers[VALIDATION])
+
+    def read(self, observer: Observer) -> None:
+        """The probes and what reads the model on them, shared with the other callbacks of the fit."""
+        self.probes = {}
+        for source, data, argument in (
+            (VALIDATION, self.validation_data, "validation_data"),
+            (TRAINING, self.training_data, "training_data"),
+        ):
+            if data is not None:
+                self.probes[source] = observer.probe(
+                    data,
+                    count=self.count,
+                    default_count=self.default_count,
+                    class_names=self.class_names,
+                    argument=argument,
+                )
+        self.readers = {
+            source: observer.reader(self.read_model(), probe.inputs) for source, probe in self.probes.items()
+        }
+
+    def read_model(self) -> Any:
+        """The model that is read: the one being trained."""
+        return self.model
+
+    @abstractmethod
+    def choose(self, reader: Reader) -> None:
+        """Find the layers and make the taps."""
+
+    @abstractmethod
+    def request(self, source: str) -> Request:
+        """What is wanted of the pass over one source."""
+
+    def wants(self) -> Mapping[tuple[int, int], Request]:
+        """By reader and probe, for the pass that all callbacks share."""
+        return {(id(self.readers[s]), id(probe)): self.request(s) for s, probe in self.probes.items()}
+
+    def take(self, step: int) -> dict[str, dict[Tap, Taken]]:
+        """One pass a probe; this view's share of it."""
+        found = {}
+        for source, probe in self.probes.items():
+            taken = self.observer.read(self, self.readers[source], probe, step)
+            found[source] = {tap: taken[tap] for tap in self.request(source).taps}
+        return found
+
+    def _leave(self, *, quietly: bool = False) -> None:
+        """The compiled passes go with the fit; the probes stay."""
+        super()._leave(quietly=quietly)
+        self.readers = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """As for `View`; what was read for the last fit is read again."""
+        return {**super().__getstate__(), "probes": {}, "readers": {}, "shown": ShownProbes({}, None)}

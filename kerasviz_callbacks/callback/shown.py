@@ -1,0 +1,78 @@
+"""How a probe is shown: its pictures on one scale, its classes in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from ..draw.inputs import Shown
+from ..maths.geometry import picture_shape
+from ..probe import Probe
+from .numbers import VALIDATION
+
+Array = np.ndarray[Any, Any]
+
+
+class ShownProbes:
+    """The probes of a view, as a person should see them.
+
+    Args:
+        probes: by source.
+        display: what the model is fed -> what is shown; `None`: the inputs themselves.
+
+    Raises:
+        ValueError: `display` gives no pictures.
+    """
+
+    def __init__(self, probes: Mapping[str, Probe], display: Callable[[Any], Any] | None):
+        self.probes, self.display = probes, display
+        self._pictures: dict[str, Array | None] = {}
+        self._scale: Shown | None = None
+        self._check()
+
+    def label_names(self, source: str) -> list[str] | None:
+        """The class of each row in words; `None` without labels."""
+        probe = self.probes[source]
+        return None if probe.labels is None else [self.class_name(int(label)) for label in probe.labels]
+
+    def class_name(self, label: int) -> str:
+        """A class in words, its number where it has no name."""
+        names = self.probes[VALIDATION].class_names
+        return names[label] if names is not None and 0 <= label < len(names) else str(label)
+
+    def pictures(self, source: str) -> Array | None:
+        """The probe as a person should see it, uint8 `(n, h, w, 3)` or `(n, d, h, w, 3)`; `None`: no pictures.
+
+        The range is decided once, on validation data, and then kept for both sources.
+        """
+        if source not in self._pictures:
+            images = self._images(source)
+            if images is not None and self._scale is None:
+                first = self._images(VALIDATION)
+                self._scale = Shown.of(images if first is None else first)
+            self._pictures[source] = None if images is None or self._scale is None else self._scale(images)
+        return self._pictures[source]
+
+    def _images(self, source: str) -> Array | None:
+        """Numbers `(n, h, w)`, `(n, h, w, c)` or `(n, d, h, w, c)` to be shown."""
+        fed = self.probes[source].images
+        if self.display is not None:
+            return np.asarray(self.display(fed))
+        if fed.dtype.kind not in "buif":
+            return None
+        if fed.ndim == 5:
+            return fed
+        shape = picture_shape(fed.shape[1:])
+        return None if shape is None else fed.reshape(len(fed), *shape)
+
+    def _check(self) -> None:
+        """What `display` gives must be pictures; an error of its own is raised here too, before training."""
+        for source, probe in self.probes.items() if self.display is not None else ():
+            shown = np.shape(np.asarray(self._images(source)))
+            if len(shown) not in (3, 4, 5) or shown[0] != len(probe):
+                raise ValueError(
+                    f"display: gave an array of shape {shown} for {len(probe)} inputs of {source} data; expected "
+                    f"({len(probe)}, h, w) or ({len(probe)}, h, w, channels)."
+                )
