@@ -131,6 +131,10 @@ class Visualizer(keras.callbacks.Callback):
         """The visualizer itself wants nothing."""
         return {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy takes no fit along, neither the model nor the views chosen for it."""
+        return {**self.__dict__, "_model": None, "_running": []}
+
     def _fitting(self, observer: Observer) -> list[View]:
         """The views that fit the model.
 
@@ -166,6 +170,8 @@ class Visualizer(keras.callbacks.Callback):
 def _requested(views: Any) -> list[type[View] | View]:
     if isinstance(views, (str, View, type)) or not isinstance(views, Sequence):
         raise TypeError(f"views={views!r}: expected a list of views, their classes or names.")
+    if not views:
+        raise ValueError(f"views=[]: name at least one of {', '.join(VIEWS)}, or leave it out.")
     return [_view(one) for one in views]
 
 

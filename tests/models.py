@@ -383,9 +383,9 @@ ANY: dict[str, Callable[[], Known]] = {
         normalised_and_dropped_out,
     )
 }
-LOADED = {made.__name__: made for made in (
-    loaded_sequential, loaded_sequential_h5, loaded_functional, loaded_functional_h5
-)}
+LOADED = {
+    made.__name__: made for made in (loaded_sequential, loaded_sequential_h5, loaded_functional, loaded_functional_h5)
+}
 
 
 # What the answer must be.

@@ -117,7 +117,7 @@ def test_of_many_layers_eight_are_shown_first_and_last_included():
 
 def test_a_model_with_neither_convolution_nor_dense_layer_is_an_error_that_names_what_there_is():
     model = keras.Sequential([keras.Input((4, 3)), layers.LSTM(3, name="read")])
-    with pytest.raises(ValueError, match=r"layers=None: the model has no convolution and no dense layer.*; name layers, such as .'read'."):
+    with pytest.raises(ValueError, match=r"layers=None: .* no convolution and no dense layer.*such as .'read'"):
         activation_layers(Reader(model, np.ones((2, 4, 3), np.float32)))
 
 

@@ -193,12 +193,14 @@ BEFORE_THE_FIRST_BATCH = {
         ("count=5", "beside a Probe", "kv.Probe"),
     ),
     "pictures that the model cannot be fed": Wrong(
-        anywhere(kv.GradCAM, (np.ones((4, 6, 6, 3), np.float32), np.zeros(4, int))), ValueError, ("validation_data", "(8, 8, 1)", "(6, 6, 3)", "as the model is fed")
+        anywhere(kv.GradCAM, (np.ones((4, 6, 6, 3), np.float32), np.zeros(4, int))),
+        ValueError,
+        ("validation_data", "8, 8, 1)", "6, 6, 3)", "as the model is fed"),
     ),
     "training pictures that the model cannot be fed": Wrong(
         anywhere(kv.GradCAM, VALIDATION, training_data=np.ones((4, 6, 6, 3), np.float32)),
         ValueError,
-        ("training_data", "(8, 8, 1)", "as the model is fed"),
+        ("training_data", "8, 8, 1)", "as the model is fed"),
     ),
     "no view fits": Wrong(
         anywhere(kv.Visualizer),
@@ -287,7 +289,12 @@ WHEN_MADE = {
         ValueError,
         ("start_from_epoch=-1", "at least 0"),
     ),
-    "another on_error": (kv.FilterImages, {"on_error": "ignore"}, ValueError, ("on_error='ignore'", '"warn"', '"raise"')),
+    "another on_error": (
+        kv.FilterImages,
+        {"on_error": "ignore"},
+        ValueError,
+        ("on_error='ignore'", '"warn"', '"raise"'),
+    ),
     "a log_dir of None": (kv.FilterImages, {"log_dir": None}, TypeError, ("log_dir=None", "a path")),
     "a save_dir of 3": (kv.FilterImages, {"save_dir": 3}, TypeError, ("save_dir=3", "a path")),
     "an unknown argument": (kv.FilterImages, {"epochs": 3}, TypeError, ("epochs",)),

@@ -112,6 +112,17 @@ def test_saturated_probabilities_of_half_precision_still_have_a_map_on_logits():
     assert not kv.class_activation_map(model, models.pictures(), target=2, score="output").any()
 
 
+@pytest.mark.parametrize("size", [1e-4, 1.0, 100.0, 1e4])
+def test_neither_flat_nor_steep_gradients_are_lost_in_float16(size):
+    with models.policy("mixed_float16"):
+        parts = models.four(None)
+        model = _model(parts, lambda z: layers.Activation("softmax", dtype="float32")(z))
+    parts[-1].kernel.assign(size * parts[-1].kernel.numpy())
+    half = kv.activations(model, models.pictures(), ["conv2"])["conv2"]
+    found = kv.class_activation_map(model, models.pictures(), target=TARGETS)
+    models.assert_maps_equal(found, models.closed_form(half, parts[-1], TARGETS), 1e-6 if size >= 1 else 1e-3)
+
+
 # One unit.
 
 
@@ -205,9 +216,7 @@ def test_a_callable_gets_the_whole_output_before_its_softmax(two_outputs, parts,
 
 def test_a_callable_gets_probabilities_where_the_output_is_the_score(two_outputs, maps):
     model, other = two_outputs
-    found = kv.class_activation_map(
-        model, models.pictures(), target=lambda outputs: outputs["b"][:, 1], score="output"
-    )
+    found = kv.class_activation_map(model, models.pictures(), target=lambda outputs: outputs["b"][:, 1], score="output")
     models.assert_maps_equal(found, models.closed_form_of_probability(maps, other, 1)[0])
 
 
@@ -279,7 +288,7 @@ def test_with_the_output_as_score_a_softmax_by_hand_is_the_closed_form(parts, ma
         ({"target": "true"}, ValueError, r'target="true": labels are not known here; pass them as target, \(n,\) ints'),
         ({"target": lambda p: p}, ValueError, r"target=<callable>: must give one number a row, shape \(n,\); it gave"),
         ({"method": "gradcam"}, ValueError, "method='gradcam': expected one of 'grad_cam'"),
-        ({"score": "probability"}, ValueError, "score='probability': expected \"logits\" or \"output\""),
+        ({"score": "probability"}, ValueError, 'score=\'probability\': expected "logits" or "output"'),
         ({"model": None}, TypeError, "model=None: expected a keras.Model, got NoneType"),
         ({"model": layers.Dense(1)}, TypeError, "model=.*: expected a keras.Model, got Dense"),
         ({"inputs": np.zeros((0, 8, 8, 3), np.float32)}, ValueError, r"inputs: arrays of \[0\] rows; .*at least one"),

@@ -65,7 +65,7 @@ def test_an_epoch_is_drawn_by_the_rule_and_the_last_always(freq, start, initial,
     wanted = [e for e in range(initial, epochs) if (e >= start and (e - start) % freq == 0) or e == epochs - 1]
     untrained = [-1] if initial == 0 and start == 0 else []
     view = kv.FilterImages(tmp_path, freq=freq, start_from_epoch=start, on_error="raise")
-    fit(classifier(), DATA.x, DATA.y, [view], epochs=epochs, initial_epoch=initial)
+    fit(classifier(run_eagerly=True), DATA.x, DATA.y, [view], epochs=epochs, initial_epoch=initial)
     assert steps_in(tmp_path) == untrained + wanted
 
 
@@ -76,7 +76,7 @@ def test_a_fit_of_no_epochs_writes_nothing_and_ends_well(tmp_path, capsys):
 
 
 def test_resuming_goes_on_in_the_same_runs_at_absolute_steps(tmp_path, capsys):
-    model, view = classifier(), Filters(tmp_path, on_error="raise")
+    model, view = classifier(run_eagerly=True), Filters(tmp_path, on_error="raise")
     fit(model, DATA.x, DATA.y, [view], epochs=2)
     scales = dict(view.memory.scales)
     fit(model, DATA.x, DATA.y, [view], epochs=4, initial_epoch=2)
@@ -131,7 +131,7 @@ def early_stop():
 
 @pytest.mark.parametrize("listed", ["before", "after"])
 def test_after_an_early_stop_the_last_epoch_is_drawn_once_more_if_it_was_not(listed, tmp_path):
-    model, weights, view = classifier(), Weights(), Filters(tmp_path, freq=5, on_error="raise")
+    model, weights, view = classifier(run_eagerly=True), Weights(), Filters(tmp_path, freq=5, on_error="raise")
     every = kv.FilterImages(tmp_path / "every", on_error="raise")
     stop = early_stop()
     order = [weights, stop, view, every] if listed == "before" else [weights, view, every, stop]
@@ -160,8 +160,7 @@ def test_an_early_stop_at_an_epoch_that_was_drawn_draws_nothing_more(tmp_path):
 def test_each_callback_sees_the_weights_of_its_place_in_the_list_beside_swapped_averages(tmp_path):
     keras.utils.set_random_seed(5)
     model = classifier()
-    optimizer = keras.optimizers.Adam(0.05, use_ema=True, ema_momentum=0.5)
-    model.compile(optimizer, "sparse_categorical_crossentropy")
+    model.compile(keras.optimizers.SGD(0.3, use_ema=True, ema_momentum=0.5), "sparse_categorical_crossentropy")
     raw, averaged = Weights(), Weights()
     before, after = (Filters(tmp_path / name, on_error="raise") for name in ("before", "after"))
     maps = [recorded(kv.GradCAM)(tmp_path / name, VALIDATION, on_error="raise") for name in ("before", "after")]
@@ -270,7 +269,7 @@ def used(tmp_path_factory):
 def test_a_copy_of_every_callback_works_as_the_callback_itself(how, before, used, tmp_path):
     originals = all_of_ours(tmp_path) if before == "unused" else used[0]
     copies = [copy.deepcopy(one) if how == "deepcopy" else pickle.loads(pickle.dumps(one)) for one in originals]
-    for one in [*copies, *copies[-1]._running]:
+    for one in copies:
         one.log_dir = str(tmp_path)
     keras.utils.set_random_seed(6)
     fit(classifier(), DATA.x, DATA.y, copies, epochs=1)
@@ -279,7 +278,31 @@ def test_a_copy_of_every_callback_works_as_the_callback_itself(how, before, used
     assert {name: run.pictures for name, run in found.items()} == {n: run.pictures for n, run in used[1].items()}
 
 
-def test_what_was_handed_over_before_the_users_training_died_can_be_read_and_the_next_fit_is_a_new_one(tmp_path, capsys):
+def test_a_copy_of_a_used_callback_does_not_take_the_model_along(tmp_path):
+    class Local(keras.Model):
+        """Cannot be pickled, and would be large."""
+
+        def __init__(self):
+            super().__init__()
+            self.conv1, self.mean = keras.layers.Conv2D(4, 3, name="conv1"), keras.layers.GlobalAveragePooling2D()
+            self.answer = keras.layers.Dense(3, activation="softmax", name="answer")
+
+        def call(self, x):
+            return self.answer(self.mean(self.conv1(x)))
+
+    model, callbacks = Local(), all_of_ours(tmp_path)
+    model.compile("sgd", "sparse_categorical_crossentropy", run_eagerly=True)
+    new = [len(pickle.dumps(one)) for one in callbacks]
+    callbacks[3].layer = model.mean.name
+    fit(model, DATA.x, DATA.y, callbacks, epochs=1)
+    for one, size in zip(callbacks, new, strict=True):
+        assert len(pickle.dumps(one)) < size + 8000, "what it remembers, and no more"
+        assert copy.deepcopy(one) is not one
+
+
+def test_what_was_handed_over_before_the_users_training_died_can_be_read_and_the_next_fit_is_a_new_one(
+    tmp_path, capsys
+):
     model, view = classifier(), Filters(tmp_path)
     others = [kv.GradCAM(tmp_path, VALIDATION)]
     with pytest.raises(ZeroDivisionError):
@@ -381,14 +404,14 @@ def conv_autoencoder():
     x = keras.layers.Conv2D(1, 3, strides=2, padding="same", name="codes")(x)
     x = keras.layers.Conv2DTranspose(3, 3, strides=2, padding="same", activation="relu", name="up1")(x)
     model = keras.Model(inputs, keras.layers.Conv2DTranspose(1, 3, strides=2, padding="same", name="up2")(x))
-    model.compile("adam", "mse")
+    model.compile("sgd", "mse")
     return model
 
 
 def dense_classifier():
     layers = [keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(6, activation="relu", name="units")]
     model = keras.Sequential([*layers, keras.layers.Dense(3, activation="softmax", name="answer")])
-    model.compile("adam", "sparse_categorical_crossentropy")
+    model.compile("sgd", "sparse_categorical_crossentropy")
     return model
 
 
@@ -410,7 +433,7 @@ def vae():
     mean, log_variance = (keras.layers.Dense(3, name=name)(x) for name in ("z_mean", "z_log_var"))
     x = Sampling(name="z")([mean, log_variance])
     model = keras.Model(inputs, keras.layers.Reshape((8, 8, 1))(keras.layers.Dense(64, name="decoder")(x)))
-    model.compile("adam", "mse")
+    model.compile("sgd", "mse")
     return model
 
 
@@ -418,7 +441,7 @@ def conv_regression():
     inputs = keras.Input((8, 8, 1))
     x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(3, 3, name="conv1")(inputs))
     model = keras.Model(inputs, keras.layers.Dense(1, name="amount")(x))
-    model.compile("adam", "mse")
+    model.compile("sgd", "mse")
     return model
 
 
@@ -461,7 +484,12 @@ def test_the_visualizer_picks_the_views_that_fit_and_says_which(case, tmp_path, 
 def test_views_may_be_names_classes_and_instances_whose_own_arguments_win(tmp_path):
     given = kv.GradCAM(tmp_path / "own", VALIDATION, count=3, freq=3, layer="conv1", on_error="raise")
     chosen = kv.Visualizer(
-        tmp_path / "all", VALIDATION, views=["FilterImages", kv.ActivationMaps, given], freq=2, count=5, on_error="raise"
+        tmp_path / "all",
+        VALIDATION,
+        views=["FilterImages", kv.ActivationMaps, given],
+        freq=2,
+        count=5,
+        on_error="raise",
     )
     fit(classifier(), DATA.x, DATA.y, [chosen], epochs=5)
     found = runs(tmp_path)
@@ -506,7 +534,7 @@ class Counting(keras.Model):
 
 def test_all_callbacks_share_one_pass_a_probe_and_nothing_is_traced_again(tmp_path, monkeypatch):
     model = Counting()
-    model.compile("adam", "sparse_categorical_crossentropy")
+    model.compile("sgd", "sparse_categorical_crossentropy")
     passes, traces = {}, {}
 
     class Note(keras.callbacks.Callback):
@@ -534,8 +562,8 @@ def test_all_callbacks_share_one_pass_a_probe_and_nothing_is_traced_again(tmp_pa
         kv.Visualizer(tmp_path / "visualizer", VALIDATION, training_data=train, on_error="raise"),
     ]
     fit(model, DATA.x, DATA.y, [*views, note], epochs=4)
-    assert all(sizes == [12, 16] or sizes == [16, 12] for epoch, sizes in passes.items() if epoch >= 1), passes
-    assert len(passes[0]) == 2
+    assert {epoch: len(rows) for epoch, rows in passes.items() if epoch >= 0} == dict.fromkeys(range(4), 2)
+    assert len(passes[-1]) <= 6, "each of the two ActivationMaps chooses its channels, then reads once more"
     assert traces[0] == traces[3]
 
 
@@ -586,7 +614,6 @@ def test_a_view_that_fails_warns_once_and_the_others_are_complete(stage, tmp_pat
     assert list(shown["grad_cam/conv2"]) == [-1, 0, 1, 2, 3]
     assert list(shown["activations/conv2"]) == [-1, 0, 3]
     assert list(shown["activations/conv1"]) == ([-1, 0, 1, 2, 3] if stage == "draw" else [-1, 0, 3])
-    alone = classifier()
     keras.utils.set_random_seed(7)
     alone = classifier()
     fit(alone, DATA.x, DATA.y, epochs=4)

@@ -6,15 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from kerasviz_callbacks.maths.choice import (
-    evenly_by_depth,
-    largest_norm,
-    most_variable,
-    spread_over_classes,
-    spread_without_classes,
-)
+from kerasviz_callbacks.maths.choice import evenly_by_depth, largest_norm, most_variable
 
-label_arrays = hnp.arrays(np.int64, st.integers(0, 60), elements=st.integers(-1, 5))
 numbers = hnp.arrays(np.float64, st.integers(0, 30), elements=st.floats() | st.sampled_from([0.0, 1.0]))
 
 
@@ -71,46 +64,3 @@ class TestLargest:
     def test_more_than_one_number_each_is_an_error(self):
         with pytest.raises(ValueError, match=r"norms: must be one number each, \(n,\), got \(2, 2\)"):
             largest_norm(np.ones((2, 2)))
-
-
-class TestClasses:
-    def test_classes_take_turns_and_those_that_run_out_leave_theirs(self):
-        labels = np.array([7, 7, 7, 7, 3, 3, 5])
-        chosen = spread_over_classes(labels, 7, seed=0)
-        assert labels[chosen].tolist() == [3, 5, 7, 3, 7, 7, 7]
-
-    @given(label_arrays, st.integers(0, 70), st.integers(0, 5))
-    def test_none_twice_even_and_every_beginning_too(self, labels, count, seed):
-        chosen = spread_over_classes(labels, count, seed)
-        assert len(chosen) == min(count, len(labels))
-        assert len(set(chosen.tolist())) == len(chosen)
-        np.testing.assert_array_equal(chosen, spread_over_classes(labels, len(labels), seed)[:count])
-        sizes = {label: np.count_nonzero(labels == label) for label in np.unique(labels)}
-        for end in range(1, len(chosen) + 1):
-            taken = {label: np.count_nonzero(labels[chosen[:end]] == label) for label in sizes}
-            most = max(taken.values())
-            assert all(taken[label] >= min(most - 1, size) for label, size in sizes.items())
-
-    def test_the_seed_alone_decides_which_rows(self):
-        labels = np.repeat([0, 1, 2], 50)
-        first, again, other = (spread_over_classes(labels, 12, seed) for seed in (1, 1, 2))
-        assert first.tobytes() == again.tobytes()
-        assert first.tolist() != other.tolist()
-
-    def test_one_hot_rows_are_an_error_that_says_what_to_do(self):
-        with pytest.raises(ValueError, match="take the argmax of one-hot rows"):
-            spread_over_classes(np.eye(3), 2, seed=0)
-        with pytest.raises(ValueError, match="count: must be at least 0, got -1"):
-            spread_over_classes([0, 1], -1, seed=0)
-
-    @given(st.integers(0, 60), st.integers(0, 70), st.integers(0, 5))
-    def test_without_classes_none_twice_and_a_smaller_choice_begins_a_larger(self, n, count, seed):
-        chosen = spread_without_classes(n, count, seed)
-        assert len(set(chosen.tolist())) == len(chosen) == min(n, count)
-        assert set(chosen.tolist()) <= set(range(n))
-        np.testing.assert_array_equal(chosen, spread_without_classes(n, n, seed)[:count])
-
-    def test_without_classes_the_first_sixteen_come_from_everywhere(self):
-        first = spread_without_classes(10_000, 500, seed=0)[:16]
-        assert first.min() < 2_500
-        assert first.max() > 7_500

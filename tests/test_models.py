@@ -228,9 +228,7 @@ def test_a_map_over_words_is_the_closed_form():
     model = keras.Sequential([keras.Input((1,), dtype="string"), words, table, pool, top])
     texts = np.array([["cat dog"], ["dog"], ["a cat"]])
     maps = kv.activations(model, texts)["table"]
-    models.assert_maps_equal(
-        kv.class_activation_map(model, texts, target=1), models.closed_form(maps, top, 1)
-    )
+    models.assert_maps_equal(kv.class_activation_map(model, texts, target=1), models.closed_form(maps, top, 1))
 
 
 def _sequence_models():
@@ -239,7 +237,7 @@ def _sequence_models():
     return {
         "lstm": keras.Sequential([keras.Input((5, 4)), layers.LSTM(3, return_sequences=True, name="read")]),
         "bidirectional": keras.Sequential(
-            [keras.Input((5, 4)), layers.Bidirectional(layers.GRU(3, return_sequences=True), name="read")]
+            [keras.Input((5, 4)), layers.Bidirectional(layers.GRU(3, return_sequences=True, name="gru"), name="read")]
         ),
         "time distributed": keras.Sequential(
             [keras.Input((5, 4)), layers.TimeDistributed(layers.Dense(3, name="inner"), name="read")]
@@ -251,7 +249,7 @@ def _sequence_models():
 LEAVES = {
     "lstm": {"read", "gap", "head"},
     "bidirectional": {"forward_gru", "backward_gru", "gap", "head"},
-    "time distributed": {"read", "gap", "head"},
+    "time distributed": {"inner", *(f"inner:{step}" for step in range(1, 5)), "gap", "head"},
 }
 
 
@@ -264,7 +262,7 @@ def test_sequences_and_attention_are_read_and_explained(kind, eagerly):
     model.compile(loss="mse", run_eagerly=eagerly)
     x = np.random.default_rng(0).standard_normal((6, 5, 4)).astype(np.float32)
     seen = kv.activations(model, x)
-    if not eagerly and kind != "attention":  # in a graph the cells run inside a loop, so the layer itself is the leaf
+    if not eagerly and kind != "attention":  # the cells run inside a loop, so the layer itself is the leaf
         assert {path.split("/")[-1] for path in seen} == LEAVES[kind]
     steps = np.asarray(core(x))
     np.testing.assert_allclose(seen["gap"], steps.mean(1), atol=1e-6)

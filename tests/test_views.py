@@ -1,5 +1,6 @@
-"""What holds for every view, in a real fit, read back with TensorBoard's own reader. The entries are in `harness.py`."""
+"""What holds for every view, in a real fit, read with TensorBoard's own reader; the entries are in `harness.py`."""
 
+import itertools
 import warnings
 
 import keras
@@ -90,7 +91,7 @@ def test_the_scale_is_the_largest_so_far_and_shared_by_validation_and_training(e
             bars = [legend(found.picture(tag, step)) for found in logged.values()]
             assert all(np.array_equal(bar, bars[0]) for bar in bars)
     kept = [run.view.drawn_with[step] for step in STEPS]
-    for earlier, later in zip(kept, kept[1:], strict=False):
+    for earlier, later in itertools.pairwise(kept):
         assert all(earlier[key] <= later[key] for key in earlier)
 
 

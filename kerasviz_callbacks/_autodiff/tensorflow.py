@@ -92,13 +92,25 @@ def gradients(
             return tensor
 
         outputs = forward(watch)
-        totals = [tf.reduce_sum(score * _loss_scale(score.dtype)) for score in scores(outputs)]
-    found = []
-    for total, tensors in zip(totals, captured(), strict=True):
-        scale = _loss_scale(total.dtype)
-        raw = tape.gradient(total, list(tensors))
-        found.append([None if one is None else tf.cast(one, wide(one.dtype)) / scale for one in raw])
+        totals = [tf.reduce_sum(score) for score in scores(outputs)]
+    found = [_slopes(tape, total, list(tensors)) for total, tensors in zip(totals, captured(), strict=True)]
     return outputs, found
+
+
+def _slopes(tape: Any, total: Tensor, tensors: list[Tensor]) -> list[Tensor | None]:
+    """The gradients, in a type that holds them: scaled up on their way through float16, whose smallest number is 6e-8.
+
+    Where that is too much for its largest, 65504, they are taken unscaled.
+    """
+
+    def scaled(scale: float) -> list[Tensor | None]:
+        raw = tape.gradient(total, tensors, output_gradients=tf.constant(scale, total.dtype))
+        return [None if one is None else tf.cast(one, wide(one.dtype)) / scale for one in raw]
+
+    if all(tensor.dtype != tf.float16 for tensor in (total, *tensors)):
+        return scaled(1.0)
+    pairs = zip(scaled(_LOSS_SCALE), scaled(1.0), strict=True)
+    return [None if fine is None else tf.where(tf.math.is_finite(fine), fine, coarse) for fine, coarse in pairs]
 
 
 def before_softmax(output: Tensor) -> tuple[Tensor, str | None]:
@@ -167,6 +179,7 @@ def fingerprint(variables: Sequence[Any]) -> Callable[[], bytes]:
     return lambda: bytes(compiled().numpy().tobytes())
 
 
+_LOSS_SCALE = 1024.0  # a power of two, so exact
 _BITS: Mapping[int, Any] = {1: tf.uint8, 2: tf.int16, 4: tf.int32, 8: tf.int64}
 _REARRANGE: Mapping[str, Callable[[Tensor, Any], Tensor]] = {
     "Identity": lambda tensor, op: tensor,
@@ -185,11 +198,6 @@ def _before_softmax_eager(output: Tensor) -> tuple[Tensor, str | None]:
     # Without a graph the function's name is not kept. A softmax of one unit is 1 everywhere, so the values tell.
     is_sigmoid = bool(tf.reduce_all(tf.abs(tf.sigmoid(logits) - output) < 1e-2))
     return logits, "sigmoid" if is_sigmoid else "softmax"
-
-
-def _loss_scale(dtype: Any) -> float:
-    """A power of two, so exact: keeps small gradients above float16's smallest number."""
-    return 1024.0 if dtype == tf.float16 else 1.0
 
 
 def _spec(array: Any, fixed_rows: bool) -> tf.TensorSpec:

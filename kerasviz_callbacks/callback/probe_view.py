@@ -75,9 +75,19 @@ class ProbeView(View):
                     class_names=self.class_names,
                     argument=argument,
                 )
-        self.readers = {
-            source: observer.reader(self.read_model(), probe.inputs) for source, probe in self.probes.items()
-        }
+        self.readers = {source: self._reader(observer, source) for source in self.probes}
+
+    def _reader(self, observer: Observer, source: str) -> Reader:
+        try:
+            return observer.reader(self.read_model(), self.probes[source].inputs)
+        except NotImplementedError:  # another backend
+            raise
+        except Exception as error:
+            argument = "validation_data" if source == VALIDATION else "training_data"
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise ValueError(
+                f'{argument}: model "{self.model.name}" cannot be run on it: {reason}; pass inputs as the model is fed.'
+            ) from error
 
     def read_model(self) -> Any:
         """The model that is read: the one being trained."""

@@ -276,7 +276,7 @@ class View(keras.callbacks.Callback, ABC):
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy (KerasTuner makes them) takes no fit along: no threads, files or compiled functions."""
-        return {**self.__dict__, "_fit": None, "_remembers": None}
+        return {**self.__dict__, "_fit": None, "_remembers": None, "_model": None}
 
 
 def _whole(value: Any, argument: str, *, least: int) -> int:

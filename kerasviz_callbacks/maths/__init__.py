@@ -5,7 +5,7 @@
     health              redundancy, turn and norm of filters; dead, dormant and sparse channels
     projection          the held plane in which the codes of an autoencoder are seen to move
     latent              spread, move, drift and dimension of codes; neighbours of the same class
-    choice              which layers, channels and probe rows are looked at
+    choice              which layers and channels are looked at
     geometry            inputs as pictures, kernels as filters
 
 Nothing here knows Keras, a picture or a file, and nothing here imports another room. Figures are computed in

@@ -3,6 +3,7 @@
     structures    arrays in lists, tuples and dicts; everything made a numpy array of its own dtype
     labels        which targets are class numbers
     streams       tf.data, PyDataset and DataLoader, read without anybody noticing
+    choice        which rows are looked at, evenly over the classes
     pool          what is kept of a stream while it is read once
     reading       from data to the rows that are looked at
 

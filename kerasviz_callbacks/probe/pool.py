@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..maths.choice import spread_over_classes
+from .choice import spread_over_classes
 from .labels import IntArray, Labels
 from .structures import Structure, joined, rows_of, take
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..maths.choice import spread_over_classes, spread_without_classes
+from .choice import spread_over_classes, spread_without_classes
 from .labels import Labels, labels_of
 from .pool import Chosen, Pool
 from .streams import batches, check_element_spec, copied, is_stream, is_tf_data, parts_of, undisturbed

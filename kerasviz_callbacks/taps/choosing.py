@@ -9,7 +9,8 @@ from typing import Any
 import keras
 
 from ..maths.choice import evenly_by_depth
-from .reader import Call, Reader
+from .noting import Call
+from .reader import Reader
 from .scores import Score
 from .weights import convolution_kind
 
@@ -61,10 +62,8 @@ def last_maps(reader: Reader, score: Score) -> Call:
         ValueError: the model has no such output.
     """
     maps = [call for call in reader.calls if call.visible and not call.repeats and not call.answer and has_maps(call)]
-    for group in (
-        maps[-4:],
-        maps[:-4],
-    ):  # mostly it is the last one; the whole model is traced only if need be
+    # Mostly it is the last one; gradients of the whole model are traced only if need be.
+    for group in (maps[-4:], maps[:-4]):
         on_the_way = reader.connected(group, score) if group else []
         found = [call for call, is_connected in zip(group, on_the_way, strict=True) if is_connected]
         if found:

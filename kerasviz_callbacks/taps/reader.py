@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 
 from .._autodiff import framework
+from .batches import cut_rows, fixed_rows, unpadded
 from .layers import Place, below, find, places
+from .noting import Call, Noted
 from .scores import Head, Score, head_of, score
-from .watching import watching
 
 Array = np.ndarray[Any, Any]
 OUTPUT = ""  # the path of the model itself: its first output, as it gives it
@@ -53,35 +53,6 @@ class Taken:
         return self.gradient
 
 
-@dataclass(frozen=True)
-class Call:
-    """One call of one layer, noted while tracing.
-
-    Attributes:
-        path: the layer's path, with `:k` for the k-th call of a layer that is called more than once.
-        place: the layer.
-        inputs: shapes of the tensors it was given, without the batch.
-        shape: shape of its (first) output, without the batch.
-        visible: False if it cannot be read: called inside a function that was compiled within the model, or inside a
-            loop, be it only sometimes (the cell of an LSTM, which is tried once before the loop).
-        repeats: whether the same tensor was the output of an earlier call (a nested model's last layer).
-        answer: whether the output is the model's own, or what feeds its softmax.
-    """
-
-    path: str
-    place: Place
-    inputs: tuple[tuple[int | None, ...], ...]
-    shape: tuple[int | None, ...]
-    visible: bool = True
-    repeats: bool = False
-    answer: bool = False
-
-    @property
-    def size(self) -> int:
-        """Numbers a row."""
-        return math.prod(n or 1 for n in self.shape)
-
-
 class Reader:
     """Reads one model on inputs of one kind (structure, types and shapes).
 
@@ -97,10 +68,11 @@ class Reader:
         self._example = keras.tree.map_structure(np.asarray, inputs)
         self._fixed_rows: int | None = None
         self._passes: dict[frozenset[Tap], Callable[..., Any]] = {}
+        self._connections: dict[tuple[tuple[str, ...], Score], list[bool]] = {}
         if not getattr(model, "built", True):
             self._build()
         self.places = places(model)
-        self._fixed_rows = _fixed_rows([model, *(place.layer for place in self.places)])
+        self._fixed_rows = fixed_rows([model, *(place.layer for place in self.places)])
         self.calls: list[Call] = self._survey()
 
     def resolve(self, wanted: Any, *, argument: str = "layer", last: bool = False) -> Call:
@@ -157,24 +129,30 @@ class Reader:
         }
         gathered: list[list[Any]] = []
         for start, stop in self._batches(rows):
-            batch, given = _rows((inputs, classes), start, stop, pad=self._fixed_rows)
+            batch, given = cut_rows((inputs, classes), start, stop, pad=self._fixed_rows)
             run = self._passes.get(wanted) or self._compile(wanted, ordered, (batch, given, chosen))
-            gathered.append(_unpadded(run(batch, given, chosen), stop - start, self._fixed_rows))
+            gathered.append(unpadded(run(batch, given, chosen), stop - start, self._fixed_rows))
         joined = keras.tree.map_structure(lambda *parts: np.concatenate(parts) if parts[1:] else parts[0], *gathered)
         return {tap: Taken(output, *slope) for tap, (output, slope) in zip(ordered, joined, strict=True)}
 
     def connected(self, calls: Sequence[Call], wanted: Score) -> list[bool]:
-        """Whether the score depends on what each of these calls puts out; nothing is computed."""
+        """Whether the score depends on what each of these calls puts out; traced once, and nothing is computed."""
+        key = (tuple(call.path for call in calls), wanted)
+        if key not in self._connections:
+            self._connections[key] = self._trace_connections(calls, wanted)
+        return self._connections[key]
+
+    def _trace_connections(self, calls: Sequence[Call], wanted: Score) -> list[bool]:
         found: list[bool] = []
 
         def body(inputs: Any, targets: Any) -> None:
-            noted = _Noted(self.model, {call.place.path: call.place for call in calls}.values())
+            noted = Noted(self.model, {call.place.path: call.place for call in calls}.values())
             _, slopes = framework().gradients(
                 lambda watch: noted.forward(inputs, watch),
                 lambda outputs: [score(wanted, outputs, targets)],
                 lambda: [[noted.tensor(call.path) for call in calls]],
             )
-            found.extend(slope is not None for slope in slopes[0])
+            found[:] = [slope is not None for slope in slopes[0]]
 
         rows = self._few()
         targets = np.full(len(keras.tree.flatten(rows)[0]), -1, np.int32)
@@ -222,7 +200,7 @@ class Reader:
         self.model._clear_losses()
 
     def _survey(self) -> list[Call]:
-        noted = _Noted(self.model, self.places)
+        noted = Noted(self.model, self.places)
 
         def body(inputs: Any) -> None:
             noted.clear()
@@ -237,7 +215,7 @@ class Reader:
 
     def _few(self) -> Any:
         """As few rows of the example as the model takes."""
-        return _rows(self._example, 0, self._fixed_rows or 1, pad=self._fixed_rows)
+        return cut_rows(self._example, 0, self._fixed_rows or 1, pad=self._fixed_rows)
 
     def _batches(self, rows: int) -> list[tuple[int, int]]:
         """Equal batches, so that the last is compiled for no other size and costs no more than its share."""
@@ -250,75 +228,12 @@ class Reader:
         return [(start, min(start + size, rows)) for start in range(0, max(rows, 1), size)]
 
 
-@dataclass
-class _Noted:
-    """What layers put out in one pass, by path, in the order of the calls."""
-
-    model: Any
-    watched: Iterable[Place]
-    outputs: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
-    record: list[tuple[Place, tuple[Any, ...], Any]] = field(default_factory=list)
-    answers: list[Any] = field(default_factory=list)
-    calls: list[Call] = field(default_factory=list)
-
-    def clear(self) -> None:
-        self.outputs.clear()
-        self.record.clear()
-
-    def forward(self, inputs: Any, watch: Callable[[Any], Any]) -> Any:
-        """Run the model; every visible output of a watched layer goes through `watch`."""
-
-        def note(place: Place, arguments: tuple[Any, ...], output: Any) -> Any:
-            flat = keras.tree.flatten(output)
-            if flat and framework().visible(flat[0]):
-                flat[0] = watch(flat[0])
-                output = keras.tree.pack_sequence_as(output, flat)
-            first = flat[0] if flat else None
-            self.outputs[place.path].append(first)
-            self.record.append((place, arguments, first))
-            return output
-
-        with watching(self.model, list(self.watched), note):
-            outputs = self.model(inputs, training=False)
-        return outputs
-
-    def tensor(self, path: str) -> Any:
-        """The output of a call: the first one of `path`, the k-th of `path:k`."""
-        name, _, index = path.rpartition(":")
-        if name in self.outputs and index.isdecimal():
-            return self.outputs[name][int(index)]
-        return self.outputs[path][0]
-
-    def listed(self) -> list[Call]:
-        seen: list[Any] = []
-        counted: dict[str, int] = defaultdict(int)
-        calls = []
-        for place, arguments, output in self.record:
-            number, many = counted[place.path], len(self.outputs[place.path]) > 1
-            counted[place.path] += 1
-            visible = all(map(framework().visible, self.outputs[place.path]))
-            given = [a for a in keras.tree.flatten(arguments) if hasattr(a, "shape")]
-            calls.append(
-                Call(
-                    path=f"{place.path}:{number}" if many and number else place.path,
-                    place=place,
-                    inputs=tuple(tuple(a.shape[1:]) for a in given),
-                    shape=tuple(output.shape[1:]) if visible else (),
-                    visible=visible,
-                    repeats=any(output is earlier for earlier in seen),
-                    answer=any(output is one for one in self.answers),
-                )
-            )
-            seen.append(output)
-        return calls
-
-
 def _pass(
     model: Any, known: Sequence[Place], taps: Sequence[Tap], inputs: Any, targets: Any, choices: Any
 ) -> list[tuple[Any, Any]]:
     """The body of a pass: for each tap its (reduced) output and the gradient by it."""
     paths = {tap.path.rpartition(":")[0] or tap.path for tap in taps} | {tap.path for tap in taps}
-    noted = _Noted(model, [place for place in known if place.path in paths])
+    noted = Noted(model, [place for place in known if place.path in paths])
     scores = sorted({tap.score for tap in taps if tap.score}, key=repr)
     if scores:
         outputs, slopes = framework().gradients(
@@ -349,33 +264,6 @@ def _first_line(error: BaseException) -> str:
 
 def _travelling(tensor: Any) -> Any:
     return keras.ops.cast(tensor, "float32") if tensor.dtype in ("float16", "bfloat16") else tensor
-
-
-def _fixed_rows(layers: Sequence[Any]) -> int | None:
-    """The batch size of a model that was built for one only, by itself or by a model within it."""
-    sizes = set()
-    for layer in layers:
-        # A Sequential without Input notes the size of the batch it was first called with, and takes any other.
-        if not isinstance(layer, keras.Sequential) or any(getattr(one, "stateful", False) for one in layer.layers):
-            sizes |= {tensor.shape[0] for tensor in keras.tree.flatten(getattr(layer, "inputs", None) or [])}
-    sizes.discard(None)
-    return int(sizes.pop()) if sizes else None
-
-
-def _unpadded(structure: Any, rows: int, padded: int | None) -> Any:
-    """Without what comes of the rows that were added; a layer may put out several rows for each it gets."""
-    if padded is None or rows == padded:
-        return structure
-    return keras.tree.map_structure(lambda array: array[: len(array) * rows // padded], structure)
-
-
-def _rows(structure: Any, start: int, stop: int, *, pad: int | None = None) -> Any:
-    def cut(array: Array) -> Array:
-        rows = np.asarray(array)[start:stop]
-        missing = (pad or 0) - len(rows)
-        return np.concatenate([rows, np.repeat(rows[-1:], missing, axis=0)]) if missing > 0 else rows
-
-    return keras.tree.map_structure(cut, structure)
 
 
 def _all_variables(model: Any) -> list[Any]:

@@ -8,12 +8,12 @@ from typing import Any
 
 from .layers import Place, below
 
-Note = Callable[[Place, tuple[Any, ...], Any], Any]
+Note = Callable[[Place, Any], Any]
 
 
 @contextmanager
 def watching(model: Any, watched: Sequence[Place], note: Note) -> Iterator[None]:
-    """While open, each call of a watched layer hands its arguments and its output to `note`, which gives the output.
+    """While open, each call of a watched layer hands its output to `note`, which gives what goes on.
 
     The wrapper stands in place of `layer.call` on the instance, so it works for every kind of model, nested, shared
     or subclassed, where `keras.Model(model.input, layer.output)` does not. All is as before afterwards: the layers,
@@ -42,7 +42,7 @@ def _wrap(place: Place, method: str, note: Note) -> Callable[[], None]:
     had, before = method in own, getattr(place.layer, method)
 
     def noted(*args: Any, **kwargs: Any) -> Any:
-        return note(place, (*args, *kwargs.values()), before(*args, **kwargs))
+        return note(place, before(*args, **kwargs))
 
     own[method] = noted
     return lambda: own.__setitem__(method, before) if had else own.__delitem__(method)

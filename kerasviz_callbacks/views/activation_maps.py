@@ -17,7 +17,8 @@ from ..maths.health import ChannelFigures, channel_figures, dead, dormant, spars
 from ..observer import Request
 from ..taps.choosing import activation_layers
 from ..taps.layers import listed, named
-from ..taps.reader import Call, Reader, Taken, Tap
+from ..taps.noting import Call
+from ..taps.reader import Reader, Taken, Tap
 
 Array = np.ndarray[Any, Any]
 MOST_CHANNELS = 16
@@ -156,6 +157,10 @@ class ActivationMaps(ProbeView):
     def describe(self, tag: str) -> str:
         """What the scalar means."""
         return _SCALARS[tag.rsplit("/", 1)[-1]]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """As for `View`; the layers belong to the model, and are found again."""
+        return {**super().__getstate__(), "_calls": {}}
 
 
 def _tap(call: Call) -> Tap:

@@ -202,6 +202,10 @@ class FilterImages(View):
         """What the scalar means."""
         return _SCALARS[tag.rsplit("/", 1)[-1]]
 
+    def __getstate__(self) -> dict[str, Any]:
+        """As for `View`; the layers belong to the model, and are found again."""
+        return {**super().__getstate__(), "_kernels": {}}
+
 
 def _flat(filters: Array) -> Array:
     """`(filters, inputs, h, w)`: the slices of volumes side by side, a column of zeros between."""

@@ -1,0 +1,105 @@
+"""What layers put out in one forward pass, and what is known of each call without computing it."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+
+from .._autodiff import framework
+from .layers import Place
+from .watching import watching
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of one layer, noted while tracing.
+
+    Attributes:
+        path: the layer's path, with `:k` for the k-th call of a layer that is called more than once.
+        place: the layer.
+        shape: shape of its (first) output, without the batch.
+        visible: False if it cannot be read: called inside a function that was compiled within the model, or inside a
+            loop, be it only sometimes (the cell of an LSTM, which is tried once before the loop).
+        repeats: whether the same tensor was the output of an earlier call (a nested model's last layer).
+        answer: whether the output is the model's own, or what feeds its softmax.
+    """
+
+    path: str
+    place: Place
+    shape: tuple[int | None, ...]
+    visible: bool = True
+    repeats: bool = False
+    answer: bool = False
+
+    @property
+    def size(self) -> int:
+        """Numbers a row."""
+        return math.prod(n or 1 for n in self.shape)
+
+
+@dataclass
+class Noted:
+    """What layers put out in one pass, by path, in the order of the calls."""
+
+    model: Any
+    watched: Iterable[Place]
+    outputs: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
+    record: list[tuple[Place, Any]] = field(default_factory=list)
+    answers: list[Any] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+
+    def clear(self) -> None:
+        """Forget what was noted, before the model is run anew."""
+        self.outputs.clear()
+        self.record.clear()
+
+    def forward(self, inputs: Any, watch: Callable[[Any], Any]) -> Any:
+        """Run the model; every visible output of a watched layer goes through `watch`."""
+
+        def note(place: Place, output: Any) -> Any:
+            flat = keras.tree.flatten(output)
+            if flat and framework().visible(flat[0]):
+                flat[0] = watch(flat[0])
+                output = keras.tree.pack_sequence_as(output, flat)
+            first = flat[0] if flat else None
+            self.outputs[place.path].append(first)
+            self.record.append((place, first))
+            return output
+
+        with watching(self.model, list(self.watched), note):
+            outputs = self.model(inputs, training=False)
+        return outputs
+
+    def tensor(self, path: str) -> Any:
+        """The output of a call: the first one of `path`, the k-th of `path:k`."""
+        name, _, index = path.rpartition(":")
+        if name in self.outputs and index.isdecimal():
+            return self.outputs[name][int(index)]
+        return self.outputs[path][0]
+
+    def listed(self) -> list[Call]:
+        """The calls in the order in which they ended."""
+        seen: list[Any] = []
+        counted: dict[str, int] = defaultdict(int)
+        calls = []
+        for place, output in self.record:
+            number, many = counted[place.path], len(self.outputs[place.path]) > 1
+            counted[place.path] += 1
+            visible = all(map(framework().visible, self.outputs[place.path]))
+            calls.append(
+                Call(
+                    path=f"{place.path}:{number}" if many and number else place.path,
+                    place=place,
+                    shape=tuple(output.shape[1:]) if visible else (),
+                    visible=visible,
+                    repeats=any(output is earlier for earlier in seen),
+                    answer=any(output is one for one in self.answers),
+                )
+            )
+            seen.append(output)
+        return calls

@@ -1,0 +1,60 @@
+"""Both examples run, briefly, and what they log can be looked at."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from harness import read
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+TAGS = {
+    "watch_a_classifier": {
+        "views/model": {"filters/conv1", "filters/conv4"},
+        "views/validation": {"activations/conv1", "activations/classes", "grad_cam/conv4"},
+        "views/train": {"activations/conv1", "activations/classes", "grad_cam/conv4"},
+    },
+    "watch_an_autoencoder": {
+        "views/model": {"filters/encode1"},
+        "views/validation": {"latent/trajectory"},
+        "views/train": {"latent/trajectory"},
+    },
+}
+
+
+def epochs_of(scalar, directory):
+    """At which steps a run of Keras' own holds a scalar, by TensorBoard's reader."""
+    accumulator = EventAccumulator(str(directory), size_guidance={"tensors": 0})
+    accumulator.Reload()
+    return [event.step for event in accumulator.Tensors(scalar)]
+
+
+@pytest.mark.parametrize("name", TAGS)
+def test_an_example_logs_its_views_beside_keras_own_curves(name, tmp_path):
+    given = ["--epochs", "2", "--log-dir", str(tmp_path / "logs"), "--save-dir", str(tmp_path / "pictures")]
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / f"{name}.py"), *given],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(EXAMPLES.parent)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"tensorboard --logdir {tmp_path / 'logs'} --samples_per_plugin images=1000" in done.stdout
+    assert "could not" not in done.stderr, "a view failed"
+
+    written = set()
+    for run, tags in TAGS[name].items():
+        logged = read(tmp_path / "logs" / run).pictures
+        assert tags <= set(logged)
+        for tag, steps in logged.items():
+            assert sorted(steps) == [-1, 0, 1], f"{run}: {tag}"
+        written |= {f"{run}/{tag}" for tag in logged}
+    for run in ("train", "validation"):
+        assert epochs_of("epoch_loss", tmp_path / "logs" / run) == [0, 1]
+    saved = tmp_path / "pictures"
+    assert {path.parent.relative_to(saved).as_posix() for path in saved.rglob("*.png")} == written
