@@ -7,8 +7,8 @@ The way through the code, each room knowing only those before it:
 
     probe       what is looked at: a fixed set of inputs
     _autodiff   the few lines in which a framework computes and differentiates
-    maths       numbers in, numbers out
     taps        how a model is read: layers, outputs, gradients, scores, kernels
+    maths       numbers in, numbers out
     explain     numbers without `fit`: activations, class_activation_map
     draw        how it looks: numbers in, pictures out
     record      where it goes: event files, PNG files, the worker

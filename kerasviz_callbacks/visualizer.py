@@ -14,9 +14,9 @@ from .probe import Probe
 from .taps.choosing import last_maps, reconstruction
 from .taps.reader import Reader
 from .taps.scores import Head, Score
-from .taps.weights import convolution_kind, filter_kernels
+from .taps.weights import convolution_layout
 from .views.activation_maps import ActivationMaps
-from .views.filter_images import FilterImages
+from .views.filter_images import FilterImages, filter_kernels
 from .views.grad_cam import GradCAM
 from .views.latent_trajectory import LatentTrajectory
 
@@ -146,7 +146,7 @@ class Visualizer(keras.callbacks.Callback):
             view = ActivationMaps(self.log_dir, self.validation_data, **self.of_data)
             view.set_model(self.model)
             view.read(observer)
-            convolves = any(convolution_kind(place.layer) for place in observer.places())
+            convolves = any(convolution_layout(place.layer) for place in observer.places())
             of_data = _fitting(view.readers[VALIDATION], view.probes[VALIDATION], convolves)
         # A model that is not built yet has no weights to judge by; what cannot be shown is told later.
         has_filters = not self.model.built or filter_kernels(self.model, observer.places())

@@ -326,7 +326,7 @@ def kernels_are_in_the_pixels(run: Run) -> None:
             assert len(tiles) == len(wanted)
             picture = found.picture(f"filters/{layer}", step)
             shown = [values_of(picture, box, (3, 3), colours, scale) for box in tiles]
-            np.testing.assert_allclose(shown, wanted, atol=1.2 * scale / 128)
+            np.testing.assert_allclose(shown, wanted, atol=1.6 * scale / 128)  # neighbours may share a colour
 
 
 def _all_nan(numbers):

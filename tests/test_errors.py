@@ -1,4 +1,4 @@
-"""What can be known before the first batch is raised there, in plain words, whatever `on_error`; nothing was trained."""
+"""What can be known before the first batch is raised there, in plain words, whatever `on_error`; nothing is trained."""
 
 import re
 from collections.abc import Callable

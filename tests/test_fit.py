@@ -1,4 +1,4 @@
-"""What happens in `model.fit`: when, how often, beside whom, after what; with the real `fit` and TensorBoard's reader."""
+"""What happens in `model.fit`: when, beside whom, after what; with the real `fit` and TensorBoard's own reader."""
 
 import copy
 import pickle

@@ -14,8 +14,8 @@ HOUSE = Path(kv.__file__).parent
 ROOMS = [
     "probe",
     "_autodiff",
-    "maths",
     "taps",
+    "maths",
     "explain",
     "draw",
     "record",

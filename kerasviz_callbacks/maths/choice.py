@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 T = TypeVar("T")
+MOST_LAYERS = 8  # that a view shows when the user names none
 
 
 def evenly_by_depth(items: Sequence[T], most: int = 8) -> list[T]:

@@ -8,17 +8,14 @@ from typing import Any
 
 import keras
 
-from ..maths.choice import evenly_by_depth
 from .noting import Call
 from .reader import Reader
 from .scores import Score
-from .weights import convolution_kind
-
-MOST_LAYERS = 8
+from .weights import convolution_layout
 
 
 def activation_layers(reader: Reader) -> list[Call]:
-    """The convolutions and dense layers, at most eight, evenly by depth, first and last included.
+    """The convolutions and dense layers, in the order in which they run.
 
     Raises:
         ValueError: the model has neither.
@@ -26,21 +23,21 @@ def activation_layers(reader: Reader) -> list[Call]:
     shown = [
         call
         for call in reader.leaves()
-        if isinstance(call.place.layer, keras.layers.Dense) or convolution_kind(call.place.layer)
+        if isinstance(call.place.layer, keras.layers.Dense) or convolution_layout(call.place.layer)
     ]
     if not shown:
         raise ValueError(
             "layers=None: the model has no convolution and no dense layer that can be read; "
             f"name layers, such as {[call.path for call in reader.leaves()[:3]]}."
         )
-    return list(evenly_by_depth(shown, MOST_LAYERS))
+    return shown
 
 
 def map_layer(reader: Reader, layer: Any, score: Score) -> Call:
     """The layer whose maps explain the score: the one named, or the last that has any.
 
     Raises:
-        ValueError: no such layer, or its output has no positions.
+        ValueError: no such layer, its output has no positions, or the score does not depend on it.
     """
     if layer is None:
         return last_maps(reader, score)
@@ -49,6 +46,11 @@ def map_layer(reader: Reader, layer: Any, score: Score) -> Call:
         raise ValueError(
             f'layer="{call.path}": its output {(None, *call.shape)} has no maps; expected (batch, *spatial, channels) '
             "of more than one position, as a convolution gives."
+        )
+    if not reader.connected([call], score)[0]:
+        raise ValueError(
+            f'layer="{call.path}": the score does not depend on its output, so there is nothing to explain; name a '
+            "layer on the way to the output that is explained, or explain another with a callable target."
         )
     return call
 

@@ -12,7 +12,7 @@ from ..callback import VALIDATION, Drawn, Measured, ProbeView
 from ..draw.activations import activation_tiles, response_matrix
 from ..draw.text import shape_text
 from ..draw.traces import trace_pictures
-from ..maths.choice import most_variable
+from ..maths.choice import MOST_LAYERS, evenly_by_depth, most_variable
 from ..maths.health import ChannelFigures, channel_figures, dead, dormant, sparsity
 from ..observer import Request
 from ..taps.choosing import activation_layers
@@ -65,7 +65,7 @@ class ActivationMaps(ProbeView):
     def choose(self, reader: Reader) -> None:
         """Find the layers."""
         if self.layers is None:
-            calls = activation_layers(reader)
+            calls = evenly_by_depth(activation_layers(reader), MOST_LAYERS)
         else:
             calls = [reader.resolve(wanted, argument="layers") for wanted in self.layers]
         self._calls = {_tap(call): call for call in calls}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -10,11 +11,11 @@ import numpy as np
 from ..callback import MODEL, Drawn, Measured, View
 from ..draw.filters import filter_matrix, filter_tiles
 from ..draw.text import shape_text
-from ..maths.choice import evenly_by_depth, largest_norm
+from ..maths.choice import MOST_LAYERS, evenly_by_depth, largest_norm
+from ..maths.geometry import dense_filters, filters_of, picture_shape
 from ..maths.health import norm, redundancy, turn
-from ..taps.choosing import MOST_LAYERS
-from ..taps.layers import find, listed, named
-from ..taps.weights import Kernel, filter_kernels
+from ..taps.layers import Place, find, listed, named
+from ..taps.weights import Layout, convolution_layout, first_dense, kernel, kernel_shape
 
 Array = np.ndarray[Any, Any]
 MOST_TILES = 64
@@ -205,6 +206,44 @@ class FilterImages(View):
     def __getstate__(self) -> dict[str, Any]:
         """As for `View`; the layers belong to the model, and are found again."""
         return {**super().__getstate__(), "_kernels": {}}
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One layer's weights, seen as filters.
+
+    Attributes:
+        place: the layer.
+        layout: of a convolution, how its kernel is laid out.
+        picture: of a dense layer, the `(h, w, c)` of the picture it is fed.
+    """
+
+    place: Place
+    layout: Layout = "conv"
+    picture: tuple[int, int, int] | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """As the layer keeps it."""
+        return kernel_shape(self.place.layer)
+
+    def filters(self) -> Array:
+        """A copy of the weights now, `(filters, inputs, *spatial)`, float32."""
+        weights = kernel(self.place.layer)
+        return filters_of(weights, self.layout) if self.picture is None else dense_filters(weights, self.picture)
+
+
+def filter_kernels(model: Any, known: Sequence[Place]) -> list[Kernel]:
+    """The first dense layer's kernel where it is fed pictures, and every convolution's, in the order of tracking."""
+    found = []
+    dense = first_dense(model, known)
+    if dense is not None and picture_shape(dense[1]) is not None:
+        found.append(Kernel(dense[0], picture=picture_shape(dense[1])))
+    for place in known:
+        layout = convolution_layout(place.layer)
+        if layout is not None and place.layer.built:
+            found.append(Kernel(place, layout))
+    return found
 
 
 def _flat(filters: Array) -> Array:
