@@ -230,6 +230,9 @@ def _kept_random_state() -> Iterator[None]:
 
     generator = getattr(context.context(), "_rng", None)
     state = generator.getstate() if generator is not None else None
+    if generator is not None:
+        # An operation's kernel is kept by its number and counts what it drew: ours must never get the user's number.
+        generator.seed("kerasviz_callbacks")
     try:
         yield
     finally:
