@@ -7,7 +7,7 @@ tensorboard --logdir logs --samples_per_plugin images=1000
 import argparse
 import os
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 from fashion import load
@@ -22,9 +22,9 @@ def build(width=8):
         [
             keras.Input((28, 28, 1)),
             layers.Flatten(name="flat"),
-            layers.Dense(256, activation="elu", name="encode1"),
+            layers.Dense(256, activation="elu", name="encode1", kernel_regularizer=keras.regularizers.L2(1e-5)),
             layers.Dense(64, activation="elu", name="encode2"),
-            layers.Dense(width, name="codes"),
+            layers.Dense(width, name="bottleneck"),
             layers.Dense(64, activation="elu", name="decode1"),
             layers.Dense(256, activation="elu", name="decode2"),
             layers.Dense(28 * 28, activation="sigmoid", name="pixels"),

@@ -8,6 +8,7 @@ import tensorflow as tf
 from keras import layers, ops
 
 import kerasviz_callbacks as kv
+from kerasviz_callbacks.maths.choice import evenly_by_depth
 from kerasviz_callbacks.maths.class_activation import grad_cam
 from kerasviz_callbacks.taps.choosing import activation_layers, bottleneck, last_maps
 from kerasviz_callbacks.taps.reader import Reader, Tap
@@ -109,7 +110,9 @@ def test_a_sum_of_two_branches_is_chosen_and_not_one_of_them():
 def test_of_many_layers_eight_are_shown_first_and_last_included():
     steps = [layers.Dense(3, name=f"d{k}") for k in range(20)]
     model = keras.Sequential([keras.Input((3,)), *steps])
-    shown = [call.path for call in activation_layers(Reader(model, np.ones((2, 3), np.float32)))]
+    found = [call.path for call in activation_layers(Reader(model, np.ones((2, 3), np.float32)))]
+    assert found == [step.name for step in steps]
+    shown = evenly_by_depth(found)
     assert len(shown) == 8
     assert (shown[0], shown[-1]) == ("d0", "d19")
     assert shown == sorted(shown, key=lambda path: int(path[1:]))

@@ -47,10 +47,10 @@ def activation_tiles(
     values = np.asarray(maps)
     rows, columns = values.shape[:2]
     colours = SEQUENTIAL if low >= 0 else DIVERGING
-    target = 56 if columns <= 8 else 48
+    target = 56
     tiles = _map_tiles(values, low, high, colours, target)
     height, width = tiles.shape[2:4]
-    shown = None if pictures is None else fit(pictures, max(target, 64 if columns <= 8 else 56))
+    shown = None if pictures is None else fit(pictures, 64 if columns <= 8 else target)
     names = None if labels is None else [clean(label) for label in labels]
 
     size = SMALL + 1

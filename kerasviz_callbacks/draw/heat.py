@@ -200,12 +200,18 @@ def _ground(light: NDArray[np.float64], signed: bool) -> NDArray[np.float64]:
 
 
 def _lay(grey: NDArray[np.float64], shares: NDArray[np.float64], colours: str, signed: bool) -> Picture:
-    """Colours over a grey ground; `shares` are places in the colour map, NaN is drawn as such."""
+    """Colours over a grey ground; `shares` are places between the ends of the scale, NaN is drawn as such.
+
+    Evidence is toned by its square root, the legend likewise: one strong map rules the scale that all share, and what
+    is weak beside it must still be seen.
+    """
     entries = table(_colours(colours, signed))
     if colours == HEAT and not signed:
         # The map's black beginning would darken the picture; what is cold is told by the opacity already.
         entries = entries[len(entries) // 5 :]
     bad = np.isnan(shares)
+    if not signed:
+        shares = np.sqrt(shares)
     strength = np.abs(shares - 0.5) * 2 if signed else shares
     laid = blend(grey, look_up(shares, entries), opacity(np.where(bad, 0, strength))[..., None])
     laid[bad] = NON_FINITE

@@ -28,8 +28,8 @@ LARGEST_MAP = 64  # positions a side; larger maps are averaged down within the p
 _FIGURES = ("largest", "smallest", "mean", "mean_abs", "variance", "share_not_positive")
 _DESCRIPTION = """**What `{path}` answers** to the probe; its output is {shape}.
 
-*How to read it:* {layout} The channels are those that varied most at the first step, the same ever after. Every step
-has one scale, shared by training and validation, which only grows (printed below).
+*How to read it:* {layout}, those that varied most at the first step and the same ever after. Every step has one scale,
+shared by training and validation, which only grows (printed below).
 *Bad signs:* columns of one colour (dead channels), all columns alike (redundant ones), maps that do not differ
 between pictures (the layer no longer sees them), values that grow without end."""
 _SCALARS = {
@@ -117,7 +117,7 @@ class ActivationMaps(ProbeView):
             for call in self._calls.values():
                 maps = one.numbers[call.path]
                 shape = shape_text(call.shape)
-                layout = "Rows: pictures. Columns: units." if maps.ndim == 2 else "Rows: pictures. Columns: channels."
+                layout = "Rows: pictures. Columns: units" if maps.ndim == 2 else "Rows: pictures. Columns: channels"
                 about = _DESCRIPTION.format(path=call.path, shape=shape, layout=layout)
                 picture = self._picture(source, call, maps, f"{call.path}   {shape}", one.note)
                 yield Drawn(source, f"activations/{call.path}", picture, about)
