@@ -5,6 +5,7 @@ by another way. The tests that all entries pass are in `test_views.py`.
 """
 
 import io
+import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -269,7 +270,7 @@ class Entry:
         scalars: figures that are there at every step (those that need a step before: at all but the first).
         poison: the layer whose kernel becomes NaN.
         known: asserts a run's numbers (or the picture's own pixels) against another way to them.
-        largest: by key of the scale, the largest number in one `Measured`.
+        largest: by key of the scale, what one `Measured` needs of it.
         still: pixels of a picture that must be the same at every step.
         skips_nan: a step whose numbers are not finite is left out with a warning, not drawn.
     """
@@ -396,8 +397,10 @@ def codes_are_in_the_plane(run: Run) -> None:
 # What is shown, and what stays.
 
 
-def largest_weights(measured) -> dict[str, float]:
-    return {path: float(np.abs(array).max()) for path, array in measured.numbers.items()}
+def reached(measured) -> dict[str, float]:
+    """The magnitude that no more than 0.5 % of the numbers exceed, by sorting."""
+    ordered = {path: np.sort(np.abs(array), axis=None) for path, array in measured.numbers.items()}
+    return {path: float(array[math.ceil(0.995 * (array.size - 1))]) for path, array in ordered.items()}
 
 
 def probe_pictures_stay(run: Run, tag: str, picture: np.ndarray) -> np.ndarray | None:
@@ -421,7 +424,7 @@ ENTRIES = {
         scalars=frozenset(f"filters/conv{n}/{name}" for n in (1, 2) for name in ("redundancy", "norm", "turn")),
         poison="conv1",
         known=kernels_are_in_the_pixels,
-        largest=largest_weights,
+        largest=reached,
         still=lambda run, tag, picture: None,
     ),
     "ActivationMaps": Entry(
@@ -434,7 +437,7 @@ ENTRIES = {
         ),
         poison="conv1",
         known=maps_are_the_chosen_channels,
-        largest=largest_weights,
+        largest=reached,
         still=probe_pictures_stay,
     ),
     "GradCAM": Entry(

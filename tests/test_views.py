@@ -74,7 +74,7 @@ def test_a_tile_is_the_same_thing_at_every_step(entry, run, logged):
             np.testing.assert_array_equal(one, still[0])
 
 
-def test_the_scale_is_the_largest_so_far_and_shared_by_validation_and_training(entry, run, logged):
+def test_the_scale_is_the_widest_so_far_and_shared_by_validation_and_training(entry, run, logged):
     so_far = {}
     for step in STEPS:
         for source in entry.sources:

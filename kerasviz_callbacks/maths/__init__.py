@@ -5,6 +5,7 @@
     health              redundancy, turn and norm of filters; dead, dormant and sparse channels
     projection          the held plane in which the codes of an autoencoder are seen to move
     latent              spread, move, drift and dimension of codes; neighbours of the same class
+    scale               how far a colour scale reaches
     choice              which layers and channels are looked at
     geometry            inputs as pictures, kernels as filters
 

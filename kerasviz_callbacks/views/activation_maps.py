@@ -14,6 +14,7 @@ from ..draw.text import shape_text
 from ..draw.traces import trace_pictures
 from ..maths.choice import MOST_LAYERS, evenly_by_depth, most_variable
 from ..maths.health import ChannelFigures, channel_figures, dead, dormant, sparsity
+from ..maths.scale import beyond, reach
 from ..observer import Request
 from ..taps.choosing import activation_layers
 from ..taps.layers import listed, named
@@ -29,7 +30,7 @@ _FIGURES = ("largest", "smallest", "mean", "mean_abs", "variance", "share_not_po
 _DESCRIPTION = """**What `{path}` answers** to the probe; its output is {shape}.
 
 *How to read it:* {layout}, those that varied most at the first step and the same ever after. Every step has one scale,
-shared by training and validation, which only grows (printed below).
+shared by training and validation: it only grows, and reaches 99.5 % of the values, the few beyond are counted below.
 *Bad signs:* columns of one colour (dead channels), all columns alike (redundant ones), maps that do not differ
 between pictures (the layer no longer sees them), values that grow without end."""
 _SCALARS = {
@@ -98,9 +99,8 @@ class ActivationMaps(ProbeView):
         for tap, call in self._calls.items():
             figures = _figures(taken[tap])
             maps = taken[tap].output["maps"]
-            finite = maps[np.isfinite(maps)]
-            self.memory.grow(call.path, float(np.abs(finite).max(initial=0)))
-            if finite.size and finite.min() < 0:
+            self.memory.grow(call.path, reach(maps))
+            if (maps < 0).any():
                 self.memory.grow(f"{call.path} is signed", 1.0)
             numbers[call.path] = maps
             rectified = _rectified(call.place.layer)
@@ -125,6 +125,7 @@ class ActivationMaps(ProbeView):
     def _picture(self, source: str, call: Call, maps: Array, caption: str, note: str) -> Array:
         high = self.memory.scales.get(call.path, 0.0)
         low = -high if self.memory.scales.get(f"{call.path} is signed") else 0.0
+        note = "   ".join(filter(None, (beyond(maps, high), note)))
         channels = self.memory.shared["channels"][call.path].tolist()
         labels = self.shown.label_names(source)
         given: dict[str, Any] = {"low": low, "high": high, "caption": caption, "note": note}

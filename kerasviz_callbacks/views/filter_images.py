@@ -14,6 +14,7 @@ from ..draw.text import shape_text
 from ..maths.choice import MOST_LAYERS, evenly_by_depth, largest_norm
 from ..maths.geometry import dense_filters, filters_of, picture_shape
 from ..maths.health import norm, redundancy, turn
+from ..maths.scale import beyond, reach
 from ..taps.layers import Place, find, listed, named
 from ..taps.weights import Layout, convolution_layout, first_dense, kernel, kernel_shape
 
@@ -21,7 +22,8 @@ Array = np.ndarray[Any, Any]
 MOST_TILES = 64
 _DESCRIPTION = """**The filters of `{path}`**, {shape}.
 
-*How to read it:* {layout} Every step has one scale, symmetric round zero; it grows when a weight outgrows it.
+*How to read it:* {layout} Every step has one scale, symmetric round zero; it only grows, and reaches 99.5 % of
+the weights, the few beyond are counted below.
 {relative}
 *Good signs:* edges, blobs and colours form out of the noise in the first layer.
 *Bad signs:* tiles that stay noise while the loss falls (memorising), tiles that are all alike (redundant filters),
@@ -123,8 +125,7 @@ class FilterImages(View):
             scalars[f"filters/{path}/norm"] = norm(rows)
             shown = self._shown(path, filters, own)
             own[f"previous {path}"] = filters
-            finite = np.abs(shown[np.isfinite(shown)])
-            self.memory.grow(path, float(finite.max(initial=0)))
+            self.memory.grow(path, reach(shown))
             numbers[path] = shown
         return Measured(step, numbers, scalars)
 
@@ -165,6 +166,7 @@ class FilterImages(View):
     def _picture(self, path: str, shown: Array, caption: str, note: str) -> Array:
         chosen, inputs = self.memory.shared[path]
         scale = self.memory.scales[path]
+        note = "   ".join(filter(None, (beyond(shown, scale), note)))
         if self.relative_to is not None:
             caption += f"   change since the {self.relative_to} step"
         tiles = _flat(shown)
