@@ -14,9 +14,8 @@ from kerasviz_callbacks.draw.heat import (
     heat_signals,
     heat_tiles,
     heat_volumes,
-    opacity,
-    overlay,
 )
+from kerasviz_callbacks.draw.overlay import opacity, overlay
 from kerasviz_callbacks.draw.sheet import Ruler, Scale, blank, footer_height, header_height, sheet
 from kerasviz_callbacks.draw.traces import bars, envelope, trace_pictures
 from kerasviz_callbacks.draw.trails import trajectory

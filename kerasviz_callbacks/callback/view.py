@@ -16,6 +16,7 @@ import numpy as np
 from ..observer import Observer, Request
 from ..record.directories import check_writable
 from ..taps.reader import Taken
+from .arguments import directory, whole_number
 from .numbers import MODEL, UNTRAINED, Drawn, Measured, Memory
 
 
@@ -64,10 +65,10 @@ class View(keras.callbacks.Callback, ABC):
         on_error: str = "warn",
     ):
         super().__init__()
-        self.log_dir = _directory(log_dir, "log_dir")
-        self.freq = _whole(freq, "freq", least=1)
-        self.start_from_epoch = _whole(start_from_epoch, "start_from_epoch", least=0)
-        self.save_dir = None if save_dir is None else _directory(save_dir, "save_dir")
+        self.log_dir = directory(log_dir, "log_dir")
+        self.freq = whole_number(freq, "freq", least=1)
+        self.start_from_epoch = whole_number(start_from_epoch, "start_from_epoch", least=0)
+        self.save_dir = None if save_dir is None else directory(save_dir, "save_dir")
         if on_error not in ("warn", "raise"):
             raise ValueError(f'on_error={on_error!r}: expected "warn" or "raise".')
         self.on_error = on_error
@@ -277,20 +278,6 @@ class View(keras.callbacks.Callback, ABC):
     def __getstate__(self) -> dict[str, Any]:
         """A copy (KerasTuner makes them) takes no fit along: no threads, files or compiled functions."""
         return {**self.__dict__, "_fit": None, "_remembers": None, "_model": None}
-
-
-def _whole(value: Any, argument: str, *, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{argument}={value!r}: expected a whole number, got {type(value).__name__}.")
-    if value < least:
-        raise ValueError(f"{argument}={value}: expected at least {least}.")
-    return int(value)
-
-
-def _directory(value: Any, argument: str) -> str:
-    if not isinstance(value, (str, os.PathLike)):
-        raise TypeError(f"{argument}={value!r}: expected a path, got {type(value).__name__}.")
-    return os.fspath(value)
 
 
 def _bytes(taken: Any) -> int:

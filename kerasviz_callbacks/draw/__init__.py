@@ -10,6 +10,7 @@ In the order of use:
     filters     kernels as tiles, kernels as a matrix
     activations maps of layers as tiles, dense layers as a matrix
     traces      signals over time
+    overlay     heat over a picture
     heat        heat maps over pictures, signals, volumes
     trails      how codes move
 

@@ -1,0 +1,79 @@
+"""Laying heat over pictures: cold regions stay the plain picture, hot ones take the colour."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from kerasviz_callbacks.draw.colour import (
+    DIVERGING,
+    HEAT,
+    NON_FINITE,
+    Picture,
+    blend,
+    look_up,
+    luminance,
+    share,
+    table,
+)
+from kerasviz_callbacks.draw.sheet import Scale
+from kerasviz_callbacks.draw.tiles import resize
+
+
+def opacity(heat: ArrayLike) -> NDArray[np.float64]:
+    """How much of the picture heat of 0 to 1 hides: nothing where it is cold, most where it is hot."""
+    return 0.95 * np.clip(np.asarray(heat, np.float64), 0, 1) ** 0.8
+
+
+def overlay(pictures: Picture, maps: ArrayLike, *, scale: float, colours: str = HEAT, signed: bool = False) -> Picture:
+    """Lays heat maps over greyed pictures; where it is cold the grey picture is left as it is.
+
+    Args:
+        pictures: bytes `(..., H, W, 3)`.
+        maps: `(..., h, w)`, resized to the pictures linearly.
+        scale: the value of the hottest colour.
+        colours: the colour map.
+        signed: whether the map runs from `-scale`, with nothing at 0.
+
+    Returns:
+        The pictures with the maps over them, `(..., H, W, 3)`.
+    """
+    large = resize(maps, (pictures.shape[-3], pictures.shape[-2]))
+    shares = share(large, -scale if signed else 0.0, scale, constant=0.5 if signed else 0.0)
+    grey = np.repeat(_ground(luminance(pictures), signed)[..., None], 3, axis=-1)
+    return _lay(grey, shares, colours, signed)
+
+
+def legend_of(scale: float, colours: str, signed: bool) -> Scale:
+    """The legend of maps laid over pictures: the colours as they look there, over a middling grey."""
+    ground = np.full((257, 3), _ground(np.array(100.0), signed))
+    entries = _lay(ground, np.linspace(0, 1, 257), colours, signed)
+    return Scale(-scale if signed else 0.0, scale, _colours(colours, signed), "evidence", entries)
+
+
+def _ground(light: NDArray[np.float64], signed: bool) -> NDArray[np.float64]:
+    """The grey below the heat: dark where the hottest colour is light, light where the ends are dark."""
+    return 150 + 0.4 * light if signed else 24 + 0.38 * light
+
+
+def _lay(grey: NDArray[np.float64], shares: NDArray[np.float64], colours: str, signed: bool) -> Picture:
+    """Colours over a grey ground; `shares` are places between the ends of the scale, NaN is drawn as such.
+
+    Evidence is toned by its square root, the legend likewise: one strong map rules the scale that all share, and what
+    is weak beside it must still be seen.
+    """
+    entries = table(_colours(colours, signed))
+    if colours == HEAT and not signed:
+        # The map's black beginning would darken the picture; what is cold is told by the opacity already.
+        entries = entries[len(entries) // 5 :]
+    bad = np.isnan(shares)
+    if not signed:
+        shares = np.sqrt(shares)
+    strength = np.abs(shares - 0.5) * 2 if signed else shares
+    laid = blend(grey, look_up(shares, entries), opacity(np.where(bad, 0, strength))[..., None])
+    laid[bad] = NON_FINITE
+    return laid
+
+
+def _colours(colours: str, signed: bool) -> str:
+    return DIVERGING if signed and colours == HEAT else colours
