@@ -707,3 +707,29 @@ def test_the_pictures_of_a_fit_that_ended_are_complete_when_fit_returns(tmp_path
     for run in runs(tmp_path).values():
         assert all(decoded(png).ndim == 3 for png in run.pictures["grad_cam/conv2"].values())
     assert not [thread for thread in threading.enumerate() if thread.name == "kerasviz_callbacks"]
+
+
+class Kept(kv.ActivationMaps):
+    """Keeps the maps that it measured last."""
+
+    def measure(self, taken, source, step):
+        measured = super().measure(taken, source, step)
+        self.kept = measured.numbers["wide"]
+        return measured
+
+
+def test_two_views_of_one_layer_that_chose_at_different_steps_each_see_their_own_channels(tmp_path):
+    data = pictures()
+    x = keras.Input((8, 8, 1))
+    wide = keras.layers.Conv2D(40, 3, activation="tanh", name="wide")(x)
+    answer = keras.layers.Dense(3, activation="softmax")(keras.layers.GlobalMaxPooling2D()(wide))
+    model = keras.Model(x, answer)
+    model.compile(keras.optimizers.SGD(2.0), "sparse_categorical_crossentropy")
+    options = {"layers": ["wide"], "on_error": "raise"}
+    views = [Kept(tmp_path, (data.x_val, data.y_val), start_from_epoch=start, **options) for start in (0, 2)]
+    fit(model, data.x, data.y, views, epochs=4)
+    direct = keras.Model(x, wide)(views[0].probes["validation"].inputs).numpy()
+    chosen = [view.memory.shared["channels"]["wide"] for view in views]
+    assert chosen[0].tolist() != chosen[1].tolist()
+    for view, channels in zip(views, chosen, strict=True):
+        np.testing.assert_allclose(view.kept, np.moveaxis(direct[..., channels], -1, 1), atol=1e-6)

@@ -31,11 +31,13 @@ class Tap:
         reduce: runs inside the pass, so that little travels: `(output, choice) -> tensor or dict of tensors`, the
             first axis of each the rows. `None`: the output itself.
         score: also the gradient of this score by the layer's output.
+        owner: tells apart taps that are alike but make a choice of their own (`choices` of `Reader.read`).
     """
 
     path: str
     reduce: Callable[[Any, Any], Any] | None = None
     score: Score | None = None
+    owner: int = 0
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ class ActivationMaps(ProbeView):
             calls = evenly_by_depth(activation_layers(reader), MOST_LAYERS)
         else:
             calls = [reader.resolve(wanted, argument="layers") for wanted in self.layers]
-        self._calls = {_tap(call): call for call in calls}
+        self._calls = {Tap(call.path, reduce=_figures_and_maps, owner=id(self)): call for call in calls}
 
     def shows(self) -> str:
         """The view and its layers."""
@@ -162,10 +162,6 @@ class ActivationMaps(ProbeView):
     def __getstate__(self) -> dict[str, Any]:
         """As for `View`; the layers belong to the model, and are found again."""
         return {**super().__getstate__(), "_calls": {}}
-
-
-def _tap(call: Call) -> Tap:
-    return Tap(call.path, reduce=_figures_and_maps)
 
 
 def _some(call: Call) -> Array:
