@@ -6,8 +6,19 @@ shown       how a probe is shown: pictures, class names
 probe_view  `ProbeView`: one that looks at data
 """
 
-from .numbers import MODEL, TRAINING, UNTRAINED, VALIDATION, Drawn, Measured, Memory
+from .numbers import ARGUMENTS, MODEL, TRAINING, UNTRAINED, VALIDATION, Drawn, Measured, Memory
 from .probe_view import ProbeView
 from .view import View
 
-__all__ = ["MODEL", "TRAINING", "UNTRAINED", "VALIDATION", "Drawn", "Measured", "Memory", "ProbeView", "View"]
+__all__ = [
+    "ARGUMENTS",
+    "MODEL",
+    "TRAINING",
+    "UNTRAINED",
+    "VALIDATION",
+    "Drawn",
+    "Measured",
+    "Memory",
+    "ProbeView",
+    "View",
+]

@@ -11,6 +11,7 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 UNTRAINED = -1
 MODEL, VALIDATION, TRAINING = "model", "validation", "train"
+ARGUMENTS = {VALIDATION: "validation_data", TRAINING: "training_data"}  # what the user calls the data of a source
 
 
 @dataclass
@@ -19,7 +20,7 @@ class Memory:
 
     Attributes:
         shared: what is decided once, on validation data, and then holds for both: channels, order, projection.
-        scales: by tag, the largest number seen so far in either; it only grows.
+        scales: by layer, how far the scale reaches, for all sources; it only grows.
         own: by source, histories.
     """
 

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 from ..observer import Observer, Request
 from ..probe import Probe, check_count
-from ..taps.reader import Reader, Taken, Tap
-from .numbers import TRAINING, VALIDATION
+from ..taps.reader import Reader, Taken, Tap, first_line
+from .numbers import ARGUMENTS, TRAINING, VALIDATION
 from .shown import ShownProbes
 from .view import View
 
@@ -52,7 +52,6 @@ class ProbeView(View):
         self.probes: dict[str, Probe] = {}
         self.readers: dict[str, Reader] = {}
         self.shown = ShownProbes({}, None)
-        self.sources = (VALIDATION,) if training_data is None else (VALIDATION, TRAINING)
 
     def prepare(self) -> None:
         """Read the data, once, trace the model on it, and find the layers."""
@@ -63,17 +62,14 @@ class ProbeView(View):
     def read(self, observer: Observer) -> None:
         """The probes and what reads the model on them, shared with the other callbacks of the fit."""
         self.probes = {}
-        for source, data, argument in (
-            (VALIDATION, self.validation_data, "validation_data"),
-            (TRAINING, self.training_data, "training_data"),
-        ):
+        for source, data in ((VALIDATION, self.validation_data), (TRAINING, self.training_data)):
             if data is not None:
                 self.probes[source] = observer.probe(
                     data,
                     count=self.count,
                     default_count=self.default_count,
                     class_names=self.class_names,
-                    argument=argument,
+                    argument=ARGUMENTS[source],
                 )
         self.readers = {source: self._reader(observer, source) for source in self.probes}
 
@@ -83,10 +79,10 @@ class ProbeView(View):
         except NotImplementedError:  # another backend
             raise
         except Exception as error:
-            argument = "validation_data" if source == VALIDATION else "training_data"
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            reason = first_line(error) or type(error).__name__
             raise ValueError(
-                f'{argument}: model "{self.model.name}" cannot be run on it: {reason}; pass inputs as the model is fed.'
+                f'{ARGUMENTS[source]}: model "{self.model.name}" cannot be run on it: {reason}; pass inputs as the '
+                "model is fed."
             ) from error
 
     def read_model(self) -> Any:

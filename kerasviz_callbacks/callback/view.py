@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import keras
 import numpy as np
@@ -17,7 +17,7 @@ from ..observer import Observer, Request
 from ..record.directories import check_writable
 from ..taps.reader import Taken
 from .arguments import directory, whole_number
-from .numbers import MODEL, UNTRAINED, Drawn, Measured, Memory
+from .numbers import UNTRAINED, Drawn, Measured, Memory
 
 
 @dataclass
@@ -51,9 +51,6 @@ class View(keras.callbacks.Callback, ABC):
         TypeError: an argument of the wrong type.
         ValueError: `freq` < 1, `start_from_epoch` < 0, or another `on_error`.
     """
-
-    name: ClassVar[str]
-    sources: tuple[str, ...] = (MODEL,)
 
     def __init__(
         self,

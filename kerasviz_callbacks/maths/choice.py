@@ -10,7 +10,7 @@ T = TypeVar("T")
 MOST_LAYERS = 8  # that a view shows when the user names none
 
 
-def evenly_by_depth(items: Sequence[T], most: int = 8) -> list[T]:
+def evenly_by_depth(items: Sequence[T], most: int = MOST_LAYERS) -> list[T]:
     """Choose at most `most` of the items at even distances, the first and the last among them.
 
     Args:

@@ -172,7 +172,7 @@ class Reader:
             except Exception as error:
                 run(*example)  # raises what is wrong with the model or the request, if it is more than the tracing
                 warnings.warn(
-                    f'model "{self.model.name}" cannot be compiled ({type(error).__name__}: {_first_line(error)}); '
+                    f'model "{self.model.name}" cannot be compiled ({type(error).__name__}: {first_line(error)}); '
                     "it is read eagerly, which is slower.",
                     stacklevel=2,
                 )
@@ -260,7 +260,8 @@ def _pass(
     return results
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """What an error says, without what Keras adds below."""
     return (str(error).strip().splitlines() or [""])[0]
 
 

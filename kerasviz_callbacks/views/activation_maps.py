@@ -10,9 +10,9 @@ import numpy as np
 
 from ..callback import VALIDATION, Drawn, Measured, ProbeView
 from ..draw.activations import activation_tiles, response_matrix
-from ..draw.text import shape_text
+from ..draw.text import shape_text, together
 from ..draw.traces import trace_pictures
-from ..maths.choice import MOST_LAYERS, evenly_by_depth, most_variable
+from ..maths.choice import evenly_by_depth, most_variable
 from ..maths.health import ChannelFigures, channel_figures, dead, dormant, sparsity
 from ..maths.scale import beyond, reach
 from ..observer import Request
@@ -57,8 +57,6 @@ class ActivationMaps(ProbeView):
         >>> model.fit(x, y, callbacks=[kv.ActivationMaps("logs", (x_val, y_val))])  # doctest: +SKIP
     """
 
-    name = "activations"
-
     def __init__(self, log_dir: Any, validation_data: Any, *, layers: Sequence[Any] | None = None, **options: Any):
         super().__init__(log_dir, validation_data, **options)
         self.layers = None if layers is None else named(layers)
@@ -66,7 +64,7 @@ class ActivationMaps(ProbeView):
     def choose(self, reader: Reader) -> None:
         """Find the layers."""
         if self.layers is None:
-            calls = evenly_by_depth(activation_layers(reader), MOST_LAYERS)
+            calls = evenly_by_depth(activation_layers(reader))
         else:
             calls = [reader.resolve(wanted, argument="layers") for wanted in self.layers]
         self._calls = {Tap(call.path, reduce=_figures_and_maps, owner=id(self)): call for call in calls}
@@ -125,7 +123,7 @@ class ActivationMaps(ProbeView):
     def _picture(self, source: str, call: Call, maps: Array, caption: str, note: str) -> Array:
         high = self.memory.scales.get(call.path, 0.0)
         low = -high if self.memory.scales.get(f"{call.path} is signed") else 0.0
-        note = "   ".join(filter(None, (beyond(maps, high), note)))
+        note = together(beyond(maps, high), note)
         channels = self.memory.shared["channels"][call.path].tolist()
         labels = self.shown.label_names(source)
         given: dict[str, Any] = {"low": low, "high": high, "caption": caption, "note": note}

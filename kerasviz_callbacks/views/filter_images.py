@@ -10,8 +10,8 @@ import numpy as np
 
 from ..callback import MODEL, Drawn, Measured, View
 from ..draw.filters import filter_matrix, filter_tiles
-from ..draw.text import shape_text
-from ..maths.choice import MOST_LAYERS, evenly_by_depth, largest_norm
+from ..draw.text import shape_text, together
+from ..maths.choice import evenly_by_depth, largest_norm
 from ..maths.geometry import dense_filters, filters_of, picture_shape
 from ..maths.health import norm, redundancy, turn
 from ..maths.scale import beyond, reach
@@ -57,8 +57,6 @@ class FilterImages(View):
         >>> model.fit(x, y, callbacks=[kv.FilterImages("logs", layers=["conv1"])])  # doctest: +SKIP
     """
 
-    name = "filters"
-
     def __init__(
         self,
         log_dir: Any = "logs",
@@ -92,7 +90,7 @@ class FilterImages(View):
                     "pictures, so there are no filters to show; leave FilterImages out, or name layers that have "
                     f"kernels. Its layers: {', '.join(place.path for place in known[:6]) or 'none'}."
                 )
-            chosen = evenly_by_depth(kernels, MOST_LAYERS)
+            chosen = evenly_by_depth(kernels)
         else:
             by_path = {kernel.place.path: kernel for kernel in kernels}
             chosen = []
@@ -166,7 +164,7 @@ class FilterImages(View):
     def _picture(self, path: str, shown: Array, caption: str, note: str) -> Array:
         chosen, inputs = self.memory.shared[path]
         scale = self.memory.scales[path]
-        note = "   ".join(filter(None, (beyond(shown, scale), note)))
+        note = together(beyond(shown, scale), note)
         if self.relative_to is not None:
             caption += f"   change since the {self.relative_to} step"
         tiles = _flat(shown)

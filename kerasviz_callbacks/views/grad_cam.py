@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from ..callback import VALIDATION, Drawn, Measured, ProbeView
+from ..callback import ARGUMENTS, VALIDATION, Drawn, Measured, ProbeView
 from ..draw.heat import heat_signals, heat_tiles, heat_volumes
 from ..draw.text import shape_text
 from ..maths.class_activation import method_named
@@ -52,8 +52,6 @@ class GradCAM(ProbeView):
         >>> model.fit(x, y, callbacks=[kv.GradCAM("logs", (x_val, y_val))])  # doctest: +SKIP
     """
 
-    name: ClassVar[str] = "grad_cam"
-
     def __init__(
         self,
         log_dir: Any,
@@ -81,10 +79,9 @@ class GradCAM(ProbeView):
         if self.score.targets != "true":
             return class_targets(None if callable(self.target) else self.target, reader.head, len(probe))
         if probe.labels is None:
-            argument = "validation_data" if source == VALIDATION else "training_data"
             raise ValueError(
-                f'target="true": {argument} has no labels ({probe.why_no_labels}), so there is no true class; pass '
-                "(x, y) with integer or one-hot labels, or target=None for the predicted class."
+                f'target="true": {ARGUMENTS[source]} has no labels ({probe.why_no_labels}), so there is no true class; '
+                "pass (x, y) with integer or one-hot labels, or target=None for the predicted class."
             )
         return class_targets(probe.labels, reader.head, len(probe), argument="labels")
 

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from ..callback import VALIDATION, Drawn, Measured, ProbeView
+from ..draw.text import together
 from ..draw.trails import grow, trajectory
 from ..maths.latent import active_units, drift, knn_accuracy, move, participation_ratio, spread
 from ..maths.projection import POOLED_STEPS, hold_plane, project, shares
@@ -74,7 +75,6 @@ class LatentTrajectory(ProbeView):
         >>> autoencoder.fit(x, x, callbacks=[kv.LatentTrajectory("logs", (x_val, y_val))])  # doctest: +SKIP
     """
 
-    name: ClassVar[str] = "latent"
     default_count: ClassVar[int] = 500
 
     def __init__(self, log_dir: Any, validation_data: Any, *, layer: Any = None, **options: Any):
@@ -166,7 +166,7 @@ class LatentTrajectory(ProbeView):
                 half_width=self.memory.scales["window"],
                 names=names,
                 title=f"codes of {self.path}   {dimensions} dimensions   {rows} rows",
-                note="   ".join(filter(None, (one.numbers.note, one.note))),
+                note=together(one.numbers.note, one.note),
             )
             about = _DESCRIPTION.format(path=self.path, d=dimensions, n=rows, axes=axes)
             yield Drawn(source, "latent/trajectory", picture, about)
