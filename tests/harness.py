@@ -1,7 +1,6 @@
-"""What every view must hold, shared by all: a new view costs one entry in `ENTRIES`.
+"""Small models and data, reading back what was logged, and `Entry`: what a view says of itself to be tested.
 
-An entry says how to make the view, a small model and data for it, which tags it writes, and how its numbers are known
-by another way. The tests that all entries pass are in `test_views.py`.
+The entries are in `entries/`, one file a view; the tests that all of them pass are in `test_views.py`.
 """
 
 import io
@@ -21,8 +20,6 @@ from PIL import Image
 from scipy import ndimage
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-import kerasviz_callbacks as kv
-from kerasviz_callbacks.callback import Measured
 from kerasviz_callbacks.draw.colour import NON_FINITE, table
 from kerasviz_callbacks.draw.sheet import footer_height, header_height
 
@@ -273,6 +270,8 @@ class Entry:
         largest: by key of the scale, what one `Measured` needs of it.
         still: pixels of a picture that must be the same at every step.
         skips_nan: a step whose numbers are not finite is left out with a warning, not drawn.
+        sources: the runs it writes: `BOTH`, or `("model",)` for what shows weights.
+        needs_data: whether the view is given validation and training data.
     """
 
     view: type
@@ -286,15 +285,13 @@ class Entry:
     options: dict[str, Any] = field(default_factory=dict)
     target: str = "y"
     skips_nan: bool = False
-
-    @property
-    def sources(self) -> tuple[str, ...]:
-        return ("model",) if self.view is kv.FilterImages else BOTH
+    sources: tuple[str, ...] = BOTH
+    needs_data: bool = True
 
     def made(self, log_dir, data: Data, view: type | None = None, **options):
         """The callback."""
         kind = view or self.view
-        if self.sources == ("model",):
+        if not self.needs_data:
             return kind(log_dir, **self.options, **options)
         given = {"training_data": (data.x, data.y), "count": 6, **self.options, **options}
         return kind(log_dir, (data.x_val, data.y_val), **given)
@@ -307,91 +304,6 @@ class Entry:
         view = self.made(log_dir, data, recorded(self.view), save_dir=save_dir, on_error="raise", **options)
         history = fit(model, data.x, getattr(data, self.target), [*extra, weights, view])
         return Run(self, view, model, weights.at, model.get_weights(), history.history, log_dir, save_dir)
-
-
-# Known answers.
-
-
-def kernels_are_in_the_pixels(run: Run) -> None:
-    """The first layer's grey tiles and the second's matrix of tiles, decoded, are the kernels."""
-    found = read(run.log_dir / "views" / "model")
-    for layer, colours, number in (("conv1", "grey", 0), ("conv2", "RdBu_r", 2)):
-        blank = Measured(-1, _all_nan(run.view.measured["model", -1].numbers))
-        drawn = kv.FilterImages.draw(run.view, {"model": blank})
-        laid_out = next(one.picture for one in drawn if one.tag == f"filters/{layer}")
-        tiles = boxes(magenta(laid_out))
-        for step in STEPS:
-            kernel = run.weights[step][number]  # (3, 3, in, out)
-            scale = run.view.drawn_with[step][layer]
-            wanted = np.moveaxis(kernel, (2, 3), (0, 1)).reshape(-1, 3, 3)  # rows: inputs, columns: filters
-            assert len(tiles) == len(wanted)
-            picture = found.picture(f"filters/{layer}", step)
-            shown = [values_of(picture, box, (3, 3), colours, scale) for box in tiles]
-            np.testing.assert_allclose(shown, wanted, atol=1.6 * scale / 128)  # neighbours may share a colour
-
-
-def _all_nan(numbers):
-    return {path: np.full_like(array, np.nan) for path, array in numbers.items()}
-
-
-def maps_are_the_chosen_channels(run: Run) -> None:
-    """The maps are what the layers compute, in the channels that varied most in the untrained model."""
-    probes = run.view.probes
-    for step in STEPS:
-        model = run.model_at(step)
-        for source, probe in probes.items():
-            by_kv = kv.activations(model, probe.inputs, ["conv1", "conv2", "answer"])
-            for path, by_layer in by_kv.items():
-                direct = keras.Model(model.input, model.get_layer(path).output)(probe.inputs).numpy()
-                np.testing.assert_allclose(by_layer, direct, atol=1e-6)
-                channels = run.view.memory.shared["channels"][path]
-                shown = run.view.measured[source, step].numbers[path]
-                np.testing.assert_array_equal(shown, np.moveaxis(by_layer, -1, 1)[:, channels])
-    first = kv.activations(run.model_at(-1), probes["validation"].inputs, ["conv2"])["conv2"]
-    assert run.view.memory.shared["channels"]["conv2"].tolist() == list(range(5)), first.var(axis=(0, 1, 2))
-
-
-def maps_are_the_closed_form(run: Run) -> None:
-    """After a global mean and a dense layer, Grad-CAM of logit k is `relu(A . W[:, k]) / (h w)`."""
-    for step in STEPS:
-        model = run.model_at(step)
-        for source, probe in run.view.probes.items():
-            maps, answer = run.view.measured[source, step].numbers
-            np.testing.assert_array_equal(maps, kv.class_activation_map(model, probe.inputs))
-            activation = keras.Model(model.input, model.get_layer("conv2").output)(probe.inputs).numpy()
-            predicted = model(probe.inputs).numpy()
-            np.testing.assert_array_equal(answer.classes, predicted.argmax(axis=-1))
-            np.testing.assert_allclose(answer.confidence, predicted.max(axis=-1), rtol=1e-5)
-            weight = model.get_layer("answer").kernel.numpy()[:, predicted.argmax(axis=-1)]
-            closed = np.maximum(np.einsum("nhwc,cn->nhw", activation, weight), 0) / (4 * 4)
-            np.testing.assert_allclose(maps, closed, atol=1e-6 * max(closed.max(), 1e-3))
-
-
-def codes_are_in_the_plane(run: Run) -> None:
-    """Dots, tails and class means are the encoder's codes, centred, seen in one orthonormal plane."""
-    probes = run.view.probes
-    centred = {}
-    for step in STEPS:
-        model = run.model_at(step)
-        encoder = keras.Model(model.input, model.get_layer("codes").output)
-        for source, probe in probes.items():
-            codes = encoder(probe.inputs).numpy().astype(np.float64)
-            centred[source, step] = codes - codes.mean(axis=0)
-    basis = run.view.memory.shared["plane"].basis
-    np.testing.assert_allclose(basis.T @ basis, np.eye(2), atol=1e-12)
-    last = STEPS[-1]
-    for source, probe in probes.items():
-        trail = run.view.measured[source, last].numbers
-        np.testing.assert_allclose(
-            trail.tails, [centred[source, step] @ basis for step in STEPS], atol=1e-5 * trail.tails.max()
-        )
-        for label in np.unique(probe.labels):
-            path = [centred[source, step][probe.labels == label].mean(axis=0) @ basis for step in STEPS]
-            np.testing.assert_allclose(trail.means[:, label], path, atol=1e-5 * trail.tails.max())
-    cloud = centred["validation", -1]  # the first plane is the principal one of validation data, whatever comes later
-    best = np.square(np.linalg.svd(cloud, compute_uv=False)[:2]).sum()
-    first = run.view.measured["validation", -1].numbers.tails[0]
-    np.testing.assert_allclose(np.square(first).sum(), best, rtol=1e-4)
 
 
 # What is shown, and what stays.
@@ -416,54 +328,4 @@ def probe_pictures_stay(run: Run, tag: str, picture: np.ndarray) -> np.ndarray |
     raise AssertionError(f"{tag}: the probe pictures are not shown")
 
 
-ENTRIES = {
-    "FilterImages": Entry(
-        kv.FilterImages,
-        classifier,
-        tags=frozenset({"filters/conv1", "filters/conv2"}),
-        scalars=frozenset(f"filters/conv{n}/{name}" for n in (1, 2) for name in ("redundancy", "norm", "turn")),
-        poison="conv1",
-        known=kernels_are_in_the_pixels,
-        largest=reached,
-        still=lambda run, tag, picture: None,
-    ),
-    "ActivationMaps": Entry(
-        kv.ActivationMaps,
-        classifier,
-        tags=frozenset({"activations/conv1", "activations/conv2", "activations/answer"}),
-        scalars=frozenset(
-            [f"activations/conv{n}/{name}" for n in (1, 2) for name in ("dead", "dormant", "sparsity")]
-            + ["activations/answer/dead", "activations/answer/dormant"]
-        ),
-        poison="conv1",
-        known=maps_are_the_chosen_channels,
-        largest=reached,
-        still=probe_pictures_stay,
-    ),
-    "GradCAM": Entry(
-        kv.GradCAM,
-        classifier,
-        tags=frozenset({"grad_cam/conv2"}),
-        scalars=frozenset(),
-        poison="conv1",
-        known=maps_are_the_closed_form,
-        largest=lambda measured: {"conv2": float(measured.numbers[0].max())},
-        still=probe_pictures_stay,
-    ),
-    "LatentTrajectory": Entry(
-        kv.LatentTrajectory,
-        autoencoder,
-        target="x",
-        options={"count": 500},
-        tags=frozenset({"latent/trajectory"}),
-        scalars=frozenset(
-            f"latent/{name}" for name in ("spread", "move", "drift", "active_units", "participation_ratio", "knn")
-        ),
-        poison="codes",
-        known=codes_are_in_the_plane,
-        largest=lambda measured: {"window": float(np.abs(measured.numbers.tails[-1]).max())},
-        still=lambda run, tag, picture: picture[40:600, 640:],
-        skips_nan=True,
-    ),
-}
 NEEDS_A_STEP_BEFORE = ("turn", "move", "drift")

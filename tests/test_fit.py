@@ -10,8 +10,8 @@ import warnings
 import keras
 import numpy as np
 import pytest
+from entries import ENTRIES
 from harness import (
-    ENTRIES,
     EPOCHS,
     STEPS,
     Weights,

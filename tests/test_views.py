@@ -1,4 +1,4 @@
-"""What holds for every view, in a real fit, read with TensorBoard's own reader; the entries are in `harness.py`."""
+"""What holds for every view, in a real fit, read with TensorBoard's own reader; the entries are in `entries/`."""
 
 import itertools
 import warnings
@@ -6,8 +6,8 @@ import warnings
 import keras
 import numpy as np
 import pytest
+from entries import ENTRIES
 from harness import (
-    ENTRIES,
     EPOCHS,
     NEEDS_A_STEP_BEFORE,
     STEPS,
