@@ -14,6 +14,10 @@ import keras
 SUPPORTED = ("tensorflow",)
 
 
+class ImpossibleError(ValueError):
+    """What is asked of the model cannot be had, in whichever way it is run."""
+
+
 def framework() -> Any:
     """The module of the framework that Keras runs on.
 

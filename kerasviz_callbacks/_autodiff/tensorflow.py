@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from . import ImpossibleError
+
 Tensor = Any
 # What a graph does with a variable that leaves it as it was; whatever else touches one is taken to change it.
 _READS = frozenset({"ReadVariableOp", "ResourceGather", "ResourceGatherNd", "VariableShape", "VarIsInitializedOp"})
@@ -113,6 +115,28 @@ def _slopes(tape: Any, total: Tensor, tensors: list[Tensor]) -> list[Tensor | No
     return [None if fine is None else tf.where(tf.math.is_finite(fine), fine, coarse) for fine, coarse in pairs]
 
 
+def guided_gradients(forward: Callable[[], Tensor], inputs: Sequence[Tensor]) -> list[Tensor | None]:
+    """The gradients of a score by inputs, where every ReLU passes back only what speaks for it.
+
+    Args:
+        forward: runs the model and gives the score `(n,)`; only within a graph, where each ReLU can be known.
+        inputs: tensors that `forward` uses.
+
+    Raises:
+        ImpossibleError: no ReLU was met, so the gradient would not be guided, or the pass is not a graph.
+    """
+    if tf.executing_eagerly():
+        raise ImpossibleError("guided backpropagation needs a model that can be compiled, without run_eagerly=True.")
+    graph = tf.compat.v1.get_default_graph()
+    before = len(graph.get_operations())
+    with graph.gradient_override_map({"Relu": _GUIDED_RELU, "Relu6": _GUIDED_RELU6}):
+        score = forward()
+    if all(operation.type not in ("Relu", "Relu6") for operation in graph.get_operations()[before:]):
+        raise ImpossibleError("guided backpropagation is defined by what ReLU lets through, and the model has none.")
+    # `tf.gradients`, since a tape does not look at the override.
+    return list(tf.gradients(tf.reduce_sum(score), list(inputs)))
+
+
 def before_softmax(output: Tensor) -> tuple[Tensor, str | None]:
     """What feeds the softmax or sigmoid that made `output`, laid out like `output`, and which of the two it was.
 
@@ -178,6 +202,20 @@ def fingerprint(variables: Sequence[Any]) -> Callable[[], bytes]:
     compiled = tf.function(sums, autograph=False)
     return lambda: bytes(compiled().numpy().tobytes())
 
+
+_GUIDED_RELU, _GUIDED_RELU6 = "KerasvizGuidedRelu", "KerasvizGuidedRelu6"
+
+
+def _guided_relu(op: Any, gradient: Tensor) -> Tensor:
+    return tf.where((op.outputs[0] > 0) & (gradient > 0), gradient, tf.zeros_like(gradient))
+
+
+def _guided_relu6(op: Any, gradient: Tensor) -> Tensor:
+    return tf.where((op.outputs[0] > 0) & (op.outputs[0] < 6) & (gradient > 0), gradient, tf.zeros_like(gradient))
+
+
+tf.RegisterGradient(_GUIDED_RELU)(_guided_relu)
+tf.RegisterGradient(_GUIDED_RELU6)(_guided_relu6)
 
 _LOSS_SCALE = 1024.0  # a power of two, so exact
 _BITS: Mapping[int, Any] = {1: tf.uint8, 2: tf.int16, 4: tf.int32, 8: tf.int64}

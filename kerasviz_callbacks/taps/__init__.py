@@ -5,7 +5,10 @@ watching    wrappers in place of `layer.call`, for one pass
 noting      what the wrappers saw: calls and outputs
 scores      what a map explains: the model's answer before its softmax
 batches     rows in batches
-reader      the pass: compiled once, for all who ask
+passes      what is asked of a pass, and its body
+reader      the passes: compiled once, for all who ask
+further     scores of changed inputs and layers, gradients by the inputs
+decoding    the decoder of an autoencoder, told apart
 weights     kernels, which need no pass
 choosing    which layers are shown when none is named
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,13 +58,23 @@ class Noted:
         self.outputs.clear()
         self.record.clear()
 
-    def forward(self, inputs: Any, watch: Callable[[Any], Any]) -> Any:
-        """Run the model; every visible output of a watched layer goes through `watch`."""
+    def forward(
+        self, inputs: Any, watch: Callable[[Any], Any], changed: Mapping[str, Callable[[Any], Any]] | None = None
+    ) -> Any:
+        """Run the model; every visible output of a watched layer goes through `watch`.
+
+        Args:
+            inputs: what the model is fed.
+            watch: tensor -> tensor.
+            changed: by the path of a call, what its output becomes on the way to the layers that follow.
+        """
 
         def note(place: Place, output: Any) -> Any:
             flat = keras.tree.flatten(output)
             if flat and framework().visible(flat[0]):
-                flat[0] = watch(flat[0])
+                number = len(self.outputs[place.path])
+                change = (changed or {}).get(f"{place.path}:{number}" if number else place.path)
+                flat[0] = watch(change(flat[0]) if change else flat[0])
                 output = keras.tree.pack_sequence_as(output, flat)
             first = flat[0] if flat else None
             self.outputs[place.path].append(first)

@@ -4,55 +4,23 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
-from .._autodiff import framework
+from .._autodiff import ImpossibleError, framework
 from .batches import cut_rows, fixed_rows, unpadded
-from .layers import Place, below, find, places
+from .layers import below, find, places
 from .noting import Call, Noted
+from .passes import OUTPUT, Taken, Tap, tapped
 from .scores import Head, Score, head_of, score
 
+__all__ = ["OUTPUT", "Reader", "Taken", "Tap", "first_line"]
+
 Array = np.ndarray[Any, Any]
-OUTPUT = ""  # the path of the model itself: its first output, as it gives it
 MEMORY = 2**30  # bytes that one batch of a pass may take, roughly
-
-
-@dataclass(frozen=True)
-class Tap:
-    """What is wanted of one layer in a pass.
-
-    Attributes:
-        path: a path from `Reader.resolve`, or `OUTPUT`.
-        reduce: runs inside the pass, so that little travels: `(output, choice) -> tensor or dict of tensors`, the
-            first axis of each the rows. `None`: the output itself.
-        score: also the gradient of this score by the layer's output.
-        owner: tells apart taps that are alike but make a choice of their own (`choices` of `Reader.read`).
-    """
-
-    path: str
-    reduce: Callable[[Any, Any], Any] | None = None
-    score: Score | None = None
-    owner: int = 0
-
-
-@dataclass(frozen=True)
-class Taken:
-    """What one tap gave: numpy arrays with a row for each input; half precision travels as float32."""
-
-    output: Any
-    gradient: Array | None = None
-
-    @property
-    def slope(self) -> Array:
-        """The gradient of a tap that asked for one."""
-        if self.gradient is None:
-            raise ValueError("no score was named, so there is no gradient")
-        return self.gradient
 
 
 class Reader:
@@ -69,7 +37,7 @@ class Reader:
         self.output_shapes: list[tuple[int | None, ...]] = []
         self._example = keras.tree.map_structure(np.asarray, inputs)
         self._fixed_rows: int | None = None
-        self._passes: dict[frozenset[Tap], Callable[..., Any]] = {}
+        self._passes: dict[Hashable, Callable[..., Any]] = {}
         self._connections: dict[tuple[tuple[str, ...], Score], list[bool]] = {}
         if not getattr(model, "built", True):
             self._build()
@@ -124,18 +92,35 @@ class Reader:
         """
         wanted = frozenset(taps)
         ordered = sorted(wanted, key=repr)
-        rows = len(keras.tree.flatten(inputs)[0])
         classes = {name: np.asarray(row, np.int32) for name, row in (targets or {}).items()}
         chosen = {
             str(ordered.index(tap)): np.asarray(c, np.int32) for tap, c in (choices or {}).items() if tap in wanted
         }
-        gathered: list[list[Any]] = []
-        for start, stop in self._batches(rows):
-            batch, given = cut_rows((inputs, classes), start, stop, pad=self._fixed_rows)
-            run = self._passes.get(wanted) or self._compile(wanted, ordered, (batch, given, chosen))
-            gathered.append(unpadded(run(batch, given, chosen), stop - start, self._fixed_rows))
-        joined = keras.tree.map_structure(lambda *parts: np.concatenate(parts) if parts[1:] else parts[0], *gathered)
-        return {tap: Taken(output, *slope) for tap, (output, slope) in zip(ordered, joined, strict=True)}
+
+        def body(inputs: Any, targets: Any, choices: Any) -> list[tuple[Any, Any]]:
+            return tapped(self.model, self.places, ordered, inputs, targets, choices)
+
+        found = self.run(wanted, body, (inputs, classes), chosen)
+        return {tap: Taken(output, *slope) for tap, (output, slope) in zip(ordered, found, strict=True)}
+
+    def run(self, key: Hashable, body: Callable[..., Any], rows: tuple[Any, ...], *constants: Any) -> Any:
+        """`body(*rows, *constants)` over all rows, in batches of bounded memory; no variable of the model changes.
+
+        Args:
+            key: stands for `body` and all that it does; compiled once for each.
+            body: tensors -> a structure of tensors, the first axis of each the rows.
+            rows: arrays of one length, in any structure.
+            constants: arrays that every batch is given whole.
+
+        Returns:
+            What `body` gives, as numpy arrays.
+        """
+        gathered: list[Any] = []
+        for start, stop in self._batches(len(keras.tree.flatten(rows)[0])):
+            batch = cut_rows(rows, start, stop, pad=self._fixed_rows)
+            compiled = self._passes.get(key) or self._compile(key, body, (*batch, *constants))
+            gathered.append(unpadded(compiled(*batch, *constants), stop - start, self._fixed_rows))
+        return keras.tree.map_structure(lambda *parts: np.concatenate(parts) if parts[1:] else parts[0], *gathered)
 
     def connected(self, calls: Sequence[Call], wanted: Score) -> list[bool]:
         """Whether the score depends on what each of these calls puts out; traced once, and nothing is computed."""
@@ -156,19 +141,18 @@ class Reader:
             )
             found[:] = [slope is not None for slope in slopes[0]]
 
-        rows = self._few()
+        rows = self.few()
         targets = np.full(len(keras.tree.flatten(rows)[0]), -1, np.int32)
-        self._abstractly(body, (rows, targets))
+        self.abstractly(body, (rows, targets))
         return found
 
-    def _compile(self, wanted: frozenset[Tap], ordered: list[Tap], example: tuple[Any, ...]) -> Callable[..., Any]:
-        def body(inputs: Any, targets: Any, choices: Any) -> list[tuple[Any, Any]]:
-            return _pass(self.model, self.places, ordered, inputs, targets, choices)
-
+    def _compile(self, key: Hashable, body: Callable[..., Any], example: tuple[Any, ...]) -> Callable[..., Any]:
         run: Callable[..., Any] = self._eager(body)
         if not getattr(self.model, "run_eagerly", False):
             try:
                 run = framework().Compiled(body, example, fixed_rows=self._fixed_rows is not None)
+            except ImpossibleError:
+                raise
             except Exception as error:
                 run(*example)  # raises what is wrong with the model or the request, if it is more than the tracing
                 warnings.warn(
@@ -176,14 +160,15 @@ class Reader:
                     "it is read eagerly, which is slower.",
                     stacklevel=2,
                 )
-        self._passes[wanted] = run
+        self._passes[key] = run
         return run
 
     def _eager(self, body: Callable[..., Any]) -> Callable[..., Any]:
         eager: Callable[..., Any] = framework().Eager(body, lambda: _all_variables(self.model))
         return eager
 
-    def _abstractly(self, body: Callable[..., Any], example: tuple[Any, ...]) -> None:
+    def abstractly(self, body: Callable[..., Any], example: tuple[Any, ...]) -> None:
+        """Run `body(*example)` on symbols, for what it notes on the way; eagerly where the model cannot be traced."""
         if not getattr(self.model, "run_eagerly", False):
             try:
                 framework().trace(body, example, fixed_rows=self._fixed_rows is not None)
@@ -198,7 +183,7 @@ class Reader:
         def body(inputs: Any) -> None:
             self.model(inputs, training=False)
 
-        self._abstractly(body, (self._few(),))
+        self.abstractly(body, (self.few(),))
         self.model._clear_losses()
 
     def _survey(self) -> list[Call]:
@@ -212,10 +197,10 @@ class Reader:
             noted.answers = [t for output in keras.tree.flatten(outputs) for t in framework().made_from(output)]
             noted.calls = noted.listed()
 
-        self._abstractly(body, (self._few(),))
+        self.abstractly(body, (self.few(),))
         return noted.calls
 
-    def _few(self) -> Any:
+    def few(self) -> Any:
         """As few rows of the example as the model takes."""
         return cut_rows(self._example, 0, self._fixed_rows or 1, pad=self._fixed_rows)
 
@@ -230,43 +215,9 @@ class Reader:
         return [(start, min(start + size, rows)) for start in range(0, max(rows, 1), size)]
 
 
-def _pass(
-    model: Any, known: Sequence[Place], taps: Sequence[Tap], inputs: Any, targets: Any, choices: Any
-) -> list[tuple[Any, Any]]:
-    """The body of a pass: for each tap its (reduced) output and the gradient by it."""
-    paths = {tap.path.rpartition(":")[0] or tap.path for tap in taps} | {tap.path for tap in taps}
-    noted = Noted(model, [place for place in known if place.path in paths])
-    scores = sorted({tap.score for tap in taps if tap.score}, key=repr)
-    if scores:
-        outputs, slopes = framework().gradients(
-            lambda watch: noted.forward(inputs, watch),
-            lambda outputs: [score(one, outputs, targets.get(one.targets)) for one in scores],
-            lambda: [[noted.tensor(tap.path) for tap in taps if tap.score == one] for one in scores],
-        )
-    else:
-        outputs, slopes = noted.forward(inputs, lambda tensor: tensor), []
-    remaining = {one: iter(found) for one, found in zip(scores, slopes, strict=True)}
-    results = []
-    for number, tap in enumerate(taps):
-        output = keras.tree.flatten(outputs)[0] if tap.path == OUTPUT else noted.tensor(tap.path)
-        gradient: list[Any] = []
-        if tap.score is not None:
-            slope = next(remaining[tap.score])
-            gradient = [keras.ops.zeros_like(output) if slope is None else slope]
-        reduced = tap.reduce(output, choices.get(str(number))) if tap.reduce else output
-        results.append(
-            (keras.tree.map_structure(_travelling, reduced), keras.tree.map_structure(_travelling, gradient))
-        )
-    return results
-
-
 def first_line(error: BaseException) -> str:
     """What an error says, without what Keras adds below."""
     return (str(error).strip().splitlines() or [""])[0]
-
-
-def _travelling(tensor: Any) -> Any:
-    return keras.ops.cast(tensor, "float32") if tensor.dtype in ("float16", "bfloat16") else tensor
 
 
 def _all_variables(model: Any) -> list[Any]:

@@ -104,17 +104,25 @@ def score(wanted: Score, outputs: Any, targets: Tensor) -> Tensor:
     head = head_of(outputs)
     values = _by_class(keras.tree.flatten(scored)[0])
     if head.classes == 1:
-        return values[:, 0] if head.kind is None else _one_unit(values[:, 0], targets, wanted.of)
-    predicted = keras.ops.argmax(_by_class(keras.tree.flatten(outputs)[0]), axis=-1)
-    chosen = keras.ops.where(targets < 0, keras.ops.cast(predicted, targets.dtype), targets)
-    return keras.ops.take_along_axis(values, chosen[:, None], axis=1)[:, 0]
+        meant = classes_meant(outputs, targets)
+        return values[:, 0] if head.kind is None else _one_unit(values[:, 0], meant, wanted.of)
+    return keras.ops.take_along_axis(values, classes_meant(outputs, targets)[:, None], axis=1)[:, 0]
 
 
-def _one_unit(value: Tensor, targets: Tensor, of: str) -> Tensor:
+def classes_meant(outputs: Any, targets: Tensor) -> Tensor:
+    """The class of each row `(n,)`: the one given, or where that is `PREDICTED` the one that the model predicts."""
+    first = keras.tree.flatten(outputs)[0]
+    if head_of(outputs).classes == 1:
+        predicted = _by_class(first)[:, 0] >= 0.5
+    else:
+        predicted = keras.ops.argmax(_by_class(first), axis=-1)
+    return keras.ops.where(targets < 0, keras.ops.cast(predicted, targets.dtype), targets)
+
+
+def _one_unit(value: Tensor, classes: Tensor, of: str) -> Tensor:
     """A sigmoid unit speaks for class 1; class 0 is its opposite."""
     opposite = -value if of == "logits" else 1 - value
-    positive = keras.ops.where(targets < 0, value >= (0 if of == "logits" else 0.5), targets == 1)
-    return keras.ops.where(positive, value, opposite)
+    return keras.ops.where(classes == 1, value, opposite)
 
 
 def _by_class(values: Tensor) -> Tensor:

@@ -1,0 +1,176 @@
+"""Further passes, for what one pass cannot give: scores of changed inputs, of changed layers, gradients by the inputs.
+
+Each is compiled once for a reader and a score, goes through in batches of bounded memory, and changes no variable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from .._autodiff import ImpossibleError, framework
+from .noting import Call, Noted
+from .passes import travelling
+from .reader import Reader
+from .scores import Score, classes_meant, score
+
+Array = np.ndarray[Any, Any]
+
+
+def settled(reader: Reader, inputs: Any, classes: Array) -> Array:
+    """The class of each row `(n,)`, `PREDICTED` replaced by what the model predicts for these inputs.
+
+    So that changed inputs are scored for the class of the unchanged ones.
+    """
+
+    def body(inputs: Any, classes: Any) -> Any:
+        return classes_meant(_run(reader, inputs), classes)
+
+    return np.asarray(reader.run("settled", body, (inputs, classes)))
+
+
+def scores(reader: Reader, wanted: Score, inputs: Any, classes: Array) -> Array:
+    """The score of each row `(n,)`, float64.
+
+    Args:
+        reader: of the model.
+        wanted: which score.
+        inputs: as the model is fed.
+        classes: `(n,)`, from `settled`.
+    """
+
+    def body(inputs: Any, classes: Any) -> Any:
+        return travelling(score(wanted, _run(reader, inputs), classes))
+
+    return np.asarray(reader.run(("scores", wanted, _kinds(inputs)), body, (inputs, classes)), np.float64)
+
+
+def masked_scores(reader: Reader, wanted: Score, inputs: Any, classes: Array, masks: Array) -> Array:
+    """The score of each row `(n,)`, float64, when its first input is multiplied with a mask.
+
+    Args:
+        reader: of the model.
+        wanted: which score.
+        inputs: as the model is fed; the first is `(n, *spatial, channels)`.
+        classes: `(n,)`, from `settled`.
+        masks: `(n, *coarse)`, as many axes as `spatial`; resized linearly between the centres of their cells.
+    """
+
+    def body(inputs: Any, classes: Any, masks: Any) -> Any:
+        first, *others = keras.tree.flatten(inputs)
+        first = keras.ops.cast(first, masks.dtype) if not keras.backend.is_float_dtype(first.dtype) else first
+        for axis, (coarse, fine) in enumerate(zip(masks.shape[1:], first.shape[1:-1], strict=True), start=1):
+            weights = keras.ops.convert_to_tensor(linear_weights(coarse, fine), masks.dtype)
+            masks = keras.ops.moveaxis(keras.ops.tensordot(masks, weights, axes=[[axis], [1]]), -1, axis)
+        masked = first * keras.ops.cast(masks, first.dtype)[..., None]
+        return travelling(score(wanted, _run(reader, keras.tree.pack_sequence_as(inputs, [masked, *others])), classes))
+
+    masks = np.asarray(masks, np.float32)
+    return np.asarray(
+        reader.run(("masked scores", wanted, masks.shape[1:]), body, (inputs, classes, masks)), np.float64
+    )
+
+
+def ablated_scores(
+    reader: Reader, wanted: Score, inputs: Any, classes: Array, call: Call, channel: int | None
+) -> Array:
+    """The score of each row `(n,)`, float64, when one channel of a layer's output is set to 0.
+
+    Args:
+        reader: of the model.
+        wanted: which score.
+        inputs: as the model is fed.
+        classes: `(n,)`, from `settled`.
+        call: whose output `(n, ..., channels)`.
+        channel: which of them; `None`: the output stays as it is.
+    """
+
+    def body(inputs: Any, classes: Any, kept: Any) -> Any:
+        def ablate(output: Any) -> Any:
+            return keras.ops.where(kept, output, keras.ops.zeros_like(output))
+
+        noted = Noted(reader.model, [call.place])
+        return travelling(score(wanted, noted.forward(inputs, lambda tensor: tensor, {call.path: ablate}), classes))
+
+    kept = np.arange(call.shape[-1] or 1) != (-1 if channel is None else channel)
+    return np.asarray(reader.run(("ablated scores", wanted, call.path), body, (inputs, classes), kept), np.float64)
+
+
+def input_gradients(
+    reader: Reader, wanted: Score, inputs: Any, classes: Array, *, guided: bool = False
+) -> dict[int, Array]:
+    """The gradient of each row's score by its inputs, by the number of the input, each of that input's shape.
+
+    Inputs of whole numbers are fed as float32, which a model of pictures takes as well.
+
+    Args:
+        reader: of the model.
+        wanted: which score.
+        inputs: as the model is fed.
+        classes: `(n,)`, from `settled`.
+        guided: every ReLU passes back only what is positive.
+
+    Returns:
+        Without the inputs that the score does not depend on smoothly, such as the numbers of words.
+
+    Raises:
+        ValueError: that is all of them, or nothing can be guided.
+    """
+    fed = keras.tree.map_structure(_as_float, inputs)
+
+    def body(inputs: Any, classes: Any) -> dict[str, Any]:
+        flat = keras.tree.flatten(inputs)
+        numbers = [number for number, one in enumerate(flat) if keras.backend.is_float_dtype(one.dtype)]
+        by = [flat[number] for number in numbers]
+        if guided:
+            slopes = framework().guided_gradients(lambda: score(wanted, _run(reader, inputs), classes), by)
+        else:
+            slopes = _slopes(reader, wanted, inputs, classes, numbers)
+        found = {n: slope for n, slope in zip(numbers, slopes, strict=True) if slope is not None}
+        if not found:
+            raise ImpossibleError(
+                "the score has no gradient by any input: they are whole numbers or text that the model looks up, or "
+                'the score does not depend on them. Use method="occlusion" or "rise", which need none.'
+            )
+        return {str(n): travelling(slope) for n, slope in found.items()}
+
+    found = reader.run(("input gradients", wanted, guided, _kinds(fed)), body, (fed, classes))
+    return {int(number): np.asarray(slope) for number, slope in found.items()}
+
+
+def _slopes(reader: Reader, wanted: Score, inputs: Any, classes: Any, numbers: Sequence[int]) -> list[Any]:
+    watched: list[Any] = []
+
+    def forward(watch: Any) -> Any:
+        flat = keras.tree.flatten(inputs)
+        for number in numbers:
+            watched.append(watch(flat[number]))
+            flat[number] = watched[-1]
+        return _run(reader, keras.tree.pack_sequence_as(inputs, flat))
+
+    found: list[Any] = framework().gradients(
+        forward, lambda outputs: [score(wanted, outputs, classes)], lambda: [watched]
+    )[1][0]
+    return found
+
+
+def _run(reader: Reader, inputs: Any) -> Any:
+    return Noted(reader.model, []).forward(inputs, lambda tensor: tensor)
+
+
+def linear_weights(coarse: int, fine: int) -> Array:
+    """`(fine, coarse)`: resizing as a matrix, linear between the centres of the cells, the ends carried on."""
+    places = np.clip((np.arange(fine) + 0.5) * coarse / fine - 0.5, 0, coarse - 1)
+    return np.asarray(np.maximum(0.0, 1.0 - np.abs(places[:, None] - np.arange(coarse))), np.float32)
+
+
+def _as_float(given: Any) -> Array:
+    array: Array = np.asarray(given)
+    return array.astype(np.float32) if array.dtype.kind in "biu" else array
+
+
+def _kinds(inputs: Any) -> tuple[str, ...]:
+    return tuple(str(np.asarray(array).dtype) for array in keras.tree.flatten(inputs))
