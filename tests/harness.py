@@ -309,10 +309,15 @@ class Entry:
 # What is shown, and what stays.
 
 
-def reached(measured) -> dict[str, float]:
+def reach_of(array) -> float:
     """The magnitude that no more than 0.5 % of the numbers exceed, by sorting."""
-    ordered = {path: np.sort(np.abs(array), axis=None) for path, array in measured.numbers.items()}
-    return {path: float(array[math.ceil(0.995 * (array.size - 1))]) for path, array in ordered.items()}
+    ordered = np.sort(np.abs(array), axis=None)
+    return float(ordered[math.ceil(0.995 * (ordered.size - 1))])
+
+
+def reached(measured) -> dict[str, float]:
+    """How far the scale of each layer must reach."""
+    return {path: reach_of(array) for path, array in measured.numbers.items()}
 
 
 def probe_pictures_stay(run: Run, tag: str, picture: np.ndarray) -> np.ndarray | None:

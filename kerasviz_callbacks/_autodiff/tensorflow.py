@@ -276,3 +276,24 @@ def _kept_random_state() -> Iterator[None]:
     finally:
         if generator is not None:
             generator.setstate(state)
+
+
+def loss_gradients(loss: Callable[[], Tensor], variables: Sequence[Any]) -> list[Any]:
+    """The gradients of a loss by Keras variables, as a training step gets them.
+
+    Args:
+        loss: computes it from the variables, a number.
+        variables: Keras variables.
+
+    Returns:
+        One a variable, `None` where the loss does not depend on it; sparse where only some rows were looked up.
+    """
+    with tf.GradientTape() as tape:
+        total = loss()
+    found: list[Any] = tape.gradient(total, [variable.value for variable in variables])
+    return found
+
+
+def dense(gradient: Any) -> Tensor:
+    """A gradient as a tensor of its variable's shape, rows that were looked up several times summed."""
+    return tf.convert_to_tensor(gradient)

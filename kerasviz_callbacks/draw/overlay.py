@@ -67,9 +67,8 @@ def _lay(grey: NDArray[np.float64], shares: NDArray[np.float64], colours: str, s
         # The map's black beginning would darken the picture; what is cold is told by the opacity already.
         entries = entries[len(entries) // 5 :]
     bad = np.isnan(shares)
-    if not signed:
-        shares = np.sqrt(shares)
-    strength = np.abs(shares - 0.5) * 2 if signed else shares
+    strength = np.sqrt(np.abs(2 * shares - 1) if signed else shares)
+    shares = 0.5 + np.copysign(strength, shares - 0.5) / 2 if signed else strength
     laid = blend(grey, look_up(shares, entries), opacity(np.where(bad, 0, strength))[..., None])
     laid[bad] = NON_FINITE
     return laid

@@ -1,4 +1,4 @@
-"""How inputs are seen as pictures and kernels as filters."""
+"""How inputs are seen as pictures, kernels as filters and tokens as patches."""
 
 from math import isqrt, prod
 from typing import Any, Literal
@@ -12,6 +12,7 @@ _LEAST_SIDE = 8
 _LEAST_SIDE_IN_COLOUR = 4
 _LEAST_SIDE_WHEN_FLAT = 20
 _MOST_ASPECT = 4
+_LEADING_TOKENS = (0, 1, 2, 5)
 
 
 def picture_shape(shape: tuple[int, ...]) -> tuple[int, int, int] | None:
@@ -93,6 +94,63 @@ def dense_filters(kernel: NDArray[Any], picture: tuple[int, int, int]) -> NDArra
         raise ValueError(f"kernel: must be ({prod(picture)}, units) for pictures of {picture}, got {kernel.shape}")
     units = kernel.shape[1]
     return np.ascontiguousarray(kernel.T.reshape(units, *picture).transpose(0, 3, 1, 2))
+
+
+def token_grid(tokens: int, picture: tuple[int, int]) -> tuple[int, tuple[int, int]] | None:
+    """Say how the tokens of a vision transformer lie on its picture.
+
+    Args:
+        tokens: How many a layer puts out, those that stand for no patch among them.
+        picture: `(height, width)` of what the model is fed.
+
+    Returns:
+        How many leading tokens stand for no patch (0; 1: a class token; 2: one for distillation too; 5: a
+        class token and 4 registers), and the grid `(rows, columns)` of the others, row by row; or None where
+        nothing fits. Square patches of any side are tried that divide the picture, then those that leave a
+        rest, cut off or padded; in either the least number of leading tokens that fits, and more than one
+        patch.
+
+        Numbers alone cannot tell patches from other steps: a recurrent layer over the 64 rows of a 64 x 64
+        picture also fits, as 8 x 8 patches.
+
+    Example:
+        >>> token_grid(197, (224, 224)), token_grid(28, (28, 28))
+        ((1, (14, 14)), None)
+    """
+    height, width = picture
+    sides = range(1, min(picture) + 1)
+    dividing = [(height // side, width // side) for side in sides if height % side == width % side == 0]
+    cut = [(height // side, width // side) for side in sides]
+    padded = [(-(-height // side), -(-width // side)) for side in sides]
+    for grids in (dividing, cut + padded):
+        for leading in _LEADING_TOKENS:
+            for grid in grids:
+                if 1 < prod(grid) == tokens - leading:
+                    return leading, grid
+    return None
+
+
+def fold_tokens(tokens: NDArray[Any], leading: int, grid: tuple[int, int]) -> NDArray[Any]:
+    """Lay the tokens of a vision transformer out as the patches of its picture.
+
+    Args:
+        tokens: `(n, tokens, channels)`.
+        leading: How many leading tokens stand for no patch; they are left out.
+        grid: `(rows, columns)` of the others, row by row: what `token_grid` finds.
+
+    Returns:
+        `(n, rows, columns, channels)`, same type and values.
+
+    Raises:
+        ValueError: If the tokens are not that many.
+    """
+    expected = leading + prod(grid)
+    if tokens.ndim != 3 or tokens.shape[1] != expected:
+        raise ValueError(
+            f"tokens: must be (n, {expected}, channels) for {leading} leading tokens and a grid of {grid}, "
+            f"got {tokens.shape}"
+        )
+    return tokens[:, leading:].reshape(len(tokens), *grid, tokens.shape[-1])
 
 
 def _square(size: int, channels: int) -> tuple[int, int, int] | None:

@@ -10,6 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 ACTIVE = 0.01
 """A latent variable is active if its variance over the probe is above this (Burda et al. 2016)."""
 
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+"""Which quantiles of a latent variable its profile shows: 5-95 %, 25-75 % and the median."""
+
 _BLOCK_VALUES = 2**21
 """Distances held at once by `knn_accuracy`: 16 MiB."""
 
@@ -95,8 +98,8 @@ def drift(codes: ArrayLike, previous: ArrayLike) -> float:
     return _ratio(way, _width(centred(now), centred(before)))
 
 
-def active_units(codes: ArrayLike, absolute: bool) -> float:
-    """Count the latent variables that are in use.
+def active(codes: ArrayLike, absolute: bool) -> NDArray[np.bool_]:
+    """Say which latent variables are in use.
 
     Args:
         codes: `(n, d)`; of a VAE the posterior means.
@@ -104,17 +107,65 @@ def active_units(codes: ArrayLike, absolute: bool) -> float:
             False for codes of any unit: active is a variance above 0.01 of the largest.
 
     Returns:
-        A whole number from 0 to d, or NaN.
+        `(d,)`; False where a variable is not finite in some row: nothing is known of it.
 
     Reference:
         Burda et al., "Importance Weighted Autoencoders", ICLR 2016, section 5.2.
     """
+    variance = variances(codes)
+    known = ~np.isnan(variance)
+    least = ACTIVE if absolute else ACTIVE * variance.max(initial=0.0, where=known)
+    return known & (np.where(known, variance, 0.0) > least)
+
+
+def active_units(codes: ArrayLike, absolute: bool) -> float:
+    """Count the latent variables that are in use, as `active` says it.
+
+    Args:
+        codes: `(n, d)`; of a VAE the posterior means.
+        absolute: as for `active`.
+
+    Returns:
+        A whole number from 0 to d; NaN with NaN or infinity among the codes.
+    """
     values = _finite(codes)
-    if values is None:
-        return float("nan")
-    variance = np.square(centred(values)).mean(axis=0)
-    least = ACTIVE if absolute else ACTIVE * variance.max(initial=0.0)
-    return float(np.count_nonzero(variance > least))
+    return float("nan") if values is None else float(np.count_nonzero(active(values, absolute)))
+
+
+def variances(codes: ArrayLike) -> NDArray[np.float64]:
+    """Say how far each latent variable varies over the probe.
+
+    Args:
+        codes: `(n, d)`.
+
+    Returns:
+        The mean squared distance from the variable's mean, `(d,)`: at least 0, exactly 0 where it is the same
+        in all rows, NaN where it is not finite in some row or there are no rows.
+    """
+    values = _matrix(codes)
+    known = np.isfinite(values).all(axis=0)
+    if not len(values):
+        return np.full(values.shape[1], np.nan)
+    spread_out = np.square(centred(np.where(known, values, 0.0))).mean(axis=0)
+    return np.where(known, spread_out, np.nan)
+
+
+def quantiles(codes: ArrayLike) -> NDArray[np.float64]:
+    """Say where the codes lie in each latent variable: its 5, 25, 50, 75 and 95 % quantiles over the probe.
+
+    Args:
+        codes: `(n, d)`.
+
+    Returns:
+        `(5, d)`, ascending, within the range of the variable (linear between the two nearest codes in order);
+        NaN where the variable is not finite in some row or there are no rows.
+    """
+    values = _matrix(codes)
+    known = np.isfinite(values).all(axis=0)
+    if not len(values):
+        return np.full((len(QUANTILES), values.shape[1]), np.nan)
+    found = np.quantile(np.where(known, values, 0.0), QUANTILES, axis=0)
+    return np.where(known, found, np.nan)
 
 
 def participation_ratio(codes: ArrayLike) -> float:
@@ -195,10 +246,15 @@ def _same_label(values: NDArray[np.float64], labels: NDArray[np.generic], start:
 
 def _finite(codes: ArrayLike) -> NDArray[np.float64] | None:
     """The codes in float64, or None where no figure can be had: nothing there, or not all of it finite."""
+    values = _matrix(codes)
+    return values if values.size and np.isfinite(values).all() else None
+
+
+def _matrix(codes: ArrayLike) -> NDArray[np.float64]:
     values = np.asarray(codes, np.float64)
     if values.ndim != 2:
         raise ValueError(f"codes: must be (n, d), got {values.shape}; flatten what follows the first axis")
-    return values if values.size and np.isfinite(values).all() else None
+    return values
 
 
 def _pair(codes: ArrayLike, previous: ArrayLike) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None]:

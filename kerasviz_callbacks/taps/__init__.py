@@ -7,6 +7,8 @@ scores      what a map explains: the model's answer before its softmax
 batches     rows in batches
 passes      what is asked of a pass, and its body
 reader      the passes: compiled once, for all who ask
+fed         names of inputs, which of their axes are positions
+tokens      how the tokens of a vision transformer lie on the picture
 further     scores of changed inputs and layers, gradients by the inputs
 decoding    the decoder of an autoencoder, told apart
 weights     kernels, which need no pass

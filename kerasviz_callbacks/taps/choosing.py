@@ -11,6 +11,7 @@ import keras
 from .noting import Call
 from .reader import Reader
 from .scores import Score
+from .tokens import reaching, within_attention
 from .weights import convolution_layout
 
 
@@ -58,16 +59,20 @@ def map_layer(reader: Reader, layer: Any, score: Score) -> Call:
 def last_maps(reader: Reader, score: Score) -> Call:
     """The last output `(batch, *spatial, channels)` of more than one position on the way to the score.
 
-    The scored output and what feeds its softmax are left out.
+    The scored output and what feeds its softmax are left out, and what lies within attention layers. Tokens of a vision
+    transformer count as positions, where the score depends on others than the class token.
 
     Raises:
         ValueError: the model has no such output.
     """
     maps = [call for call in reader.calls if call.visible and not call.repeats and not call.answer and has_maps(call)]
-    # Mostly it is the last one; gradients of the whole model are traced only if need be.
-    for group in (maps[-4:], maps[:-4]):
+    within = within_attention(reader, maps)
+    maps = [call for call in maps if call.path not in within]
+    # Mostly it is one of the last; gradients of the whole model are traced only if need be.
+    for group in (maps[-4:], maps[-16:-4], maps[:-16]):
         on_the_way = reader.connected(group, score) if group else []
         found = [call for call, is_connected in zip(group, on_the_way, strict=True) if is_connected]
+        found = [call for call, reaches in zip(found, reaching(reader, found, score), strict=True) if reaches]
         if found:
             return found[-1]
     raise ValueError(

@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from ..maths.geometry import picture_shape
 from .reader import Reader
 
 _NUMBERED = re.compile(r"(keras_tensor|input_layer|input)(_\d+)?")  # names that Keras makes up, new in every process
@@ -32,7 +33,8 @@ def position_axes(reader: Reader, shape: tuple[int, ...]) -> int:
     """How many axes of an input `(n, *shape)` are positions, the rest being channels.
 
     The last axis is that of the channels, as everywhere in Keras. `(features,)` are positions each; and so is
-    `(height, width)` where the model itself takes it for a picture: reshapes it to `(height, width, 1)` or flattens it.
+    `(height, width)` where the model takes it for a picture: the first layer to change its shape adds a channel axis,
+    or flattens what has the sides of a picture.
 
     Args:
         reader: of the model.
@@ -47,4 +49,6 @@ def position_axes(reader: Reader, shape: tuple[int, ...]) -> int:
 
 def _is_made_a_picture(reader: Reader, shape: tuple[int, ...]) -> bool:
     first = next((call for call in reader.calls if call.visible and call.shape != shape), None)
-    return first is not None and first.shape in ((*shape, 1), (math.prod(shape),))
+    if first is None:
+        return False
+    return first.shape == (*shape, 1) or (first.shape == (math.prod(shape),) and picture_shape(shape) is not None)

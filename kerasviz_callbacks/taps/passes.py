@@ -15,7 +15,7 @@ from .noting import Noted
 from .scores import Score, score
 
 Array = np.ndarray[Any, Any]
-OUTPUT = ""  # the path of the model itself: its first output, as it gives it
+OUTPUT = ""  # the path of the model itself: its first output, as it gives it; ":k" is its k-th, counted from 0
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Tap:
     """What is wanted of one layer in a pass.
 
     Attributes:
-        path: a path from `Reader.resolve`, or `OUTPUT`.
+        path: a path from `Reader.resolve`, or `OUTPUT`, or one from `output_path`.
         reduce: runs inside the pass, so that little travels: `(output, choice) -> tensor or dict of tensors`, the
             first axis of each the rows. `None`: the output itself.
         score: also the gradient of this score by the layer's output.
@@ -51,6 +51,11 @@ class Taken:
         return self.gradient
 
 
+def output_path(number: int) -> str:
+    """The path of one of the model's outputs, flattened; that of the first is `OUTPUT`, as others ask for it too."""
+    return f":{number}" if number else OUTPUT
+
+
 def tapped(
     model: Any, known: Sequence[Place], taps: Sequence[Tap], inputs: Any, targets: Any, choices: Any
 ) -> list[tuple[Any, Any]]:
@@ -69,7 +74,8 @@ def tapped(
     remaining = {one: iter(found) for one, found in zip(scores, slopes, strict=True)}
     results = []
     for number, tap in enumerate(taps):
-        output = keras.tree.flatten(outputs)[0] if tap.path == OUTPUT else noted.tensor(tap.path)
+        of_model = tap.path == OUTPUT or tap.path.startswith(":")
+        output = keras.tree.flatten(outputs)[int(tap.path[1:] or 0)] if of_model else noted.tensor(tap.path)
         gradient: list[Any] = []
         if tap.score is not None:
             slope = next(remaining[tap.score])

@@ -36,6 +36,7 @@ class Reader:
         self.head = Head(None, 1, False)
         self.output_shapes: list[tuple[int | None, ...]] = []
         self._example = keras.tree.map_structure(np.asarray, inputs)
+        self.input_shapes = [tuple(array.shape[1:]) for array in keras.tree.flatten(self._example)]
         self._fixed_rows: int | None = None
         self._passes: dict[Hashable, Callable[..., Any]] = {}
         self._connections: dict[tuple[tuple[str, ...], Score], list[bool]] = {}

@@ -1,0 +1,141 @@
+"""`ExplainedView`: a view that says for which answer of the model, and shows it as heat over the probe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import keras
+import numpy as np
+
+from ..draw.heat import heat_signals, heat_tiles, heat_volumes
+from ..draw.inputs import Shown
+from ..maths.geometry import picture_shape
+from ..probe import Probe
+from ..taps.reader import OUTPUT, Reader, Tap
+from ..taps.scores import Predictions, check_looked_through, class_targets, predictions, score_for
+from .numbers import ARGUMENTS, VALIDATION
+from .probe_view import ProbeView
+
+Array = np.ndarray[Any, Any]
+MOST_TILES = 64
+
+
+class ExplainedView(ProbeView):
+    """A view that explains an answer of the model.
+
+    Args:
+        log_dir: where TensorBoard looks.
+        validation_data: see `ProbeView`.
+        target: what is explained: `None` the predicted class, an int, `"true"` the labelled class, or a callable from
+            the model's outputs (before softmax with `score="logits"`) to one number a row.
+        score: `"logits"`: what feeds the softmax or sigmoid, whose gradients do not saturate; or `"output"`.
+        options: those of `ProbeView`.
+
+    Attributes:
+        output: the tap of the model's answer.
+        targets: by source the class of each row.
+    """
+
+    def __init__(
+        self,
+        log_dir: Any,
+        validation_data: Any,
+        *,
+        target: int | Literal["true"] | Callable[[Any], Any] | None = None,
+        score: Literal["logits", "output"] = "logits",
+        **options: Any,
+    ):
+        super().__init__(log_dir, validation_data, **options)
+        self.target, self.score = target, score_for(target, score)
+        self.output = Tap(OUTPUT)
+        self.targets: dict[str, Array] = {}
+        self._explained: Any = None
+
+    def choose(self, reader: Reader) -> None:
+        """The class of each row that is explained."""
+        self._head = reader.head
+        self.targets = {source: self._classes(reader, probe, source) for source, probe in self.probes.items()}
+
+    def check(self, taken: dict[str, dict[Any, Any]]) -> None:
+        """A softmax that is there but was not found would make maps of nothing."""
+        check_looked_through(self.score, self._head, taken[VALIDATION][self.output].output)
+
+    def answers(self, taken: dict[Any, Any]) -> Predictions:
+        """What the model answers to each row."""
+        return predictions(taken[self.output].output, self._head)
+
+    def target_in_words(self) -> str:
+        """What is explained."""
+        if callable(self.target):
+            return "a score of the user's own"
+        named = {"predicted": "the predicted class", "true": "the true class"}
+        return named.get(self.score.targets) or f"class {self.shown.class_name(int(self.target))}"  # type: ignore[arg-type]
+
+    def heat(self, source: str, maps: Array, answer: Predictions, *, number: int = 0, **given: Any) -> Array:
+        """The maps over the inputs that they explain, each with what it is and what the model says.
+
+        Args:
+            source: whose inputs.
+            maps: `(n, *spatial)`.
+            answer: from `answers`.
+            number: which input, of a model that has several.
+            given: what the functions of `draw/heat.py` take: `scale`, `caption`, `note`, `signed`.
+        """
+        titles, wrong = self._titles(source, answer)
+        if len(maps) > MOST_TILES:
+            given["caption"] += f"   first {MOST_TILES} of {len(maps)}"
+        given |= {"titles": titles[:MOST_TILES], "wrong": None if wrong is None else wrong[:MOST_TILES]}
+        fed = np.asarray(keras.tree.flatten(self.probes[source].inputs)[number])
+        pictures = self._pictures(source, number)
+        if maps.ndim == 2 and fed.ndim == 2 and pictures is not None and maps.shape == fed.shape:
+            maps = maps.reshape(*pictures.shape[:3], -1).sum(axis=-1)  # pictures that are fed as rows of numbers
+        shown = maps[:MOST_TILES]
+        if maps.ndim == 2:
+            return heat_signals(_signals(fed, maps)[:MOST_TILES], shown, **given)
+        if pictures is None or pictures.ndim != maps.ndim + 1:  # the maps have a shape that the inputs have not
+            pictures = np.zeros((*maps.shape, 3), np.uint8)
+        return (heat_volumes if maps.ndim == 4 else heat_tiles)(pictures[:MOST_TILES], shown, **given)
+
+    def _classes(self, reader: Reader, probe: Probe, source: str) -> Array:
+        if self.score.targets != "true":
+            return class_targets(None if callable(self.target) else self.target, reader.head, len(probe))
+        if probe.labels is None:
+            raise ValueError(
+                f'target="true": {ARGUMENTS[source]} has no labels ({probe.why_no_labels}), so there is no true class; '
+                "pass (x, y) with integer or one-hot labels, or target=None for the predicted class."
+            )
+        return class_targets(probe.labels, reader.head, len(probe), argument="labels")
+
+    def _pictures(self, source: str, number: int) -> Array | None:
+        """An input as a person should see it; one beside the first on the range of its validation data."""
+        if number == 0:
+            return self.shown.pictures(source)
+        fed, first = (np.asarray(keras.tree.flatten(self.probes[one].inputs)[number]) for one in (source, VALIDATION))
+        shape = fed.shape[1:] if fed.ndim == 5 else picture_shape(fed.shape[1:])
+        if shape is None or fed.dtype.kind not in "buif":
+            return None
+        return Shown.of(first.reshape(len(first), *shape))(fed.reshape(len(fed), *shape))
+
+    def _titles(self, source: str, answer: Predictions) -> tuple[list[tuple[str, str]], list[bool] | None]:
+        """For each row what it is, what was predicted, and whether that was wrong."""
+        labels = self.probes[source].labels
+        true = self.shown.label_names(source) or [""] * len(answer.confidence)
+        if answer.classes is None:
+            return [(t, f"{value:.3g}") for t, value in zip(true, answer.confidence, strict=True)], None
+        said = [
+            f"{self.shown.class_name(int(c))} {p:.2f}" for c, p in zip(answer.classes, answer.confidence, strict=True)
+        ]
+        wrong = None if labels is None else [bool(a != b) for a, b in zip(labels, answer.classes, strict=True)]
+        return list(zip(true, said, strict=True)), wrong
+
+    def __getstate__(self) -> dict[str, Any]:
+        """As for `ProbeView`; what is explained belongs to the model, and is found again."""
+        return {**super().__getstate__(), "_explained": None}
+
+
+def _signals(fed: Array, maps: Array) -> Array:
+    """An input as `(n, t, channels)`; flat lines where it is no signal."""
+    if fed.dtype.kind not in "buif" or fed.ndim not in (2, 3):
+        return np.zeros((*maps.shape, 1))
+    return fed if fed.ndim == 3 else fed[..., None]

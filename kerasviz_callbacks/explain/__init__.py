@@ -1,0 +1,168 @@
+"""What a model does, as numbers, without `fit`: activations, class activation maps, attributions.
+
+layer_maps   a class activation method on a layer
+input_maps   an attribution method on the inputs
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import keras
+import numpy as np
+
+from ..taps.reader import OUTPUT, Reader, Tap
+from ..taps.scores import Score, check_looked_through, class_targets, score_for
+from .input_maps import InputMaps
+from .layer_maps import LayerMaps
+
+Array = np.ndarray[Any, Any]
+
+
+def activations(model: Any, inputs: Any, layers: Sequence[Any] | None = None) -> dict[str, Array]:
+    """What the layers of a model put out for some inputs.
+
+    Args:
+        model: any Keras model; it is left as it was.
+        inputs: an array `(n, ...)`, or a list or dict of them, as the model is fed.
+        layers: names, paths or layers; `None`: every leaf layer (one that holds no others) that the model calls.
+
+    Returns:
+        For each path the output `(n, ...)`, in the order in which the layers run. A layer called again is
+        `path:1`, `path:2`, ...; of several outputs of one layer the first. Half precision comes as float32 (exact).
+
+    Raises:
+        TypeError: `model` is not a Keras model, or `inputs` are not arrays.
+        ValueError: an unknown or ambiguous layer (the nearest are named), no rows, or arrays of unequal length.
+
+    Example:
+        >>> maps = kv.activations(model, x[:16], ["conv1"])["conv1"]  # doctest: +SKIP
+    """
+    reader, fed, _ = _reader(model, inputs)
+    if layers is None:
+        calls = reader.leaves()
+    else:
+        if isinstance(layers, str) or not isinstance(layers, Sequence):
+            raise TypeError(f"layers={layers!r}: expected a list of names or paths.")
+        calls = [reader.resolve(layer, argument="layers") for layer in layers]
+    if not calls:
+        return {}
+    taken = reader.read([Tap(call.path) for call in calls], fed)
+    return {call.path: taken[Tap(call.path)].output for call in calls}
+
+
+def class_activation_map(
+    model: Any,
+    inputs: Any,
+    *,
+    layer: Any = None,
+    target: int | Sequence[int] | Array | Callable[[Any], Any] | None = None,
+    method: str = "grad_cam",
+    score: Literal["logits", "output"] = "logits",
+) -> Array:
+    """How much each position of a layer speaks for a class: raw maps, never rescaled, never upsampled.
+
+    Args:
+        model: any Keras model; it is left as it was.
+        inputs: an array `(n, ...)`, or a list or dict of them, as the model is fed.
+        layer: a name, path or layer; `None`: the last output `(batch, *spatial, channels)` of more than one position on
+            the way to the score. Of a layer that is called several times the last call. The tokens of a vision
+            transformer are folded back onto the picture, without the class token.
+        target: `None`: the predicted class of each row; an int; `(n,)` ints; or a callable from the model's whole
+            output (before softmax with `score="logits"`) to one number a row. Of a single sigmoid unit, class 1 is
+            its logit z and class 0 is -z; a single linear unit is itself the score; dense outputs count by the mean
+            over their positions.
+        method: `"grad_cam"`, `"grad_cam++"`, `"hires_cam"`, `"layer_cam"`, `"xgrad_cam"`, `"eigen_cam"` (of the
+            activations alone), `"score_cam"` (a pass a channel, over masked inputs) or `"ablation_cam"` (a pass a
+            channel, with that set to 0); formulas and papers stand in `maths/class_activation.py`.
+        score: `"logits"`: what feeds the softmax or sigmoid; `"output"`: what comes out of it.
+
+    Returns:
+        `(n, *spatial)` of the layer, float32; >= 0, except `hires_cam` and `eigen_cam`, which are signed.
+
+    Raises:
+        TypeError: `model`, `inputs` or `target` of the wrong type.
+        ValueError: an unknown layer or method, a layer without maps, a class that the model has not, a softmax that
+            cannot be looked through.
+
+    Example:
+        >>> heat = kv.class_activation_map(model, x[:16], target=3)  # doctest: +SKIP
+    """
+    wanted = _score(target, score)
+    reader, fed, rows = _reader(model, inputs)
+    explained = LayerMaps(reader, layer, wanted, method)
+    classes = class_targets(None if callable(target) else target, reader.head, rows)
+    output = Tap(OUTPUT)
+    taken = reader.read([explained.tap, output], fed, targets={wanted.targets: classes})
+    check_looked_through(wanted, reader.head, taken[output].output)
+    return explained.maps(taken[explained.tap], explained.weights(reader, taken[explained.tap], fed, classes))
+
+
+def attribution(
+    model: Any,
+    inputs: Any,
+    *,
+    method: str | Callable[..., Any],
+    target: int | Sequence[int] | Array | Callable[[Any], Any] | None = None,
+    score: Literal["logits", "output"] = "logits",
+    **options: Any,
+) -> Array | dict[str, Array]:
+    """How much each position of the input speaks for a class: raw maps, never rescaled.
+
+    Args:
+        model: any Keras model; it is left as it was.
+        inputs: an array `(n, ...)`, or a list or dict of them, as the model is fed.
+        method: `"gradient"`, `"input_x_gradient"`, `"guided_backprop"`, `"smooth_grad"` (`samples` passes),
+            `"integrated_gradients"` (`steps` passes), `"occlusion"` (a pass a patch), `"rise"` (`samples` passes); or
+            a callable `(model, inputs, targets) -> maps` of the shape of the input, or of its positions alone, or a
+            dict of them by input. `targets` are `(n,)` ints, or the callable target.
+        target: as in `class_activation_map`; the predicted class is that of the inputs as they are.
+        score: as in `class_activation_map`.
+        options: `smooth_grad`: `samples` (16), `noise` (0.15 of each picture's range), `seed`.
+            `integrated_gradients`: `steps` (32), `baseline` (0: a number, an array, or a dict of them by input).
+            `occlusion`: `patch`, `stride` (an eighth of each side and half of that; an int or one a side), `baseline`.
+            `rise`: `samples` (500), `cells` (7 a side), `keep` (0.5), `baseline`, `seed`.
+
+    Returns:
+        `(n, *spatial)` of the input, float32: channels summed, or, of `gradient`, `guided_backprop` and `smooth_grad`,
+        the channel's value of largest magnitude, its sign kept. `(n, features)` stays so. A dict by the input's name
+        where the model has several; inputs without a gradient, such as numbers of words, are left out of it.
+
+    Raises:
+        TypeError: `model`, `inputs`, `target` or an option of the wrong type, or an unknown option.
+        ValueError: an unknown method, an option out of its range, a class that the model has not, no gradient by any
+            input, a model without ReLU for `guided_backprop`, a softmax that cannot be looked through.
+
+    Example:
+        >>> heat = kv.attribution(model, x[:16], method="integrated_gradients", steps=64)  # doctest: +SKIP
+    """
+    wanted = _score(target, score)
+    reader, fed, rows = _reader(model, inputs)
+    explained = InputMaps(reader, wanted, method, options, fed)
+    classes = class_targets(None if callable(target) else target, reader.head, rows)
+    output = Tap(OUTPUT)
+    check_looked_through(wanted, reader.head, reader.read([output], fed)[output].output)
+    maps = explained.of(reader, fed, classes).maps
+    return maps if len(explained.names) > 1 else maps[explained.names[0]]
+
+
+def _score(target: Any, score: Any) -> Score:
+    wanted = score_for(target, score)
+    if wanted.targets == "true":
+        raise ValueError('target="true": labels are not known here; pass them as target, (n,) ints.')
+    return wanted
+
+
+def _reader(model: Any, inputs: Any) -> tuple[Reader, Any, int]:
+    """A reader for these inputs, the inputs as numpy arrays, and how many rows they have."""
+    if not isinstance(model, keras.Model):
+        raise TypeError(f"model={model!r}: expected a keras.Model, got {type(model).__name__}.")
+    fed = keras.tree.map_structure(np.asarray, inputs)
+    flat = keras.tree.flatten(fed)
+    if not flat or any(array.dtype.kind == "O" or array.ndim == 0 for array in flat):
+        raise TypeError(f"inputs={type(inputs).__name__}: expected an array (n, ...), or a list or dict of arrays.")
+    lengths = {len(array) for array in flat}
+    if lengths == {0} or len(lengths) > 1:
+        raise ValueError(f"inputs: arrays of {sorted(lengths)} rows; expected the same number in each, at least one.")
+    return Reader(model, fed), fed, len(flat[0])

@@ -1,0 +1,214 @@
+"""One attribution method on the inputs of one model, ready to be asked at every step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from ..maths.attribution import completeness_error, integrated_gradients, reduce_channels
+from ..maths.attribution_checks import baseline_like
+from ..maths.attribution_methods import METHODS, check_options, method_named
+from ..taps.fed import input_names, position_axes
+from ..taps.further import input_gradients, scores, settled
+from ..taps.reader import Reader
+from ..taps.scores import Score
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Attributed:
+    """What an attribution says.
+
+    Attributes:
+        maps: by the name of the input, raw `(n, *spatial)` float32.
+        completeness: of integrated gradients, the share of the score's rise that the maps leave unaccounted for; else
+            NaN.
+    """
+
+    maps: dict[str, Array]
+    completeness: float = float("nan")
+
+
+class InputMaps:
+    """A method with its options.
+
+    Args:
+        reader: of the model.
+        wanted: the score that is explained.
+        method: a name, or a callable `(model, inputs, targets) -> maps`.
+        options: of the method.
+        inputs: as the model is fed, for their structure.
+
+    Attributes:
+        names: of the inputs, in the order of `keras.tree.flatten`.
+    """
+
+    def __init__(self, reader: Reader, wanted: Score, method: Any, options: Mapping[str, Any], inputs: Any):
+        self.method, self.options = checked_method(method, options)
+        self.names = input_names(reader.model, inputs)
+        self._score = wanted
+        self._spatial = [tuple(range(1, 1 + position_axes(reader, shape))) for shape in reader.input_shapes]
+        self._baselines = self._by_input(self.options.pop("baseline", None))
+
+    def of(self, reader: Reader, inputs: Any, classes: Array) -> Attributed:
+        """The maps of some inputs, from as many passes as the method takes.
+
+        Args:
+            reader: of the model.
+            inputs: as the model is fed.
+            classes: `(n,)`, `PREDICTED` for the predicted one; it is settled on the inputs as they are.
+        """
+        fixed = settled(reader, inputs, classes) if self._score.function is None else classes
+        if callable(self.method):
+            return Attributed(self._foreign(reader, inputs, fixed))
+        if self.method is METHODS["integrated_gradients"]:
+            return self._integrated(reader, inputs, fixed)
+        if self.method.needs == "scores":
+            return Attributed(self._perturbed(reader, inputs, fixed))
+        return Attributed(self._by_gradients(reader, inputs, fixed))
+
+    def _by_gradients(self, reader: Reader, inputs: Any, classes: Array) -> dict[str, Array]:
+        """One input after the other, the others as they are."""
+        flat, guided = keras.tree.flatten(inputs), self.method.needs == "guided gradients"
+        found = {}
+        for number in self._slopes(reader, inputs, classes, guided=guided):
+
+            def by_this(x: Array, number: int = number) -> Array:
+                return self._slopes(reader, _with(inputs, {number: x}), classes, guided=guided)[number]
+
+            maps = self.method.function(by_this, flat[number], **self.options, **self._baseline(number))
+            found[self.names[number]] = self._reduced(number, maps, largest=bool(self.method.largest))
+        return found
+
+    def _integrated(self, reader: Reader, inputs: Any, classes: Array) -> Attributed:
+        """All inputs along one way, as one long row each: only so do the parts sum to the whole."""
+        flat = [np.asarray(array) for array in keras.tree.flatten(inputs)]
+        numbers = list(self._slopes(reader, inputs, classes))
+        parts = [flat[number].astype(np.float32) for number in numbers]
+        starts = [baseline_like(self._baselines[n], part) for n, part in zip(numbers, parts, strict=True)]
+
+        def split(rows: Array) -> dict[int, Array]:
+            ends = np.cumsum([part[0].size for part in parts])[:-1]
+            pieces = np.split(rows, ends, axis=1)
+            return {n: one.reshape(part.shape) for n, one, part in zip(numbers, pieces, parts, strict=True)}
+
+        def slopes(rows: Array) -> Array:
+            found = self._slopes(reader, _with(inputs, split(rows)), classes)
+            return _joined([found[number] for number in numbers])
+
+        rows, start = _joined(parts), _joined(starts)
+        whole = integrated_gradients(slopes, rows, baseline=start, **self.options)
+        error = completeness_error(
+            whole, self._scores(reader, inputs, classes), self._scores(reader, _with(inputs, split(start)), classes)
+        )
+        maps = {self.names[n]: self._reduced(n, part, largest=False) for n, part in split(whole).items()}
+        return Attributed(maps, error)
+
+    def _perturbed(self, reader: Reader, inputs: Any, classes: Array) -> dict[str, Array]:
+        """One input after the other, the others as they are; whole numbers stay whole where they can."""
+        found = {}
+        for number, given in enumerate(map(np.asarray, keras.tree.flatten(inputs))):
+            if given.dtype.kind not in "biuf":
+                continue  # text: nothing can be put in its place
+
+            def changed(x: Array, number: int = number, given: Array = given) -> Array:
+                whole = given.dtype.kind in "iu" and bool((np.rint(x) == x).all())
+                return self._scores(reader, _with(inputs, {number: x.astype(given.dtype) if whole else x}), classes)
+
+            options = {**self.options, **self._baseline(number), "spatial": self._spatial[number]}
+            found[self.names[number]] = self.method.function(changed, given, **options)
+        if not found:
+            raise ValueError(f"inputs: {', '.join(self.names)} hold no numbers, so there is nothing to change in them.")
+        return found
+
+    def _foreign(self, reader: Reader, inputs: Any, classes: Array) -> dict[str, Array]:
+        """What a callable of the user's gives, checked: it may be anything."""
+        targets = classes if self._score.function is None else self._score.function
+        given = self.method(reader.model, inputs, targets)
+        by_name = given if isinstance(given, Mapping) else {self.names[0]: given}
+        found = {}
+        for number, (name, fed) in enumerate(zip(self.names, keras.tree.flatten(inputs), strict=True)):
+            if name in by_name:
+                found[name] = self._reduced(number, self._fitting(name, by_name[name], np.shape(fed)), largest=False)
+        if not found:
+            raise ValueError(f"method: gave maps of {sorted(map(str, by_name))}; the model's inputs are {self.names}.")
+        return found
+
+    def _fitting(self, name: str, given: Any, fed: tuple[int, ...]) -> Array:
+        """Maps with the axes of the input, or with its positions alone."""
+        maps: Array = np.asarray(given)
+        positions = (fed[0], *(fed[axis] for axis in self._spatial[self.names.index(name)]))
+        if maps.dtype.kind not in "biuf" or maps.shape not in (fed, positions, (*positions, 1)):
+            raise ValueError(
+                f'method: gave {maps.dtype} of shape {maps.shape} for input "{name}" {fed}; expected numbers '
+                f"{positions} or {fed}."
+            )
+        return maps
+
+    def _reduced(self, number: int, maps: Array, *, largest: bool) -> Array:
+        return reduce_channels(maps, spatial=self._spatial[number], largest=largest)
+
+    def _slopes(self, reader: Reader, inputs: Any, classes: Array, *, guided: bool = False) -> dict[int, Array]:
+        return input_gradients(reader, self._score, inputs, classes, guided=guided)
+
+    def _scores(self, reader: Reader, inputs: Any, classes: Array) -> Array:
+        return scores(reader, self._score, inputs, classes)
+
+    def _baseline(self, number: int) -> dict[str, Any]:
+        takes_one = not callable(self.method) and "baseline" in self.method.options
+        return {"baseline": self._baselines[number]} if takes_one else {}
+
+    def _by_input(self, baseline: Any) -> list[Any]:
+        """A baseline for each input, from one for all or a dict by name."""
+        if not isinstance(baseline, Mapping):
+            return [baseline] * len(self.names)
+        unknown = set(baseline) - set(self.names)
+        if unknown:
+            raise ValueError(f"baseline: names {sorted(map(str, unknown))}; the model's inputs are {self.names}.")
+        return [baseline.get(name, 0.0) for name in self.names]
+
+
+def checked_method(method: Any, options: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """The method of a name (or the user's callable), and all its options.
+
+    Raises:
+        TypeError: an option that the method has not, or of the wrong type.
+        ValueError: no such method, or an option out of its range.
+    """
+    if callable(method):
+        if options:
+            raise TypeError(f"{next(iter(options))}: not an option of a callable method; set it within the callable.")
+        return method, {}
+    found, rest = method_named(method), dict(options)
+    baselines = rest.get("baseline")
+    if isinstance(baselines, Mapping):  # by input: each is checked as one would be
+        for one in baselines.values():
+            check_options(method, {"baseline": one})
+        rest.pop("baseline")
+    given = check_options(method, rest)
+    if isinstance(baselines, Mapping):
+        given["baseline"] = dict(baselines)
+    return found, given
+
+
+def method_title(method: Any) -> str:
+    """What a method is called in tags and captions."""
+    own: Callable[..., Any] | None = method if callable(method) else None
+    if own is None:
+        return str(method)
+    name = str(getattr(own, "__name__", type(own).__name__))
+    return name if name.isidentifier() else "attribution"
+
+
+def _with(inputs: Any, changed: Mapping[int, Array]) -> Any:
+    flat = [changed.get(number, array) for number, array in enumerate(keras.tree.flatten(inputs))]
+    return keras.tree.pack_sequence_as(inputs, flat)
+
+
+def _joined(parts: Sequence[Array]) -> Array:
+    return np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)

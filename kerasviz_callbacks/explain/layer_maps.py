@@ -1,0 +1,98 @@
+"""One class activation method on one layer: what it wants of the shared pass, its further passes, and its maps."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..maths.channel_weights import ablation_cam_weights, score_cam_weights
+from ..maths.class_activation import method_named, weighted
+from ..maths.geometry import fold_tokens
+from ..taps.choosing import map_layer
+from ..taps.fed import position_axes
+from ..taps.further import ablated_scores, masked_scores, settled
+from ..taps.reader import Reader, Taken, Tap
+from ..taps.scores import Score
+from ..taps.tokens import patches_of
+
+Array = np.ndarray[Any, Any]
+
+
+class LayerMaps:
+    """A method on a layer, ready to be asked at every step.
+
+    Args:
+        reader: of the model.
+        layer: a name, path or layer; `None`: the last with maps on the way to the score.
+        wanted: the score that is explained.
+        method: a name, see `maths.class_activation.METHODS`.
+
+    Attributes:
+        call: the layer.
+        shape: of its maps, `(*spatial, channels)`; tokens are folded onto the picture.
+        tap: what is wanted of the shared pass.
+
+    Raises:
+        ValueError: an unknown method or layer, a layer without maps, one that the method cannot explain.
+    """
+
+    def __init__(self, reader: Reader, layer: Any, wanted: Score, method: str):
+        self.method = method_named(method)
+        self.call = map_layer(reader, layer, wanted)
+        self.tap = Tap(self.call.path, score=wanted if self.method.needs == "gradient" else None)
+        self._score = wanted
+        self._patches = patches_of(reader, self.call)
+        self.shape = self.call.shape if self._patches is None else (*self._patches.grid, self.call.shape[-1])
+        if self.method.needs == "masked scores":
+            self._check_maskable(reader, method)
+
+    def weights(self, reader: Reader, taken: Taken, inputs: Any, classes: Array) -> Array | None:
+        """What takes further passes: a weight for each channel `(n, channels)`; `None` for methods that need none.
+
+        Score-CAM takes a pass a channel, ablation-CAM one more than that.
+
+        Args:
+            reader: of the model.
+            taken: of `tap`.
+            inputs: as the model was fed.
+            classes: `(n,)`, `PREDICTED` for the predicted one.
+        """
+        if self.method.needs not in ("masked scores", "ablated scores"):
+            return None
+        score = self._score
+        fixed = settled(reader, inputs, classes) if score.function is None else classes
+        if self.method.needs == "masked scores":
+            return score_cam_weights(
+                self._folded(taken.output), lambda masks: masked_scores(reader, score, inputs, fixed, masks)
+            )
+        return ablation_cam_weights(
+            self._folded(taken.output),
+            lambda channel: ablated_scores(reader, score, inputs, fixed, self.call, channel),
+        )
+
+    def maps(self, taken: Taken, weights: Array | None = None) -> Array:
+        """Raw maps `(n, *spatial)`, float32.
+
+        Args:
+            taken: of `tap`.
+            weights: from `weights`.
+        """
+        activations = self._folded(taken.output)
+        if weights is not None:
+            return weighted(activations, weights)
+        given = [] if self.method.needs == "activations" else [self._folded(taken.slope)]
+        return np.asarray(self.method.maps(activations, *given))
+
+    def _folded(self, values: Array) -> Array:
+        return values if self._patches is None else fold_tokens(values, self._patches.first, self._patches.grid)
+
+    def _check_maskable(self, reader: Reader, method: str) -> None:
+        shape = reader.input_shapes[0]
+        axes = position_axes(reader, shape)
+        if axes != len(self.shape) - 1 or axes != len(shape) - 1 or math.prod(shape) == 0:
+            raise ValueError(
+                f'method="{method}": it lays the maps of "{self.call.path}" {self.shape[:-1]} over the input, whose '
+                f"shape {shape} has other axes; use a method that needs no masks, such as grad_cam."
+            )

@@ -1,0 +1,152 @@
+"""What the attribution methods are given, checked: their options, the inputs, the axes, the baseline."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+def check_values(**options: Any) -> None:
+    """Check options by their names, whichever method they are for.
+
+    Args:
+        options: `steps`, `samples`, `cells`: whole numbers of at least 1. `seed`: at least 0. `patch`, `stride`:
+            None, a whole number of at least 1, or a tuple of them, one an axis. `noise`: a number >= 0. `keep`:
+            a number between 0 and 1, both left out. `baseline`: a number or an array of numbers, all finite.
+
+    Raises:
+        TypeError: One is of the wrong type.
+        ValueError: One is out of its range.
+    """
+    for name, value in options.items():
+        _CHECKS[name](name, value)
+
+
+def floats_of(x: Any) -> Array:
+    """The inputs as floats: float64 stays, everything else becomes float32.
+
+    Args:
+        x: `(n, ...)`, one input a row, any numeric type.
+
+    Raises:
+        TypeError: `x` holds no real numbers.
+        ValueError: `x` has no axis of rows.
+    """
+    values = np.asarray(x)
+    if values.dtype.kind in "OSUMmc":
+        raise TypeError(f"x: expected an array of real numbers, got {values.dtype}.")
+    if values.ndim == 0:
+        raise ValueError("x: must be (n, ...), one input a row, got a single number.")
+    return values if values.dtype == np.float64 else values.astype(np.float32)
+
+
+def baseline_like(baseline: Any, x: Array) -> Array:
+    """The baseline of every row, as the methods see it: the input that stands for "nothing there".
+
+    Args:
+        baseline: A number, or an array of the shape of one input or of all of `x`; finite.
+        x: `(n, ...)` floats.
+
+    Returns:
+        `x`'s shape and type; read-only where rows share it.
+
+    Raises:
+        TypeError: The baseline holds no numbers.
+        ValueError: It is not finite, or of another shape.
+    """
+    check_values(baseline=baseline)
+    given = np.asarray(baseline)
+    if given.shape not in ((), x.shape[1:], x.shape):
+        raise ValueError(
+            f"baseline: expected a number, one input's shape {x.shape[1:]} or x's shape {x.shape}, got {given.shape}; "
+            "np.broadcast_to spreads one that is smaller."
+        )
+    return np.broadcast_to(given.astype(x.dtype), x.shape)
+
+
+def check_spatial(spatial: tuple[int, ...], x: Array) -> None:
+    """Check which axes of `x` are positions; the others after the first are channels.
+
+    Raises:
+        ValueError: Not one or more axes of `x` after the first, each once, in their order in `x`.
+    """
+    axes = tuple(spatial)
+    if not axes or list(axes) != sorted(set(axes)) or axes[0] < 1 or axes[-1] >= x.ndim:
+        raise ValueError(
+            f"spatial={axes}: expected axes between 1 and {x.ndim - 1} of an array of shape {x.shape}, at least one, "
+            "in ascending order."
+        )
+
+
+def check_answer(answer: Any, shape: tuple[int, ...], name: str) -> Array:
+    """What a callable gave, as an array; ValueError where its shape is another than the rows call for."""
+    given = np.asarray(answer)
+    if given.shape != shape:
+        raise ValueError(f"{name}: must return an array of shape {shape} for these rows, got {given.shape}.")
+    return given
+
+
+def _whole(name: str, value: Any, least: int = 1, shown: Any = None) -> None:
+    shown = value if shown is None else shown
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise TypeError(f"{name}={shown!r}: expected a whole number, got {type(value).__name__}.")
+    if value < least:
+        raise ValueError(f"{name}={shown}: expected at least {least}.")
+
+
+def _whole_or_zero(name: str, value: Any) -> None:
+    _whole(name, value, least=0)
+
+
+def _extent(name: str, value: Any) -> None:
+    if value is None:
+        return
+    several = isinstance(value, tuple | list)
+    if several and not value:
+        raise ValueError(f"{name}={value!r}: expected a whole number, or one for each axis of positions.")
+    for part in value if several else (value,):
+        _whole(name, part, shown=value)
+
+
+def _real(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        raise TypeError(f"{name}={value!r}: expected a number, got {type(value).__name__}.")
+    return float(value)
+
+
+def _noise(name: str, value: Any) -> None:
+    if not 0 <= _real(name, value) < np.inf:
+        raise ValueError(f"{name}={value}: expected a finite number of at least 0, a share of the picture's range.")
+
+
+def _share(name: str, value: Any) -> None:
+    if not 0 < _real(name, value) < 1:
+        raise ValueError(f"{name}={value}: expected a number between 0 and 1, both left out.")
+
+
+def _baseline(name: str, value: Any) -> None:
+    try:
+        given = np.asarray(value)
+    except ValueError as error:
+        raise TypeError(f"{name}: expected a number or an array of numbers, got rows of unequal length.") from error
+    if given.dtype.kind not in "iuf":
+        received = repr(value) if given.ndim == 0 else f"an array of {given.dtype}"
+        raise TypeError(f"{name}: expected a number or an array of numbers, got {received}.")
+    if not np.isfinite(given).all():
+        raise ValueError(f"{name}: must be finite, but holds NaN or infinity.")
+
+
+_CHECKS: dict[str, Callable[[str, Any], None]] = {
+    "steps": _whole,
+    "samples": _whole,
+    "cells": _whole,
+    "seed": _whole_or_zero,
+    "patch": _extent,
+    "stride": _extent,
+    "noise": _noise,
+    "keep": _share,
+    "baseline": _baseline,
+}

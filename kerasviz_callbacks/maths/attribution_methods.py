@@ -1,0 +1,92 @@
+"""The attribution methods by name: what each needs of the model, what it can be told, and where it comes from."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .attribution import gradient, input_x_gradient, integrated_gradients, smooth_grad
+from .attribution_checks import check_values
+from .perturbation import occlusion, rise
+
+
+@dataclass(frozen=True)
+class Method:
+    """One way to say which inputs a score hangs on.
+
+    Attributes:
+        function: `(callable, x, **options)`; those that need scores also take `spatial`.
+        needs: What the callable gives: the gradient of each row's score by the input; the same with the backward pass
+            of guided backpropagation; or the score itself.
+        largest: How channels are folded: True by the value of largest magnitude, False by their sum, None where
+            the method itself gives one value a position.
+        paper: Authors, year and link.
+    """
+
+    function: Callable[..., NDArray[np.float32]]
+    needs: Literal["gradients", "guided gradients", "scores"]
+    largest: bool | None
+    paper: str
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What it can be told, with what holds where nothing is said."""
+        return dict(getattr(self.function, "__kwdefaults__", None) or {})
+
+
+METHODS: dict[str, Method] = {
+    "gradient": Method(gradient, "gradients", True, "Simonyan et al. 2014, https://arxiv.org/abs/1312.6034"),
+    "input_x_gradient": Method(
+        input_x_gradient, "gradients", False, "Shrikumar et al. 2016, https://arxiv.org/abs/1605.01713"
+    ),
+    "guided_backprop": Method(
+        gradient, "guided gradients", True, "Springenberg et al. 2015, https://arxiv.org/abs/1412.6806"
+    ),
+    "smooth_grad": Method(smooth_grad, "gradients", True, "Smilkov et al. 2017, https://arxiv.org/abs/1706.03825"),
+    "integrated_gradients": Method(
+        integrated_gradients, "gradients", False, "Sundararajan et al. 2017, https://arxiv.org/abs/1703.01365"
+    ),
+    "occlusion": Method(occlusion, "scores", None, "Zeiler and Fergus 2014, https://arxiv.org/abs/1311.2901"),
+    "rise": Method(rise, "scores", None, "Petsiuk et al. 2018, https://arxiv.org/abs/1806.07421"),
+}
+"""The methods by the name that `Attribution(method=...)` and `attribution(method=...)` take."""
+
+
+def method_named(method: Any) -> Method:
+    """The method of a name.
+
+    Raises:
+        ValueError: There is no such method; the error lists those there are.
+    """
+    if not isinstance(method, str) or method not in METHODS:
+        raise ValueError(f"method={method!r}: expected one of {', '.join(map(repr, METHODS))}.")
+    return METHODS[method]
+
+
+def check_options(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Check what a method is told, as far as can be known before an input is seen.
+
+    Args:
+        method: Its name.
+        options: The options given, by name.
+
+    Returns:
+        All options of the method: those given, and the usual values of the others.
+
+    Raises:
+        TypeError: An option that the method does not have (the error lists those it has), or of the wrong type.
+        ValueError: An unknown method, or an option out of its range.
+
+    Example:
+        >>> check_options("integrated_gradients", {"steps": 64})
+        {'baseline': 0.0, 'steps': 64}
+    """
+    usual = method_named(method).options
+    for name in options:
+        if name not in usual:
+            known = f"expected one of {', '.join(usual)}" if usual else "it takes none"
+            raise TypeError(f"{name}: not an option of method={method!r}; {known}.")
+    check_values(**options)
+    return {**usual, **options}

@@ -1,0 +1,141 @@
+"""What an autoencoder gives back: how far off it is, and straight lines between two of its codes."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+MOST_WALKS = 4
+POSITIONS = 8
+
+
+def differences(reconstructions: ArrayLike, wanted: ArrayLike) -> NDArray[np.float64]:
+    """Subtract what was wanted from what came out: above 0 where the reconstruction is too bright.
+
+    Args:
+        reconstructions: `(n, ...)`.
+        wanted: The same shape.
+
+    Returns:
+        `(n, ...)`; NaN where either of the two is not finite.
+
+    Raises:
+        ValueError: If the shapes differ.
+    """
+    given, target = np.asarray(reconstructions, np.float64), np.asarray(wanted, np.float64)
+    if given.shape != target.shape:
+        raise ValueError(f"reconstructions: must have the shape of what was wanted, {target.shape}, got {given.shape}")
+    both = np.isfinite(given) & np.isfinite(target)
+    with np.errstate(over="ignore"):  # the difference of the two largest floats
+        return np.where(both, np.where(both, given, 0.0) - np.where(both, target, 0.0), np.nan)
+
+
+def mean_squared_error(error: ArrayLike) -> float:
+    """Average the squares of all differences; NaN where one is not finite, or there are none.
+
+    Args:
+        error: From `differences`, any shape.
+
+    Example:
+        >>> mean_squared_error([[3.0, -1.0]])
+        5.0
+    """
+    values = np.asarray(error, np.float64)
+    largest = np.abs(values).max(initial=0.0)
+    if not values.size or not np.isfinite(largest) or largest > 1e150:  # whose square is no float
+        return float("nan")
+    return float(np.square(values).mean())
+
+
+def of_the_mean(wanted: ArrayLike) -> float:
+    """Give the error of a model that knows nothing of the single picture: the mean of all, always.
+
+    Args:
+        wanted: `(n, ...)`.
+
+    Returns:
+        The mean squared distance of the rows from their mean; NaN where a value is not finite.
+    """
+    values = np.asarray(wanted, np.float64)
+    if not np.isfinite(values).all():
+        return float("nan")
+    return mean_squared_error(values - values.mean(axis=0))
+
+
+def strongest(error: ArrayLike) -> NDArray[np.float64]:
+    """Keep the difference of largest magnitude over the last axis, its sign with it.
+
+    Errors of opposite sign in two colours would cancel in the mean.
+
+    Args:
+        error: `(..., c)`.
+
+    Returns:
+        `(...)`; of two as large the first; NaN where one of the `c` is.
+
+    Example:
+        >>> strongest([[0.2, -0.5, 0.1]]).tolist()
+        [-0.5]
+    """
+    values = np.asarray(error, np.float64)
+    place = np.abs(np.where(np.isnan(values), np.inf, values)).argmax(axis=-1)  # NaN is beyond every number
+    return np.take_along_axis(values, place[..., None], axis=-1)[..., 0]
+
+
+def pairs(labels: Sequence[int] | NDArray[np.integer] | None, count: int, most: int = MOST_WALKS) -> NDArray[np.intp]:
+    """Choose which two pictures a walk goes between: neighbours in the given order, of different classes if possible.
+
+    Args:
+        labels: `(count,)` class numbers, or None.
+        count: How many pictures there are.
+        most: The largest number of pairs.
+
+    Returns:
+        `(pairs, 2)` rows; no picture is in two pairs. Each pair is the first picture left and the first after it of
+        another class, as long as there are such; then whatever is left, two by two.
+
+    Example:
+        >>> pairs([7, 7, 1, 1, 7], 5).tolist()
+        [[0, 2], [1, 3]]
+    """
+    left = list(range(count))
+    found: list[tuple[int, int]] = []
+    if labels is not None:
+        for first in range(count):
+            if first not in left or len(found) == most:
+                continue
+            other = next((row for row in left if row > first and labels[row] != labels[first]), None)
+            if other is not None:
+                found.append((first, other))
+                left = [row for row in left if row not in found[-1]]
+    for first, other in zip(left[::2], left[1::2], strict=False):
+        if len(found) < most:
+            found.append((first, other))
+    return np.array(sorted(found), np.intp).reshape(-1, 2)
+
+
+def straight_lines(codes: ArrayLike, between: NDArray[np.intp], positions: int = POSITIONS) -> NDArray[np.floating]:
+    """Walk from one code to another in equal steps.
+
+    Args:
+        codes: `(n, *shape)`.
+        between: `(pairs, 2)` rows, from `pairs`.
+        positions: How many points, both ends included, at least 2.
+
+    Returns:
+        `(pairs, positions, *shape)` of the codes' own type (at least float32); the ends are the codes themselves.
+
+    Raises:
+        ValueError: If there are fewer than 2 positions.
+    """
+    if positions < 2:
+        raise ValueError(f"positions: must be at least 2, both ends, got {positions}")
+    given = np.asarray(codes)
+    numbers = given.astype(np.result_type(given.dtype, np.float32))
+    first, last = numbers[between[:, 0]][:, None], numbers[between[:, 1]][:, None]
+    share = np.linspace(0, 1, positions, dtype=numbers.dtype).reshape(1, -1, *[1] * (numbers.ndim - 1))
+    with np.errstate(invalid="ignore", over="ignore"):  # codes that are infinite lead over what is no number
+        inside = first * (1 - share) + last * share
+    inside[:, 0], inside[:, -1] = first[:, 0], last[:, 0]
+    walked: NDArray[np.floating] = inside
+    return walked

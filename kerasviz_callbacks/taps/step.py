@@ -1,0 +1,322 @@
+"""One further training step, on copies: what the weights would be right after it, and what clipping took away."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from .._autodiff import framework
+from .batches import fixed_rows
+from .choosing import reconstruction
+from .layers import places
+from .reader import Reader, _all_variables, first_line
+from .watching import watching
+
+Array = np.ndarray[Any, Any]
+CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")
+
+
+class NoStepError(ValueError):
+    """No further step of this model can be shown; the message says why."""
+
+
+@dataclass(frozen=True)
+class Stepped:
+    """One variable right after a step.
+
+    Attributes:
+        weights: as its layer lays them out, float32.
+        norm: length of the gradient, in a unit of its own.
+        clipped_norm: length of what clipping left of it, in the same unit.
+    """
+
+    weights: Array
+    norm: float
+    clipped_norm: float
+
+
+class Step:
+    """One further step of the model's own loss and optimizer on rows of data; the model itself stays untouched.
+
+    The optimizer is copied, with its moments, iterations and learning rate as they are at the time of each look, and
+    so are the weights that it changes. The loss is that of `compile`, with regularisers and added losses, computed as
+    in training (dropout, batch statistics); weights of samples or classes are not known here and count as 1. Where the
+    optimizer accumulates gradients over several batches, the step is its next update, as if each batch were these rows.
+
+    Args:
+        model: compiled, with all its variables.
+        inputs: as the model is fed.
+        targets: y of these rows; `None` where only added losses count.
+        variables: the trainable ones that are looked at.
+        clip: in place of the optimizer's own clipping: `{"clipnorm": 1.0}`; see `check_clip`.
+
+    Attributes:
+        clip: the clipping in force, empty if there is none.
+
+    Raises:
+        NoStepError: not compiled, a `train_step` of its own, no targets, an optimizer that cannot be copied.
+    """
+
+    def __init__(
+        self, model: Any, inputs: Any, targets: Any, variables: Sequence[Any], clip: Mapping[str, float] | None = None
+    ):
+        _check(model, targets)
+        self._model, self._without_targets = model, targets is None
+        self._rows = _whole_batches(model, (inputs, () if targets is None else targets))
+        self._own = list(model.trainable_variables)
+        self._wanted = [_index(self._own, variable) for variable in variables]
+        self._twins = [_twin(variable) for variable in self._own]
+        self._scaled = _scale(model.optimizer) != 1
+        self._theirs = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+        self._optimizer = _copied(self._theirs, self._own, self._twins, clip)
+        self._loss = _copied_loss(model)
+        clips = {name: getattr(self._optimizer, name, None) or 0.0 for name in CLIPS}
+        self.clip = {name: float(value) for name, value in clips.items() if value > 0}
+        self._run: Callable[..., Any] | None = None
+
+    def __call__(self) -> list[Stepped]:
+        """The variables right after the step that the model would make now.
+
+        Raises:
+            NoStepError: the optimizer has another state than its copy.
+        """
+        self._copy_state()
+        example = (*self._rows, np.asarray(_scale(self._model.optimizer), np.float32))
+        run = self._run or self._compiled(example)
+        found = run(*example)
+        self._run = run
+        return [Stepped(weights, *map(float, norms)) for weights, norms in found]
+
+    @property
+    def works(self) -> bool:
+        """Whether a step was made."""
+        return self._run is not None
+
+    def _body(self, inputs: Any, targets: Any, scale: Any) -> list[Any]:
+        for twin, own in zip(self._twins, self._own, strict=True):
+            twin.assign(own)
+        gradients = self._gradients(inputs, targets, scale)
+        reached = [number for number, gradient in enumerate(gradients) if gradient is not None]
+        kept = [gradients[number] for number in reached]
+        clipped: list[Any] = [None] * len(gradients)
+        for number, gradient in zip(reached, self._optimizer._clip_gradients(kept), strict=True):
+            clipped[number] = gradient
+        times = getattr(self._optimizer, "gradient_accumulation_steps", None) or 1
+        fed = [keras.ops.multiply(gradient, times) for gradient in kept] if times > 1 else kept
+        self._optimizer.apply(fed, [self._twins[number] for number in reached])
+        done = self._is_done(kept)
+        return [
+            (self._after(number, done), _norms(gradients[number], clipped[number])) for number in self._wanted
+        ]
+
+    def _gradients(self, inputs: Any, targets: Any, scale: Any) -> list[Any]:
+        """By the model's own variables, as `train_step` computes them; with the loss scale taken out again."""
+
+        def loss() -> Any:
+            predicted = self._model(inputs, training=True)
+            # The private wrapper is what `train_step` calls: it knows a `compute_loss` without `training` too.
+            total = self._model._compute_loss(
+                x=inputs, y=None if self._without_targets else targets, y_pred=predicted, sample_weight=None, training=True
+            )
+            return keras.ops.multiply(total, keras.ops.cast(scale, total.dtype)) if self._scaled else total
+
+        with _with_loss(self._model, self._loss):
+            gradients: list[Any] = framework().loss_gradients(loss, self._own)
+        if all(gradient is None for gradient in gradients):
+            raise NoStepError("the loss does not depend on any weight that is trained")
+        if not self._scaled:
+            return gradients
+        return [None if gradient is None else keras.ops.divide(gradient, scale) for gradient in gradients]
+
+    def _is_done(self, gradients: Sequence[Any]) -> Any:
+        """Whether the step is made: dynamic loss scaling leaves out one whose gradients overflow."""
+        if self._theirs is self._model.optimizer:
+            return None
+        return keras.ops.all([keras.ops.all(keras.ops.isfinite(framework().dense(one))) for one in gradients])
+
+    def _after(self, number: int, done: Any) -> Any:
+        after = keras.ops.convert_to_tensor(self._twins[number])
+        if done is not None:
+            after = keras.ops.where(done, after, keras.ops.convert_to_tensor(self._own[number]))
+        return keras.ops.cast(after, "float32")
+
+    def _copy_state(self) -> None:
+        """Moments, iterations and learning rate as they are now; before its first step an optimizer has no moments."""
+        state, copy = self._theirs.variables, self._optimizer.variables
+        if self._theirs.built and [tuple(one.shape) for one in state] != [tuple(one.shape) for one in copy]:
+            raise NoStepError(f"the state of the optimizer {type(self._theirs).__name__} cannot be copied")
+        for mine, theirs in zip(copy, state, strict=self._theirs.built):
+            mine.assign(theirs)
+        times = getattr(self._optimizer, "gradient_accumulation_steps", None)
+        if times:
+            iterations = self._optimizer._iterations
+            iterations.assign(iterations // times * times + times - 1)
+            for accumulator in self._optimizer._accumulated_gradients:
+                accumulator.assign(keras.ops.zeros_like(accumulator))
+
+    def _compiled(self, example: tuple[Any, ...]) -> Callable[..., Any]:
+        eager: Callable[..., Any] = framework().Eager(self._body, self._touched)
+        if getattr(self._model, "run_eagerly", False):
+            return eager
+        try:
+            compiled: Callable[..., Any] = framework().Compiled(self._body, example, fixed_rows=True)
+        except NoStepError:
+            raise
+        except Exception as error:
+            eager(*example)  # raises what is wrong, if it is more than the tracing
+            warnings.warn(
+                f'the training step of model "{self._model.name}" cannot be compiled ({type(error).__name__}: '
+                f"{first_line(error)}); it is run eagerly, which is slower.",
+                stacklevel=2,
+            )
+            return eager
+        return compiled
+
+    def _touched(self) -> list[Any]:
+        """All that a step may change."""
+        metrics = [variable for metric in self._model.metrics for variable in metric.variables]
+        return [*_all_variables(self._model), *metrics, *self._twins, *self._optimizer.variables]
+
+
+def check_clip(clip: Any) -> dict[str, float] | None:
+    """What the user wants to be clipped; `None`: what the optimizer clips.
+
+    Raises:
+        TypeError: no dict of a number.
+        ValueError: another key, several of them, or a number that is not positive and finite.
+    """
+    allowed = ", ".join(f'"{name}"' for name in CLIPS)
+    if clip is None:
+        return None
+    if not isinstance(clip, Mapping):
+        raise TypeError(f'clip={clip!r}: expected a dict with one of {allowed}, such as {{"clipnorm": 1.0}}.')
+    unknown = [name for name in clip if name not in CLIPS]
+    if unknown or len(clip) != 1:
+        wrong = f"{unknown[0]!r} is none of them" if unknown else f"got {len(clip)}"
+        raise ValueError(f'clip={clip!r}: expected exactly one of {allowed}, such as {{"clipnorm": 1.0}}; {wrong}.')
+    ((name, value),) = clip.items()
+    if isinstance(value, (bool, np.bool)) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise TypeError(f'clip["{name}"]={value!r}: expected a positive number, got {type(value).__name__}.')
+    if not (np.isfinite(value) and value > 0):
+        raise ValueError(f'clip["{name}"]={value!r}: expected a positive, finite number.')
+    return {name: float(value)}
+
+
+def step_targets(reader: Reader, inputs: Any, targets: Any, has_labels: bool) -> Any:
+    """What the loss compares the answers with: y; the inputs, where y are labels that only colour an autoencoder.
+
+    Args:
+        reader: of the model.
+        inputs: as the model is fed.
+        targets: y of the same rows, or `None`.
+        has_labels: whether y are class numbers.
+    """
+    if targets is None or not has_labels or len(reader.output_shapes) != 1 or reader.head.kind == "softmax":
+        return targets
+    same = keras.tree.map_structure(lambda array: tuple(array.shape[1:]), targets) == reader.output_shapes[0]
+    of_classes = "sparse" in str(getattr(reader.model.loss, "name", None) or reader.model.loss).lower()
+    if same or of_classes or reconstruction(reader, inputs) is None:
+        return targets
+    return keras.tree.flatten(inputs)[0]
+
+
+def _check(model: Any, targets: Any) -> None:
+    if getattr(model, "optimizer", None) is None:
+        raise NoStepError("the model is not compiled with an optimizer")
+    if "train_step" in vars(model) or type(model).train_step is not keras.Model.train_step:
+        raise NoStepError("the model has a train_step of its own, which alone knows its loss")
+    if targets is None and model._compile_loss is not None:
+        raise NoStepError("the data have no targets")
+    if not model.trainable_variables:
+        raise NoStepError("no weight of the model is trained")
+
+
+def _whole_batches(model: Any, rows: Any) -> Any:
+    """The rows; repeated from the first on, or as many as they take, for a model that was built for one batch size."""
+    size = fixed_rows([model, *(place.layer for place in places(model))])
+    if size is None:
+        return rows
+    return keras.tree.map_structure(lambda array: np.asarray(array)[np.arange(size) % len(array)], rows)
+
+
+def _index(variables: Sequence[Any], wanted: Any) -> int:
+    return next(number for number, variable in enumerate(variables) if variable is wanted)
+
+
+def _scale(optimizer: Any) -> float:
+    """What the optimizer multiplies the loss with, so that small gradients survive half precision."""
+    return float(keras.ops.convert_to_numpy(optimizer.scale_loss(keras.ops.convert_to_tensor(1.0, "float32"))))
+
+
+def _twin(variable: Any) -> Any:
+    """A variable of its own with the same value, name and path, by which some optimizers tell variables apart."""
+    with ExitStack() as scopes:
+        for name in variable.path.split("/")[:-1]:
+            scopes.enter_context(keras.name_scope(name))
+        twin = keras.Variable(
+            keras.ops.convert_to_tensor(variable), dtype=variable.dtype, name=variable.path.split("/")[-1]
+        )
+    twin.constraint = variable.constraint
+    return twin
+
+
+def _copied(optimizer: Any, own: Sequence[Any], twins: Sequence[Any], clip: Mapping[str, float] | None) -> Any:
+    """An optimizer like this one, built for the twins."""
+    kind = type(optimizer).__name__
+    if hasattr(optimizer, "_inner_optimizers"):
+        raise NoStepError(f"the optimizer {kind} leaves the step to others, and they are not copied")
+    try:
+        copy = type(optimizer).from_config(optimizer.get_config())
+    except Exception as error:
+        raise NoStepError(f"the optimizer {kind} cannot be copied: {first_line(error)}") from error
+    copy.loss_scale_factor = None
+    if clip is not None:
+        for name in CLIPS:
+            setattr(copy, name, clip.get(name))
+    # Asked for after the optimizer was made, this is in no config.
+    excluded = getattr(optimizer, "_exclude_from_weight_decay", None)
+    if excluded is not None:
+        pairs = zip(own, twins, strict=True)
+        copy._exclude_from_weight_decay = {copy._var_key(twin) for v, twin in pairs if optimizer._var_key(v) in excluded}
+        copy._exclude_from_weight_decay_pattern = optimizer._exclude_from_weight_decay_pattern
+    copy.build(list(twins))
+    return copy
+
+
+def _copied_loss(model: Any) -> Any:
+    """The loss of `compile`, not built yet: the model's own is built by its first batch, and no other."""
+    loss = model._compile_loss
+    if loss is None:
+        return None
+    return type(loss)(
+        loss._user_loss, loss._user_loss_weights, reduction=loss.reduction, output_names=loss.output_names
+    )
+
+
+@contextmanager
+def _with_loss(model: Any, loss: Any) -> Iterator[None]:
+    """While open, the model computes its loss with another object; what its layers hold is as before afterwards."""
+    attributes = vars(model)  # past Keras' tracking of attributes
+    kept = attributes["_compile_loss"]
+    attributes["_compile_loss"] = loss
+    try:
+        with watching(model, [], lambda place, output: output):
+            yield
+    finally:
+        attributes["_compile_loss"] = kept
+
+
+def _norms(gradient: Any, clipped: Any) -> Any:
+    """The lengths of both, in a unit in which neither overflows; zeros without a gradient."""
+    if gradient is None:
+        return keras.ops.zeros((2,), "float32")
+    whole, left = (keras.ops.cast(framework().dense(one), "float32") for one in (gradient, clipped))
+    most = keras.ops.max(keras.ops.abs(whole))
+    scale = keras.ops.where(most > 0, most, keras.ops.ones_like(most))
+    return keras.ops.stack([keras.ops.sqrt(keras.ops.sum(keras.ops.square(one / scale))) for one in (whole, left)])
