@@ -118,7 +118,8 @@ class InputMaps:
 
             def changed(x: Array, number: int = number, given: Array = given) -> Array:
                 whole = given.dtype.kind in "iu" and bool((np.rint(x) == x).all())
-                return self._scores(reader, _with(inputs, {number: x.astype(given.dtype) if whole else x}), classes)
+                kind = given.dtype if whole or given.dtype.kind == "f" else np.dtype(np.float32)
+                return self._scores(reader, _with(inputs, {number: x.astype(kind)}), classes)
 
             options = {**self.options, **self._baseline(number), "spatial": self._spatial[number]}
             found[self.names[number]] = self.method.function(changed, given, **options)
