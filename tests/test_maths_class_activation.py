@@ -1,103 +1,243 @@
-"""Class activation maps from arrays alone: hand-worked, by closed form and by law."""
+"""Class activation maps from arrays alone: hand-worked, by closed form and against loops from the papers."""
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
-from kerasviz_callbacks.maths.class_activation import METHODS, grad_cam, method_named
+from kerasviz_callbacks.maths.class_activation import (
+    METHODS,
+    ablation_cam,
+    eigen_cam,
+    grad_cam,
+    grad_cam_plus_plus,
+    hires_cam,
+    layer_cam,
+    method_named,
+    score_cam,
+    weighted,
+    xgrad_cam,
+)
 
-finite = st.floats(-100, 100, width=32)
-shapes = st.tuples(st.integers(1, 4), st.integers(1, 4), st.integers(1, 4), st.integers(1, 5))
-
-
-@st.composite
-def pairs(draw):
-    shape = draw(shapes)
-    return tuple(draw(hnp.arrays(np.float32, shape, elements=finite)) for _ in range(2))
-
-
-def test_a_4x4_case_worked_by_hand():
-    activations = np.zeros((1, 4, 4, 2))
-    activations[0, 0, 0] = [1, 1]
-    activations[0, 1, 2] = [4, 0]
-    activations[0, 3, 3] = [0, 5]
-    gradients = np.zeros((1, 4, 4, 2))
-    gradients[0, 0, 0, 0] = 8  # mean over 16 positions: 0.5
-    gradients[0, :, :, 1] = -0.25
-    expected = np.zeros((4, 4))
-    expected[0, 0] = 0.25
-    expected[1, 2] = 2.0  # at (3, 3) stands 5 * -0.25, cut off
-    np.testing.assert_array_equal(grad_cam(activations, gradients)[0], expected)
+NAMES = list(METHODS)
+GRADIENT = [name for name, method in METHODS.items() if method.needs == "gradient"]
+SPATIAL = [(6,), (3, 4), (2, 3, 4)]
+HAND = np.array([[[1, 0], [2, 2]], [[0, 1], [1, 1]]], float)[None]  # 2 x 2 positions, 2 channels, each of sum 4
+SLOPE = np.array([[[1, -2], [1, 0]], [[0, 1], [2, -1]]], float)[None]  # of means 1 and -1/2
 
 
-def test_of_a_linear_head_on_a_global_mean_it_is_the_closed_form():
-    generator = np.random.default_rng(1)
-    activations = generator.standard_normal((3, 5, 6, 7)).astype(np.float32)
-    weights = generator.standard_normal(7).astype(np.float32)
-    gradients = np.broadcast_to(weights / 30, activations.shape)
-    closed = np.maximum(activations.astype(np.float64) @ weights.astype(np.float64), 0) / 30
-    np.testing.assert_allclose(grad_cam(activations, gradients), closed, rtol=1e-5, atol=1e-7)
+class TestByHand:
+    def test_grad_cam(self):
+        np.testing.assert_array_equal(grad_cam(HAND, SLOPE)[0], [[1, 1], [0, 0.5]])  # at (1, 0) stands -1/2, cut off
+
+    def test_grad_cam_plus_plus(self):
+        # alpha is 1/6 where g = 1 and 4/(8 + 8*4) = 1/10 where g = 2, so the weights are 2/6 + 2/10 and 1/6
+        expected = [[8 / 15, 16 / 15 + 2 / 6], [1 / 6, 8 / 15 + 1 / 6]]
+        np.testing.assert_allclose(grad_cam_plus_plus(HAND, SLOPE)[0], expected, rtol=1e-6)
+
+    def test_grad_cam_plus_plus_where_the_denominator_is_0(self):
+        activations, slope = np.array([[[1.0], [-3.0]]]), np.array([[[1.0], [0.5]]])
+        # 2 g^2 + g^3 * -2 is 0 in the first place and 1/4 in the second, so only that one's alpha of 1 counts
+        np.testing.assert_array_equal(grad_cam_plus_plus(activations, slope)[0], [0.5, 0])
+
+    def test_hires_cam_keeps_what_speaks_against(self):
+        np.testing.assert_array_equal(hires_cam(HAND, SLOPE)[0], [[1, 2], [1, 1]])
+        np.testing.assert_array_equal(hires_cam(HAND, -SLOPE)[0], [[-1, -2], [-1, -1]])
+
+    def test_layer_cam(self):
+        np.testing.assert_array_equal(layer_cam(HAND, SLOPE)[0], [[1, 2], [1, 2]])
+        np.testing.assert_array_equal(layer_cam(-HAND, SLOPE)[0], np.zeros((2, 2)))
+
+    def test_xgrad_cam(self):
+        # weights (1 + 2 + 0 + 2) / 4 and (0 + 0 + 1 - 1) / 4
+        np.testing.assert_array_equal(xgrad_cam(HAND, SLOPE)[0], [[1.25, 2.5], [0, 1.25]])
+
+    def test_xgrad_cam_leaves_out_a_channel_whose_sum_is_0(self):
+        activations = np.array([[[1.0, 3.0], [-1.0, 1.0]]])
+        slope = np.array([[[5.0, 1.0], [7.0, 1.0]]])
+        np.testing.assert_array_equal(xgrad_cam(activations, slope)[0], [3, 1])
+
+    def test_eigen_cam(self):
+        one = np.array([1.0, 2, 2, 0]).reshape(1, 2, 2, 1) * [3, 4]
+        np.testing.assert_allclose(eigen_cam(one)[0], [[5, 10], [10, 0]], rtol=1e-6)
+        np.testing.assert_allclose(eigen_cam(-one)[0], [[5, 10], [10, 0]], rtol=1e-6)
+        two = np.array([[2.0, 0], [0, 1], [-2, 0], [2, 0]]).reshape(1, 2, 2, 2)
+        np.testing.assert_allclose(eigen_cam(two)[0], [[2, 0], [-2, 2]], rtol=1e-6, atol=1e-9)
+
+    def test_eigen_cam_of_sum_0_has_a_sign_all_the_same(self):
+        one = np.array([0.0, -1, 1, 0.5, -0.5]).reshape(1, 5, 1) * [3, 4]
+        for signed in (one, -one):
+            np.testing.assert_allclose(eigen_cam(signed)[0], [0, 5, -5, -2.5, 2.5], rtol=1e-6)
+
+    def test_score_cam(self):
+        activations = HAND * [1, 2] + [0, 5]  # masks [[.5, 1], [0, .5]] and [[0, 1], [.5, .5]], of sum 2 and 2
+        activations[0, 0, 1, 1] = 13  # now the second is [[0, 1], [.25, .25]], of sum 1.5
+        maps = score_cam(activations, lambda masks: np.log(masks.sum(axis=(1, 2))))
+        np.testing.assert_allclose(maps[0], activations[0] @ [4 / 7, 3 / 7], rtol=1e-6)
+
+    @pytest.mark.parametrize(("whole", "without"), [(10, (4, 12)), (-10, (-16, -8)), (10, (4, 12.0))])
+    def test_ablation_cam_weighs_by_what_is_lost_whatever_the_sign_of_the_score(self, whole, without):
+        maps = ablation_cam(HAND, lambda channel: np.array([whole if channel is None else without[channel]]))
+        np.testing.assert_allclose(maps[0], np.maximum(HAND[0] @ [0.6, -0.2], 0), rtol=1e-6)
 
 
-@pytest.mark.parametrize("spatial", [(6,), (3, 4), (2, 3, 4)])
-def test_signals_pictures_and_volumes_keep_their_shape(spatial):
-    generator = np.random.default_rng(2)
-    activations, gradients = generator.standard_normal((2, 3, *spatial, 5))
-    maps = grad_cam(activations, gradients)
-    assert maps.shape == (3, *spatial)
-    assert maps.dtype == np.float32
-    flat = grad_cam(activations.reshape(3, -1, 5), gradients.reshape(3, -1, 5))
-    np.testing.assert_allclose(maps.reshape(3, -1), flat, rtol=1e-6)
+def _loop(of_position, activations, gradients):
+    maps = np.zeros(activations.shape[:-1])
+    for picture in range(len(maps)):
+        of_one = of_position(activations[picture].astype(np.float64), gradients[picture].astype(np.float64))
+        for at in np.ndindex(maps.shape[1:]):
+            maps[(picture, *at)] = of_one(at)
+    return maps
 
 
-@given(pairs(), st.randoms(use_true_random=False))
-def test_a_map_is_finite_not_negative_and_its_own_pictures_alone(pair, random):
-    maps = grad_cam(*pair)
-    assert np.isfinite(maps).all()
-    assert (maps >= 0).all()
-    order = list(range(len(maps)))
-    random.shuffle(order)
-    assert grad_cam(pair[0][order], pair[1][order]).tobytes() == maps[order].tobytes()
+def _by_weights(weight, a, g):
+    places, channels = list(np.ndindex(a.shape[:-1])), range(a.shape[-1])
+    weights = [weight([a[(*at, c)] for at in places], [g[(*at, c)] for at in places]) for c in channels]
+    return lambda at: max(sum(weights[c] * a[(*at, c)] for c in channels), 0)
 
 
-@given(pairs(), st.sampled_from([0.25, 2.0, 8.0]))
-def test_it_grows_in_proportion_to_either_input(pair, factor):
-    maps = grad_cam(*pair)
-    np.testing.assert_allclose(grad_cam(pair[0] * factor, pair[1]), maps * factor, rtol=1e-5, atol=1e-30)
-    np.testing.assert_allclose(grad_cam(pair[0], pair[1] * factor), maps * factor, rtol=1e-5, atol=1e-30)
+def _plus_plus(a, g):
+    weight = 0.0
+    for slope in g:
+        below = 2 * slope**2 + slope**3 * sum(a)
+        weight += (slope**2 / below if below else 0) * max(slope, 0)
+    return weight
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_what_is_not_finite_stays_in_its_own_picture(bad):
-    activations, gradients = np.random.default_rng(3).standard_normal((2, 3, 4, 4, 2)).astype(np.float32)
-    clean = grad_cam(activations, gradients)
-    gradients[1, 0, 0, 0] = bad
-    activations[1, 2, 2, 0] = 0
-    maps = grad_cam(activations, gradients)
-    assert not np.isfinite(maps[1]).all()
-    np.testing.assert_array_equal(maps[[0, 2]], clean[[0, 2]])
+LOOPS = {
+    "grad_cam": lambda a, g: _by_weights(lambda a, g: sum(g) / len(g), a, g),
+    "grad_cam++": lambda a, g: _by_weights(_plus_plus, a, g),
+    "hires_cam": lambda a, g: lambda at: sum(x * y for x, y in zip(a[at], g[at], strict=True)),
+    "layer_cam": lambda a, g: lambda at: max(sum(x * max(y, 0) for x, y in zip(a[at], g[at], strict=True)), 0),
+    "xgrad_cam": lambda a, g: _by_weights(
+        lambda a, g: sum(x * y for x, y in zip(a, g, strict=True)) / sum(a) if sum(a) else 0, a, g
+    ),
+}
 
 
-def test_half_precision_does_not_overflow_on_the_way():
-    activations = np.full((1, 2, 2, 1), 6e4, np.float16)
-    gradients = np.full((1, 2, 2, 1), 6e4, np.float16)
-    np.testing.assert_allclose(grad_cam(activations, gradients), np.float64(np.float16(6e4)) ** 2, rtol=1e-6)
+class TestAgainstThePapers:
+    @pytest.mark.parametrize("spatial", SPATIAL)
+    @pytest.mark.parametrize("rectified", [True, False])
+    @pytest.mark.parametrize("name", GRADIENT)
+    def test_a_loop_over_positions_and_channels(self, name, spatial, rectified):
+        generator = np.random.default_rng(4)
+        activations, gradients = generator.standard_normal((2, 3, *spatial, 5)).astype(np.float32)
+        activations = np.maximum(activations, 0) if rectified else activations
+        expected = _loop(LOOPS[name], activations, gradients)
+        assert expected.any()
+        found = METHODS[name].maps(activations, gradients)
+        np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-7 * np.abs(expected).max())
+
+    @pytest.mark.parametrize("spatial", [*SPATIAL, (1,), (40, 30)])
+    @pytest.mark.parametrize("channels", [1, 7, 300])
+    @pytest.mark.parametrize("rectified", [True, False])
+    def test_eigen_cam_by_the_whole_decomposition(self, spatial, channels, rectified):
+        activations = np.random.default_rng(5).standard_normal((2, *spatial, channels)).astype(np.float32)
+        activations = np.maximum(activations, 0) if rectified else activations
+        for maps, picture in zip(eigen_cam(activations), activations.astype(np.float64), strict=True):
+            matrix = picture.reshape(-1, channels)
+            line = matrix @ np.linalg.svd(matrix, full_matrices=False)[2][0]
+            line *= 1 if line.sum() >= 0 else -1
+            np.testing.assert_allclose(maps.ravel(), line, rtol=1e-6, atol=1e-7 * np.abs(line).max())
 
 
-def test_wrong_shapes_are_named():
-    with pytest.raises(ValueError, match=r"gradients: must have the shape of activations \(1, 2, 3\)"):
-        grad_cam(np.zeros((1, 2, 3)), np.zeros((1, 2, 4)))
-    with pytest.raises(ValueError, match=r"at least one position.*take a layer that still has maps"):
-        grad_cam(np.zeros((2, 3)), np.zeros((2, 3)))
+class TestOnAGlobalMean:
+    """Where the maps go through their mean into a dense layer, every method has a closed form."""
+
+    @pytest.fixture(params=[1.0, -1.0])
+    def head(self, request):
+        generator = np.random.default_rng(1)
+        activations = np.maximum(generator.standard_normal((3, 5, 6, 7)), 0).astype(np.float32)
+        kernel = generator.standard_normal(7) * request.param
+        return activations, kernel, np.broadcast_to(kernel / 30, activations.shape)
+
+    def close(self, found, expected):
+        assert expected.any()
+        np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-7 * np.abs(expected).max())
+
+    def test_those_that_agree_there(self, head):
+        activations, kernel, slope = head
+        signed = activations.astype(np.float64) @ kernel / 30
+        self.close(hires_cam(activations, slope), signed)
+        self.close(grad_cam(activations, slope), np.maximum(signed, 0))
+        self.close(xgrad_cam(activations, slope), np.maximum(signed, 0))
+
+    def test_hires_cam_adds_up_to_the_score_without_its_bias(self, head):
+        activations, kernel, slope = head
+        scores = activations.mean(axis=(1, 2), dtype=np.float64) @ kernel
+        np.testing.assert_allclose(hires_cam(activations, slope).sum(axis=(1, 2)), scores, rtol=1e-4)
+
+    def test_layer_cam_takes_the_kernels_positive_part(self, head):
+        activations, kernel, slope = head
+        self.close(layer_cam(activations, slope), activations.astype(np.float64) @ np.maximum(kernel, 0) / 30)
+
+    def test_grad_cam_plus_plus_divides_it_by_two_more_than_the_channels_share(self, head):
+        activations, kernel, slope = head
+        means = activations.mean(axis=(1, 2), dtype=np.float64)
+        weights = np.maximum(kernel, 0) / (2 + kernel * means)
+        self.close(grad_cam_plus_plus(activations, slope), np.einsum("nhwc,nc->nhw", activations, weights))
+
+    def test_ablation_cam_weighs_by_each_channels_share_of_the_score(self, head):
+        activations, kernel, _ = head
+
+        def scores(channel):
+            kept = activations.astype(np.float64)
+            if channel is not None:
+                kept[..., channel] = 0
+            return kept.mean(axis=(1, 2)) @ kernel + 0.3
+
+        means = activations.mean(axis=(1, 2), dtype=np.float64)
+        weights = kernel * means / np.abs(means @ kernel + 0.3)[:, None]
+        expected = np.maximum(np.einsum("nhwc,nc->nhw", activations, weights), 0)
+        self.close(ablation_cam(activations, scores), expected)
+
+    def test_score_cam_of_a_linear_score_is_a_softmax_of_what_the_masks_let_through(self, head):
+        activations, _, _ = head
+        generator = np.random.default_rng(2)
+        fed, kernel = generator.standard_normal((3, 5, 6)), generator.standard_normal((5, 6))
+        low, high = activations.min(axis=(1, 2)), activations.max(axis=(1, 2))
+        let_through = np.einsum("hw,nhw,nhwc->nc", kernel, fed, (activations - low[:, None, None]).astype(np.float64))
+        powers = np.exp(let_through / (high - low))
+        expected = np.einsum("nhwc,nc->nhw", activations, powers / powers.sum(axis=1, keepdims=True))
+        self.close(score_cam(activations, lambda masks: np.einsum("hw,nhw->n", kernel, fed * masks)), expected)
 
 
-def test_a_method_is_found_by_its_name():
-    assert method_named("grad_cam") is grad_cam
-    with pytest.raises(ValueError, match="'grad_cam'"):
-        method_named("grad_can")
+class TestErrors:
+    @pytest.mark.parametrize("name", NAMES)
+    def test_no_positions(self, name):
+        with pytest.raises(ValueError, match=r"at least one position, got \(2, 3\); take a layer that still has maps"):
+            METHODS[name].maps(np.zeros((2, 3)), *[np.zeros((2, 3))] * (METHODS[name].needs != "activations"))
+
+    @pytest.mark.parametrize("name", GRADIENT)
+    def test_gradients_of_another_shape(self, name):
+        with pytest.raises(ValueError, match=r"gradients: must have the shape of activations \(1, 2, 3\)"):
+            METHODS[name].maps(np.zeros((1, 2, 3)), np.zeros((1, 2, 4)))
+
+    def test_weights_of_another_shape(self):
+        with pytest.raises(ValueError, match=r"weights: must be one a picture and channel, \(1, 3\), got \(3,\)"):
+            weighted(np.zeros((1, 2, 3)), np.zeros(3))
+
+    @pytest.mark.parametrize("name", ["grad_can", None, ["grad_cam"]])
+    def test_a_name_that_is_none_lists_those_there_are(self, name):
+        with pytest.raises(ValueError, match=r"one of 'grad_cam', 'grad_cam\+\+', 'hires_cam'.*'ablation_cam'"):
+            method_named(name)
 
 
-def test_no_pictures_give_no_maps():
-    assert METHODS["grad_cam"](np.zeros((0, 2, 2, 3)), np.zeros((0, 2, 2, 3))).shape == (0, 2, 2)
+class TestTable:
+    def test_every_method_says_what_it_needs_and_where_it_is_from(self):
+        found = {name: (method.needs, method.signed) for name, method in METHODS.items()}
+        assert found == {
+            "grad_cam": ("gradient", False),
+            "grad_cam++": ("gradient", False),
+            "hires_cam": ("gradient", True),
+            "layer_cam": ("gradient", False),
+            "xgrad_cam": ("gradient", False),
+            "eigen_cam": ("activations", True),
+            "score_cam": ("masked scores", False),
+            "ablation_cam": ("ablated scores", False),
+        }
+        papers = [method.paper for method in METHODS.values()]
+        assert len(set(papers)) == len(papers)
+        assert all(" 20" in paper and ", https://" in paper for paper in papers)
+
+    def test_a_method_is_found_by_its_name(self):
+        assert method_named("grad_cam").maps is grad_cam
+        assert method_named("grad_cam++").maps is grad_cam_plus_plus

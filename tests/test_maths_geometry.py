@@ -1,4 +1,4 @@
-"""Inputs as pictures, kernels as filters."""
+"""Inputs as pictures, kernels as filters, tokens as patches."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from kerasviz_callbacks.maths.geometry import dense_filters, filters_of, picture_shape
+from kerasviz_callbacks.maths.geometry import dense_filters, filters_of, fold_tokens, picture_shape, token_grid
 
 
 class TestPictures:
@@ -106,3 +106,88 @@ class TestKernels:
             filters_of(np.zeros((3, 3)), "dense")
         with pytest.raises(ValueError, match="kernel: must have an axis of inputs and one of outputs"):
             filters_of(np.zeros(3), "conv")
+
+
+LEADING = (0, 1, 2, 5)
+sides = st.integers(4, 64)
+
+
+def patches(height, width, side, padded):
+    """How many patches of a side lie on a picture, by walking over it."""
+    ends = (side - 1, side - 1) if padded else (0, 0)
+    return tuple(len(range(0, size + end - side + 1, side)) for size, end in zip((height, width), ends, strict=True))
+
+
+class TestTokens:
+    @pytest.mark.parametrize(
+        ("tokens", "picture", "found"),
+        [
+            (197, (224, 224), (1, (14, 14))),
+            (196, (224, 224), (0, (14, 14))),
+            (50, (224, 224), (1, (7, 7))),
+            (198, (224, 224), (2, (14, 14))),
+            (261, (224, 224), (5, (16, 16))),
+            (65, (32, 32), (1, (8, 8))),
+            (64, (32, 32), (0, (8, 8))),
+            (145, (144, 144), (1, (12, 12))),
+            (577, (384, 384), (1, (24, 24))),
+            (129, (128, 256), (1, (8, 16))),
+            (129, (256, 128), (1, (16, 8))),
+            (9, (28, 31), (0, (3, 3))),  # sides of 8 and 9, the rest cut off
+            (17, (28, 28), (1, (4, 4))),
+            (57, (28, 31), (1, (7, 8))),  # sides of 4, the rest padded
+            (85, (512, 160), (5, (16, 5))),  # and not (17, 5), which leaves a rest
+            (784, (28, 28), (0, (28, 28))),
+            (28, (28, 28), None),  # a recurrent layer over rows
+            (29, (28, 28), None),
+            (2, (28, 28), None),  # one patch and a class token: no map
+            (1, (28, 28), None),
+            (0, (28, 28), None),
+            (4, (0, 28), None),
+        ],
+    )
+    def test_worked_by_hand(self, tokens, picture, found):
+        assert token_grid(tokens, picture) == found
+
+    @given(sides, sides, st.integers(1, 64), st.sampled_from(LEADING), st.booleans())
+    def test_what_some_patches_make_is_seen_as_patches_again(self, height, width, side, leading, padded):
+        rows, columns = patches(height, width, min(side, height, width), padded)
+        found = token_grid(leading + rows * columns, (height, width))
+        if rows * columns > 1:
+            assert found is not None
+        if found is not None:
+            assert found[0] + np.prod(found[1]) == leading + rows * columns
+            assert found[0] in LEADING
+            every = range(1, min(height, width) + 1)
+            assert found[1] in {patches(height, width, one, kind) for one in every for kind in (False, True)}
+
+    @given(st.integers(2, 12), st.integers(2, 12), st.integers(1, 16), st.sampled_from(LEADING))
+    def test_patches_that_divide_the_picture_win_with_the_fewest_leading_tokens(self, rows, columns, side, leading):
+        tokens = leading + rows * columns
+        found = token_grid(tokens, (rows * side, columns * side))
+        assert found is not None
+        assert found[0] <= leading
+        assert found[1][0] * columns == found[1][1] * rows  # of the picture's own proportions: it is divided
+        if found[0] == leading:
+            assert found[1] == (rows, columns)
+
+    @given(st.integers(4, 40), st.integers(1, 16), st.sampled_from(LEADING))
+    def test_on_square_pictures_there_is_no_other_answer(self, side_count, side, leading):
+        picture = (side_count * side, side_count * side)
+        assert token_grid(leading + side_count**2, picture) == (leading, (side_count, side_count))
+
+    @given(st.integers(0, 5), st.integers(1, 5), st.integers(1, 5), st.integers(1, 3), st.integers(0, 3))
+    def test_folding_keeps_every_patch_in_its_place(self, leading, rows, columns, channels, count):
+        shape = (count, leading + rows * columns, channels)
+        tokens = np.arange(np.prod(shape)).reshape(shape)
+        folded = fold_tokens(tokens, leading, (rows, columns))
+        assert folded.shape == (count, rows, columns, channels)
+        for row in range(rows):
+            for column in range(columns):
+                np.testing.assert_array_equal(folded[:, row, column], tokens[:, leading + row * columns + column])
+
+    def test_tokens_that_are_not_as_many_are_named(self):
+        with pytest.raises(ValueError, match=r"tokens: must be \(n, 5, channels\) for 1 leading tokens and a grid of"):
+            fold_tokens(np.zeros((2, 6, 3)), 1, (2, 2))
+        with pytest.raises(ValueError, match=r"got \(5, 3\)"):
+            fold_tokens(np.zeros((5, 3)), 1, (2, 2))

@@ -16,25 +16,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .channel_weights import AblatedScores, MaskedScores, ablation_cam_weights, check_maps, score_cam_weights
+from .channel_weights import AblatedScores, MaskedScores, check_maps
+from .channel_weights import ablation_cam_weights as ablation_cam_weights  # the same name: for others to import
+from .channel_weights import score_cam_weights as score_cam_weights
 from .singular import first_component
-
-__all__ = [
-    "METHODS",
-    "Method",
-    "ablation_cam",
-    "ablation_cam_weights",
-    "eigen_cam",
-    "grad_cam",
-    "grad_cam_plus_plus",
-    "hires_cam",
-    "layer_cam",
-    "method_named",
-    "score_cam",
-    "score_cam_weights",
-    "weighted",
-    "xgrad_cam",
-]
 
 Array = NDArray[Any]
 Maps = NDArray[np.float32]

@@ -5,9 +5,7 @@ from numpy.typing import NDArray
 
 Real = NDArray[np.float64]
 
-_RESIDUAL = 1e-12
-_EXHAUSTED = 1e-14
-_STEPS_BETWEEN_LOOKS = 8
+_SMALL = 32  # up to this rank the whole decomposition is as quick
 _ROUNDING = 1e-12
 
 
@@ -38,10 +36,8 @@ def first_component(matrix: Real) -> Real:
 def first_right_singular_vector(matrix: Real) -> Real:
     """Find the direction in which the rows of a matrix are longest: the first right singular vector.
 
-    Golub-Kahan-Lanczos: a basis of the rows' space is grown by `A'A`, each vector made orthogonal to all
-    before, until the best direction within it is an eigenvector of `A'A`, which takes 8 to 100 steps where a
-    whole decomposition of 512 columns takes a second. The start is drawn from a fixed seed: a start made from
-    the matrix, as its mean row, can be at right angles to the answer and would then never find it.
+    Of large matrices by ARPACK, a hundred times quicker there than the whole decomposition. Its start is drawn from a
+    fixed seed: a start made from the matrix, as its mean row, can be at right angles to the answer.
 
     Args:
         matrix: `(rows, columns)`, finite, not all zero, no value so large or small that its square is not.
@@ -49,30 +45,14 @@ def first_right_singular_vector(matrix: Real) -> Real:
     Returns:
         `(columns,)`, of length 1 and either sign; the same for the same matrix. Of two equal largest singular
         values some vector of their plane.
-
-    Reference:
-        Golub & Van Loan, "Matrix Computations", 4th edition, chapter 10.
     """
-    start = matrix.T @ np.random.default_rng(0).standard_normal(len(matrix))
-    basis, images = [start / np.linalg.norm(start)], []
+    from scipy.sparse.linalg import ArpackError, svds
+
     rank = min(matrix.shape)
-    while True:
-        images.append(matrix.T @ (matrix @ basis[-1]))
-        spanned = np.array(basis)
-        rest = images[-1] - (spanned @ images[-1]) @ spanned
-        length = np.linalg.norm(rest)
-        whole = len(basis) == rank or bool(length <= _EXHAUSTED * np.linalg.norm(images[-1]))
-        if whole or len(basis) % _STEPS_BETWEEN_LOOKS == 0:
-            best, residual = _best(spanned, np.array(images))
-            if whole or residual <= _RESIDUAL:
-                return best
-        rest /= length
-        rest -= (spanned @ rest) @ spanned  # a second time, or rounding brings back what was taken away
-        basis.append(rest / np.linalg.norm(rest))
-
-
-def _best(basis: Real, images: Real) -> tuple[Real, float]:
-    """The best direction within a basis, and how far it is from an eigenvector, beside the eigenvalue."""
-    values, vectors = np.linalg.eigh(basis @ images.T)
-    best, image = vectors[:, -1] @ basis, vectors[:, -1] @ images
-    return best / np.linalg.norm(best), float(np.linalg.norm(image - values[-1] * best) / values[-1])
+    if rank > _SMALL:
+        start = np.random.default_rng(0).standard_normal(rank)
+        try:
+            return np.asarray(svds(matrix, k=1, v0=start)[2][0])
+        except ArpackError:  # it did not converge
+            pass
+    return np.asarray(np.linalg.svd(matrix, full_matrices=False)[2][0])
