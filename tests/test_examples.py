@@ -1,4 +1,4 @@
-"""Both examples run, briefly, and what they log can be looked at."""
+"""The examples run, briefly, and what they log can be looked at."""
 
 import os
 import subprocess
@@ -20,6 +20,10 @@ TAGS = {
         "views/model": {"filters/encode1"},
         "views/validation": {"latent/trajectory"},
         "views/train": {"latent/trajectory"},
+    },
+    "watch_a_vae": {
+        "views/validation": {"latent/trajectory", "latent/profiles", "reconstructions/pictures"},
+        "views/train": {"latent/trajectory", "latent/profiles", "reconstructions/pictures"},
     },
 }
 

@@ -47,7 +47,8 @@ def run(directory):
     )
     view.steps = []
     model.fit(x[:1500], x[:1500], epochs=EPOCHS, batch_size=64, verbose=0, callbacks=[view])
-    pictures = {path.relative_to(directory): path.read_bytes() for path in directory.rglob("*.png")}
+    found = (directory / "views").rglob("*.png")
+    pictures = {path.relative_to(directory): path.read_bytes() for path in found}
     return view.steps, pictures
 
 

@@ -10,12 +10,16 @@ from sklearn.neighbors import NearestNeighbors
 
 from kerasviz_callbacks.maths import latent
 from kerasviz_callbacks.maths.latent import (
+    QUANTILES,
+    active,
     active_units,
     drift,
     knn_accuracy,
     move,
     participation_ratio,
+    quantiles,
     spread,
+    variances,
 )
 
 clouds = hnp.arrays(np.float32, st.tuples(st.integers(1, 8), st.integers(1, 5)), elements=st.floats(-10, 10, width=32))
@@ -86,6 +90,64 @@ class TestClouds:
             move(square, square[:3])
         with pytest.raises(ValueError, match="flatten what follows the first axis"):
             spread(np.zeros((2, 2, 2)))
+
+
+def by_hand(values):
+    """The five quantiles of a list: the place `q (n - 1)` in the order, straight between its neighbours."""
+    ordered, found = sorted(values), []
+    for share in (5, 25, 50, 75, 95):
+        below, rest = divmod(share * (len(ordered) - 1), 100)
+        above = ordered[min(below + 1, len(ordered) - 1)]
+        found.append(ordered[below] + (above - ordered[below]) * rest / 100)
+    return found
+
+
+class TestVariables:
+    def test_worked_by_hand(self):
+        codes = np.stack([np.arange(21.0)[::-1], np.full(21, 7.0)], axis=1)
+        np.testing.assert_allclose(quantiles(codes), [[1, 7], [5, 7], [10, 7], [15, 7], [19, 7]])
+        np.testing.assert_allclose(variances(codes), [np.mean((np.arange(21) - 10) ** 2), 0])
+        np.testing.assert_allclose(quantiles([[3.0], [5.0]])[:, 0], [3.1, 3.5, 4, 4.5, 4.9])
+
+    @given(clouds)
+    def test_quantiles_ascend_within_the_range_and_do_not_depend_on_the_order_of_rows(self, codes):
+        found = quantiles(codes)
+        assert found.shape == (len(QUANTILES), codes.shape[1])
+        np.testing.assert_allclose(found.T, [by_hand(column) for column in codes.astype(float).T], atol=1e-12)
+        assert (np.diff(found, axis=0) >= 0).all()
+        assert (found >= codes.min(axis=0)).all()
+        assert (found <= codes.max(axis=0)).all()
+        np.testing.assert_array_equal(quantiles(codes[::-1]), found)
+        np.testing.assert_array_equal(quantiles(codes[:, ::-1]), found[:, ::-1])
+
+    @given(clouds, st.booleans())
+    def test_the_units_counted_are_those_that_are_active(self, codes, absolute):
+        variance = np.mean((codes.astype(float) - codes.astype(float).mean(axis=0)) ** 2, axis=0)
+        np.testing.assert_allclose(variances(codes), variance, atol=1e-12)
+        least = 0.01 if absolute else 0.01 * variance.max()
+        clear = np.abs(variance - least) > 1e-9
+        np.testing.assert_array_equal(active(codes, absolute)[clear], (variance > least)[clear])
+        assert active_units(codes, absolute) == active(codes, absolute).sum()
+
+    @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+    def test_what_is_not_finite_is_nan_in_its_variable_alone(self, bad):
+        codes = np.random.default_rng(0).normal(0, [1, 1, 0.01], (30, 3))
+        broken = codes.copy()
+        broken[4, 1] = bad
+        for function in (quantiles, variances):
+            np.testing.assert_array_equal(function(broken)[..., [0, 2]], function(codes)[..., [0, 2]])
+            assert np.isnan(function(broken)[..., 1]).all()
+        for absolute in (True, False):
+            assert active(codes, absolute).tolist() == [True, True, False]
+            assert active(broken, absolute).tolist() == [True, False, False]
+
+    def test_without_rows_nothing_is_known(self):
+        assert np.isnan(quantiles(np.zeros((0, 2)))).all()
+        assert np.isnan(variances(np.zeros((0, 2)))).all()
+        assert active(np.zeros((0, 2)), absolute=False).tolist() == [False, False]
+        assert quantiles(np.zeros((3, 0))).shape == (5, 0)
+        with pytest.raises(ValueError, match=r"codes: must be \(n, d\), got \(3,\)"):
+            quantiles(np.zeros(3))
 
 
 def plain_knn(features, labels, k):

@@ -130,3 +130,18 @@ def test_memory_keeps_copies_and_the_first_description():
     assert record.descriptions == {("validation", "maps/conv"): "first", ("validation", "a/b"): "a figure"}
     record.flush()
     record.close()
+
+
+def test_two_views_that_give_the_same_figure_write_it_once_a_step(tmp_path):
+    log, memory = Log(tmp_path, "views"), MemoryRecord()
+    for record in (log, memory):
+        for step in (0, 1):
+            for value in (0.25, 0.5):
+                record.scalar("train", "latent/spread", step, value)
+                record.scalar("validation", "latent/spread", step, value + 1)
+    log.close()
+    runs = read(tmp_path)
+    for run, value in (("train", 0.25), ("validation", 1.25)):
+        events = runs.Tensors(f"views/{run}", "latent/spread")
+        assert [(event.step, event.tensor_proto.float_val[0]) for event in events] == [(0, value), (1, value)]
+        assert memory.scalars[run, "latent/spread"] == {0: value, 1: value}

@@ -9,6 +9,11 @@
     attribution_checks  their options, axes and baselines, checked
     similarity          how far two vectors point apart, exact down to the last turn of a filter
     health              redundancy, turn and norm of filters; dead, dormant and sparse channels
+    responses           how strongly neurons answer to pictures and classes
+    overlap             which channels answer to the same thing: correlations of their maps
+    leaf_order          the order of a clustering's leaves in which neighbours are nearest
+    responses           how strongly neurons answer to pictures and classes
+    overlap             which channels answer to the same thing: correlations of their maps
     projection          the held plane in which the codes of an autoencoder are seen to move
     latent              spread, move, drift and dimension of codes; neighbours of the same class
     reconstruction      how far off what comes out is; lines between two codes

@@ -26,7 +26,7 @@ def check_values(**options: Any) -> None:
 
 
 def floats_of(x: Any) -> Array:
-    """The inputs as floats: float64 stays, everything else becomes float32.
+    """The inputs as floats that hold them exactly: float32, of float64 and of whole numbers above 16 bits float64.
 
     Args:
         x: `(n, ...)`, one input a row, any numeric type.
@@ -40,7 +40,7 @@ def floats_of(x: Any) -> Array:
         raise TypeError(f"x: expected an array of real numbers, got {values.dtype}.")
     if values.ndim == 0:
         raise ValueError("x: must be (n, ...), one input a row, got a single number.")
-    return values if values.dtype == np.float64 else values.astype(np.float32)
+    return values.astype(np.result_type(values.dtype, np.float32), copy=False)
 
 
 def baseline_like(baseline: Any, x: Array) -> Array:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 MOST_WALKS = 4
+_LARGEST = 1e150  # the square of anything above is no float
 POSITIONS = 8
 
 
@@ -42,7 +43,7 @@ def mean_squared_error(error: ArrayLike) -> float:
     """
     values = np.asarray(error, np.float64)
     largest = np.abs(values).max(initial=0.0)
-    if not values.size or not np.isfinite(largest) or largest > 1e150:  # whose square is no float
+    if not values.size or not largest <= _LARGEST:
         return float("nan")
     return float(np.square(values).mean())
 
@@ -54,10 +55,10 @@ def of_the_mean(wanted: ArrayLike) -> float:
         wanted: `(n, ...)`.
 
     Returns:
-        The mean squared distance of the rows from their mean; NaN where a value is not finite.
+        The mean squared distance of the rows from their mean; NaN where a value is not finite, or there are none.
     """
     values = np.asarray(wanted, np.float64)
-    if not np.isfinite(values).all():
+    if not values.size or not np.abs(values).max() <= _LARGEST:
         return float("nan")
     return mean_squared_error(values - values.mean(axis=0))
 
@@ -139,3 +140,40 @@ def straight_lines(codes: ArrayLike, between: NDArray[np.intp], positions: int =
     inside[:, 0], inside[:, -1] = first[:, 0], last[:, 0]
     walked: NDArray[np.floating] = inside
     return walked
+
+
+def walk_figures(walks: ArrayLike, ends: ArrayLike) -> tuple[float, float]:
+    """Say how far walks lead, and how evenly.
+
+    Args:
+        walks: `(pairs, positions, ...)`, what is decoded on the way.
+        ends: `(pairs, 2, ...)`, the pictures that each goes between.
+
+    Returns:
+        Two means over the pairs. How far the two ends of a walk are apart, beside the pictures: 1 if they are decoded
+        well, 0 if all codes are decoded to the same. The largest step of a walk beside its mean step: 1 if all are
+        as large. Distances are Euclidean; NaN where something is not finite. A pair whose pictures are the same, or
+        a walk that does not move, is left out; NaN if none is left.
+
+    Example:
+        >>> walk_figures([[[0.0], [1.0], [4.0]]], [[[0.0], [8.0]]])
+        (0.5, 1.5)
+    """
+    numbers, pictures = _flat(walks), _flat(ends)
+    if not numbers.size or not max(np.abs(numbers).max(), np.abs(pictures).max()) <= _LARGEST:
+        return float("nan"), float("nan")
+    steps = np.linalg.norm(np.diff(numbers, axis=1), axis=2)
+    apart = np.linalg.norm(numbers[:, -1] - numbers[:, 0], axis=1)
+    wanted = np.linalg.norm(pictures[:, -1] - pictures[:, 0], axis=1)
+    return _mean_ratio(apart, wanted), _mean_ratio(steps.max(axis=1), steps.mean(axis=1))
+
+
+def _flat(walks: ArrayLike) -> NDArray[np.float64]:
+    """`(pairs, positions, numbers)`."""
+    values = np.asarray(walks, np.float64)
+    return values.reshape(*values.shape[:2], int(np.prod(values.shape[2:])))
+
+
+def _mean_ratio(above: NDArray[np.float64], below: NDArray[np.float64]) -> float:
+    there = below > 0
+    return float((above[there] / below[there]).mean()) if there.any() else float("nan")

@@ -27,7 +27,7 @@ def lengths(units: ArrayLike) -> NDArray[np.float64]:
         `(units,)`, at least 0; NaN where a weight is NaN or infinite.
     """
     values = np.asarray(units, np.float64)
-    finite = np.isfinite(values).all(axis=1)
+    finite = np.asarray(np.isfinite(values).all(axis=1))
     safe = np.where(finite[:, None], values, 0.0)
     scale = np.abs(safe).max(axis=1, initial=0.0, keepdims=True)
     scaled = safe / np.where(scale > 0, scale, 1.0)
@@ -114,7 +114,7 @@ def edges_of_steps(first: int, last: int, columns: int) -> NDArray[np.intp]:
 
 
 def round_up(value: float) -> float:
-    """The least of 1, 2, 5 times a power of ten that is at least `value`: a scale that grows in coarse steps.
+    """The least of 1, 1.5, 2, 3, 4, 6, 8 times a power of ten that is at least `value`: scales that grow in steps.
 
     Args:
         value: At least 0.
@@ -124,13 +124,13 @@ def round_up(value: float) -> float:
 
     Example:
         >>> round_up(0.21), round_up(1.0), round_up(730)
-        (0.5, 1.0, 1000.0)
+        (0.3, 1.0, 800.0)
     """
     if not (np.isfinite(value) and value > 0):
         return 1.0
     power = math.floor(math.log10(value)) - 1
     for exponent in range(power, power + 4):
-        for factor in (1, 2, 5):
+        for factor in (1, 1.5, 2, 3, 4, 6, 8):
             found = float(f"{factor}e{exponent}")  # as text: a product would be off by a last digit
             if value <= found < math.inf:
                 return found

@@ -9,18 +9,22 @@ In the order of the flow:
 * `check_writable`: says before training that a directory cannot be written (`directories.py`).
 * `last_step`, `first_free_run`: which runs are already there (`steps.py`).
 * `EventFile`: one event file, without TensorFlow (`events.py`), made of framed records (`frames.py`).
-* `encode`, `picture_path`, `safe_component`: PNG bytes and where they lie on disk (`png.py`).
+* `Points`, `Projector`: the files of TensorBoard's projector (`projector.py`).
+* `encode`, `decode`, `size_of`, `picture_path`, `safe_component`: PNG bytes and where they lie on disk (`png.py`).
+* `animation`: several PNG files as one that plays (`animation.py`).
 
 Nothing here knows Keras, a framework, or a view. TensorBoard's protobufs, Pillow and the checksum load on
 first use.
 """
 
+from kerasviz_callbacks.record.animation import animation
 from kerasviz_callbacks.record.base import Record
 from kerasviz_callbacks.record.directories import check_writable
 from kerasviz_callbacks.record.events import EventFile
 from kerasviz_callbacks.record.log import Log
 from kerasviz_callbacks.record.memory import MemoryRecord
-from kerasviz_callbacks.record.png import encode, picture_path, safe_component
+from kerasviz_callbacks.record.png import decode, encode, picture_path, safe_component, size_of
+from kerasviz_callbacks.record.projector import Points, Projector
 from kerasviz_callbacks.record.steps import first_free_run, last_step
 from kerasviz_callbacks.record.worker import Ticket, Worker
 
@@ -28,13 +32,18 @@ __all__ = [
     "EventFile",
     "Log",
     "MemoryRecord",
+    "Points",
+    "Projector",
     "Record",
     "Ticket",
     "Worker",
+    "animation",
     "check_writable",
+    "decode",
     "encode",
     "first_free_run",
     "last_step",
     "picture_path",
     "safe_component",
+    "size_of",
 ]

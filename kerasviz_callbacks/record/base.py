@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from kerasviz_callbacks.record.projector import Points
+
 LARGEST_FIGURE = 3.4028234663852886e38
 """The largest float32: scalars are stored as float32, and beyond it they would become infinite."""
 
@@ -40,8 +42,23 @@ class Record(Protocol):
     ) -> None:
         """Record one picture, uint8 `(height, width, 3)` or `(height, width)`, and below `save_dir`, if any."""
 
+    def encoded(
+        self,
+        run: str,
+        tag: str,
+        step: int,
+        png: bytes,
+        description: str = "",
+        *,
+        save_dir: str | os.PathLike[str] | None = None,
+    ) -> None:
+        """Record one picture that is a PNG file already, perhaps an animation."""
+
     def scalar(self, run: str, tag: str, step: int, value: float, description: str = "") -> None:
-        """Record one figure. A figure that is NaN, or not finite as a float32, is not written."""
+        """Record one figure; NaN, what is not finite as a float32, and a second one of the same step are not."""
+
+    def points(self, run: str, points: Points) -> None:
+        """Record what TensorBoard's projector shows, in place of what was there."""
 
     def flush(self) -> None:
         """Return once everything recorded so far would survive the end of this process."""

@@ -1,4 +1,4 @@
-"""Pictures and figures into TensorBoard event files and, if wanted, PNG files."""
+"""Pictures and figures into TensorBoard event files and, if wanted, PNG files; points for its projector."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from kerasviz_callbacks.record.base import is_figure
 from kerasviz_callbacks.record.events import EventFile
-from kerasviz_callbacks.record.png import encode, picture_path
+from kerasviz_callbacks.record.png import encode, picture_path, size_of
+from kerasviz_callbacks.record.projector import Points, Projector
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,6 +37,8 @@ class Log:
         self.log_dir = Path(log_dir).absolute()
         self.group = group
         self._files: dict[str, EventFile] = {}
+        self._projectors: dict[str, Projector] = {}
+        self._figured: dict[tuple[str, str], int] = {}
 
     def picture(
         self,
@@ -63,8 +66,33 @@ class Log:
             ValueError: The picture's shape is another.
             OSError: A file cannot be written, e.g. because the disk is full.
         """
-        png = encode(picture)
-        height, width = picture.shape[:2]
+        self.encoded(run, tag, step, encode(picture), description, save_dir=save_dir)
+
+    def encoded(
+        self,
+        run: str,
+        tag: str,
+        step: int,
+        png: bytes,
+        description: str = "",
+        *,
+        save_dir: str | os.PathLike[str] | None = None,
+    ) -> None:
+        """Write one picture that is a PNG file already; it may be an animation, which TensorBoard plays.
+
+        Args:
+            run: As for `picture`, and so are `tag`, `step`, `description` and `save_dir`.
+            tag: Name of the picture in the run.
+            step: The epoch.
+            png: The file, as `encode` or `animation` makes it.
+            description: Markdown.
+            save_dir: Where it also goes as a file.
+
+        Raises:
+            ValueError: It is no PNG file.
+            OSError: A file cannot be written, e.g. because the disk is full.
+        """
+        height, width = size_of(png)
         self._event_file(run).image(tag, step, png, width=width, height=height, description=description)
         if save_dir is not None:
             path = picture_path(save_dir, f"{self.group}/{run}", tag, step)
@@ -73,6 +101,8 @@ class Log:
 
     def scalar(self, run: str, tag: str, step: int, value: float, description: str = "") -> None:
         """Write one figure. A figure that is NaN, or not finite as a float32, is not written.
+
+        Two views may give the same figure; TensorBoard would show two points. The first one given at a step stays.
 
         Args:
             run: The source: `"validation"`, `"train"` or `"model"`.
@@ -84,8 +114,25 @@ class Log:
         Raises:
             OSError: The event file cannot be written, e.g. because the disk is full.
         """
-        if is_figure(value):
+        if is_figure(value) and self._figured.get((run, tag)) != step:
             self._event_file(run).scalar(tag, step, value, description=description)
+            self._figured[run, tag] = step
+
+    def points(self, run: str, points: Points) -> None:
+        """Write the files of TensorBoard's projector into the run, in place of those of the step before.
+
+        Args:
+            run: The source: `"validation"`, `"train"` or `"model"`.
+            points: What the projector is to show.
+
+        Raises:
+            ValueError: Values, columns and pictures do not fit each other.
+            OSError: A file cannot be written, e.g. because the disk is full.
+        """
+        self._event_file(run).open()  # without one TensorBoard knows of no such run
+        if run not in self._projectors:
+            self._projectors[run] = Projector(self.log_dir / self.group / run)
+        self._projectors[run].write(points)
 
     def flush(self) -> None:
         """Hand to the operating system what is not there yet."""

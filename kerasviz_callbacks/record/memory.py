@@ -6,12 +6,15 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from kerasviz_callbacks.record.base import is_figure
+from kerasviz_callbacks.record.png import decode
 
 if TYPE_CHECKING:
     import os
 
     import numpy as np
     from numpy.typing import NDArray
+
+    from kerasviz_callbacks.record.projector import Points
 
 
 class MemoryRecord:
@@ -21,6 +24,7 @@ class MemoryRecord:
         pictures: `pictures[(run, tag)][step]`, uint8 `(height, width, 3)` or `(height, width)`, a copy.
         scalars: `scalars[(run, tag)][step]`, a float; a figure that is NaN is not there, as in a `Log`.
         descriptions: `descriptions[(run, tag)]`, the first one given.
+        projected: `projected[run]`, the newest points of the projector.
 
     Example:
         >>> record = MemoryRecord()
@@ -33,6 +37,7 @@ class MemoryRecord:
         self.pictures: defaultdict[tuple[str, str], dict[int, NDArray[np.uint8]]] = defaultdict(dict)
         self.scalars: defaultdict[tuple[str, str], dict[int, float]] = defaultdict(dict)
         self.descriptions: dict[tuple[str, str], str] = {}
+        self.projected: dict[str, Points] = {}
 
     def picture(
         self,
@@ -48,11 +53,28 @@ class MemoryRecord:
         self.pictures[run, tag][int(step)] = picture.copy()
         self.descriptions.setdefault((run, tag), description)
 
+    def encoded(
+        self,
+        run: str,
+        tag: str,
+        step: int,
+        png: bytes,
+        description: str = "",
+        *,
+        save_dir: str | os.PathLike[str] | None = None,
+    ) -> None:
+        """Keep the pixels of one picture, of an animation the first frame."""
+        self.picture(run, tag, step, decode(png), description)
+
     def scalar(self, run: str, tag: str, step: int, value: float, description: str = "") -> None:
-        """Keep one figure, unless it is NaN or not finite as a float32."""
+        """Keep one figure, unless it is NaN or not finite as a float32; the first one of a step stays."""
         if is_figure(value):
-            self.scalars[run, tag][int(step)] = float(value)
+            self.scalars[run, tag].setdefault(int(step), float(value))
             self.descriptions.setdefault((run, tag), description)
+
+    def points(self, run: str, points: Points) -> None:
+        """Keep the newest points."""
+        self.projected[run] = points
 
     def flush(self) -> None:
         """Do nothing: there is nowhere to write to."""

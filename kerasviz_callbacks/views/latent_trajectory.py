@@ -6,18 +6,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import keras
 import numpy as np
 
-from ..callback import VALIDATION, Drawn, Measured, ProbeView
+from ..callback import VALIDATION, CodesView, Drawn, Measured
 from ..draw.text import together
 from ..draw.trails import grow, trajectory
-from ..maths.latent import active_units, drift, knn_accuracy, move, participation_ratio, spread
+from ..maths.latent import spread
 from ..maths.projection import POOLED_STEPS, hold_plane, project, shares
-from ..observer import Request
-from ..taps.choosing import bottleneck, samples
-from ..taps.layers import places
-from ..taps.reader import OUTPUT, Reader, Taken, Tap
+from ..record.projector import Points
+from ..taps.reader import Taken, Tap
 
 Array = np.ndarray[Any, Any]
 TAIL = 9  # steps: the dots and the eight before them
@@ -25,19 +22,11 @@ _DESCRIPTION = """**How the codes of `{path}` move** ({d} dimensions, {n} rows o
 
 *How to read it:* dots are codes, coloured by class, their tails the last 8 steps; thick lines are the whole paths of
 the class means. The window only grows, so a cloud that collapses is seen to shrink (see the scale bar). The axes are
-held ({axes}) as long as they show nearly as much as any could, so what is seen moving are the codes.
+held ({axes}) as long as they show nearly as much as any could, so what is seen moving are the codes. The tab
+*Projector* has the codes of the newest step in all dimensions (start TensorBoard anew to see newer ones there).
 *Good signs:* classes drift apart, tails shorten as the codes settle.
 *Bad signs:* the cloud shrinks to a point (collapse), all classes stay mixed, tails stay long and ragged (learning rate
 too high), validation codes far narrower than training codes."""
-_SCALARS = {
-    "spread": "Root mean square distance of the codes from their mean.",
-    "move": "Mean distance moved since the step before, centred, beside the spread.",
-    "drift": "How far the cloud moved as a whole since the step before, beside the spread.",
-    "active_units": "Latent variables in use: variance above 0.01 (means of a VAE), else above 0.01 of the largest.",
-    "participation_ratio": "In how many dimensions the codes spread. Look at it only beside `spread`: it rises as "
-    "codes collapse to noise.",
-    "knn": "Leave-one-out share of the 5 nearest codes that have the same label.",
-}
 
 
 @dataclass(frozen=True)
@@ -48,18 +37,26 @@ class Trail:
         tails: `(t, n, 2)`, the newest last.
         means: `(T, classes, 2)`, or `None` without labels.
         note: share of variance and movement shown, spread, step of the axes.
+        codes: `(n, d)`, the newest, as they are.
     """
 
     tails: Array
     means: Array | None
     note: str
+    codes: Array
 
 
-class LatentTrajectory(ProbeView):
+class LatentTrajectory(CodesView):
     """See how an autoencoder's codes move: dots by class, fading tails, the whole paths of the class means.
 
     The axes are those of a "held" principal component analysis: kept while they show at least 90 % of what the best
     two would, refitted on the last five steps otherwise, and then turned onto the old ones.
+
+    Beside the event files lie those of TensorBoard's projector, renewed at each drawn step: the codes, their labels and
+    their pictures. Of codes of more than 512 dimensions they hold the 512 that vary most.
+
+    The figures `latent/...` (spread, move, drift, active units, participation ratio, nearest neighbours) are written
+    too, once a step beside other views of the codes.
 
     Args:
         log_dir: where TensorBoard looks.
@@ -75,45 +72,11 @@ class LatentTrajectory(ProbeView):
         >>> autoencoder.fit(x, x, callbacks=[kv.LatentTrajectory("logs", (x_val, y_val))])  # doctest: +SKIP
     """
 
-    default_count: ClassVar[int] = 500
-
-    def __init__(self, log_dir: Any, validation_data: Any, *, layer: Any = None, **options: Any):
-        super().__init__(log_dir, validation_data, **options)
-        self.layer = layer
-
-    def read_model(self) -> Any:
-        """The model being trained, or an encoder that is not one of its layers."""
-        if not isinstance(self.layer, keras.Model):
-            return self.model
-        inside = any(place.layer is self.layer for place in places(self.model))
-        return self.model if inside else self.layer
-
-    def choose(self, reader: Reader) -> None:
-        """Find the bottleneck."""
-        if self.layer is not None and reader.model is self.layer:
-            self.path, shape, tap = self.layer.name, reader.output_shapes[0], OUTPUT
-        else:
-            inputs = self.probes[VALIDATION].inputs
-            call = bottleneck(reader, inputs) if self.layer is None else reader.resolve(self.layer)
-            self.path, shape, tap = call.path, call.shape, call.path
-        self._tap = Tap(tap, reduce=_flat)
-        if shape and None not in shape and int(np.prod(shape)) < 2:  # type: ignore[arg-type]
-            raise ValueError(
-                f'layer="{self.path}": its codes have 1 dimension, a trajectory needs at least 2; name a wider layer.'
-            )
-        self._sampled = _has_posterior(reader, self.path, shape)
-
-    def shows(self) -> str:
-        """The view and its layers."""
-        return f"{type(self).__name__} of {self.path}"
-
-    def request(self, source: str) -> Request:
-        """The codes `(n, d)`."""
-        return Request((self._tap,))
+    least_dimensions: ClassVar[int] = 2
 
     def measure(self, taken: dict[Tap, Taken], source: str, step: int) -> Measured:
         """The codes' history seen in the plane that is held, and the latent figures."""
-        codes = taken[self._tap].output.astype(np.float64)
+        codes = self.codes(taken)
         own = self.memory.of(source)
         if not np.isfinite(codes).all():
             raise FloatingPointError(f"codes of {source} at step {step} are NaN or infinite; the step is left out")
@@ -123,14 +86,14 @@ class LatentTrajectory(ProbeView):
         del recent[:-TAIL]
         labels = self.probes[source].labels
         if labels is not None:
-            own.setdefault("means", []).append(_class_means(codes, labels, self._classes()))
+            own.setdefault("means", []).append(_class_means(codes, labels, self.classes()))
         if source == VALIDATION:
             plane = self.memory.shared.get("plane")
             self.memory.shared["plane"] = hold_plane(plane, recent[-POOLED_STEPS:], step)[0]
         trail = self._trail(own, codes, before)
         reach = float(np.abs(trail.tails[-1]).max(initial=0))
         self.memory.scales["window"] = grow(self.memory.scales.get("window", 0.0), reach)
-        return Measured(step, trail, self._figures(codes, before, labels))
+        return Measured(step, trail, self.figures(codes, before, source))
 
     def _trail(self, own: dict[str, Any], codes: Array, before: Array | None) -> Trail:
         plane = self.memory.shared["plane"]
@@ -139,22 +102,12 @@ class LatentTrajectory(ProbeView):
         variance, movement = shares(codes, before, plane.basis)
         shown = f"axes of step {plane.fitted_at}: {variance:.0%} of variance"
         shown += "" if np.isnan(movement) else f", {movement:.0%} of movement"
-        return Trail(tails, means, f"{shown}   spread {spread(codes):.3g}")
-
-    def _figures(self, codes: Array, before: Array | None, labels: Array | None) -> dict[str, float]:
-        return {
-            "latent/spread": spread(codes),
-            "latent/move": np.nan if before is None else move(codes, before),
-            "latent/drift": np.nan if before is None else drift(codes, before),
-            "latent/active_units": active_units(codes, absolute=self._sampled),
-            "latent/participation_ratio": participation_ratio(codes),
-            "latent/knn": np.nan if labels is None else knn_accuracy(codes, labels),
-        }
+        return Trail(tails, means, f"{shown}   spread {spread(codes):.3g}", codes)
 
     def draw(self, measured: Mapping[str, Measured]) -> Iterator[Drawn]:
         """A picture a source, in one window."""
         dimensions = self.memory.shared["plane"].basis.shape[0]
-        classes = self._classes()
+        classes = self.classes()
         names = [self.shown.class_name(label) for label in range(classes)] if classes else None
         for source, one in measured.items():
             rows = len(self.probes[source])
@@ -171,18 +124,18 @@ class LatentTrajectory(ProbeView):
             about = _DESCRIPTION.format(path=self.path, d=dimensions, n=rows, axes=axes)
             yield Drawn(source, "latent/trajectory", picture, about)
 
-    def _classes(self) -> int:
-        """How many classes any of the probes has."""
-        labelled = [probe.labels for probe in self.probes.values() if probe.labels is not None]
-        return max((int(labels.max()) + 1 for labels in labelled), default=0)
-
-    def describe(self, tag: str) -> str:
-        """What the scalar means."""
-        return _SCALARS[tag.rsplit("/", 1)[-1]]
-
-
-def _flat(output: Any, choice: Any) -> Any:
-    return keras.ops.reshape(output, (keras.ops.shape(output)[0], -1))
+    def points(self, measured: Mapping[str, Measured]) -> Iterator[tuple[str, Points]]:
+        """The codes for TensorBoard's projector, with the class, label and row in the data of each, and its picture."""
+        for source, one in measured.items():
+            probe, names = self.probes[source], self.shown.label_names(source)
+            known: dict[str, list[Any]] = {}
+            if probe.labels is not None and names is not None:
+                known = {"class": names, "label": probe.labels.tolist()}
+            known["row"] = probe.index.tolist()
+            pictures = self.shown.pictures(source)
+            if pictures is not None and pictures.ndim == 5:  # of a volume the slice in the middle
+                pictures = pictures[:, pictures.shape[1] // 2]
+            yield source, Points("latent_codes", one.numbers.codes, known, pictures)
 
 
 def _class_means(codes: Array, labels: Array, classes: int) -> Array:
@@ -192,8 +145,3 @@ def _class_means(codes: Array, labels: Array, classes: int) -> Array:
     for label in np.unique(labels):
         means[label] = centred[labels == label].mean(axis=0)
     return means
-
-
-def _has_posterior(reader: Reader, path: str, shape: tuple[int | None, ...]) -> bool:
-    """Whether the codes are a VAE's means: a layer that draws random numbers gives an output of their shape."""
-    return any(call.shape == shape and call.path != path and samples(call.place.layer) for call in reader.calls)

@@ -1,0 +1,106 @@
+"""Watch a variational autoencoder collapse: half way through, its KL term begins to weigh a hundred times too much.
+
+In `latent/profiles` all bands close and the panels turn grey, in `latent/trajectory` the dots fall into one point while
+the window stays, in `reconstructions/pictures` everything becomes the same grey blur, and `latent/active_units` drops
+to 0. `--weight-after 1` shows the same training without the mistake.
+
+python examples/watch_a_vae.py                   # under a minute on two cores
+tensorboard --logdir logs --samples_per_plugin images=1000
+"""
+
+import argparse
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+from fashion import load
+from keras import layers, ops
+
+import kerasviz_callbacks as kv
+
+PIXELS = 28 * 28
+
+
+class Sampling(layers.Layer):
+    """Draws z from the posterior, and adds the KL divergence from the prior to the loss."""
+
+    def __init__(self, weight=1.0, **options):
+        super().__init__(**options)
+        self.seed_generator = keras.random.SeedGenerator(1)
+        self.weight = self.add_weight(name="weight", initializer=keras.initializers.Constant(weight), trainable=False)
+
+    def call(self, inputs):
+        """`(n, d)` from means and log-variances."""
+        mean, log_variance = inputs
+        divergence = ops.sum(ops.square(mean) + ops.exp(log_variance) - log_variance - 1, axis=-1) / 2
+        self.add_loss(self.weight * ops.mean(divergence) / PIXELS)  # the loss of the pixels is a mean over them too
+        noise = keras.random.normal(ops.shape(mean), seed=self.seed_generator)
+        return mean + ops.exp(log_variance / 2) * noise
+
+
+class KLWeight(keras.callbacks.Callback):
+    """Changes the weight of the KL term at one epoch, as a schedule with a mistake in it does."""
+
+    def __init__(self, layer, epoch, weight):
+        super().__init__()
+        self.layer, self.epoch, self.weight = layer, epoch, weight
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Set it."""
+        if epoch == self.epoch:
+            self.model.get_layer(self.layer).weight.assign(self.weight)
+
+
+def build(width=16, weight=1.0):
+    """A dense VAE with `width` latent variables."""
+    inputs = keras.Input((28, 28, 1))
+    x = layers.Flatten(name="flat")(inputs)
+    x = layers.Dense(256, activation="relu", name="encode1")(x)
+    x = layers.Dense(128, activation="relu", name="encode2")(x)
+    mean = layers.Dense(width, name="z_mean")(x)
+    log_variance = layers.Dense(width, name="z_log_variance")(x)
+    z = Sampling(weight, name="z")([mean, log_variance])
+    x = layers.Dense(128, activation="relu", name="decode1")(z)
+    x = layers.Dense(256, activation="relu", name="decode2")(x)
+    x = layers.Dense(PIXELS, activation="sigmoid", name="pixels")(x)
+    return keras.Model(inputs, layers.Reshape((28, 28, 1), name="picture")(x), name="vae")
+
+
+def main():
+    """Train, and log what can be seen."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--log-dir", default="logs/vae")
+    parser.add_argument("--save-dir", default=None, help="write each picture as a PNG file too")
+    parser.add_argument("--weight-after", type=float, default=100.0, help="of the KL term, from half way on; before: 1")
+    given = parser.parse_args()
+
+    keras.utils.set_random_seed(1)
+    (x, y), (x_test, y_test), names = load()
+    model = build()
+    model.compile(keras.optimizers.Adam(1e-3), "binary_crossentropy")
+    looked_at = {
+        "validation_data": (x_test, y_test),  # the labels are for the colours only
+        "training_data": (x, y),
+        "class_names": names,
+        "save_dir": given.save_dir,
+    }
+    model.fit(
+        x,
+        x,
+        validation_data=(x_test, x_test),
+        epochs=given.epochs,
+        batch_size=64,
+        callbacks=[
+            KLWeight("z", given.epochs // 2, given.weight_after),
+            keras.callbacks.TensorBoard(given.log_dir),
+            kv.LatentTrajectory(given.log_dir, **looked_at),
+            kv.LatentProfiles(given.log_dir, **looked_at),
+            kv.Reconstructions(given.log_dir, **looked_at),
+        ],
+    )
+
+
+if __name__ == "__main__":
+    main()

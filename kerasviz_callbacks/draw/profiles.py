@@ -1,0 +1,267 @@
+"""Latent variables over the whole training: a panel each, ribbons of quantiles and the median."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image, ImageDraw
+
+from kerasviz_callbacks.draw.colour import NON_FINITE, Picture
+from kerasviz_callbacks.draw.sheet import blank, sheet
+from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, Colour, figure, text_width, write
+from kerasviz_callbacks.draw.trails import round_length
+
+MOST_PANELS = 32
+_WIDTH, _AXIS, _GAP, _TITLE, _LEGEND, _TICKS = 640, 44, 10, 19, 22, 16
+_HEIGHTS = {1: 220, 2: 140, 3: 100, 4: 72}  # of a panel, by how many stand beside each other
+_LONG = 1000  # epochs that the x axis holds at least
+_OFF: Colour = (222, 225, 229)  # the ground of a panel whose unit is inactive now
+_GRID: Colour = (208, 213, 219)
+# Outer ribbon, inner ribbon, median. Told apart by lightness alone, so that no kind of sight is needed for it; what is
+# inactive differs by its ground too.
+_BLUES: tuple[Colour, ...] = ((176, 212, 236), (94, 162, 210), (0, 62, 116))
+_GREYS: tuple[Colour, ...] = ((196, 200, 205), (160, 165, 171), (96, 102, 110))
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Window:
+    """What every panel shows, the same for all.
+
+    Attributes:
+        low: the value at the lower edge, at most 0.
+        high: the value at the upper edge, at least 0.
+        first: the first step of the x axis.
+        last: the last one.
+    """
+
+    low: float
+    high: float
+    first: int
+    last: int
+
+
+def horizon(planned: int, reached: int) -> int:
+    """The last step of the x axis: the last one planned, so that nothing moves as the training goes on.
+
+    Who plans a hundred thousand epochs and stops early would see a sliver, so beyond the first thousand the axis is
+    doubled each time it is filled.
+
+    Args:
+        planned: the last step planned.
+        reached: the newest step.
+    """
+    last = max(planned, reached)
+    shown = _LONG - 1
+    while shown < min(last, reached):
+        shown = 2 * shown + 1
+    return min(last, shown)
+
+
+def profiles(
+    quantiles: ArrayLike,
+    active: ArrayLike,
+    steps: ArrayLike,
+    *,
+    window: Window,
+    units: Sequence[int],
+    title: str,
+    note: str = "",
+    bad: str = "",
+) -> Picture:
+    """Draws where the codes lie in each latent variable, step by step.
+
+    Args:
+        quantiles: of each unit at each step, ascending, `(t, 5, k)`: 5, 25, 50, 75 and 95 %. A unit that is not finite
+            at a step has a column in the colour of what is not finite.
+        active: whether the unit was in use then, `(t, k)`: blue ribbons, else grey ones. A unit that is not in use at
+            the last step has a grey panel.
+        steps: in increasing order, `(t,)`.
+        window: the axes that all panels share.
+        units: the number of each unit, `(k,)`, at most 32.
+        title: caption; must not change during a run.
+        note: figures that change from step to step, for the strip below.
+        bad: how many codes are not finite.
+
+    Returns:
+        The picture, `(h, w, 3)`; its size depends on the number of units and the caption alone.
+    """
+    values = np.asarray(quantiles, np.float64)
+    grid = _Grid(len(units))
+    low, high = (window.low, window.high) if window.low < window.high else (-1.0, 1.0)
+    span = window.last - window.first + 1
+    cell = grid.width / span
+    places = (np.asarray(steps, np.float64) - window.first + 0.5) * cell
+    finite: NDArray[np.bool_] = np.all(np.isfinite(values), axis=1, keepdims=True)
+    rows = np.where(finite, (high - np.where(finite, values, 0.0)) / (high - low) * grid.height, np.nan)
+    ticks = [(high - value) / (high - low) * grid.height for value in _ticks(low, high)]
+    in_use = np.asarray(active, bool)
+    panels = _panels(np.moveaxis(rows, 0, -1), in_use.T, places, (grid.height, grid.width), ticks)
+    _mark(panels, ~finite[:, 0].T, places, cell)
+    body = blank(grid.total, _WIDTH)
+    for number, panel in enumerate(panels):
+        top, left = grid.place(number)
+        body[top : top + grid.height, left : left + grid.width] = panel
+    whole = Image.fromarray(body)
+    _write_axes(whole, grid, Window(low, high, window.first, window.last), units)
+    return sheet(whole, caption=title, note=note, bad=bad)
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """Where the panels stand."""
+
+    count: int
+
+    @property
+    def columns(self) -> int:
+        return min(max(math.ceil(math.sqrt(self.count)), 1), 4)
+
+    @property
+    def rows(self) -> int:
+        return max(math.ceil(self.count / self.columns), 1)
+
+    @property
+    def width(self) -> int:
+        return (_WIDTH - _AXIS - _GAP * (self.columns - 1)) // self.columns
+
+    @property
+    def height(self) -> int:
+        return _HEIGHTS[self.columns]
+
+    @property
+    def total(self) -> int:
+        return _LEGEND + self.rows * (_TITLE + self.height) + _TICKS
+
+    def place(self, number: int) -> tuple[int, int]:
+        """Top and left of a panel."""
+        row, column = divmod(number, self.columns)
+        return _LEGEND + row * (_TITLE + self.height) + _TITLE, _AXIS + column * (self.width + _GAP)
+
+    def is_last_of_its_column(self, number: int) -> bool:
+        return number + self.columns >= self.count
+
+
+def _panels(
+    rows: Values, active: NDArray[np.bool_], places: Values, size: tuple[int, int], ticks: list[float]
+) -> Picture:
+    """The panels `(k, *size, 3)`: ground, lines of the y axis, ribbons, median.
+
+    Args:
+        rows: of the quantiles, in pixels from the top, `(5, k, t)`.
+        active: `(k, t)`.
+        places: of the steps, in pixels from the left, `(t,)`.
+        size: height and width of a panel.
+        ticks: rows of the lines.
+    """
+    height, width = size
+    known = np.isfinite(rows).all(axis=0)
+    grounds = np.where((known & ~active)[:, -1:], np.array(_OFF), np.array(PAPER))  # (k, 3)
+    canvas = np.empty((len(active), height, width, 3), np.float32)
+    canvas[:] = grounds[:, None, None]
+    for tick in ticks:
+        canvas[:, min(int(tick), height - 1)] = _GRID
+    highest, lowest = extremes(rows, places, width)
+    nearest = np.searchsorted((places[1:] + places[:-1]) / 2, np.arange(width) + 0.5)
+    blue = active[:, nearest, None]
+    bands = [(highest[4], lowest[0]), (highest[3], lowest[1]), (highest[2] - 1, lowest[2] + 1)]
+    for (top, bottom), in_use, unused in zip(bands, _BLUES, _GREYS, strict=True):
+        colour = np.where(blue, np.array(in_use), np.array(unused)).astype(np.float32)[:, None]
+        canvas += (colour - canvas) * coverage(top, bottom, height)[..., None]
+    picture: Picture = np.rint(canvas).astype(np.uint8)
+    return picture
+
+
+def extremes(series: Values, places: Values, width: int) -> tuple[Values, Values]:
+    """The least and the largest value of each series `(..., t)` within each of `width` pixels.
+
+    Between two steps the values lie on a straight line; many steps in one pixel show their whole range, so that a jump
+    of one epoch stays seen. NaN where nothing is known: beyond the ends, and beside a NaN.
+
+    Args:
+        series: numbers or NaN.
+        places: where each step stands, in pixels, increasing, `(t,)`.
+        width: in pixels.
+    """
+    cuts = np.arange(width + 1.0)
+    near = np.clip(cuts, places[0], places[-1])
+    before = np.searchsorted(places, near, side="right") - 1
+    after = np.minimum(before + 1, len(places) - 1)
+    gap = places[after] - places[before]
+    weight = np.divide(near - places[before], gap, out=np.zeros_like(gap), where=gap > 0)
+    left, right = series[..., before], series[..., after]
+    at_cuts = np.where(weight == 0, left, left * (1 - weight) + right * weight)
+    at_cuts[..., np.abs(cuts - near) > 1.5] = np.nan  # a single step is still three pixels wide
+    order = np.argsort(np.concatenate([cuts, places]), kind="stable")
+    *starts, end = np.flatnonzero(order <= width).tolist()
+    merged = np.concatenate([at_cuts, series], axis=-1)[..., order[: end + 1]]
+    least = np.fmin(np.fmin.reduceat(merged, starts, axis=-1), at_cuts[..., 1:])
+    most = np.fmax(np.fmax.reduceat(merged, starts, axis=-1), at_cuts[..., 1:])
+    return least, most
+
+
+def coverage(top: Values, bottom: Values, height: int) -> NDArray[np.float32]:
+    """How much of each pixel a band from `top` to `bottom`, `(..., w)` each, covers: `(..., height, w)`, 0 to 1."""
+    rows = np.arange(height, dtype=np.float64)[:, None]
+    seen = ~np.isnan(top + bottom)
+    above, below = np.where(seen, top, 0.0)[..., None, :], np.where(seen, bottom, 0.0)[..., None, :]
+    share: NDArray[np.float32] = np.clip(np.minimum(below, rows + 1) - np.maximum(above, rows), 0, 1).astype(np.float32)
+    return share
+
+
+def _mark(panels: Picture, broken: NDArray[np.bool_], places: Values, cell: float) -> None:
+    """Colours the steps `(k, t)` at which a unit is not finite."""
+    width = panels.shape[2]
+    for step in np.flatnonzero(broken.any(axis=0)).tolist():
+        left = min(int(places[step] - cell / 2), width - 1)
+        right = max(math.ceil(places[step] + cell / 2), left + 1)
+        panels[broken[:, step], :, left:right] = NON_FINITE
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Zero, and a round number on each side that has room for one."""
+    most = max(high, -low)
+    beside = [
+        sign * round_length(0.9 * reach) for sign, reach in ((1, high), (-1, -low)) if reach > 0.3 * most > 1e-300
+    ]
+    return [0.0, *beside]
+
+
+def _write_axes(whole: Image.Image, grid: _Grid, window: Window, units: Sequence[int]) -> None:
+    draw = ImageDraw.Draw(whole)
+    _write_legend(draw)
+    span = window.last - window.first + 1
+    every = max(1, round(round_length(max(span / 3, 1.0))))
+    marks = [step for step in range(window.first, window.last + 1) if step % every == 0]
+    for number, unit in enumerate(units):
+        top, left = grid.place(number)
+        draw.rectangle((left, top, left + grid.width - 1, top + grid.height - 1), outline=LINE)
+        write(draw, (left + 1, top - 4), f"unit {unit}", size=11, width=grid.width)
+        if number % grid.columns == 0:
+            for value in _ticks(window.low, window.high):
+                row = top + (window.high - value) / (window.high - window.low) * grid.height
+                write(draw, (left - 5, row), figure(value), size=10, colour=QUIET, anchor="rm", width=_AXIS - 5)
+        if grid.is_last_of_its_column(number):
+            for step in marks:
+                across = left + (step - window.first + 0.5) * grid.width / span
+                foot = top + grid.height
+                draw.line((across, foot, across, foot + 2), fill=QUIET)
+                write(draw, (across, foot + 4), figure(step), size=10, colour=QUIET, anchor="mt")
+
+
+def _write_legend(draw: ImageDraw.ImageDraw) -> None:
+    left, middle = _AXIS, 8
+    for name, colours in (("5–95 %", _BLUES[0]), ("25–75 %", _BLUES[1]), ("median", _BLUES[2])):
+        high = 1 if name == "median" else 5
+        draw.rectangle((left, middle - high, left + 18, middle + high), fill=colours)
+        left += 24 + write(draw, (left + 24, middle), name, size=11, colour=INK, anchor="lm") + 18
+    draw.rectangle((left, middle - 6, left + 18, middle + 6), fill=_OFF, outline=LINE)
+    draw.rectangle((left + 1, middle - 3, left + 17, middle + 3), fill=_GREYS[0])
+    draw.rectangle((left + 1, middle - 1, left + 17, middle + 1), fill=_GREYS[2])
+    write(draw, (left + 24, middle), "inactive", size=11, colour=INK, anchor="lm")
+    right = _WIDTH - text_width("epochs", 11)
+    write(draw, (right, middle), "epochs", size=11, colour=QUIET, anchor="lm")

@@ -1,0 +1,181 @@
+"""Which channels of a layer answer to the same thing: correlations of their maps over a probe and all positions.
+
+The maps themselves are too large to travel. What travels is, for each row of the probe, the mean of every channel
+and the products of what is left, so that any number of batches gives the same figure.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .leaf_order import leaf_order
+
+CONSTANT = 1e-6
+"""A channel is dead if its standard deviation is at most this, or at most this share of its mean: float32 resolves
+no more, and what it leaves of a constant would correlate by chance."""
+
+
+@dataclass(frozen=True, eq=False)
+class Overlap:
+    """How the channels of a layer go together over a probe.
+
+    Attributes:
+        correlation: `(c, c)`, Pearson, from -1 to 1, symmetric, 1 on the diagonal; NaN in the rows and columns of
+            channels that are dead or were NaN or infinite somewhere.
+        dead: `(c,)`, whether a channel is the same everywhere.
+    """
+
+    correlation: NDArray[np.float64]
+    dead: NDArray[np.bool_]
+
+
+def channel_overlap(means: ArrayLike, widths: ArrayLike | None = None, products: ArrayLike | None = None) -> Overlap:
+    """Correlate the maps of every two channels over all rows and positions together.
+
+    The covariance is folded by the law of total covariance, mean of the covariances within the rows + covariance of
+    their means, which keeps its digits where mean of products - product of means loses them all.
+
+    Args:
+        means: `(n, c)`, for each row the mean of a channel over its positions.
+        widths: `(n, c)`, at least 0: the unit in which `products` count the deviations from these means.
+        products: `(n, c, c)`, for each row the mean over its positions of the product of two channels' deviations
+            from their means. Both None where a row has one position.
+
+    Returns:
+        The correlations, in float64. Every row has the same number of positions, so rows weigh the same.
+
+    Raises:
+        ValueError: If there is no row, the shapes do not fit, or one of `widths` and `products` is missing.
+
+    Example:
+        >>> channel_overlap([[1.0, 5.0, 7.0], [2.0, 3.0, 7.0], [3.0, 1.0, 7.0]]).correlation.round(6)
+        array([[ 1., -1., nan],
+               [-1.,  1., nan],
+               [nan, nan, nan]])
+    """
+    centres, units, within = _checked(means, widths, products)
+    with np.errstate(invalid="ignore", over="ignore"):
+        moved = centres - centres[0]  # exactly 0 in a channel that is the same everywhere
+        size = np.max(np.maximum(np.abs(moved), units), axis=0)
+    finite = np.isfinite(size) & np.isfinite(units).all(axis=0)
+    if within is not None:  # a number that is not finite somewhere need not have reached means and widths
+        finite &= np.isfinite(np.diagonal(within, axis1=1, axis2=2)).all(axis=0)
+    scale = np.where(finite & (size > 0), size, 1.0)
+    moved = np.where(finite, moved, 0.0) / scale
+    moved -= moved.mean(axis=0)
+    covariance = moved.T @ moved / len(moved)
+    if within is not None:
+        shares = np.where(finite, units, 0.0) / scale
+        both = finite[:, None] & finite
+        total = np.zeros_like(covariance)
+        for share, product in zip(shares, within, strict=True):  # one row at a time: all at once is twice the memory
+            total += np.where(both, product, 0.0) * np.outer(share, share)
+        covariance += total / len(moved)
+    deviation = np.sqrt(np.maximum(np.diagonal(covariance), 0.0))
+    level = np.max(np.abs(np.where(finite, centres, 0.0)), axis=0)
+    dead = finite & (deviation * np.where(finite, size, 0.0) <= CONSTANT * np.maximum(1.0, level))
+    return Overlap(_correlation(covariance, deviation, finite & ~dead), dead)
+
+
+def _checked(
+    means: ArrayLike, widths: ArrayLike | None, products: ArrayLike | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[Any] | None]:
+    centres = np.asarray(means, np.float64)
+    if centres.ndim != 2 or not len(centres):
+        raise ValueError(f"means: must be (n >= 1, channels), got {centres.shape}")
+    if (widths is None) != (products is None):
+        missing = "widths" if widths is None else "products"
+        raise ValueError(f"{missing}: must be given too, as widths and products go together")
+    if widths is None or products is None:
+        return centres, np.zeros_like(centres), None
+    units, within = np.asarray(widths, np.float64), np.asarray(products)
+    if units.shape != centres.shape:
+        raise ValueError(f"widths: must be like means {centres.shape}, got {units.shape}")
+    if within.shape != (*centres.shape, centres.shape[1]):
+        raise ValueError(f"products: must be {(*centres.shape, centres.shape[1])}, got {within.shape}")
+    return centres, units, within
+
+
+def _correlation(
+    covariance: NDArray[np.float64], deviation: NDArray[np.float64], counted: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    unit = np.where(counted, deviation, 1.0)
+    found = covariance / unit[:, None] / unit
+    found = np.clip((found + found.T) / 2, -1.0, 1.0)  # rounding may pass 1 by one digit
+    np.fill_diagonal(found, 1.0)
+    return np.where(counted[:, None] & counted, found, np.nan)
+
+
+def largest_overlap(correlation: ArrayLike) -> NDArray[np.float64]:
+    """Find how far each channel is doubled by another: the largest |correlation| with any other.
+
+    Args:
+        correlation: `(c, c)`, as in `Overlap`.
+
+    Returns:
+        `(c,)`, each from 0 (nobody answers alike) to 1 (another channel says the same, or its opposite); NaN for a
+        channel that is dead or not finite, or the only one that is neither.
+    """
+    magnitudes = np.abs(np.asarray(correlation, np.float64))
+    known = ~np.isnan(magnitudes)
+    np.fill_diagonal(known, False)
+    largest = np.max(np.where(known, magnitudes, 0.0), axis=1, initial=0.0)
+    return np.where(known.any(axis=1), largest, np.nan)
+
+
+def overlap(correlation: ArrayLike) -> float:
+    """Say how far the channels of a layer double each other: the mean of `largest_overlap`.
+
+    Args:
+        correlation: `(c, c)`, as in `Overlap`.
+
+    Returns:
+        From 0 to 1; channels that are dead or not finite are left out, and NaN if fewer than two are left.
+    """
+    largest = largest_overlap(correlation)
+    counted = largest[~np.isnan(largest)]
+    return float(counted.mean()) if counted.size else float("nan")
+
+
+def strongest_pairs(correlation: ArrayLike, most: int = 3) -> list[tuple[int, int, float]]:
+    """Find the pairs of channels of largest |correlation|.
+
+    Args:
+        correlation: `(c, c)`, as in `Overlap`.
+        most: How many are wanted.
+
+    Returns:
+        At most `most` of `(i, j, correlation)` with i < j, the strongest first, of equal ones the first; pairs with a
+        channel that is dead or not finite never are among them.
+    """
+    values = np.asarray(correlation, np.float64)
+    rows, columns = np.triu_indices(len(values), 1)
+    pairs = values[rows, columns]
+    known = np.flatnonzero(~np.isnan(pairs))
+    order = known[np.argsort(-np.abs(pairs[known]), kind="stable")[:most]]
+    return [(int(rows[k]), int(columns[k]), float(pairs[k])) for k in order]
+
+
+def clustered_order(correlation: ArrayLike) -> NDArray[np.intp]:
+    """Order channels so that those that answer alike stand side by side.
+
+    Average linkage on `1 - |correlation|`, its branches turned so that neighbours are nearest (`leaf_order`).
+
+    Args:
+        correlation: `(c, c)`, as in `Overlap`.
+
+    Returns:
+        `(c,)`, a permutation; channels that are dead or not finite come last, in the order of their numbers.
+    """
+    from scipy.cluster.hierarchy import linkage
+
+    values = np.asarray(correlation, np.float64)
+    unknown = np.isnan(np.diagonal(values))
+    known = np.flatnonzero(~unknown)
+    if len(known) > 2:
+        distance = 1.0 - np.abs(values[np.ix_(known, known)])
+        tree = linkage(distance[np.triu_indices(len(known), 1)], "average")
+        known = known[leaf_order(tree, distance)]
+    return np.concatenate([known, np.flatnonzero(unknown)]).astype(np.intp)

@@ -1,0 +1,172 @@
+"""`LatentProfiles`: where an autoencoder's codes lie in each latent variable, over the whole training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..callback import UNTRAINED, VALIDATION, CodesView, Drawn, Measured
+from ..draw.colour import count_non_finite
+from ..draw.profiles import MOST_PANELS, Window, horizon, profiles
+from ..draw.text import figure, together
+from ..draw.trails import grow
+from ..maths.choice import most_variable
+from ..maths.latent import QUANTILES, active, quantiles, variances
+from ..taps.reader import Taken, Tap
+
+Array = np.ndarray[Any, Any]
+_DESCRIPTION = """**Where the codes of `{path}` lie**, in each latent variable, at every step ({n} rows of the probe).
+
+*How to read it:* the light band holds 90 % of the codes, the darker one half of them, the line is their median; from
+left to right all epochs of the training. All panels have one scale, which only grows. A unit that tells the rows apart
+has a wide band. It is drawn grey while it is inactive ({rule}), and its panel is grey if it is inactive now.
+*Good signs:* bands open early and then run level; as many units are active as the data need.
+*Bad signs:* all panels turn grey and all bands close at one step (posterior collapse: the KL term weighs too much), one
+unit's band grows without end, medians that keep drifting, magenta (NaN or infinity)."""
+_ABSOLUTE = "its means vary by less than 0.01, beside the prior's 1"
+_RELATIVE = "its variance is below 0.01 of the largest"
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What is drawn of one source.
+
+    Attributes:
+        steps: increasing, `(t,)`.
+        quantiles: `(t, 5, k)`, float32, of the units shown; NaN where a unit is not finite.
+        active: `(t, k)`, whether the unit was in use.
+        units: the numbers of the units shown, `(k,)`; `None` before they are chosen.
+        note: how many units are active now, and which varies most.
+        bad: how many codes are not finite now.
+    """
+
+    steps: Array
+    quantiles: Array
+    active: Array
+    units: Array | None
+    note: str
+    bad: str
+
+
+class LatentProfiles(CodesView):
+    """See each latent variable over the whole training: ribbons of 5-95 % and 25-75 % and the median, grey if unused.
+
+    A VAE whose KL term takes over is seen to collapse: all bands close, and the panels turn grey.
+
+    Of more than 32 variables the 32 of largest variance are shown: chosen once, at the end of the first epoch drawn,
+    since before training the variance says nothing, and then kept. So the untrained model has no picture of its own
+    then; it is the first point of each curve.
+
+    The figures `latent/...` (spread, move, drift, active units, participation ratio, nearest neighbours) are written
+    too, once a step beside other views of the codes.
+
+    Args:
+        log_dir: where TensorBoard looks.
+        validation_data: what the model is fed; see `ProbeView`.
+        layer: whose output are the codes, or an encoder `Model`; `None`: the narrowest output between the input and an
+            output of the input's shape, the first called on a tie (a VAE's mean).
+        options: `training_data`, `count` (500), and those of `View`.
+
+    Raises:
+        ValueError: before the first batch: an unknown layer, or no bottleneck to be found.
+
+    Reference:
+        What is active: Burda et al., "Importance Weighted Autoencoders", ICLR 2016, section 5.2.
+
+    Example:
+        >>> vae.fit(x, x, callbacks=[kv.LatentProfiles("logs", (x_val, y_val))])  # doctest: +SKIP
+    """
+
+    _planned: int = UNTRAINED
+
+    def prepare(self) -> None:
+        """Also note how many epochs there will be: the x axis."""
+        super().prepare()
+        self._planned = ((self.params or {}).get("epochs") or 0) - 1
+
+    def measure(self, taken: dict[Tap, Taken], source: str, step: int) -> Measured:
+        """The quantiles of every step so far, and the latent figures."""
+        codes = self.codes(taken)
+        own, shared = self.memory.of(source), self.memory.shared
+        before, own["before"] = own.get("before"), codes
+        shared["dimensions"] = codes.shape[1]
+        if source == VALIDATION and "units" not in shared and self._may_choose(codes, step):
+            shared["units"], shared["chosen"] = most_variable(variances(codes), MOST_PANELS), step
+        in_use = active(codes, absolute=self.posterior)
+        own.setdefault("waiting", []).append((step, codes, in_use))
+        units = shared.get("units")
+        # A fit that is resumed from an earlier epoch draws anew what came after it.
+        history = own["history"] = [past for past in own.get("history", []) if past[0] < step]
+        if units is not None:
+            history += [(at, _float32(quantiles(then[:, units])), used[units]) for at, then, used in own.pop("waiting")]
+            self._widen(history[-1][1])
+        note = f"active {np.count_nonzero(in_use)} of {codes.shape[1]}   {_widest(codes)}"
+        profile = Profile(*_stacked(history), units, note, count_non_finite(codes))
+        return Measured(step, profile, self.figures(codes, before, source))
+
+    def _may_choose(self, codes: Array, step: int) -> bool:
+        """Whether there is nothing to choose, or training to judge by, or none to come."""
+        return codes.shape[1] <= MOST_PANELS or step > UNTRAINED or self._planned <= UNTRAINED
+
+    def _widen(self, newest: Array) -> None:
+        scales = self.memory.scales
+        for key, reach in (("window above", newest), ("window below", -newest)):
+            needed = float(np.max(reach, initial=0.0, where=np.isfinite(reach)))
+            scales[key] = grow(scales.get(key, 0.0), needed)
+
+    def draw(self, measured: Mapping[str, Measured]) -> Iterator[Drawn]:
+        """A picture a source, on one scale."""
+        scales = self.memory.scales
+        for source, one in measured.items():
+            profile: Profile = one.numbers
+            if profile.units is None:
+                continue
+            first = int(profile.steps[0])
+            last = horizon(self._planned, int(profile.steps[-1]))
+            rows = len(self.probes[source])
+            picture = profiles(
+                profile.quantiles,
+                profile.active,
+                profile.steps,
+                window=Window(-scales["window below"], scales["window above"], first, last),
+                units=profile.units.tolist(),
+                title=self._title(rows),
+                note=together(profile.note, one.note),
+                bad=profile.bad,
+            )
+            rule = _ABSOLUTE if self.posterior else _RELATIVE
+            yield Drawn(source, "latent/profiles", picture, _DESCRIPTION.format(path=self.path, n=rows, rule=rule))
+
+    def _title(self, rows: int) -> str:
+        units, dimensions = self.memory.shared["units"], self.memory.shared["dimensions"]
+        title = f"profiles of {self.path}   {dimensions} units   {rows} rows"
+        if len(units) == dimensions:
+            return title
+        chosen = self.memory.shared["chosen"]
+        when = "before training" if chosen == UNTRAINED else f"at epoch {chosen}"
+        return f"{title}\nthe {len(units)} of largest variance {when}"
+
+
+def _stacked(history: list[tuple[int, Array, Array]]) -> tuple[Array, Array, Array]:
+    """Steps `(t,)`, quantiles `(t, 5, k)` and what was active `(t, k)`."""
+    if not history:
+        return np.zeros(0, int), np.zeros((0, len(QUANTILES), 0), np.float32), np.zeros((0, 0), bool)
+    steps, values, in_use = zip(*history, strict=True)
+    return np.array(steps), np.stack(values), np.stack(in_use)
+
+
+def _float32(values: Array) -> Array:
+    with np.errstate(over="ignore"):  # what is beyond the range becomes infinite, which is shown
+        return values.astype(np.float32)
+
+
+def _widest(codes: Array) -> str:
+    """The largest standard deviation and whose it is."""
+    found = np.sqrt(variances(codes))
+    if np.isnan(found).all():
+        return ""
+    widest = int(np.nanargmax(found))
+    return f"largest sd {figure(found[widest])} (unit {widest})"

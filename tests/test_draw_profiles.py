@@ -1,0 +1,201 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from kerasviz_callbacks.draw.colour import NON_FINITE
+from kerasviz_callbacks.draw.profiles import _BLUES, _GREYS, _OFF, Window, coverage, extremes, horizon, profiles
+
+TOP, LEFT = 10 + 21 + 6 + 22 + 19, 12 + 44  # of the first panel: caption, legend, its number
+WIDTH, HEIGHT = 596, 220  # of a panel that is alone
+WINDOW = Window(-1.0, 1.0, 0, 9)
+RIBBON = np.array([-0.5, -0.25, 0.0, 0.25, 0.5])
+
+
+def drawn(quantiles, active=None, steps=None, *, window=WINDOW, **options):
+    values = np.asarray(quantiles, np.float64)
+    active = np.ones((len(values), values.shape[2]), bool) if active is None else active
+    steps = np.arange(len(values)) if steps is None else steps
+    options = {"units": range(values.shape[2]), "title": "profiles of codes"} | options
+    return profiles(values, active, steps, window=window, **options)
+
+
+def panel(picture):
+    return picture[TOP : TOP + HEIGHT, LEFT : LEFT + WIDTH]
+
+
+def ribbons(steps, units=1):
+    """The same quantiles at every step, `(t, 5, k)`."""
+    return np.broadcast_to(RIBBON[:, None], (steps, 5, units)).copy()
+
+
+def rows_of(column, colours):
+    return np.flatnonzero((column[:, None] == np.array(colours)).all(axis=-1).any(axis=-1))
+
+
+def test_ribbons_and_median_reach_from_quantile_to_quantile():
+    column = panel(drawn(ribbons(10)))[:, WIDTH // 2]
+    outer, inner, median = (rows_of(column, _BLUES[number:]) for number in range(3))
+    assert (outer[0], outer[-1] + 1) == (55, 165)  # 0.5 of 1 from the middle at 110
+    assert abs(inner[0] - 82.5) <= 0.5
+    assert abs(inner[-1] + 1 - 137.5) <= 0.5
+    assert median.tolist() == [109, 110]
+
+
+def test_a_step_stands_at_its_place_and_the_axis_holds_all_epochs_from_the_start():
+    picture = panel(drawn(ribbons(4)))
+    seen = np.flatnonzero((picture != 255).any(axis=-1)[60])  # a row within the band, without lines of the axis
+    seen = seen[(seen > 0) & (seen < WIDTH - 1)]  # the frame
+    assert seen[0] == pytest.approx(0.5 * WIDTH / 10, abs=2)
+    assert seen[-1] == pytest.approx(3.5 * WIDTH / 10, abs=2)
+
+
+def test_what_was_drawn_stays_as_more_steps_come():
+    values = np.random.default_rng(0).normal(0, 0.3, (10, 5, 3))
+    values.sort(axis=1)
+    active = np.random.default_rng(1).random((10, 3)) > 0.3
+    active[[4, 9]] = True  # the ground tells the newest step alone
+    early, late = drawn(values[:5], active[:5]), drawn(values, active)
+    assert early.shape == late.shape
+    grid_width = (640 - 44 - 10) // 2
+    cut = 44 + 12 + int(4.5 * grid_width / 10)
+    np.testing.assert_array_equal(early[:, :cut], late[:, :cut])
+    assert (early != late).any()
+
+
+def test_a_unit_is_grey_while_it_is_inactive_and_its_panel_if_it_is_now():
+    active = np.array([[True]] * 5 + [[False]] * 5)
+    off, on = panel(drawn(ribbons(10), active)), panel(drawn(ribbons(10), active[::-1]))
+    assert (off[5, 5] == _OFF).all()
+    assert (on[5, 5] == 255).all()
+    for picture, (first, second) in ((off, (_BLUES, _GREYS)), (on, (_GREYS, _BLUES))):
+        for place, colours in ((0.2, first), (0.8, second)):
+            column = picture[:, int(place * WIDTH)]
+            assert len(rows_of(column, colours)) > 100
+            assert not len(rows_of(column, set(_BLUES + _GREYS) - set(colours)))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_step_that_is_not_finite_is_a_column_of_its_own_colour_in_its_panel(bad):
+    values = ribbons(10, 2)
+    values[6, 2, 1] = bad
+    picture = drawn(values, bad="3 NaN")
+    ys, xs = np.nonzero((picture[:-52] == NON_FINITE).all(axis=-1))
+    second = LEFT + 293 + 10
+    assert xs.min() == pytest.approx(second + 6 * 29.3, abs=1)
+    assert xs.max() + 1 == pytest.approx(second + 7 * 29.3, abs=1)
+    assert np.ptp(ys) + 1 >= 138  # the panel's height within its frame
+    whole = drawn(ribbons(10, 2))
+    np.testing.assert_array_equal(picture[:-52, : second - 5], whole[:-52, : second - 5])
+    near = picture[TOP + 60, second + 5 * 29 : second + 8 * 29]
+    assert (near == 255).all(axis=-1).sum() > 20  # no line is drawn towards what is not known
+
+
+def test_a_finite_step_between_two_that_are_not_is_seen():
+    values = ribbons(10)
+    values[[4, 6]] = np.nan
+    column = panel(drawn(values))[:, int(5.5 * WIDTH / 10)]
+    assert len(rows_of(column, _BLUES)) > 100
+
+
+def test_units_change_places_together_with_their_panels():
+    values = np.sort(np.random.default_rng(0).normal(0, 0.4, (8, 5, 4)), axis=1)
+    active = np.random.default_rng(1).random((8, 4)) > 0.5
+    order = [2, 0, 3, 1]
+    one, other = drawn(values, active), drawn(values[..., order], active[:, order])
+    corners = [(TOP + row * (140 + 19), LEFT + column * 303) for row in range(2) for column in range(2)]
+    tiles = [[picture[y : y + 140, x : x + 293] for y, x in corners] for picture in (one, other)]
+    for place, unit in enumerate(order):
+        np.testing.assert_array_equal(tiles[1][place], tiles[0][unit])
+    assert len({tile.tobytes() for tile in tiles[0]}) == 4
+
+
+def test_a_jump_of_one_epoch_among_thousands_is_seen():
+    values = ribbons(5000)
+    values[2000, 4] = 0.95
+    picture = panel(drawn(values, window=Window(-1.0, 1.0, 0, 4999)))
+    column = int(2000.5 * WIDTH / 5000)
+    assert rows_of(picture[:, column], _BLUES)[0] <= 7
+    assert rows_of(picture[:, column + 3], _BLUES)[0] == 55
+
+
+series = hnp.arrays(np.float64, st.tuples(st.just(2), st.integers(1, 40)), elements=st.floats(-100, 100))
+
+
+@given(series, st.integers(1, 30), st.floats(0.1, 3))
+def test_the_extremes_of_a_column_are_those_of_the_lines_within_it(values, width, cell):
+    places = (np.arange(values.shape[1]) + 0.5) * cell
+    least, most = extremes(values, places, width)
+    for number, line in enumerate(values):
+        for column in range(width):
+            ends = [x for x in (column, column + 1) if places[0] - 1.5 <= x <= places[-1] + 1.5]
+            inside = [place for place in places if column <= place <= column + 1]
+            wanted = [np.interp(x, places, line) for x in [*ends, *inside]]
+            if not wanted:
+                assert np.isnan([least[number, column], most[number, column]]).all()
+                continue
+            # A step right on the border of two columns may count for either.
+            assert least[number, column] == pytest.approx(min(wanted), abs=1e-9)
+            assert most[number, column] == pytest.approx(max(wanted), abs=1e-9)
+
+
+def test_a_band_covers_as_much_as_it_is_high():
+    found = coverage(np.array([1.25, -5.0, np.nan, 2.5]), np.array([3.5, 1.5, 3.0, 2.75]), 5)
+    np.testing.assert_allclose(found.T, [[0, 0.75, 1, 0.5, 0], [1, 0.5, 0, 0, 0], [0, 0, 0, 0, 0], [0, 0, 0.25, 0, 0]])
+
+
+@pytest.mark.parametrize(
+    ("planned", "reached", "last"),
+    [
+        (29, 3, 29),
+        (999, 0, 999),
+        (9999, 0, 999),
+        (9999, 1000, 1999),
+        (9999, 9000, 9999),
+        (1500, 1200, 1500),
+        (-1, 7, 7),
+    ],
+)
+def test_the_axis_ends_at_the_last_epoch_planned(planned, reached, last):
+    assert horizon(planned, reached) == last
+
+
+@given(st.integers(-1, 10**6), st.lists(st.integers(-1, 10**6), min_size=1))
+def test_the_axis_only_grows_in_a_few_steps_and_holds_what_was_reached(planned, reached):
+    ends = [horizon(planned, step) for step in sorted(reached)]
+    assert ends == sorted(ends)
+    assert all(step <= end <= max(planned, step) for step, end in zip(sorted(reached), ends, strict=True))
+    within = {end for step, end in zip(sorted(reached), ends, strict=True) if step <= planned}
+    assert len(within) <= 1 + math.log2(max(planned, 1000) / 1000) + 1
+
+
+@given(
+    hnp.arrays(
+        np.float32,
+        st.tuples(st.integers(1, 4), st.just(5), st.integers(1, 3)),
+        elements=st.floats(width=32),
+    ),
+    st.sampled_from([(0.0, 0.0), (-1e-30, 0.0), (-2.0, 3e38), (-1e300, 1e300)]),
+)
+@settings(max_examples=40, deadline=None)
+def test_no_value_stops_it(values, reach):
+    window = Window(*reach, 0, 9)
+    assert drawn(values, window=window).shape == drawn(ribbons(1, values.shape[2]), window=window).shape
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 10, 17, 32])
+def test_every_number_of_panels_fits_a_card(count):
+    picture = drawn(ribbons(3, count), units=[10**6 + number for number in range(count)])
+    assert picture.shape[1] == 664
+    assert 250 < picture.shape[0] < 900
+    assert picture.shape == drawn(ribbons(9, count)).shape
+
+
+@pytest.mark.parametrize("window", [Window(-1, 1, -1, 0), Window(-1, 1, 5, 5), Window(0, 2, -1, 10**6)])
+def test_every_length_of_training_has_an_axis(window):
+    picture = drawn(ribbons(1), steps=[window.first], window=window)
+    below = picture[TOP + HEIGHT + 3 : TOP + HEIGHT + 16]
+    assert (below != 255).any() or window.first == window.last  # there are numbers
