@@ -8,7 +8,8 @@ import shlex
 import time
 import warnings
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -55,6 +56,9 @@ class Observer:
     Args:
         model: the model being trained.
         params: what Keras tells the callbacks of a fit; nothing is printed at `verbose` 0.
+
+    Attributes:
+        probes: what was read of the data, and the data themselves, so that the ids by which they are found stay theirs.
     """
 
     _watching: ClassVar[weakref.WeakValueDictionary[int, Observer]] = weakref.WeakValueDictionary()
@@ -66,7 +70,7 @@ class Observer:
         self.members: list[Member] = []
         self.training = False  # from the first epoch on: who comes later belongs to another fit
         self._worker = Worker()
-        self._probes: dict[Any, tuple[Any, Probe]] = {}
+        self.probes: dict[Any, tuple[Any, Probe]] = {}
         self._readers: dict[Any, Reader] = {}
         self._logs: dict[Path, Log] = {}
         self._named: dict[Path, str] = {}
@@ -78,7 +82,6 @@ class Observer:
         self._skipped: set[int] = set()
         self._steps: set[int] = set()
         self._at_exit = partial(_close, weakref.ref(self))
-        atexit.register(self._at_exit)
 
     @classmethod
     def join(cls, model: Any, member: Member, params: Any) -> Observer:
@@ -95,9 +98,21 @@ class Observer:
             found = None
         if found is None:
             found = cls(model, params)
+            atexit.register(found._at_exit)
             cls._watching[id(model)] = found
         found.members.append(member)
         return found
+
+    @classmethod
+    @contextmanager
+    def alone(cls, model: Any) -> Iterator[Observer]:
+        """One of no fit, for a look at the model as it is: nothing is printed or written, and nothing stays behind."""
+        observer = cls(model, {"verbose": 0})
+        try:
+            yield observer
+        finally:
+            observer.members.clear()
+            observer.close(LAST_PATIENCE)
 
     def _welcomes(self, member: Member, params: Any) -> bool:
         """Whether the fit is that of the member, and not one that died, in training or before its first batch."""
@@ -137,10 +152,10 @@ class Observer:
         """The probe of some data; read once, however many callbacks look at it."""
         parts = tuple(id(part) for part in data) if isinstance(data, tuple) else (id(data),)
         key = (parts, count or default_count, repr(class_names))
-        if key not in self._probes:
+        if key not in self.probes:
             probe = as_probe(data, count=count, default_count=default_count, class_names=class_names, argument=argument)
-            self._probes[key] = (data, probe)  # the data are held, so that their ids stay theirs
-        return self._probes[key][1]
+            self.probes[key] = (data, probe)
+        return self.probes[key][1]
 
     def reader(self, model: Any, inputs: Any) -> Reader:
         """What reads `model` on inputs of this kind; training and validation share it, and its compiled passes."""
@@ -190,9 +205,9 @@ class Observer:
         self._taken.clear()
 
     def fingerprint(self) -> bytes:
-        """Equal for equal weights."""
+        """Equal for equal weights; the state of random numbers is not looked at."""
         if self._fingerprint is None:
-            self._fingerprint = framework().fingerprint(self.model.variables)
+            self._fingerprint = framework().fingerprint(self.model.weights)
         return self._fingerprint()
 
     def draws(self, step: int, *, must: bool) -> bool:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from kerasviz_callbacks.record import encode, picture_path, safe_component
+from kerasviz_callbacks.record import animation, decode, encode, picture_path, safe_component, size_of
 
 sides = st.integers(1, 12)
 shapes = st.tuples(sides, sides) | st.tuples(sides, sides, st.just(3))
@@ -53,6 +53,82 @@ def test_other_types_and_shapes_are_refused():
     for shape in [(4,), (2, 2, 1), (2, 2, 4), (1, 2, 2, 3), (0, 2), (2, 0, 3)]:
         with pytest.raises(ValueError, match=r"picture: must be \(height, width, 3\).*got \("):
             encode(np.zeros(shape, np.uint8))
+
+
+@given(hnp.arrays(np.uint8, shapes))
+def test_decode_and_size_are_of_the_same_picture(picture):
+    png = encode(picture)
+    np.testing.assert_array_equal(decode(png), picture)
+    assert size_of(png) == picture.shape[:2]
+
+
+def test_decode_gives_colours_of_any_png():
+    picture = np.arange(60, dtype=np.uint8).reshape(4, 5, 3)
+    file = io.BytesIO()
+    Image.fromarray(picture).convert("P", palette=Image.Palette.ADAPTIVE).save(file, format="PNG")
+    assert decode(file.getvalue()).shape == (4, 5, 3)
+
+
+@pytest.mark.parametrize("wrong", [b"", b"GIF89a" + bytes(30), encode(np.zeros((1, 1), np.uint8))[:20]])
+def test_what_is_no_png_file_has_no_size(wrong):
+    with pytest.raises(ValueError, match="png: must be a PNG file, got b"):
+        size_of(wrong)
+
+
+@given(shape=shapes, count=st.integers(1, 5), data=st.data())
+def test_an_animation_plays_every_frame_untouched_for_its_time(shape, count, data):
+    frames = [data.draw(hnp.arrays(np.uint8, shape)) for _ in range(count)]
+    times = data.draw(st.lists(st.integers(1, 65535), min_size=count, max_size=count))
+    film = animation([encode(frame) for frame in frames], times)
+    np.testing.assert_array_equal(decode(film), frames[0])
+    assert size_of(film) == shape[:2]
+    with Image.open(io.BytesIO(film)) as picture:
+        assert picture.n_frames == count
+        assert picture.info["loop"] == 0
+        for number, (frame, time) in enumerate(zip(frames, times, strict=True)):
+            picture.seek(number)
+            np.testing.assert_array_equal(
+                np.asarray(picture.convert("RGB")), np.asarray(Image.fromarray(frame).convert("RGB"))
+            )
+            assert picture.info["duration"] == pytest.approx(time)  # Pillow divides
+
+
+def test_a_large_animation_of_many_chunks_is_whole():
+    rng = np.random.default_rng(0)
+    frames = [rng.integers(0, 256, (200, 300, 3), np.uint8) for _ in range(4)]
+    files = [encode(frame) for frame in frames]
+    assert files[0].count(b"IDAT") > 1
+    film = animation(files, [100] * 4)
+    assert len(film) < sum(map(len, files)) + 1000, "the frames' bytes are taken over"
+    with Image.open(io.BytesIO(film)) as picture:
+        picture.verify()  # the checksums
+    with Image.open(io.BytesIO(film)) as picture:
+        for number in range(4):
+            picture.seek(number)
+            np.testing.assert_array_equal(np.asarray(picture.convert("RGB")), frames[number])
+
+
+def test_frames_that_make_no_animation_are_refused():
+    one, wide = encode(np.zeros((2, 3, 3), np.uint8)), encode(np.zeros((2, 4, 3), np.uint8))
+    grey, file = encode(np.zeros((2, 3), np.uint8)), io.BytesIO()
+    Image.fromarray(np.zeros((2, 3), np.uint8)).convert("P").save(file, format="PNG")
+    for other, said in (
+        (wide, "4 x 2 pixels of 8 bits, colour type 2"),
+        (grey, "3 x 2 pixels of 8 bits, colour type 0"),
+    ):
+        with pytest.raises(ValueError, match=f"frame 1 has {said}, the first 3 x 2 pixels of 8 bits, colour type 2"):
+            animation([one, other], [100, 100])
+    with pytest.raises(ValueError, match="without a palette; frame 0"):
+        animation([file.getvalue()], [100])
+    with pytest.raises(ValueError, match="must be PNG files, got b'GIF89a"):
+        animation([one, b"GIF89a"], [100, 100])
+    with pytest.raises(ValueError, match="at least one, with a duration each; got 0 and 0"):
+        animation([], [])
+    with pytest.raises(ValueError, match="at least one, with a duration each; got 1 and 2"):
+        animation([one], [100, 100])
+    for wrong in (0, 65536):
+        with pytest.raises(ValueError, match=f"1 to 65535 milliseconds, got .100, {wrong}"):
+            animation([one, one], [100, wrong])
 
 
 @pytest.mark.parametrize("name", ["conv2d_1", "grad_cam++", "block 1", "path:1"[:4], "größe", "a..b", ".hidden", "~"])

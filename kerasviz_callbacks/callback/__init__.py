@@ -1,11 +1,19 @@
 """When: cadence, life cycle, what happens on errors, and the hand-over to the worker. The base classes of all views.
 
 numbers     what a view remembers, measures and draws
+fit         what a view knows of the fit under way
+failures    what went wrong, told once a cause
+timelapse   the whole training as one animated picture
+work        what a view does on the worker: measure, write, draw
+still       what views show of a model outside of any fit
 view        `View`: any callback of ours
 shown       how a probe is shown: pictures, class names
 probe_view  `ProbeView`: one that looks at data
+given_back  how what an autoencoder gives back is shown
+codes_view  `CodesView`: one that looks at an autoencoder's codes
 """
 
+from .codes_view import CodesView
 from .numbers import ARGUMENTS, MODEL, TRAINING, UNTRAINED, VALIDATION, Drawn, Measured, Memory
 from .probe_view import ProbeView
 from .view import View
@@ -16,6 +24,7 @@ __all__ = [
     "TRAINING",
     "UNTRAINED",
     "VALIDATION",
+    "CodesView",
     "Drawn",
     "Measured",
     "Memory",

@@ -26,9 +26,14 @@ class ProbeView(View):
         class_names: one for each class; read from the data set where it has them.
         display: what the model is fed `(n, ...)` -> what a person should see, `(n, h, w)` or `(n, h, w, 3)`.
         options: those of `View`.
+
+    Attributes:
+        default_count: how many rows it looks at by itself.
+        needs_data: whether it is nothing without data; a view that is something finds its layers without a reader.
     """
 
     default_count: ClassVar[int] = 16
+    needs_data: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -42,7 +47,7 @@ class ProbeView(View):
         **options: Any,
     ):
         super().__init__(log_dir, **options)
-        if validation_data is None:
+        if validation_data is None and self.needs_data:
             raise ValueError(f"validation_data=None: {type(self).__name__} looks at data; pass (x, y) or a data set.")
         if display is not None and not callable(display):
             raise TypeError(f"display={display!r}: expected a callable from the model's inputs to pictures.")

@@ -55,17 +55,44 @@ class ShownProbes:
             self._pictures[source] = None if images is None or self._scale is None else self._scale(images)
         return self._pictures[source]
 
+    def images(self, values: Array) -> Array | None:
+        """Anything of the inputs' shape as it is shown, such as reconstructions; `None`: no pictures.
+
+        What `display` is given lies in the range of the validation data and is of their type, so that it may assume
+        both.
+
+        Args:
+            values: `(n, ...)`, numbers as the model is fed.
+
+        Returns:
+            float64 `(n, h, w)`, `(n, h, w, c)` or `(n, d, h, w, c)`; NaN where a value is not finite.
+        """
+        if self.display is None:
+            images = self._as_images(np.asarray(values, np.float64))
+            return None if images is None else np.where(np.isfinite(images), images, np.nan)
+        fed = self.probes[VALIDATION].images
+        finite = np.isfinite(values)
+        lowest, highest = _range(fed)
+        within = np.clip(np.where(finite, values, lowest), lowest, highest)
+        within = within if fed.dtype.kind == "f" else np.rint(within)
+        images = np.array(self.display(within.astype(fed.dtype)), np.float64)
+        same = images.shape[: np.ndim(values) - 1] == np.shape(values)[:-1] and np.ndim(values) > 3
+        bad = ~(finite.all(axis=-1) if same else finite.reshape(len(finite), -1).all(axis=1))
+        images[bad] = np.nan
+        return images
+
     def _images(self, source: str) -> Array | None:
         """Numbers `(n, h, w)`, `(n, h, w, c)` or `(n, d, h, w, c)` to be shown."""
         fed = self.probes[source].images
-        if self.display is not None:
-            return np.asarray(self.display(fed))
-        if fed.dtype.kind not in "buif":
+        return self._as_images(fed) if self.display is None else np.asarray(self.display(fed))
+
+    def _as_images(self, values: Array) -> Array | None:
+        if values.dtype.kind not in "buif":
             return None
-        if fed.ndim == 5:
-            return fed
-        shape = picture_shape(fed.shape[1:])
-        return None if shape is None else fed.reshape(len(fed), *shape)
+        if values.ndim == 5:
+            return values
+        shape = picture_shape(values.shape[1:])
+        return None if shape is None else values.reshape(len(values), *shape)
 
     def _check(self) -> None:
         """What `display` gives must be pictures; an error of its own is raised here too, before training."""
@@ -76,3 +103,14 @@ class ShownProbes:
                     f"display: gave an array of shape {shown} for {len(probe)} inputs of {source} data; expected "
                     f"({len(probe)}, h, w) or ({len(probe)}, h, w, channels)."
                 )
+
+
+def _range(fed: Array) -> tuple[Array, Array]:
+    """The least and the largest finite number, of each colour by itself."""
+    colours = fed.ndim > 3 and fed.shape[-1] <= 4
+    axes = tuple(range(fed.ndim - 1)) if colours else None
+    values = fed.astype(np.float64)
+    finite = np.isfinite(values)
+    least = np.min(values, axis=axes, initial=np.inf, where=finite)
+    most = np.max(values, axis=axes, initial=-np.inf, where=finite)
+    return np.where(least <= most, least, 0.0), np.where(least <= most, most, 0.0)

@@ -3,35 +3,23 @@
 from __future__ import annotations
 
 import os
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import keras
-import numpy as np
 
 from ..observer import Observer, Request
 from ..record.directories import check_writable
-from ..taps.reader import Taken
+from ..record.projector import Points
 from .arguments import directory, whole_number
-from .numbers import UNTRAINED, Drawn, Measured, Memory
-
-
-@dataclass
-class _Fit:
-    """What a view knows of the fit that is under way."""
-
-    observer: Observer
-    log: Any = None
-    save_dir: Path | None = None
-    first: bool = True
-    last_epoch: int | None = None
-    drawn_step: int | None = None
-    weights: bytes = b""
-    prepared: bool = False
+from .failures import Failures
+from .fit import Fit, Last, held_bytes
+from .numbers import UNTRAINED, Array, Drawn, Measured, Memory
+from .still import by_name, drawn_now, one_picture
+from .timelapse import Timelapse
+from .work import animate, work
 
 
 class View(keras.callbacks.Callback, ABC):
@@ -45,6 +33,7 @@ class View(keras.callbacks.Callback, ABC):
         freq: drawn when `(epoch - start_from_epoch) % freq == 0`, and at the last epoch.
         start_from_epoch: the first epoch drawn, 0-based. At 0 the untrained model is drawn too, as step -1.
         save_dir: also write each picture to `save_dir/<run>/<tag>/000007.png`.
+        timelapse: at the end of training also log all its drawn steps as one animated picture, `<tag>/timelapse`.
         on_error: `"warn"`: a failure of the view warns once a cause, and training goes on; `"raise"`: it raises.
 
     Raises:
@@ -59,6 +48,7 @@ class View(keras.callbacks.Callback, ABC):
         freq: int = 1,
         start_from_epoch: int = 0,
         save_dir: str | os.PathLike[str] | None = None,
+        timelapse: bool = False,
         on_error: str = "warn",
     ):
         super().__init__()
@@ -66,14 +56,18 @@ class View(keras.callbacks.Callback, ABC):
         self.freq = whole_number(freq, "freq", least=1)
         self.start_from_epoch = whole_number(start_from_epoch, "start_from_epoch", least=0)
         self.save_dir = None if save_dir is None else directory(save_dir, "save_dir")
+        if not isinstance(timelapse, bool):
+            raise TypeError(f"timelapse={timelapse!r}: expected True or False, got {type(timelapse).__name__}.")
+        self.timelapse = timelapse
         if on_error not in ("warn", "raise"):
             raise ValueError(f'on_error={on_error!r}: expected "warn" or "raise".')
         self.on_error = on_error
         self.memory = Memory()
         self._remembers: int | None = None  # the model that the memory is of; a resumed fit goes on with it
-        self._fit: _Fit | None = None
-        self._told: set[tuple[str, str]] = set()
-        self._failures: list[tuple[str, Exception]] = []
+        self._last: Last | None = None
+        self._read: dict[Any, Any] = {}  # the probes as the last fit read them; `picture` looks at the same rows
+        self._fit: Fit | None = None
+        self._failures = Failures()
 
     # What a view is.
 
@@ -93,6 +87,10 @@ class View(keras.callbacks.Callback, ABC):
     def draw(self, measured: Mapping[str, Measured]) -> Iterator[Drawn]:
         """Pictures from numbers, all sources at once, so that they share their scale."""
 
+    def points(self, measured: Mapping[str, Measured]) -> Iterator[tuple[str, Points]]:
+        """What TensorBoard's projector shows of this step, by source; nothing, for most views."""
+        return iter(())
+
     def wants(self) -> Mapping[tuple[int, int], Request]:
         """What is wanted of the passes that all callbacks share."""
         return {}
@@ -101,10 +99,41 @@ class View(keras.callbacks.Callback, ABC):
         """Whether the layers can be found already; else that is done as soon as they can."""
         return True
 
+    # Without `fit`.
+
+    def picture(self, model: Any, tag: str | None = None) -> Array:
+        """See the model as it is now, as an array: before, after or without `fit`; nothing is written or printed.
+
+        After a fit of this model it is what the next step would look like, with the channels, scales and histories of
+        that fit; the last step itself while the weights are those of the last step. Neither model nor view change.
+
+        Args:
+            model: a Keras model that has weights; it need not be compiled.
+            tag: which picture, such as `"filters/conv1"` or `"train/grad_cam/conv2"`; `None`: all of them.
+
+        Returns:
+            uint8 `(h, w, 3)`; several pictures stand below each other, validation data first.
+
+        Raises:
+            TypeError: `model` is no Keras model.
+            ValueError: no such tag, a model without weights, and what `fit` would refuse before its first batch.
+            RuntimeError: this view is in a fit.
+
+        Example:
+            >>> Image.fromarray(kv.GradCAM("logs", (x_val, y_val)).picture(model))  # doctest: +SKIP
+        """
+        return one_picture(drawn_now([self], model), tag)
+
+    def pictures(self, model: Any) -> dict[str, Array]:
+        """As `picture`, each by run and tag: `{"validation/grad_cam/conv2": uint8 (h, w, 3)}`."""
+        return by_name(drawn_now([self], model))
+
     # When.
 
     def due(self, step: int) -> bool:
         """Whether this step is drawn."""
+        if self._fit is not None and step == self._fit.must:
+            return True
         if step == UNTRAINED:
             return self.start_from_epoch == 0
         late = step - self.start_from_epoch
@@ -113,8 +142,8 @@ class View(keras.callbacks.Callback, ABC):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Check all that can be known before the first batch; what is wrong raises, whatever `on_error`."""
         self._leave(quietly=True)  # a fit that died calls no `on_train_end`
-        self._fit = _Fit(Observer.join(self.model, self, self.params))
-        self._told, self._failures = set(), []
+        self._fit = Fit(Observer.join(self.model, self, self.params), Timelapse() if self.timelapse else None)
+        self._read, self._failures = self._fit.observer.probes, Failures()
         try:
             check_writable(self.log_dir, "log_dir")
             if self.save_dir is not None:
@@ -130,13 +159,15 @@ class View(keras.callbacks.Callback, ABC):
             return
         self._fit.first = False
         self._fit.observer.training = True
+        taken = None
         try:
             if epoch == 0 or self._remembers != id(self.model):
-                self.memory, self._remembers = Memory(), id(self.model)
+                self.memory, self._last, self._remembers = Memory(), None, id(self.model)
             self._fit.log = self._fit.observer.log(self.log_dir, UNTRAINED if epoch == 0 else epoch)
             self._prepare_if_ready()
             if self._fit.prepared:
-                self.check(self.take(UNTRAINED))
+                taken = self.take(UNTRAINED)
+                self.check(taken)
             elif self.observer.verbose:
                 print(
                     f"kerasviz_callbacks: the model has no weights yet, so {type(self).__name__} begins "
@@ -147,7 +178,7 @@ class View(keras.callbacks.Callback, ABC):
             self._leave(quietly=True)
             raise
         if epoch == 0 and self.due(UNTRAINED):
-            self._look(UNTRAINED)
+            self._look(UNTRAINED, taken=taken)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Look at the model, if this epoch is drawn."""
@@ -160,14 +191,17 @@ class View(keras.callbacks.Callback, ABC):
             self._fit.weights = self._fit.observer.fingerprint()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """After an early stop, draw the last epoch if it was not; then finish writing."""
+        """After an early stop, draw the last epoch if it was not; then the animation, and finish writing."""
         fit = self._fit
         if fit is None:
             return
         try:
             if fit.last_epoch is not None and fit.drawn_step != fit.last_epoch:
                 changed = fit.weights != fit.observer.fingerprint()
-                self._look(fit.last_epoch, note="restored" if changed else "", must=True)
+                fit.must = fit.last_epoch
+                self._look(fit.last_epoch, note="restored" if changed else "")
+            if fit.timelapse is not None and fit.drawn_step is not None:
+                fit.observer.submit(partial(animate, self, fit), step=fit.drawn_step, size=0, drawn=False)
             fit.observer.wait()
             self._tell()
         finally:
@@ -190,77 +224,38 @@ class View(keras.callbacks.Callback, ABC):
             self.prepare()
             self._fit.prepared = True
 
-    def _look(self, step: int, note: str = "", must: bool = False) -> None:
-        """Take on this thread, hand the rest over."""
-        fit, observer = self._fit, self.observer
-        last = step == (self.params or {}).get("epochs", 0) - 1
+    def _look(self, step: int, note: str = "", taken: dict[str, Any] | None = None) -> None:
+        """Take on this thread, unless that was done; hand the rest over."""
+        fit = self._fit
+        if fit is None:
+            return
+        observer = fit.observer
+        must = step == fit.must or step == (self.params or {}).get("epochs", 0) - 1
         try:
             self._tell()
             self._prepare_if_ready()
-            if not fit.prepared:  # type: ignore[union-attr]
+            if not fit.prepared:
                 return
-            drawn = observer.draws(step, must=must or last)
-            taken = self.take(step)
+            drawn = observer.draws(step, must=must)
+            weights = observer.fingerprint()
+            taken = self.take(step) if taken is None else taken
         except Exception as error:
-            self._failed("take", error)
+            self._failures.add("take", error)
             self._tell()
             return
-        log, save_dir = fit.log, fit.save_dir  # type: ignore[union-attr]
-
-        def work() -> None:
-            self._work(log, save_dir, taken, step, note, drawn)
-
-        observer.submit(work, step=step, size=_bytes(taken), drawn=drawn)
-        fit.drawn_step = step  # type: ignore[union-attr]
-
-    def _work(self, log: Any, save_dir: Any, taken: dict[str, Any], step: int, note: str, must_draw: bool) -> None:
-        """On the worker: measure every source, then draw; a failure of one stage is told on the training thread."""
-        stage, measured = "measure", {}
-        try:
-            for source, found in taken.items():
-                measured[source] = self.measure(found, source, step)
-                if note:
-                    measured[source] = replace(measured[source], note=note)
-            stage = "write"
-            for source, one in measured.items():
-                for tag, value in one.scalars.items():
-                    log.scalar(source, tag, step, value, self.describe(tag))
-            if must_draw:
-                stage = "draw"
-                for drawn in self.draw(measured):
-                    log.picture(drawn.source, drawn.tag, step, drawn.picture, drawn.description, save_dir=save_dir)
-        except Exception as error:
-            self._failed(stage, error)
-        finally:
-            try:
-                log.flush()
-            except OSError as error:
-                self._failed("write", error)
+        job = partial(work, self, fit, taken, step, note=note, weights=weights, draw=drawn)
+        observer.submit(job, step=step, size=held_bytes(taken), drawn=drawn)
+        fit.drawn_step = step
 
     def describe(self, tag: str) -> str:
         """What stands behind the "i" of a scalar, in Markdown."""
         return ""
 
-    def _failed(self, stage: str, error: Exception) -> None:
-        self._failures.append((stage, error))
-
     def _tell(self) -> None:
-        """Say what failed since the last time, each cause once; on the training thread, where a warning is seen."""
-        failures, self._failures = self._failures, []
-        for stage, error in failures:
-            if self.on_error == "raise":
-                raise error
-            cause = (stage, type(error).__name__)
-            if cause not in self._told:
-                self._told.add(cause)
-                warnings.warn(
-                    f"{type(self).__name__} could not {stage} ({type(error).__name__}: {error}); training goes on. "
-                    'Further failures of this kind are not shown; on_error="raise" stops at the first.',
-                    stacklevel=3,
-                )
+        self._failures.tell(type(self).__name__, self.on_error)
 
     def abandon(self) -> None:
-        """Leave a fit that will not begin after all."""
+        """Leave a fit that will not begin after all, or that an exception has ended."""
         self._leave(quietly=True)
 
     def shows(self) -> str:
@@ -274,13 +269,4 @@ class View(keras.callbacks.Callback, ABC):
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy (KerasTuner makes them) takes no fit along: no threads, files or compiled functions."""
-        return {**self.__dict__, "_fit": None, "_remembers": None, "_model": None}
-
-
-def _bytes(taken: Any) -> int:
-    """How much memory is held, roughly: numpy arrays in nested dicts and dataclasses."""
-    if isinstance(taken, np.ndarray):
-        return taken.nbytes
-    if isinstance(taken, Mapping):
-        return sum(_bytes(value) for value in taken.values())
-    return sum(_bytes(value) for value in vars(taken).values()) if isinstance(taken, Taken) else 0
+        return {**self.__dict__, "_fit": None, "_remembers": None, "_last": None, "_read": {}, "_model": None}

@@ -7,12 +7,17 @@ In the order of use:
     tiles       enlarge, shrink, resize, lay out
     text        words and numbers
     sheet       caption above, strip of changing figures below; the size never depends on the step
+    stack       several pictures on one paper
+    stamp       the step below a frame of an animation
     filters     kernels as tiles, kernels as a matrix
     activations maps of layers as tiles, dense layers as a matrix
+    responses   how strongly each neuron answers, a hue a neuron
+    overlap     correlations of channels as a matrix
     traces      signals over time
     overlay     heat over a picture
     heat        heat maps over pictures, signals, volumes
     trails      how codes move
+    reconstructions  what an autoencoder gives back
 
 The modules are imported by name; none knows Keras, files or other rooms of this package.
 """

@@ -1,0 +1,37 @@
+"""What went wrong in a view: told once a cause, on the training thread."""
+
+from __future__ import annotations
+
+import warnings
+
+
+class Failures:
+    """Failures of a view, noted on any thread and told on the training thread, where a warning is seen."""
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[str, Exception]] = []
+        self._told: set[tuple[str, str]] = set()
+
+    def add(self, stage: str, error: Exception) -> None:
+        """Note that the view could not `stage`, such as "draw"."""
+        self._waiting.append((stage, error))
+
+    def tell(self, name: str, on_error: str) -> None:
+        """Say what failed since the last time, each cause once; with `on_error="raise"` raise the first.
+
+        Args:
+            name: of the view.
+            on_error: `"warn"` or `"raise"`.
+        """
+        waiting, self._waiting = self._waiting, []
+        for stage, error in waiting:
+            if on_error == "raise":
+                raise error
+            cause = (stage, type(error).__name__)
+            if cause not in self._told:
+                self._told.add(cause)
+                warnings.warn(
+                    f"{name} could not {stage} ({type(error).__name__}: {error}); training goes on. "
+                    'Further failures of this kind are not shown; on_error="raise" stops at the first.',
+                    stacklevel=4,
+                )

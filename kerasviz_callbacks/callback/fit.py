@@ -1,0 +1,66 @@
+"""What a view knows of the fit that is under way, and what stays of it for later."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..observer import Observer
+from ..taps.reader import Taken
+from .numbers import Measured
+from .timelapse import Timelapse
+
+
+@dataclass
+class Fit:
+    """The fit that is under way.
+
+    Attributes:
+        observer: what is shared with the other callbacks of the fit.
+        timelapse: where the frames of the animation are kept; `None`: none is wanted.
+        log: the event files, from the first epoch on.
+        save_dir: where the pictures go as files too.
+        first: no epoch has begun yet.
+        last_epoch: the last that has ended.
+        drawn_step: the last that was looked at.
+        must: a step that is drawn whatever `freq` and `start_from_epoch` say.
+        weights: a fingerprint of the weights at the end of `last_epoch`.
+        prepared: the layers were found.
+    """
+
+    observer: Observer
+    timelapse: Timelapse | None = None
+    log: Any = None
+    save_dir: Path | None = None
+    first: bool = True
+    last_epoch: int | None = None
+    drawn_step: int | None = None
+    must: int | None = None
+    weights: bytes = b""
+    prepared: bool = False
+
+
+@dataclass(frozen=True)
+class Last:
+    """What a view measured last, by source, and a fingerprint of the weights that it was measured of."""
+
+    measured: Mapping[str, Measured]
+    weights: bytes
+
+    @property
+    def step(self) -> int:
+        """When that was."""
+        return max(one.step for one in self.measured.values())
+
+
+def held_bytes(taken: Any) -> int:
+    """How much memory is held, roughly: numpy arrays in nested dicts and dataclasses."""
+    if isinstance(taken, np.ndarray):
+        return taken.nbytes
+    if isinstance(taken, Mapping):
+        return sum(held_bytes(value) for value in taken.values())
+    return sum(held_bytes(value) for value in vars(taken).values()) if isinstance(taken, Taken) else 0

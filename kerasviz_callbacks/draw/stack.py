@@ -1,0 +1,58 @@
+"""Several pictures on one sheet of white paper."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from kerasviz_callbacks.draw.colour import Picture
+from kerasviz_callbacks.draw.sheet import MARGIN, blank, type_size
+from kerasviz_callbacks.draw.text import QUIET, write
+
+
+def on_paper(picture: Picture, height: int, width: int) -> Picture:
+    """A picture in the upper left corner of white paper.
+
+    Args:
+        picture: `(h, w, 3)` or grey `(h, w)`, no larger than the paper.
+        height: of the paper, in pixels.
+        width: of the paper, in pixels.
+    """
+    coloured = picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=-1)
+    if coloured.shape[:2] == (height, width):
+        return coloured
+    paper = blank(height, width)
+    paper[: coloured.shape[0], : coloured.shape[1]] = coloured
+    return paper
+
+
+def stacked(pictures: Sequence[Picture], headings: Sequence[str] | None = None) -> Picture:
+    """Pictures below each other, left edges in line.
+
+    Args:
+        pictures: at least one, each `(h, w, 3)`.
+        headings: what to write above each; `None`: nothing.
+
+    Returns:
+        `(h, w, 3)`, as wide as the widest; a single picture without a heading as it is.
+    """
+    width = max(picture.shape[1] for picture in pictures)
+    parts = []
+    for number, picture in enumerate(pictures):
+        if number:
+            parts.append(blank(MARGIN, width))
+        if headings is not None:
+            parts.append(_heading(headings[number], width))
+        parts.append(on_paper(picture, picture.shape[0], width))
+    return np.concatenate(parts)
+
+
+def _heading(text: str, width: int) -> Picture:
+    size = type_size(width)
+    line = Image.fromarray(blank(round(size * 1.8), width))
+    write(
+        ImageDraw.Draw(line), (MARGIN, round(size * 1.4)), text, size=size, colour=QUIET, width=max(0, width - MARGIN)
+    )
+    return np.asarray(line).copy()

@@ -1,0 +1,59 @@
+"""The step below a picture, where the picture is part of an animation and nothing else says it."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from kerasviz_callbacks.draw.colour import Picture
+from kerasviz_callbacks.draw.sheet import MARGIN, type_size
+from kerasviz_callbacks.draw.text import LINE, QUIET, STRIP, text_width, write
+
+_THICK = 4
+_GAP = 8
+
+
+def stamp_height(width: int) -> int:
+    """Pixels that the stamp adds at the bottom; depends on the width alone."""
+    return round(type_size(width) * 1.6)
+
+
+def stamped(picture: Picture, *, step: int, first: int, last: int) -> Picture:
+    """Puts a strip below a picture: a line that fills from the first step to the last, and the step in words.
+
+    Args:
+        picture: `(h, w, 3)`; its pixels stay as they are.
+        step: the epoch, -1 for the untrained model.
+        first: the first step of the animation.
+        last: the last one.
+
+    Returns:
+        `(h + stamp_height(w), w, 3)`.
+    """
+    width = picture.shape[1]
+    size, high = type_size(width) - 1, stamp_height(width)
+    words = max(text_width(_in_words(one), size) for one in (first, last))  # keeps the line's length from step to step
+    strip = Image.new("RGB", (width, high), STRIP)
+    draw = ImageDraw.Draw(strip)
+    write(
+        draw,
+        (width - MARGIN, high // 2),
+        _in_words(step),
+        size=size,
+        colour=QUIET,
+        anchor="rm",
+        width=max(0, width - 2 * MARGIN),
+    )
+    room = width - 2 * MARGIN - words - _GAP
+    if room > 0:
+        share = (step - first) / (last - first) if last > first else 1.0
+        top = (high - _THICK) // 2
+        draw.rectangle((MARGIN, top, MARGIN + room - 1, top + _THICK - 1), fill=LINE)
+        filled = round(share * room)
+        if filled:
+            draw.rectangle((MARGIN, top, MARGIN + filled - 1, top + _THICK - 1), fill=QUIET)
+    return np.concatenate([picture, np.asarray(strip)])
+
+
+def _in_words(step: int) -> str:
+    return "untrained" if step < 0 else f"step {step}"
