@@ -25,13 +25,14 @@ def test_the_contents_page_names_it(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_it_imports_numpy_alone(name):
+def test_it_imports_numpy_alone_and_scipy_only_where_it_is_used(name):
     tree = ast.parse((Path(maths.__path__[0]) / f"{name}.py").read_text(encoding="utf-8"))
-    imported = set()
+    imported, at_once = set(), {id(node) for node in tree.body}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             imported |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level <= 1
             imported |= {node.module.split(".")[0]} if node.level == 0 else set()
-    assert imported <= {"collections", "dataclasses", "math", "numpy", "typing"}
+            assert not (id(node) in at_once and node.module.startswith("scipy"))
+    assert imported <= {"collections", "dataclasses", "math", "numpy", "scipy", "typing"}

@@ -33,8 +33,8 @@ def played(png) -> tuple[list[np.ndarray], list[float], int]:
         for number in range(picture.n_frames):
             picture.seek(number)
             frames.append(np.asarray(picture.convert("RGB")))
-            shown.append(picture.info["duration"])
-        return frames, shown, picture.info["loop"]
+            shown.append(picture.info.get("duration"))  # a single frame has none
+        return frames, shown, picture.info.get("loop")
 
 
 def animations(run) -> dict[str, dict[int, bytes]]:

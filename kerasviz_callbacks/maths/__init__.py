@@ -8,10 +8,10 @@
     attribution_methods those methods by name, with their options and papers
     attribution_checks  their options, axes and baselines, checked
     similarity          how far two vectors point apart, exact down to the last turn of a filter
+    matrices            kernels as matrices; large ones made small without losing their spikes
+    clipping            how much gradient clipping takes away
+    units               how long a layer's units are and how far they turn, over all steps
     health              redundancy, turn and norm of filters; dead, dormant and sparse channels
-    responses           how strongly neurons answer to pictures and classes
-    overlap             which channels answer to the same thing: correlations of their maps
-    leaf_order          the order of a clustering's leaves in which neighbours are nearest
     responses           how strongly neurons answer to pictures and classes
     overlap             which channels answer to the same thing: correlations of their maps
     projection          the held plane in which the codes of an autoencoder are seen to move

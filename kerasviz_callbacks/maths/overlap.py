@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .leaf_order import leaf_order
-
 CONSTANT = 1e-6
 """A channel is dead if its standard deviation is at most this, or at most this share of its mean: float32 resolves
 no more, and what it leaves of a constant would correlate by chance."""
@@ -161,7 +159,7 @@ def strongest_pairs(correlation: ArrayLike, most: int = 3) -> list[tuple[int, in
 def clustered_order(correlation: ArrayLike) -> NDArray[np.intp]:
     """Order channels so that those that answer alike stand side by side.
 
-    Average linkage on `1 - |correlation|`, its branches turned so that neighbours are nearest (`leaf_order`).
+    Average linkage on `1 - |correlation|`, its branches turned so that neighbours are near.
 
     Args:
         correlation: `(c, c)`, as in `Overlap`.
@@ -169,13 +167,13 @@ def clustered_order(correlation: ArrayLike) -> NDArray[np.intp]:
     Returns:
         `(c,)`, a permutation; channels that are dead or not finite come last, in the order of their numbers.
     """
-    from scipy.cluster.hierarchy import linkage
+    from scipy.cluster.hierarchy import leaves_list, linkage
 
     values = np.asarray(correlation, np.float64)
     unknown = np.isnan(np.diagonal(values))
     known = np.flatnonzero(~unknown)
     if len(known) > 2:
         distance = 1.0 - np.abs(values[np.ix_(known, known)])
-        tree = linkage(distance[np.triu_indices(len(known), 1)], "average")
-        known = known[leaf_order(tree, distance)]
+        tree = linkage(distance[np.triu_indices(len(known), 1)], "average", optimal_ordering=True)
+        known = known[leaves_list(tree)]
     return np.concatenate([known, np.flatnonzero(unknown)]).astype(np.intp)

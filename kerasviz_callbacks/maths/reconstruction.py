@@ -79,7 +79,7 @@ def strongest(error: ArrayLike) -> NDArray[np.float64]:
         [-0.5]
     """
     values = np.asarray(error, np.float64)
-    place = np.abs(np.where(np.isnan(values), np.inf, values)).argmax(axis=-1)  # NaN is beyond every number
+    place = np.abs(values).argmax(axis=-1)  # numpy takes the first NaN for the largest
     return np.take_along_axis(values, place[..., None], axis=-1)[..., 0]
 
 

@@ -1,0 +1,103 @@
+"""Which channels answer to the same thing: a matrix of correlations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image, ImageDraw
+
+from kerasviz_callbacks.draw.colour import DIVERGING, Picture, colourise
+from kerasviz_callbacks.draw.sheet import Scale, blank, sheet
+from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, SMALL, text_width, write
+from kerasviz_callbacks.draw.tiles import enlarge, place
+
+DEAD = (150, 150, 150)
+"""Grey of a channel that is the same everywhere: darker than any neutral colour of the map."""
+
+_SIDE = 560  # pixels that the matrix fills, about
+_BARS = 72  # pixels of a bar that stands for 1
+
+
+def overlap_matrix(
+    correlation: ArrayLike,
+    largest: ArrayLike,
+    *,
+    caption: str,
+    channels: Sequence[int],
+    dead: ArrayLike,
+    pairs: Sequence[tuple[int, int]] = (),
+    note: str = "",
+) -> Picture:
+    """Shows the correlation of every two channels as a cell, and beside it how far each is doubled by another.
+
+    Args:
+        correlation: `(c, c)`, from -1 to 1, in the order of drawing; NaN where it is not known.
+        largest: `(c,)`, from 0 to 1, the length of a channel's bar; NaN for no bar.
+        caption: layer and shape; never the step.
+        channels: the number of each channel, c of them.
+        dead: `(c,)`, whether a channel is dead: drawn grey, while others that are NaN get the colour of that.
+        pairs: places `(i, j)` of the pairs that are framed.
+        note: figures that change from step to step, for the strip below.
+
+    Returns:
+        The picture, `(h, w, 3)`.
+    """
+    values, lengths, gone = np.asarray(correlation), np.asarray(largest), np.asarray(dead, bool)
+    count = len(values)
+    cell = int(np.clip(_SIDE // count, 1, 36))
+    size = SMALL + 1
+    digits = max(text_width(str(channel), size) for channel in channels)
+    upright = cell < digits + 4
+    left, top = digits + 12, (digits if upright else size) + 12
+    side = count * cell
+    canvas = blank(top + side + 2, left + side + 2 + 10 + _BARS + 2)
+    place(canvas, enlarge(_cells(values, gone), cell), left, top)
+    _paint_bars(canvas, lengths, left + side + 10, top, cell)
+    picture = Image.fromarray(canvas)
+    draw = ImageDraw.Draw(picture)
+    for number in range(0, count, -(-size // cell)):  # as many as there is room for
+        middle = (number + 0.5) * cell
+        write(draw, (left - 6, top + middle), channels[number], size=size, colour=QUIET, anchor="rm")
+        _write_above(picture, left + middle, top - 6, str(channels[number]), size, upright=upright)
+    write(draw, (left + side + 10, top - 6), "largest |r|", size=SMALL, colour=QUIET, width=_BARS)
+    for i, j in pairs:
+        for row, column in ((i, j), (j, i)):
+            x, y = left + column * cell, top + row * cell
+            draw.rectangle((x - 1, y - 1, x + cell, y + cell), outline=INK)
+    spoilt = int(np.count_nonzero(np.isnan(np.diagonal(values)) & ~gone))
+    bad = f"{spoilt:,} channel{'s' * (spoilt > 1)} NaN" if spoilt else ""
+    legend = Scale(-1.0, 1.0, DIVERGING, "correlation r   grey: dead")
+    return sheet(picture, caption=caption, legend=legend, note=note, bad=bad)
+
+
+def _cells(values: NDArray[np.float64], gone: NDArray[np.bool_]) -> Picture:
+    """A pixel a pair; that of a channel with itself says nothing and is left light, so that pairs stand out."""
+    cells = colourise(values, -1.0, 1.0, DIVERGING)
+    itself = np.arange(len(values))
+    cells[itself, itself] = np.where(np.isnan(values[itself, itself])[:, None], cells[itself, itself], LINE)
+    cells[gone] = DEAD
+    cells[:, gone] = DEAD
+    return cells
+
+
+def _paint_bars(canvas: Picture, lengths: NDArray[np.float64], x: int, top: int, cell: int) -> None:
+    """A bar a channel, beside its row, in place; the hairline on the right is 1."""
+    canvas[top : top + len(lengths) * cell, [x - 1, x + _BARS]] = LINE
+    thick = max(1, cell - max(1, cell // 5)) if cell > 1 else 1
+    for number, length in enumerate(lengths):
+        if np.isfinite(length):
+            y = top + number * cell + (cell - thick) // 2
+            canvas[y : y + thick, x : x + round(float(np.clip(length, 0.0, 1.0)) * _BARS)] = QUIET
+
+
+def _write_above(picture: Image.Image, x: float, y: float, text: str, size: int, *, upright: bool) -> None:
+    """Writes a line above a column, upwards where columns are narrow."""
+    if not upright:
+        write(ImageDraw.Draw(picture), (x, y), text, size=size, colour=QUIET, anchor="ms")
+        return
+    long, high = text_width(text, size), size + 2
+    line = Image.new("RGB", (long, high), PAPER)
+    write(ImageDraw.Draw(line), (0, high / 2), text, size=size, colour=QUIET, anchor="lm")
+    picture.paste(line.transpose(Image.Transpose.ROTATE_90), (round(x - high / 2), round(y + 1 - long)))

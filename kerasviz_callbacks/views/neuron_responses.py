@@ -1,0 +1,148 @@
+"""`NeuronResponses`: how strongly each neuron of a layer answers to each picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from ..callback import Drawn, Measured, ProbeView
+from ..draw.responses import response_strengths
+from ..draw.text import shape_text, together
+from ..maths.choice import evenly_by_depth, most_variable
+from ..maths.responses import between_pictures, by_class, class_means, silent
+from ..maths.scale import beyond, reach
+from ..observer import Request
+from ..taps.choosing import activation_layers
+from ..taps.layers import listed, named
+from ..taps.noting import Call
+from ..taps.reader import Reader, Taken, Tap
+
+Array = np.ndarray[Any, Any]
+MOST_NEURONS = 256
+_DESCRIPTION = """**How strongly every {neuron} of `{path}` answers** to each picture: the mean of |activation|{where}.
+
+*How to read it:* a column and a hue a {neuron}, the stronger the darker; a row a picture, ordered by class; below, the
+mean over the pictures of each class. {which} Every step has one scale, shared by training and validation: it only
+grows, and reaches 99.5 % of the values. A layer that spreads its work has some dark cells in every column and different
+ones in every class.
+*Bad signs:* white columns (they answer to nothing), few dark columns in all rows (few neurons do all the work,
+whatever is shown), class means that are all alike late in the network (the layer does not tell the classes apart),
+rows of one class that differ from each other as much as from other classes."""
+
+
+class NeuronResponses(ProbeView):
+    """See how a whole layer spreads its work: rows are pictures by class, columns neurons, the stronger the darker.
+
+    The response of a neuron (a channel, where the output has positions) to a picture is the mean of |activation| over
+    the positions, so a strong negative answer of a linear layer is a strong one too. One pass a probe.
+
+    Args:
+        log_dir: where TensorBoard looks.
+        validation_data: pictures, signals or anything else that the model is fed; see `ProbeView`.
+        layers: names or paths; `None`: convolutions and dense layers, at most eight, evenly by depth.
+        options: `training_data`, `count`, `class_names`, `display`, and those of `View`.
+
+    Raises:
+        ValueError: before the first batch: an unknown or ambiguous layer, one that the model never calls.
+
+    Example:
+        >>> model.fit(x, y, callbacks=[kv.NeuronResponses("logs", (x_val, y_val))])  # doctest: +SKIP
+    """
+
+    def __init__(self, log_dir: Any, validation_data: Any, *, layers: Sequence[Any] | None = None, **options: Any):
+        super().__init__(log_dir, validation_data, **options)
+        self.layers = None if layers is None else named(layers)
+        self._calls: dict[Tap, Call] = {}
+
+    def choose(self, reader: Reader) -> None:
+        """Find the layers."""
+        if self.layers is None:
+            calls = evenly_by_depth(activation_layers(reader))
+        else:
+            calls = [reader.resolve(wanted, argument="layers") for wanted in self.layers]
+        self._calls = {Tap(call.path, reduce=_strengths): call for call in calls}
+
+    def shows(self) -> str:
+        """The view and its layers."""
+        return f"{type(self).__name__} of {listed([call.path for call in self._calls.values()])}"
+
+    def request(self, source: str) -> Request:
+        """Each layer's response strengths."""
+        return Request(tuple(self._calls))
+
+    def measure(self, taken: dict[Tap, Taken], source: str, step: int) -> Measured:
+        """Response strengths `(n, neurons)` by layer, of the neurons that are shown."""
+        chosen = self.memory.shared.setdefault("neurons", {})
+        numbers = {}
+        for tap, call in self._calls.items():
+            strengths = taken[tap].output
+            if call.path not in chosen:  # validation data come first
+                chosen[call.path] = most_variable(between_pictures(strengths), MOST_NEURONS)
+            numbers[call.path] = strengths[:, chosen[call.path]]
+            self.memory.grow(call.path, reach(numbers[call.path]))
+        return Measured(step, numbers)
+
+    def draw(self, measured: Mapping[str, Measured]) -> Iterator[Drawn]:
+        """A picture a layer and source."""
+        for source, one in measured.items():
+            for call in self._calls.values():
+                picture = self._picture(source, call, one.numbers[call.path], one.note)
+                yield Drawn(source, f"responses/{call.path}", picture, self._about(call))
+
+    def _picture(self, source: str, call: Call, strengths: Array, note: str) -> Array:
+        high = self.memory.scales.get(call.path, 0.0)
+        neurons = self.memory.shared["neurons"][call.path].tolist()
+        quiet = silent(strengths)
+        notes = (f"{quiet:,} of {len(neurons):,} silent" if quiet else "", beyond(strengths, high), note)
+        labels, names = self.probes[source].labels, self.shown.label_names(source)
+        if labels is None or names is None:
+            labels, order, classes = np.zeros(len(strengths), np.int64), np.arange(len(strengths)), ["all pictures"]
+        else:
+            order = by_class(labels)
+            classes = [self.shown.class_name(int(label)) for label in np.unique(labels)]
+        return response_strengths(
+            strengths[order],
+            class_means(strengths, labels)[1],
+            high=high,
+            caption=self._caption(call),
+            neurons=neurons,
+            classes=classes,
+            labels=None if names is None else [names[row] for row in order],
+            note=together(*notes),
+        )
+
+    def _caption(self, call: Call) -> str:
+        which = self._which(call)
+        return f"{call.path}   {shape_text(call.shape)}" + (f"\n{which}" if which else "")
+
+    def _which(self, call: Call) -> str:
+        """Which neurons are shown, if not all."""
+        shown, all_of_them = len(self.memory.shared["neurons"][call.path]), call.shape[-1] if call.shape else 1
+        if shown == all_of_them:
+            return ""
+        return f"{shown:,} of {all_of_them or 'more':,} neurons, which varied most at the first step"
+
+    def _about(self, call: Call) -> str:
+        which = self._which(call)
+        return _DESCRIPTION.format(
+            path=call.path,
+            neuron="channel" if len(call.shape) > 1 else "neuron",
+            where=" over all positions" if len(call.shape) > 1 else "",
+            which=f"Shown are {which}, and the same ever after." if which else "",
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """As for `View`; the layers belong to the model, and are found again."""
+        return {**super().__getstate__(), "_calls": {}}
+
+
+def _strengths(output: Any, choice: Any) -> Any:
+    """In the pass: the mean of |a| over the positions, `(n, neurons)`."""
+    values = keras.ops.abs(keras.ops.cast(output, "float32"))
+    if len(values.shape) == 1:
+        return values[:, None]
+    positions = tuple(range(1, len(values.shape) - 1))
+    return keras.ops.mean(values, axis=positions) if positions else values
