@@ -437,6 +437,16 @@ def vae():
     return model
 
 
+def dense_of_numbers():
+    layers = [keras.Input((5,)), keras.layers.Dense(6, activation="relu", name="units")]
+    model = keras.Sequential([*layers, keras.layers.Dense(3, activation="softmax", name="answer")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    return model
+
+
+NUMBERS = (np.random.default_rng(0).normal(size=(12, 5)).astype(np.float32), np.arange(12) % 3)
+
+
 def conv_regression():
     inputs = keras.Input((8, 8, 1))
     x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(3, 3, name="conv1")(inputs))
@@ -451,19 +461,39 @@ CHOICES = {
         VALIDATION,
         "FilterImages of conv1, conv2, ActivationMaps of conv1, conv2, answer, GradCAM of conv2",
     ),
-    "a classifier without data": (classifier, None, "FilterImages of conv1, conv2"),
+    "a classifier without data": (
+        classifier,
+        None,
+        "FilterImages of conv1, conv2, WeightHeatmaps of conv1, conv2, answer, Coefficients of conv2",
+    ),
     "a dense classifier of pictures": (
         dense_classifier,
         VALIDATION,
         "FilterImages of units, ActivationMaps of units, answer",
     ),
-    "a dense autoencoder": (autoencoder, VALIDATION, "FilterImages of encoder, LatentTrajectory of codes"),
+    "a dense autoencoder": (
+        autoencoder,
+        VALIDATION,
+        "FilterImages of encoder, LatentTrajectory of codes, LatentProfiles of codes, "
+        "Reconstructions with a walk in codes",
+    ),
     "a convolutional autoencoder": (
         conv_autoencoder,
         DATA.x_val,
-        "FilterImages of down, codes, up1, up2, ActivationMaps of down, codes, up1, up2, LatentTrajectory of codes",
+        "FilterImages of down, codes, up1, up2, ActivationMaps of down, codes, up1, up2, LatentTrajectory of codes, "
+        "LatentProfiles of codes, Reconstructions with a walk in codes",
     ),
-    "a variational autoencoder": (vae, VALIDATION, "FilterImages of hidden, LatentTrajectory of z_mean"),
+    "a variational autoencoder": (
+        vae,
+        VALIDATION,
+        "FilterImages of hidden, LatentTrajectory of z_mean, LatentProfiles of z_mean, "
+        "Reconstructions with a walk in z_mean",
+    ),
+    "a classifier of numbers": (
+        dense_of_numbers,
+        NUMBERS,
+        "WeightHeatmaps of units, answer, ActivationMaps of units, answer",
+    ),
     "a regression": (conv_regression, DATA.x_val, "FilterImages of conv1, ActivationMaps of conv1, amount"),
 }
 
@@ -472,13 +502,23 @@ CHOICES = {
 def test_the_visualizer_picks_the_views_that_fit_and_says_which(case, tmp_path, capsys):
     build, data, said = CHOICES[case]
     model = build()
+    x, y = NUMBERS if data is NUMBERS else (DATA.x, DATA.y)
     rebuilds = model.output_shape == model.input_shape
-    fit(model, DATA.x, DATA.x if rebuilds else DATA.y, [kv.Visualizer(tmp_path, data, on_error="raise")], 1, verbose=2)
+    fit(model, x, x if rebuilds else y, [kv.Visualizer(tmp_path, data, on_error="raise")], 1, verbose=2)
     ours = [line for line in capsys.readouterr().out.splitlines() if line.startswith("kerasviz_callbacks: ")]
     assert ours[0] == f"kerasviz_callbacks: {said}."
     tags = {tag.split("/")[0] for run in runs(tmp_path).values() for tag in run.pictures}
-    names = {"FilterImages": "filters", "ActivationMaps": "activations", "GradCAM": "grad_cam"}
-    assert tags == {names.get(view, "latent") for view in [*names, "LatentTrajectory"] if view in said}
+    names = {
+        "FilterImages": "filters",
+        "WeightHeatmaps": "weights",
+        "Coefficients": "coefficients",
+        "ActivationMaps": "activations",
+        "GradCAM": "grad_cam",
+        "LatentTrajectory": "latent",
+        "LatentProfiles": "latent",
+        "Reconstructions": "reconstructions",
+    }
+    assert tags == {section for view, section in names.items() if view in said}
 
 
 def test_views_may_be_names_classes_and_instances_whose_own_arguments_win(tmp_path):

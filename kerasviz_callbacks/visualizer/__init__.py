@@ -2,44 +2,38 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import keras
 
-from .callback import VALIDATION, ProbeView, View
-from .observer import Observer
-from .probe import Probe
-from .taps.choosing import last_maps, reconstruction
-from .taps.reader import Reader
-from .taps.scores import Head, Score
-from .taps.weights import convolution_layout
-from .views.activation_maps import ActivationMaps
-from .views.filter_images import FilterImages, filter_kernels
-from .views.grad_cam import GradCAM
-from .views.latent_trajectory import LatentTrajectory
+from ..callback import VALIDATION, Drawn, ProbeView, View
+from ..callback.still import by_name, drawn_now, one_picture
+from ..observer import Observer
+from ..views.activation_maps import ActivationMaps
+from ..views.filter_images import FilterImages
+from .choice import VIEWS, fitting_views, requested
 
-VIEWS: dict[str, type[View]] = {
-    view.__name__: view for view in (FilterImages, ActivationMaps, GradCAM, LatentTrajectory)
-}
-_SHARED = ("freq", "start_from_epoch", "save_dir", "on_error")
+_SHARED = ("freq", "start_from_epoch", "save_dir", "timelapse", "on_error")
 _OF_DATA = ("training_data", "count", "class_names", "display")
 
 
 class Visualizer(keras.callbacks.Callback):
     """See a model learn with one line: picks the views that fit the model and says which.
 
-    Convolutions: their filters, and with data what they answer. A classifier: Grad-CAM. An autoencoder: the
-    trajectories of its codes.
+    The weights: as filters where they are pictures, else as matrices; without data as both, and the coefficients of
+    the bottleneck. With data, what the layers answer; of a classifier Grad-CAM, of an autoencoder the trajectories and
+    profiles of its codes and its reconstructions.
 
     Args:
         log_dir: where TensorBoard looks.
         validation_data: what the views look at; `None`: only views of the weights. See `ProbeView`.
         training_data: the same views of training data, beside it in TensorBoard.
         views: instead of the automatic choice: classes, their names, or instances (whose own arguments win).
-        options: as for the single views: `freq`, `start_from_epoch`, `save_dir`, `on_error`, `count`, `class_names`,
-            `display`.
+        options: as for the single views: `freq`, `start_from_epoch`, `save_dir`, `timelapse`, `on_error`, `count`,
+            `class_names`, `display`.
 
     Raises:
         TypeError: `views` holds something else, or an unknown option.
@@ -75,12 +69,14 @@ class Visualizer(keras.callbacks.Callback):
             "class_names": class_names,
             "display": display,
         }
-        self.views = None if views is None else _requested(views)
+        self.views = None if views is None else requested(views)
         self._running: list[View] = []
+        self._read: dict[Any, Any] = {}  # what was read of the data, for `picture`
         self._make(FilterImages if validation_data is None else ActivationMaps)  # checks the arguments, as a view does
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Choose the views, begin them, and say in one line which they are."""
+        self._running = []
         verbose = (self.params or {}).get("verbose", 1)
         # A member while it chooses, so that the views find the data read and the model traced.
         observer = Observer.join(self.model, self, self.params)
@@ -109,8 +105,7 @@ class Visualizer(keras.callbacks.Callback):
             for view in self._running:
                 view.on_epoch_begin(epoch, logs)
         except BaseException:
-            for view in self._running:
-                view.abandon()
+            self.abandon()
             raise
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -123,6 +118,37 @@ class Visualizer(keras.callbacks.Callback):
         for view in self._running:
             view.on_train_end(logs)
 
+    def abandon(self) -> None:
+        """Leave a fit that will not begin after all, or that an exception has ended."""
+        for view in self._running:
+            view.abandon()
+
+    def picture(self, model: Any, tag: str | None = None) -> Any:
+        """See the model as it is now, as an array uint8 `(h, w, 3)`: all its views below each other, or one `tag`.
+
+        Before a fit of this model the views that fit it are chosen for it alone; see `View.picture`.
+
+        Example:
+            >>> Image.fromarray(kv.Visualizer("logs", (x_val, y_val)).picture(model))  # doctest: +SKIP
+        """
+        return one_picture(self._now(model), tag)
+
+    def pictures(self, model: Any) -> dict[str, Any]:
+        """As `picture`, each by run and tag: `{"validation/grad_cam/conv2": uint8 (h, w, 3)}`."""
+        return by_name(self._now(model))
+
+    def _now(self, model: Any) -> list[Drawn]:
+        def chosen(observer: Observer) -> list[View]:
+            if self._running and self._model is model:
+                return self._running
+            twin = copy.copy(self)
+            twin.set_model(model)
+            observer.probes.update(self._read)
+            self._read = observer.probes
+            return twin._fitting(observer) if self.views is None else [self._made(view) for view in self.views]
+
+        return drawn_now(chosen, model)
+
     def due(self, step: int) -> bool:
         """The visualizer itself looks at nothing."""
         return False
@@ -133,7 +159,7 @@ class Visualizer(keras.callbacks.Callback):
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy takes no fit along, neither the model nor the views chosen for it."""
-        return {**self.__dict__, "_model": None, "_running": []}
+        return {**self.__dict__, "_model": None, "_running": [], "_read": {}}
 
     def _fitting(self, observer: Observer) -> list[View]:
         """The views that fit the model.
@@ -141,16 +167,13 @@ class Visualizer(keras.callbacks.Callback):
         Raises:
             ValueError: none does.
         """
-        of_data: list[type[View]] = []
+        reader = probe = None
         if self.validation_data is not None:  # first, since this builds the model, if it was not
             view = ActivationMaps(self.log_dir, self.validation_data, **self.of_data)
             view.set_model(self.model)
             view.read(observer)
-            convolves = any(convolution_layout(place.layer) for place in observer.places())
-            of_data = _fitting(view.readers[VALIDATION], view.probes[VALIDATION], convolves)
-        # A model that is not built yet has no weights to judge by; what cannot be shown is told later.
-        has_filters = not self.model.built or filter_kernels(self.model, observer.places())
-        chosen: list[type[View]] = [*([FilterImages] if has_filters else []), *of_data]
+            reader, probe = view.readers[VALIDATION], view.probes[VALIDATION]
+        chosen = fitting_views(self.model, observer.places(), reader, probe)
         if not chosen:
             without = "" if self.validation_data is not None else " without validation_data"
             raise ValueError(
@@ -165,46 +188,3 @@ class Visualizer(keras.callbacks.Callback):
         if not issubclass(view, ProbeView):
             return view(self.log_dir, **self.options)
         return view(self.log_dir, self.validation_data, **self.of_data, **self.options)
-
-
-def _requested(views: Any) -> list[type[View] | View]:
-    if isinstance(views, (str, View, type)) or not isinstance(views, Sequence):
-        raise TypeError(f"views={views!r}: expected a list of views, their classes or names.")
-    if not views:
-        raise ValueError(f"views=[]: name at least one of {', '.join(VIEWS)}, or leave it out.")
-    return [_view(one) for one in views]
-
-
-def _view(one: Any) -> type[View] | View:
-    if isinstance(one, View) or (isinstance(one, type) and issubclass(one, View)):
-        return one
-    if not isinstance(one, str):
-        raise TypeError(f"views: {one!r} is no view; expected an instance, a class or a name of {', '.join(VIEWS)}.")
-    if one not in VIEWS:
-        raise ValueError(f"views: {one!r}: no such view; expected one of {', '.join(VIEWS)}.")
-    return VIEWS[one]
-
-
-def _fitting(reader: Reader, probe: Probe, convolves: bool) -> list[type[View]]:
-    """The views of data that fit: what layers answer, and what a classifier or an autoencoder is about."""
-    if reconstruction(reader, probe.inputs) is not None:
-        return [ActivationMaps, LatentTrajectory] if convolves else [LatentTrajectory]
-    answers = _classifies(reader.head, probe)
-    shown: list[type[View]] = [ActivationMaps] if answers or convolves else []
-    return [*shown, GradCAM] if answers and _has_evidence(reader) else shown
-
-
-def _classifies(head: Head, probe: Probe) -> bool:
-    """Whether the model's first output are classes: a softmax or sigmoid, or logits of the labels' classes."""
-    if head.kind is not None:
-        return True
-    return probe.labels is not None and head.classes > int(probe.labels.max(initial=0)) and head.classes > 1
-
-
-def _has_evidence(reader: Reader) -> bool:
-    """Whether some layer has maps that the score depends on."""
-    try:
-        last_maps(reader, Score())
-    except ValueError:
-        return False
-    return True
