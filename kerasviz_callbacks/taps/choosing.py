@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from .decoding import Decoder, decoder_input, posterior_mean
 from .noting import Call
 from .reader import Reader
 from .scores import Score
@@ -65,9 +66,9 @@ def last_maps(reader: Reader, score: Score) -> Call:
     Raises:
         ValueError: the model has no such output.
     """
-    maps = [call for call in reader.calls if call.visible and not call.repeats and not call.answer and has_maps(call)]
+    maps = [call for call in reader.calls if call.visible and not call.answer and has_maps(call)]
     within = within_attention(reader, maps)
-    maps = [call for call in maps if call.path not in within]
+    maps = [call for call in maps if call.path not in within and (call.repeats is None or call.repeats in within)]
     # Mostly it is one of the last; gradients of the whole model are traced only if need be.
     for group in (maps[-4:], maps[-16:-4], maps[:-16]):
         on_the_way = reader.connected(group, score) if group else []
@@ -96,7 +97,7 @@ def reconstruction(reader: Reader, inputs: Any) -> int | None:
 
 
 def bottleneck(reader: Reader, inputs: Any) -> Call:
-    """The output of fewest numbers between input and reconstruction, the first called on a tie (a VAE's mean).
+    """The output of fewest numbers between input and reconstruction: of several a VAE's mean, else the first called.
 
     Layers that sample are left out.
 
@@ -120,7 +121,31 @@ def bottleneck(reader: Reader, inputs: Any) -> Call:
     between = [call for call, is_connected in zip(between, on_the_way, strict=True) if is_connected]
     if not between:
         raise ValueError("layer=None: no layer lies between the model's input and its reconstruction; name one.")
-    return min(between, key=lambda call: call.size)
+    narrowest = min(between, key=lambda call: call.size)
+    mean = posterior_mean(reader, inputs, narrowest)
+    return mean if mean in between else narrowest
+
+
+def find_decoder(reader: Reader, inputs: Any, number: int, layer: Any = None) -> Decoder | None:
+    """The codes of an autoencoder and where they are decoded; `None` where no decoder can be told apart.
+
+    Args:
+        reader: of the model.
+        inputs: as the model is fed.
+        number: which output of the model, flattened, is the reconstruction.
+        layer: whose output are the codes; `None`: the bottleneck.
+
+    Raises:
+        ValueError: no such layer.
+    """
+    try:
+        codes = bottleneck(reader, inputs) if layer is None else reader.resolve(layer)
+    except ValueError:
+        if layer is not None:
+            raise
+        return None  # nothing lies between input and reconstruction
+    entry = decoder_input(reader, inputs, codes, number)
+    return None if entry is None else Decoder(codes, entry)
 
 
 def samples(layer: Any) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -15,8 +17,31 @@ from .reader import Reader, Tap
 
 Array = np.ndarray[Any, Any]
 ROWS = 4  # that the decoder is tried on
-NEAREST = 16  # calls before and after the codes that are tried
+NEAREST = 16  # calls round the codes that are tried
 CLOSE = 1e-3  # beside the largest number: what half precision and the place in a batch may change
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """Where the codes are, and where they are put in to be decoded.
+
+    Attributes:
+        codes: the call whose output are the codes.
+        entry: the call whose output they take the place of.
+    """
+
+    codes: Call
+    entry: Call
+
+    @property
+    def samples(self) -> bool:
+        """Whether the codes are means, and what is decoded is drawn round them."""
+        return self.entry.path != self.codes.path
+
+    @property
+    def tap(self) -> Tap:
+        """What gives the codes."""
+        return Tap(self.codes.path)
 
 
 def decoder_input(reader: Reader, inputs: Any, codes: Call, number: int) -> Call | None:
@@ -37,10 +62,32 @@ def decoder_input(reader: Reader, inputs: Any, codes: Call, number: int) -> Call
     """
     if _decides(reader, inputs, codes, codes, number):
         return codes
-    for call in _moving_with(reader, codes):
+    for call in _moving_with(reader, codes, [call for call in _alike(reader, codes) if call.path != codes.path]):
         if _decides(reader, inputs, codes, call, number):
             return call
     return None
+
+
+def posterior_mean(reader: Reader, inputs: Any, code: Call) -> Call | None:
+    """The call round whose output codes are drawn: a VAE's mean, told from the spread that is of the same shape.
+
+    Args:
+        reader: of the model.
+        inputs: as the model is fed.
+        code: any call of the codes' shape.
+
+    Returns:
+        The first of that shape that chance does not touch, and that one which it does touch moves one for one with;
+        `None` where there is none.
+    """
+    alike = _alike(reader, code)
+    if len(alike) < 2:
+        return None
+    twice = repeated(cut_rows(inputs, 0, 1), 2)
+    taken = reader.read([Tap(call.path) for call in alike], twice)
+    drawn = [call for call in alike if not _rows_agree(taken[Tap(call.path)].output)]
+    others = [call for call in alike if call not in drawn] if drawn else []
+    return next((call for call in others if _moving_with(reader, call, drawn)), None)
 
 
 def decoded(reader: Reader, inputs: Any, call: Call, codes: Array, number: int) -> Array:
@@ -66,6 +113,27 @@ def decoded(reader: Reader, inputs: Any, call: Call, codes: Array, number: int) 
 def repeated(inputs: Any, rows: int) -> Any:
     """`rows` rows of inputs, from the first on and over again."""
     return keras.tree.map_structure(lambda array: np.asarray(array)[np.arange(rows) % len(array)], inputs)
+
+
+def wanted_of(fed: Array, targets: Any) -> Array:
+    """What should be given back: targets of the inputs' shape, where they are others than the inputs; else these.
+
+    Args:
+        fed: what the model reconstructs.
+        targets: what it is trained to give, arrays in any structure, or `None`.
+    """
+    for target in [] if targets is None else keras.tree.flatten(targets):
+        if np.shape(target) == fed.shape and not np.array_equal(target, fed, equal_nan=fed.dtype.kind == "f"):
+            return np.asarray(target)
+    return fed
+
+
+def gives_logits(model: Any, number: int, outputs: int) -> bool:
+    """Whether the loss of the model's output of this number, of so many, puts a sigmoid behind it."""
+    losses = keras.tree.flatten(getattr(model, "loss", None))
+    binary = (keras.losses.BinaryCrossentropy, keras.losses.BinaryFocalCrossentropy)
+    loss = losses[number] if len(losses) == outputs else None
+    return isinstance(loss, binary) and bool(loss.from_logits)
 
 
 def _decides(reader: Reader, inputs: Any, codes: Call, call: Call, number: int) -> bool:
@@ -115,18 +183,27 @@ def _alone_by_numbers(reader: Reader, inputs: Any, codes: Call, call: Call, numb
     # The first row twice: with a single row, chance would be all that can be told.
     rows = repeated(few, 1 + len(keras.tree.flatten(few)[0]))
     found = decoded(reader, rows, call, np.repeat(one, len(keras.tree.flatten(rows)[0]), axis=0), number)
-    found = found.astype(np.float64).reshape(len(found), -1)
+    return _rows_agree(found)
+
+
+def _rows_agree(rows: Array) -> bool:
+    """Whether all rows are the same, as far as numbers of this kind can be."""
+    values = np.asarray(rows, np.float64).reshape(len(rows), -1)
     with np.errstate(invalid="ignore", over="ignore"):
-        largest = np.abs(found[0]).max(initial=0.0)
-        return bool(np.allclose(found[1:], found[:1], rtol=0, atol=CLOSE * largest, equal_nan=True))
+        largest = np.abs(values[0]).max(initial=0.0)
+        return bool(np.allclose(values[1:], values[:1], rtol=0, atol=CLOSE * largest, equal_nan=True))
 
 
-def _moving_with(reader: Reader, codes: Call) -> list[Call]:
-    """The calls whose output moves one for one with the codes: `code + noise`, whatever the noise is made of."""
+def _alike(reader: Reader, codes: Call) -> list[Call]:
+    """The calls of the codes' shape, in the order in which they run; of very many the nearest."""
     at = reader.calls.index(codes)
-    order = sorted(range(len(reader.calls)), key=lambda place: abs(place - at))
-    alike = [call for call in map(reader.calls.__getitem__, order) if call.visible and call.shape == codes.shape]
-    others = [call for call in alike if call.path != codes.path][:NEAREST]
+    near = sorted(range(len(reader.calls)), key=lambda place: abs(place - at))
+    alike = [place for place in near if reader.calls[place].visible and reader.calls[place].shape == codes.shape]
+    return [reader.calls[place] for place in sorted(alike[:NEAREST])]
+
+
+def _moving_with(reader: Reader, codes: Call, others: Sequence[Call]) -> list[Call]:
+    """Those calls whose output moves one for one with the codes: `code + noise`, whatever the noise is made of."""
     if not others:
         return []
 
@@ -144,11 +221,10 @@ def _moving_with(reader: Reader, codes: Call) -> list[Call]:
 
     rows = reader.few()
     shape = (len(keras.tree.flatten(rows)[0]), *(size or 1 for size in codes.shape))
-    # What gives back any direction as it is has the slope of the code itself.
-    directions = np.random.default_rng(0).uniform(0.5, 1.5, shape).astype(np.float32)
-    slopes = reader.run(("moving with", codes.path), body, (rows, directions))
-    moving = [c for c, slope in zip(others, slopes, strict=True) if np.allclose(slope, directions, 1e-2, 1e-2)]
-    return sorted(moving, key=reader.calls.index)
+    # What gives back any direction as it is has the slope of the code itself. Half precision holds these exactly.
+    directions = np.random.default_rng(0).integers(32, 96, shape).astype(np.float32) / 64
+    slopes = reader.run(("moving with", codes.path, *(call.path for call in others)), body, (rows, directions))
+    return [c for c, slope in zip(others, slopes, strict=True) if np.allclose(slope, directions, 1e-5, 1e-5)]
 
 
 def _summed(tensor: Any) -> Any:

@@ -25,7 +25,7 @@ class Call:
         shape: shape of its (first) output, without the batch.
         visible: False if it cannot be read: called inside a function that was compiled within the model, or inside a
             loop, be it only sometimes (the cell of an LSTM, which is tried once before the loop).
-        repeats: whether the same tensor was the output of an earlier call (a nested model's last layer).
+        repeats: the path of the earlier call whose output was the same tensor (a nested model's last layer), or `None`.
         answer: whether the output is the model's own, or what feeds its softmax.
     """
 
@@ -33,7 +33,7 @@ class Call:
     place: Place
     shape: tuple[int | None, ...]
     visible: bool = True
-    repeats: bool = False
+    repeats: str | None = None
     answer: bool = False
 
     @property
@@ -94,22 +94,23 @@ class Noted:
 
     def listed(self) -> list[Call]:
         """The calls in the order in which they ended."""
-        seen: list[Any] = []
+        seen: list[tuple[Any, str]] = []
         counted: dict[str, int] = defaultdict(int)
         calls = []
         for place, output in self.record:
             number, many = counted[place.path], len(self.outputs[place.path]) > 1
             counted[place.path] += 1
             visible = all(map(framework().visible, self.outputs[place.path]))
+            path = f"{place.path}:{number}" if many and number else place.path
             calls.append(
                 Call(
-                    path=f"{place.path}:{number}" if many and number else place.path,
+                    path=path,
                     place=place,
                     shape=tuple(output.shape[1:]) if visible else (),
                     visible=visible,
-                    repeats=any(output is earlier for earlier in seen),
+                    repeats=next((name for earlier, name in seen if output is earlier), None),
                     answer=any(output is one for one in self.answers),
                 )
             )
-            seen.append(output)
+            seen.append((output, path))
         return calls

@@ -1,0 +1,291 @@
+"""What an autoencoder gives back, beside what it was given, and walks from one picture to another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image, ImageDraw
+
+from kerasviz_callbacks.draw.colour import (
+    DIVERGING,
+    NON_FINITE,
+    Picture,
+    blend,
+    class_colours,
+    colourise,
+    share,
+    table,
+)
+from kerasviz_callbacks.draw.sheet import Scale, blank, sheet
+from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, Colour, clean, text_width, write
+from kerasviz_callbacks.draw.tiles import Grid, fit, place, shrink
+from kerasviz_callbacks.draw.traces import draw_lines, envelope
+
+_SIZE = 12
+_GAP = 4
+_ACROSS = 8  # pictures beside each other
+_SIGNAL = (72, 184)  # height and width of a signal's tile
+_GROUND = (238, 240, 243)
+_TOO_LOW, _TOO_HIGH = table(DIVERGING)[[26, 230]]
+_GIVEN: Colour = INK
+_GIVEN_BACK: Colour = (0xEE, 0x77, 0x33)  # told apart from ink by lightness alone
+
+
+@dataclass(frozen=True)
+class Strip:
+    """One row of tiles, the same for every picture.
+
+    Attributes:
+        title: what they show, a word or several lines, each with its colour.
+        tiles: `(n, h, w, 3)`.
+    """
+
+    title: Sequence[tuple[str, Colour]]
+    tiles: Picture
+
+
+def reconstruction_tiles(
+    pictures: Picture,
+    reconstructions: Picture,
+    errors: ArrayLike,
+    *,
+    scale: float,
+    caption: str,
+    wanted: Picture | None = None,
+    names: Sequence[str] | None = None,
+    note: str = "",
+    bad: str = "",
+) -> Picture:
+    """Shows each picture, below it its reconstruction, and below that how the two differ.
+
+    Args:
+        pictures: what the model was fed, bytes `(n, H, W, 3)`.
+        reconstructions: what it gave back, bytes `(n, H, W, 3)`; what is not finite already in its colour.
+        errors: reconstruction - what was wanted, `(n, H, W)`, signed.
+        scale: the magnitude of the strongest colour.
+        caption: the model and the shape; never the step.
+        wanted: what it should have given where that is not the picture itself (of a denoising model), as pictures.
+        names: of the classes, n of them.
+        note: figures that change from step to step, for the strip below.
+        bad: how many of the numbers were not finite.
+
+    Returns:
+        The picture, `(h, w, 3)`.
+    """
+    values = np.asarray(errors)
+    side = _side(len(values))
+    shown = [("picture", pictures), ("wanted", wanted), ("reconstruction", reconstructions)]
+    strips = [Strip([(title, INK)], fit_marked(tiles, side)) for title, tiles in shown if tiles is not None]
+    strips.append(Strip([("error", INK)], error_tiles(values, scale, strips[0].tiles.shape[1:3])))
+    body = _blocks(strips, names, _ACROSS)
+    return _finished(body, scale, caption, note, bad)
+
+
+def reconstruction_traces(
+    signals: ArrayLike,
+    reconstructions: ArrayLike,
+    errors: ArrayLike,
+    *,
+    low: float,
+    high: float,
+    scale: float,
+    caption: str,
+    names: Sequence[str] | None = None,
+    note: str = "",
+    bad: str = "",
+) -> Picture:
+    """Shows each signal with its reconstruction over it, and below how the two differ, as an area from zero.
+
+    Args:
+        signals: what was wanted, `(n, t, c)`; one line a channel.
+        reconstructions: what the model gave back, the same shape.
+        errors: `(n, t)`, signed.
+        low: the value at the lower edge of a trace.
+        high: the value at the upper edge.
+        scale: the magnitude of the strongest error shown.
+        caption: the model and the shape; never the step.
+        names: of the classes, n of them.
+        note: figures that change from step to step, for the strip below.
+        bad: how many of the numbers were not finite.
+
+    Returns:
+        The picture, `(h, w, 3)`.
+    """
+    values = np.asarray(errors)
+    tiles = signal_tiles(np.asarray(signals), low, high, over=np.asarray(reconstructions))
+    below = error_areas(values, scale, (_SIGNAL[0] // 2 + 1, _SIGNAL[1]))
+    single = np.asarray(signals).shape[-1] == 1
+    both = (
+        [("wanted", _GIVEN), ("given back", _GIVEN_BACK)] if single else [("pale: wanted", QUIET), ("given back", INK)]
+    )
+    body = _blocks([Strip(both, tiles), Strip([("error", INK)], below)], names, 4)
+    return _finished(body, scale, caption, note, bad, np.stack([_TOO_LOW, _TOO_HIGH]))
+
+
+def walk_tiles(
+    ends: Picture,
+    walks: Picture,
+    *,
+    caption: str,
+    what: str = "picture",
+    legend: Scale | None = None,
+    names: Sequence[tuple[str, str]] | None = None,
+    note: str = "",
+    bad: str = "",
+) -> Picture:
+    """Shows what lies between two pictures: a row a pair, the pictures themselves at both ends.
+
+    Args:
+        ends: the two pictures of each walk, bytes `(walks, 2, H, W, 3)`.
+        walks: what is decoded on the straight line between their codes, bytes `(walks, positions, H, W, 3)`.
+        caption: the model and where the codes are; never the step.
+        what: what the ends are called.
+        legend: what the brightness of a picture means, where that can be said.
+        names: what the two ends are, a pair a walk.
+        note: figures that change from step to step, for the strip below.
+        bad: how many of the numbers were not finite.
+
+    Returns:
+        The picture, `(h, w, 3)`.
+    """
+    positions = walks.shape[1]
+    originals, between = fit_marked(ends, 64), fit_marked(walks, 64)
+    height, width = between.shape[2:4]
+    top, apart = _SIZE + 8, 10
+    labels = [(clean(a), clean(b)) for a, b in names] if names is not None else []
+    room = max((min(text_width(name, _SIZE), 84) for pair in labels for name in pair), default=-8) + 8
+    start = room + width + apart
+    across = positions * (width + _GAP) - _GAP
+    canvas = blank(top + len(walks) * (height + _GAP) - _GAP + 2, start + across + apart + width + room + 2)
+    for row in range(len(walks)):
+        y = top + row * (height + _GAP) + 1
+        place(canvas, originals[row, 0], room + 1, y)
+        for column in range(positions):
+            place(canvas, between[row, column], start + column * (width + _GAP) + 1, y)
+        place(canvas, originals[row, 1], start + across + apart + 1, y)
+    picture = Image.fromarray(canvas)
+    draw = ImageDraw.Draw(picture)
+    for x in (room + width / 2, start + across + apart + width / 2):
+        write(draw, (x, top - 6), what, size=_SIZE, bold=True, anchor="ms", width=width + apart)
+    title = "decoded on the straight line between their codes"
+    write(draw, (start + across / 2, top - 6), title, size=_SIZE, colour=QUIET, anchor="ms", width=across)
+    for row, (first, last) in enumerate(labels):
+        y = top + row * (height + _GAP) + height / 2
+        write(draw, (room - 7, y), first, size=_SIZE, anchor="rm", width=84)
+        write(draw, (start + across + apart + width + 9, y), last, size=_SIZE, anchor="lm", width=84)
+    return sheet(picture, caption=caption, legend=legend, note=note, bad=bad)
+
+
+def signal_tiles(
+    signals: NDArray[Any], low: float, high: float, *, over: NDArray[Any] | None = None, size: tuple[int, int] = _SIGNAL
+) -> Picture:
+    """Draws signals `(n, t, c)` as tiles `(n, h, w, 3)`, with others over them where they are given.
+
+    One channel is ink, and orange over it; several have a colour each, pale below.
+    """
+    channels = signals.shape[-1]
+    full = [(int(r), int(g), int(b)) for r, g, b in class_colours(channels)]
+    pale = [(int(r), int(g), int(b)) for r, g, b in blend(class_colours(channels), _GROUND, 0.65)]
+    below, above = ([_GIVEN], [_GIVEN_BACK]) if channels == 1 else (full if over is None else pale, full)
+    tiles = np.full((len(signals), *size, 3), _GROUND, np.uint8)
+    for index, signal in enumerate(signals):
+        tiles[index] = draw_lines(tiles[index], signal, low, high, below)
+        if over is not None:
+            tiles[index] = draw_lines(tiles[index], over[index], low, high, above)
+    return tiles
+
+
+def error_tiles(errors: ArrayLike, scale: float, size: tuple[int, int]) -> Picture:
+    """Colours differences `(n, h, w)`, red above 0 and blue below, brought to tiles of `size` pixels.
+
+    Larger ones shrink by the mean over blocks; smaller ones grow, every value a block of its own colour.
+    """
+    values = shrink(np.asarray(errors), size)
+    rows, columns = (np.arange(length) * old // length for length, old in zip(size, values.shape[1:], strict=True))
+    return colourise(values, -scale, scale, DIVERGING)[:, rows][:, :, columns]
+
+
+def error_areas(errors: ArrayLike, scale: float, size: tuple[int, int]) -> Picture:
+    """Draws differences `(n, t)` as areas from zero: red upwards, blue downwards, as far as the error is large.
+
+    A moment that is not finite is a whole column in its colour.
+    """
+    height, width = size
+    least, most = envelope(errors, width)
+    bad = ~(np.isfinite(least) & np.isfinite(most))
+    middle, rows = height // 2, np.arange(height)[:, None]
+    up, down = (
+        np.rint(share(np.where(bad, 0, part), 0, scale) * middle)[:, None] for part in (most, -np.asarray(least))
+    )
+    tiles = np.full((len(up), height, width, 3), _GROUND, np.uint8)
+    tiles[(rows < middle) & (rows >= middle - up)] = _TOO_HIGH
+    tiles[(rows > middle) & (rows <= middle + down)] = _TOO_LOW
+    tiles[:, middle] = LINE
+    tiles[np.broadcast_to(bad[:, None], tiles.shape[:3])] = NON_FINITE
+    return tiles
+
+
+def fit_marked(pictures: Picture, largest: int) -> Picture:
+    """Makes pictures readable as `fit` does, and keeps the colour of what is not finite where it shrinks them."""
+    fitted = fit(pictures, largest)
+    height, width = fitted.shape[-3:-1]
+    if height < pictures.shape[-3] or width < pictures.shape[-2]:
+        marked = (pictures == NON_FINITE).all(axis=-1)
+        if marked.any():
+            fitted[shrink(marked, (height, width)) > 0] = NON_FINITE
+    return fitted
+
+
+def _side(count: int) -> int:
+    """The longest side of a tile: the fewer pictures, the larger."""
+    return 144 if count <= 4 else 96
+
+
+def _blocks(strips: Sequence[Strip], names: Sequence[str] | None, columns: int) -> Picture:
+    """Lays the strips below each other, as many pictures wide as `columns`, then the next pictures below those."""
+    count, _, width = strips[0].tiles.shape[:3]
+    columns = min(count, columns)
+    left = max(text_width(line, _SIZE, True) for strip in strips for line, _ in strip.title) + 10
+    above = 0 if names is None else _SIZE + 7
+    stacked = np.concatenate([_framed(strip.tiles) for strip in strips], axis=1)
+    grid = Grid(count, columns, stacked.shape[1], stacked.shape[2], gap=_GAP, above=above, below=10)
+    height, across = grid.size
+    canvas = blank(height - 10, left + across)
+    for index, tile in enumerate(stacked):
+        x, y = grid.corner(index)
+        canvas[y : y + tile.shape[0], left + x : left + x + tile.shape[1]] = tile
+    picture = Image.fromarray(canvas)
+    draw = ImageDraw.Draw(picture)
+    for index, name in enumerate(names or []):
+        x, y = grid.corner(index)
+        write(draw, (left + x + width / 2, y - 5), clean(name), size=_SIZE, anchor="ms", width=width + 2)
+    for row in range(grid.rows):
+        y = grid.corner(row * columns)[1]
+        for strip in strips:
+            middle = y + strip.tiles.shape[1] / 2 - (len(strip.title) - 1) * _SIZE * 0.7
+            for line, colour in strip.title:
+                write(draw, (left - 8, middle), line, size=_SIZE, colour=colour, bold=True, anchor="rm")
+                middle += _SIZE * 1.4
+            y += strip.tiles.shape[1] + 3
+    return np.asarray(picture)
+
+
+def _framed(tiles: Picture) -> Picture:
+    """Each tile with a hairline round it and a pixel of paper below."""
+    count, height, width = tiles.shape[:3]
+    framed = np.full((count, height + 3, width + 2, 3), LINE, np.uint8)
+    framed[:, -1] = PAPER
+    framed[:, 1 : height + 1, 1 : width + 1] = tiles
+    return framed
+
+
+def _finished(
+    body: Picture, scale: float, caption: str, note: str, bad: str, entries: Picture | None = None
+) -> Picture:
+    # "or", so that nothing is not written as minus nothing.
+    legend = Scale(-scale or 0.0, scale, DIVERGING, "error: red too high, blue too low", entries)
+    return sheet(body, caption=caption, legend=legend, note=note, bad=bad)
