@@ -7,9 +7,9 @@ The way through the code, each room knowing only those before it:
 
     probe       what is looked at: a fixed set of inputs
     _autodiff   the few lines in which a framework computes and differentiates
-    taps        how a model is read: layers, outputs, gradients, scores, kernels
     maths       numbers in, numbers out
-    explain     numbers without `fit`: activations, class_activation_map
+    taps        how a model is read: layers, outputs, gradients, scores, kernels
+    explain     numbers without `fit`: activations, class_activation_map, attribution
     draw        how it looks: numbers in, pictures out
     record      where it goes: event files, PNG files, the worker
     observer    what the callbacks of one `fit` share
@@ -24,12 +24,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .explain import activations, class_activation_map
+    from .explain import activations, attribution, class_activation_map
     from .probe import Probe
     from .views.activation_maps import ActivationMaps
+    from .views.attribution import Attribution
+    from .views.coefficients import Coefficients
     from .views.filter_images import FilterImages
+    from .views.filter_overlap import FilterOverlap
     from .views.grad_cam import GradCAM
+    from .views.latent_profiles import LatentProfiles
     from .views.latent_trajectory import LatentTrajectory
+    from .views.neuron_responses import NeuronResponses
+    from .views.reconstructions import Reconstructions
+    from .views.weight_heatmaps import WeightHeatmaps
     from .visualizer import Visualizer
 
 __version__ = "0.1.0"
@@ -38,22 +45,38 @@ __version__ = "0.1.0"
 _WHERE = {
     "Probe": "probe",
     "activations": "explain",
+    "attribution": "explain",
     "class_activation_map": "explain",
     "FilterImages": "views.filter_images",
+    "WeightHeatmaps": "views.weight_heatmaps",
+    "Coefficients": "views.coefficients",
     "ActivationMaps": "views.activation_maps",
+    "NeuronResponses": "views.neuron_responses",
+    "FilterOverlap": "views.filter_overlap",
     "GradCAM": "views.grad_cam",
+    "Attribution": "views.attribution",
+    "LatentProfiles": "views.latent_profiles",
     "LatentTrajectory": "views.latent_trajectory",
+    "Reconstructions": "views.reconstructions",
     "Visualizer": "visualizer",
 }
 
 __all__ = [
     "ActivationMaps",
+    "Attribution",
+    "Coefficients",
     "FilterImages",
+    "FilterOverlap",
     "GradCAM",
+    "LatentProfiles",
     "LatentTrajectory",
+    "NeuronResponses",
     "Probe",
+    "Reconstructions",
     "Visualizer",
+    "WeightHeatmaps",
     "activations",
+    "attribution",
     "class_activation_map",
 ]
 

@@ -9,7 +9,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from . import ImpossibleError
+from .tensorflow_gradients import dense as dense
+from .tensorflow_gradients import gradients as gradients
+from .tensorflow_gradients import guided_gradients as guided_gradients
+from .tensorflow_gradients import in_graph
+from .tensorflow_gradients import loss_gradients as loss_gradients
+from .tensorflow_gradients import wide as wide
 
 Tensor = Any
 # What a graph does with a variable that leaves it as it was; whatever else touches one is taken to change it.
@@ -72,77 +77,12 @@ def trace(function: Callable[..., Any], example: Sequence[Any], *, fixed_rows: b
     tf.function(function, autograph=False).get_concrete_function(*specs)
 
 
-def gradients(
-    forward: Callable[[Callable[[Tensor], Tensor]], Any],
-    scores: Callable[[Any], Sequence[Tensor]],
-    captured: Callable[[], Sequence[Sequence[Tensor]]],
-) -> tuple[Any, list[list[Tensor | None]]]:
-    """The model's outputs, and the gradients of several scores by what layers put out on the way.
-
-    Args:
-        forward: runs the model; is given `watch`, to be applied to each output that is differentiated by.
-        scores: outputs -> one tensor `(n,)` a score.
-        captured: after `forward`, for each score the tensors to differentiate it by.
-
-    Returns:
-        The outputs, and for each score a list of gradients, `None` where the score does not depend on the tensor.
-    """
-    with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
-
-        def watch(tensor: Tensor) -> Tensor:
-            tape.watch(tensor)
-            return tensor
-
-        outputs = forward(watch)
-        totals = [tf.reduce_sum(score) for score in scores(outputs)]
-    found = [_slopes(tape, total, list(tensors)) for total, tensors in zip(totals, captured(), strict=True)]
-    return outputs, found
-
-
-def _slopes(tape: Any, total: Tensor, tensors: list[Tensor]) -> list[Tensor | None]:
-    """The gradients, in a type that holds them: scaled up on their way through float16, whose smallest number is 6e-8.
-
-    Where that is too much for its largest, 65504, they are taken unscaled.
-    """
-
-    def scaled(scale: float) -> list[Tensor | None]:
-        raw = tape.gradient(total, tensors, output_gradients=tf.constant(scale, total.dtype))
-        return [None if one is None else tf.cast(one, wide(one.dtype)) / scale for one in raw]
-
-    if all(tensor.dtype != tf.float16 for tensor in (total, *tensors)):
-        return scaled(1.0)
-    pairs = zip(scaled(_LOSS_SCALE), scaled(1.0), strict=True)
-    return [None if fine is None else tf.where(tf.math.is_finite(fine), fine, coarse) for fine, coarse in pairs]
-
-
-def guided_gradients(forward: Callable[[], Tensor], inputs: Sequence[Tensor]) -> list[Tensor | None]:
-    """The gradients of a score by inputs, where every ReLU passes back only what speaks for it.
-
-    Args:
-        forward: runs the model and gives the score `(n,)`; only within a graph, where each ReLU can be known.
-        inputs: tensors that `forward` uses.
-
-    Raises:
-        ImpossibleError: no ReLU was met, so the gradient would not be guided, or the pass is not a graph.
-    """
-    if tf.executing_eagerly():
-        raise ImpossibleError("guided backpropagation needs a model that can be compiled, without run_eagerly=True.")
-    graph = tf.compat.v1.get_default_graph()
-    before = len(graph.get_operations())
-    with graph.gradient_override_map({"Relu": _GUIDED_RELU, "Relu6": _GUIDED_RELU6}):
-        score = forward()
-    if all(operation.type not in ("Relu", "Relu6") for operation in graph.get_operations()[before:]):
-        raise ImpossibleError("guided backpropagation is defined by what ReLU lets through, and the model has none.")
-    # `tf.gradients`, since a tape does not look at the override.
-    return list(tf.gradients(tf.reduce_sum(score), list(inputs)))
-
-
 def before_softmax(output: Tensor) -> tuple[Tensor, str | None]:
     """What feeds the softmax or sigmoid that made `output`, laid out like `output`, and which of the two it was.
 
     Looks back through operations that only rearrange (cast, reshape, transpose). `(output, None)` where there is none.
     """
-    if not _in_graph(output):
+    if not in_graph(output):
         return _before_softmax_eager(output)
     made_by = _rearranged(output)[-1].op
     kind = _PROBABILITIES.get(made_by.type)
@@ -156,16 +96,12 @@ def before_softmax(output: Tensor) -> tuple[Tensor, str | None]:
 
 def made_from(output: Tensor) -> list[Tensor]:
     """`output`, its logits and their rearrangements: the tensors that are the answer itself, not evidence for it."""
-    if not _in_graph(output):
+    if not in_graph(output):
         return [output, _before_softmax_eager(output)[0]]
     tensors = _rearranged(output)
     if tensors[-1].op.type in _PROBABILITIES:
         tensors += _rearranged(tensors[-1].op.inputs[0])
     return tensors
-
-
-def _in_graph(tensor: Tensor) -> bool:
-    return not tf.executing_eagerly() and hasattr(tensor, "op")
 
 
 def _rearranged(tensor: Tensor) -> list[Tensor]:
@@ -185,11 +121,6 @@ def visible(tensor: Any) -> bool:
     return tf.is_symbolic_tensor(tensor) and tensor.graph is tf.compat.v1.get_default_graph()
 
 
-def wide(dtype: Any) -> Any:
-    """The type in which numbers of this type travel: half precision as float32 (exact), the rest as it is."""
-    return tf.float32 if dtype in (tf.float16, tf.bfloat16) else dtype
-
-
 def fingerprint(variables: Sequence[Any]) -> Callable[[], bytes]:
     """A function that says whether variables have changed: equal bytes for equal values, at memory speed."""
     numeric = [v.value for v in variables if tf.as_dtype(v.dtype).size in _BITS]
@@ -203,21 +134,6 @@ def fingerprint(variables: Sequence[Any]) -> Callable[[], bytes]:
     return lambda: bytes(compiled().numpy().tobytes())
 
 
-_GUIDED_RELU, _GUIDED_RELU6 = "KerasvizGuidedRelu", "KerasvizGuidedRelu6"
-
-
-def _guided_relu(op: Any, gradient: Tensor) -> Tensor:
-    return tf.where((op.outputs[0] > 0) & (gradient > 0), gradient, tf.zeros_like(gradient))
-
-
-def _guided_relu6(op: Any, gradient: Tensor) -> Tensor:
-    return tf.where((op.outputs[0] > 0) & (op.outputs[0] < 6) & (gradient > 0), gradient, tf.zeros_like(gradient))
-
-
-tf.RegisterGradient(_GUIDED_RELU)(_guided_relu)
-tf.RegisterGradient(_GUIDED_RELU6)(_guided_relu6)
-
-_LOSS_SCALE = 1024.0  # a power of two, so exact
 _BITS: Mapping[int, Any] = {1: tf.uint8, 2: tf.int16, 4: tf.int32, 8: tf.int64}
 _REARRANGE: Mapping[str, Callable[[Tensor, Any], Tensor]] = {
     "Identity": lambda tensor, op: tensor,
@@ -276,24 +192,3 @@ def _kept_random_state() -> Iterator[None]:
     finally:
         if generator is not None:
             generator.setstate(state)
-
-
-def loss_gradients(loss: Callable[[], Tensor], variables: Sequence[Any]) -> list[Any]:
-    """The gradients of a loss by Keras variables, as a training step gets them.
-
-    Args:
-        loss: computes it from the variables, a number.
-        variables: Keras variables.
-
-    Returns:
-        One a variable, `None` where the loss does not depend on it; sparse where only some rows were looked up.
-    """
-    with tf.GradientTape() as tape:
-        total = loss()
-    found: list[Any] = tape.gradient(total, [variable.value for variable in variables])
-    return found
-
-
-def dense(gradient: Any) -> Tensor:
-    """A gradient as a tensor of its variable's shape, rows that were looked up several times summed."""
-    return tf.convert_to_tensor(gradient)

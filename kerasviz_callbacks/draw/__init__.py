@@ -10,6 +10,8 @@ In the order of use:
     stack       several pictures on one paper
     stamp       the step below a frame of an animation
     filters     kernels as tiles, kernels as a matrix
+    weights     a kernel as a matrix, as it is and after a step
+    coefficients  the units of a layer, and how they learned over all steps
     activations maps of layers as tiles, dense layers as a matrix
     responses   how strongly each neuron answers, a hue a neuron
     overlap     correlations of channels as a matrix

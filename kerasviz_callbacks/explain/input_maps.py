@@ -76,9 +76,11 @@ class InputMaps:
         """One input after the other, the others as they are."""
         flat, guided = keras.tree.flatten(inputs), self.method.needs == "guided gradients"
         found = {}
-        for number in self._slopes(reader, inputs, classes, guided=guided):
+        for number, slope in self._slopes(reader, inputs, classes, guided=guided).items():
 
-            def by_this(x: Array, number: int = number) -> Array:
+            def by_this(x: Array, number: int = number, slope: Array = slope) -> Array:
+                if np.array_equal(x, flat[number]):
+                    return slope  # a method that moves nothing takes no second pass
                 return self._slopes(reader, _with(inputs, {number: x}), classes, guided=guided)[number]
 
             maps = self.method.function(by_this, flat[number], **self.options, **self._baseline(number))
@@ -117,12 +119,12 @@ class InputMaps:
                 continue  # text: nothing can be put in its place
 
             def changed(x: Array, number: int = number, given: Array = given) -> Array:
-                whole = given.dtype.kind in "iu" and bool((np.rint(x) == x).all())
-                kind = given.dtype if whole or given.dtype.kind == "f" else np.dtype(np.float32)
-                return self._scores(reader, _with(inputs, {number: x.astype(kind)}), classes)
+                fed = _as_fed(x.reshape(given.shape), given.dtype)
+                return self._scores(reader, _with(inputs, {number: fed}), classes)
 
-            options = {**self.options, **self._baseline(number), "spatial": self._spatial[number]}
-            found[self.names[number]] = self.method.function(changed, given, **options)
+            options = {**self.options, **self._baseline(number), "spatial": self._spatial[number] or (1,)}
+            maps = self.method.function(changed, given if given.ndim > 1 else given[:, None], **options)
+            found[self.names[number]] = maps.reshape(len(given)) if given.ndim == 1 else maps
         if not found:
             raise ValueError(f"inputs: {', '.join(self.names)} hold no numbers, so there is nothing to change in them.")
         return found
@@ -132,12 +134,12 @@ class InputMaps:
         targets = classes if self._score.function is None else self._score.function
         given = self.method(reader.model, inputs, targets)
         by_name = given if isinstance(given, Mapping) else {self.names[0]: given}
+        if not by_name or set(by_name) - set(self.names):
+            raise ValueError(f"method: gave maps of {sorted(map(str, by_name))}; the model's inputs are {self.names}.")
         found = {}
         for number, (name, fed) in enumerate(zip(self.names, keras.tree.flatten(inputs), strict=True)):
             if name in by_name:
                 found[name] = self._reduced(number, self._fitting(name, by_name[name], np.shape(fed)), largest=False)
-        if not found:
-            raise ValueError(f"method: gave maps of {sorted(map(str, by_name))}; the model's inputs are {self.names}.")
         return found
 
     def _fitting(self, name: str, given: Any, fed: tuple[int, ...]) -> Array:
@@ -152,6 +154,8 @@ class InputMaps:
         return maps
 
     def _reduced(self, number: int, maps: Array, *, largest: bool) -> Array:
+        if not self._spatial[number]:  # a number a row
+            return np.asarray(maps, np.float32).reshape(len(maps))
         return reduce_channels(maps, spatial=self._spatial[number], largest=largest)
 
     def _slopes(self, reader: Reader, inputs: Any, classes: Array, *, guided: bool = False) -> dict[int, Array]:
@@ -209,6 +213,15 @@ def method_title(method: Any) -> str:
 def _with(inputs: Any, changed: Mapping[int, Array]) -> Any:
     flat = [changed.get(number, array) for number, array in enumerate(keras.tree.flatten(inputs))]
     return keras.tree.pack_sequence_as(inputs, flat)
+
+
+def _as_fed(x: Array, dtype: np.dtype[Any]) -> Array:
+    """In the type that the model is fed; in float32 where that is whole numbers that do not hold the values."""
+    if dtype.kind == "f":
+        return x.astype(dtype)
+    low, high = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    held = (np.rint(x) == x) & (x >= low) & (x <= high)
+    return x.astype(dtype if held.all() else np.float32)
 
 
 def _joined(parts: Sequence[Array]) -> Array:

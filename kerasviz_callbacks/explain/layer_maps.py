@@ -91,7 +91,7 @@ class LayerMaps:
     def _check_maskable(self, reader: Reader, method: str) -> None:
         shape = reader.input_shapes[0]
         axes = position_axes(reader, shape)
-        if axes != len(self.shape) - 1 or axes != len(shape) - 1 or math.prod(shape) == 0:
+        if axes != len(self.shape) - 1 or math.prod(shape) == 0:
             raise ValueError(
                 f'method="{method}": it lays the maps of "{self.call.path}" {self.shape[:-1]} over the input, whose '
                 f"shape {shape} has other axes; use a method that needs no masks, such as grad_cam."

@@ -85,11 +85,13 @@ def block_extremes(matrix: ArrayLike, rows: int, columns: int) -> NDArray[Any]:
         one block, `a` wins.
     """
     low = high = np.asarray(matrix)
-    for axis, blocks in ((0, rows), (1, columns)):
-        if blocks < low.shape[axis]:
-            begins = edges(low.shape[axis], blocks)[:-1]
-            low = np.minimum.reduceat(low, begins, axis=axis)
-            high = np.maximum.reduceat(high, begins, axis=axis)
+    if rows < len(low):
+        # Block by block: `reduceat` takes ten times as long along the first axis of a large matrix.
+        parts = np.split(low, edges(len(low), rows)[1:-1])
+        low, high = np.stack([part.min(axis=0) for part in parts]), np.stack([part.max(axis=0) for part in parts])
+    if columns < low.shape[1]:
+        begins = edges(low.shape[1], columns)[:-1]
+        low, high = np.minimum.reduceat(low, begins, axis=1), np.maximum.reduceat(high, begins, axis=1)
     return low if low is high else np.where(-low > high, low, high)
 
 

@@ -12,5 +12,8 @@ tokens      how the tokens of a vision transformer lie on the picture
 further     scores of changed inputs and layers, gradients by the inputs
 decoding    the decoder of an autoencoder, told apart
 weights     kernels, which need no pass
+optimizers  optimizers, copied with their state
+step        one further training step, on copies
+attempt     such a step of the kernels shown, or why there is none
 choosing    which layers are shown when none is named
 """

@@ -48,7 +48,10 @@ def position_axes(reader: Reader, shape: tuple[int, ...]) -> int:
 
 
 def _is_made_a_picture(reader: Reader, shape: tuple[int, ...]) -> bool:
-    first = next((call for call in reader.calls if call.visible and call.shape != shape), None)
-    if first is None:
+    changed = [call for call in reader.calls if call.visible and call.shape != shape]
+    if len(reader.input_shapes) > 1:  # the first of them may have changed another input
+        changed = [call for call in changed if call.size == math.prod(shape)]
+    if not changed:
         return False
-    return first.shape == (*shape, 1) or (first.shape == (math.prod(shape),) and picture_shape(shape) is not None)
+    first = changed[0].shape
+    return first == (*shape, 1) or (first == (math.prod(shape),) and picture_shape(shape) is not None)

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from .._autodiff import ImpossibleError, framework
+from ..maths.perturbation import stretch
 from .noting import Call, Noted
 from .passes import travelling
 from .reader import Reader
@@ -54,7 +55,7 @@ def masked_scores(reader: Reader, wanted: Score, inputs: Any, classes: Array, ma
     Args:
         reader: of the model.
         wanted: which score.
-        inputs: as the model is fed; the first is `(n, *spatial, channels)`.
+        inputs: as the model is fed; the first is `(n, *spatial, channels)`, or `(n, *spatial)`.
         classes: `(n,)`, from `settled`.
         masks: `(n, *coarse)`, as many axes as `spatial`; resized linearly between the centres of their cells.
     """
@@ -62,10 +63,11 @@ def masked_scores(reader: Reader, wanted: Score, inputs: Any, classes: Array, ma
     def body(inputs: Any, classes: Any, masks: Any) -> Any:
         first, *others = keras.tree.flatten(inputs)
         first = keras.ops.cast(first, masks.dtype) if not keras.backend.is_float_dtype(first.dtype) else first
-        for axis, (coarse, fine) in enumerate(zip(masks.shape[1:], first.shape[1:-1], strict=True), start=1):
-            weights = keras.ops.convert_to_tensor(linear_weights(coarse, fine), masks.dtype)
+        for axis in range(1, len(masks.shape)):
+            weights = keras.ops.convert_to_tensor(stretch(masks.shape[axis], first.shape[axis]), masks.dtype)
             masks = keras.ops.moveaxis(keras.ops.tensordot(masks, weights, axes=[[axis], [1]]), -1, axis)
-        masked = first * keras.ops.cast(masks, first.dtype)[..., None]
+        masks = keras.ops.reshape(masks, (-1, *masks.shape[1:], *[1] * (len(first.shape) - len(masks.shape))))
+        masked = first * keras.ops.cast(masks, first.dtype)
         return travelling(score(wanted, _run(reader, keras.tree.pack_sequence_as(inputs, [masked, *others])), classes))
 
     masks = np.asarray(masks, np.float32)
@@ -132,8 +134,8 @@ def input_gradients(
         found = {n: slope for n, slope in zip(numbers, slopes, strict=True) if slope is not None}
         if not found:
             raise ImpossibleError(
-                "the score has no gradient by any input: they are whole numbers or text that the model looks up, or "
-                'the score does not depend on them. Use method="occlusion" or "rise", which need none.'
+                "the score has no gradient by any input: the model takes them as whole numbers or text, or the score "
+                'does not depend on them. Use method="occlusion" or "rise", which need none.'
             )
         return {str(n): travelling(slope) for n, slope in found.items()}
 
@@ -159,12 +161,6 @@ def _slopes(reader: Reader, wanted: Score, inputs: Any, classes: Any, numbers: S
 
 def _run(reader: Reader, inputs: Any) -> Any:
     return Noted(reader.model, []).forward(inputs, lambda tensor: tensor)
-
-
-def linear_weights(coarse: int, fine: int) -> Array:
-    """`(fine, coarse)`: resizing as a matrix, linear between the centres of the cells, the ends carried on."""
-    places = np.clip((np.arange(fine) + 0.5) * coarse / fine - 0.5, 0, coarse - 1)
-    return np.asarray(np.maximum(0.0, 1.0 - np.abs(places[:, None] - np.arange(coarse))), np.float32)
 
 
 def _as_float(given: Any) -> Array:

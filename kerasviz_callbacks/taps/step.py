@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,17 +13,12 @@ import numpy as np
 
 from .._autodiff import framework
 from .batches import fixed_rows
-from .choosing import reconstruction
 from .layers import places
-from .reader import Reader, _all_variables, first_line
+from .optimizers import CLIPS, NoStepError, copied, loss_scale, twin_of
+from .reader import _all_variables, first_line
 from .watching import watching
 
 Array = np.ndarray[Any, Any]
-CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")
-
-
-class NoStepError(ValueError):
-    """No further step of this model can be shown; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -71,10 +66,10 @@ class Step:
         self._rows = _whole_batches(model, (inputs, () if targets is None else targets))
         self._own = list(model.trainable_variables)
         self._wanted = [_index(self._own, variable) for variable in variables]
-        self._twins = [_twin(variable) for variable in self._own]
-        self._scaled = _scale(model.optimizer) != 1
+        self._twins = [twin_of(variable) for variable in self._own]
         self._theirs = getattr(model.optimizer, "inner_optimizer", model.optimizer)
-        self._optimizer = _copied(self._theirs, self._own, self._twins, clip)
+        self._scaled = self._theirs is not model.optimizer or loss_scale(model.optimizer) != 1
+        self._optimizer = copied(self._theirs, self._own, self._twins, clip)
         self._loss = _copied_loss(model)
         clips = {name: getattr(self._optimizer, name, None) or 0.0 for name in CLIPS}
         self.clip = {name: float(value) for name, value in clips.items() if value > 0}
@@ -87,7 +82,7 @@ class Step:
             NoStepError: the optimizer has another state than its copy.
         """
         self._copy_state()
-        example = (*self._rows, np.asarray(_scale(self._model.optimizer), np.float32))
+        example = (*self._rows, np.asarray(loss_scale(self._model.optimizer), np.float32))
         run = self._run or self._compiled(example)
         found = run(*example)
         self._run = run
@@ -111,9 +106,7 @@ class Step:
         fed = [keras.ops.multiply(gradient, times) for gradient in kept] if times > 1 else kept
         self._optimizer.apply(fed, [self._twins[number] for number in reached])
         done = self._is_done(kept)
-        return [
-            (self._after(number, done), _norms(gradients[number], clipped[number])) for number in self._wanted
-        ]
+        return [(self._after(number, done), _norms(gradients[number], clipped[number])) for number in self._wanted]
 
     def _gradients(self, inputs: Any, targets: Any, scale: Any) -> list[Any]:
         """By the model's own variables, as `train_step` computes them; with the loss scale taken out again."""
@@ -122,7 +115,11 @@ class Step:
             predicted = self._model(inputs, training=True)
             # The private wrapper is what `train_step` calls: it knows a `compute_loss` without `training` too.
             total = self._model._compute_loss(
-                x=inputs, y=None if self._without_targets else targets, y_pred=predicted, sample_weight=None, training=True
+                x=inputs,
+                y=None if self._without_targets else targets,
+                y_pred=predicted,
+                sample_weight=None,
+                training=True,
             )
             return keras.ops.multiply(total, keras.ops.cast(scale, total.dtype)) if self._scaled else total
 
@@ -201,29 +198,11 @@ def check_clip(clip: Any) -> dict[str, float] | None:
         wrong = f"{unknown[0]!r} is none of them" if unknown else f"got {len(clip)}"
         raise ValueError(f'clip={clip!r}: expected exactly one of {allowed}, such as {{"clipnorm": 1.0}}; {wrong}.')
     ((name, value),) = clip.items()
-    if isinstance(value, (bool, np.bool)) or not isinstance(value, (int, float, np.integer, np.floating)):
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise TypeError(f'clip["{name}"]={value!r}: expected a positive number, got {type(value).__name__}.')
     if not (np.isfinite(value) and value > 0):
         raise ValueError(f'clip["{name}"]={value!r}: expected a positive, finite number.')
     return {name: float(value)}
-
-
-def step_targets(reader: Reader, inputs: Any, targets: Any, has_labels: bool) -> Any:
-    """What the loss compares the answers with: y; the inputs, where y are labels that only colour an autoencoder.
-
-    Args:
-        reader: of the model.
-        inputs: as the model is fed.
-        targets: y of the same rows, or `None`.
-        has_labels: whether y are class numbers.
-    """
-    if targets is None or not has_labels or len(reader.output_shapes) != 1 or reader.head.kind == "softmax":
-        return targets
-    same = keras.tree.map_structure(lambda array: tuple(array.shape[1:]), targets) == reader.output_shapes[0]
-    of_classes = "sparse" in str(getattr(reader.model.loss, "name", None) or reader.model.loss).lower()
-    if same or of_classes or reconstruction(reader, inputs) is None:
-        return targets
-    return keras.tree.flatten(inputs)[0]
 
 
 def _check(model: Any, targets: Any) -> None:
@@ -247,46 +226,6 @@ def _whole_batches(model: Any, rows: Any) -> Any:
 
 def _index(variables: Sequence[Any], wanted: Any) -> int:
     return next(number for number, variable in enumerate(variables) if variable is wanted)
-
-
-def _scale(optimizer: Any) -> float:
-    """What the optimizer multiplies the loss with, so that small gradients survive half precision."""
-    return float(keras.ops.convert_to_numpy(optimizer.scale_loss(keras.ops.convert_to_tensor(1.0, "float32"))))
-
-
-def _twin(variable: Any) -> Any:
-    """A variable of its own with the same value, name and path, by which some optimizers tell variables apart."""
-    with ExitStack() as scopes:
-        for name in variable.path.split("/")[:-1]:
-            scopes.enter_context(keras.name_scope(name))
-        twin = keras.Variable(
-            keras.ops.convert_to_tensor(variable), dtype=variable.dtype, name=variable.path.split("/")[-1]
-        )
-    twin.constraint = variable.constraint
-    return twin
-
-
-def _copied(optimizer: Any, own: Sequence[Any], twins: Sequence[Any], clip: Mapping[str, float] | None) -> Any:
-    """An optimizer like this one, built for the twins."""
-    kind = type(optimizer).__name__
-    if hasattr(optimizer, "_inner_optimizers"):
-        raise NoStepError(f"the optimizer {kind} leaves the step to others, and they are not copied")
-    try:
-        copy = type(optimizer).from_config(optimizer.get_config())
-    except Exception as error:
-        raise NoStepError(f"the optimizer {kind} cannot be copied: {first_line(error)}") from error
-    copy.loss_scale_factor = None
-    if clip is not None:
-        for name in CLIPS:
-            setattr(copy, name, clip.get(name))
-    # Asked for after the optimizer was made, this is in no config.
-    excluded = getattr(optimizer, "_exclude_from_weight_decay", None)
-    if excluded is not None:
-        pairs = zip(own, twins, strict=True)
-        copy._exclude_from_weight_decay = {copy._var_key(twin) for v, twin in pairs if optimizer._var_key(v) in excluded}
-        copy._exclude_from_weight_decay_pattern = optimizer._exclude_from_weight_decay_pattern
-    copy.build(list(twins))
-    return copy
 
 
 def _copied_loss(model: Any) -> Any:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
 
 from ..maths.geometry import token_grid
 from .noting import Call
+from .passes import tapped
 from .reader import Reader, Tap
 from .scores import PREDICTED, Score
 
+_FED = ":fed"  # no path
 _ATTENTION = (keras.layers.MultiHeadAttention, keras.layers.GroupQueryAttention, keras.layers.Attention)
 
 
@@ -38,15 +41,44 @@ def patches_of(reader: Reader, call: Call) -> Patches | None:
     if found is None:
         return None
     first, (rows, columns) = found
-    # Rows of a picture taken for a series: so many steps may happen to be a grid too.
     if first and (picture[0] % rows or picture[1] % columns):
-        return None
-    height, width, channels = picture
-    if call.shape[0] == height and any(
-        one.shape in ((height, width), (height, width * channels)) for one in reader.calls
-    ):
-        return None
-    return Patches(first, (rows, columns))
+        return None  # so many steps of a series may happen to be a grid too
+    return None if _takes_lines(reader) else Patches(first, (rows, columns))
+
+
+def _takes_lines(reader: Reader) -> bool:
+    """Whether the model takes rows or columns of maps for the steps of a series, as recurrent layers are fed pictures.
+
+    The first output of so many steps is then one of maps `(a, b, channels)`, laid out as `(a, b * channels)` or
+    `(b, a * channels)`; later ones may be the heads of an attention, joined. Shapes alone do not tell: the 256 patches
+    of a 256 x 256 picture have the shape of its rows. So it is seen in numbers, in one pass over the fewest rows.
+    """
+    visible = [call for call in reader.calls if call.visible]
+    maps = {call.path: call.shape for call in visible if len(call.shape) == 3} | {_FED: reader.input_shapes[0]}
+    series = {call.shape[0]: call for call in reversed(visible) if len(call.shape) == 2}  # the first of each length
+    pairs = [
+        (path, call.path, order)
+        for path, shape in maps.items()
+        for order, laid_out in _as_lines(shape)
+        for call in series.values()
+        if call.shape == laid_out
+    ]
+    if not pairs:
+        return False
+    rows = reader.few()
+    taken = reader.read({Tap(path) for pair in pairs for path in pair[:2] if path != _FED}, rows)
+    values = {tap.path: one.output for tap, one in taken.items()} | {_FED: keras.tree.flatten(rows)[0]}
+    return any(
+        np.array_equal(values[line].ravel(), values[path].transpose(0, *order).ravel()) for path, line, order in pairs
+    )
+
+
+def _as_lines(shape: tuple[int | None, ...]) -> list[tuple[tuple[int, int, int], tuple[int, int]]]:
+    """Maps `(a, b, channels)` as lines: the order of their axes and the shape that it leads to, of rows and columns."""
+    a, b, channels = shape
+    if a is None or b is None or channels is None or min(a, b) < 2:
+        return []
+    return [((1, 2, 3), (a, b * channels)), ((2, 1, 3), (b, a * channels))]
 
 
 def within_attention(reader: Reader, calls: Sequence[Call]) -> set[str]:
@@ -59,17 +91,31 @@ def reaching(reader: Reader, calls: Sequence[Call], wanted: Score) -> list[bool]
     """Whether the score depends on any patch of each call, and not on the class token alone.
 
     Of the last block of a transformer with a class token the output depends on its patches no longer. That is seen
-    in numbers only: one pass over the fewest rows.
+    in numbers only: one pass over the fewest rows. Weights that are zero, as an untrained head's or gate's may be,
+    would hide it, so others stand in for them in this pass.
     """
     patches = [patches_of(reader, call) for call in calls]
     doubtful = [call for call, one in zip(calls, patches, strict=True) if one is not None and one.first]
     if not doubtful:
         return [True] * len(calls)
+    rows, draws = reader.few(), np.random.default_rng(0)
     taps = {call.path: Tap(call.path, score=wanted) for call in doubtful}
-    rows = reader.few()
+    zero = [weight for weight in reader.model.weights if _is_zero(weight)]
+    filled = [(weight, draws.uniform(0.5, 1.5, weight.shape)) for weight in zero]
+
+    def body(inputs: Any, classes: Any) -> Any:
+        mapping = [(weight, keras.ops.convert_to_tensor(value, dtype=weight.dtype)) for weight, value in filled]
+        with keras.StatelessScope(state_mapping=mapping):
+            return tapped(reader.model, reader.places, list(taps.values()), inputs, {wanted.targets: classes}, {})
+
     classes = np.full(len(keras.tree.flatten(rows)[0]), PREDICTED, np.int32)
-    taken = reader.read(taps.values(), rows, targets={wanted.targets: classes})
+    found = reader.run(("reaching", tuple(taps), wanted), body, (rows, classes))
+    slopes = dict(zip(taps, (slope[0] for _, slope in found), strict=True))
     return [
-        one is None or not one.first or bool(np.any(taken[taps[call.path]].slope[:, one.first :]))
+        one is None or not one.first or bool(np.any(slopes[call.path][:, one.first :]))
         for call, one in zip(calls, patches, strict=True)
     ]
+
+
+def _is_zero(weight: Any) -> bool:
+    return keras.backend.is_float_dtype(weight.dtype) and not keras.ops.any(keras.ops.not_equal(weight, 0))

@@ -168,7 +168,7 @@ def _matrices_of(place: Place) -> list[WeightMatrix]:
     if not (isinstance(layer, keras.layers.Layer) and layer.built):
         return []
     for attribute in _KERNELS:
-        weights = getattr(layer, attribute, None)
+        weights: Any = getattr(layer, attribute, None)
         shape = tuple(getattr(weights, "shape", None) or ())
         if not shape or not keras.backend.is_float_dtype(keras.backend.standardize_dtype(weights.dtype)):
             continue

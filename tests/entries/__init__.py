@@ -1,10 +1,29 @@
 """What every view says of itself to be tested, one file a view: how to make it, its tags, other ways to its numbers."""
 
-from . import activation_maps, filter_images, grad_cam, latent_trajectory
+from . import (
+    activation_maps,
+    attribution,
+    coefficients,
+    filter_images,
+    filter_overlap,
+    grad_cam,
+    latent_profiles,
+    latent_trajectory,
+    neuron_responses,
+    reconstructions,
+    weight_heatmaps,
+)
 
 ENTRIES = {
     "FilterImages": filter_images.ENTRY,
+    "WeightHeatmaps": weight_heatmaps.ENTRY,
+    "Coefficients": coefficients.ENTRY,
     "ActivationMaps": activation_maps.ENTRY,
+    "NeuronResponses": neuron_responses.ENTRY,
+    "FilterOverlap": filter_overlap.ENTRY,
     "GradCAM": grad_cam.ENTRY,
+    "Attribution": attribution.ENTRY,
     "LatentTrajectory": latent_trajectory.ENTRY,
+    "LatentProfiles": latent_profiles.ENTRY,
+    "Reconstructions": reconstructions.ENTRY,
 }

@@ -1,0 +1,146 @@
+"""The units of a layer: their weights now, and how they learned over all steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from kerasviz_callbacks.draw.activations import round_step
+from kerasviz_callbacks.draw.colour import Picture, colourise
+from kerasviz_callbacks.draw.sheet import Scale, blank, sheet
+from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, figure, text_width, write
+from kerasviz_callbacks.draw.tiles import place
+
+ACROSS = 216
+"""Pixels that a panel is wide, and the most columns that it has."""
+
+_HIGH, _LEAST, _MOST = 208, 2, 24  # pixels: of a panel, and of a unit in it
+_SIZE = 12
+_GAP = 18
+_BAR = 46
+
+
+@dataclass(frozen=True)
+class Heat:
+    """One panel: a row a unit.
+
+    Attributes:
+        title: above it.
+        cells: `(units, columns)`, at most `ACROSS` columns.
+        scale: what the colours mean; shown beside the title.
+        ticks: `(place, name)` along the bottom, the place from 0 to 1 of the width.
+        axis: what the columns are.
+        filled: `(columns,)`, those that hold anything; the others stay paper. `None`: all.
+    """
+
+    title: str
+    cells: NDArray[Any]
+    scale: Scale
+    ticks: Sequence[tuple[float, str]]
+    axis: str
+    filled: NDArray[np.bool_] | None = None
+
+
+def coefficient_panels(
+    panels: Sequence[Heat], *, units: Sequence[int], caption: str, note: str = "", bad: str = ""
+) -> Picture:
+    """Shows four panels, two and two, whose rows are the same units.
+
+    Args:
+        panels: four, row by row; the scale of the last stands in the strip, where there is room for what it is of.
+        units: the number of each unit shown, one a row.
+        caption: layer and shape; never the step.
+        note: figures that change from step to step, for the strip below.
+        bad: how many weights are not finite, as `count_non_finite` says it.
+
+    Returns:
+        The picture, `(h, w, 3)`.
+    """
+    tall = unit_height(len(units))
+    height = tall * len(units)
+    title, below = _SIZE + 12, _SIZE + 10
+    words = ["unit", str(max(units, default=0)), *(panel.axis for panel in panels)]
+    left = max(text_width(word, _SIZE - 1, bold=True) for word in words) + 10
+    canvas = blank(2 * (title + height + below) + _GAP // 2, left + 2 * ACROSS + _GAP + 12)
+    corners = [
+        (left + (number % 2) * (ACROSS + _GAP), title + (number // 2) * (title + height + below + _GAP // 2))
+        for number in range(len(panels))
+    ]
+    for panel, (x, y) in zip(panels, corners, strict=True):
+        place(canvas, _stretched(panel, tall), x, y)
+    picture = Image.fromarray(canvas)
+    draw = ImageDraw.Draw(picture)
+    for number, (panel, (x, y)) in enumerate(zip(panels, corners, strict=True)):
+        if number < len(panels) - 1:
+            _head(picture, draw, panel, x, y)
+        else:
+            write(draw, (x, y - 7), panel.title, size=_SIZE, bold=True, width=ACROSS)
+        _foot(draw, panel, x, y + height, named=number % 2 == 0)
+        if number % 2 == 0:
+            _number_units(draw, units, x, y, tall)
+    return sheet(picture, caption=caption, legend=panels[-1].scale, note=note, bad=bad)
+
+
+def unit_height(count: int) -> int:
+    """Pixels of one unit's row."""
+    return int(np.clip(round(_HIGH / max(count, 1)), _LEAST, _MOST))
+
+
+def step_ticks(first: int, last: int, names: int = 6) -> list[tuple[float, str]]:
+    """Where the axis of all steps is numbered: round epochs, from the first step's middle to the last's."""
+    steps = last - first + 1
+    every = round_step(1.0, names / steps)
+    return [((step - first + 0.5) / steps, str(step)) for step in range(-(-first // every) * every, last + 1, every)]
+
+
+def input_ticks(count: int, names: int = 6) -> list[tuple[float, str]]:
+    """Where an axis of inputs is numbered."""
+    return step_ticks(0, count - 1, names)
+
+
+def _stretched(panel: Heat, tall: int) -> Picture:
+    """The panel's colours, each unit `tall` pixels high and all columns together `ACROSS` wide."""
+    coloured = colourise(panel.cells, panel.scale.low, panel.scale.high, panel.scale.colours)
+    if panel.filled is not None:
+        coloured[:, ~panel.filled] = PAPER
+    columns = np.arange(ACROSS) * coloured.shape[1] // ACROSS
+    return coloured[:, columns].repeat(tall, axis=0)
+
+
+def _head(picture: Image.Image, draw: ImageDraw.ImageDraw, panel: Heat, x: int, y: int) -> None:
+    """The title, and at the right end of its line the scale."""
+    baseline = y - 7
+    high, low = figure(panel.scale.high), figure(panel.scale.low)
+    right = x + ACROSS
+    write(draw, (right, baseline), high, size=_SIZE - 1, colour=QUIET, anchor="rs")
+    right -= text_width(high, _SIZE - 1) + 4
+    draw.rectangle((right - _BAR - 1, baseline - 9, right, baseline), fill=LINE)
+    picture.paste(Image.fromarray(np.ascontiguousarray(panel.scale.bar(_BAR, 8))), (right - _BAR, baseline - 8))
+    right -= _BAR + 5
+    write(draw, (right, baseline), low, size=_SIZE - 1, colour=QUIET, anchor="rs")
+    right -= text_width(low, _SIZE - 1) + 6
+    write(draw, (x, baseline), panel.title, size=_SIZE, bold=True, width=right - x)
+
+
+def _foot(draw: ImageDraw.ImageDraw, panel: Heat, x: int, y: int, *, named: bool) -> None:
+    """Numbers below the panel, and left of those of a first panel what they count."""
+    for share, name in panel.ticks:
+        at = x + share * ACROSS
+        draw.line((at, y + 1, at, y + 4), fill=QUIET)
+        write(draw, (at, y + _SIZE + 4), name, size=_SIZE - 1, colour=QUIET, anchor="ms")
+    if named:
+        write(draw, (x - 8, y + _SIZE + 4), panel.axis, size=_SIZE - 1, colour=QUIET, bold=True, anchor="rs")
+
+
+def _number_units(draw: ImageDraw.ImageDraw, units: Sequence[int], x: int, y: int, tall: int) -> None:
+    """Numbers of units left of a panel, as many as there is room for."""
+    write(draw, (x - 8, y - 7), "unit", size=_SIZE - 1, colour=QUIET, bold=True, anchor="rs")
+    for row in range(0, len(units), round_step(_SIZE + 4, tall)):
+        middle = y + (row + 0.5) * tall
+        draw.line((x - 5, middle, x - 2, middle), fill=QUIET)
+        write(draw, (x - 8, middle), units[row], size=_SIZE - 1, colour=INK, anchor="rm")

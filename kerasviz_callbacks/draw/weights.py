@@ -1,0 +1,115 @@
+"""A kernel as a matrix, as it is and right after a step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from kerasviz_callbacks.draw.activations import round_step
+from kerasviz_callbacks.draw.colour import DIVERGING, Picture, colourise
+from kerasviz_callbacks.draw.sheet import Scale, blank, sheet
+from kerasviz_callbacks.draw.text import INK, PAPER, QUIET, text_width, write
+from kerasviz_callbacks.draw.tiles import enlarge, place
+
+SIDE = 200
+"""The most rows and columns of a matrix that is drawn, in cells and in pixels."""
+
+_WIDEST = 20  # pixels of one cell
+_SIZE = 12
+_GAP = 16
+_RING = 5
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One matrix and what it is.
+
+    Attributes:
+        title: above it.
+        cells: `(rows, columns)`, at most `SIDE` each.
+        scale: the magnitude of the strongest colour.
+        mark: row and column of the cell that is ringed.
+    """
+
+    title: str
+    cells: NDArray[Any]
+    scale: float
+    mark: tuple[int, int] | None = None
+
+
+def weight_panels(
+    panels: Sequence[Panel], *, inputs: int, outputs: int, caption: str, note: str = "", bad: str = ""
+) -> Picture:
+    """Shows matrices of one shape beside each other, red for positive, blue for negative, white for zero.
+
+    Args:
+        panels: from left to right; the first one's scale is that of the legend.
+        inputs: how many rows the matrix has in full.
+        outputs: how many columns it has in full.
+        caption: layer and shape; never the step.
+        note: figures that change from step to step, for the strip below.
+        bad: how many weights are not finite, as `count_non_finite` says it.
+
+    Returns:
+        The picture, `(h, w, 3)`.
+    """
+    rows, columns = panels[0].cells.shape
+    cell = cell_size(rows, columns)
+    height, width = rows * cell[0], columns * cell[1]
+    title, ticks = _SIZE + 8, _SIZE + 6
+    left = max(text_width(str(inputs), _SIZE), text_width("in", _SIZE, bold=True)) + 10
+    pitch = max(width, *(text_width(panel.title, _SIZE, bold=True) for panel in panels)) + _GAP
+    spill = text_width(str(outputs), _SIZE) // 2  # of the last number, half of which may stand beyond the panel
+    canvas = blank(title + ticks + height + _RING + 3, left + pitch * len(panels) - _GAP + spill)
+    lefts = [left + number * pitch for number in range(len(panels))]
+    for panel, x in zip(panels, lefts, strict=True):
+        place(canvas, enlarge(colourise(panel.cells, -panel.scale, panel.scale, DIVERGING), cell), x, title + ticks)
+    picture = Image.fromarray(canvas)
+    draw = ImageDraw.Draw(picture)
+    for panel, x in zip(panels, lefts, strict=True):
+        write(draw, (x, _SIZE), panel.title, size=_SIZE, bold=True)
+        _number(draw, outputs, width, x, title + ticks, across=True)
+        if panel.mark is not None:
+            _ring(draw, x, title + ticks, panel.mark, cell)
+    _number(draw, inputs, height, lefts[0], title + ticks, across=False)
+    write(draw, (left - 8, title + ticks - 6), "in", size=_SIZE, colour=QUIET, bold=True, anchor="rs")
+    legend = Scale(-panels[0].scale, panels[0].scale, DIVERGING, "weight")
+    return sheet(picture, caption=caption, legend=legend, note=note, bad=bad)
+
+
+def cell_size(rows: int, columns: int) -> tuple[int, int]:
+    """Pixels of one cell, down and across: as large as `SIDE` allows, and not too far from a square."""
+    down, across = (max(1, min(_WIDEST, SIDE // count)) for count in (rows, columns))
+    return min(down, 3 * across), min(across, 3 * down)
+
+
+def _number(draw: ImageDraw.ImageDraw, count: int, pixels: int, x: int, y: int, *, across: bool) -> None:
+    """Writes the numbers of inputs down the left side, or of outputs along the top, as many as there is room for."""
+    room = text_width(str(count), _SIZE) + 12 if across else 2 * _SIZE
+    for index in range(0, count, round_step(room, pixels / count)):
+        along = (index + 0.5) * pixels / count
+        if across:
+            draw.line((x + along, y - 5, x + along, y - 2), fill=QUIET)
+            write(draw, (x + along, y - 6), index, size=_SIZE - 1, colour=QUIET, anchor="ms")
+        else:
+            draw.line((x - 5, y + along, x - 2, y + along), fill=QUIET)
+            write(draw, (x - 8, y + along), index, size=_SIZE - 1, colour=QUIET, anchor="rm")
+
+
+def _ring(draw: ImageDraw.ImageDraw, x: int, y: int, mark: tuple[int, int], cell: tuple[int, int]) -> None:
+    """A frame round one cell, in ink with white on both sides, seen on any colour."""
+    row, column = mark
+    down, across = (max(side / 2, _RING) for side in cell)
+    middle = (x + (column + 0.5) * cell[1], y + (row + 0.5) * cell[0])
+    for away, colour in ((0, PAPER), (1, INK), (2, INK), (3, PAPER)):
+        box = (
+            middle[0] - across - away,
+            middle[1] - down - away,
+            middle[0] + across + away - 1,
+            middle[1] + down + away - 1,
+        )
+        draw.rectangle(box, outline=colour)

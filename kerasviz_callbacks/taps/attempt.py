@@ -1,0 +1,96 @@
+"""Trying a further step of the kernels that are shown, and saying why where none can be made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+from .choosing import reconstruction
+from .optimizers import NoStepError
+from .reader import Reader, first_line
+from .step import Step, Stepped
+from .weights import WeightMatrix
+
+
+class Attempt:
+    """A further step of a model, for those of some kernels that are trained.
+
+    Args:
+        model: the model.
+        matrices: the kernels, by path.
+        clip: in place of the optimizer's own clipping; see `step.check_clip`.
+
+    Attributes:
+        why: for each kernel without a step the reason; empty for the others.
+        reason: why no step can be made at all; empty if one can.
+    """
+
+    def __init__(self, model: Any, matrices: Mapping[str, WeightMatrix], clip: Mapping[str, float] | None):
+        trained = {id(variable) for variable in getattr(model, "trainable_variables", ())}
+        self.why = {path: "" if id(one.variable) in trained else "not trained" for path, one in matrices.items()}
+        self.reason = ""
+        self._model, self._clip = model, clip
+        self._variables = {path: one.variable for path, one in matrices.items() if not self.why[path]}
+        self._step: Step | None = None
+        self._give_up("no data given")
+
+    def begin(self, reader: Reader, inputs: Any, targets: Any, *, has_labels: bool) -> None:
+        """Make what makes the step.
+
+        Args:
+            reader: of the model.
+            inputs: as the model is fed.
+            targets: y of these rows, or `None`.
+            has_labels: whether y are class numbers.
+        """
+        self.why = {path: "" if path in self._variables else why for path, why in self.why.items()}
+        self.reason = ""
+        try:
+            y = step_targets(reader, inputs, targets, has_labels=has_labels)
+            self._step = Step(self._model, inputs, y, list(self._variables.values()), self._clip)
+        except NoStepError as error:
+            self._give_up(str(error))
+
+    def __call__(self) -> dict[str, Stepped]:
+        """The kernels right after the step, by path; none where it cannot be made.
+
+        A step that fails the first time is one that this model has not; a later failure is raised.
+        """
+        if self._step is None:
+            return {}
+        try:
+            return dict(zip(self._variables, self._step(), strict=True))
+        except Exception as error:
+            if self._step.works:
+                raise
+            self._give_up(first_line(error) or type(error).__name__)
+            return {}
+
+    @property
+    def clip(self) -> dict[str, float]:
+        """The clipping in force."""
+        return {} if self._step is None else self._step.clip
+
+    def _give_up(self, reason: str) -> None:
+        self._step, self.reason = None, reason
+        self.why = {path: why or reason for path, why in self.why.items()}
+
+
+def step_targets(reader: Reader, inputs: Any, targets: Any, *, has_labels: bool) -> Any:
+    """What the loss compares the answers with: y; the inputs, where y are labels that only colour an autoencoder.
+
+    Args:
+        reader: of the model.
+        inputs: as the model is fed.
+        targets: y of the same rows, or `None`.
+        has_labels: whether y are class numbers.
+    """
+    if targets is None or not has_labels or len(reader.output_shapes) != 1 or reader.head.kind == "softmax":
+        return targets
+    same = keras.tree.map_structure(lambda array: tuple(array.shape[1:]), targets) == reader.output_shapes[0]
+    of_classes = "sparse" in str(getattr(reader.model.loss, "name", None) or reader.model.loss).lower()
+    if same or of_classes or reconstruction(reader, inputs) is None:
+        return targets
+    return keras.tree.flatten(inputs)[0]

@@ -1,0 +1,59 @@
+"""Optimizers, copied with their state, so that a step can be tried without being made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from typing import Any
+
+import keras
+
+from .reader import first_line
+
+CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")
+
+
+class NoStepError(ValueError):
+    """No further step of this model can be shown; the message says why."""
+
+
+def loss_scale(optimizer: Any) -> float:
+    """What the optimizer multiplies the loss with, so that small gradients survive half precision."""
+    return float(keras.ops.convert_to_numpy(optimizer.scale_loss(keras.ops.convert_to_tensor(1.0, "float32"))))
+
+
+def twin_of(variable: Any) -> Any:
+    """A variable of its own with the same value, name and path, by which some optimizers tell variables apart."""
+    with ExitStack() as scopes:
+        for name in variable.path.split("/")[:-1]:
+            scopes.enter_context(keras.name_scope(name))
+        twin = keras.Variable(
+            keras.ops.convert_to_tensor(variable), dtype=variable.dtype, name=variable.path.split("/")[-1]
+        )
+    twin.constraint = variable.constraint
+    return twin
+
+
+def copied(optimizer: Any, own: Sequence[Any], twins: Sequence[Any], clip: Mapping[str, float] | None) -> Any:
+    """An optimizer like this one, built for the twins."""
+    kind = type(optimizer).__name__
+    if hasattr(optimizer, "_inner_optimizers"):
+        raise NoStepError(f"the optimizer {kind} leaves the step to others, and they are not copied")
+    try:
+        copy = type(optimizer).from_config(optimizer.get_config())
+    except Exception as error:
+        raise NoStepError(f"the optimizer {kind} cannot be copied: {first_line(error)}") from error
+    copy.loss_scale_factor = None
+    if clip is not None:
+        for name in CLIPS:
+            setattr(copy, name, clip.get(name))
+    # Asked for after the optimizer was made, this is in no config.
+    excluded = getattr(optimizer, "_exclude_from_weight_decay", None)
+    if excluded is not None:
+        pairs = zip(own, twins, strict=True)
+        copy._exclude_from_weight_decay = {
+            copy._var_key(twin) for v, twin in pairs if optimizer._var_key(v) in excluded
+        }
+        copy._exclude_from_weight_decay_pattern = optimizer._exclude_from_weight_decay_pattern
+    copy.build(list(twins))
+    return copy

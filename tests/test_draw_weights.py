@@ -1,0 +1,86 @@
+import numpy as np
+import pytest
+from harness import boxes, magenta, values_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kerasviz_callbacks.draw.colour import NON_FINITE
+from kerasviz_callbacks.draw.sheet import footer_height, header_height
+from kerasviz_callbacks.draw.text import INK
+from kerasviz_callbacks.draw.weights import SIDE, Panel, cell_size, weight_panels
+
+OPTIONS = {"inputs": 9, "outputs": 4, "caption": "conv   kernel 3 × 3 × 1 × 4\nstep on 16 rows"}
+
+
+def panels(weights, after=None, mark=None):
+    shown = [Panel("weights", weights, 1.0, mark)]
+    if after is not None:
+        shown += [Panel("after one step", after, 1.0), Panel("difference", after - weights, 0.1)]
+    return shown
+
+
+def test_the_panels_stand_side_by_side_and_their_colours_are_the_numbers():
+    weights = np.random.default_rng(0).uniform(-1, 1, (9, 4))
+    after = weights + np.random.default_rng(1).uniform(-0.1, 0.1, (9, 4))
+    places = boxes(magenta(weight_panels(panels(np.full((9, 4), np.nan), np.full((9, 4), np.nan)), **OPTIONS)))
+    assert len(places) == 3
+    assert len({box[0].start for box in places}) == 1
+    assert places[0][1].stop < places[1][1].start < places[1][1].stop < places[2][1].start
+    picture = weight_panels(panels(weights, after), **OPTIONS)
+    for box, matrix, scale in zip(places, (weights, after, after - weights), (1.0, 1.0, 0.1), strict=True):
+        shown = values_of(picture, box, (9, 4), "RdBu_r", scale)
+        np.testing.assert_allclose(shown, np.clip(matrix, -scale, scale), atol=1.6 * scale / 128)
+
+
+def test_the_ring_is_round_the_cell_and_leaves_it_seen():
+    weights = np.zeros((9, 4))
+    plain = weight_panels(panels(weights), **OPTIONS)
+    box = boxes(magenta(weight_panels(panels(np.full((9, 4), np.nan)), **OPTIONS)))[0]
+    down, across = cell_size(9, 4)
+    for cell in ((0, 0), (5, 2), (8, 3)):
+        ringed = weight_panels(panels(weights, mark=cell), **OPTIONS)
+        changed = np.argwhere((ringed == INK).all(axis=-1) & (plain != ringed).any(axis=-1))
+        middle = changed.min(axis=0) / 2 + changed.max(axis=0) / 2
+        wanted = (box[0].start + (cell[0] + 0.5) * down, box[1].start + (cell[1] + 0.5) * across)
+        np.testing.assert_allclose(middle, wanted, atol=1)
+        y, x = (int(one) for one in wanted)
+        np.testing.assert_array_equal(ringed[y, x], plain[y, x])
+
+
+def test_what_is_not_finite_has_a_colour_of_its_own_and_is_counted():
+    weights = np.zeros((9, 4))
+    weights[3, 2], weights[4, 1] = np.nan, -np.inf
+    plain = weight_panels(panels(np.zeros((9, 4))), **OPTIONS)
+    picture = weight_panels(panels(weights), bad="1 NaN, 1 inf", **OPTIONS)
+    assert magenta(picture).sum() == 2 * np.prod(cell_size(9, 4))
+    strip = picture[-footer_height(picture.shape[1]) :]
+    assert (strip == NON_FINITE).all(axis=-1).any()
+    assert picture.shape == plain.shape
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 200), (200, 1), (3, 200), (200, 200), (27, 16), (150, 3)])
+def test_any_matrix_is_seen_and_stays_within_bounds(shape):
+    down, across = cell_size(*shape)
+    assert shape[0] * down <= SIDE
+    assert shape[1] * across <= SIDE
+    assert min(down, across) >= 1
+    picture = weight_panels(panels(np.zeros(shape), np.ones(shape)), inputs=10**6, outputs=10**7, caption="any\nthing")
+    assert picture.shape[1] <= 760
+
+
+@given(
+    st.integers(1, 12),
+    st.integers(1, 12),
+    st.sampled_from([0.0, 1e-320, 1.0, 1e308, np.nan, np.inf]),
+    st.text(max_size=80),
+)
+@settings(max_examples=25, deadline=None)
+def test_size_and_caption_do_not_depend_on_what_is_in_it(rows, columns, value, note):
+    options = {"inputs": rows, "outputs": columns, "caption": "layer\nstep on 16 rows"}
+    zero, full = np.zeros((rows, columns)), np.full((rows, columns), value)
+    first = weight_panels([Panel("weights", zero, 0.0), Panel("after", zero, 0.0)], **options)
+    ringed = [Panel("weights", full, 0.0, (rows - 1, 0)), Panel("after", full, 2.0)]
+    other = weight_panels(ringed, note=note, bad="3 NaN", **options)
+    assert first.shape == other.shape
+    top = header_height(first.shape[1], options["caption"])
+    np.testing.assert_array_equal(first[:top], other[:top])

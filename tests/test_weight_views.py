@@ -1,0 +1,492 @@
+"""`WeightHeatmaps` and `Coefficients` in fits: which kernels, which step, and nothing of the training moved."""
+
+import pickle
+import re
+
+import keras
+import numpy as np
+import pytest
+from harness import Poison, Weights, autoencoder, classifier, fit, magenta, pictures, recorded, runs, same_weights
+from keras import layers, optimizers
+
+import kerasviz_callbacks as kv
+from kerasviz_callbacks.draw.weights import SIDE
+from kerasviz_callbacks.taps.layers import places
+from kerasviz_callbacks.taps.weights import matrices_named, narrowest_hidden, weight_matrices
+
+DATA = pictures()
+VALIDATION = (DATA.x_val, DATA.y_val)
+
+
+def dropping(**compiled):
+    """Dropout, batch normalisation and moments: a step moves all of them."""
+    keras.utils.set_random_seed(5)
+    inputs = keras.Input((8, 8, 1))
+    x = layers.Conv2D(4, 3, name="conv")(inputs)
+    x = layers.ReLU()(layers.BatchNormalization()(x))
+    x = layers.Dropout(0.3)(layers.Flatten()(x))
+    model = keras.Model(inputs, layers.Dense(3, activation="softmax", name="answer")(x))
+    model.compile(
+        optimizers.Adam(0.01, clipnorm=0.1), "sparse_categorical_crossentropy", metrics=["accuracy"], **compiled
+    )
+    return model
+
+
+def seen(view, source="model"):
+    """What a recorded view measured, by step."""
+    return {step: one.numbers for (whose, step), one in view.measured.items() if whose == source}
+
+
+def heatmaps(tmp_path, *given, **options):
+    return recorded(kv.WeightHeatmaps)(tmp_path, *given, on_error="raise", **options)
+
+
+def coefficients(tmp_path, **options):
+    return recorded(kv.Coefficients)(tmp_path, on_error="raise", **options)
+
+
+@pytest.mark.parametrize("eagerly", [False, True])
+def test_training_with_dropout_batch_averages_and_moments_is_the_same_to_the_bit(tmp_path, eagerly):
+    def run(*views):
+        model = dropping(run_eagerly=eagerly)
+        history = fit(model, DATA.x, DATA.y, views, shuffle=True, validation_data=VALIDATION)
+        state = [variable.numpy() for variable in (*model.variables, *model.optimizer.variables)]
+        return history.history, state, float(keras.random.uniform(()))
+
+    plain = run()
+    watched = run(kv.WeightHeatmaps(tmp_path, VALIDATION, training_data=(DATA.x, DATA.y)), kv.Coefficients(tmp_path))
+    assert run()[0] == plain[0]  # it repeats, or nothing is shown
+    assert watched[0] == plain[0]
+    assert same_weights(watched[1], plain[1])
+    assert watched[2] == plain[2]
+
+
+def test_the_step_is_that_of_the_training_data_or_else_the_validation_data(tmp_path):
+    both = heatmaps(tmp_path / "both", VALIDATION, training_data=(DATA.x, DATA.y), count=6)
+    one = heatmaps(tmp_path / "one", VALIDATION, count=6)
+    for view in (both, one):
+        keras.utils.set_random_seed(5)
+        fit(classifier(), DATA.x, DATA.y, [view], epochs=1)
+    assert "6 rows of training_data" in seen(both)[-1]["conv1"].how
+    assert "6 rows of validation_data" in seen(one)[-1]["conv1"].how
+    assert (seen(both)[-1]["conv1"].after != seen(one)[-1]["conv1"].after).any()
+    np.testing.assert_array_equal(seen(both)[-1]["conv1"].weights, seen(one)[-1]["conv1"].weights)
+
+
+def test_without_clipping_the_step_is_shown_and_said_to_be_without(tmp_path):
+    view = heatmaps(tmp_path, VALIDATION)
+    fit(classifier(), DATA.x, DATA.y, [view], epochs=1)
+    for one in seen(view)[0].values():
+        assert one.note.startswith("no clipping in force   largest")
+        assert (one.after != one.weights).any()
+    assert not runs(tmp_path)["views/model"].scalars
+
+
+class OwnStep(keras.Model):
+    def train_step(self, data):
+        return super().train_step(data)
+
+
+def own_step():
+    model = classifier()
+    model = OwnStep(model.input, model.output)
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    return model
+
+
+@pytest.mark.parametrize(
+    ("build", "data", "why"),
+    [
+        (classifier, None, "no step: no data given"),
+        (classifier, DATA.x_val, "no step: the data have no targets"),
+        (own_step, VALIDATION, "no step: the model has a train_step of its own"),
+        (classifier, (DATA.x_val, np.zeros((12, 7), np.float32)), "no step: "),
+    ],
+)
+def test_where_no_step_can_be_made_the_weights_stand_alone_and_the_picture_says_why(build, data, why, tmp_path, capsys):
+    view = heatmaps(tmp_path, data)
+    fit(build(), DATA.x, DATA.y, [view], verbose=2)
+    told = capsys.readouterr().out
+    assert (f"WeightHeatmaps shows the weights alone, {why}" in told) == (data is not None)
+    for numbers in seen(view).values():
+        for one in numbers.values():
+            assert one.after is one.difference is None
+            assert one.how.startswith(why)
+    found = runs(tmp_path)["views/model"]
+    assert set(found.pictures) == {"weights/conv1", "weights/conv2", "weights/answer"}
+    assert not found.scalars
+    assert all(why in text for text in found.descriptions.values())
+
+
+def test_labels_that_colour_an_autoencoder_are_not_its_targets(tmp_path):
+    labelled, own = heatmaps(tmp_path / "labels", VALIDATION), heatmaps(tmp_path / "own", (DATA.x_val, DATA.x_val))
+    for view in (labelled, own):
+        keras.utils.set_random_seed(5)
+        fit(autoencoder(), DATA.x, DATA.x, [view], epochs=1)
+    rows = labelled.probes["validation"].index
+    assert sorted(rows) == list(range(12)) == sorted(own.probes["validation"].index)
+    np.testing.assert_allclose(seen(labelled)[-1]["codes"].after, seen(own)[-1]["codes"].after, atol=1e-6)
+
+
+def test_frozen_layers_stand_alone_beside_the_others(tmp_path):
+    model = classifier()
+    model.get_layer("conv1").trainable = False
+    model.compile(optimizers.SGD(0.3), "sparse_categorical_crossentropy")
+    view = heatmaps(tmp_path, VALIDATION)
+    fit(model, DATA.x, DATA.y, [view], epochs=1)
+    assert seen(view)[0]["conv1"].how == "no step: not trained"
+    assert seen(view)[0]["conv1"].after is None
+    assert seen(view)[0]["conv2"].after is not None
+
+
+def test_a_kernel_that_the_loss_does_not_reach_has_no_gradient(tmp_path):
+    inputs = keras.Input((8, 8, 1))
+    flat = layers.Flatten()(inputs)
+    model = keras.Model(inputs, [dense("answer", 3)(flat), dense("spare", 2)(flat)])
+    model.compile("sgd", [keras.losses.SparseCategoricalCrossentropy(from_logits=True), None])
+    y, y_val = ([labels, np.zeros((len(labels), 2), np.float32)] for labels in (DATA.y, DATA.y_val))
+    view = heatmaps(tmp_path, (DATA.x_val, y_val), clip={"global_clipnorm": 1e-3})
+    with pytest.warns(UserWarning, match="Gradients do not exist"):  # Keras, of the training itself
+        fit(model, DATA.x, y, [view], epochs=1)
+    assert seen(view)[0]["spare"].note.startswith("no gradient   largest")
+    assert not seen(view)[0]["spare"].difference.any()
+    assert seen(view)[0]["answer"].note.startswith("clipping removed over 99%")
+    assert set(runs(tmp_path)["views/model"].scalars) == {"weights/answer/removed"}
+
+
+def test_a_step_that_fails_later_is_told_and_training_goes_on(tmp_path, monkeypatch):
+    view = kv.WeightHeatmaps(tmp_path, VALIDATION)
+
+    class Breaks(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            monkeypatch.setattr("kerasviz_callbacks.taps.step.Step._copy_state", lambda self: 1 / 0)
+
+    with pytest.warns(UserWarning, match=r"WeightHeatmaps could not take \(ZeroDivisionError"):
+        fit(classifier(), DATA.x, DATA.y, [Breaks(), view])
+    assert list(runs(tmp_path)["views/model"].pictures["weights/conv1"]) == [-1]
+
+
+def test_a_model_without_an_input_begins_after_the_first_epoch_or_with_the_data(tmp_path):
+    def unbuilt():
+        keras.utils.set_random_seed(5)
+        model = keras.Sequential([layers.Flatten(), layers.Dense(4, name="hidden"), layers.Dense(3, name="out")])
+        model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        return model
+
+    alone, fed, units = heatmaps(tmp_path / "1"), heatmaps(tmp_path / "2", VALIDATION), coefficients(tmp_path / "3")
+    fit(unbuilt(), DATA.x, DATA.y, [alone], epochs=2)
+    fit(unbuilt(), DATA.x, DATA.y, [fed], epochs=2)
+    fit(unbuilt(), DATA.x, DATA.y, [units], epochs=2)
+    assert list(seen(alone)) == list(seen(units)) == [0, 1]
+    assert list(seen(fed)) == [-1, 0, 1]
+
+
+# Which kernels.
+
+
+def of_all_kinds():
+    inputs = keras.Input((8, 8, 2))
+    x = layers.SpectralNormalization(layers.Conv2D(3, 3, name="plain"), name="wrapped")(inputs)
+    x = layers.DepthwiseConv2D(3, depth_multiplier=2, name="depthwise")(x)
+    x = layers.SeparableConv2D(5, 2, name="separable")(x)
+    x = layers.Conv2DTranspose(4, 2, name="transposed")(x)
+    x = layers.Reshape((16, 4))(x)
+    x = layers.MultiHeadAttention(2, 3, name="attention")(x, x)
+    x = layers.Bidirectional(layers.LSTM(3, name="memory"), name="both_ways")(x)
+    return keras.Model(inputs, layers.Dense(2, name="answer")(x))
+
+
+def test_every_kind_of_kernel_is_laid_out_inputs_by_units():
+    model = of_all_kinds()
+    found = {matrix.path: matrix for matrix in weight_matrices(places(model))}
+    sides = {path: matrix.sides for path, matrix in found.items()}
+    assert sides == {
+        "wrapped/plain": (3 * 3 * 2, 3),
+        "depthwise": (3 * 3, 3 * 2),
+        "separable": (2 * 2, 6),
+        "separable/pointwise_kernel": (6, 5),
+        "transposed": (2 * 2 * 5, 4),
+        "attention/query": (4, 6),
+        "attention/key": (4, 6),
+        "attention/value": (4, 6),
+        "attention/attention_output": (6, 4),
+        "both_ways/forward_memory/lstm_cell": (4, 12),
+        "both_ways/forward_memory/lstm_cell/recurrent_kernel": (3, 12),
+        "both_ways/backward_memory/lstm_cell": (4, 12),
+        "both_ways/backward_memory/lstm_cell/recurrent_kernel": (3, 12),
+        "answer": (6, 2),
+    }, sides
+    assert all(matrix.variable is not None for matrix in found.values())
+    embedding = layers.Embedding(7, 3, name="words")
+    words = keras.Sequential([keras.Input((4,)), embedding])
+    assert [matrix.sides for matrix in weight_matrices(places(words))] == [(7, 3)]
+
+
+def test_a_kernel_that_is_computed_anew_stands_alone(tmp_path):
+    model = keras.Sequential(
+        [keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(4, name="adapted"), layers.Dense(3)]
+    )
+    model.get_layer("adapted").enable_lora(2)
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    view = heatmaps(tmp_path, VALIDATION)
+    fit(model, DATA.x, DATA.y, [view], epochs=1)
+    assert seen(view)[0]["adapted"].how == "no step: not trained"
+    assert (seen(view)[0]["adapted"].weights != seen(view)[-1]["adapted"].weights).any()
+
+
+def test_at_most_eight_kernels_and_those_that_are_named(tmp_path):
+    model = keras.Sequential([keras.Input((5,)), *(layers.Dense(5, name=f"d{n}") for n in range(20))])
+    model.compile("sgd", "mse")
+    x = np.ones((6, 5), np.float32)
+    view, named = heatmaps(tmp_path / "1"), heatmaps(tmp_path / "2", layers=["d3", "d17"])
+    fit(model, x, x, [view, named], epochs=1)
+    shown = list(seen(view)[0])
+    assert len(shown) == 8
+    assert (shown[0], shown[-1]) == ("d0", "d19")
+    assert list(seen(named)[0]) == ["d3", "d17"]
+
+
+def test_a_layer_that_holds_others_stands_for_theirs():
+    known = places(of_all_kinds())
+    found = [matrix.path for matrix in matrices_named(known, "both_ways/forward_memory", argument="layer")]
+    assert found == ["both_ways/forward_memory/lstm_cell", "both_ways/forward_memory/lstm_cell/recurrent_kernel"]
+    with pytest.raises(ValueError, match=r'layers="both": no such layer; nearest: "both_ways"'):
+        matrices_named(known, "both", argument="layers")
+
+
+def model_of(*parts):
+    return keras.Sequential([keras.Input((8, 8, 1)), *parts])
+
+
+def dense(name, units):
+    return layers.Dense(units, name=name)
+
+
+def conv(name, filters):
+    return layers.Conv2D(filters, 3, name=name)
+
+
+def two_heads():
+    inputs = keras.Input((6,))
+    x = dense("wide", 9)(inputs)
+    return keras.Model(inputs, [dense("small", 2)(x), dense("last", 4)(x)])
+
+
+@pytest.mark.parametrize(
+    ("build", "path"),
+    [
+        (lambda: model_of(layers.Flatten(), dense("a", 9), dense("b", 4), dense("c", 4), dense("d", 2)), "b"),
+        (lambda: model_of(conv("a", 2), conv("b", 3), layers.Flatten(), dense("c", 4), dense("d", 9)), "c"),
+        (lambda: model_of(conv("a", 2), conv("b", 3), layers.Flatten(), dense("d", 2)), "b"),
+        (lambda: model_of(layers.Flatten(), dense("only", 2)), "only"),
+        (lambda: model_of(layers.Reshape((8, 8)), layers.LSTM(3, name="memory"), dense("d", 2)), "memory/lstm_cell"),
+        (two_heads, "wide"),
+        (lambda: model_of(layers.Flatten()), None),
+    ],
+)
+def test_the_bottleneck_is_found_from_the_kernels(build, path):
+    model = build()
+    found = narrowest_hidden(model, places(model))
+    assert (None if found is None else found.path) == path
+
+
+@pytest.mark.parametrize(
+    ("view", "options", "words"),
+    [
+        (kv.WeightHeatmaps, {"layers": ["conv9"]}, 'layers="conv9": no such layer; nearest: '),
+        (
+            kv.WeightHeatmaps,
+            {"layers": ["mean"]},
+            'layers="mean": GlobalAveragePooling2D has no kernel to show; those that',
+        ),
+        (
+            kv.Coefficients,
+            {"layer": "mean"},
+            'layer="mean": GlobalAveragePooling2D has no kernel to show; those that have',
+        ),
+        (kv.Coefficients, {"layer": "conv9"}, 'layer="conv9": no such layer'),
+    ],
+)
+def test_a_layer_that_cannot_be_shown_is_told_before_the_first_batch(view, options, words, tmp_path):
+    with pytest.raises(ValueError, match=re.escape(words)):
+        fit(classifier(), DATA.x, DATA.y, [view(tmp_path, **options)])
+
+
+@pytest.mark.parametrize(
+    ("view", "words"),
+    [
+        (kv.WeightHeatmaps, 'layers=None: model "bare" has no layer with a kernel'),
+        (kv.Coefficients, 'layer=None: model "bare" has no layer with a kernel'),
+    ],
+)
+def test_a_model_without_kernels_is_told_before_the_first_batch(view, words, tmp_path):
+    model = keras.Sequential([keras.Input((5,)), layers.BatchNormalization()], name="bare")
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match=words):
+        fit(model, np.ones((6, 5)), np.ones((6, 5)), [view(tmp_path)])
+
+
+def test_a_layer_of_several_kernel_layers_is_too_much_for_coefficients(tmp_path):
+    model = of_all_kinds()
+    model.compile("sgd", "mse")
+    x = np.ones((4, 8, 8, 2), np.float32)
+    with pytest.raises(ValueError, match=r'layer="attention": several of its layers have a kernel; name one of'):
+        fit(model, x, np.ones((4, 2)), [kv.Coefficients(tmp_path, layer="attention")])
+    view = coefficients(tmp_path, layer="both_ways/forward_memory")
+    fit(model, x, np.ones((4, 2)), [view], epochs=1)
+    assert seen(view)[0].weights.shape == (12, 4)
+
+
+def test_the_views_that_need_data_still_do_and_a_bad_clip_is_told_at_once():
+    with pytest.raises(ValueError, match=r"validation_data=None: ActivationMaps looks at data; pass \(x, y\)"):
+        kv.ActivationMaps("logs", None)
+    with pytest.raises(ValueError, match=r"clip=.*expected exactly one of"):
+        kv.WeightHeatmaps("logs", clip={"norm": 1.0})
+    with pytest.raises(TypeError, match="layers='conv1': expected a list"):
+        kv.WeightHeatmaps("logs", layers="conv1")
+
+
+def test_visualizer_knows_both_by_name_with_and_without_data(tmp_path):
+    views = ["WeightHeatmaps", "Coefficients"]
+    for number, data in enumerate((None, VALIDATION)):
+        log_dir = tmp_path / str(number)
+        fit(classifier(), DATA.x, DATA.y, [kv.Visualizer(log_dir, data, views=views, on_error="raise")], epochs=1)
+        tags = {"weights/conv1", "weights/conv2", "weights/answer", "coefficients/conv2"}
+        assert set(runs(log_dir)["views/model"].pictures) == tags
+
+
+# What is drawn.
+
+
+def test_a_large_kernel_is_shrunk_so_that_its_largest_weight_is_seen(tmp_path):
+    model = keras.Sequential([keras.Input((900,)), layers.Dense(3, name="wide")])
+    model.compile(optimizers.SGD(0.0), "mse")
+    kernel = model.get_layer("wide").kernel
+    spiked = kernel.numpy()
+    spiked[417, 2] = -5
+    kernel.assign(spiked)
+    view = heatmaps(tmp_path)
+    fit(model, np.ones((4, 900), np.float32), np.ones((4, 3)), [view], epochs=1)
+    shown = seen(view)[0]["wide"]
+    assert shown.weights.shape == (SIDE, 3)
+    assert shown.weights[shown.mark] == -5
+    assert shown.note == "largest \N{MINUS SIGN}5 at [417, 2]"
+    assert shown.mark == (417 * SIDE // 900, 2)
+
+
+def test_infinite_and_nan_weights_are_counted_and_leave_the_scale(tmp_path):
+    view, units = (
+        heatmaps(tmp_path / "1", VALIDATION, clip={"clipvalue": 1}),
+        coefficients(tmp_path / "2", layer="conv1"),
+    )
+    model = classifier()
+    fit(model, DATA.x, DATA.y, [Poison("conv1"), view, units])
+    for one in (view, units):
+        assert all(np.isfinite(scale) for scale in one.memory.scales.values())
+    assert seen(view)[2]["conv1"].bad == "72 NaN"  # 36 before the step and 36 after it
+    assert seen(view)[2]["conv1"].mark is None
+    assert seen(view)[2]["conv1"].note == "gradient not finite"
+    assert seen(units)[2].bad == "36 NaN"
+    assert np.isnan(seen(units)[2].turns[:, 2:]).all()
+    assert np.isfinite(seen(units)[2].turns[:, 1]).all()
+
+
+def test_the_axis_of_steps_holds_all_epochs_from_the_start_and_a_resumed_fit_goes_on(tmp_path):
+    model, weights = autoencoder(), Weights()
+    view = coefficients(tmp_path)
+    fit(model, DATA.x, DATA.x, [weights, view], epochs=2)
+    fit(model, DATA.x, DATA.x, [weights, view], epochs=5, initial_epoch=2)
+    numbers = seen(view)
+    assert {step: one.span for step, one in numbers.items()} == {
+        -1: (-1, 1),
+        0: (-1, 1),
+        1: (-1, 1),
+        2: (-1, 4),
+        3: (-1, 4),
+        4: (-1, 4),
+    }
+    assert numbers[2].has_length.tolist() == [True] * 4 + [False] * 2
+    for step, kernels in weights.at.items():
+        np.testing.assert_allclose(numbers[4].lengths[:, step + 1], np.linalg.norm(kernels[2], axis=0), rtol=1e-6)
+
+
+def test_a_fit_that_was_cut_short_is_redone_from_there(tmp_path):
+    model = autoencoder()
+    view = coefficients(tmp_path)
+    fit(model, DATA.x, DATA.x, [view], epochs=4)
+    fit(model, DATA.x, DATA.x, [view], epochs=4, initial_epoch=2)
+    assert view.memory.own["model"]["steps"] == [-1, 0, 1, 2, 3]
+    assert len(view.memory.own["model"]["turns"]) == len(view.memory.own["model"]["lengths"]) == 5
+
+
+class Stop(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.stop_training = epoch == 2
+
+
+def test_every_other_epoch_late_and_stopped_early(tmp_path):
+    every, late = coefficients(tmp_path / "1", freq=2), coefficients(tmp_path / "2", start_from_epoch=1)
+    fit(autoencoder(), DATA.x, DATA.x, [every, late, Stop()], epochs=9)
+    assert list(seen(every)) == [-1, 0, 2]
+    assert seen(every)[2].span == (-1, 8)
+    assert seen(every)[2].has_turn.tolist() == [False, True, True, True] + [False] * 6  # 1 is part of what 2 shows
+    assert list(seen(late)) == [1, 2]
+    assert seen(late)[2].span == (1, 8)
+
+
+def test_hundreds_of_epochs_share_columns_and_what_is_remembered_is_thin_and_can_be_kept(tmp_path):
+    keras.utils.set_random_seed(5)
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(4, name="hidden"), layers.Dense(1)])
+    model.compile(optimizers.SGD(0.01), "mse")
+    view = kv.Coefficients(tmp_path, on_error="raise", freq=1)
+    x = np.random.default_rng(0).normal(size=(8, 3)).astype(np.float32)
+    fit(model, x, x[:, :1], [view], epochs=300, batch_size=8)
+    own = view.memory.own["model"]
+    assert own["steps"] == list(range(-1, 300))
+    assert own["lengths"][0].dtype == np.float32
+    kept = pickle.loads(pickle.dumps(view.memory))
+    assert kept.own["model"]["steps"] == own["steps"]
+    sizes = {
+        one.picture("coefficients/hidden", step).shape for one in runs(tmp_path).values() for step in (-1, 150, 299)
+    }
+    assert len(sizes) == 1
+
+
+def test_of_many_units_the_longest_at_first_are_shown_and_kept(tmp_path):
+    keras.utils.set_random_seed(5)
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(300, name="many"), layers.Dense(301, name="out")])
+    model.compile(optimizers.SGD(0.5), "mse")
+    first = np.linalg.norm(model.get_layer("many").kernel.numpy(), axis=0)
+    view = coefficients(tmp_path, layer="many")
+    fit(model, np.ones((4, 3), np.float32), np.ones((4, 301)), [view], epochs=2)
+    for one in seen(view).values():
+        assert one.units.tolist() == sorted(np.argsort(-first)[:128].tolist())
+        assert one.weights.shape == (128, 3)
+    assert "the 128 longest" in runs(tmp_path)["views/model"].descriptions["coefficients/many"]
+
+
+def test_units_that_no_longer_learn_are_counted(tmp_path):
+    model = autoencoder()
+    model.get_layer("codes").trainable = False
+    model.compile("sgd", "mse")
+    view = coefficients(tmp_path)
+    fit(model, DATA.x, DATA.x, [view], epochs=1)
+    assert seen(view)[0].note.endswith("4 of 4 stand still")
+    assert "stand still" not in seen(view)[-1].note
+    assert (seen(view)[0].turns[:, 1] == -12).all()
+
+
+def test_after_a_fit_the_picture_is_the_last_and_before_one_the_weights_of_now(tmp_path):
+    model = dropping()
+    view, units = kv.WeightHeatmaps(tmp_path, VALIDATION), kv.Coefficients(tmp_path)
+    before = {**view.pictures(model), **units.pictures(model)}
+    assert set(before) == {"model/weights/conv", "model/weights/answer", "model/coefficients/conv"}
+    fit(model, DATA.x, DATA.y, [view, units])
+    found = runs(tmp_path)["views/model"]
+    after = {**view.pictures(model), **units.pictures(model)}
+    for tag, picture in after.items():
+        np.testing.assert_array_equal(picture, found.picture(tag.removeprefix("model/"), 2))
+    uncompiled = keras.Model(model.input, model.output)
+    alone = kv.WeightHeatmaps(tmp_path, VALIDATION).pictures(uncompiled)["model/weights/conv"]
+    assert alone.shape[1] < before["model/weights/conv"].shape[1]
+    assert not magenta(alone).any()
