@@ -1,10 +1,11 @@
-"""Make the README's pictures anew: run both examples and keep a few of the pictures they save.
+"""Make the README's pictures anew: run the examples and keep some of the pictures they save.
 
-python docs/renew_gallery.py            # about two minutes; `tensorboard.png` is a screenshot and is left alone
+python docs/renew_gallery.py            # some minutes; `tensorboard.png` is a screenshot and is left alone
 python docs/renew_gallery.py --from pictures/   # from pictures that the examples have already saved
 """
 
 import argparse
+import io
 import subprocess
 import sys
 import tempfile
@@ -13,13 +14,20 @@ from pathlib import Path
 from PIL import Image
 
 DOCS = Path(__file__).resolve().parent
-EXAMPLES = ("watch_a_classifier", "watch_an_autoencoder")
 PICTURES = {
-    "filters.png": "watch_an_autoencoder/views/model/filters/encode1/000029.png",
+    "filters.png": "watch_the_weights/views/model/filters/hidden/000019.png",
+    "weights.png": "watch_the_weights/views/model/weights/hidden/000019.png",
+    "coefficients.png": "watch_the_weights/views/model/coefficients/hidden/000019.png",
     "activations.png": "watch_a_classifier/views/validation/activations/conv1/000011.png",
+    "responses.png": "watch_the_activations/too_fast/views/validation/responses/conv4/000005.png",
+    "overlap.png": "watch_the_activations/too_fast/views/validation/overlap/conv4/000005.png",
     "grad_cam.png": "watch_a_classifier/views/validation/grad_cam/conv4/000011.png",
+    "attribution.png": "explain_a_classifier/views/validation/integrated_gradients/input/000005.png",
     "trajectory.png": "watch_an_autoencoder/views/validation/latent/trajectory/000029.png",
+    "profiles.png": "watch_a_vae/views/validation/latent/profiles/000019.png",
+    "reconstructions.png": "watch_a_vae/views/validation/reconstructions/pictures/000009.png",
 }
+LARGEST = 100_000  # bytes; what is larger is kept in 128 colours
 
 
 def main():
@@ -30,14 +38,24 @@ def main():
     with tempfile.TemporaryDirectory() as scratch:
         if saved is None:
             saved = Path(scratch, "pictures")
-            for name in EXAMPLES:
+            for name in sorted({source.split("/")[0] for source in PICTURES.values()}):
                 script = DOCS.parent / "examples" / f"{name}.py"
                 given = ["--log-dir", str(Path(scratch, "logs", name)), "--save-dir", str(saved / name)]
                 subprocess.run([sys.executable, str(script), *given], check=True)
         for name, source in PICTURES.items():
             with Image.open(saved / source) as picture:
-                picture.save(DOCS / "gallery" / name, optimize=True)
-            print(f"docs/gallery/{name}: {(DOCS / 'gallery' / name).stat().st_size / 1000:.0f} kB")
+                packed = png(picture)
+                if len(packed) > LARGEST:
+                    packed = png(picture.convert("RGB").quantize(128, dither=Image.Dither.NONE))
+            (DOCS / "gallery" / name).write_bytes(packed)
+            print(f"docs/gallery/{name}: {len(packed) / 1000:.0f} kB")
+
+
+def png(picture):
+    """The bytes of its PNG file, as small as they get."""
+    file = io.BytesIO()
+    picture.save(file, "PNG", optimize=True)
+    return file.getvalue()
 
 
 if __name__ == "__main__":

@@ -10,11 +10,23 @@ from harness import read
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
-TAGS = {
+OF_LAYERS = {f"{view}/{layer}" for view in ("activations", "responses", "overlap") for layer in ("conv1", "conv4")}
+OF_INPUT = {f"{method}/input" for method in ("integrated_gradients", "guided_backprop", "occlusion", "rise")}
+TAGS = {  # what each example shows, by run; where it makes two trainings, below a directory each
     "watch_a_classifier": {
         "views/model": {"filters/conv1", "filters/conv4"},
         "views/validation": {"activations/conv1", "activations/classes", "grad_cam/conv4"},
         "views/train": {"activations/conv1", "activations/classes", "grad_cam/conv4"},
+    },
+    "watch_the_weights": {
+        "views/model": {"filters/hidden", "weights/hidden", "weights/classes", "coefficients/hidden"},
+    },
+    "watch_the_activations": {
+        "calm/views/validation": OF_LAYERS,
+        "too_fast/views/validation": OF_LAYERS,
+    },
+    "explain_a_classifier": {
+        "views/validation": {"grad_cam++/conv4", "hires_cam/conv4", *OF_INPUT},
     },
     "watch_an_autoencoder": {
         "views/model": {"filters/encode1"},
@@ -26,6 +38,7 @@ TAGS = {
         "views/train": {"latent/trajectory", "latent/profiles", "reconstructions/pictures"},
     },
 }
+ONE_EPOCH = {"watch_the_activations", "explain_a_classifier"}  # the dearest
 
 
 def epochs_of(scalar, directory):
@@ -35,9 +48,15 @@ def epochs_of(scalar, directory):
     return [event.step for event in accumulator.Tensors(scalar)]
 
 
+def test_every_example_is_run_here():
+    runnable = {path.stem for path in EXAMPLES.glob("*.py") if "argparse" in path.read_text(encoding="utf-8")}
+    assert runnable == set(TAGS)
+
+
 @pytest.mark.parametrize("name", TAGS)
 def test_an_example_logs_its_views_beside_keras_own_curves(name, tmp_path):
-    given = ["--epochs", "2", "--log-dir", str(tmp_path / "logs"), "--save-dir", str(tmp_path / "pictures")]
+    epochs = 1 if name in ONE_EPOCH else 2
+    given = ["--epochs", str(epochs), "--log-dir", str(tmp_path / "logs"), "--save-dir", str(tmp_path / "pictures")]
     done = subprocess.run(
         [sys.executable, str(EXAMPLES / f"{name}.py"), *given],
         cwd=tmp_path,
@@ -56,9 +75,10 @@ def test_an_example_logs_its_views_beside_keras_own_curves(name, tmp_path):
         logged = read(tmp_path / "logs" / run).pictures
         assert tags <= set(logged)
         for tag, steps in logged.items():
-            assert sorted(steps) == [-1, 0, 1], f"{run}: {tag}"
+            assert sorted(steps) == list(range(-1, epochs)), f"{run}: {tag}"
         written |= {f"{run}/{tag}" for tag in logged}
-    for run in ("train", "validation"):
-        assert epochs_of("epoch_loss", tmp_path / "logs" / run) == [0, 1]
+    for fit in {run.split("views/")[0] for run in TAGS[name]}:
+        for run in ("train", "validation"):
+            assert epochs_of("epoch_loss", tmp_path / "logs" / fit / run) == list(range(epochs))
     saved = tmp_path / "pictures"
     assert {path.parent.relative_to(saved).as_posix() for path in saved.rglob("*.png")} == written

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import PIL.Image
 from harness import classifier, fit, pictures, read, runs
-from test_examples import epochs_of
+from test_examples import TAGS, epochs_of
 
 import kerasviz_callbacks as kv
+from kerasviz_callbacks.maths import attribution_methods, class_activation
 
 HOUSE = Path(__file__).parent.parent
 README = (HOUSE / "README.md").read_text(encoding="utf-8")
@@ -21,7 +23,7 @@ def blocks(text, language):
     return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
-def test_the_fit_of_the_readme_runs_as_it_stands_and_learns(tmp_path, monkeypatch):
+def test_the_fit_of_the_readme_runs_as_it_stands_and_learns_and_what_follows_it_shows_that_model(tmp_path, monkeypatch):
     (tmp_path / "examples" / "data").mkdir(parents=True)
     with np.load(HOUSE / "examples" / "data" / "fashion_mnist_5k.npz") as data:
         few = {key: data[key][::8] for key in ("x_train", "y_train", "x_test", "y_test")}
@@ -31,13 +33,23 @@ def test_the_fit_of_the_readme_runs_as_it_stands_and_learns(tmp_path, monkeypatc
     names = {}
     exec(blocks(README, "python")[0], names)
     names["data"].close()
-    loss = names["model"].history.history["loss"]
+    model, code = names["model"], blocks(README, "python")
+    loss = model.history.history["loss"]
     assert loss[-1] < loss[0]
     for run, views in (("model", {"filters"}), ("validation", {"activations", "grad_cam"})):
         logged = read(tmp_path / "logs" / "views" / run).pictures
         assert {tag.split("/")[0] for tag in logged} == views
         assert all(sorted(steps) == list(range(-1, 5)) for steps in logged.values())
     assert epochs_of("epoch_accuracy", tmp_path / "logs" / "validation") == list(range(5))
+
+    exec(code[1], names)  # a second training in the same directory, hence in runs of its own
+    tags = [tag for run in ("model", "validation") for tag in read(tmp_path / "logs" / "views-2" / run).pictures]
+    assert {tag.split("/")[0] for tag in tags} == {"weights", "layer_cam", "rise"}
+    assert {tag.endswith("/timelapse") for tag in tags} == {True, False}
+    shown = eval(code[2], {**names, "PIL": PIL})
+    assert isinstance(shown, PIL.Image.Image)
+    (grad_cam,) = kv.GradCAM("logs", names["test"]).pictures(model).values()
+    np.testing.assert_array_equal(np.asarray(shown), grad_cam)
 
 
 def test_the_fit_of_the_readme_is_ten_lines():
@@ -50,9 +62,10 @@ def test_the_numbers_of_the_readme_are_what_it_says():
     model, x = classifier(), pictures().x
     names = {"kv": kv, "model": model, "x": x}
     model.predict(x[:1], verbose=0)
-    exec(blocks(README, "python")[1].replace("target=3", "target=2"), names)  # this model has three classes
+    exec(blocks(README, "python")[3].replace("target=3", "target=2"), names)  # this model has three classes
     assert names["maps"].shape == (16, 4, 4, 5)
     assert names["heat"].shape == (16, 4, 4)
+    assert names["pixels"].shape == (16, 8, 8)
 
 
 def test_the_view_of_contributing_works(tmp_path):
@@ -98,7 +111,26 @@ def test_what_the_readme_shows_and_links_to_is_there():
     assert not missing
 
 
-def test_the_pictures_are_few_and_small():
-    sizes = [path.stat().st_size for path in (HOUSE / "docs" / "gallery").iterdir()]
-    assert len(sizes) <= 6
+def test_every_view_is_in_the_gallery_with_a_picture():
+    views = {name for name in kv.__all__ if name != "Visualizer" and hasattr(getattr(kv, name), "on_epoch_end")}
+    rows = re.findall(r"^\| `(\w+)` \| (.+) \| <img src=\"docs/gallery/[^\"]+\"[^>]* alt=\"[^\"]+\"> \|$", README, re.M)
+    assert sorted(name for name, _ in rows) == sorted(views)
+    assert all(len(said) > 80 for _, said in rows)
+
+
+def test_every_example_is_named_with_what_is_seen():
+    assert set(re.findall(r"^\| `(\w+)\.py` \| .+ \|$", README, re.M)) == set(TAGS)
+
+
+def test_the_methods_that_the_readme_names_are_those_there_are():
+    maps, attributions = re.findall(r"^- \*\*(?:Class activation maps|Attribution):\*\* ([^;]+);", README, re.M)
+    assert re.findall(r"`([^`]+)`", maps) == list(class_activation.METHODS)
+    assert sorted(re.findall(r"`([^`]+)`", attributions)) == sorted(attribution_methods.METHODS)
+
+
+def test_the_pictures_are_few_and_small_and_all_shown():
+    pictures = list((HOUSE / "docs" / "gallery").iterdir())
+    assert {path.name for path in pictures} == set(re.findall(r"docs/gallery/([\w.]+)", README))
+    sizes = [path.stat().st_size for path in pictures]
+    assert max(sizes) <= 200_000
     assert sum(sizes) <= 1_000_000

@@ -90,15 +90,16 @@ def ablated_scores(
         channel: which of them; `None`: the output stays as it is.
     """
 
-    def body(inputs: Any, classes: Any, kept: Any) -> Any:
+    def body(inputs: Any, classes: Any, channel: Any) -> Any:
         def ablate(output: Any) -> Any:
+            kept = keras.ops.arange(keras.ops.shape(output)[-1], dtype="int32") != channel
             return keras.ops.where(kept, output, keras.ops.zeros_like(output))
 
         noted = Noted(reader.model, [call.place])
         return travelling(score(wanted, noted.forward(inputs, lambda tensor: tensor, {call.path: ablate}), classes))
 
-    kept = np.arange(call.shape[-1] or 1) != (-1 if channel is None else channel)
-    return np.asarray(reader.run(("ablated scores", wanted, call.path), body, (inputs, classes), kept), np.float64)
+    chosen = np.asarray(-1 if channel is None else channel, np.int32)
+    return np.asarray(reader.run(("ablated scores", wanted, call.path), body, (inputs, classes), chosen), np.float64)
 
 
 def input_gradients(

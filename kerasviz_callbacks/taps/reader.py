@@ -165,7 +165,7 @@ class Reader:
         return run
 
     def _eager(self, body: Callable[..., Any]) -> Callable[..., Any]:
-        eager: Callable[..., Any] = framework().Eager(body, lambda: _all_variables(self.model))
+        eager: Callable[..., Any] = framework().Eager(body, lambda: all_variables(self.model))
         return eager
 
     def abstractly(self, body: Callable[..., Any], example: tuple[Any, ...]) -> None:
@@ -221,7 +221,7 @@ def first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [""])[0]
 
 
-def _all_variables(model: Any) -> list[Any]:
+def all_variables(model: Any) -> list[Any]:
     """The model's variables and the state of Keras' own random numbers, which no model lists."""
     from keras.src.backend.common import global_state
     from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR

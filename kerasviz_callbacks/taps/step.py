@@ -15,7 +15,7 @@ from .._autodiff import framework
 from .batches import fixed_rows
 from .layers import places
 from .optimizers import CLIPS, NoStepError, copied, loss_scale, twin_of
-from .reader import _all_variables, first_line
+from .reader import all_variables, first_line
 from .watching import watching
 
 Array = np.ndarray[Any, Any]
@@ -178,7 +178,7 @@ class Step:
     def _touched(self) -> list[Any]:
         """All that a step may change."""
         metrics = [variable for metric in self._model.metrics for variable in metric.variables]
-        return [*_all_variables(self._model), *metrics, *self._twins, *self._optimizer.variables]
+        return [*all_variables(self._model), *metrics, *self._twins, *self._optimizer.variables]
 
 
 def check_clip(clip: Any) -> dict[str, float] | None:

@@ -1,0 +1,65 @@
+"""See what a classifier goes by, by several methods at once, and by an explainer of another library.
+
+python examples/explain_a_classifier.py          # about a minute on two cores
+tensorboard --logdir logs --samples_per_plugin images=1000
+
+With Xplique installed (`pip install xplique`), its saliency is shown beside ours: any callable will do.
+"""
+
+import argparse
+import importlib.util
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+from fashion import load
+from watch_a_classifier import build
+
+import kerasviz_callbacks as kv
+
+
+def xplique_saliency(model, inputs, targets):
+    """Saliency maps `(n, 28, 28, 1)` by Xplique: what a callable is given, and what it gives."""
+    from xplique.attributions import Saliency
+
+    one_hot = keras.utils.to_categorical(targets, model.output_shape[-1])
+    return Saliency(model)(inputs, one_hot).numpy().reshape(inputs.shape)
+
+
+def main():
+    """Train, and log what can be seen."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--log-dir", default="logs/explained")
+    parser.add_argument("--save-dir", default=None, help="write each picture as a PNG file too")
+    given = parser.parse_args()
+
+    keras.utils.set_random_seed(1)
+    train, test, names = load()
+    shown = {"count": 12, "class_names": names, "save_dir": given.save_dir}
+    methods = ["integrated_gradients", "guided_backprop", "occlusion"]
+    if importlib.util.find_spec("xplique"):
+        methods.append(xplique_saliency)
+    else:
+        print("Xplique is not installed, so only our own methods are shown.")
+
+    model = build()
+    model.compile(keras.optimizers.Adam(3e-3), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.fit(
+        *train,
+        validation_data=test,
+        epochs=given.epochs,
+        batch_size=64,
+        callbacks=[
+            keras.callbacks.TensorBoard(given.log_dir),
+            *(kv.GradCAM(given.log_dir, test, method=method, **shown) for method in ("grad_cam++", "hires_cam")),
+            *(kv.Attribution(given.log_dir, test, method=method, **shown) for method in methods),
+            # Five times as dear as the rest together: only every third epoch.
+            kv.Attribution(given.log_dir, test, method="rise", samples=300, freq=3, **shown),
+        ],
+    )
+
+
+if __name__ == "__main__":
+    main()

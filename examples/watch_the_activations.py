@@ -1,0 +1,57 @@
+"""Watch what layers answer, in two trainings that differ in the learning rate: `calm`, and `too_fast`.
+
+Seen side by side in TensorBoard: `activations/conv1` has dark columns where channels died, `responses/conv4` says how
+few neurons do all the work, `overlap/conv4` which channels answer to the same thing.
+
+python examples/watch_the_activations.py         # under a minute on two cores
+tensorboard --logdir logs --samples_per_plugin images=1000
+"""
+
+import argparse
+import os
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+from fashion import load
+from watch_a_classifier import build
+
+import kerasviz_callbacks as kv
+
+LEARNING_RATES = {"calm": 1e-3, "too_fast": 1e-2}
+
+
+def main():
+    """Train twice, and log what can be seen."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--log-dir", default="logs/activations")
+    parser.add_argument("--save-dir", default=None, help="write each picture as a PNG file too")
+    given = parser.parse_args()
+
+    (train, test, names), layers = load(), ["conv1", "conv4"]
+    for run, learning_rate in LEARNING_RATES.items():
+        log_dir = Path(given.log_dir, run)
+        save_dir = None if given.save_dir is None else Path(given.save_dir, run)
+        shown = {"layers": layers, "class_names": names, "save_dir": save_dir}
+        keras.utils.set_random_seed(1)
+        model = build()
+        model.compile(keras.optimizers.Adam(learning_rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
+        model.fit(
+            *train,
+            validation_data=test,
+            epochs=given.epochs,
+            batch_size=64,
+            callbacks=[
+                keras.callbacks.TensorBoard(log_dir),
+                kv.ActivationMaps(log_dir, test, **shown),
+                kv.NeuronResponses(log_dir, test, count=60, **shown),
+                kv.FilterOverlap(log_dir, test, **shown),
+            ],
+        )
+    print(f"Both trainings: tensorboard --logdir {given.log_dir} --samples_per_plugin images=1000")
+
+
+if __name__ == "__main__":
+    main()
