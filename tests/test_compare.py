@@ -1,0 +1,89 @@
+"""Our raw maps beside those of other packages that get them right, on the same weights; skipped where they are absent.
+
+The maps are compared as they come out of the formula: upsampling and scaling differ from package to package.
+"""
+
+import keras
+import numpy as np
+import pytest
+
+import kerasviz_callbacks as kv
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # theirs, of every kind
+TOLERANCE = 1e-6  # beside the largest value of the map
+
+
+@pytest.fixture(scope="module")
+def model():
+    """Convolutions that keep the size, so that a package that always upsamples has nothing to do; a linear head."""
+    keras.utils.set_random_seed(3)
+    inputs = keras.Input((9, 7, 3))
+    x = keras.layers.Conv2D(6, 3, padding="same", activation="relu", name="conv1")(inputs)
+    x = keras.layers.Conv2D(8, 3, padding="same", activation="relu", name="conv2")(x)
+    x = keras.layers.Flatten()(x)
+    x = keras.layers.Dense(12, activation="tanh")(x)
+    return keras.Model(inputs, keras.layers.Dense(4)(x))
+
+
+@pytest.fixture(scope="module")
+def x():
+    return np.random.default_rng(0).random((5, 9, 7, 3)).astype(np.float32)
+
+
+CLASSES = [0, 1, 2, 3, 1]
+
+
+def assert_same(ours, theirs):
+    theirs = np.asarray(theirs).reshape(ours.shape)
+    assert np.abs(theirs).max() > 0
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=TOLERANCE * np.abs(theirs).max())
+
+
+@pytest.mark.parametrize(("method", "name"), [("grad_cam", "gradcam.Gradcam"), ("layer_cam", "layercam.Layercam")])
+@pytest.mark.parametrize("layer", ["conv1", "conv2"])
+def test_tf_keras_vis(method, name, layer, model, x):
+    pytest.importorskip("tf_keras_vis")
+    from importlib import import_module
+
+    from tf_keras_vis.utils.scores import CategoricalScore
+
+    module, kind = name.split(".")
+    theirs = getattr(import_module(f"tf_keras_vis.{module}"), kind)(model, clone=False)(
+        CategoricalScore(CLASSES), x, penultimate_layer=layer, expand_cam=False, normalize_cam=False
+    )
+    assert_same(kv.class_activation_map(model, x, layer=layer, target=CLASSES, method=method), theirs)
+
+
+@pytest.mark.parametrize("layer", ["conv1", "conv2"])
+def test_xplique_grad_cam(layer, model, x):
+    attributions = pytest.importorskip("xplique.attributions")
+    theirs = attributions.GradCAM(model, conv_layer=layer)(x, np.eye(4, dtype=np.float32)[CLASSES])
+    assert_same(kv.class_activation_map(model, x, layer=layer, target=CLASSES), theirs)
+
+
+def test_xplique_layer_cam_by_its_gradients(model, x):
+    """Xplique has no Layer-CAM; its Grad-CAM's own activations and gradients make one."""
+    attributions = pytest.importorskip("xplique.attributions")
+    explainer = attributions.GradCAM(model, conv_layer="conv2")
+    maps, slopes = explainer._gradient(x, np.eye(4, dtype=np.float32)[CLASSES])
+    theirs = np.maximum((np.maximum(slopes, 0) * maps).numpy().sum(axis=-1), 0)
+    assert_same(kv.class_activation_map(model, x, layer="conv2", target=CLASSES, method="layer_cam"), theirs)
+
+
+def test_xplique_gradients(model, x):
+    """Its saliency is the largest magnitude over the channels, its gradient x input the sum over them."""
+    attributions = pytest.importorskip("xplique.attributions")
+    targets = np.eye(4, dtype=np.float32)[CLASSES]
+    ours = kv.attribution(model, x, method="gradient", target=CLASSES)
+    assert_same(np.abs(ours), attributions.Saliency(model, reducer="max")(x, targets))
+    theirs = np.asarray(attributions.GradientInput(model, reducer=None)(x, targets)).sum(axis=-1)
+    assert_same(kv.attribution(model, x, method="input_x_gradient", target=CLASSES), theirs)
+
+
+def test_xplique_integrated_gradients(model, x):
+    """It takes trapezoids, we the midpoints: with many steps both come to the same, here to two thousandths."""
+    attributions = pytest.importorskip("xplique.attributions")
+    theirs = attributions.IntegratedGradients(model, steps=400, reducer=None)(x, np.eye(4, dtype=np.float32)[CLASSES])
+    theirs = np.asarray(theirs).sum(axis=-1)
+    ours = kv.attribution(model, x, method="integrated_gradients", target=CLASSES, steps=400)
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=2e-3 * np.abs(theirs).max())
