@@ -669,7 +669,11 @@ def test_a_callable_is_given_the_model_the_inputs_and_the_classes(linear):
     assert asked[1][2] is target
 
 
-@pytest.mark.parametrize("turn", [np.asarray, tf.convert_to_tensor, lambda maps: maps[..., None], np.float64], ids=str)
+@pytest.mark.parametrize(
+    "turn",
+    [np.asarray, tf.convert_to_tensor, lambda maps: maps[..., None], np.float64],
+    ids=["array", "tensor", "with an axis of channels", "float64"],
+)
 def test_a_callable_may_answer_by_position_in_any_kind_of_array(linear, turn):
     maps = draw(ROWS, *SHAPE[:2])
     found = kv.attribution(linear[0], draw(ROWS, *SHAPE), method=lambda model, x, targets: turn(maps))

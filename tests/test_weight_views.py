@@ -266,6 +266,12 @@ def conv(name, filters):
     return layers.Conv2D(filters, 3, name=name)
 
 
+def gives_back():
+    up = [layers.Conv2DTranspose(n, 3, strides=2, padding="same", name=name) for n, name in ((4, "up"), (1, "last"))]
+    down = [layers.Conv2D(n, 3, strides=2, padding="same", name=name) for n, name in ((4, "down"), (2, "codes"))]
+    return model_of(*down, *up)
+
+
 def two_heads():
     inputs = keras.Input((6,))
     x = dense("wide", 9)(inputs)
@@ -281,6 +287,7 @@ def two_heads():
         (lambda: model_of(layers.Flatten(), dense("only", 2)), "only"),
         (lambda: model_of(layers.Reshape((8, 8)), layers.LSTM(3, name="memory"), dense("d", 2)), "memory/lstm_cell"),
         (two_heads, "wide"),
+        (gives_back, "codes"),
         (lambda: model_of(layers.Flatten()), None),
     ],
 )

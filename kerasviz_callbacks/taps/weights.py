@@ -144,7 +144,8 @@ def narrowest_hidden(model: Any, known: Sequence[Place]) -> WeightMatrix | None:
     """The bottleneck as the kernels tell it: the hidden dense layer of fewest units, the first on a tie.
 
     What makes the model's outputs does not count, nor does the last layer that has a kernel. Without a hidden dense
-    layer: the last hidden convolution, else the last hidden layer of any kind, else the output. `None`: no kernels.
+    layer: the hidden convolution of fewest filters where the model gives back the shape of its input, as an
+    autoencoder does, else the last one; else the last hidden layer of any kind, else the output. `None`: no kernels.
     """
     firsts = {id(matrix.place): matrix for matrix in reversed(weight_matrices(known))}
     layers = list(reversed(firsts.values()))
@@ -154,7 +155,14 @@ def narrowest_hidden(model: Any, known: Sequence[Place]) -> WeightMatrix | None:
     if dense:
         return min(dense, key=lambda matrix: matrix.shape[-1])
     convolutions = [matrix for matrix in hidden if convolution_layout(matrix.place.layer)]
+    if convolutions and _gives_back_its_input(model):
+        return min(convolutions, key=lambda matrix: matrix.sides[1])
     return next(reversed(convolutions or hidden or layers), None)
+
+
+def _gives_back_its_input(model: Any) -> bool:
+    inputs = keras.tree.flatten(getattr(model, "inputs", None) or [])
+    return bool(inputs) and any(tuple(one.shape) == tuple(inputs[0].shape) for one in _symbolic_outputs(model))
 
 
 def _symbolic_outputs(model: Any) -> list[Any]:
