@@ -27,7 +27,7 @@ PICTURES = {
     "profiles.png": "watch_a_vae/views/validation/latent/profiles/000019.png",
     "reconstructions.png": "watch_a_vae/views/validation/reconstructions/pictures/000009.png",
 }
-LARGEST = 100_000  # bytes; what is larger is kept in 128 colours
+LARGEST = 100_000  # bytes; what is larger is kept in 256 colours
 
 
 def main():
@@ -46,7 +46,9 @@ def main():
             with Image.open(saved / source) as picture:
                 packed = png(picture)
                 if len(packed) > LARGEST:
-                    packed = png(picture.convert("RGB").quantize(128, dither=Image.Dither.NONE))
+                    # Spread over all colours there are, so that rare ones, such as the ends of a legend, stay right.
+                    rgb = picture.convert("RGB")
+                    packed = png(rgb.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE))
             (DOCS / "gallery" / name).write_bytes(packed)
             print(f"docs/gallery/{name}: {len(packed) / 1000:.0f} kB")
 

@@ -4,7 +4,7 @@ In `latent/profiles` all bands close and the panels turn grey, in `latent/trajec
 the window stays, in `reconstructions/pictures` everything becomes the same grey blur, and `latent/active_units` drops
 to 0. `--weight-after 1` shows the same training without the mistake.
 
-python examples/watch_a_vae.py                   # under a minute on two cores
+python examples/watch_a_vae.py                   # about a minute on two cores
 tensorboard --logdir logs --samples_per_plugin images=1000
 """
 

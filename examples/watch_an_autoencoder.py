@@ -1,6 +1,6 @@
 """Watch an autoencoder arrange clothes in eight dimensions: how the codes move, and where they end.
 
-python examples/watch_an_autoencoder.py          # under a minute on two cores
+python examples/watch_an_autoencoder.py          # about a minute on two cores
 tensorboard --logdir logs --samples_per_plugin images=1000
 """
 

@@ -3,7 +3,7 @@
 Seen side by side in TensorBoard: `activations/conv1` has dark columns where channels died, `responses/conv4` says how
 few neurons do all the work, `overlap/conv4` which channels answer to the same thing.
 
-python examples/watch_the_activations.py         # under a minute on two cores
+python examples/watch_the_activations.py         # about a minute on two cores
 tensorboard --logdir logs --samples_per_plugin images=1000
 """
 

@@ -12,6 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 EXAMPLES = Path(__file__).parent.parent / "examples"
 OF_LAYERS = {f"{view}/{layer}" for view in ("activations", "responses", "overlap") for layer in ("conv1", "conv4")}
 OF_INPUT = {f"{method}/input" for method in ("integrated_gradients", "guided_backprop", "occlusion", "rise")}
+OF_CODES = {"latent/trajectory", "latent/profiles", "reconstructions/pictures", "reconstructions/walk"}
 TAGS = {  # what each example shows, by run; where it makes two trainings, below a directory each
     "watch_a_classifier": {
         "views/model": {"filters/conv1", "filters/conv4"},
@@ -30,12 +31,12 @@ TAGS = {  # what each example shows, by run; where it makes two trainings, below
     },
     "watch_an_autoencoder": {
         "views/model": {"filters/encode1"},
-        "views/validation": {"latent/trajectory"},
-        "views/train": {"latent/trajectory"},
+        "views/validation": OF_CODES,
+        "views/train": OF_CODES,
     },
     "watch_a_vae": {
-        "views/validation": {"latent/trajectory", "latent/profiles", "reconstructions/pictures"},
-        "views/train": {"latent/trajectory", "latent/profiles", "reconstructions/pictures"},
+        "views/validation": OF_CODES,
+        "views/train": OF_CODES,
     },
 }
 ONE_EPOCH = {"watch_the_activations", "explain_a_classifier"}  # the dearest

@@ -447,6 +447,14 @@ def dense_of_numbers():
 NUMBERS = (np.random.default_rng(0).normal(size=(12, 5)).astype(np.float32), np.arange(12) % 3)
 
 
+def segmentation():
+    inputs = keras.Input((8, 8, 3))
+    x = keras.layers.Conv2D(4, 3, padding="same", activation="relu", name="conv1")(inputs)
+    model = keras.Model(inputs, keras.layers.Conv2D(3, 1, activation="softmax", name="pixels")(x))
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    return model
+
+
 def conv_regression():
     inputs = keras.Input((8, 8, 1))
     x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(3, 3, name="conv1")(inputs))
@@ -494,6 +502,11 @@ CHOICES = {
         NUMBERS,
         "WeightHeatmaps of units, answer, ActivationMaps of units, answer",
     ),
+    "a segmentation with as many classes as colours": (
+        segmentation,
+        (np.repeat(DATA.x_val, 3, axis=-1), np.zeros((len(DATA.x_val), 8, 8), int)),
+        "FilterImages of conv1, pixels, ActivationMaps of conv1, pixels, GradCAM of conv1",
+    ),
     "a regression": (conv_regression, DATA.x_val, "FilterImages of conv1, ActivationMaps of conv1, amount"),
 }
 
@@ -502,8 +515,8 @@ CHOICES = {
 def test_the_visualizer_picks_the_views_that_fit_and_says_which(case, tmp_path, capsys):
     build, data, said = CHOICES[case]
     model = build()
-    x, y = NUMBERS if data is NUMBERS else (DATA.x, DATA.y)
-    rebuilds = model.output_shape == model.input_shape
+    x, y = data if build in (dense_of_numbers, segmentation) else (DATA.x, DATA.y)
+    rebuilds = model.output_shape == model.input_shape and build is not segmentation
     fit(model, x, x if rebuilds else y, [kv.Visualizer(tmp_path, data, on_error="raise")], 1, verbose=2)
     ours = [line for line in capsys.readouterr().out.splitlines() if line.startswith("kerasviz_callbacks: ")]
     assert ours[0] == f"kerasviz_callbacks: {said}."

@@ -63,7 +63,8 @@ def fitting_views(model: Any, known: Sequence[Place], reader: Reader | None, pro
     if reader is None or probe is None:
         return [*filters, *matrices, *([Coefficients] if matrices else [])]
     convolves = any(convolution_layout(place.layer) for place in known)
-    autoencodes = reconstruction(reader, probe.inputs) is not None
+    # A softmax gives classes, of each pixel too, whatever its shape.
+    autoencodes = reader.head.kind != "softmax" and reconstruction(reader, probe.inputs) is not None
     answers = not autoencodes and _classifies(reader.head, probe)
     chosen = filters or matrices
     if answers or convolves:
