@@ -3,7 +3,8 @@
 python examples/explain_a_classifier.py          # about a minute on two cores
 tensorboard --logdir logs --samples_per_plugin images=1000
 
-With Xplique installed (`pip install xplique`), its saliency is shown beside ours: any callable will do.
+With Xplique installed (`pip install xplique`), its saliency is shown beside ours: any callable will do. It is that of
+the softmax, which saturates, so its maps fade where the model is sure; ours explain the logits.
 """
 
 import argparse
