@@ -9,11 +9,13 @@ still       what views show of a model outside of any fit
 view        `View`: any callback of ours
 shown       how a probe is shown: pictures, class names
 probe_view  `ProbeView`: one that looks at data
+layers_view `LayersView`: one of what several layers put out
 given_back  how what an autoencoder gives back is shown
 codes_view  `CodesView`: one that looks at an autoencoder's codes
 """
 
 from .codes_view import CodesView
+from .layers_view import LayersView
 from .numbers import ARGUMENTS, MODEL, TRAINING, UNTRAINED, VALIDATION, Drawn, Measured, Memory
 from .probe_view import ProbeView
 from .view import View
@@ -26,6 +28,7 @@ __all__ = [
     "VALIDATION",
     "CodesView",
     "Drawn",
+    "LayersView",
     "Measured",
     "Memory",
     "ProbeView",

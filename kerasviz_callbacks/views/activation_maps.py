@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
 import numpy as np
 
-from ..callback import VALIDATION, Drawn, Measured, ProbeView
+from ..callback import VALIDATION, Drawn, LayersView, Measured
 from ..draw.activations import activation_tiles, response_matrix
 from ..draw.text import shape_text, together
 from ..draw.traces import trace_pictures
-from ..maths.choice import evenly_by_depth, most_variable
+from ..maths.choice import most_variable
 from ..maths.health import ChannelFigures, channel_figures, dead, dormant, sparsity
 from ..maths.scale import beyond, reach
 from ..observer import Request
-from ..taps.choosing import activation_layers
-from ..taps.layers import listed, named
 from ..taps.noting import Call
 from ..taps.reader import Reader, Taken, Tap
 
@@ -41,7 +39,7 @@ _SCALARS = {
 }
 
 
-class ActivationMaps(ProbeView):
+class ActivationMaps(LayersView):
     """See what each layer answers to the probe pictures: rows are pictures, columns the same channels at every step.
 
     Args:
@@ -57,27 +55,17 @@ class ActivationMaps(ProbeView):
         >>> model.fit(x, y, callbacks=[kv.ActivationMaps("logs", (x_val, y_val))])  # doctest: +SKIP
     """
 
-    def __init__(self, log_dir: Any, validation_data: Any, *, layers: Sequence[Any] | None = None, **options: Any):
-        super().__init__(log_dir, validation_data, **options)
-        self.layers = None if layers is None else named(layers)
-
     def choose(self, reader: Reader) -> None:
         """Find the layers."""
-        if self.layers is None:
-            calls = evenly_by_depth(activation_layers(reader))
-        else:
-            calls = [reader.resolve(wanted, argument="layers") for wanted in self.layers]
-        self._calls = {Tap(call.path, reduce=_figures_and_maps, owner=id(self)): call for call in calls}
-
-    def shows(self) -> str:
-        """The view and its layers."""
-        return f"{type(self).__name__} of {listed([call.path for call in self._calls.values()])}"
+        self.calls = {
+            Tap(call.path, reduce=_figures_and_maps, owner=id(self)): call for call in self.wanted_calls(reader)
+        }
 
     def request(self, source: str) -> Request:
         """Each layer's figures a channel, and the maps of the chosen channels."""
         chosen = self.memory.shared.get("channels", {})
-        choices = {tap: chosen.get(call.path, _some(call)) for tap, call in self._calls.items()}
-        return Request(tuple(self._calls), choices=choices)
+        choices = {tap: chosen.get(call.path, _some(call)) for tap, call in self.calls.items()}
+        return Request(tuple(self.calls), choices=choices)
 
     def take(self, step: int) -> dict[str, dict[Tap, Taken]]:
         """One pass; at the first drawn step a second one, of the channels that the first has shown to vary most."""
@@ -85,7 +73,7 @@ class ActivationMaps(ProbeView):
         if "channels" not in self.memory.shared and self.due(step):
             self.memory.shared["channels"] = {
                 call.path: most_variable(_figures(taken[VALIDATION][tap]).variance, len(_some(call)))
-                for tap, call in self._calls.items()
+                for tap, call in self.calls.items()
             }
             self.observer.forget()
             taken = super().take(step)
@@ -94,7 +82,7 @@ class ActivationMaps(ProbeView):
     def measure(self, taken: dict[Tap, Taken], source: str, step: int) -> Measured:
         """Maps `(n, channels, *spatial)` and health figures by layer."""
         numbers, scalars = {}, {}
-        for tap, call in self._calls.items():
+        for tap, call in self.calls.items():
             figures = _figures(taken[tap])
             maps = taken[tap].output["maps"]
             self.memory.grow(call.path, reach(maps))
@@ -112,7 +100,7 @@ class ActivationMaps(ProbeView):
     def draw(self, measured: Mapping[str, Measured]) -> Iterator[Drawn]:
         """A picture a layer and source."""
         for source, one in measured.items():
-            for call in self._calls.values():
+            for call in self.calls.values():
                 maps = one.numbers[call.path]
                 shape = shape_text(call.shape)
                 layout = "Rows: pictures. Columns: units" if maps.ndim == 2 else "Rows: pictures. Columns: channels"
@@ -156,10 +144,6 @@ class ActivationMaps(ProbeView):
     def describe(self, tag: str) -> str:
         """What the scalar means."""
         return _SCALARS[tag.rsplit("/", 1)[-1]]
-
-    def __getstate__(self) -> dict[str, Any]:
-        """As for `View`; the layers belong to the model, and are found again."""
-        return {**super().__getstate__(), "_calls": {}}
 
 
 def _some(call: Call) -> Array:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
 import numpy as np
 
-from ..callback import VALIDATION, Drawn, Measured, ProbeView
+from ..callback import VALIDATION, Drawn, LayersView, Measured
 from ..draw.overlap import overlap_matrix
 from ..draw.text import figure, shape_text, together
-from ..maths.choice import evenly_by_depth, most_variable
+from ..maths.choice import most_variable
 from ..maths.overlap import Overlap, channel_overlap, clustered_order, largest_overlap, overlap, strongest_pairs
 from ..observer import Request
-from ..taps.choosing import activation_layers
-from ..taps.layers import listed, named
 from ..taps.noting import Call
 from ..taps.reader import Reader, Taken, Tap
 
@@ -40,7 +38,7 @@ _SCALAR = (
 )
 
 
-class FilterOverlap(ProbeView):
+class FilterOverlap(LayersView):
     """See which filters answer to the same thing: a matrix of correlations between the maps of a layer's channels.
 
     Correlations are Pearson's, over all probe pictures and positions together. The order is clustered at the first
@@ -62,44 +60,32 @@ class FilterOverlap(ProbeView):
         >>> model.fit(x, y, callbacks=[kv.FilterOverlap("logs", (x_val, y_val))])  # doctest: +SKIP
     """
 
-    def __init__(self, log_dir: Any, validation_data: Any, *, layers: Sequence[Any] | None = None, **options: Any):
-        super().__init__(log_dir, validation_data, **options)
-        self.layers = None if layers is None else named(layers)
-        self._calls: dict[Tap, Call] = {}
-
     def choose(self, reader: Reader) -> None:
         """Find the layers."""
-        if self.layers is None:
-            calls = evenly_by_depth(activation_layers(reader))
-        else:
-            calls = [reader.resolve(wanted, argument="layers") for wanted in self.layers]
+        calls = self.wanted_calls(reader)
         for call in calls:
             if _channels(call) is None:
                 raise ValueError(
                     f'layers: "{call.path}" puts out {(None, *call.shape)}, so how many channels it has is not known '
                     "before it runs; name a layer whose last axis has a fixed length."
                 )
-        self._calls = {Tap(call.path, reduce=_moments, owner=id(self)): call for call in calls}
-
-    def shows(self) -> str:
-        """The view and its layers."""
-        return f"{type(self).__name__} of {listed([call.path for call in self._calls.values()])}"
+        self.calls = {Tap(call.path, reduce=_moments, owner=id(self)): call for call in calls}
 
     def request(self, source: str) -> Request:
         """Each layer's means and products, of the chosen channels."""
         chosen = self.memory.shared.get("channels", {})
-        choices = {tap: chosen.get(call.path, np.arange(self._most(call))) for tap, call in self._calls.items()}
-        return Request(tuple(self._calls), choices=choices)
+        choices = {tap: chosen.get(call.path, np.arange(self._most(call))) for tap, call in self.calls.items()}
+        return Request(tuple(self.calls), choices=choices)
 
     def take(self, step: int) -> dict[str, dict[Tap, Taken]]:
         """One pass; at the first drawn step, before it, one of the layers that have more channels than are shown."""
         if "channels" not in self.memory.shared and self.due(step):
             wide = {
                 Tap(call.path, reduce=_spreads): call
-                for call in self._calls.values()
+                for call in self.calls.values()
                 if self._most(call) < (_channels(call) or 1)
             }
-            chosen = {call.path: np.arange(self._most(call)) for call in self._calls.values()}
+            chosen = {call.path: np.arange(self._most(call)) for call in self.calls.values()}
             if wide:
                 taken = self.readers[VALIDATION].read(wide, self.probes[VALIDATION].inputs)
                 for tap, call in wide.items():
@@ -120,7 +106,7 @@ class FilterOverlap(ProbeView):
         """Correlations by layer, in the order of the channels, and their overlap."""
         orders = self.memory.shared.setdefault("order", {})
         numbers, scalars = {}, {}
-        for tap, call in self._calls.items():
+        for tap, call in self.calls.items():
             output = taken[tap].output
             shift, rest = (np.asarray(output[name], np.float64) for name in ("shift", "rest"))
             with np.errstate(invalid="ignore"):  # infinity minus infinity: NaN, which is shown
@@ -133,7 +119,7 @@ class FilterOverlap(ProbeView):
     def draw(self, measured: Mapping[str, Measured]) -> Iterator[Drawn]:
         """A picture a layer and source."""
         for source, one in measured.items():
-            for call in self._calls.values():
+            for call in self.calls.values():
                 picture = self._picture(source, call, one.numbers[call.path], one.note)
                 yield Drawn(source, f"overlap/{call.path}", picture, self._about(call))
 
@@ -170,10 +156,7 @@ class FilterOverlap(ProbeView):
 
     def _which(self, call: Call) -> str:
         """Which channels are shown, if not all."""
-        shown, all_of_them = len(self.memory.shared["channels"][call.path]), _channels(call)
-        if shown == all_of_them:
-            return ""
-        return f"{shown:,} of {all_of_them:,} channels, which varied most at the first step"
+        return self.which(len(self.memory.shared["channels"][call.path]), _channels(call), "channels")
 
     def _about(self, call: Call) -> str:
         which = self._which(call)
@@ -186,10 +169,6 @@ class FilterOverlap(ProbeView):
     def describe(self, tag: str) -> str:
         """What the scalar means."""
         return _SCALAR
-
-    def __getstate__(self) -> dict[str, Any]:
-        """As for `View`; the layers belong to the model, and are found again."""
-        return {**super().__getstate__(), "_calls": {}}
 
 
 def _channels(call: Call) -> int | None:

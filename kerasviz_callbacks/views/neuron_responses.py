@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
 import numpy as np
 
-from ..callback import Drawn, Measured, ProbeView
+from ..callback import Drawn, LayersView, Measured
 from ..draw.responses import response_strengths
 from ..draw.text import shape_text, together
-from ..maths.choice import evenly_by_depth, most_variable
+from ..maths.choice import most_variable
 from ..maths.responses import between_pictures, by_class, class_means, silent
 from ..maths.scale import beyond, reach
 from ..observer import Request
-from ..taps.choosing import activation_layers
-from ..taps.layers import listed, named
 from ..taps.noting import Call
 from ..taps.reader import Reader, Taken, Tap
 
@@ -33,7 +31,7 @@ whatever is shown), class means that are all alike late in the network (the laye
 rows of one class that differ from each other as much as from other classes."""
 
 
-class NeuronResponses(ProbeView):
+class NeuronResponses(LayersView):
     """See how a whole layer spreads its work: rows are pictures by class, columns neurons, the stronger the darker.
 
     The response of a neuron (a channel, where the output has positions) to a picture is the mean of |activation| over
@@ -52,32 +50,19 @@ class NeuronResponses(ProbeView):
         >>> model.fit(x, y, callbacks=[kv.NeuronResponses("logs", (x_val, y_val))])  # doctest: +SKIP
     """
 
-    def __init__(self, log_dir: Any, validation_data: Any, *, layers: Sequence[Any] | None = None, **options: Any):
-        super().__init__(log_dir, validation_data, **options)
-        self.layers = None if layers is None else named(layers)
-        self._calls: dict[Tap, Call] = {}
-
     def choose(self, reader: Reader) -> None:
         """Find the layers."""
-        if self.layers is None:
-            calls = evenly_by_depth(activation_layers(reader))
-        else:
-            calls = [reader.resolve(wanted, argument="layers") for wanted in self.layers]
-        self._calls = {Tap(call.path, reduce=_strengths): call for call in calls}
-
-    def shows(self) -> str:
-        """The view and its layers."""
-        return f"{type(self).__name__} of {listed([call.path for call in self._calls.values()])}"
+        self.calls = {Tap(call.path, reduce=_strengths): call for call in self.wanted_calls(reader)}
 
     def request(self, source: str) -> Request:
         """Each layer's response strengths."""
-        return Request(tuple(self._calls))
+        return Request(tuple(self.calls))
 
     def measure(self, taken: dict[Tap, Taken], source: str, step: int) -> Measured:
         """Response strengths `(n, neurons)` by layer, of the neurons that are shown."""
         chosen = self.memory.shared.setdefault("neurons", {})
         numbers = {}
-        for tap, call in self._calls.items():
+        for tap, call in self.calls.items():
             strengths = taken[tap].output
             if call.path not in chosen:  # validation data come first
                 chosen[call.path] = most_variable(between_pictures(strengths), MOST_NEURONS)
@@ -88,7 +73,7 @@ class NeuronResponses(ProbeView):
     def draw(self, measured: Mapping[str, Measured]) -> Iterator[Drawn]:
         """A picture a layer and source."""
         for source, one in measured.items():
-            for call in self._calls.values():
+            for call in self.calls.values():
                 picture = self._picture(source, call, one.numbers[call.path], one.note)
                 yield Drawn(source, f"responses/{call.path}", picture, self._about(call))
 
@@ -120,10 +105,8 @@ class NeuronResponses(ProbeView):
 
     def _which(self, call: Call) -> str:
         """Which neurons are shown, if not all."""
-        shown, all_of_them = len(self.memory.shared["neurons"][call.path]), call.shape[-1] if call.shape else 1
-        if shown == all_of_them:
-            return ""
-        return f"{shown:,} of {all_of_them or 'more':,} neurons, which varied most at the first step"
+        shown = len(self.memory.shared["neurons"][call.path])
+        return self.which(shown, call.shape[-1] if call.shape else 1, "neurons")
 
     def _about(self, call: Call) -> str:
         which = self._which(call)
@@ -133,10 +116,6 @@ class NeuronResponses(ProbeView):
             where=" over all positions" if len(call.shape) > 1 else "",
             which=f"Shown are {which}, and the same ever after." if which else "",
         )
-
-    def __getstate__(self) -> dict[str, Any]:
-        """As for `View`; the layers belong to the model, and are found again."""
-        return {**super().__getstate__(), "_calls": {}}
 
 
 def _strengths(output: Any, choice: Any) -> Any:
