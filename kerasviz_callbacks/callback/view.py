@@ -237,8 +237,8 @@ class View(keras.callbacks.Callback, ABC):
             if not fit.prepared:
                 return
             drawn = observer.draws(step, must=must)
-            weights = observer.fingerprint()
-            taken = self.take(step) if taken is None else taken
+            with observer.looking() as weights:
+                taken = self.take(step) if taken is None else taken
         except Exception as error:
             self._failures.add("take", error)
             self._tell()
