@@ -12,6 +12,7 @@ In the order of use:
     filters     kernels as tiles, kernels as a matrix
     weights     a kernel as a matrix, as it is and after a step
     coefficients  the units of a layer, and how they learned over all steps
+    rows        names beside rows
     activations maps of layers as tiles, dense layers as a matrix
     responses   how strongly each neuron answers, a hue a neuron
     overlap     correlations of channels as a matrix
@@ -19,6 +20,7 @@ In the order of use:
     overlay     heat over a picture
     heat        heat maps over pictures, signals, volumes
     trails      how codes move
+    profiles    latent variables over the whole training
     reconstructions  what an autoencoder gives back
 
 The modules are imported by name; none knows Keras, files or other rooms of this package.

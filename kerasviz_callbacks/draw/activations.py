@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw
 
 from kerasviz_callbacks.draw.colour import DIVERGING, SEQUENTIAL, Picture, colourise, count_non_finite
+from kerasviz_callbacks.draw.rows import LABEL, groups, write_rows
 from kerasviz_callbacks.draw.sheet import Scale, blank, sheet
-from kerasviz_callbacks.draw.text import INK, LINE, QUIET, SMALL, clean, text_width, write
+from kerasviz_callbacks.draw.text import LINE, QUIET, SMALL, clean, text_width, write
 from kerasviz_callbacks.draw.tiles import enlarge, fit, place, shrink, whole_factor
 from kerasviz_callbacks.draw.traces import bars
-
-_LABEL = 92  # pixels that a class label may take beside its row
 
 
 def activation_tiles(
@@ -55,7 +55,7 @@ def activation_tiles(
 
     size = SMALL + 1
     gap, top = (5 if columns <= 8 else 3), size + 8
-    left = 0 if names is None else min(max(text_width(name, size) for name in names), _LABEL) + 8
+    left = 0 if names is None else min(max(text_width(name, size) for name in names), LABEL) + 8
     line = height if shown is None else max(height, shown.shape[1])
     start = left if shown is None else left + shown.shape[2] + 12
     cell = max(width, max(text_width(str(channel), size) for channel in channels))
@@ -85,7 +85,7 @@ def activation_tiles(
         )
     for row, name in enumerate(names or []):
         y = top + row * (line + gap) + line / 2
-        write(draw, (left - 7, y), name, size=size, anchor="rm", width=_LABEL)
+        write(draw, (left - 7, y), name, size=size, anchor="rm", width=LABEL)
     legend = Scale(low, high, colours, "activation")
     return sheet(picture, caption=caption, legend=legend, note=note, bad=count_non_finite(values))
 
@@ -138,7 +138,7 @@ def response_matrix(
 
     size = SMALL + 1
     names = [str(row) for row in range(rows)] if labels is None else [clean(label) for label in labels]
-    left = max(min(max(text_width(name, size) for name in names), _LABEL), text_width("picture", size, True)) + 10
+    left = max(min(max(text_width(name, size) for name in names), LABEL), text_width("picture", size, True)) + 10
     top = size + 10
     canvas = blank(top + height + 2, left + width + 8)
     place(canvas, painted, left + 1, top + 1)
@@ -151,34 +151,14 @@ def response_matrix(
         x = left + 1 + (unit + 0.5) * pixels
         draw.line((x, top - 4, x, top - 1), fill=QUIET)
         write(draw, (x, top - 6), unit, size=size, colour=QUIET, anchor="ms")
-    _write_rows(draw, names, left, top, height / rows, size, grouped=labels is not None)
+    starts = range(rows) if labels is None else groups(names)
+    write_rows(draw, names, top + 1 + (np.arange(rows) + 0.5) * height / rows, left - 7, starts, size=size)
+    for begin, end in pairwise([*starts, rows]):
+        if begin and end - begin > 1:
+            edge = top + 1 + begin * height / rows
+            draw.line((left - 5, edge, left - 1, edge), fill=LINE)
     legend = Scale(low, high, colours, "activation")
     return sheet(picture, caption=caption, legend=legend, note=note, bad=count_non_finite(numbers))
-
-
-def _write_rows(
-    draw: ImageDraw.ImageDraw,
-    names: list[str],
-    left: int,
-    top: int,
-    pixels: float,
-    size: int,
-    *,
-    grouped: bool,
-) -> None:
-    """Names the rows; equal names in a row are one group, named once, with a line where the next begins."""
-    begin, free = 0, 0.0
-    while begin < len(names):
-        end = begin + 1
-        while grouped and end < len(names) and names[end] == names[begin]:
-            end += 1
-        middle = top + 1 + (begin + end) / 2 * pixels
-        if middle - size * 0.6 >= free:
-            write(draw, (left - 7, middle), names[begin], size=size, colour=INK, anchor="rm", width=_LABEL)
-            free = middle + size * 0.6
-        if begin and end - begin > 1:
-            draw.line((left - 5, top + 1 + begin * pixels, left - 1, top + 1 + begin * pixels), fill=LINE)
-        begin = end
 
 
 def round_step(room: float, pixels: float) -> int:

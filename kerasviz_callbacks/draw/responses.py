@@ -11,8 +11,9 @@ from PIL import Image, ImageDraw
 
 from kerasviz_callbacks.draw.activations import round_step
 from kerasviz_callbacks.draw.colour import NON_FINITE, Picture, count_non_finite, share
+from kerasviz_callbacks.draw.rows import LABEL, groups, write_rows
 from kerasviz_callbacks.draw.sheet import Scale, blank, sheet
-from kerasviz_callbacks.draw.text import INK, QUIET, SMALL, clean, text_width, write
+from kerasviz_callbacks.draw.text import QUIET, SMALL, clean, text_width, write
 from kerasviz_callbacks.draw.tiles import enlarge, place, shrink
 
 # Degrees in OKLab. No two that follow each other are nearer than 0.09 there when dark, with normal, protan, deutan or
@@ -24,7 +25,6 @@ _CHROMA = 0.15
 
 _WIDE, _HIGH = 640, 400  # pixels that the cells fill at most, unless there are more neurons
 _ROWS = 480  # more pictures are averaged down to so many rows
-_LABEL = 92  # pixels that a class name may take beside its rows
 
 
 @lru_cache(maxsize=1)
@@ -114,9 +114,9 @@ def response_strengths(
     below = [clean(name) for name in classes]
     size = SMALL + 1
     across = int(np.clip(_WIDE // values.shape[1], 1, 24))
-    left = min(max(text_width(name, size) for name in (*names, *below, "neuron")), _LABEL) + 10
+    left = min(max(text_width(name, size) for name in (*names, *below, "neuron")), LABEL) + 10
     panels = [
-        _panel(fewer, high, _groups(names), int(np.clip(_HIGH // len(fewer), 1, 18)), across),
+        _panel(fewer, high, groups(names), int(np.clip(_HIGH // len(fewer), 1, 18)), across),
         _panel(np.asarray(means), high, [0], int(np.clip(_HIGH // 2 // len(below), 1, 16)), across),
     ]
     top, gap = size + 10, size + 12
@@ -129,16 +129,13 @@ def response_strengths(
     draw = ImageDraw.Draw(picture)
     _write_neurons(draw, neurons, left, top, across, size)
     for (_, middles), y, words in zip(panels, corners, (names, below), strict=True):
-        _write_names(draw, words, middles + y, left, size, grouped=words is names)
+        write_rows(
+            draw, words, middles + y, left - 7, groups(words) if words is names else range(len(words)), size=size
+        )
     heading = "mean" if labels is None else "class means"
     write(draw, (left + 1, corners[1] - 6), heading, size=size, colour=QUIET, bold=True)
     legend = Scale(0.0, high, "grey", "mean |activation|", ramps()[-1])
     return sheet(picture, caption=caption, legend=legend, note=note, bad=count_non_finite(values))
-
-
-def _groups(names: Sequence[str]) -> list[int]:
-    """Where a new name begins."""
-    return [row for row in range(len(names)) if not row or names[row] != names[row - 1]]
 
 
 def _panel(
@@ -162,22 +159,3 @@ def _write_neurons(
         x = left + 1 + (place_of + 0.5) * across
         draw.line((x, top - 4, x, top - 1), fill=QUIET)
         write(draw, (x, top - 6), neuron, size=size, colour=QUIET, anchor="ms")
-
-
-def _write_names(
-    draw: ImageDraw.ImageDraw,
-    names: Sequence[str],
-    middles: NDArray[np.float64],
-    left: int,
-    size: int,
-    *,
-    grouped: bool,
-) -> None:
-    """Names the rows, those of a group once in its middle, as far as there is room."""
-    starts = _groups(names) if grouped else list(range(len(names)))
-    free = 0.0
-    for start, end in zip(starts, [*starts[1:], len(names)], strict=True):
-        y = float(middles[start:end].mean())
-        if y - size * 0.6 >= free:
-            write(draw, (left - 7, y), names[start], size=size, colour=INK, anchor="rm", width=_LABEL)
-            free = y + size * 0.6

@@ -1,0 +1,46 @@
+"""Names beside rows; a class that has several is named once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ImageDraw
+
+from kerasviz_callbacks.draw.text import INK, write
+
+LABEL = 92
+"""Pixels that a class label may take beside its rows."""
+
+
+def groups(names: Sequence[str]) -> list[int]:
+    """Where a new name begins."""
+    return [row for row in range(len(names)) if not row or names[row] != names[row - 1]]
+
+
+def write_rows(
+    draw: ImageDraw.ImageDraw,
+    names: Sequence[str],
+    middles: NDArray[np.float64],
+    right: float,
+    starts: Sequence[int],
+    *,
+    size: int,
+) -> None:
+    """Names the rows, those of a group once in its middle, as far as there is room.
+
+    Args:
+        draw: what is written on.
+        names: of each row.
+        middles: of each row, in pixels from the top, `(rows,)`.
+        right: where the names end, in pixels from the left.
+        starts: the first row of each group, from 0.
+        size: of the letters, in pixels.
+    """
+    free = 0.0
+    for start, end in zip(starts, [*starts[1:], len(names)], strict=True):
+        y = float(middles[start:end].mean())
+        if y - size * 0.6 >= free:
+            write(draw, (right, y), names[start], size=size, colour=INK, anchor="rm", width=LABEL)
+            free = y + size * 0.6
