@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.metrics import mean_squared_error as known_error
 
+from kerasviz_callbacks.maths.matrices import strongest
 from kerasviz_callbacks.maths.reconstruction import (
     differences,
     mean_squared_error,
     of_the_mean,
     pairs,
     straight_lines,
-    strongest,
     walk_figures,
 )
 

@@ -9,7 +9,8 @@ import numpy as np
 from ..draw.inputs import Shown
 from ..draw.reconstructions import signal_tiles
 from ..maths.choice import most_variable
-from ..maths.reconstruction import differences, of_the_mean, strongest
+from ..maths.matrices import strongest
+from ..maths.reconstruction import differences, of_the_mean
 from .shown import ShownProbes
 
 Array = np.ndarray[Any, Any]

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .attribution_checks import Array, baseline_like, check_answer, check_spatial, check_values, floats_of
+from .matrices import strongest
 
 Gradients = Callable[[Array], Any]
 
@@ -235,8 +236,7 @@ def reduce_channels(attributions: ArrayLike, *, spatial: tuple[int, ...], larges
     positions = (len(values), *(values.shape[axis] for axis in spatial))
     last = np.moveaxis(values, channels, range(values.ndim - len(channels), values.ndim))
     last = last.reshape(*positions, -1) if channels else last[..., None]
-    most = np.argmax(np.abs(last), axis=-1)[..., None]  # NaN counts as the largest
-    return _single(np.take_along_axis(last, most, axis=-1)[..., 0])
+    return _single(strongest(last))
 
 
 def _ask(gradients: Gradients, points: Array) -> Array:

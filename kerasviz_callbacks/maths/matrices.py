@@ -122,3 +122,23 @@ def block_of(index: int, length: int, blocks: int) -> int:
         blocks: The most blocks wanted.
     """
     return int(np.searchsorted(edges(length, blocks), index, side="right")) - 1
+
+
+def strongest(values: ArrayLike) -> NDArray[np.float64]:
+    """Keep the number of largest magnitude over the last axis, its sign with it.
+
+    Of channels or colours, say, where numbers of opposite sign would cancel in the mean.
+
+    Args:
+        values: `(..., c)`.
+
+    Returns:
+        `(...)`; of two as large the first; NaN where one of the `c` is.
+
+    Example:
+        >>> strongest([[0.2, -0.5, 0.1]]).tolist()
+        [-0.5]
+    """
+    numbers = np.asarray(values, np.float64)
+    place = np.abs(numbers).argmax(axis=-1)  # numpy takes the first NaN for the largest
+    return np.take_along_axis(numbers, place[..., None], axis=-1)[..., 0]

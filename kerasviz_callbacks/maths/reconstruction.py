@@ -63,26 +63,6 @@ def of_the_mean(wanted: ArrayLike) -> float:
     return mean_squared_error(values - values.mean(axis=0))
 
 
-def strongest(error: ArrayLike) -> NDArray[np.float64]:
-    """Keep the difference of largest magnitude over the last axis, its sign with it.
-
-    Errors of opposite sign in two colours would cancel in the mean.
-
-    Args:
-        error: `(..., c)`.
-
-    Returns:
-        `(...)`; of two as large the first; NaN where one of the `c` is.
-
-    Example:
-        >>> strongest([[0.2, -0.5, 0.1]]).tolist()
-        [-0.5]
-    """
-    values = np.asarray(error, np.float64)
-    place = np.abs(values).argmax(axis=-1)  # numpy takes the first NaN for the largest
-    return np.take_along_axis(values, place[..., None], axis=-1)[..., 0]
-
-
 def pairs(labels: Sequence[int] | NDArray[np.integer] | None, count: int, most: int = MOST_WALKS) -> NDArray[np.intp]:
     """Choose which two pictures a walk goes between: neighbours in the given order, of different classes if possible.
 

@@ -39,7 +39,7 @@ def kernel_shape(layer: Any) -> tuple[int, ...]:
 
 def kernel(layer: Any) -> Array:
     """A copy of a layer's kernel as it is now, float32."""
-    return np.array(keras.ops.convert_to_numpy(keras.ops.cast(_kernel(layer), "float32")))
+    return _copied(_kernel(layer))
 
 
 def first_dense(model: Any, known: Sequence[Place]) -> tuple[Place, tuple[int, ...]] | None:
@@ -60,6 +60,10 @@ def first_dense(model: Any, known: Sequence[Place]) -> tuple[Place, tuple[int, .
 
 def _kernel(layer: Any) -> Any:
     return layer.depthwise_kernel if isinstance(layer, _SEPARABLE) else layer.kernel
+
+
+def _copied(weights: Any) -> Array:
+    return np.array(keras.ops.convert_to_numpy(keras.ops.cast(weights, "float32")))
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,7 @@ class WeightMatrix:
 
     def array(self) -> Array:
         """A copy of the weights as they are now and as the layer lays them out, float32."""
-        return np.array(keras.ops.convert_to_numpy(keras.ops.cast(self.weights, "float32")))
+        return _copied(self.weights)
 
     @property
     def variable(self) -> Any:
