@@ -7,7 +7,6 @@ With Xplique installed (`pip install xplique`), its saliency is shown beside our
 the softmax, which saturates, so its maps fade where the model is sure; ours explain the logits.
 """
 
-import argparse
 import importlib.util
 import os
 
@@ -15,6 +14,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 from fashion import load
+from options import options
 from watch_a_classifier import build
 
 import kerasviz_callbacks as kv
@@ -30,11 +30,7 @@ def xplique_saliency(model, inputs, targets):
 
 def main():
     """Train, and log what can be seen."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--epochs", type=int, default=6)
-    parser.add_argument("--log-dir", default="logs/explained")
-    parser.add_argument("--save-dir", default=None, help="write each picture as a PNG file too")
-    given = parser.parse_args()
+    given = options(__doc__, epochs=6, log_dir="logs/explained").parse_args()
 
     keras.utils.set_random_seed(1)
     train, test, names = load()

@@ -4,7 +4,6 @@ python examples/watch_a_classifier.py            # under a minute on two cores
 tensorboard --logdir logs --samples_per_plugin images=1000
 """
 
-import argparse
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -12,6 +11,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 from fashion import load
 from keras import layers
+from options import options
 
 import kerasviz_callbacks as kv
 
@@ -36,11 +36,7 @@ def build():
 
 def main():
     """Train, and log what can be seen."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--epochs", type=int, default=12)
-    parser.add_argument("--log-dir", default="logs/classifier")
-    parser.add_argument("--save-dir", default=None, help="write each picture as a PNG file too")
-    given = parser.parse_args()
+    given = options(__doc__, epochs=12, log_dir="logs/classifier").parse_args()
 
     keras.utils.set_random_seed(1)
     train, test, names = load()

@@ -8,7 +8,6 @@ python examples/watch_a_vae.py                   # about a minute on two cores
 tensorboard --logdir logs --samples_per_plugin images=1000
 """
 
-import argparse
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -16,6 +15,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 from fashion import load
 from keras import layers, ops
+from options import options
 
 import kerasviz_callbacks as kv
 
@@ -69,10 +69,7 @@ def build(width=16, weight=1.0):
 
 def main():
     """Train, and log what can be seen."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--log-dir", default="logs/vae")
-    parser.add_argument("--save-dir", default=None, help="write each picture as a PNG file too")
+    parser = options(__doc__, epochs=20, log_dir="logs/vae")
     parser.add_argument("--weight-after", type=float, default=100.0, help="of the KL term, from half way on; before: 1")
     given = parser.parse_args()
 

@@ -4,7 +4,6 @@ python examples/watch_an_autoencoder.py          # about a minute on two cores
 tensorboard --logdir logs --samples_per_plugin images=1000
 """
 
-import argparse
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -12,6 +11,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 from fashion import load
 from keras import layers
+from options import options
 
 import kerasviz_callbacks as kv
 
@@ -36,11 +36,7 @@ def build(width=8):
 
 def main():
     """Train, and log what can be seen."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--epochs", type=int, default=30)
-    parser.add_argument("--log-dir", default="logs/autoencoder")
-    parser.add_argument("--save-dir", default=None, help="write each picture as a PNG file too")
-    given = parser.parse_args()
+    given = options(__doc__, epochs=30, log_dir="logs/autoencoder").parse_args()
 
     keras.utils.set_random_seed(1)
     (x, y), (x_test, y_test), names = load()

@@ -7,7 +7,6 @@ python examples/watch_the_activations.py         # about a minute on two cores
 tensorboard --logdir logs --samples_per_plugin images=1000
 """
 
-import argparse
 import os
 from pathlib import Path
 
@@ -15,6 +14,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 from fashion import load
+from options import options
 from watch_a_classifier import build
 
 import kerasviz_callbacks as kv
@@ -24,11 +24,7 @@ LEARNING_RATES = {"calm": 1e-3, "too_fast": 1e-2}
 
 def main():
     """Train twice, and log what can be seen."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--epochs", type=int, default=6)
-    parser.add_argument("--log-dir", default="logs/activations")
-    parser.add_argument("--save-dir", default=None, help="write each picture as a PNG file too")
-    given = parser.parse_args()
+    given = options(__doc__, epochs=6, log_dir="logs/activations").parse_args()
 
     (train, test, names), layers = load(), ["conv1", "conv4"]
     for run, learning_rate in LEARNING_RATES.items():

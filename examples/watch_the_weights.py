@@ -9,7 +9,6 @@ python examples/watch_the_weights.py             # under a minute on two cores
 tensorboard --logdir logs --samples_per_plugin images=1000
 """
 
-import argparse
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -17,6 +16,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 from fashion import load
 from keras import layers
+from options import options
 
 import kerasviz_callbacks as kv
 
@@ -36,10 +36,7 @@ def build(width=32):
 
 def main():
     """Train, and log what can be seen."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--log-dir", default="logs/weights")
-    parser.add_argument("--save-dir", default=None, help="write each picture as a PNG file too")
+    parser = options(__doc__, epochs=20, log_dir="logs/weights")
     parser.add_argument("--learning-rate", type=float, default=0.7)
     given = parser.parse_args()
 
