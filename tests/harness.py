@@ -334,3 +334,7 @@ def probe_pictures_stay(run: Run, tag: str, picture: np.ndarray) -> np.ndarray |
 
 
 NEEDS_A_STEP_BEFORE = ("turn", "move", "drift")
+OF_CODES = frozenset(
+    f"latent/{name}" for name in ("spread", "move", "drift", "active_units", "participation_ratio", "knn")
+)
+"""The figures that every view of codes gives."""

@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 from keras import layers, ops
 from keras.src.random.seed_generator import global_seed_generator
+from mapped import Sampling, close, dense, draw
 
 import kerasviz_callbacks as kv
 from kerasviz_callbacks.explain.input_maps import InputMaps
@@ -21,23 +22,6 @@ ROWS, SHAPE, CLASSES = 4, (5, 7, 2), 3
 TARGETS = np.array([2, 0, 1, 1])
 FEW = {"rise": {"samples": 7}, "smooth_grad": {"samples": 3}, "integrated_gradients": {"steps": 3}}
 EACH_KIND_OF_PASS = ("gradient", "guided_backprop", "integrated_gradients", "occlusion")
-
-
-def close(found, expected, tolerance=1e-6):
-    """Equal within `tolerance` of the largest magnitude, and not all zeros."""
-    assert found.dtype == np.float32
-    assert found.shape == expected.shape
-    reach = np.abs(expected).max()
-    assert reach > 0
-    np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * reach)
-
-
-def draw(*shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
-
-
-def dense(units, name, activation=None):
-    return layers.Dense(units, activation, bias_initializer="random_normal", name=name)
 
 
 def strongest(values):
@@ -768,17 +752,6 @@ def test_flat_nested_and_subclassed_models_of_equal_weights_give_the_same_map_by
         for method, found in by_every_method(model, x).items():
             np.testing.assert_array_equal(found, expected[method], err_msg=f"{model.name} {method}")
     close(expected["rise"], kv.attribution(flat, x, method="rise", target=TARGETS, **FEW["rise"]), 0)
-
-
-class Sampling(layers.Layer):
-    """Adds noise at inference too, of its own generator and of Keras' global one."""
-
-    def __init__(self, **options):
-        super().__init__(**options)
-        self.own = keras.random.SeedGenerator(5)
-
-    def call(self, x):
-        return x + 0.1 * keras.random.normal(ops.shape(x), seed=self.own) + 0.1 * keras.random.normal(ops.shape(x))
 
 
 @pytest.mark.parametrize("eagerly", [False, True], ids=["compiled", "eagerly"])

@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 from keras import layers, ops
 from keras.src.random.seed_generator import global_seed_generator
+from mapped import Sampling, close, dense, draw
 
 import kerasviz_callbacks as kv
 from kerasviz_callbacks.explain.layer_maps import LayerMaps
@@ -21,19 +22,6 @@ BY_GRADIENT = ("grad_cam", "grad_cam++", "hires_cam", "layer_cam", "xgrad_cam")
 EACH_KIND_OF_PASS = ("grad_cam", "eigen_cam", "score_cam", "ablation_cam")
 ROWS, SHAPE, CLASSES = 4, (6, 9, 3), 3
 EACH_CLASS = np.tile(np.arange(CLASSES), ROWS)  # every row is asked for every class
-
-
-def close(found, expected, tolerance=1e-6):
-    """Equal within `tolerance` of the largest magnitude, and not all zeros."""
-    assert found.dtype == np.float32
-    assert found.shape == expected.shape
-    reach = np.abs(expected).max()
-    assert reach > 0
-    np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * reach)
-
-
-def draw(*shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
 
 
 def relu(values):
@@ -51,10 +39,6 @@ def global_mean(axes=2):
     return {1: layers.GlobalAveragePooling1D, 2: layers.GlobalAveragePooling2D, 3: layers.GlobalAveragePooling3D}[axes](
         name="mean"
     )
-
-
-def dense(units, name, activation=None):
-    return layers.Dense(units, activation, bias_initializer="random_normal", name=name)
 
 
 @pytest.fixture(autouse=True)
@@ -530,17 +514,6 @@ def test_flat_nested_and_subclassed_models_of_equal_weights_give_the_same_map_by
         for method, found in by_every_method(model, x, path).items():
             np.testing.assert_array_equal(found, expected[method], err_msg=f"{method} {path}")
     close(expected["ablation_cam"], kv.class_activation_map(flat, x, target=EACH_CLASS[:3], method="ablation_cam"), 0)
-
-
-class Sampling(layers.Layer):
-    """Adds noise at inference too, of its own generator and of Keras' global one."""
-
-    def __init__(self, **options):
-        super().__init__(**options)
-        self.own = keras.random.SeedGenerator(5)
-
-    def call(self, x):
-        return x + 0.1 * keras.random.normal(ops.shape(x), seed=self.own) + 0.1 * keras.random.normal(ops.shape(x))
 
 
 @pytest.mark.parametrize("eagerly", [False, True], ids=["compiled", "eagerly"])

@@ -2,7 +2,7 @@
 
 import keras
 import numpy as np
-from harness import EPOCHS, STEPS, Entry, Run, autoencoder, read
+from harness import EPOCHS, OF_CODES, STEPS, Entry, Run, autoencoder, read
 
 import kerasviz_callbacks as kv
 from kerasviz_callbacks.draw.profiles import _BLUES
@@ -68,9 +68,7 @@ ENTRY = Entry(
     target="x",
     options={"count": 500},
     tags=frozenset({"latent/profiles"}),
-    scalars=frozenset(
-        f"latent/{name}" for name in ("spread", "move", "drift", "active_units", "participation_ratio", "knn")
-    ),
+    scalars=OF_CODES,
     poison="codes",
     known=quantiles_are_those_of_the_encoder,
     largest=window,

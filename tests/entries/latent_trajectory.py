@@ -2,7 +2,7 @@
 
 import keras
 import numpy as np
-from harness import STEPS, Entry, Run, autoencoder
+from harness import OF_CODES, STEPS, Entry, Run, autoencoder
 
 import kerasviz_callbacks as kv
 
@@ -40,9 +40,7 @@ ENTRY = Entry(
     target="x",
     options={"count": 500},
     tags=frozenset({"latent/trajectory"}),
-    scalars=frozenset(
-        f"latent/{name}" for name in ("spread", "move", "drift", "active_units", "participation_ratio", "knn")
-    ),
+    scalars=OF_CODES,
     poison="codes",
     known=codes_are_in_the_plane,
     largest=lambda measured: {"window": float(np.abs(measured.numbers.tails[-1]).max())},
