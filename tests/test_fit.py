@@ -20,6 +20,7 @@ from harness import (
     decoded,
     fit,
     pictures,
+    places_of,
     recorded,
     runs,
     same_weights,
@@ -786,3 +787,54 @@ def test_two_views_of_one_layer_that_chose_at_different_steps_each_see_their_own
     assert chosen[0].tolist() != chosen[1].tolist()
     for view, channels in zip(views, chosen, strict=True):
         np.testing.assert_allclose(view.kept, np.moveaxis(direct[..., channels], -1, 1), atol=1e-6)
+
+
+# Dicts of inputs and outputs: Keras sorts their keys, the user need not.
+
+
+def dicts():
+    """A picture and a vector in, two answers out; by name the vector and the other answer come first."""
+    image, age = keras.Input((8, 8, 1), name="image"), keras.Input((5,), name="age")
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3, activation="relu", name="conv")(image))
+    x = keras.layers.Concatenate()([x, age])
+    answers = {name: keras.layers.Dense(n, "softmax", name=name)(x) for name, n in (("kind", 3), ("colour", 5))}
+    model = keras.Model({"image": image, "age": age}, answers)
+    model.compile("sgd", dict.fromkeys(answers, "sparse_categorical_crossentropy"))
+    return model
+
+
+def of_dicts(n=10):
+    rng = np.random.default_rng(4)
+    x = {"image": rng.random((n, 8, 8, 1)).astype(np.float32), "age": rng.random((n, 5)).astype(np.float32)}
+    return x, {"kind": np.arange(n) % 3, "colour": np.arange(n) % 5}
+
+
+def test_each_input_of_a_dict_is_shown_under_its_own_map(tmp_path):
+    view = kv.Attribution(tmp_path, of_dicts(), method="gradient", on_error="raise")
+    x, y = of_dicts()
+    fit(dicts(), x, y, [view], epochs=1)
+    found = runs(tmp_path)["views/validation"]
+    assert {tag: list(steps) for tag, steps in found.pictures.items()} == {
+        "gradient/image": [-1, 0],
+        "gradient/age": [-1, 0],
+    }
+    picture = found.picture("gradient/image", -1)
+    for one in view.shown.pictures("validation"):
+        assert places_of(one.repeat(12, 0).repeat(12, 1), picture), "the picture stands beside its map"
+
+
+def test_the_labels_are_those_of_the_answer_that_is_explained(tmp_path):
+    x, y = of_dicts()
+    model, given = dicts(), [3, 1, 4, 1, 0, 2, 2, 0, 1, 3]
+    read = kv.GradCAM(tmp_path / "read", (x, y), target="true", on_error="raise")
+    own = kv.GradCAM(tmp_path / "own", kv.Probe(x, given), target="true", on_error="raise")
+    fit(model, x, y, [read, own], epochs=1)
+    assert model(x).keys() == {"colour", "kind"}
+    np.testing.assert_array_equal(read.targets["validation"], y["colour"])  # the first by name
+    np.testing.assert_array_equal(own.targets["validation"], given)
+
+
+def test_a_single_linear_unit_is_explained_as_what_it_is(tmp_path):
+    view = kv.GradCAM(tmp_path, DATA.x_val, on_error="raise")
+    fit(conv_regression(), DATA.x, DATA.y, [view], epochs=1)
+    assert view.target_in_words() == "the output"

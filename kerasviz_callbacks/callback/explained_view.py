@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import keras
@@ -12,6 +12,7 @@ from ..draw.heat import heat_signals, heat_tiles, heat_volumes
 from ..draw.inputs import Shown
 from ..maths.geometry import picture_shape
 from ..probe import Probe
+from ..probe.labels import Labels, labels_of
 from ..taps.reader import OUTPUT, Reader, Tap
 from ..taps.scores import Predictions, check_looked_through, class_targets, predictions, score_for
 from .numbers import ARGUMENTS, VALIDATION
@@ -51,10 +52,12 @@ class ExplainedView(ProbeView):
         self.output = Tap(OUTPUT)
         self.targets: dict[str, Array] = {}
         self._explained: Any = None
+        self._labels: dict[str, Labels] = {}
 
     def choose(self, reader: Reader) -> None:
         """The class of each row that is explained."""
         self._head = reader.head
+        self._labels = {source: _labels(reader, probe) for source, probe in self.probes.items()}
         self.targets = {source: self._classes(reader, probe, source) for source, probe in self.probes.items()}
 
     def check(self, taken: dict[str, dict[Any, Any]]) -> None:
@@ -69,24 +72,26 @@ class ExplainedView(ProbeView):
         """What is explained."""
         if callable(self.target):
             return "a score of the user's own"
+        if self._head.regression:
+            return "the output"
         named = {"predicted": "the predicted class", "true": "the true class"}
         return named.get(self.score.targets) or f"class {self.shown.class_name(int(self.target))}"  # type: ignore[arg-type]
 
-    def heat(self, source: str, maps: Array, answer: Predictions, *, number: int = 0, **given: Any) -> Array:
+    def heat(self, source: str, maps: Array, answer: Predictions, *, number: int | None = None, **given: Any) -> Array:
         """The maps over the inputs that they explain, each with what it is and what the model says.
 
         Args:
             source: whose inputs.
             maps: `(n, *spatial)`.
             answer: from `answers`.
-            number: which input, of a model that has several.
+            number: which input of several, as Keras counts them; `None`: the one that is shown.
             given: what the functions of `draw/heat.py` take: `scale`, `caption`, `note`, `signed`.
         """
         titles, wrong = self._titles(source, answer)
         if len(maps) > MOST_TILES:
             given["caption"] += f"   first {MOST_TILES} of {len(maps)}"
         given |= {"titles": titles[:MOST_TILES], "wrong": None if wrong is None else wrong[:MOST_TILES]}
-        fed = np.asarray(keras.tree.flatten(self.probes[source].inputs)[number])
+        fed = self._fed(source, number)
         pictures = self._pictures(source, number)
         if maps.ndim == 2 and fed.ndim == 2 and pictures is not None and maps.shape == fed.shape:
             maps = maps.reshape(*pictures.shape[:3], -1).sum(axis=-1)  # pictures that are fed as rows of numbers
@@ -100,18 +105,23 @@ class ExplainedView(ProbeView):
     def _classes(self, reader: Reader, probe: Probe, source: str) -> Array:
         if self.score.targets != "true":
             return class_targets(None if callable(self.target) else self.target, reader.head, len(probe))
-        if probe.labels is None:
+        labels = self._labels[source]
+        if labels.numbers is None:
             raise ValueError(
-                f'target="true": {ARGUMENTS[source]} has no labels ({probe.why_no_labels}), so there is no true class; '
+                f'target="true": {ARGUMENTS[source]} has no labels ({labels.why_none}), so there is no true class; '
                 "pass (x, y) with integer or one-hot labels, or target=None for the predicted class."
             )
-        return class_targets(probe.labels, reader.head, len(probe), argument="labels")
+        return class_targets(labels.numbers, reader.head, len(probe), argument="labels")
 
-    def _pictures(self, source: str, number: int) -> Array | None:
-        """An input as a person should see it; one beside the first on the range of its validation data."""
-        if number == 0:
+    def _fed(self, source: str, number: int | None) -> Array:
+        probe = self.probes[source]
+        return probe.images if number is None else np.asarray(keras.tree.flatten(probe.inputs)[number])
+
+    def _pictures(self, source: str, number: int | None) -> Array | None:
+        """An input as a person should see it; one beside the shown one on the range of its validation data."""
+        fed, first = (self._fed(one, number) for one in (source, VALIDATION))
+        if fed is self.probes[source].images:  # by identity: Keras sorts the keys of a dict, the probe does not
             return self.shown.pictures(source)
-        fed, first = (np.asarray(keras.tree.flatten(self.probes[one].inputs)[number]) for one in (source, VALIDATION))
         shape = fed.shape[1:] if fed.ndim == 5 else picture_shape(fed.shape[1:])
         if shape is None or fed.dtype.kind not in "buif":
             return None
@@ -119,8 +129,8 @@ class ExplainedView(ProbeView):
 
     def _titles(self, source: str, answer: Predictions) -> tuple[list[tuple[str, str]], list[bool] | None]:
         """For each row what it is, what was predicted, and whether that was wrong."""
-        labels = self.probes[source].labels
-        true = self.shown.label_names(source) or [""] * len(answer.confidence)
+        labels = self._labels[source].numbers
+        true = [""] * len(answer.confidence) if labels is None else [self.shown.class_name(int(one)) for one in labels]
         if answer.classes is None:
             return [(t, f"{value:.3g}") for t, value in zip(true, answer.confidence, strict=True)], None
         said = [
@@ -132,6 +142,16 @@ class ExplainedView(ProbeView):
     def __getstate__(self) -> dict[str, Any]:
         """As for `ProbeView`; what is explained belongs to the model, and is found again."""
         return {**super().__getstate__(), "_explained": None}
+
+
+def _labels(reader: Reader, probe: Probe) -> Labels:
+    """The labels of the output that is explained: of y by name, its own, which need not be the first of the dict."""
+    own, y, name = Labels(probe.labels, why_none=probe.why_no_labels), probe.targets, reader.first_output
+    if not isinstance(y, Mapping) or len(y) < 2 or name not in y:
+        return own
+    read = labels_of(y, probe.inputs).numbers
+    given = own.numbers is not None and (read is None or not np.array_equal(own.numbers, read))
+    return own if given else labels_of(y[name], probe.inputs)
 
 
 def _signals(fed: Array, maps: Array) -> Array:

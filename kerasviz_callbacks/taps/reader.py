@@ -34,6 +34,7 @@ class Reader:
     def __init__(self, model: Any, inputs: Any):
         self.model = model
         self.head = Head(None, 1, False)
+        self.first_output: Any = None  # what y calls it, of the output that `head` is
         self.output_shapes: list[tuple[int | None, ...]] = []
         self._example = keras.tree.map_structure(np.asarray, inputs)
         self.input_shapes = [tuple(array.shape[1:]) for array in keras.tree.flatten(self._example)]
@@ -194,6 +195,9 @@ class Reader:
             noted.clear()
             outputs = noted.forward(inputs, lambda tensor: tensor)
             self.head = head_of(outputs)
+            # Keras sorts the keys of a dict; a list of outputs goes by the names of the layers.
+            names = sorted(outputs) if isinstance(outputs, dict) else getattr(self.model, "output_names", None)
+            self.first_output = names[0] if names else None
             self.output_shapes = [tuple(output.shape[1:]) for output in keras.tree.flatten(outputs)]
             noted.answers = [t for output in keras.tree.flatten(outputs) for t in framework().made_from(output)]
             noted.calls = noted.listed()
