@@ -76,7 +76,7 @@ class Observer:
         self._named: dict[Path, str] = {}
         self._taken: dict[tuple[int, int], tuple[int, bytes, dict[Tap, Taken]]] = {}
         self._fingerprint: Callable[[], bytes] | None = None
-        self._weights: bytes | None = None  # their fingerprint, while a callback looks at the model
+        self._weights: bytes | None = None  # their fingerprint, while callbacks look at the model
         self._step: int | None = None
         self._drawing = True
         self._tickets: list[Ticket] = []
@@ -188,9 +188,7 @@ class Observer:
         """
         key = (id(reader), id(probe))
         own = member.wants()[key]
-        now = self._weights
-        if now is None:
-            now = self.fingerprint() if len(self.members) > 1 else b""
+        now = self.fingerprint() if len(self.members) > 1 else b""
         known = self._taken.get(key)
         if known is not None and known[:2] == (step, now) and all(tap in known[2] for tap in own.taps):
             return known[2]
@@ -205,12 +203,18 @@ class Observer:
 
     @contextmanager
     def looking(self) -> Iterator[bytes]:
-        """While one callback takes what it needs, no weight changes: all that it reads shares one fingerprint."""
-        self._weights = self.fingerprint()
+        """While open, no weight changes, so that all that is read meanwhile shares one fingerprint.
+
+        For as long as one callback takes what it needs, or several whom nothing comes between.
+        """
+        outermost = self._weights is None
         try:
-            yield self._weights
+            if outermost:
+                self._weights = self.fingerprint()
+            yield self.fingerprint()
         finally:
-            self._weights = None
+            if outermost:
+                self._weights = None
 
     def forget(self) -> None:
         """The next to ask reads the model again: what is wanted of the pass has changed."""
@@ -218,6 +222,8 @@ class Observer:
 
     def fingerprint(self) -> bytes:
         """Equal for equal weights; the state of random numbers is not looked at."""
+        if self._weights is not None:
+            return self._weights
         if self._fingerprint is None:
             self._fingerprint = framework().fingerprint(self.model.weights)
         return self._fingerprint()

@@ -25,7 +25,6 @@ def figures_of(activations):
     with np.errstate(invalid="ignore"):
         return channel_figures(
             largest=rows.max(axis=1),
-            smallest=rows.min(axis=1),
             mean=rows.mean(axis=1),
             mean_abs=np.abs(rows).mean(axis=1),
             variance=rows.var(axis=1),
@@ -109,8 +108,6 @@ class TestChannels:
     def test_figures_worked_by_hand(self):
         figures = figures_of([[[1, 0], [3, 0]], [[-1, 0], [5, 0]]])  # 2 rows, 2 positions, 2 channels
         assert figures.largest.tolist() == [5, 0]
-        assert figures.smallest.tolist() == [-1, 0]
-        assert figures.mean.tolist() == [2, 0]
         assert figures.mean_abs.tolist() == [2.5, 0]
         assert figures.variance.tolist() == [5, 0]  # (1 + 9) / 2 within rows, 0 between them
         assert figures.share_not_positive.tolist() == [0.25, 1]
@@ -121,7 +118,7 @@ class TestChannels:
         figures = figures_of(activations)
         whole = activations.reshape(-1, activations.shape[-1]).astype(np.float64)
         np.testing.assert_allclose(figures.variance, whole.var(axis=0), atol=1e-12)
-        np.testing.assert_allclose(figures.mean, whole.mean(axis=0), atol=1e-12)
+        np.testing.assert_allclose(figures.mean_abs, np.abs(whole).mean(axis=0), atol=1e-12)
         np.testing.assert_array_equal(figures.largest, whole.max(axis=0))
         assert dead(figures, rectified=True) == np.mean(whole.max(axis=0) <= 1e-6)
         assert dead(figures, rectified=False) == np.mean(whole.std(axis=0) <= 1e-6)
@@ -167,12 +164,25 @@ class TestChannels:
         assert np.isnan([*shares, sparsity(figures)]).all()
 
     def test_a_variance_that_rounding_made_negative_is_none(self):
-        rows = {name: np.zeros((2, 1)) for name in ("largest", "smallest", "mean", "mean_abs")}
-        figures = channel_figures(**rows, variance=np.full((2, 1), -1e-9), share_not_positive=np.ones((2, 1)))
+        rows = {name: np.zeros((2, 1)) for name in ("mean", "mean_abs")}
+        figures = channel_figures(**rows, variance=np.full((2, 1), -1e-9))
         assert dead(figures, rectified=False) == 1
 
     @pytest.mark.parametrize("shape", [(0, 3), (3,)])
     def test_no_rows_are_an_error(self, shape):
-        names = ("largest", "smallest", "mean", "mean_abs", "variance", "share_not_positive")
-        with pytest.raises(ValueError, match=r"largest: must be \(n >= 1, channels\)"):
+        names = ("largest", "mean", "mean_abs", "variance", "share_not_positive")
+        with pytest.raises(ValueError, match=r"mean_abs: must be \(n >= 1, channels\)"):
             channel_figures(**dict.fromkeys(names, np.zeros(shape)))
+
+    def test_a_figure_that_was_not_worked_out_is_named(self):
+        figures = channel_figures(mean_abs=np.ones((2, 3)))
+        assert dormant(figures) == 0
+        for ask, name in (
+            (lambda: dead(figures, rectified=True), "largest"),
+            (lambda: dead(figures, rectified=False), "variance"),
+            (lambda: sparsity(figures), "share_not_positive"),
+        ):
+            with pytest.raises(ValueError, match=f"{name} was not worked out"):
+                ask()
+        with pytest.raises(ValueError, match="give both or neither"):
+            channel_figures(mean_abs=np.ones((2, 3)), variance=np.ones((2, 3)))

@@ -213,6 +213,11 @@ class View(keras.callbacks.Callback, ABC):
     # How.
 
     @property
+    def in_fit(self) -> bool:
+        """Whether a fit is under way, and this view is a part of it."""
+        return self._fit is not None
+
+    @property
     def observer(self) -> Observer:
         """What this view shares with the other callbacks of the fit."""
         if self._fit is None:

@@ -82,35 +82,31 @@ def norm(filters: ArrayLike) -> float:
 class ChannelFigures:
     """What the channels of a layer did over a probe and all its positions; every array is `(channels,)`.
 
-    A channel that was NaN or infinite in any row has NaN in every figure but `non_finite`.
+    A channel that was NaN or infinite in any row has NaN in every figure but `non_finite`. What was not worked out is
+    None: each figure costs the training a look at every activation.
 
     Attributes:
-        largest: The largest activation.
-        smallest: The smallest activation.
-        mean: The mean activation.
         mean_abs: The mean of |a|.
-        variance: The population variance over rows and positions together.
+        largest: The largest activation.
         share_not_positive: The mean of `a <= 0`, from 0 to 1.
+        variance: The population variance over rows and positions together.
         non_finite: The number of probe rows in which a figure of the channel was NaN or infinite.
     """
 
-    largest: NDArray[np.float64]
-    smallest: NDArray[np.float64]
-    mean: NDArray[np.float64]
     mean_abs: NDArray[np.float64]
-    variance: NDArray[np.float64]
-    share_not_positive: NDArray[np.float64]
     non_finite: NDArray[np.intp]
+    largest: NDArray[np.float64] | None = None
+    share_not_positive: NDArray[np.float64] | None = None
+    variance: NDArray[np.float64] | None = None
 
 
 def channel_figures(
     *,
-    largest: ArrayLike,
-    smallest: ArrayLike,
-    mean: ArrayLike,
     mean_abs: ArrayLike,
-    variance: ArrayLike,
-    share_not_positive: ArrayLike,
+    largest: ArrayLike | None = None,
+    share_not_positive: ArrayLike | None = None,
+    mean: ArrayLike | None = None,
+    variance: ArrayLike | None = None,
 ) -> ChannelFigures:
     """Fold the figures of each probe row, worked out inside the model's pass, into one figure a channel.
 
@@ -118,12 +114,11 @@ def channel_figures(
     keeps its digits where mean of squares - square of mean loses them all.
 
     Args:
-        largest: `(n, channels)`, for each row the largest activation over its positions.
-        smallest: The same, the smallest.
-        mean: The same, the mean.
-        mean_abs: The same, the mean of |a|.
-        variance: The same, the population variance within the row (0 where a row has one position).
+        mean_abs: `(n, channels)`, for each row the mean of |a| over its positions.
+        largest: The same, the largest activation.
         share_not_positive: The same, the mean of `a <= 0`.
+        mean: The same, the mean; goes with the variance.
+        variance: The same, the population variance within the row (0 where a row has one position).
 
     Returns:
         The figures over all rows. Every row has the same number of positions, so rows weigh the same.
@@ -131,21 +126,25 @@ def channel_figures(
     Raises:
         ValueError: If there is no row, or the shapes differ.
     """
-    names = ("largest", "smallest", "mean", "mean_abs", "variance", "share_not_positive")
-    given = (largest, smallest, mean, mean_abs, variance, share_not_positive)
-    rows = {name: np.asarray(values, np.float64) for name, values in zip(names, given, strict=True)}
-    shape = rows["largest"].shape
+    given = {"mean_abs": mean_abs, "largest": largest, "share_not_positive": share_not_positive}
+    given |= {"mean": mean, "variance": variance}
+    if (mean is None) != (variance is None):
+        raise ValueError("mean, variance: the means of the rows are a part of the variance; give both or neither")
+    rows = {name: np.asarray(values, np.float64) for name, values in given.items() if values is not None}
+    shape = rows["mean_abs"].shape
     for name, values in rows.items():
         if values.ndim != 2 or values.shape != shape or not len(values):
-            raise ValueError(f"{name}: must be (n >= 1, channels) like largest {shape}, got {values.shape}")
+            raise ValueError(f"{name}: must be (n >= 1, channels) like mean_abs {shape}, got {values.shape}")
     bad = ~np.logical_and.reduce([np.isfinite(values) for values in rows.values()])
     spoilt = bad.any(axis=0)
     rows = {name: np.where(spoilt, 0.0, values) for name, values in rows.items()}
-    folded = {name: rows[name].mean(axis=0) for name in ("mean", "mean_abs", "share_not_positive")}
-    folded["largest"] = rows["largest"].max(axis=0)
-    folded["smallest"] = rows["smallest"].min(axis=0)
-    within = np.maximum(rows["variance"], 0.0)  # mean of squares - square of mean in float32 may pass below 0
-    folded["variance"] = within.mean(axis=0) + rows["mean"].var(axis=0)
+    averaged = [name for name in ("mean_abs", "share_not_positive") if name in rows]
+    folded: dict[str, NDArray[np.float64]] = {name: rows[name].mean(axis=0) for name in averaged}
+    if "largest" in rows:
+        folded["largest"] = rows["largest"].max(axis=0)
+    if "variance" in rows:
+        within = np.maximum(rows["variance"], 0.0)  # mean of squares - square of mean in float32 may pass below 0
+        folded["variance"] = within.mean(axis=0) + rows["mean"].var(axis=0)
     finite = {name: np.where(spoilt, np.nan, values) for name, values in folded.items()}
     return ChannelFigures(**finite, non_finite=np.count_nonzero(bad, axis=0).astype(np.intp))
 
@@ -160,10 +159,15 @@ def dead(figures: ChannelFigures, rectified: bool) -> float:
 
     Returns:
         From 0 to 1, of the channels that are finite; NaN if none is.
+
+    Raises:
+        ValueError: If the figure that this goes by was not worked out.
     """
     if rectified:
-        return _share(figures.largest, figures.largest <= DEAD)
-    return _share(figures.variance, np.sqrt(figures.variance) <= DEAD)
+        largest = _known(figures.largest, "largest")
+        return _share(largest, largest <= DEAD)
+    variance = _known(figures.variance, "variance")
+    return _share(variance, np.sqrt(variance) <= DEAD)
 
 
 def dormant(figures: ChannelFigures) -> float:
@@ -191,8 +195,17 @@ def sparsity(figures: ChannelFigures) -> float:
     Returns:
         The mean of `a <= 0` over probe, positions and the channels that are finite, from 0 to 1; NaN if
         none is.
+
+    Raises:
+        ValueError: If that figure was not worked out.
     """
-    return _mean_of_finite(figures.share_not_positive)
+    return _mean_of_finite(_known(figures.share_not_positive, "share_not_positive"))
+
+
+def _known(figure: NDArray[np.float64] | None, name: str) -> NDArray[np.float64]:
+    if figure is None:
+        raise ValueError(f"figures: {name} was not worked out; give it to channel_figures")
+    return figure
 
 
 def _rows(filters: ArrayLike) -> NDArray[np.float64]:

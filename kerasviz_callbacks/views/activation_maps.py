@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import keras
@@ -13,7 +14,7 @@ from ..draw.activations import activation_tiles, response_matrix
 from ..draw.text import shape_text, together
 from ..draw.traces import trace_pictures
 from ..maths.choice import most_variable
-from ..maths.health import ChannelFigures, channel_figures, dead, dormant, sparsity
+from ..maths.health import channel_figures, dead, dormant, sparsity
 from ..maths.scale import beyond, reach
 from ..observer import Request
 from ..taps.noting import Call
@@ -24,7 +25,6 @@ MOST_CHANNELS = 16
 MOST_UNITS = 128
 MOST_ROWS = 16
 LARGEST_MAP = 64  # positions a side; larger maps are averaged down within the pass
-_FIGURES = ("largest", "smallest", "mean", "mean_abs", "variance", "share_not_positive")
 _DESCRIPTION = """**What `{path}` answers** to the probe; its output is {shape}.
 
 *How to read it:* {layout}, those that varied most at the first step and the same ever after. Every step has one scale,
@@ -58,7 +58,8 @@ class ActivationMaps(LayersView):
     def choose(self, reader: Reader) -> None:
         """Find the layers."""
         self.calls = {
-            Tap(call.path, reduce=_figures_and_maps, owner=id(self)): call for call in self.wanted_calls(reader)
+            Tap(call.path, reduce=_REDUCES[_rectified(call.place.layer)], owner=id(self)): call
+            for call in self.wanted_calls(reader)
         }
 
     def request(self, source: str) -> Request:
@@ -72,7 +73,7 @@ class ActivationMaps(LayersView):
         taken = super().take(step)
         if "channels" not in self.memory.shared and self.due(step):
             self.memory.shared["channels"] = {
-                call.path: most_variable(_figures(taken[VALIDATION][tap]).variance, len(_some(call)))
+                call.path: most_variable(_variance(taken[VALIDATION][tap]), len(_some(call)))
                 for tap, call in self.calls.items()
             }
             self.observer.forget()
@@ -83,13 +84,12 @@ class ActivationMaps(LayersView):
         """Maps `(n, channels, *spatial)` and health figures by layer."""
         numbers, scalars = {}, {}
         for tap, call in self.calls.items():
-            figures = _figures(taken[tap])
-            maps = taken[tap].output["maps"]
+            rectified, maps = _rectified(call.place.layer), taken[tap].output["maps"]
+            figures = channel_figures(**{name: taken[tap].output[name] for name in _FIGURES[rectified]})
             self.memory.grow(call.path, reach(maps))
             if (maps < 0).any():
                 self.memory.grow(f"{call.path} is signed", 1.0)
             numbers[call.path] = maps
-            rectified = _rectified(call.place.layer)
             if rectified is not None:
                 scalars[f"activations/{call.path}/dead"] = dead(figures, rectified)
             if rectified:
@@ -147,28 +147,59 @@ class ActivationMaps(LayersView):
 
 
 def _some(call: Call) -> Array:
-    """As many channels as are drawn, before it is known which."""
-    return np.arange(min(call.shape[-1] or 1, MOST_CHANNELS if len(call.shape) > 1 else MOST_UNITS))
+    """As many channels as are drawn, before it is known which: below zero, `~channel`."""
+    return ~np.arange(min(call.shape[-1] or 1, MOST_CHANNELS if len(call.shape) > 1 else MOST_UNITS))
 
 
-def _figures_and_maps(output: Any, choice: Any) -> dict[str, Any]:
-    """In the pass: figures of every channel `(n, c)`, and the maps of the chosen ones `(n, chosen, *spatial)`."""
+def _figures_and_maps(output: Any, choice: Any, figures: Sequence[str]) -> dict[str, Any]:
+    """In the pass: figures of every channel `(n, c)`, and the maps of the chosen ones `(n, chosen, *spatial)`.
+
+    The variance, by which channels are chosen, is worked out for as long as none is; each figure is one more look at
+    all that the layer put out.
+    """
     values = keras.ops.cast(output, "float32")
     rank = len(values.shape)
-    positions = tuple(range(1, rank - 1))
-    chosen = keras.ops.take(values, choice, axis=-1)
-    flat = values if positions else values[:, None]
-    axes = positions or (1,)
-    mean = keras.ops.mean(flat, axis=axes, keepdims=True)
-    return {
-        "maps": keras.ops.transpose(_smaller(chosen), (0, rank - 1, *positions)),
-        "largest": keras.ops.max(flat, axis=axes),
-        "smallest": keras.ops.min(flat, axis=axes),
-        "mean": keras.ops.mean(flat, axis=axes),
-        "mean_abs": keras.ops.mean(keras.ops.abs(flat), axis=axes),
-        "variance": keras.ops.mean(keras.ops.square(flat - mean), axis=axes),
-        "share_not_positive": keras.ops.mean(keras.ops.cast(flat <= 0, "float32"), axis=axes),
-    }
+    flat = values if rank > 2 else values[:, None]
+    axes = tuple(range(1, len(flat.shape) - 1))
+    undecided = choice < 0
+    chosen = keras.ops.take(values, keras.ops.where(undecided, -1 - choice, choice), axis=-1)
+    found = {name: _FIGURE[name](flat, axes) for name in figures}
+    if "variance" not in figures:
+        still = keras.ops.zeros_like(found["mean_abs"])
+        found["mean"], found["variance"] = keras.ops.cond(
+            undecided[0], lambda: (_mean(flat, axes), _variance_of(flat, axes)), lambda: (still, still)
+        )
+    return {**found, "maps": keras.ops.transpose(_smaller(chosen), (0, rank - 1, *range(1, rank - 1)))}
+
+
+def _mean(values: Any, axes: tuple[int, ...]) -> Any:
+    return keras.ops.mean(values, axis=axes)
+
+
+def _variance_of(values: Any, axes: tuple[int, ...]) -> Any:
+    return keras.ops.mean(keras.ops.square(values - keras.ops.mean(values, axis=axes, keepdims=True)), axis=axes)
+
+
+_FIGURE: Mapping[str, Callable[[Any, tuple[int, ...]], Any]] = {
+    "mean": _mean,
+    "mean_abs": lambda values, axes: _mean(keras.ops.abs(values), axes),
+    "variance": _variance_of,
+    "largest": lambda values, axes: keras.ops.max(values, axis=axes),
+    "share_not_positive": lambda values, axes: _mean(keras.ops.cast(values <= 0, "float32"), axes),
+}
+# What is asked of a layer, by whether its output is rectified; see `_rectified`.
+_FIGURES: Mapping[bool | None, tuple[str, ...]] = {
+    None: ("mean_abs",),
+    True: ("mean_abs", "largest", "share_not_positive"),
+    False: ("mean_abs", "mean", "variance"),
+}
+_REDUCES = {kind: partial(_figures_and_maps, figures=figures) for kind, figures in _FIGURES.items()}
+
+
+def _variance(taken: Taken) -> Array:
+    """Of every channel, for as long as none is chosen."""
+    names = ("mean_abs", "mean", "variance")
+    return np.asarray(channel_figures(**{name: taken.output[name] for name in names}).variance)
 
 
 def _smaller(maps: Any) -> Any:
@@ -178,10 +209,6 @@ def _smaller(maps: Any) -> Any:
     if len(sides) not in (1, 2, 3) or max(factors, default=1) == 1:
         return maps
     return keras.ops.average_pool(maps, factors, strides=factors, padding="same")
-
-
-def _figures(taken: Taken) -> ChannelFigures:
-    return channel_figures(**{name: taken.output[name] for name in _FIGURES})
 
 
 def _rectified(layer: Any) -> bool | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, cast
 
 import keras
@@ -102,16 +103,18 @@ class Visualizer(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Hand on to the views."""
         try:
-            for view in self._running:
-                view.on_epoch_begin(epoch, logs)
+            with self._looking():
+                for view in self._running:
+                    view.on_epoch_begin(epoch, logs)
         except BaseException:
             self.abandon()
             raise
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Hand on to the views."""
-        for view in self._running:
-            view.on_epoch_end(epoch, logs)
+        """Hand on to the views, one right after the other: the weights are looked at once for all."""
+        with self._looking():
+            for view in self._running:
+                view.on_epoch_end(epoch, logs)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Hand on to the views."""
@@ -160,6 +163,15 @@ class Visualizer(keras.callbacks.Callback):
     def __getstate__(self) -> dict[str, Any]:
         """A copy takes no fit along, neither the model nor the views chosen for it."""
         return {**self.__dict__, "_model": None, "_running": [], "_read": {}}
+
+    @contextmanager
+    def _looking(self) -> Iterator[None]:
+        with ExitStack() as stack:
+            watching = next((view.observer for view in self._running if view.in_fit), None)
+            if watching is not None:
+                with suppress(Exception):  # each view then looks by itself, and says what is wrong
+                    stack.enter_context(watching.looking())
+            yield
 
     def _fitting(self, observer: Observer) -> list[View]:
         """The views that fit the model.
