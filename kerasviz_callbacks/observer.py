@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import keras
 import numpy as np
@@ -50,6 +50,14 @@ class Request:
     choices: Mapping[Tap, Array] = field(default_factory=dict)
 
 
+class _Job(NamedTuple):
+    """Work that waits until all has been looked at: what, how many bytes it holds, whether it draws."""
+
+    run: Callable[[], None]
+    size: int
+    drawn: bool
+
+
 class Observer:
     """One for each model in `fit`. Callbacks `join` it as training begins and `leave` it at the end.
 
@@ -79,6 +87,9 @@ class Observer:
         self._weights: bytes | None = None  # their fingerprint, while callbacks look at the model
         self._step: int | None = None
         self._drawing = True
+        self._held: list[_Job] = []
+        self._looked_step: int | None = None
+        self._looked_by: list[Member] = []
         self._tickets: list[Ticket] = []
         self._skipped: set[int] = set()
         self._steps: set[int] = set()
@@ -237,6 +248,7 @@ class Observer:
         """
         if step != self._step:
             self._step = step
+            self._begin()
             until = time.monotonic() + PATIENCE
             self._drawing = all(ticket.wait(max(0.0, until - time.monotonic())) for ticket in self._tickets)
             if self._drawing:
@@ -249,18 +261,37 @@ class Observer:
         return self._drawing
 
     def submit(self, job: Callable[[], None], *, step: int, size: int, drawn: bool) -> None:
-        """Hand work to the worker; `size` in bytes, of what it holds."""
-        ticket = self._worker.submit(job, size=size)
+        """Have work done once all that is due at this step was looked at; `size` in bytes, of what it holds.
+
+        Drawing beside a pass would take a core from it, and the training waits for the pass.
+        """
+        self._held.append(_Job(job, size, drawn))
         self._steps.add(step)
-        if drawn:
-            self._tickets.append(ticket)
+
+    def looked(self, member: Member, step: int) -> None:
+        """A callback has taken what it needs of a step, or could not; after the last, the work begins."""
+        if step != self._looked_step:
+            self._looked_step, self._looked_by = step, []
+        self._looked_by.append(member)
+        if all(one in self._looked_by or not one.due(step) for one in self.members):
+            self._begin()
+
+    def _begin(self) -> None:
+        """Give the worker what was held back."""
+        held, self._held = self._held, []
+        for job in held:
+            ticket = self._worker.submit(job.run, size=job.size)
+            if job.drawn:
+                self._tickets.append(ticket)
 
     def wait(self) -> None:
         """Until all that was handed over is done."""
+        self._begin()
         self._worker.close(LAST_PATIENCE)
 
     def close(self, patience: float) -> bool:
         """Finish what is under way and close the files; whether that was done in time."""
+        self._begin()
         finished = self._worker.close(patience)
         if finished:
             for log in self._logs.values():

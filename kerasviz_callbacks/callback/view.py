@@ -231,9 +231,13 @@ class View(keras.callbacks.Callback, ABC):
 
     def _look(self, step: int, note: str = "", taken: dict[str, Any] | None = None) -> None:
         """Take on this thread, unless that was done; hand the rest over."""
-        fit = self._fit
-        if fit is None:
-            return
+        if self._fit is not None:
+            try:
+                self._hand_over(self._fit, step, note, taken)
+            finally:
+                self._fit.observer.looked(self, step)
+
+    def _hand_over(self, fit: Fit, step: int, note: str, taken: dict[str, Any] | None) -> None:
         observer = fit.observer
         must = step == fit.must or step == (self.params or {}).get("epochs", 0) - 1
         try:
