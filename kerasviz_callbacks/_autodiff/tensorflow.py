@@ -71,10 +71,28 @@ class Eager:
         return tf.nest.map_structure(_numpy, result)
 
 
-def trace(function: Callable[..., Any], example: Sequence[Any], *, fixed_rows: bool = False) -> None:
-    """Run `function` once on symbols only: nothing is computed, and no variable changes."""
-    specs = tf.nest.map_structure(lambda array: _spec(array, fixed_rows), tuple(example))
-    tf.function(function, autograph=False).get_concrete_function(*specs)
+class Traced:
+    """`function` run once on symbols only: nothing is computed, and no variable changes.
+
+    Args:
+        function: as for `Compiled`; what it gives does not matter.
+        example: the arguments as numpy arrays, for their types and shapes.
+        fixed_rows: as for `Compiled`.
+    """
+
+    def __init__(self, function: Callable[..., Any], example: Sequence[Any], *, fixed_rows: bool = False):
+        specs = tf.nest.map_structure(lambda array: _spec(array, fixed_rows), tuple(example))
+        self._graph = tf.function(function, autograph=False).get_concrete_function(*specs).graph
+
+    def depends(self, score: Callable[[], Tensor], tensors: Sequence[Tensor]) -> list[bool]:
+        """Whether a score depends smoothly on each of some tensors that were met on the way.
+
+        Args:
+            score: computes it from symbols that were met.
+            tensors: such symbols.
+        """
+        with self._graph.as_default():
+            return [slope is not None for slope in tf.gradients(tf.reduce_sum(score()), list(tensors))]
 
 
 def before_softmax(output: Tensor) -> tuple[Tensor, str | None]:

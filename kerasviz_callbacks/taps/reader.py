@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -15,7 +16,7 @@ from .batches import cut_rows, fixed_rows, unpadded
 from .layers import below, find, places
 from .noting import Call, Noted
 from .passes import OUTPUT, Taken, Tap, tapped
-from .scores import Head, Score, head_of, score
+from .scores import PREDICTED, Head, Score, head_of, score
 
 __all__ = ["OUTPUT", "Reader", "Taken", "Tap", "first_line"]
 
@@ -41,6 +42,7 @@ class Reader:
         self._fixed_rows: int | None = None
         self._passes: dict[Hashable, Callable[..., Any]] = {}
         self._connections: dict[tuple[tuple[str, ...], Score], list[bool]] = {}
+        self._surveyed: _Surveyed | None = None
         if not getattr(model, "built", True):
             self._build()
         self.places = places(model)
@@ -102,6 +104,7 @@ class Reader:
         def body(inputs: Any, targets: Any, choices: Any) -> list[tuple[Any, Any]]:
             return tapped(self.model, self.places, ordered, inputs, targets, choices)
 
+        self._surveyed = None  # its symbols take memory, and who reads has chosen
         found = self.run(wanted, body, (inputs, classes), chosen)
         return {tap: Taken(output, *slope) for tap, (output, slope) in zip(ordered, found, strict=True)}
 
@@ -132,6 +135,11 @@ class Reader:
         return self._connections[key]
 
     def _trace_connections(self, calls: Sequence[Call], wanted: Score) -> list[bool]:
+        if self._surveyed is not None and all(call.visible for call in calls):
+            try:
+                return self._surveyed.connected(calls, wanted)
+            except Exception:  # a score that cannot be added to a trace: the one below gives the same, or the reason
+                self._surveyed = None
         found: list[bool] = []
 
         def body(inputs: Any, targets: Any) -> None:
@@ -169,15 +177,19 @@ class Reader:
         eager: Callable[..., Any] = framework().Eager(body, lambda: all_variables(self.model))
         return eager
 
-    def abstractly(self, body: Callable[..., Any], example: tuple[Any, ...]) -> None:
-        """Run `body(*example)` on symbols, for what it notes on the way; eagerly where the model cannot be traced."""
+    def abstractly(self, body: Callable[..., Any], example: tuple[Any, ...]) -> Any:
+        """Run `body(*example)` on symbols, for what it notes on the way; eagerly where the model cannot be traced.
+
+        Returns:
+            The trace; `None` where there is none.
+        """
         if not getattr(self.model, "run_eagerly", False):
             try:
-                framework().trace(body, example, fixed_rows=self._fixed_rows is not None)
-                return
+                return framework().Traced(body, example, fixed_rows=self._fixed_rows is not None)
             except Exception:  # not traceable: the eager run below gives the same notes, or the reason
                 pass
         self._eager(lambda *arguments: body(*arguments) or [])(*example)
+        return None
 
     def _build(self) -> None:
         """Make the variables as `fit` does, on symbols: no random number is drawn, no loss is left behind."""
@@ -201,8 +213,11 @@ class Reader:
             self.output_shapes = [tuple(output.shape[1:]) for output in keras.tree.flatten(outputs)]
             noted.answers = [t for output in keras.tree.flatten(outputs) for t in framework().made_from(output)]
             noted.calls = noted.listed()
+            met.append(outputs)
 
-        self.abstractly(body, (self.few(),))
+        met: list[Any] = []
+        trace = self.abstractly(body, (self.few(),))
+        self._surveyed = None if trace is None else _Surveyed(trace, noted, met[-1])
         return noted.calls
 
     def few(self) -> Any:
@@ -218,6 +233,25 @@ class Reader:
             most = max(1, MEMORY // max(1, held))
             size = math.ceil(rows / math.ceil(rows / most)) if rows else 1
         return [(start, min(start + size, rows)) for start in range(0, max(rows, 1), size)]
+
+
+@dataclass(frozen=True)
+class _Surveyed:
+    """What the survey of a model met on its way: its trace, the outputs of its layers and its own, all symbols."""
+
+    trace: Any
+    noted: Noted
+    outputs: Any
+
+    def connected(self, calls: Sequence[Call], wanted: Score) -> list[bool]:
+        """As `Reader.connected`, without running the model anew."""
+
+        def scored() -> Any:
+            rows = keras.ops.shape(keras.tree.flatten(self.outputs)[0])[:1]
+            return score(wanted, self.outputs, keras.ops.full(rows, PREDICTED, "int32"))
+
+        found: list[bool] = self.trace.depends(scored, [self.noted.tensor(call.path) for call in calls])
+        return found
 
 
 def first_line(error: BaseException) -> str:
