@@ -21,7 +21,7 @@ import numpy as np
 from ._autodiff import framework
 from .probe import Probe, as_probe
 from .record.log import Log
-from .record.steps import first_free_run
+from .record.steps import claimed_free_run
 from .record.worker import Ticket, Worker
 from .taps.layers import Place, places
 from .taps.reader import Reader, Taken, Tap
@@ -91,6 +91,7 @@ class Observer:
         self._looked_step: int | None = None
         self._looked_by: list[Member] = []
         self._tickets: list[Ticket] = []
+        self._hurried = False
         self._skipped: set[int] = set()
         self._steps: set[int] = set()
         self._at_exit = partial(_close, weakref.ref(self))
@@ -154,6 +155,9 @@ class Observer:
         line = f"kerasviz_callbacks: tensorboard --logdir {shlex.quote(at or '.')} --samples_per_plugin images={shown}"
         if self._skipped:
             line += f"  ({len(self._skipped)} epochs not drawn: drawing took longer than training)"
+        lost = sum(log.losses.count for log in self._logs.values())
+        if lost:
+            line += f"  ({lost} pictures and figures could not be written)"
         return line
 
     def places(self) -> list[Place]:
@@ -184,9 +188,10 @@ class Observer:
             for other in list(self._watching.values()):
                 if where in other._logs:
                     other.wait()  # of a fit that died: what it still writes decides which runs are free
-            group = first_free_run(where, first_step)
+            group = claimed_free_run(where, first_step)
             if group != "views" and self.verbose:
-                print(f'kerasviz_callbacks: "{log_dir}" already holds later steps, so this fit is logged as {group}/.')
+                why = "already holds later steps, or another process logs there"
+                print(f'kerasviz_callbacks: "{log_dir}" {why}; this fit is logged as {group}/.', flush=True)
             self._logs[where] = Log(where, group)
             self._named[where] = os.fspath(log_dir)
         return self._logs[where]
@@ -287,12 +292,16 @@ class Observer:
     def wait(self) -> None:
         """Until all that was handed over is done."""
         self._begin()
-        self._worker.close(LAST_PATIENCE)
+        try:
+            self._worker.close(LAST_PATIENCE)
+        except KeyboardInterrupt:
+            self._hurried = True  # who presses Ctrl-C once must not have to do it again
+            raise
 
     def close(self, patience: float) -> bool:
         """Finish what is under way and close the files; whether that was done in time."""
         self._begin()
-        finished = self._worker.close(patience)
+        finished = self._worker.close(0.0 if self._hurried else patience)
         if finished:
             for log in self._logs.values():
                 try:

@@ -104,7 +104,8 @@ def test_a_second_training_in_the_same_directory_gets_runs_of_its_own_and_says_s
     for _ in range(2):
         fit(classifier(), DATA.x, DATA.y, [kv.FilterImages(tmp_path), kv.GradCAM(tmp_path, VALIDATION)], 1, verbose=2)
     said = [line for line in capsys.readouterr().out.splitlines() if "views-2" in line]
-    assert said == [f'kerasviz_callbacks: "{tmp_path}" already holds later steps, so this fit is logged as views-2/.']
+    why = "already holds later steps, or another process logs there"
+    assert said == [f'kerasviz_callbacks: "{tmp_path}" {why}; this fit is logged as views-2/.']
     found = runs(tmp_path)
     assert set(found) == {"views/model", "views/validation", "views-2/model", "views-2/validation"}
     for run in found.values():
@@ -707,8 +708,9 @@ def test_a_log_directory_that_is_deleted_is_made_again(on_error, tmp_path):
     assert "*How to read it:*" in runs(log_dir)["views/model"].descriptions["filters/conv1"]
 
 
-def test_a_log_directory_that_becomes_a_file_is_warned_of_once(tmp_path):
+def test_a_log_directory_that_becomes_a_file_is_warned_of_once_for_all_views(tmp_path, capsys):
     log_dir, view = tmp_path / "logs", kv.FilterImages(tmp_path / "logs")
+    second = kv.ActivationMaps(log_dir, VALIDATION)
     other = kv.GradCAM(tmp_path / "other", VALIDATION, on_error="raise")
 
     class Replace(keras.callbacks.Callback):
@@ -720,10 +722,13 @@ def test_a_log_directory_that_becomes_a_file_is_warned_of_once(tmp_path):
 
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
-        fit(classifier(), DATA.x, DATA.y, [Replace(), view, other], epochs=4)
-    ours = [str(one.message) for one in told if "FilterImages" in str(one.message)]
+        fit(classifier(), DATA.x, DATA.y, [Replace(), view, second, other], epochs=4, verbose=2)
+    ours = [str(one.message) for one in told]
     assert len(ours) == 1
-    assert "could not write" in ours[0]
+    for words in (f'kerasviz_callbacks could not write to "{log_dir}" (', "training goes on", "writable again"):
+        assert words in ours[0]
+    # At each of four epochs 2 kernels and 3 figures of each; 3 layers, and 3 + 3 + 2 figures of them.
+    assert "(76 pictures and figures could not be written)" in capsys.readouterr().out
     assert steps_in(tmp_path / "other", "grad_cam/conv2", "views/validation") == [-1, 0, 1, 2, 3]
 
 

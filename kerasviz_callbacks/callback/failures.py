@@ -1,8 +1,10 @@
-"""What went wrong in a view: told once a cause, on the training thread."""
+"""What went wrong in a view, and what could not be written: told once a cause, on the training thread."""
 
 from __future__ import annotations
 
 import warnings
+
+from ..record.log import Log
 
 
 class Failures:
@@ -35,3 +37,21 @@ class Failures:
                     'Further failures of this kind are not shown; on_error="raise" stops at the first.',
                     stacklevel=4,
                 )
+
+
+def tell_losses(log: Log, on_error: str) -> None:
+    """Say what could not be written since the last time, once a cause for all views that log to one place.
+
+    Args:
+        log: where it should have gone.
+        on_error: `"warn"` or `"raise"`.
+    """
+    for error in log.losses.news():
+        if on_error == "raise":
+            raise error
+        warnings.warn(
+            f'kerasviz_callbacks could not write to "{log.log_dir}" ({type(error).__name__}: {error}); training goes '
+            "on, and so do the views: what cannot be written is lost, and counted at the end. Free some space or "
+            'make the directory writable again; on_error="raise" stops at the first.',
+            stacklevel=4,
+        )

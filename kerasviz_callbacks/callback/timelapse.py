@@ -98,7 +98,9 @@ class Timelapse:
                 seen=frames.seen,
                 about=frames.about,
             )
-            log.encoded(source, f"{tag}/timelapse", steps[-1], animated(frames.all()), about, save_dir=save_dir)
+            film = animated(frames.all())
+            with log.losses.noted():
+                log.encoded(source, f"{tag}/timelapse", steps[-1], film, about, save_dir=save_dir)
 
 
 def animated(frames: Sequence[tuple[int, bytes]]) -> bytes:

@@ -14,7 +14,7 @@ from ..observer import Observer, Request
 from ..record.directories import check_writable
 from ..record.projector import Points
 from .arguments import directory, whole_number
-from .failures import Failures
+from .failures import Failures, tell_losses
 from .fit import Fit, Last, held_bytes
 from .numbers import UNTRAINED, Array, Drawn, Measured, Memory
 from .still import by_name, drawn_now, one_picture
@@ -262,6 +262,8 @@ class View(keras.callbacks.Callback, ABC):
 
     def _tell(self) -> None:
         self._failures.tell(type(self).__name__, self.on_error)
+        if self._fit is not None and self._fit.log is not None:
+            tell_losses(self._fit.log, self.on_error)
 
     def abandon(self) -> None:
         """Leave a fit that will not begin after all, or that an exception has ended."""

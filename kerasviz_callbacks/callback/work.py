@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..record.png import encode
 from .fit import Fit, Last
-from .numbers import Drawn
+from .numbers import Measured
 
 if TYPE_CHECKING:
     from .view import View
@@ -25,28 +26,20 @@ def work(view: View, fit: Fit, taken: dict[str, Any], step: int, *, note: str, w
         weights: a fingerprint of the weights.
         draw: whether this step is drawn, not only measured.
     """
-    stage, measured = "measure", {}
     try:
-        for source, found in taken.items():
-            measured[source] = view.measure(found, source, step)
-            if note:
-                measured[source] = replace(measured[source], note=note)
-        view._last = Last(measured, weights)
-        stage = "write"
-        for source, one in measured.items():
-            for tag, value in one.scalars.items():
-                fit.log.scalar(source, tag, step, value, view.describe(tag))
-        if draw:
-            stage = "draw"
-            for drawn in view.draw(measured):
-                _record(fit, drawn, step)
-            stage = "write"
-            for source, points in view.points(measured):
-                fit.log.points(source, points)
+        measured = {source: view.measure(found, source, step) for source, found in taken.items()}
     except Exception as error:
-        view._failures.add(stage, error)
-    finally:
-        _flush(view, fit)
+        view._failures.add("measure", error)
+        return
+    if note:
+        measured = {source: replace(one, note=note) for source, one in measured.items()}
+    view._last = Last(measured, weights)
+    for stage, write in (("write figures", _figures), ("draw", _pictures), ("write points", _points)):
+        if draw or write is _figures:
+            try:
+                write(view, fit, measured, step)
+            except Exception as error:
+                view._failures.add(stage, error)
 
 
 def animate(view: View, fit: Fit) -> None:
@@ -56,19 +49,29 @@ def animate(view: View, fit: Fit) -> None:
             fit.timelapse.write(fit.log, fit.save_dir)
     except Exception as error:
         view._failures.add("write the timelapse", error)
-    finally:
-        _flush(view, fit)
 
 
-def _record(fit: Fit, drawn: Drawn, step: int) -> None:
-    png = encode(drawn.picture)
-    fit.log.encoded(drawn.source, drawn.tag, step, png, drawn.description, save_dir=fit.save_dir)
-    if fit.timelapse is not None:
-        fit.timelapse.add(drawn, step, png)
+# One thing at a time is written, and what the disk refuses is noted: the next may find room.
 
 
-def _flush(view: View, fit: Fit) -> None:
-    try:
-        fit.log.flush()
-    except OSError as error:
-        view._failures.add("write", error)
+def _figures(view: View, fit: Fit, measured: Mapping[str, Measured], step: int) -> None:
+    for source, one in measured.items():
+        for tag, value in one.scalars.items():
+            about = view.describe(tag)
+            with fit.log.losses.noted():
+                fit.log.scalar(source, tag, step, value, about)
+
+
+def _pictures(view: View, fit: Fit, measured: Mapping[str, Measured], step: int) -> None:
+    for drawn in view.draw(measured):
+        png = encode(drawn.picture)
+        with fit.log.losses.noted():
+            fit.log.encoded(drawn.source, drawn.tag, step, png, drawn.description, save_dir=fit.save_dir)
+        if fit.timelapse is not None:
+            fit.timelapse.add(drawn, step, png)
+
+
+def _points(view: View, fit: Fit, measured: Mapping[str, Measured], step: int) -> None:
+    for source, points in view.points(measured):
+        with fit.log.losses.noted():
+            fit.log.points(source, points)

@@ -7,7 +7,8 @@ In the order of the flow:
 * `Log`: TensorBoard event files, one a run, and PNG files beside them (`log.py`).
 * `MemoryRecord`: keeps everything, for tests and notebooks (`memory.py`).
 * `check_writable`: says before training that a directory cannot be written (`directories.py`).
-* `last_step`, `first_free_run`: which runs are already there (`steps.py`).
+* `last_step`, `claimed_free_run`: which runs are already there (`steps.py`), or written to by others (`claims.py`).
+* `Losses`: what could not be written (`losses.py`).
 * `EventFile`: one event file, without TensorFlow (`events.py`), made of framed records (`frames.py`).
 * `Points`, `Projector`: the files of TensorBoard's projector (`projector.py`).
 * `encode`, `decode`, `size_of`, `picture_path`, `safe_component`: PNG bytes and where they lie on disk (`png.py`).
@@ -22,15 +23,17 @@ from kerasviz_callbacks.record.base import Record
 from kerasviz_callbacks.record.directories import check_writable
 from kerasviz_callbacks.record.events import EventFile
 from kerasviz_callbacks.record.log import Log
+from kerasviz_callbacks.record.losses import Losses
 from kerasviz_callbacks.record.memory import MemoryRecord
 from kerasviz_callbacks.record.png import decode, encode, picture_path, safe_component, size_of
 from kerasviz_callbacks.record.projector import Points, Projector
-from kerasviz_callbacks.record.steps import first_free_run, last_step
+from kerasviz_callbacks.record.steps import claimed_free_run, last_step
 from kerasviz_callbacks.record.worker import Ticket, Worker
 
 __all__ = [
     "EventFile",
     "Log",
+    "Losses",
     "MemoryRecord",
     "Points",
     "Projector",
@@ -39,9 +42,9 @@ __all__ = [
     "Worker",
     "animation",
     "check_writable",
+    "claimed_free_run",
     "decode",
     "encode",
-    "first_free_run",
     "last_step",
     "picture_path",
     "safe_component",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kerasviz_callbacks.record.base import is_figure
+from kerasviz_callbacks.record.claims import release
 from kerasviz_callbacks.record.events import EventFile
+from kerasviz_callbacks.record.losses import Losses
 from kerasviz_callbacks.record.png import encode, picture_path, size_of
 from kerasviz_callbacks.record.projector import Points, Projector
 
@@ -24,10 +26,13 @@ class Log:
 
     Args:
         log_dir: The user's log directory, the one TensorBoard is started on.
-        group: Name before the runs, as `first_free_run` gives it: `"views"`, `"views-2"`, ...
+        group: Name before the runs, as `claimed_free_run` gives it: `"views"`, `"views-2"`, ...
+
+    Attributes:
+        losses: What could not be written, noted by those who write (`losses.noted()`).
 
     Example:
-        >>> log = Log("logs", first_free_run("logs", first_step=0))
+        >>> log = Log("logs", claimed_free_run("logs", first_step=0))
         >>> log.scalar("validation", "overlap/conv1/mean", 0, 0.25)
         >>> log.close()
     """
@@ -36,9 +41,11 @@ class Log:
         # Absolute: a training script that changes its directory means the same place as before.
         self.log_dir = Path(log_dir).absolute()
         self.group = group
+        self.losses = Losses()
         self._files: dict[str, EventFile] = {}
         self._projectors: dict[str, Projector] = {}
         self._figured: dict[tuple[str, str], int] = {}
+        self._claimed = True
 
     def picture(
         self,
@@ -140,9 +147,16 @@ class Log:
             file.flush()
 
     def close(self) -> None:
-        """Close all files; may be called again. A later write begins new ones."""
+        """Close all files and give back the claim; may be called again. A later write begins new ones."""
         for file in self._files.values():
             file.close()
+        if self._claimed:
+            self._claimed = False
+            release(self.log_dir / self.group)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy has no claim to give back."""
+        return {**vars(self), "_claimed": False}
 
     def _event_file(self, run: str) -> EventFile:
         if run not in self._files:

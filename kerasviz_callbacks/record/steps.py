@@ -6,6 +6,7 @@ import itertools
 import os
 from pathlib import Path
 
+from kerasviz_callbacks.record.claims import claim, release
 from kerasviz_callbacks.record.frames import record_heads
 
 _TIME, _STEP, _SUMMARY = 0x09, 0x10, 0x2A
@@ -32,11 +33,11 @@ def last_step(directory: str | os.PathLike[str]) -> int | None:
     return max((step for head in heads if (step := _summary_step(head)) is not None), default=None)
 
 
-def first_free_run(log_dir: str | os.PathLike[str], first_step: int) -> str:
-    """Return the first of "views", "views-2", "views-3", ... in which `first_step` and what follows is free.
+def claimed_free_run(log_dir: str | os.PathLike[str], first_step: int) -> str:
+    """Claim the first of "views", "views-2", "views-3", ... in which `first_step` and what follows is free.
 
     A second training that began again at step 0 in the same run would take the place of the first in one of
-    TensorBoard's loaders and be mixed with it in the other.
+    TensorBoard's loaders and be mixed with it in the other. What another process is writing to is not free.
 
     Args:
         log_dir: The user's log directory; it need not exist.
@@ -44,13 +45,26 @@ def first_free_run(log_dir: str | os.PathLike[str], first_step: int) -> str:
 
     Returns:
         The name of the group: its runs are `log_dir/<group>/<source>`, and none of them holds a step of
-        `first_step` or later.
+        `first_step` or later. It is claimed (`claims.py`) until it is released.
 
     Raises:
         OSError: An event file there may not be read.
     """
     names = itertools.chain(["views"], (f"views-{n}" for n in itertools.count(2)))
-    return next(name for name in names if not _reaches(Path(log_dir, name), first_step))
+    return next(name for name in names if _claimed(Path(log_dir, name), first_step))
+
+
+def _claimed(group: Path, first_step: int) -> bool:
+    """Claim a group if it is free; looked at once claimed, since another process may just have ended there."""
+    if not claim(group):
+        return False
+    free = False
+    try:
+        free = not _reaches(group, first_step)
+    finally:
+        if not free:
+            release(group)
+    return free
 
 
 def _reaches(group: Path, step: int) -> bool:
