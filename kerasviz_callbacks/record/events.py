@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerasviz_callbacks.record.base import is_figure
-from kerasviz_callbacks.record.frames import frame
+from kerasviz_callbacks.record.frames import framed
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from io import FileIO
 
 _TENSORBOARD_WRITER = "tensorboard.summary.writer.event_file_writer"
@@ -88,11 +89,11 @@ class EventFile:
         from tensorboard.plugins.image import metadata
 
         shape = tensor_shape_pb2.TensorShapeProto(dim=[tensor_shape_pb2.TensorShapeProto.Dim(size=3)])
-        strings = [str(width).encode(), str(height).encode(), png]
-        tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_STRING, tensor_shape=shape, string_val=strings)
+        sides = [str(width).encode(), str(height).encode()]
+        tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_STRING, tensor_shape=shape, string_val=sides)
         about = metadata.create_summary_metadata(display_name=None, description=description)
         about.data_class = summary_pb2.DATA_CLASS_BLOB_SEQUENCE
-        self._summary(tag, step, tensor, about)
+        self._summary(tag, step, tensor, about, last_string=png)
 
     def scalar(self, tag: str, step: int, value: float, *, description: str = "") -> None:
         """Write one figure for TensorBoard's Scalars tab, as a float32.
@@ -140,28 +141,44 @@ class EventFile:
         self._path = self.directory / _file_name(self.directory)
         self._file = file = self._path.open("xb", buffering=0)
         self._described.clear()
-        self._append(file, file_version="brain.Event:2")
-        return file
-
-    def _summary(self, tag: str, step: int, tensor: Any, about: Any) -> None:
-        """Write one value, with its metadata if this file has none of the tag yet."""
-        from tensorboard.compat.proto import summary_pb2
-
-        file = self._opened()
-        value = summary_pb2.Summary.Value(tag=tag, tensor=tensor)
-        if tag not in self._described:
-            value.metadata.CopyFrom(about)
-        self._append(file, step=int(step), summary=summary_pb2.Summary(value=[value]))
-        self._described.add(tag)
-
-    def _append(self, file: FileIO, **content: Any) -> None:
-        """Write one event, whole."""
         from tensorboard.compat.proto import event_pb2
 
-        record = memoryview(frame(event_pb2.Event(wall_time=time.time(), **content).SerializeToString()))
+        about = event_pb2.Event(wall_time=time.time(), file_version="brain.Event:2")
+        self._append(file, about.SerializeToString())
+        return file
+
+    def _summary(self, tag: str, step: int, tensor: Any, about: Any, *, last_string: bytes | None = None) -> None:
+        """Write one value, with its metadata if this file has none of the tag yet.
+
+        Args:
+            tag: Its name.
+            step: The epoch.
+            tensor: A `TensorProto`.
+            about: Its metadata.
+            last_string: What the tensor's `string_val` ends with; so large that it is not copied into the message.
+        """
+        from tensorboard.compat.proto import event_pb2, summary_pb2, tensor_pb2
+
+        file = self._opened()
+        value = summary_pb2.Summary.Value(tag=tag)
+        if tag not in self._described:
+            value.metadata.CopyFrom(about)
+        event = event_pb2.Event(wall_time=time.time(), step=int(step))
+        parts = [tensor.SerializeToString()]
+        if last_string is not None:
+            parts += within(tensor_pb2.TensorProto.STRING_VAL_FIELD_NUMBER, [last_string])
+        # In protobuf, messages that follow each other are one, so a field may be added behind the others.
+        parts = [value.SerializeToString(), *within(summary_pb2.Summary.Value.TENSOR_FIELD_NUMBER, parts)]
+        parts = within(event_pb2.Event.SUMMARY_FIELD_NUMBER, within(summary_pb2.Summary.VALUE_FIELD_NUMBER, parts))
+        self._append(file, event.SerializeToString(), *parts)
+        self._described.add(tag)
+
+    def _append(self, file: FileIO, *parts: bytes) -> None:
+        """Write one event, whole."""
+        waiting = [memoryview(part) for part in framed(*parts)]
         try:
-            while record:
-                record = record[file.write(record) :]
+            while waiting:
+                waiting = _after(waiting, _written(file, waiting))
         except BaseException:
             self._abandon(file)
             raise
@@ -173,6 +190,31 @@ class EventFile:
         if not self._described:
             with contextlib.suppress(OSError):
                 Path(file.name).unlink()
+
+
+def within(field: int, parts: Sequence[bytes]) -> list[bytes]:
+    """Return a protobuf message, given in parts, as a field of another: its number and length, then the parts."""
+    length, head = sum(map(len, parts)), bytearray([field << 3 | 2])  # 2: a field of a given length; numbers below 16
+    while length > 0x7F:
+        head.append(length & 0x7F | 0x80)
+        length >>= 7
+    return [bytes([*head, length]), *parts]
+
+
+def _written(file: FileIO, parts: Sequence[memoryview]) -> int:
+    """Hand the parts to the system at once where it can take several; say how many bytes it took."""
+    if hasattr(os, "writev"):
+        return os.writev(file.fileno(), parts)
+    return file.write(parts[0]) or 0
+
+
+def _after(parts: Sequence[memoryview], taken: int) -> list[memoryview]:
+    """Return what is left of the parts after so many bytes."""
+    left = []
+    for part in parts:
+        left.append(part[taken:])
+        taken = max(0, taken - len(part))
+    return [part for part in left if part]
 
 
 def _was_deleted(file: FileIO) -> bool:

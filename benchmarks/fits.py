@@ -1,0 +1,115 @@
+"""A whole `fit` with and without our callbacks."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+import kerasviz_callbacks as kv
+
+from .measure import Seconds, Timed, ratio
+from .models import AUTOENCODER, EXAMPLE, Case
+from .table import Row, at_most, markdown, ms
+
+ABOUT = """
+The examples' models on 4,000 pictures of clothes, validated on 1,000 each epoch, drawn every epoch with validation and
+training data. A round is a fit of each kind, in turns, in one process. *Wall clock*: the median over rounds of the time
+of the whole `fit`, compiling included, beside the fit without. *A drawn epoch*: what the training thread spends in our
+hooks, beside the epoch itself, both without the first epoch; *before the first batch*: what it spends on checks, on
+compiling and on the untrained model.
+"""
+Make = Callable[[Any, Any], Any]
+
+
+def classifier_views() -> dict[str, Make]:
+    """Each view of a classifier, from validation and training data."""
+    both = {"FilterImages": kv.FilterImages, "Coefficients": kv.Coefficients}
+    of_data = (kv.WeightHeatmaps, kv.ActivationMaps, kv.NeuronResponses, kv.FilterOverlap, kv.GradCAM, kv.Attribution)
+    views: dict[str, Make] = {name: lambda test, train, kind=kind: kind(_new()) for name, kind in both.items()}
+    return views | {kind.__name__: _of(kind) for kind in of_data}
+
+
+def autoencoder_views() -> dict[str, Make]:
+    """Each view of an autoencoder."""
+    return {kind.__name__: _of(kind) for kind in (kv.LatentTrajectory, kv.LatentProfiles, kv.Reconstructions)}
+
+
+def _of(kind: Any) -> Make:
+    return lambda test, train: kind(_new(), test, training_data=train)
+
+
+def _new() -> str:
+    return tempfile.mkdtemp()
+
+
+def fitted(case: Case, make: Make | None, epochs: int) -> tuple[Seconds, Timed]:
+    """The time of a fit, and what our hooks took of it."""
+    train, test = case.data()
+    keras.utils.set_random_seed(1)
+    model = case.build()
+    target = train[0] if model.output_shape == model.input_shape else train[1]
+    validation = (test[0], test[0] if target is train[0] else test[1])
+    timed = Timed(None if make is None else make(test, _labelled(case, train)))
+    began = time.perf_counter()
+    model.fit(train[0], target, validation_data=validation, epochs=epochs, batch_size=64, verbose=0, callbacks=[timed])
+    return time.perf_counter() - began, timed
+
+
+def _labelled(case: Case, train: Any) -> Any:
+    """What the views are given of the training data."""
+    return train if case is not AUTOENCODER else train[0]
+
+
+def compared(
+    case: Case, views: dict[str, Make], epochs: int, rounds: int
+) -> dict[str, tuple[list[Seconds], list[Timed]]]:
+    """The fits of every kind, the one without under `""`; the first round warms up."""
+    kinds: dict[str, Make | None] = {"": None, **views}
+    found: dict[str, tuple[list[Seconds], list[Timed]]] = {name: ([], []) for name in kinds}
+    for turn in range(-1, rounds):
+        for name in kinds if turn % 2 else reversed(kinds):
+            taken, timed = fitted(case, kinds[name], epochs if turn >= 0 else 1)
+            if turn >= 0:
+                found[name][0].append(taken)
+                found[name][1].append(timed)
+    return found
+
+
+def rows_of(
+    case: Case, views: dict[str, Make], epochs: int, rounds: int, limits: tuple[float, float] | None
+) -> list[Row]:
+    """Two rows a kind of fit: the wall clock, and the training thread."""
+    found = compared(case, views, epochs, rounds)
+    without, rows = found.pop("")[0], []
+    for name, (wall, timed) in found.items():
+        value = ratio(wall, without)
+        detail = f"{np.median(wall):.3g} s beside {np.median(without):.3g} s"
+        what = f"{case.name}, {epochs} epochs, {name}: wall clock"
+        rows.append(
+            at_most(what, value, limits[0], detail=detail) if limits else Row(what, f"{value:.3g} x ({detail})")
+        )
+        shares = [np.median(one.epochs[1:]) / np.median(one.lasted[1:]) for one in timed]
+        spent = float(np.median([np.median(one.epochs[1:]) for one in timed]))
+        detail = f"{ms(spent)}; before the first batch {np.median([one.first for one in timed]):.2g} s"
+        what = f"{case.name}, {name}: a drawn epoch on the training thread"
+        share = 100 * float(np.median(shares))
+        rows.append(
+            at_most(what, share, limits[1], "% of the epoch", detail)
+            if limits
+            else Row(what, f"{share:.2g} % of the epoch ({detail})")
+        )
+    return rows
+
+
+def table(rounds: int) -> str:
+    """Markdown."""
+    everything: dict[str, Make] = {"Visualizer": _of(kv.Visualizer)}
+    rows = rows_of(EXAMPLE, everything, 12, rounds, (1.05, 3.0))
+    rows += rows_of(EXAMPLE, classifier_views(), 3, max(2, rounds // 2), None)
+    rows += rows_of(AUTOENCODER, everything | autoencoder_views(), 5, max(2, rounds // 2), None)
+    return markdown("Whole fits", ABOUT, rows)

@@ -1,0 +1,109 @@
+"""Training-thread time of a drawn epoch beside its floor: the bare compiled forward and gradient of the same layers."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import kerasviz_callbacks as kv
+
+from .measure import Hooks, Seconds, interleaved, ratio
+from .models import EXAMPLE, MOBILENET, RESNET, TWO_CONVOLUTIONS, Case
+from .table import Row, at_most, markdown, ms
+
+ABOUT = """
+Time of the training thread at the end of a drawn epoch, `Visualizer` on 16 validation and 16 training pictures, beside
+the floor: the model run bare on both, compiled, to the outputs of the layers shown and the gradient of the predicted
+class' logit by the last maps. Median over rounds of the ratio within a round, in which the two take turns.
+"""
+
+
+def bare_pass(model: keras.Model, shown: list[str], maps: str, inputs: Any) -> Callable[[], Seconds]:
+    """The floor: what any reader of these layers must compute, and nothing else.
+
+    Args:
+        model: functional, ends in a dense layer with a softmax.
+        shown: names of the layers whose outputs are wanted.
+        maps: name of the layer by which the score is differentiated.
+        inputs: arrays of pictures, one a probe.
+    """
+    head = model.layers[-1]
+    wanted = [model.get_layer(name).output for name in shown]
+    read = keras.Model(model.inputs, [*wanted, model.get_layer(maps).output, head.input, model.outputs[0]])
+
+    @tf.function
+    def bare(x: Any) -> Any:
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(x)
+            *outputs, above, features, answer = read(x, training=False)
+            logits = tf.matmul(features, head.kernel) + head.bias
+            score = tf.reduce_sum(tf.gather(logits, tf.argmax(answer, axis=-1), batch_dims=1))
+        return outputs, above, tape.gradient(score, above)
+
+    tensors = [tf.constant(one) for one in inputs]
+
+    def timed() -> Seconds:
+        began = time.perf_counter()
+        for tensor in tensors:
+            bare(tensor)[2].numpy()
+        return time.perf_counter() - began
+
+    return timed
+
+
+def of_visualizer(case: Case, rounds: int, most: float | None) -> Row:
+    """The row of one model."""
+    train, test = case.data()
+    model = case.build()
+    view = kv.Visualizer(tempfile.mkdtemp(), test, training_data=train, on_error="raise")
+    hooks = Hooks(view, model)
+    by_kind = {type(one).__name__: one for one in view._running}
+    shown = [call.path for call in by_kind["ActivationMaps"].calls.values()]
+    probes = [probe.inputs for probe in by_kind["GradCAM"].probes.values()]
+    floor = bare_pass(model, shown, by_kind["GradCAM"].path, probes)
+    times = interleaved({"ours": hooks.epoch_end, "floor": floor}, rounds)
+    hooks.end()
+    value = ratio(times["ours"], times["floor"])
+    detail = f"{ms(np.median(times['ours']))} beside {ms(np.median(times['floor']))}"
+    detail += f"; before the first batch, which compiles, {hooks.first:.2g} s"
+    what = f"{case.name}: a drawn epoch beside the floor"
+    return Row(what, f"{value:.3g} x ({detail})") if most is None else at_most(what, value, most, detail=detail)
+
+
+def five_views(case: Case, rounds: int) -> list[Row]:
+    """Five views on one probe, beside the dearest of them."""
+    _, test = case.data()
+    probe, model = kv.Probe(test), case.build()
+    of_data = (kv.ActivationMaps, kv.GradCAM, kv.NeuronResponses, kv.FilterOverlap)
+
+    def made() -> list[Any]:
+        where = tempfile.mkdtemp()
+        return [kv.FilterImages(where, on_error="raise"), *(kind(where, probe, on_error="raise") for kind in of_data)]
+
+    together = Hooks(kv.Visualizer(tempfile.mkdtemp(), probe, views=made()), model)
+    alone = {type(one).__name__: Hooks(one, model) for one in made()}
+    jobs = {"together": together.epoch_end, **{name: hooks.epoch_end for name, hooks in alone.items()}}
+    times = interleaved(jobs, rounds)
+    together.end()
+    for hooks in alone.values():
+        hooks.end()
+    dearest = max(alone, key=lambda name: np.median(times[name]))
+    detail = f"{ms(np.median(times['together']))} beside {ms(np.median(times[dearest]))} of {dearest}"
+    value = ratio(times["together"], times[dearest])
+    return [at_most(f"{case.name}: five views on one probe beside the dearest alone", value, 1.25, detail=detail)]
+
+
+def table(rounds: int) -> str:
+    """Markdown."""
+    rows = []
+    for case, most, share in ((EXAMPLE, None, 1), (TWO_CONVOLUTIONS, None, 1), (MOBILENET, 1.3, 1), (RESNET, 1.3, 2)):
+        rows.append(of_visualizer(case, max(3, rounds // share), most))
+    for case in (EXAMPLE, MOBILENET):
+        rows += five_views(case, rounds)
+    return markdown("Beside the floor", ABOUT, rows)

@@ -1,0 +1,80 @@
+"""Rows of what was measured, beside what was promised, as Markdown."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+PACKAGES = ("tensorflow", "keras", "numpy", "pillow", "tensorboard", "tf-explain", "tf-keras-vis", "xplique")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a table.
+
+    Attributes:
+        what: what was measured.
+        found: what was found, in words.
+        limit: what it must keep, in words; empty: nothing was promised.
+        met: whether it does.
+    """
+
+    what: str
+    found: str
+    limit: str = ""
+    met: bool = True
+
+
+def at_most(what: str, value: float, most: float, unit: str = "x", detail: str = "") -> Row:
+    """A row of a number that must not exceed another."""
+    found = f"{value:.3g} {unit}" + (f" ({detail})" if detail else "")
+    return Row(what, found, f"at most {most:g} {unit}", value <= most)
+
+
+def at_least(what: str, value: float, least: float, unit: str, detail: str = "") -> Row:
+    """A row of a number that must reach another."""
+    found = f"{value:.3g} {unit}" + (f" ({detail})" if detail else "")
+    return Row(what, found, f"at least {least:g} {unit}", value >= least)
+
+
+def ms(seconds: float) -> str:
+    """A time in milliseconds."""
+    return f"{1e3 * seconds:.3g} ms"
+
+
+def markdown(title: str, about: str, rows: Sequence[Row]) -> str:
+    """A section with its table."""
+    lines = [f"## {title}", "", about.strip(), "", "| what | measured | must be | |", "| --- | --- | --- | --- |"]
+    for row in rows:
+        mark = "" if not row.limit else "met" if row.met else "**missed**"
+        lines.append(f"| {row.what} | {row.found} | {row.limit} | {mark} |")
+    return "\n".join(lines) + "\n"
+
+
+def machine() -> str:
+    """The machine and the versions, in one line."""
+    found = []
+    for name in PACKAGES:
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            continue
+    cores = _cores()
+    return f"{cores}, Python {platform.python_version()}, {', '.join(found)}"
+
+
+def _cores() -> str:
+    import os
+
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    model = next(
+        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine()
+    )
+    return f"{usable} cores of {model}"

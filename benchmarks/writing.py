@@ -1,0 +1,75 @@
+"""Event files: how fast they are written, how long the interpreter lock is held; and what importing costs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from unittest.mock import patch
+
+import numpy as np
+
+from kerasviz_callbacks.record import EventFile
+
+from .table import Row, at_least, at_most, markdown
+
+ABOUT = """
+Pictures of 400 kB and 4 MB, already encoded, written as records: megabytes of CPU time, so that other work on the
+machine does not count. *Lock*: CPU time of a record but for the system call, which lets the lock go: the longest of 20,
+of which the median over rounds. *Import*: CPU time of a new interpreter, in turns with and without ours.
+"""
+SIZES = (400_000, 4_000_000)
+
+
+def speed(size: int) -> float:
+    """MB/s of the writing thread's own time."""
+    blob = np.random.default_rng(0).integers(0, 256, size, np.uint8).tobytes()
+    file = EventFile(tempfile.mkdtemp())
+    file.image("warm", 0, blob, width=1, height=1)
+    count = 40_000_000 // size
+    began = time.thread_time()
+    for step in range(count):
+        file.image("picture", step, blob, width=1, height=1)
+    taken = time.thread_time() - began
+    file.close()
+    return count * size / 1e6 / taken
+
+
+def longest_held(size: int) -> float:
+    """Seconds of this thread for one record, all but the system call, which lets go of the interpreter lock."""
+    blob = np.random.default_rng(0).integers(0, 256, size, np.uint8).tobytes()
+    file = EventFile(tempfile.mkdtemp())
+    file.image("warm", 0, blob, width=1, height=1)
+    with patch("kerasviz_callbacks.record.events._written", lambda file, parts: sum(map(len, parts))):
+        taken = []
+        for step in range(20):
+            began = time.thread_time()
+            file.image("picture", step, blob, width=1, height=1)
+            taken.append(time.thread_time() - began)
+    file.close()
+    return max(taken)
+
+
+def import_seconds(what: str) -> float:
+    """Seconds of CPU that a new interpreter takes for an import."""
+    code = f"import time; {what}; print(time.process_time())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return float(done.stdout.splitlines()[-1])
+
+
+def table(rounds: int) -> str:
+    """Markdown."""
+    rows: list[Row] = []
+    for size in SIZES:
+        name = f"{size / 1e6:g} MB"
+        rows.append(at_least(f"records of {name}", float(np.median([speed(size) for _ in range(rounds)])), 200, "MB/s"))
+        held = 1e3 * float(np.median([longest_held(size) for _ in range(rounds)]))
+        rows.append(at_most(f"interpreter lock held for a record of {name}", held, 2, "ms"))
+    turns = max(3, rounds // 3)
+    ours, keras = (
+        np.array([import_seconds(what) for _ in range(turns)])
+        for what in ("import keras, kerasviz_callbacks", "import keras")
+    )
+    rows.append(at_most("import kerasviz_callbacks beside import keras", float(np.median(ours - keras)), 0.2, "s more"))
+    return markdown("Writing and importing", ABOUT, rows)
