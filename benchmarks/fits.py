@@ -24,6 +24,8 @@ hooks, beside the epoch itself, both without the first epoch; *before the first 
 compiling and on the untrained model.
 """
 Make = Callable[[Any, Any], Any]
+Fits = tuple[list[Seconds], list[Timed]]  # how long each lasted, and what our hooks took of it
+Limits = tuple[float, float]  # of the wall clock, and of the training thread in percent
 
 
 def classifier_views() -> dict[str, Make]:
@@ -70,7 +72,7 @@ def compared(
 ) -> dict[str, tuple[list[Seconds], list[Timed]]]:
     """The fits of every kind, the one without under `""`; the first round warms up."""
     kinds: dict[str, Make | None] = {"": None, **views}
-    found: dict[str, tuple[list[Seconds], list[Timed]]] = {name: ([], []) for name in kinds}
+    found: dict[str, Fits] = {name: ([], []) for name in kinds}
     for turn in range(-1, rounds):
         for name in kinds if turn % 2 else reversed(kinds):
             taken, timed = fitted(case, kinds[name], epochs if turn >= 0 else 1)
@@ -80,28 +82,21 @@ def compared(
     return found
 
 
-def rows_of(
-    case: Case, views: dict[str, Make], epochs: int, rounds: int, limits: tuple[float, float] | None
-) -> list[Row]:
+def rows_of(case: Case, views: dict[str, Make], epochs: int, rounds: int, limits: Limits | None = None) -> list[Row]:
     """Two rows a kind of fit: the wall clock, and the training thread."""
     found = compared(case, views, epochs, rounds)
     without, rows = found.pop("")[0], []
     for name, (wall, timed) in found.items():
-        value = ratio(wall, without)
+        what, value = f"{case.name}, {epochs} epochs, {name}: wall clock", ratio(wall, without)
         detail = f"{np.median(wall):.3g} s beside {np.median(without):.3g} s"
-        what = f"{case.name}, {epochs} epochs, {name}: wall clock"
-        rows.append(
-            at_most(what, value, limits[0], detail=detail) if limits else Row(what, f"{value:.3g} x ({detail})")
-        )
-        shares = [np.median(one.epochs[1:]) / np.median(one.lasted[1:]) for one in timed]
-        spent = float(np.median([np.median(one.epochs[1:]) for one in timed]))
-        detail = f"{ms(spent)}; before the first batch {np.median([one.first for one in timed]):.2g} s"
+        rows.append(at_most(what, value, limits[0], "x", detail) if limits else Row(what, f"{value:.3g} x ({detail})"))
         what = f"{case.name}, {name}: a drawn epoch on the training thread"
-        share = 100 * float(np.median(shares))
+        share = 100 * float(np.median([np.median(one.epochs[1:]) / np.median(one.lasted[1:]) for one in timed]))
+        detail = ms(float(np.median([np.median(one.epochs[1:]) for one in timed])))
+        detail += f"; before the first batch {np.median([one.first for one in timed]):.2g} s"
+        of = "% of the epoch"
         rows.append(
-            at_most(what, share, limits[1], "% of the epoch", detail)
-            if limits
-            else Row(what, f"{share:.2g} % of the epoch ({detail})")
+            at_most(what, share, limits[1], of, detail) if limits else Row(what, f"{share:.2g} {of} ({detail})")
         )
     return rows
 
@@ -110,6 +105,6 @@ def table(rounds: int) -> str:
     """Markdown."""
     everything: dict[str, Make] = {"Visualizer": _of(kv.Visualizer)}
     rows = rows_of(EXAMPLE, everything, 12, rounds, (1.05, 3.0))
-    rows += rows_of(EXAMPLE, classifier_views(), 3, max(2, rounds // 2), None)
-    rows += rows_of(AUTOENCODER, everything | autoencoder_views(), 5, max(2, rounds // 2), None)
+    rows += rows_of(EXAMPLE, classifier_views(), 3, max(2, rounds // 2))
+    rows += rows_of(AUTOENCODER, everything | autoencoder_views(), 5, max(2, rounds // 2))
     return markdown("Whole fits", ABOUT, rows)

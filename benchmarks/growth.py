@@ -61,11 +61,10 @@ def _long_run() -> list[Row]:
     hooks.end()
     (memory, threads, files, written), (more, later, also, total) = sizes[9], sizes[EPOCHS + 9]
     early, late = (float(np.median(part)) for part in (taken[10:60], taken[-50:]))
+    left = later - threads + also - files
     return [
         at_most(f"{EPOCHS} epochs: memory", (more - memory) / 2**20, 5, "MiB"),
-        at_most(
-            f"{EPOCHS} epochs: threads and event files more than after the tenth", later - threads + also - files, 0, ""
-        ),
+        at_most(f"{EPOCHS} epochs: threads and event files more than after the tenth", left, 0, ""),
         Row(f"{EPOCHS} epochs: a drawn epoch, the first 50 and the last 50", f"{ms(early)}, {ms(late)}"),
         Row(f"{EPOCHS} epochs: log an epoch", f"{(total - written) / EPOCHS / 1e3:.0f} kB"),
     ]

@@ -22,9 +22,9 @@ from .models import MOBILENET, TWO_CONVOLUTIONS, Case
 from .table import Row, at_most, markdown, ms
 
 ABOUT = """
-Training-thread time of one epoch's end, 16 pictures, the same weights and layer. tf-explain is its own callback with the
-two lines that let it run on Keras 3; tf-keras-vis and Xplique stand in a callback whose explainer is built once and kept
-(built anew at each epoch they cost more), and which hands the maps on to nobody: ours also log them, on another thread.
+Training-thread time of one epoch's end, 16 pictures, the same weights and layer. tf-explain is its own callback, with
+the two lines that let it run on Keras 3; tf-keras-vis and Xplique stand in a callback whose explainer is built once and
+kept (built anew at each epoch it costs more), and which hands the maps on to nobody; ours are also logged.
 Median over rounds of the ratio within a round, in which all take turns. The floor is the bare compiled pass.
 """
 CLASS = 1

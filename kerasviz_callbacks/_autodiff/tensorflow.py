@@ -148,7 +148,8 @@ def fingerprint(variables: Sequence[Any]) -> Callable[[], bytes]:
         bits = [tf.bitcast(v, _BITS[v.dtype.size]) for v in numeric]
         return tf.stack([tf.reduce_sum(tf.cast(b, tf.int32)) for b in bits] or [tf.constant(0)])
 
-    compiled = tf.function(sums, autograph=False)
+    # Concrete: a second fit's would else be taken for a retracing of the first's, and warned of.
+    compiled = tf.function(sums, autograph=False).get_concrete_function()
     return lambda: bytes(compiled().numpy().tobytes())
 
 
