@@ -37,9 +37,24 @@ anything = st.text(st.characters(), max_size=150) | st.sampled_from(
 
 @given(hnp.arrays(np.uint8, shapes))
 def test_decoding_gives_the_same_pixels(picture):
-    decoded = np.asarray(Image.open(io.BytesIO(encode(picture))))
+    png = encode(picture)
+    Image.open(io.BytesIO(png)).verify()  # every chunk's checksum
+    decoded = np.asarray(Image.open(io.BytesIO(png)))
     assert decoded.shape == picture.shape
     assert (decoded == picture).all()
+
+
+@pytest.mark.parametrize("shape", [(300, 40_000), (300, 12_000, 3), (3000, 1, 3), (1, 3000)])
+def test_rows_longer_than_the_window_of_deflate_are_kept_too(shape):
+    picture = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    picture[len(picture) // 2 :] = 255
+    assert (np.asarray(Image.open(io.BytesIO(encode(picture)))) == picture).all()
+
+
+def test_a_drawing_stays_small():
+    rows, columns = np.mgrid[:400, :400] // 50
+    drawing = np.stack([rows, columns, rows + columns], -1).astype(np.uint8) * 16
+    assert len(encode(drawing)) < drawing.size / 100
 
 
 def test_a_view_into_a_larger_array_is_encoded_as_seen():
