@@ -14,7 +14,7 @@ from kerasviz_callbacks.draw.colour import DIVERGING, SEQUENTIAL, Picture, colou
 from kerasviz_callbacks.draw.rows import LABEL, groups, write_rows
 from kerasviz_callbacks.draw.sheet import Scale, blank, sheet
 from kerasviz_callbacks.draw.text import LINE, QUIET, SMALL, clean, text_width, write
-from kerasviz_callbacks.draw.tiles import enlarge, fit, place, shrink, whole_factor
+from kerasviz_callbacks.draw.tiles import enlarge, fit, place, place_all, shrink, whole_factor
 from kerasviz_callbacks.draw.traces import bars
 
 
@@ -60,13 +60,10 @@ def activation_tiles(
     start = left if shown is None else left + shown.shape[2] + 12
     cell = max(width, max(text_width(str(channel), size) for channel in channels))
     canvas = blank(top + rows * (line + gap) - gap + 2, start + columns * (cell + gap) - gap + 2)
-    for row in range(rows):
-        y = top + row * (line + gap) + 1
-        if shown is not None:
-            place(canvas, shown[row], left + 1, y + (line - shown.shape[1]) // 2)
-        for column in range(columns):
-            x = start + column * (cell + gap) + (cell - width) // 2 + 1
-            place(canvas, tiles[row, column], x, y + (line - height) // 2)
+    pitch = line + gap, cell + gap
+    if shown is not None:
+        place_all(canvas, shown[:, None], left + 1, top + 1 + (line - shown.shape[1]) // 2, pitch)
+    place_all(canvas, tiles, start + 1 + (cell - width) // 2, top + 1 + (line - height) // 2, pitch)
     picture = Image.fromarray(canvas)
     draw = ImageDraw.Draw(picture)
     for column, channel in enumerate(channels):

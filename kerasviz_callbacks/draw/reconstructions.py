@@ -22,7 +22,7 @@ from kerasviz_callbacks.draw.colour import (
 )
 from kerasviz_callbacks.draw.sheet import Scale, blank, sheet
 from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, Colour, clean, text_width, write
-from kerasviz_callbacks.draw.tiles import Grid, fit, place, shrink
+from kerasviz_callbacks.draw.tiles import Grid, fit, place_all, shrink
 from kerasviz_callbacks.draw.traces import draw_lines, envelope
 
 _SIZE = 12
@@ -161,12 +161,10 @@ def walk_tiles(
     start = room + width + apart
     across = positions * (width + _GAP) - _GAP
     canvas = blank(top + len(walks) * (height + _GAP) - _GAP + 2, start + across + apart + width + room + 2)
-    for row in range(len(walks)):
-        y = top + row * (height + _GAP) + 1
-        place(canvas, originals[row, 0], room + 1, y)
-        for column in range(positions):
-            place(canvas, between[row, column], start + column * (width + _GAP) + 1, y)
-        place(canvas, originals[row, 1], start + across + apart + 1, y)
+    pitch = height + _GAP, width + _GAP
+    place_all(canvas, originals[:, :1], room + 1, top + 1, pitch)
+    place_all(canvas, between, start + 1, top + 1, pitch)
+    place_all(canvas, originals[:, 1:], start + across + apart + 1, top + 1, pitch)
     picture = Image.fromarray(canvas)
     draw = ImageDraw.Draw(picture)
     for x in (room + width / 2, start + across + apart + width / 2):

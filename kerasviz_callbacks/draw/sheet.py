@@ -73,7 +73,7 @@ def footer_height(width: int) -> int:
 
 def blank(height: int, width: int) -> Picture:
     """White paper."""
-    return np.full((height, width, 3), PAPER, np.uint8)
+    return np.full((height, width, 3), PAPER[0], np.uint8)  # a number for each colour takes 50 times as long
 
 
 def sheet(
