@@ -126,9 +126,10 @@ def rgb(values: ArrayLike, low: float, high: float) -> Picture:
 def blend(below: ArrayLike, above: ArrayLike, alpha: ArrayLike) -> Picture:
     """Lays colours over colours: `alpha` 0 leaves what is below, 1 hides it."""
     under = np.asarray(below, np.float32)
-    over, weight = np.asarray(above, np.float32), np.asarray(alpha, np.float32)
-    mixed: Picture = np.rint(under + (over - under) * weight).astype(np.uint8)
-    return mixed
+    mixed = (np.asarray(above, np.float32) - under) * np.asarray(alpha, np.float32)
+    mixed += under
+    blended: Picture = np.rint(mixed).astype(np.uint8)
+    return blended
 
 
 def class_colours(count: int) -> Picture:
