@@ -124,6 +124,16 @@ def test_tiles_painted_together_stand_as_if_painted_one_by_one(rows, columns, he
     np.testing.assert_array_equal(canvas, expected)
 
 
+@given(SIDES, SIDES, st.integers(1, 4))
+def test_tiles_with_repeated_lines_stand_as_if_enlarged_before(height, width, tall):
+    tiles = np.random.default_rng(0).integers(0, 200, (2, 2, height, width, 3), np.uint8)
+    pitch = height * tall + 3, width + 3
+    repeated, enlarged = np.full((2, 2 * pitch[0] + 4, 2 * pitch[1] + 4, 3), 255, np.uint8)
+    place_all(repeated, tiles, 2, 2, pitch, tall=tall)
+    place_all(enlarged, enlarge(tiles, (tall, 1)), 2, 2, pitch)
+    np.testing.assert_array_equal(repeated, enlarged)
+
+
 @pytest.mark.parametrize(
     ("images", "low", "high"),
     [

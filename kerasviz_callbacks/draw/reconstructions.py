@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from PIL import Image, ImageDraw
 
 from kerasviz_callbacks.draw.colour import (
     DIVERGING,
@@ -20,7 +19,7 @@ from kerasviz_callbacks.draw.colour import (
     share,
     table,
 )
-from kerasviz_callbacks.draw.sheet import Scale, blank, sheet
+from kerasviz_callbacks.draw.sheet import Scale, Sheet, blank, sheet
 from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, Colour, clean, text_width, write
 from kerasviz_callbacks.draw.tiles import Grid, fit, place_all, shrink
 from kerasviz_callbacks.draw.traces import draw_lines, envelope
@@ -160,22 +159,21 @@ def walk_tiles(
     room = max((min(text_width(name, _SIZE), 84) for pair in labels for name in pair), default=-8) + 8
     start = room + width + apart
     across = positions * (width + _GAP) - _GAP
-    canvas = blank(top + len(walks) * (height + _GAP) - _GAP + 2, start + across + apart + width + room + 2)
+    page = Sheet(top + len(walks) * (height + _GAP) - _GAP + 2, start + across + apart + width + room + 2, caption)
+    canvas = page.body
     pitch = height + _GAP, width + _GAP
     place_all(canvas, originals[:, :1], room + 1, top + 1, pitch)
     place_all(canvas, between, start + 1, top + 1, pitch)
     place_all(canvas, originals[:, 1:], start + across + apart + 1, top + 1, pitch)
-    picture = Image.fromarray(canvas)
-    draw = ImageDraw.Draw(picture)
     for x in (room + width / 2, start + across + apart + width / 2):
-        write(draw, (x, top - 6), what, size=_SIZE, bold=True, anchor="ms", width=width + apart)
+        write(canvas, (x, top - 6), what, size=_SIZE, bold=True, anchor="ms", width=width + apart)
     title = "decoded on the straight line between their codes"
-    write(draw, (start + across / 2, top - 6), title, size=_SIZE, colour=QUIET, anchor="ms", width=across)
+    write(canvas, (start + across / 2, top - 6), title, size=_SIZE, colour=QUIET, anchor="ms", width=across)
     for row, (first, last) in enumerate(labels):
         y = top + row * (height + _GAP) + height / 2
-        write(draw, (room - 7, y), first, size=_SIZE, anchor="rm", width=84)
-        write(draw, (start + across + apart + width + 9, y), last, size=_SIZE, anchor="lm", width=84)
-    return sheet(picture, caption=caption, legend=legend, note=note, bad=bad)
+        write(canvas, (room - 7, y), first, size=_SIZE, anchor="rm", width=84)
+        write(canvas, (start + across + apart + width + 9, y), last, size=_SIZE, anchor="lm", width=84)
+    return page.finished(legend=legend, note=note, bad=bad)
 
 
 def signal_tiles(
@@ -256,20 +254,18 @@ def _blocks(strips: Sequence[Strip], names: Sequence[str] | None, columns: int) 
     for index, tile in enumerate(stacked):
         x, y = grid.corner(index)
         canvas[y : y + tile.shape[0], left + x : left + x + tile.shape[1]] = tile
-    picture = Image.fromarray(canvas)
-    draw = ImageDraw.Draw(picture)
     for index, name in enumerate(names or []):
         x, y = grid.corner(index)
-        write(draw, (left + x + width / 2, y - 5), clean(name), size=_SIZE, anchor="ms", width=width + 2)
+        write(canvas, (left + x + width / 2, y - 5), clean(name), size=_SIZE, anchor="ms", width=width + 2)
     for row in range(grid.rows):
         y = grid.corner(row * columns)[1]
         for strip in strips:
             middle = y + strip.tiles.shape[1] / 2 - (len(strip.title) - 1) * _SIZE * 0.7
             for line, colour in strip.title:
-                write(draw, (left - 8, middle), line, size=_SIZE, colour=colour, bold=True, anchor="rm")
+                write(canvas, (left - 8, middle), line, size=_SIZE, colour=colour, bold=True, anchor="rm")
                 middle += _SIZE * 1.4
             y += strip.tiles.shape[1] + 3
-    return np.asarray(picture)
+    return canvas
 
 
 def _framed(tiles: Picture) -> Picture:

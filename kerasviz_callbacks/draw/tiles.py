@@ -160,25 +160,27 @@ def place(canvas: Picture, tile: Picture, x: int, y: int) -> None:
     place_all(canvas, tile[None, None], x, y, (1, 1))
 
 
-def place_all(canvas: Picture, tiles: Picture, x: int, y: int, pitch: tuple[int, int]) -> None:
+def place_all(canvas: Picture, tiles: Picture, x: int, y: int, pitch: tuple[int, int], *, tall: int = 1) -> None:
     """Paints rows of tiles, each with a hairline frame, onto a canvas, in place.
 
     Args:
-        canvas: `(H, W, 3)`, contiguous.
+        canvas: `(H, W, 3)`, a whole picture or a rectangle of it.
         tiles: `(rows, columns, h, w, 3)`.
         x: where the first tile begins, in pixels from the left.
         y: and from the top.
         pitch: pixels from one tile to the next, down and across.
+        tall: how often each line of a tile is painted, as `enlarge` would repeat it.
     """
     if not tiles.size:
         return
     rows, columns, height, width, _ = tiles.shape
     lines = canvas.reshape(len(canvas), -1)  # three bytes a pixel, so that a tile's row is copied in one piece
-    framed = sliding_window_view(lines, (height + 2, 3 * (width + 2)), writeable=True)
+    framed = sliding_window_view(lines, (height * tall + 2, 3 * (width + 2)), writeable=True)
     framed = framed[y - 1 :: pitch[0], 3 * (x - 1) :: 3 * pitch[1]][:rows, :columns]
-    framed[:, :, :: height + 1] = np.tile(LINE, width + 2)
+    framed[:, :, :: height * tall + 1] = np.tile(LINE, width + 2)
     framed[..., :3] = framed[..., -3:] = LINE
-    framed[:, :, 1:-1, 3:-3] = tiles.reshape(rows, columns, height, 3 * width)
+    for line in range(1, tall + 1):
+        framed[:, :, line:-1:tall, 3:-3] = tiles.reshape(rows, columns, height, 3 * width)
 
 
 def compact(count: int, height: int, width: int) -> int:
