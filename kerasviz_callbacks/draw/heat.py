@@ -101,8 +101,8 @@ def heat_signals(
     finite = lines[np.isfinite(lines)].astype(np.float64)
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
     along = shrink(values, (width,)) if values.shape[1] > width else values
-    ground = np.full((len(values), height, width, 3), 72, np.uint8)
-    ground = overlay(ground, along[:, None, :], scale=scale, colours=colours, signed=signed)
+    ground = np.full((len(values), 1, width, 3), 72, np.uint8)
+    ground = overlay(ground, along[:, None, :], scale=scale, colours=colours, signed=signed).repeat(height, axis=1)
     channels = lines.shape[-1]
     greys = np.linspace(255, 170, min(channels, 4)).astype(int).tolist()
     inks = [(grey, grey, grey) for grey in greys]

@@ -159,19 +159,19 @@ def _panels(
     """
     height, width = size
     known = np.isfinite(rows).all(axis=0)
-    grounds = np.where((known & ~active)[:, -1:], np.array(_OFF), np.array(PAPER))  # (k, 3)
-    canvas = np.empty((len(active), height, width, 3), np.float32)
-    canvas[:] = grounds[:, None, None]
+    grounds = np.where((known & ~active)[:, -1], np.array(_OFF)[:, None], np.array(PAPER)[:, None])  # (3, k)
+    canvas = np.empty((3, len(active), height, width), np.float32)  # a plane a colour: long rows of one number each
+    canvas[:] = grounds[..., None, None]
     for tick in ticks:
-        canvas[:, min(int(tick), height - 1)] = _GRID
+        canvas[:, :, min(int(tick), height - 1)] = np.array(_GRID)[:, None, None]
     highest, lowest = extremes(rows, places, width)
     nearest = np.searchsorted((places[1:] + places[:-1]) / 2, np.arange(width) + 0.5)
-    blue = active[:, nearest, None]
+    blue = active[:, nearest]
     bands = [(highest[4], lowest[0]), (highest[3], lowest[1]), (highest[2] - 1, lowest[2] + 1)]
     for (top, bottom), in_use, unused in zip(bands, _BLUES, _GREYS, strict=True):
-        colour = np.where(blue, np.array(in_use), np.array(unused)).astype(np.float32)[:, None]
-        canvas += (colour - canvas) * coverage(top, bottom, height)[..., None]
-    picture: Picture = np.rint(canvas).astype(np.uint8)
+        colour = np.where(blue, *(np.array(ink)[:, None, None] for ink in (in_use, unused))).astype(np.float32)
+        canvas += (colour[:, :, None] - canvas) * coverage(top, bottom, height)
+    picture: Picture = np.ascontiguousarray(np.moveaxis(np.rint(canvas).astype(np.uint8), 0, -1))
     return picture
 
 
