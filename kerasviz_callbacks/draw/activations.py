@@ -17,6 +17,8 @@ from kerasviz_callbacks.draw.text import LINE, QUIET, SMALL, clean, text_width, 
 from kerasviz_callbacks.draw.tiles import enlarge, fit, place, place_all, shrink, whole_factor
 from kerasviz_callbacks.draw.traces import bars
 
+_MAP = 56  # pixels of a side, about
+
 
 def activation_tiles(
     pictures: Picture | None,
@@ -47,10 +49,9 @@ def activation_tiles(
     values = np.asarray(maps)
     rows, columns = values.shape[:2]
     colours = SEQUENTIAL if low >= 0 else DIVERGING
-    target = 56
-    tiles, tall = _map_tiles(values, low, high, colours, target)
+    tiles, tall = _map_tiles(values, low, high, colours, _MAP)
     height, width = tiles.shape[2] * tall, tiles.shape[3]
-    shown = None if pictures is None else fit(pictures, 64 if columns <= 8 else target)
+    shown = None if pictures is None else fit(pictures, picture_side(columns))
     names = None if labels is None else [clean(label) for label in labels]
 
     size = SMALL + 1
@@ -84,6 +85,11 @@ def activation_tiles(
         write(canvas, (left - 7, y), name, size=size, anchor="rm", width=LABEL)
     legend = Scale(low, high, colours, "activation")
     return page.finished(legend=legend, note=note, bad=count_non_finite(values))
+
+
+def picture_side(columns: int) -> int:
+    """The most pixels that a side of a picture takes beside so many maps."""
+    return 64 if columns <= 8 else _MAP
 
 
 def _map_tiles(maps: NDArray[Any], low: float, high: float, colours: str, target: int) -> tuple[Picture, int]:
