@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from kerasviz_callbacks.draw.colour import (
     table,
 )
 from kerasviz_callbacks.draw.sheet import Scale, Sheet, blank, sheet
-from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, Colour, clean, text_width, write
+from kerasviz_callbacks.draw.text import INK, LINE, QUIET, Colour, clean, text_width, write
 from kerasviz_callbacks.draw.tiles import Grid, fit, place_all, shrink
 from kerasviz_callbacks.draw.traces import draw_lines, envelope
 
@@ -247,13 +248,12 @@ def _blocks(strips: Sequence[Strip], names: Sequence[str] | None, columns: int) 
     columns = min(count, columns)
     left = max(text_width(line, _SIZE, True) for strip in strips for line, _ in strip.title) + 10
     above = 0 if names is None else _SIZE + 7
-    stacked = np.concatenate([_framed(strip.tiles) for strip in strips], axis=1)
-    grid = Grid(count, columns, stacked.shape[1], stacked.shape[2], gap=_GAP, above=above, below=10)
+    heights = [strip.tiles.shape[1] + 3 for strip in strips]  # a hairline round each, and a pixel of paper below
+    grid = Grid(count, columns, sum(heights), width + 2, gap=_GAP, above=above, below=10)
     height, across = grid.size
     canvas = blank(height - 10, left + across)
-    for index, tile in enumerate(stacked):
-        x, y = grid.corner(index)
-        canvas[y : y + tile.shape[0], left + x : left + x + tile.shape[1]] = tile
+    for strip, down in zip(strips, accumulate(heights, initial=1), strict=False):
+        grid.paint(canvas, strip.tiles, left + 1, down)
     for index, name in enumerate(names or []):
         x, y = grid.corner(index)
         write(canvas, (left + x + width / 2, y - 5), clean(name), size=_SIZE, anchor="ms", width=width + 2)
@@ -266,15 +266,6 @@ def _blocks(strips: Sequence[Strip], names: Sequence[str] | None, columns: int) 
                 middle += _SIZE * 1.4
             y += strip.tiles.shape[1] + 3
     return canvas
-
-
-def _framed(tiles: Picture) -> Picture:
-    """Each tile with a hairline round it and a pixel of paper below."""
-    count, height, width = tiles.shape[:3]
-    framed = np.full((count, height + 3, width + 2, 3), LINE, np.uint8)
-    framed[:, -1] = PAPER
-    framed[:, 1 : height + 1, 1 : width + 1] = tiles
-    return framed
 
 
 def _finished(
