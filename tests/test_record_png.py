@@ -115,6 +115,18 @@ def test_an_animation_of_one_frame_is_that_picture():
     np.testing.assert_array_equal(decode(animation([encode(frame)], [100])), frame)
 
 
+def test_equal_frames_in_a_row_are_one_that_lasts_as_long_as_a_frame_can():
+    one, other = (encode(np.full((2, 2, 3), value, np.uint8)) for value in (1, 2))
+    film = animation([one, one, other, one, one, one], [100, 200, 300, 40_000, 25_535, 7])
+    Image.open(io.BytesIO(film)).verify()
+    with Image.open(io.BytesIO(film)) as picture:
+        lasting = []
+        for number in range(picture.n_frames):
+            picture.seek(number)
+            lasting.append((np.asarray(picture.convert("RGB")).flat[0], round(picture.info["duration"])))
+    assert lasting == [(1, 300), (2, 300), (1, 65_535), (1, 7)]
+
+
 def test_frames_that_make_no_animation_are_refused():
     one, wide = encode(np.zeros((2, 3, 3), np.uint8)), encode(np.zeros((2, 4, 3), np.uint8))
     grey = encode(np.zeros((2, 3), np.uint8))

@@ -8,6 +8,7 @@ import os
 import re
 import struct
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,7 +56,7 @@ def encode(picture: NDArray[np.uint8]) -> bytes:
     height, width = picture.shape[:2]
     header = struct.pack(">IIBBBBB", width, height, 8, _RGB if picture.ndim == 3 else _GREY, 0, 0, 0)
     pixels = zlib.compress(_filtered(picture).data, LEVEL)
-    return SIGNATURE + b"".join([_chunk(b"IHDR", header), _chunk(b"IDAT", pixels), _chunk(b"IEND", b"")])
+    return SIGNATURE + b"".join([chunk(b"IHDR", header), chunk(b"IDAT", pixels), chunk(b"IEND", b"")])
 
 
 def _filtered(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -70,9 +71,19 @@ def _filtered(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return told
 
 
-def _chunk(kind: bytes, content: bytes) -> bytes:
+def chunk(kind: bytes, content: bytes) -> bytes:
+    """Return one chunk of a PNG file: its length, kind, content and checksum."""
     checksum = zlib.crc32(content, zlib.crc32(kind))
     return b"".join([struct.pack(">I", len(content)), kind, content, struct.pack(">I", checksum)])
+
+
+def chunks(png: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield kind and content of each chunk of a PNG file."""
+    place = len(SIGNATURE)
+    while place < len(png):
+        length = int.from_bytes(png[place : place + 4], "big")
+        yield png[place + 4 : place + 8], png[place + 8 : place + 8 + length]
+        place += 12 + length
 
 
 def decode(png: bytes) -> NDArray[np.uint8]:
