@@ -108,7 +108,7 @@ def _map_tiles(maps: NDArray[Any], low: float, high: float, colours: str, target
     if factor * longest > target + 8:
         factor -= 1
     factor = max(1, factor)
-    return enlarge(colourise(maps, low, high, colours), (1, factor)), factor
+    return colourise(maps, low, high, colours, across=factor), factor
 
 
 def response_matrix(
