@@ -50,6 +50,14 @@ def test_opposite_values_lie_at_mirrored_entries():
     np.testing.assert_array_equal(colourise([-0.25, 0.25], -1, 1, "RdBu_r"), [entries[96], entries[160]])
 
 
+def test_a_value_can_become_several_pixels_beside_each_other():
+    values = np.array([[0.0, np.nan, 1.0], [-1.0, 0.5, np.inf]])
+    one = colourise(values, -1, 1, "RdBu_r")
+    three = colourise(values, -1, 1, "RdBu_r", across=3)
+    assert three.shape == (2, 9, 3)
+    np.testing.assert_array_equal(three, np.repeat(one, 3, axis=1))
+
+
 def test_bytes_do_not_wrap_around():
     np.testing.assert_array_equal(colourise(300.0, 0, 255, "grey"), [255, 255, 255])
 

@@ -6,7 +6,8 @@ from hypothesis.extra import numpy as hnp
 
 from kerasviz_callbacks.draw.colour import NON_FINITE
 from kerasviz_callbacks.draw.inputs import Shown
-from kerasviz_callbacks.draw.tiles import Grid, compact, enlarge, fit, resize, shrink
+from kerasviz_callbacks.draw.text import LINE
+from kerasviz_callbacks.draw.tiles import Grid, compact, enlarge, fit, place_all, resize, shrink
 
 FLOATS = st.sampled_from([np.float16, np.float32, np.float64])
 SIDES = st.integers(1, 9)
@@ -106,6 +107,31 @@ def test_tiles_stand_where_the_grid_says():
     for index in range(5):
         x, y = grid.corner(index)
         assert (canvas[y : y + 4, x : x + 4] == index + 1).all()
+
+
+@given(st.integers(1, 3), st.integers(1, 3), SIDES, SIDES, st.tuples(st.integers(2, 4), st.integers(2, 4)))
+def test_tiles_painted_together_stand_as_if_painted_one_by_one(rows, columns, height, width, gaps):
+    tiles = np.random.default_rng(0).integers(0, 200, (rows, columns, height, width, 3), np.uint8)
+    pitch = height + gaps[0], width + gaps[1]
+    canvas = np.full((rows * pitch[0] + 5, columns * pitch[1] + 7, 3), 255, np.uint8)
+    expected = canvas.copy()
+    for row in range(rows):
+        for column in range(columns):
+            y, x = 2 + row * pitch[0], 3 + column * pitch[1]
+            expected[y - 1 : y + height + 1, x - 1 : x + width + 1] = LINE
+            expected[y : y + height, x : x + width] = tiles[row, column]
+    place_all(canvas, tiles, 3, 2, pitch)
+    np.testing.assert_array_equal(canvas, expected)
+
+
+@given(SIDES, SIDES, st.integers(1, 4))
+def test_tiles_with_repeated_lines_stand_as_if_enlarged_before(height, width, tall):
+    tiles = np.random.default_rng(0).integers(0, 200, (2, 2, height, width, 3), np.uint8)
+    pitch = height * tall + 3, width + 3
+    repeated, enlarged = np.full((2, 2 * pitch[0] + 4, 2 * pitch[1] + 4, 3), 255, np.uint8)
+    place_all(repeated, tiles, 2, 2, pitch, tall=tall)
+    place_all(enlarged, enlarge(tiles, (tall, 1)), 2, 2, pitch)
+    np.testing.assert_array_equal(repeated, enlarged)
 
 
 @pytest.mark.parametrize(

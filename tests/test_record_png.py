@@ -37,9 +37,24 @@ anything = st.text(st.characters(), max_size=150) | st.sampled_from(
 
 @given(hnp.arrays(np.uint8, shapes))
 def test_decoding_gives_the_same_pixels(picture):
-    decoded = np.asarray(Image.open(io.BytesIO(encode(picture))))
+    png = encode(picture)
+    Image.open(io.BytesIO(png)).verify()  # every chunk's checksum
+    decoded = np.asarray(Image.open(io.BytesIO(png)))
     assert decoded.shape == picture.shape
     assert (decoded == picture).all()
+
+
+@pytest.mark.parametrize("shape", [(300, 40_000), (300, 12_000, 3), (3000, 1, 3), (1, 3000)])
+def test_rows_longer_than_the_window_of_deflate_are_kept_too(shape):
+    picture = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    picture[len(picture) // 2 :] = 255
+    assert (np.asarray(Image.open(io.BytesIO(encode(picture)))) == picture).all()
+
+
+def test_a_drawing_stays_small():
+    rows, columns = np.mgrid[:400, :400] // 50
+    drawing = np.stack([rows, columns, rows + columns], -1).astype(np.uint8) * 16
+    assert len(encode(drawing)) < drawing.size / 100
 
 
 def test_a_view_into_a_larger_array_is_encoded_as_seen():
@@ -98,6 +113,18 @@ def test_an_animation_plays_every_frame_untouched_for_its_time(shape, count, dat
 def test_an_animation_of_one_frame_is_that_picture():
     frame = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
     np.testing.assert_array_equal(decode(animation([encode(frame)], [100])), frame)
+
+
+def test_equal_frames_in_a_row_are_one_that_lasts_as_long_as_a_frame_can():
+    one, other = (encode(np.full((2, 2, 3), value, np.uint8)) for value in (1, 2))
+    film = animation([one, one, other, one, one, one], [100, 200, 300, 40_000, 25_535, 7])
+    Image.open(io.BytesIO(film)).verify()
+    with Image.open(io.BytesIO(film)) as picture:
+        lasting = []
+        for number in range(picture.n_frames):
+            picture.seek(number)
+            lasting.append((np.asarray(picture.convert("RGB")).flat[0], round(picture.info["duration"])))
+    assert lasting == [(1, 300), (2, 300), (1, 65_535), (1, 7)]
 
 
 def test_frames_that_make_no_animation_are_refused():

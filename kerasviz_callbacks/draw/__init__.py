@@ -6,6 +6,7 @@ In the order of use:
     colour      lookup tables, a colour for NaN, class colours
     tiles       enlarge, shrink, resize, lay out
     text        words and numbers
+    marks       bars, hairlines, frames
     sheet       caption above, strip of changing figures below; the size never depends on the step
     stack       several pictures on one paper
     stamp       the step below a frame of an animation

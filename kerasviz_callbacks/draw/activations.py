@@ -8,14 +8,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from PIL import Image, ImageDraw
 
 from kerasviz_callbacks.draw.colour import DIVERGING, SEQUENTIAL, Picture, colourise, count_non_finite
+from kerasviz_callbacks.draw.marks import fill
 from kerasviz_callbacks.draw.rows import LABEL, groups, write_rows
-from kerasviz_callbacks.draw.sheet import Scale, blank, sheet
+from kerasviz_callbacks.draw.sheet import Scale, Sheet
 from kerasviz_callbacks.draw.text import LINE, QUIET, SMALL, clean, text_width, write
-from kerasviz_callbacks.draw.tiles import enlarge, fit, place, shrink, whole_factor
+from kerasviz_callbacks.draw.tiles import enlarge, fit, place, place_all, shrink, whole_factor
 from kerasviz_callbacks.draw.traces import bars
+
+_MAP = 56  # pixels of a side, about
 
 
 def activation_tiles(
@@ -47,10 +49,9 @@ def activation_tiles(
     values = np.asarray(maps)
     rows, columns = values.shape[:2]
     colours = SEQUENTIAL if low >= 0 else DIVERGING
-    target = 56
-    tiles = _map_tiles(values, low, high, colours, target)
-    height, width = tiles.shape[2:4]
-    shown = None if pictures is None else fit(pictures, 64 if columns <= 8 else target)
+    tiles, tall = _map_tiles(values, low, high, colours, _MAP)
+    height, width = tiles.shape[2] * tall, tiles.shape[3]
+    shown = None if pictures is None else fit(pictures, picture_side(columns))
     names = None if labels is None else [clean(label) for label in labels]
 
     size = SMALL + 1
@@ -59,22 +60,18 @@ def activation_tiles(
     line = height if shown is None else max(height, shown.shape[1])
     start = left if shown is None else left + shown.shape[2] + 12
     cell = max(width, max(text_width(str(channel), size) for channel in channels))
-    canvas = blank(top + rows * (line + gap) - gap + 2, start + columns * (cell + gap) - gap + 2)
-    for row in range(rows):
-        y = top + row * (line + gap) + 1
-        if shown is not None:
-            place(canvas, shown[row], left + 1, y + (line - shown.shape[1]) // 2)
-        for column in range(columns):
-            x = start + column * (cell + gap) + (cell - width) // 2 + 1
-            place(canvas, tiles[row, column], x, y + (line - height) // 2)
-    picture = Image.fromarray(canvas)
-    draw = ImageDraw.Draw(picture)
+    page = Sheet(top + rows * (line + gap) - gap + 2, start + columns * (cell + gap) - gap + 2, caption)
+    canvas = page.body
+    pitch = line + gap, cell + gap
+    if shown is not None:
+        place_all(canvas, shown[:, None], left + 1, top + 1 + (line - shown.shape[1]) // 2, pitch)
+    place_all(canvas, tiles, start + 1 + (cell - width) // 2, top + 1 + (line - height) // 2, pitch, tall=tall)
     for column, channel in enumerate(channels):
         x = start + column * (cell + gap) + cell / 2 + 1
-        write(draw, (x, top - 5), channel, size=size, colour=QUIET, anchor="ms")
+        write(canvas, (x, top - 5), channel, size=size, colour=QUIET, anchor="ms")
     if start >= text_width("channel", size) + 10:
         write(
-            draw,
+            canvas,
             (start - 8, top - 5),
             "channel",
             size=size,
@@ -85,24 +82,33 @@ def activation_tiles(
         )
     for row, name in enumerate(names or []):
         y = top + row * (line + gap) + line / 2
-        write(draw, (left - 7, y), name, size=size, anchor="rm", width=LABEL)
+        write(canvas, (left - 7, y), name, size=size, anchor="rm", width=LABEL)
     legend = Scale(low, high, colours, "activation")
-    return sheet(picture, caption=caption, legend=legend, note=note, bad=count_non_finite(values))
+    return page.finished(legend=legend, note=note, bad=count_non_finite(values))
 
 
-def _map_tiles(maps: NDArray[Any], low: float, high: float, colours: str, target: int) -> Picture:
-    """The maps coloured, `(n, c, height, width, 3)`, brought near `target` pixels by whole factors."""
+def picture_side(columns: int) -> int:
+    """The most pixels that a side of a picture takes beside so many maps."""
+    return 64 if columns <= 8 else _MAP
+
+
+def _map_tiles(maps: NDArray[Any], low: float, high: float, colours: str, target: int) -> tuple[Picture, int]:
+    """The maps coloured, `(n, c, height, width, 3)`, near `target` pixels once each line is repeated as often as said.
+
+    Where maps grow, they do so by a whole factor.
+    """
     if maps.ndim == 3:
-        return bars(maps, low, high, (target * 3 // 4, max(target, min(96, 640 // maps.shape[1]))), colours)
+        return bars(maps, low, high, (target * 3 // 4, max(target, min(96, 640 // maps.shape[1]))), colours), 1
     height, width = maps.shape[2:]
     longest = max(height, width)
     if longest > target + 8:
         size = (max(1, round(height * target / longest)), max(1, round(width * target / longest)))
-        return colourise(shrink(maps, size), low, high, colours)
+        return colourise(shrink(maps, size), low, high, colours), 1
     factor = whole_factor(longest, target)
     if factor * longest > target + 8:
         factor -= 1
-    return enlarge(colourise(maps, low, high, colours), max(1, factor))
+    factor = max(1, factor)
+    return colourise(maps, low, high, colours, across=factor), factor
 
 
 def response_matrix(
@@ -140,25 +146,24 @@ def response_matrix(
     names = [str(row) for row in range(rows)] if labels is None else [clean(label) for label in labels]
     left = max(min(max(text_width(name, size) for name in names), LABEL), text_width("picture", size, True)) + 10
     top = size + 10
-    canvas = blank(top + height + 2, left + width + 8)
+    page = Sheet(top + height + 2, left + width + 8, caption)
+    canvas = page.body
     place(canvas, painted, left + 1, top + 1)
-    picture = Image.fromarray(canvas)
-    draw = ImageDraw.Draw(picture)
-    write(draw, (left - 7, top - 6), "unit", size=size, colour=QUIET, bold=True, anchor="rs")
+    write(canvas, (left - 7, top - 6), "unit", size=size, colour=QUIET, bold=True, anchor="rs")
     pixels = width / units
     every = round_step(text_width(str(units), size) + 10, pixels)
     for unit in range(0, units, every):
         x = left + 1 + (unit + 0.5) * pixels
-        draw.line((x, top - 4, x, top - 1), fill=QUIET)
-        write(draw, (x, top - 6), unit, size=size, colour=QUIET, anchor="ms")
+        fill(canvas, (x, top - 4, x, top - 1), QUIET)
+        write(canvas, (x, top - 6), unit, size=size, colour=QUIET, anchor="ms")
     starts = range(rows) if labels is None else groups(names)
-    write_rows(draw, names, top + 1 + (np.arange(rows) + 0.5) * height / rows, left - 7, starts, size=size)
+    write_rows(canvas, names, top + 1 + (np.arange(rows) + 0.5) * height / rows, left - 7, starts, size=size)
     for begin, end in pairwise([*starts, rows]):
         if begin and end - begin > 1:
             edge = top + 1 + begin * height / rows
-            draw.line((left - 5, edge, left - 1, edge), fill=LINE)
+            fill(canvas, (left - 5, edge, left - 1, edge), LINE)
     legend = Scale(low, high, colours, "activation")
-    return sheet(picture, caption=caption, legend=legend, note=note, bad=count_non_finite(numbers))
+    return page.finished(legend=legend, note=note, bad=count_non_finite(numbers))
 
 
 def round_step(room: float, pixels: float) -> int:

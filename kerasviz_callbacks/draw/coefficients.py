@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
 
 from kerasviz_callbacks.draw.activations import round_step
 from kerasviz_callbacks.draw.colour import Picture, colourise
-from kerasviz_callbacks.draw.sheet import Scale, blank, sheet
+from kerasviz_callbacks.draw.marks import fill
+from kerasviz_callbacks.draw.sheet import Scale, Sheet
 from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, figure, text_width, write
 from kerasviz_callbacks.draw.tiles import place
 
@@ -66,24 +66,23 @@ def coefficient_panels(
     title, below = _SIZE + 12, _SIZE + 10
     words = ["unit", str(max(units, default=0)), *(panel.axis for panel in panels)]
     left = max(text_width(word, _SIZE - 1, bold=True) for word in words) + 10
-    canvas = blank(2 * (title + height + below) + _GAP // 2, left + 2 * ACROSS + _GAP + 12)
+    page = Sheet(2 * (title + height + below) + _GAP // 2, left + 2 * ACROSS + _GAP + 12, caption)
+    canvas = page.body
     corners = [
         (left + (number % 2) * (ACROSS + _GAP), title + (number // 2) * (title + height + below + _GAP // 2))
         for number in range(len(panels))
     ]
     for panel, (x, y) in zip(panels, corners, strict=True):
         place(canvas, _stretched(panel, tall), x, y)
-    picture = Image.fromarray(canvas)
-    draw = ImageDraw.Draw(picture)
     for number, (panel, (x, y)) in enumerate(zip(panels, corners, strict=True)):
         if number < len(panels) - 1:
-            _head(picture, draw, panel, x, y)
+            _head(canvas, panel, x, y)
         else:
-            write(draw, (x, y - 7), panel.title, size=_SIZE, bold=True, width=ACROSS)
-        _foot(draw, panel, x, y + height, named=number % 2 == 0)
+            write(canvas, (x, y - 7), panel.title, size=_SIZE, bold=True, width=ACROSS)
+        _foot(canvas, panel, x, y + height, named=number % 2 == 0)
         if number % 2 == 0:
-            _number_units(draw, units, x, y, tall)
-    return sheet(picture, caption=caption, legend=panels[-1].scale, note=note, bad=bad)
+            _number_units(canvas, units, x, y, tall)
+    return page.finished(legend=panels[-1].scale, note=note, bad=bad)
 
 
 def unit_height(count: int) -> int:
@@ -112,35 +111,35 @@ def _stretched(panel: Heat, tall: int) -> Picture:
     return coloured[:, columns].repeat(tall, axis=0)
 
 
-def _head(picture: Image.Image, draw: ImageDraw.ImageDraw, panel: Heat, x: int, y: int) -> None:
+def _head(canvas: Picture, panel: Heat, x: int, y: int) -> None:
     """The title, and at the right end of its line the scale."""
     baseline = y - 7
     high, low = figure(panel.scale.high), figure(panel.scale.low)
     right = x + ACROSS
-    write(draw, (right, baseline), high, size=_SIZE - 1, colour=QUIET, anchor="rs")
+    write(canvas, (right, baseline), high, size=_SIZE - 1, colour=QUIET, anchor="rs")
     right -= text_width(high, _SIZE - 1) + 4
-    draw.rectangle((right - _BAR - 1, baseline - 9, right, baseline), fill=LINE)
-    picture.paste(Image.fromarray(np.ascontiguousarray(panel.scale.bar(_BAR, 8))), (right - _BAR, baseline - 8))
+    fill(canvas, (right - _BAR - 1, baseline - 9, right, baseline), LINE)
+    canvas[baseline - 8 : baseline, right - _BAR : right] = panel.scale.bar(_BAR, 8)
     right -= _BAR + 5
-    write(draw, (right, baseline), low, size=_SIZE - 1, colour=QUIET, anchor="rs")
+    write(canvas, (right, baseline), low, size=_SIZE - 1, colour=QUIET, anchor="rs")
     right -= text_width(low, _SIZE - 1) + 6
-    write(draw, (x, baseline), panel.title, size=_SIZE, bold=True, width=right - x)
+    write(canvas, (x, baseline), panel.title, size=_SIZE, bold=True, width=right - x)
 
 
-def _foot(draw: ImageDraw.ImageDraw, panel: Heat, x: int, y: int, *, named: bool) -> None:
+def _foot(canvas: Picture, panel: Heat, x: int, y: int, *, named: bool) -> None:
     """Numbers below the panel, and left of those of a first panel what they count."""
     for share, name in panel.ticks:
         at = x + share * ACROSS
-        draw.line((at, y + 1, at, y + 4), fill=QUIET)
-        write(draw, (at, y + _SIZE + 4), name, size=_SIZE - 1, colour=QUIET, anchor="ms")
+        fill(canvas, (at, y + 1, at, y + 4), QUIET)
+        write(canvas, (at, y + _SIZE + 4), name, size=_SIZE - 1, colour=QUIET, anchor="ms")
     if named:
-        write(draw, (x - 8, y + _SIZE + 4), panel.axis, size=_SIZE - 1, colour=QUIET, bold=True, anchor="rs")
+        write(canvas, (x - 8, y + _SIZE + 4), panel.axis, size=_SIZE - 1, colour=QUIET, bold=True, anchor="rs")
 
 
-def _number_units(draw: ImageDraw.ImageDraw, units: Sequence[int], x: int, y: int, tall: int) -> None:
+def _number_units(canvas: Picture, units: Sequence[int], x: int, y: int, tall: int) -> None:
     """Numbers of units left of a panel, as many as there is room for."""
-    write(draw, (x - 8, y - 7), "unit", size=_SIZE - 1, colour=QUIET, bold=True, anchor="rs")
+    write(canvas, (x - 8, y - 7), "unit", size=_SIZE - 1, colour=QUIET, bold=True, anchor="rs")
     for row in range(0, len(units), round_step(_SIZE + 4, tall)):
         middle = y + (row + 0.5) * tall
-        draw.line((x - 5, middle, x - 2, middle), fill=QUIET)
-        write(draw, (x - 8, middle), units[row], size=_SIZE - 1, colour=INK, anchor="rm")
+        fill(canvas, (x - 5, middle, x - 2, middle), QUIET)
+        write(canvas, (x - 8, middle), units[row], size=_SIZE - 1, colour=INK, anchor="rm")

@@ -90,16 +90,26 @@ def share(values: ArrayLike, low: float, high: float, *, constant: float = 0.0) 
     return clipped
 
 
-def look_up(shares: NDArray[np.float64], entries: Picture) -> Picture:
-    """The colour of each share (0 to 1) in a lookup table; NaN gets the colour of what is not finite."""
-    bad = np.isnan(shares)
-    steps = np.rint(np.where(bad, 0.0, shares) * (len(entries) - 1)).astype(np.intp)
-    picture: Picture = np.take(entries, steps, axis=0)  # indexing by a single step would give a view
-    picture[bad] = NON_FINITE
-    return picture
+def look_up(shares: NDArray[np.float64], entries: Picture, *, across: int = 1) -> Picture:
+    """The colour of each share (0 to 1) in a lookup table; NaN gets the colour of what is not finite.
+
+    Args:
+        shares: `(..., w)`.
+        entries: the table, `(k, 3)`.
+        across: how many pixels beside each other each share becomes.
+
+    Returns:
+        The colours, `(..., w * across, 3)`.
+    """
+    steps = np.where(np.isnan(shares), len(entries), np.rint(shares * (len(entries) - 1))).astype(np.intp)
+    colours = np.concatenate([entries, np.array([NON_FINITE], np.uint8)])
+    # To repeat the entries, not what is looked up, saves a pass over every pixel.
+    runs = colours.repeat(across, axis=0).reshape(len(colours), -1)
+    picture: Picture = np.take(runs, steps, axis=0)  # indexing by a single step would give a view
+    return picture if across == 1 else picture.reshape(*steps.shape[:-1], -1, 3)
 
 
-def colourise(values: ArrayLike, low: float, high: float, colours: str = SEQUENTIAL) -> Picture:
+def colourise(values: ArrayLike, low: float, high: float, colours: str = SEQUENTIAL, *, across: int = 1) -> Picture:
     """Colours a scale that is handed in: `low` is the map's first colour, `high` its last, the rest clipped.
 
     Args:
@@ -107,11 +117,13 @@ def colourise(values: ArrayLike, low: float, high: float, colours: str = SEQUENT
         low: the value of the first colour.
         high: the value of the last colour; equal to `low` is safe.
         colours: the colour map, `"grey"` or any of matplotlib's.
+        across: how many pixels beside each other each value becomes.
 
     Returns:
         The colours, `(..., 3)`; NaN and infinity in `NON_FINITE`.
     """
-    return look_up(share(values, low, high, constant=0.5 if is_signed(colours) else 0.0), table(colours))
+    shares = share(values, low, high, constant=0.5 if is_signed(colours) else 0.0)
+    return look_up(shares, table(colours), across=across)
 
 
 def rgb(values: ArrayLike, low: float, high: float) -> Picture:
@@ -126,9 +138,10 @@ def rgb(values: ArrayLike, low: float, high: float) -> Picture:
 def blend(below: ArrayLike, above: ArrayLike, alpha: ArrayLike) -> Picture:
     """Lays colours over colours: `alpha` 0 leaves what is below, 1 hides it."""
     under = np.asarray(below, np.float32)
-    over, weight = np.asarray(above, np.float32), np.asarray(alpha, np.float32)
-    mixed: Picture = np.rint(under + (over - under) * weight).astype(np.uint8)
-    return mixed
+    mixed = (np.asarray(above, np.float32) - under) * np.asarray(alpha, np.float32)
+    mixed += under
+    blended: Picture = np.rint(mixed).astype(np.uint8)
+    return blended
 
 
 def class_colours(count: int) -> Picture:

@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from PIL import Image, ImageDraw
 
 from kerasviz_callbacks.draw.colour import DIVERGING, Picture, colourise, count_non_finite, is_signed, rgb
-from kerasviz_callbacks.draw.sheet import Scale, blank, sheet
+from kerasviz_callbacks.draw.sheet import Scale, Sheet
 from kerasviz_callbacks.draw.text import QUIET, SMALL, text_width, write
 from kerasviz_callbacks.draw.tiles import Grid, compact, enlarge, shrink, whole_factor
 
@@ -49,18 +48,17 @@ def filter_tiles(
     height, width = tiles.shape[1:3]
     columns = compact(count, height + SMALL + 10, width + 8)
     grid = Grid(count, columns, height, width, gap=8, above=SMALL + 2)
-    canvas = blank(*grid.size)
+    page = Sheet(*grid.size, caption)
+    canvas = page.body
     grid.paint(canvas, tiles)
-    picture = Image.fromarray(canvas)
-    draw = ImageDraw.Draw(picture)
     for index, name in enumerate(names):
         x, y = grid.corner(index)
-        write(draw, (x, y - 3), name, colour=QUIET, width=width + 6)
+        write(canvas, (x, y - 3), name, colour=QUIET, width=width + 6)
     coloured = weights.ndim == 4
     legend = Scale(
         _lowest(scale, colours), scale, "grey" if coloured else colours, "weight, per colour" if coloured else "weight"
     )
-    return sheet(picture, caption=caption, legend=legend, note=note, bad=count_non_finite(weights))
+    return page.finished(legend=legend, note=note, bad=count_non_finite(weights))
 
 
 def filter_matrix(
@@ -99,24 +97,23 @@ def filter_matrix(
     left = max(text_width(name, size) for name in [*down, "in"]) + 8
     top = 2 * size + 10
     grid_height, grid_width = grid.size
-    canvas = blank(top + grid_height, left + grid_width)
+    page = Sheet(top + grid_height, left + grid_width, caption)
+    canvas = page.body
     grid.paint(canvas, tiles, left, top)
-    picture = Image.fromarray(canvas)
-    draw = ImageDraw.Draw(picture)
-    write(draw, (left + 1, size), "filter", size=size, colour=QUIET, bold=True)
-    write(draw, (left - 6, top - 5), "in", size=size, colour=QUIET, bold=True, anchor="rs")
+    write(canvas, (left + 1, size), "filter", size=size, colour=QUIET, bold=True)
+    write(canvas, (left - 6, top - 5), "in", size=size, colour=QUIET, bold=True, anchor="rs")
     # Numbers side by side need room: every second, fifth, ... column is named if they are narrow.
     widest = max(text_width(name, size) for name in across) + 3
     every = next(step for step in (1, 2, 5, 10, 20, 50, 100) if step * (width + 4) >= widest or step == 100)
     for column in range(0, columns, every):
         x = left + grid.corner(column)[0] + width / 2
-        write(draw, (x, top - 5), across[column], size=size, colour=QUIET, anchor="ms")
+        write(canvas, (x, top - 5), across[column], size=size, colour=QUIET, anchor="ms")
     every = next(step for step in (1, 2, 5, 10) if step * (height + 4) >= size + 1 or step == 10)
     for row in range(0, rows, every):
         y = top + grid.corner(row * columns)[1] + height / 2
-        write(draw, (left - 6, y), down[row], size=size, colour=QUIET, anchor="rm")
+        write(canvas, (left - 6, y), down[row], size=size, colour=QUIET, anchor="rm")
     legend = Scale(-scale, scale, colours, "weight")
-    return sheet(picture, caption=caption, legend=legend, note=note, bad=count_non_finite(weights))
+    return page.finished(legend=legend, note=note, bad=count_non_finite(weights))
 
 
 def _lowest(scale: float, colours: str) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,10 @@ from kerasviz_callbacks.draw.colour import (
     Picture,
     count_non_finite,
 )
+from kerasviz_callbacks.draw.marks import fill, frame
 from kerasviz_callbacks.draw.overlay import legend_of, overlay
-from kerasviz_callbacks.draw.sheet import blank, sheet
-from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, text_width, write
+from kerasviz_callbacks.draw.sheet import Sheet
+from kerasviz_callbacks.draw.text import INK, PAPER, QUIET, text_width, write
 from kerasviz_callbacks.draw.tiles import Grid, fit, resize, shrink
 from kerasviz_callbacks.draw.traces import draw_lines
 
@@ -99,8 +101,8 @@ def heat_signals(
     finite = lines[np.isfinite(lines)].astype(np.float64)
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
     along = shrink(values, (width,)) if values.shape[1] > width else values
-    ground = np.full((len(values), height, width, 3), 72, np.uint8)
-    ground = overlay(ground, along[:, None, :], scale=scale, colours=colours, signed=signed)
+    ground = np.full((len(values), 1, width, 3), 72, np.uint8)
+    ground = overlay(ground, along[:, None, :], scale=scale, colours=colours, signed=signed).repeat(height, axis=1)
     channels = lines.shape[-1]
     greys = np.linspace(255, 170, min(channels, 4)).astype(int).tolist()
     inks = [(grey, grey, grey) for grey in greys]
@@ -169,14 +171,11 @@ def _say_empty(tiles: Picture, maps: NDArray[Any]) -> None:
     for index, values in enumerate(maps):
         if np.any(values != 0):
             continue
-        picture = Image.fromarray(tiles[index])
-        draw = ImageDraw.Draw(picture)
-        width, middle = picture.width, picture.height / 2
+        tile, width, middle = tiles[index], tiles.shape[2], tiles.shape[1] / 2
         size = 12
         words = "no evidence" if text_width("no evidence", size) + 4 <= width else "none"
-        draw.rectangle((0, middle - 10, width, middle + 10), fill=(24, 26, 29))
-        write(draw, (width / 2, middle), words, size=size, colour=PAPER, anchor="mm", width=width)
-        tiles[index] = np.asarray(picture)
+        fill(tile, (0, middle - 10, width, middle + 10), (24, 26, 29))
+        write(tile, (width / 2, middle), words, size=size, colour=PAPER, anchor="mm", width=width)
 
 
 def _heat_sheet(
@@ -194,47 +193,44 @@ def _heat_sheet(
     columns = min(count, 2 if count <= 4 else 3 if count <= 9 else 4)
     words = 0 if titles is None else 2 * round(_WORDS * 1.35) + 2
     grid = Grid(count, columns, height + 2 * _FRAME + words, width + 2 * _FRAME, gap=10)
-    canvas = blank(*grid.size)
-    for index, tile in enumerate(tiles):
+    page = Sheet(*grid.size, caption)
+    canvas = page.body
+    grid.paint(canvas, tiles, _FRAME, _FRAME)
+    for index in np.flatnonzero(wrong if wrong is not None else []).tolist():
         x, y = grid.corner(index)
-        mark = WRONG if wrong is not None and wrong[index] else None
-        full, across = height + 2 * _FRAME, width + 2 * _FRAME
-        if mark:
-            canvas[y : y + full, x : x + across] = mark
-        else:
-            canvas[y + _FRAME - 1 : y + full - _FRAME + 1, x + _FRAME - 1 : x + across - _FRAME + 1] = LINE
-        canvas[y + _FRAME : y + _FRAME + height, x + _FRAME : x + _FRAME + width] = tile
-    picture = Image.fromarray(canvas)
-    draw = ImageDraw.Draw(picture)
+        frame(canvas, (x, y, x + width + 2 * _FRAME - 1, y + height + 2 * _FRAME - 1), WRONG, thick=_FRAME)
     for index, (true, predicted) in enumerate(titles or []):
         x, y = grid.corner(index)
         first = y + height + 2 * _FRAME + _WORDS + 1
         second = first + round(_WORDS * 1.35)
         room = width + 2 * _FRAME
-        write(draw, (x + _FRAME, first), true, size=_WORDS, bold=True, width=room - 2 * _FRAME)
+        write(canvas, (x + _FRAME, first), true, size=_WORDS, bold=True, width=room - 2 * _FRAME)
         left = x + _FRAME
         if wrong is not None and wrong[index]:
-            _cross(draw, left, second - _WORDS + 2, _WORDS - 1)
+            canvas[second - _WORDS + 2 : second + 2, left : left + _WORDS] = _cross(_WORDS)
             left += _WORDS + 4
-        _write_prediction(draw, predicted, left, second, x + room - left - _FRAME)
+        _write_prediction(canvas, predicted, left, second, x + room - left - _FRAME)
     legend = legend_of(scale, colours, signed)
-    return sheet(picture, caption=caption, legend=legend, note=note, bad=count_non_finite(maps))
+    return page.finished(legend=legend, note=note, bad=count_non_finite(maps))
 
 
-def _cross(draw: ImageDraw.ImageDraw, x: float, y: float, size: int) -> None:
+@cache
+def _cross(size: int) -> Picture:
     """A white cross in a square: the sign of a wrong prediction, readable without its colour."""
-    draw.rectangle((x, y, x + size, y + size), fill=WRONG)
-    inner = 3
-    draw.line((x + inner, y + inner, x + size - inner, y + size - inner), fill=PAPER, width=2)
-    draw.line((x + inner, y + size - inner, x + size - inner, y + inner), fill=PAPER, width=2)
+    picture = Image.new("RGB", (size, size), WRONG)
+    draw = ImageDraw.Draw(picture)
+    near, far = 3, size - 4
+    draw.line((near, near, far, far), fill=PAPER, width=2)
+    draw.line((near, far, far, near), fill=PAPER, width=2)
+    return np.asarray(picture)
 
 
-def _write_prediction(draw: ImageDraw.ImageDraw, text: str, x: float, y: float, room: float) -> None:
+def _write_prediction(canvas: Picture, text: str, x: float, y: float, room: float) -> None:
     """Writes "name p" so that a long name is shortened but never its probability."""
     name, _, probability = text.rpartition(" ")
     if not name or not probability[:1].isdigit():
-        write(draw, (x, y), text, size=_WORDS, colour=QUIET, width=int(room))
+        write(canvas, (x, y), text, size=_WORDS, colour=QUIET, width=int(room))
         return
     taken = text_width(probability, _WORDS) + 6
-    written = write(draw, (x, y), name, size=_WORDS, colour=QUIET, width=max(0, int(room - taken)))
-    write(draw, (x + written + 6, y), probability, size=_WORDS, colour=INK)
+    written = write(canvas, (x, y), name, size=_WORDS, colour=QUIET, width=max(0, int(room - taken)))
+    write(canvas, (x + written + 6, y), probability, size=_WORDS, colour=INK)

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from PIL import Image, ImageDraw
 
 from kerasviz_callbacks.draw.colour import DIVERGING, Picture, colourise
-from kerasviz_callbacks.draw.sheet import Scale, blank, sheet
-from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, SMALL, text_width, write
+from kerasviz_callbacks.draw.marks import frame
+from kerasviz_callbacks.draw.sheet import Scale, Sheet, blank
+from kerasviz_callbacks.draw.text import INK, LINE, QUIET, SMALL, text_width, write
 from kerasviz_callbacks.draw.tiles import enlarge, place
 
 DEAD = (150, 150, 150)
@@ -52,24 +52,23 @@ def overlap_matrix(
     upright = cell < digits + 4
     left, top = digits + 12, (digits if upright else size) + 12
     side = count * cell
-    canvas = blank(top + side + 2, left + side + 2 + 10 + _BARS + 2)
+    page = Sheet(top + side + 2, left + side + 2 + 10 + _BARS + 2, caption)
+    canvas = page.body
     place(canvas, enlarge(_cells(values, gone), cell), left, top)
     _paint_bars(canvas, lengths, left + side + 10, top, cell)
-    picture = Image.fromarray(canvas)
-    draw = ImageDraw.Draw(picture)
     for number in range(0, count, -(-size // cell)):  # as many as there is room for
         middle = (number + 0.5) * cell
-        write(draw, (left - 6, top + middle), channels[number], size=size, colour=QUIET, anchor="rm")
-        _write_above(picture, left + middle, top - 6, str(channels[number]), size, upright=upright)
-    write(draw, (left + side + 10, top - 6), "largest |r|", size=SMALL, colour=QUIET, width=_BARS)
+        write(canvas, (left - 6, top + middle), channels[number], size=size, colour=QUIET, anchor="rm")
+        _write_above(canvas, left + middle, top - 6, str(channels[number]), size, upright=upright)
+    write(canvas, (left + side + 10, top - 6), "largest |r|", size=SMALL, colour=QUIET, width=_BARS)
     for i, j in pairs:
         for row, column in ((i, j), (j, i)):
             x, y = left + column * cell, top + row * cell
-            draw.rectangle((x - 1, y - 1, x + cell, y + cell), outline=INK)
+            frame(canvas, (x - 1, y - 1, x + cell, y + cell), INK)
     spoilt = int(np.count_nonzero(np.isnan(np.diagonal(values)) & ~gone))
     bad = f"{spoilt:,} channel{'s' * (spoilt > 1)} NaN" if spoilt else ""
     legend = Scale(-1.0, 1.0, DIVERGING, "correlation r   grey: dead")
-    return sheet(picture, caption=caption, legend=legend, note=note, bad=bad)
+    return page.finished(legend=legend, note=note, bad=bad)
 
 
 def _cells(values: NDArray[np.float64], gone: NDArray[np.bool_]) -> Picture:
@@ -92,12 +91,13 @@ def _paint_bars(canvas: Picture, lengths: NDArray[np.float64], x: int, top: int,
             canvas[y : y + thick, x : x + round(float(np.clip(length, 0.0, 1.0)) * _BARS)] = QUIET
 
 
-def _write_above(picture: Image.Image, x: float, y: float, text: str, size: int, *, upright: bool) -> None:
+def _write_above(canvas: Picture, x: float, y: float, text: str, size: int, *, upright: bool) -> None:
     """Writes a line above a column, upwards where columns are narrow."""
     if not upright:
-        write(ImageDraw.Draw(picture), (x, y), text, size=size, colour=QUIET, anchor="ms")
+        write(canvas, (x, y), text, size=size, colour=QUIET, anchor="ms")
         return
     long, high = text_width(text, size), size + 2
-    line = Image.new("RGB", (long, high), PAPER)
-    write(ImageDraw.Draw(line), (0, high / 2), text, size=size, colour=QUIET, anchor="lm")
-    picture.paste(line.transpose(Image.Transpose.ROTATE_90), (round(x - high / 2), round(y + 1 - long)))
+    line = blank(high, long)
+    write(line, (0, high / 2), text, size=size, colour=QUIET, anchor="lm")
+    top, before = round(y + 1 - long), round(x - high / 2)
+    canvas[top : top + long, before : before + high] = np.rot90(line)

@@ -40,14 +40,13 @@ def overlay(pictures: Picture, maps: ArrayLike, *, scale: float, colours: str = 
     """
     large = resize(maps, (pictures.shape[-3], pictures.shape[-2]))
     shares = share(large, -scale if signed else 0.0, scale, constant=0.5 if signed else 0.0)
-    grey = np.repeat(_ground(luminance(pictures), signed)[..., None], 3, axis=-1)
+    grey = _ground(luminance(pictures), signed)
     return _lay(grey, shares, colours, signed)
 
 
 def legend_of(scale: float, colours: str, signed: bool) -> Scale:
     """The legend of maps laid over pictures: the colours as they look there, over a middling grey."""
-    ground = np.full((257, 3), _ground(np.array(100.0), signed))
-    entries = _lay(ground, np.linspace(0, 1, 257), colours, signed)
+    entries = _lay(_ground(np.full(257, 100.0), signed), np.linspace(0, 1, 257), colours, signed)
     return Scale(-scale if signed else 0.0, scale, _colours(colours, signed), "evidence", entries)
 
 
@@ -69,7 +68,7 @@ def _lay(grey: NDArray[np.float64], shares: NDArray[np.float64], colours: str, s
     bad = np.isnan(shares)
     strength = np.sqrt(np.abs(2 * shares - 1) if signed else shares)
     shares = 0.5 + np.copysign(strength, shares - 0.5) / 2 if signed else strength
-    laid = blend(grey, look_up(shares, entries), opacity(np.where(bad, 0, strength))[..., None])
+    laid = blend(grey[..., None], look_up(shares, entries), opacity(np.where(bad, 0, strength))[..., None])
     laid[bad] = NON_FINITE
     return laid
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from PIL import Image, ImageDraw
 
 from kerasviz_callbacks.draw.colour import NON_FINITE, Picture
+from kerasviz_callbacks.draw.marks import fill, frame
 from kerasviz_callbacks.draw.sheet import blank, sheet
 from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, Colour, figure, text_width, write
 from kerasviz_callbacks.draw.trails import round_length
@@ -106,9 +106,8 @@ def profiles(
     for number, panel in enumerate(panels):
         top, left = grid.place(number)
         body[top : top + grid.height, left : left + grid.width] = panel
-    whole = Image.fromarray(body)
-    _write_axes(whole, grid, Window(low, high, window.first, window.last), units)
-    return sheet(whole, caption=title, note=note, bad=bad)
+    _write_axes(body, grid, Window(low, high, window.first, window.last), units)
+    return sheet(body, caption=title, note=note, bad=bad)
 
 
 @dataclass(frozen=True)
@@ -160,19 +159,19 @@ def _panels(
     """
     height, width = size
     known = np.isfinite(rows).all(axis=0)
-    grounds = np.where((known & ~active)[:, -1:], np.array(_OFF), np.array(PAPER))  # (k, 3)
-    canvas = np.empty((len(active), height, width, 3), np.float32)
-    canvas[:] = grounds[:, None, None]
+    grounds = np.where((known & ~active)[:, -1], np.array(_OFF)[:, None], np.array(PAPER)[:, None])  # (3, k)
+    canvas = np.empty((3, len(active), height, width), np.float32)  # a plane a colour: long rows of one number each
+    canvas[:] = grounds[..., None, None]
     for tick in ticks:
-        canvas[:, min(int(tick), height - 1)] = _GRID
+        canvas[:, :, min(int(tick), height - 1)] = np.array(_GRID)[:, None, None]
     highest, lowest = extremes(rows, places, width)
     nearest = np.searchsorted((places[1:] + places[:-1]) / 2, np.arange(width) + 0.5)
-    blue = active[:, nearest, None]
+    blue = active[:, nearest]
     bands = [(highest[4], lowest[0]), (highest[3], lowest[1]), (highest[2] - 1, lowest[2] + 1)]
     for (top, bottom), in_use, unused in zip(bands, _BLUES, _GREYS, strict=True):
-        colour = np.where(blue, np.array(in_use), np.array(unused)).astype(np.float32)[:, None]
-        canvas += (colour - canvas) * coverage(top, bottom, height)[..., None]
-    picture: Picture = np.rint(canvas).astype(np.uint8)
+        colour = np.where(blue, *(np.array(ink)[:, None, None] for ink in (in_use, unused))).astype(np.float32)
+        canvas += (colour[:, :, None] - canvas) * coverage(top, bottom, height)
+    picture: Picture = np.ascontiguousarray(np.moveaxis(np.rint(canvas).astype(np.uint8), 0, -1))
     return picture
 
 
@@ -231,37 +230,37 @@ def _ticks(low: float, high: float) -> list[float]:
     return [0.0, *beside]
 
 
-def _write_axes(whole: Image.Image, grid: _Grid, window: Window, units: Sequence[int]) -> None:
-    draw = ImageDraw.Draw(whole)
-    _write_legend(draw)
+def _write_axes(body: Picture, grid: _Grid, window: Window, units: Sequence[int]) -> None:
+    _write_legend(body)
     span = window.last - window.first + 1
     every = max(1, round(round_length(max(span / 3, 1.0))))
     marks = [step for step in range(window.first, window.last + 1) if step % every == 0]
     for number, unit in enumerate(units):
         top, left = grid.place(number)
-        draw.rectangle((left, top, left + grid.width - 1, top + grid.height - 1), outline=LINE)
-        write(draw, (left + 1, top - 4), f"unit {unit}", size=11, width=grid.width)
+        frame(body, (left, top, left + grid.width - 1, top + grid.height - 1), LINE)
+        write(body, (left + 1, top - 4), f"unit {unit}", size=11, width=grid.width)
         if number % grid.columns == 0:
             for value in _ticks(window.low, window.high):
                 row = top + (window.high - value) / (window.high - window.low) * grid.height
-                write(draw, (left - 5, row), figure(value), size=10, colour=QUIET, anchor="rm", width=_AXIS - 5)
+                write(body, (left - 5, row), figure(value), size=10, colour=QUIET, anchor="rm", width=_AXIS - 5)
         if grid.is_last_of_its_column(number):
             for step in marks:
                 across = left + (step - window.first + 0.5) * grid.width / span
                 foot = top + grid.height
-                draw.line((across, foot, across, foot + 2), fill=QUIET)
-                write(draw, (across, foot + 4), figure(step), size=10, colour=QUIET, anchor="mt")
+                fill(body, (across, foot, across, foot + 2), QUIET)
+                write(body, (across, foot + 4), figure(step), size=10, colour=QUIET, anchor="mt")
 
 
-def _write_legend(draw: ImageDraw.ImageDraw) -> None:
+def _write_legend(body: Picture) -> None:
     left, middle = _AXIS, 8
     for name, colours in (("5–95 %", _BLUES[0]), ("25–75 %", _BLUES[1]), ("median", _BLUES[2])):
         high = 1 if name == "median" else 5
-        draw.rectangle((left, middle - high, left + 18, middle + high), fill=colours)
-        left += 24 + write(draw, (left + 24, middle), name, size=11, colour=INK, anchor="lm") + 18
-    draw.rectangle((left, middle - 6, left + 18, middle + 6), fill=_OFF, outline=LINE)
-    draw.rectangle((left + 1, middle - 3, left + 17, middle + 3), fill=_GREYS[0])
-    draw.rectangle((left + 1, middle - 1, left + 17, middle + 1), fill=_GREYS[2])
-    write(draw, (left + 24, middle), "inactive", size=11, colour=INK, anchor="lm")
+        fill(body, (left, middle - high, left + 18, middle + high), colours)
+        left += 24 + write(body, (left + 24, middle), name, size=11, colour=INK, anchor="lm") + 18
+    fill(body, (left, middle - 6, left + 18, middle + 6), _OFF)
+    frame(body, (left, middle - 6, left + 18, middle + 6), LINE)
+    fill(body, (left + 1, middle - 3, left + 17, middle + 3), _GREYS[0])
+    fill(body, (left + 1, middle - 1, left + 17, middle + 1), _GREYS[2])
+    write(body, (left + 24, middle), "inactive", size=11, colour=INK, anchor="lm")
     right = _WIDTH - text_width("epochs", 11)
-    write(draw, (right, middle), "epochs", size=11, colour=QUIET, anchor="lm")
+    write(body, (right, middle), "epochs", size=11, colour=QUIET, anchor="lm")

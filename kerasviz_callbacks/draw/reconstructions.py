@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from PIL import Image, ImageDraw
 
 from kerasviz_callbacks.draw.colour import (
     DIVERGING,
@@ -20,9 +20,9 @@ from kerasviz_callbacks.draw.colour import (
     share,
     table,
 )
-from kerasviz_callbacks.draw.sheet import Scale, blank, sheet
-from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, Colour, clean, text_width, write
-from kerasviz_callbacks.draw.tiles import Grid, fit, place, shrink
+from kerasviz_callbacks.draw.sheet import Scale, Sheet, blank, sheet
+from kerasviz_callbacks.draw.text import INK, LINE, QUIET, Colour, clean, text_width, write
+from kerasviz_callbacks.draw.tiles import Grid, fit, place_all, shrink
 from kerasviz_callbacks.draw.traces import draw_lines, envelope
 
 _SIZE = 12
@@ -160,24 +160,21 @@ def walk_tiles(
     room = max((min(text_width(name, _SIZE), 84) for pair in labels for name in pair), default=-8) + 8
     start = room + width + apart
     across = positions * (width + _GAP) - _GAP
-    canvas = blank(top + len(walks) * (height + _GAP) - _GAP + 2, start + across + apart + width + room + 2)
-    for row in range(len(walks)):
-        y = top + row * (height + _GAP) + 1
-        place(canvas, originals[row, 0], room + 1, y)
-        for column in range(positions):
-            place(canvas, between[row, column], start + column * (width + _GAP) + 1, y)
-        place(canvas, originals[row, 1], start + across + apart + 1, y)
-    picture = Image.fromarray(canvas)
-    draw = ImageDraw.Draw(picture)
+    page = Sheet(top + len(walks) * (height + _GAP) - _GAP + 2, start + across + apart + width + room + 2, caption)
+    canvas = page.body
+    pitch = height + _GAP, width + _GAP
+    place_all(canvas, originals[:, :1], room + 1, top + 1, pitch)
+    place_all(canvas, between, start + 1, top + 1, pitch)
+    place_all(canvas, originals[:, 1:], start + across + apart + 1, top + 1, pitch)
     for x in (room + width / 2, start + across + apart + width / 2):
-        write(draw, (x, top - 6), what, size=_SIZE, bold=True, anchor="ms", width=width + apart)
+        write(canvas, (x, top - 6), what, size=_SIZE, bold=True, anchor="ms", width=width + apart)
     title = "decoded on the straight line between their codes"
-    write(draw, (start + across / 2, top - 6), title, size=_SIZE, colour=QUIET, anchor="ms", width=across)
+    write(canvas, (start + across / 2, top - 6), title, size=_SIZE, colour=QUIET, anchor="ms", width=across)
     for row, (first, last) in enumerate(labels):
         y = top + row * (height + _GAP) + height / 2
-        write(draw, (room - 7, y), first, size=_SIZE, anchor="rm", width=84)
-        write(draw, (start + across + apart + width + 9, y), last, size=_SIZE, anchor="lm", width=84)
-    return sheet(picture, caption=caption, legend=legend, note=note, bad=bad)
+        write(canvas, (room - 7, y), first, size=_SIZE, anchor="rm", width=84)
+        write(canvas, (start + across + apart + width + 9, y), last, size=_SIZE, anchor="lm", width=84)
+    return page.finished(legend=legend, note=note, bad=bad)
 
 
 def signal_tiles(
@@ -251,36 +248,24 @@ def _blocks(strips: Sequence[Strip], names: Sequence[str] | None, columns: int) 
     columns = min(count, columns)
     left = max(text_width(line, _SIZE, True) for strip in strips for line, _ in strip.title) + 10
     above = 0 if names is None else _SIZE + 7
-    stacked = np.concatenate([_framed(strip.tiles) for strip in strips], axis=1)
-    grid = Grid(count, columns, stacked.shape[1], stacked.shape[2], gap=_GAP, above=above, below=10)
+    heights = [strip.tiles.shape[1] + 3 for strip in strips]  # a hairline round each, and a pixel of paper below
+    grid = Grid(count, columns, sum(heights), width + 2, gap=_GAP, above=above, below=10)
     height, across = grid.size
     canvas = blank(height - 10, left + across)
-    for index, tile in enumerate(stacked):
-        x, y = grid.corner(index)
-        canvas[y : y + tile.shape[0], left + x : left + x + tile.shape[1]] = tile
-    picture = Image.fromarray(canvas)
-    draw = ImageDraw.Draw(picture)
+    for strip, down in zip(strips, accumulate(heights, initial=1), strict=False):
+        grid.paint(canvas, strip.tiles, left + 1, down)
     for index, name in enumerate(names or []):
         x, y = grid.corner(index)
-        write(draw, (left + x + width / 2, y - 5), clean(name), size=_SIZE, anchor="ms", width=width + 2)
+        write(canvas, (left + x + width / 2, y - 5), clean(name), size=_SIZE, anchor="ms", width=width + 2)
     for row in range(grid.rows):
         y = grid.corner(row * columns)[1]
         for strip in strips:
             middle = y + strip.tiles.shape[1] / 2 - (len(strip.title) - 1) * _SIZE * 0.7
             for line, colour in strip.title:
-                write(draw, (left - 8, middle), line, size=_SIZE, colour=colour, bold=True, anchor="rm")
+                write(canvas, (left - 8, middle), line, size=_SIZE, colour=colour, bold=True, anchor="rm")
                 middle += _SIZE * 1.4
             y += strip.tiles.shape[1] + 3
-    return np.asarray(picture)
-
-
-def _framed(tiles: Picture) -> Picture:
-    """Each tile with a hairline round it and a pixel of paper below."""
-    count, height, width = tiles.shape[:3]
-    framed = np.full((count, height + 3, width + 2, 3), LINE, np.uint8)
-    framed[:, -1] = PAPER
-    framed[:, 1 : height + 1, 1 : width + 1] = tiles
-    return framed
+    return canvas
 
 
 def _finished(

@@ -7,12 +7,12 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from PIL import Image, ImageDraw
 
 from kerasviz_callbacks.draw.activations import round_step
 from kerasviz_callbacks.draw.colour import NON_FINITE, Picture, count_non_finite, share
+from kerasviz_callbacks.draw.marks import fill
 from kerasviz_callbacks.draw.rows import LABEL, groups, write_rows
-from kerasviz_callbacks.draw.sheet import Scale, blank, sheet
+from kerasviz_callbacks.draw.sheet import Scale, Sheet, blank
 from kerasviz_callbacks.draw.text import QUIET, SMALL, clean, text_width, write
 from kerasviz_callbacks.draw.tiles import enlarge, place, shrink
 
@@ -121,21 +121,20 @@ def response_strengths(
     ]
     top, gap = size + 10, size + 12
     heights = [panel.shape[0] for panel, _ in panels]
-    canvas = blank(top + heights[0] + gap + heights[1] + 2, left + panels[0][0].shape[1] + 8)
+    page = Sheet(top + heights[0] + gap + heights[1] + 2, left + panels[0][0].shape[1] + 8, caption)
+    canvas = page.body
     corners = [top + 1, top + heights[0] + gap + 1]
     for (panel, _), y in zip(panels, corners, strict=True):
         place(canvas, panel, left + 1, y)
-    picture = Image.fromarray(canvas)
-    draw = ImageDraw.Draw(picture)
-    _write_neurons(draw, neurons, left, top, across, size)
+    _write_neurons(canvas, neurons, left, top, across, size)
     for (_, middles), y, words in zip(panels, corners, (names, below), strict=True):
         write_rows(
-            draw, words, middles + y, left - 7, groups(words) if words is names else range(len(words)), size=size
+            canvas, words, middles + y, left - 7, groups(words) if words is names else range(len(words)), size=size
         )
     heading = "mean" if labels is None else "class means"
-    write(draw, (left + 1, corners[1] - 6), heading, size=size, colour=QUIET, bold=True)
+    write(canvas, (left + 1, corners[1] - 6), heading, size=size, colour=QUIET, bold=True)
     legend = Scale(0.0, high, "grey", "mean |activation|", ramps()[-1])
-    return sheet(picture, caption=caption, legend=legend, note=note, bad=count_non_finite(values))
+    return page.finished(legend=legend, note=note, bad=count_non_finite(values))
 
 
 def _panel(
@@ -150,12 +149,10 @@ def _panel(
     return np.concatenate(pieces), (np.arange(len(values)) + 0.5) * down + shifts * float(apart)
 
 
-def _write_neurons(
-    draw: ImageDraw.ImageDraw, neurons: Sequence[int], left: int, top: int, across: int, size: int
-) -> None:
-    write(draw, (left - 7, top - 6), "neuron", size=size, colour=QUIET, bold=True, anchor="rs")
+def _write_neurons(canvas: Picture, neurons: Sequence[int], left: int, top: int, across: int, size: int) -> None:
+    write(canvas, (left - 7, top - 6), "neuron", size=size, colour=QUIET, bold=True, anchor="rs")
     every = round_step(text_width(str(max(neurons)), size) + 8, across)
     for place_of, neuron in list(enumerate(neurons))[::every]:
         x = left + 1 + (place_of + 0.5) * across
-        draw.line((x, top - 4, x, top - 1), fill=QUIET)
-        write(draw, (x, top - 6), neuron, size=size, colour=QUIET, anchor="ms")
+        fill(canvas, (x, top - 4, x, top - 1), QUIET)
+        write(canvas, (x, top - 6), neuron, size=size, colour=QUIET, anchor="ms")

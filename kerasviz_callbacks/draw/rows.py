@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ImageDraw
 
+from kerasviz_callbacks.draw.colour import Picture
 from kerasviz_callbacks.draw.text import INK, write
 
 LABEL = 92
@@ -20,7 +20,7 @@ def groups(names: Sequence[str]) -> list[int]:
 
 
 def write_rows(
-    draw: ImageDraw.ImageDraw,
+    canvas: Picture,
     names: Sequence[str],
     middles: NDArray[np.float64],
     right: float,
@@ -31,7 +31,7 @@ def write_rows(
     """Names the rows, those of a group once in its middle, as far as there is room.
 
     Args:
-        draw: what is written on.
+        canvas: what is written on, in place.
         names: of each row.
         middles: of each row, in pixels from the top, `(rows,)`.
         right: where the names end, in pixels from the left.
@@ -42,5 +42,5 @@ def write_rows(
     for start, end in zip(starts, [*starts[1:], len(names)], strict=True):
         y = float(middles[start:end].mean())
         if y - size * 0.6 >= free:
-            write(draw, (right, y), names[start], size=size, colour=INK, anchor="rm", width=LABEL)
+            write(canvas, (right, y), names[start], size=size, colour=INK, anchor="rm", width=LABEL)
             free = y + size * 0.6

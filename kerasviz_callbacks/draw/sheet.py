@@ -10,12 +10,16 @@ So the difference of two steps shows the model's change and leaves the caption b
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageDraw
 
 from kerasviz_callbacks.draw.colour import NON_FINITE, Picture, is_signed, table
+from kerasviz_callbacks.draw.marks import fill
 from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, STRIP, clean, figure, text_width, write
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 MARGIN = 12
 _NARROWEST = 360  # a TensorBoard card is 350 wide; anything less would be blown up
@@ -73,7 +77,45 @@ def footer_height(width: int) -> int:
 
 def blank(height: int, width: int) -> Picture:
     """White paper."""
-    return np.full((height, width, 3), PAPER, np.uint8)
+    return np.full((height, width, 3), PAPER[0], np.uint8)  # a number for each colour takes 50 times as long
+
+
+class Sheet:
+    """A caption above a body that is still white paper; what stands on it is painted in place.
+
+    Attributes:
+        body: `(height, width, 3)`, a part of the sheet.
+
+    Args:
+        height: of the body, in pixels; must not depend on the step.
+        width: of the body, likewise.
+        caption: the first line in bold, further lines quieter; must not change during a run.
+    """
+
+    def __init__(self, height: int, width: int, caption: str) -> None:
+        lines = [clean(line) for line in caption.split("\n")]
+        across = max(width + 2 * MARGIN, _NARROWEST)
+        size = type_size(across)
+        longest = max(text_width(line, size, bold=number == 0) for number, line in enumerate(lines))
+        across = max(across, min(longest + 2 * MARGIN, _CAPTION))
+        top, left = header_height(across, caption), (across - width) // 2
+        self._whole = blank(top + height + MARGIN + footer_height(across), across)
+        _write_caption(self._whole[:top], lines)
+        self.body: Picture = self._whole[top : top + height, left : left + width]
+
+    def finished(self, *, legend: Scale | Ruler | None = None, note: str = "", bad: str = "") -> Picture:
+        """The whole sheet, with the strip of changing figures at the bottom.
+
+        Args:
+            legend: the scale to show in the strip.
+            note: further figures that change from step to step.
+            bad: how many values were not finite, as `count_non_finite` says it.
+
+        Returns:
+            The picture, `(h, w, 3)`; its size depends on the body's size and the caption alone.
+        """
+        _draw_strip(self._whole[-footer_height(self._whole.shape[1]) :], legend, note, bad)
+        return self._whole
 
 
 def sheet(
@@ -84,74 +126,71 @@ def sheet(
     note: str = "",
     bad: str = "",
 ) -> Picture:
-    """Puts a caption above a body and the strip of changing figures below it.
+    """Puts a body that is there already onto a `Sheet`; see there for what is not said here.
 
     Args:
         body: the picture itself; what stands on it must not depend on the step in size.
-        caption: the first line in bold, further lines quieter; must not change during a run.
-        legend: the scale to show in the strip.
-        note: further figures that change from step to step.
-        bad: how many values were not finite, as `count_non_finite` says it.
-
-    Returns:
-        The picture, `(h, w, 3)`; its size depends on the body's size and the caption alone.
+        caption: above it.
+        legend: in the strip below it, as are `note` and `bad`.
+        note: see `legend`.
+        bad: see `legend`.
     """
-    picture = body if isinstance(body, Image.Image) else Image.fromarray(body)
-    lines = [clean(line) for line in caption.split("\n")]
-    width = max(picture.width + 2 * MARGIN, _NARROWEST)
-    size = type_size(width)
-    longest = max(text_width(line, size, bold=number == 0) for number, line in enumerate(lines))
-    width = max(width, min(longest + 2 * MARGIN, _CAPTION))
-    size = type_size(width)
-    top, bottom = header_height(width, caption), footer_height(width)
+    picture = np.asarray(body)
+    page = Sheet(len(picture), picture.shape[1], caption)
+    page.body[:] = picture
+    return page.finished(legend=legend, note=note, bad=bad)
 
-    whole = Image.new("RGB", (width, top + picture.height + MARGIN + bottom), PAPER)
-    draw = ImageDraw.Draw(whole)
-    room = width - 2 * MARGIN
+
+def _write_caption(header: Picture, lines: list[str]) -> None:
+    width = header.shape[1]
+    size = type_size(width)
     baseline = 10 + size
     for number, line in enumerate(lines):
         first = number == 0
-        colour = INK if first else QUIET
-        write(draw, (MARGIN, baseline), line, size=size - (not first), colour=colour, bold=first, width=room)
+        place = (MARGIN, baseline)
+        colour, room = INK if first else QUIET, width - 2 * MARGIN
+        write(header, place, line, size=size - (not first), colour=colour, bold=first, width=room)
         baseline += round(size * 1.5) if first else round(size * 1.3)
-    whole.paste(picture, ((width - picture.width) // 2, top))
-    strip = top + picture.height + MARGIN
-    draw.rectangle((0, strip, width, whole.height), fill=STRIP)
-    draw.line((0, strip, width, strip), fill=LINE)
 
-    first_line, second_line = strip + 8 + size, strip + 8 + round(size * 2.65)
+
+def _draw_strip(strip: Picture, legend: Scale | Ruler | None, note: str, bad: str) -> None:
+    """The legend in the first line; what was not finite, and the note, in the second."""
+    width = strip.shape[1]
+    size = type_size(width)
+    fill(strip, (0, 0, width - 1, len(strip) - 1), STRIP)
+    fill(strip, (0, 0, width - 1, 0), LINE)
+    first_line, second_line = 8 + size, 8 + round(size * 2.65)
     if isinstance(legend, Scale):
-        _write_scale(whole, draw, legend, first_line, size)
+        _write_scale(strip, legend, first_line, size)
     elif isinstance(legend, Ruler):
-        draw.rectangle((MARGIN, first_line - 3, MARGIN + legend.pixels, first_line - 1), fill=INK)
-        for end in (MARGIN, MARGIN + legend.pixels - 1):
-            draw.rectangle((end, first_line - 7, end + 1, first_line - 1), fill=INK)
-        write(draw, (MARGIN + legend.pixels + 8, first_line), figure(legend.length), size=size)
+        _write_ruler(strip, legend, first_line, size)
     left = MARGIN
     if bad:
-        draw.rectangle((left, second_line - size + 2, left + size - 2, second_line), fill=NON_FINITE)
+        fill(strip, (left, second_line - size + 2, left + size - 2, second_line), NON_FINITE)
         left += size + 4
-        left += write(draw, (left, second_line), bad, size=size - 1, bold=True, width=width - left - MARGIN) + 14
+        left += write(strip, (left, second_line), bad, size=size - 1, bold=True, width=width - left - MARGIN) + 14
     if width - left - MARGIN > 3 * size:
-        write(draw, (left, second_line), note, size=size - 1, colour=QUIET, width=width - left - MARGIN)
-    return np.asarray(whole).copy()
+        write(strip, (left, second_line), note, size=size - 1, colour=QUIET, width=width - left - MARGIN)
 
 
-def _write_scale(whole: Image.Image, draw: ImageDraw.ImageDraw, scale: Scale, baseline: int, size: int) -> None:
+def _write_ruler(strip: Picture, ruler: Ruler, baseline: int, size: int) -> None:
+    right = MARGIN + ruler.pixels
+    fill(strip, (MARGIN, baseline - 3, right, baseline - 1), INK)
+    for end in (MARGIN, right - 1):
+        fill(strip, (end, baseline - 7, end + 1, baseline - 1), INK)
+    write(strip, (right + 8, baseline), figure(ruler.length), size=size)
+
+
+def _write_scale(strip: Picture, scale: Scale, baseline: int, size: int) -> None:
     long, high = size * 10, size
-    left = MARGIN + write(draw, (MARGIN, baseline), figure(scale.low), size=size) + 7
+    left = MARGIN + write(strip, (MARGIN, baseline), figure(scale.low), size=size) + 7
     top = baseline - high + 1
-    draw.rectangle((left - 1, top - 1, left + long, top + high), fill=LINE)
-    whole.paste(Image.fromarray(scale.bar(long, high)), (left, top))
+    fill(strip, (left - 1, top - 1, left + long, top + high), LINE)
+    strip[top : top + high, left : left + long] = scale.bar(long, high)
     if scale.low < 0 < scale.high and is_signed(scale.colours):
-        draw.line((left + long // 2, top + high - 4, left + long // 2, top + high - 1), fill=INK)
+        middle = left + long // 2
+        fill(strip, (middle, top + high - 4, middle, top + high - 1), INK)
     left += long + 7
-    left += write(draw, (left, baseline), figure(scale.high), size=size) + size
-    write(
-        draw,
-        (left, baseline),
-        scale.of,
-        size=size - 1,
-        colour=QUIET,
-        width=max(0, whole.width - left - MARGIN),
-    )
+    left += write(strip, (left, baseline), figure(scale.high), size=size) + size
+    room = max(0, strip.shape[1] - left - MARGIN)
+    write(strip, (left, baseline), scale.of, size=size - 1, colour=QUIET, width=room)

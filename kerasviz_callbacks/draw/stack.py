@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image, ImageDraw
 
 from kerasviz_callbacks.draw.colour import Picture
 from kerasviz_callbacks.draw.sheet import MARGIN, blank, type_size
@@ -51,8 +50,6 @@ def stacked(pictures: Sequence[Picture], headings: Sequence[str] | None = None) 
 
 def _heading(text: str, width: int) -> Picture:
     size = type_size(width)
-    line = Image.fromarray(blank(round(size * 1.8), width))
-    write(
-        ImageDraw.Draw(line), (MARGIN, round(size * 1.4)), text, size=size, colour=QUIET, width=max(0, width - MARGIN)
-    )
-    return np.asarray(line).copy()
+    line = blank(round(size * 1.8), width)
+    write(line, (MARGIN, round(size * 1.4)), text, size=size, colour=QUIET, width=max(0, width - MARGIN))
+    return line

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from PIL import Image, ImageDraw
 
 from kerasviz_callbacks.draw.colour import Picture
+from kerasviz_callbacks.draw.marks import fill
 from kerasviz_callbacks.draw.sheet import MARGIN, type_size
 from kerasviz_callbacks.draw.text import LINE, QUIET, STRIP, text_width, write
 
@@ -33,10 +33,9 @@ def stamped(picture: Picture, *, step: int, first: int, last: int) -> Picture:
     width = picture.shape[1]
     size, high = type_size(width) - 1, stamp_height(width)
     words = max(text_width(_in_words(one), size) for one in (first, last))  # keeps the line's length from step to step
-    strip = Image.new("RGB", (width, high), STRIP)
-    draw = ImageDraw.Draw(strip)
+    strip = np.full((high, width, 3), STRIP, np.uint8)
     write(
-        draw,
+        strip,
         (width - MARGIN, high // 2),
         _in_words(step),
         size=size,
@@ -48,11 +47,11 @@ def stamped(picture: Picture, *, step: int, first: int, last: int) -> Picture:
     if room > 0:
         share = (step - first) / (last - first) if last > first else 1.0
         top = (high - _THICK) // 2
-        draw.rectangle((MARGIN, top, MARGIN + room - 1, top + _THICK - 1), fill=LINE)
+        fill(strip, (MARGIN, top, MARGIN + room - 1, top + _THICK - 1), LINE)
         filled = round(share * room)
         if filled:
-            draw.rectangle((MARGIN, top, MARGIN + filled - 1, top + _THICK - 1), fill=QUIET)
-    return np.concatenate([picture, np.asarray(strip)])
+            fill(strip, (MARGIN, top, MARGIN + filled - 1, top + _THICK - 1), QUIET)
+    return np.concatenate([picture, strip])
 
 
 def _in_words(step: int) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 
 from kerasviz_callbacks.draw.colour import Picture, at_least_float
@@ -16,7 +17,7 @@ from kerasviz_callbacks.draw.text import LINE
 def enlarge(pictures: NDArray[Any], factor: int | tuple[int, int]) -> NDArray[Any]:
     """Makes every pixel of `(..., h, w, 3)` a block of `factor` pixels a side (or of two: down, across)."""
     down, across = (factor, factor) if isinstance(factor, int) else factor
-    return pictures.repeat(down, axis=-3).repeat(across, axis=-2)
+    return pictures.repeat(across, axis=-2).repeat(down, axis=-3)  # pixels are dearer to repeat than rows of them
 
 
 def resize(values: ArrayLike, size: tuple[int, ...]) -> NDArray[Any]:
@@ -146,16 +147,40 @@ class Grid:
 
     def paint(self, canvas: Picture, tiles: Picture, x: int = 0, y: int = 0) -> None:
         """Paints the tiles `(count, height, width, 3)` with a hairline frame onto a canvas, in place."""
-        for index, tile in enumerate(tiles):
-            left, top = self.corner(index)
-            place(canvas, tile, x + left, y + top)
+        pitch = self.height + self.above + self.below + self.gap, self.width + self.gap
+        full, rest = divmod(self.count, self.columns)
+        for first, rows, columns in ((0, full, self.columns), (self.count - rest, 1, rest)):
+            left, top = self.corner(first)
+            part = tiles[first : first + rows * columns].reshape(rows, columns, *tiles.shape[1:])
+            place_all(canvas, part, x + left, y + top, pitch)
 
 
 def place(canvas: Picture, tile: Picture, x: int, y: int) -> None:
     """Paints one tile with a hairline frame onto a canvas, in place."""
-    height, width = tile.shape[:2]
-    canvas[y - 1 : y + height + 1, x - 1 : x + width + 1] = LINE
-    canvas[y : y + height, x : x + width] = tile
+    place_all(canvas, tile[None, None], x, y, (1, 1))
+
+
+def place_all(canvas: Picture, tiles: Picture, x: int, y: int, pitch: tuple[int, int], *, tall: int = 1) -> None:
+    """Paints rows of tiles, each with a hairline frame, onto a canvas, in place.
+
+    Args:
+        canvas: `(H, W, 3)`, a whole picture or a rectangle of it.
+        tiles: `(rows, columns, h, w, 3)`.
+        x: where the first tile begins, in pixels from the left.
+        y: and from the top.
+        pitch: pixels from one tile to the next, down and across.
+        tall: how often each line of a tile is painted, as `enlarge` would repeat it.
+    """
+    if not tiles.size:
+        return
+    rows, columns, height, width, _ = tiles.shape
+    lines = canvas.reshape(len(canvas), -1)  # three bytes a pixel, so that a tile's row is copied in one piece
+    framed = sliding_window_view(lines, (height * tall + 2, 3 * (width + 2)), writeable=True)
+    framed = framed[y - 1 :: pitch[0], 3 * (x - 1) :: 3 * pitch[1]][:rows, :columns]
+    framed[:, :, :: height * tall + 1] = np.tile(LINE, width + 2)
+    framed[..., :3] = framed[..., -3:] = LINE
+    for line in range(1, tall + 1):
+        framed[:, :, line:-1:tall, 3:-3] = tiles.reshape(rows, columns, height, 3 * width)
 
 
 def compact(count: int, height: int, width: int) -> int:

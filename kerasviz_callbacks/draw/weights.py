@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
 
 from kerasviz_callbacks.draw.activations import round_step
 from kerasviz_callbacks.draw.colour import DIVERGING, Picture, colourise
-from kerasviz_callbacks.draw.sheet import Scale, blank, sheet
+from kerasviz_callbacks.draw.marks import fill, frame
+from kerasviz_callbacks.draw.sheet import Scale, Sheet
 from kerasviz_callbacks.draw.text import INK, PAPER, QUIET, text_width, write
 from kerasviz_callbacks.draw.tiles import enlarge, place
 
@@ -64,21 +64,20 @@ def weight_panels(
     left = max(text_width(str(inputs), _SIZE), text_width("in", _SIZE, bold=True)) + 10
     pitch = max(width, *(text_width(panel.title, _SIZE, bold=True) for panel in panels)) + _GAP
     spill = text_width(str(outputs), _SIZE) // 2  # of the last number, half of which may stand beyond the panel
-    canvas = blank(title + ticks + height + _RING + 3, left + pitch * len(panels) - _GAP + spill)
+    page = Sheet(title + ticks + height + _RING + 3, left + pitch * len(panels) - _GAP + spill, caption)
+    canvas = page.body
     lefts = [left + number * pitch for number in range(len(panels))]
     for panel, x in zip(panels, lefts, strict=True):
         place(canvas, enlarge(colourise(panel.cells, -panel.scale, panel.scale, DIVERGING), cell), x, title + ticks)
-    picture = Image.fromarray(canvas)
-    draw = ImageDraw.Draw(picture)
     for panel, x in zip(panels, lefts, strict=True):
-        write(draw, (x, _SIZE), panel.title, size=_SIZE, bold=True)
-        _number(draw, outputs, width, x, title + ticks, across=True)
+        write(canvas, (x, _SIZE), panel.title, size=_SIZE, bold=True)
+        _number(canvas, outputs, width, x, title + ticks, across=True)
         if panel.mark is not None:
-            _ring(draw, x, title + ticks, panel.mark, cell)
-    _number(draw, inputs, height, lefts[0], title + ticks, across=False)
-    write(draw, (left - 8, title + ticks - 6), "in", size=_SIZE, colour=QUIET, bold=True, anchor="rs")
+            _ring(canvas, x, title + ticks, panel.mark, cell)
+    _number(canvas, inputs, height, lefts[0], title + ticks, across=False)
+    write(canvas, (left - 8, title + ticks - 6), "in", size=_SIZE, colour=QUIET, bold=True, anchor="rs")
     legend = Scale(-panels[0].scale, panels[0].scale, DIVERGING, "weight")
-    return sheet(picture, caption=caption, legend=legend, note=note, bad=bad)
+    return page.finished(legend=legend, note=note, bad=bad)
 
 
 def cell_size(rows: int, columns: int) -> tuple[int, int]:
@@ -87,20 +86,20 @@ def cell_size(rows: int, columns: int) -> tuple[int, int]:
     return min(down, 3 * across), min(across, 3 * down)
 
 
-def _number(draw: ImageDraw.ImageDraw, count: int, pixels: int, x: int, y: int, *, across: bool) -> None:
+def _number(canvas: Picture, count: int, pixels: int, x: int, y: int, *, across: bool) -> None:
     """Writes the numbers of inputs down the left side, or of outputs along the top, as many as there is room for."""
     room = text_width(str(count), _SIZE) + 12 if across else 2 * _SIZE
     for index in range(0, count, round_step(room, pixels / count)):
         along = (index + 0.5) * pixels / count
         if across:
-            draw.line((x + along, y - 5, x + along, y - 2), fill=QUIET)
-            write(draw, (x + along, y - 6), index, size=_SIZE - 1, colour=QUIET, anchor="ms")
+            fill(canvas, (x + along, y - 5, x + along, y - 2), QUIET)
+            write(canvas, (x + along, y - 6), index, size=_SIZE - 1, colour=QUIET, anchor="ms")
         else:
-            draw.line((x - 5, y + along, x - 2, y + along), fill=QUIET)
-            write(draw, (x - 8, y + along), index, size=_SIZE - 1, colour=QUIET, anchor="rm")
+            fill(canvas, (x - 5, y + along, x - 2, y + along), QUIET)
+            write(canvas, (x - 8, y + along), index, size=_SIZE - 1, colour=QUIET, anchor="rm")
 
 
-def _ring(draw: ImageDraw.ImageDraw, x: int, y: int, mark: tuple[int, int], cell: tuple[int, int]) -> None:
+def _ring(canvas: Picture, x: int, y: int, mark: tuple[int, int], cell: tuple[int, int]) -> None:
     """A frame round one cell, in ink with white on both sides, seen on any colour."""
     row, column = mark
     down, across = (max(side / 2, _RING) for side in cell)
@@ -112,4 +111,4 @@ def _ring(draw: ImageDraw.ImageDraw, x: int, y: int, mark: tuple[int, int], cell
             middle[0] + across + away - 1,
             middle[1] + down + away - 1,
         )
-        draw.rectangle(box, outline=colour)
+        frame(canvas, box, colour)

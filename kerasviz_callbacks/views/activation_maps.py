@@ -10,8 +10,9 @@ import keras
 import numpy as np
 
 from ..callback import VALIDATION, Drawn, LayersView, Measured
-from ..draw.activations import activation_tiles, response_matrix
+from ..draw.activations import activation_tiles, picture_side, response_matrix
 from ..draw.text import shape_text, together
+from ..draw.tiles import fit
 from ..draw.traces import trace_pictures
 from ..maths.choice import most_variable
 from ..maths.health import channel_figures, dead, dormant, sparsity
@@ -61,6 +62,7 @@ class ActivationMaps(LayersView):
             Tap(call.path, reduce=_REDUCES[_rectified(call.place.layer)], owner=id(self)): call
             for call in self.wanted_calls(reader)
         }
+        self._small: dict[tuple[str, int, int], Array | None] = {}
 
     def request(self, source: str) -> Request:
         """Each layer's figures a channel, and the maps of the chosen channels."""
@@ -118,20 +120,23 @@ class ActivationMaps(LayersView):
         if maps.ndim == 2:
             return response_matrix(maps, labels=labels, **given)
         rows = slice(0, MOST_ROWS)
-        pictures = self.shown.pictures(source)
         if maps.ndim == 5:  # volumes: the middle slice
             maps = maps[:, :, maps.shape[2] // 2]
-        if pictures is not None and pictures.ndim == 5:
-            pictures = pictures[:, pictures.shape[1] // 2]
-        if pictures is None and maps.ndim == 3:
-            pictures = self._traces(source)
-        return activation_tiles(
-            None if pictures is None else pictures[rows],
-            maps[rows],
-            channels=channels,
-            labels=None if labels is None else labels[rows],
-            **given,
-        )
+        labels = None if labels is None else labels[rows]
+        return activation_tiles(self._beside(source, maps), maps[rows], channels=channels, labels=labels, **given)
+
+    def _beside(self, source: str, maps: Array) -> Array | None:
+        """The probe as it stands beside its maps, made small once: of a volume the middle slice, of signals lines."""
+        side = picture_side(maps.shape[1])
+        key = source, maps.ndim, side
+        if key not in self._small:
+            pictures = self.shown.pictures(source)
+            if pictures is not None and pictures.ndim == 5:
+                pictures = pictures[:, pictures.shape[1] // 2]
+            if pictures is None and maps.ndim == 3:
+                pictures = self._traces(source)
+            self._small[key] = None if pictures is None else fit(pictures[:MOST_ROWS], side)
+        return self._small[key]
 
     def _traces(self, source: str) -> Array | None:
         """Signals as small pictures, on the range of the validation signals."""
