@@ -221,8 +221,10 @@ def _was_deleted(file: FileIO) -> bool:
     """Say whether an open file no longer lies at its path: writing to it would go nowhere, silently."""
     try:
         there = Path(file.name).stat()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return True
+    except OSError:  # it may no longer be looked at; what is open can be written all the same
+        return False
     return not os.path.samestat(there, os.fstat(file.fileno()))
 
 

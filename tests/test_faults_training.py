@@ -1,0 +1,150 @@
+"""What a training does that goes wrong, or ends early: it is as it would have been alone, and nothing stays behind."""
+
+import copy
+import gc
+import logging
+import os
+import pickle
+import signal
+import threading
+import time
+import warnings
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from harness import autoencoder, classifier, fit, pictures, runs, same_weights
+
+import kerasviz_callbacks as kv
+from kerasviz_callbacks.taps.reader import Reader
+
+DATA = pictures()
+VALIDATION = (DATA.x_val, DATA.y_val)
+GIVEN = {"training_data": (DATA.x, DATA.y), "count": 6}
+OF_CLASSIFIERS = (
+    kv.WeightHeatmaps,
+    kv.ActivationMaps,
+    kv.NeuronResponses,
+    kv.FilterOverlap,
+    kv.GradCAM,
+    kv.Attribution,
+)
+OF_CODES = (kv.LatentTrajectory, kv.LatentProfiles, kv.Reconstructions)
+EXPLODING = {
+    "classifier": (classifier, DATA.y, OF_CLASSIFIERS),
+    "autoencoder": (autoencoder, DATA.x, OF_CODES),
+}
+
+
+def exploded(build, y, views=(), **options):
+    """A training whose every step makes the weights larger, until they are infinite and then no numbers."""
+    keras.utils.set_random_seed(7)
+    model = build()
+    model.optimizer.learning_rate = 1e12
+    history = fit(model, DATA.x, y, views, epochs=4, **options)
+    return model.get_weights(), history.history
+
+
+@pytest.mark.fault(
+    "weights and activations explode to infinity and NaN", "the training is the same, every step is logged"
+)
+@pytest.mark.parametrize("kind", list(EXPLODING))
+def test_a_training_that_explodes(kind, tmp_path):
+    build, y, kinds = EXPLODING[kind]
+    views = [
+        kv.FilterImages(tmp_path),
+        kv.Coefficients(tmp_path),
+        *(one(tmp_path, VALIDATION, **GIVEN) for one in kinds),
+    ]
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        weights, history = exploded(build, y, views)
+    alone = exploded(build, y)
+    assert same_weights(weights, alone[0])
+    np.testing.assert_equal(history, alone[1])
+    assert not all(np.isfinite(weight).all() for weight in weights)
+    ours = [str(one.message) for one in told]
+    assert len(ours) <= 1, ours
+    assert all("NaN" in one for one in ours), "only a view that leaves such steps out says so, once"
+    found = runs(tmp_path)
+    for run in found.values():
+        for tag, steps in run.pictures.items():
+            assert list(steps)[:1] == [-1]
+            assert "latent/" in tag or list(steps) == [-1, 0, 1, 2, 3], tag
+        assert all(np.isfinite(list(steps.values())).all() for steps in run.scalars.values())
+
+
+@pytest.mark.fault("`stop_training` is set by the user", "the last epoch is drawn, the training is the same")
+def test_a_training_that_the_user_stops(tmp_path):
+    def stopped(views=()):
+        keras.utils.set_random_seed(7)
+        model = classifier()
+
+        class Stop(keras.callbacks.Callback):
+            def on_epoch_end(self, epoch, logs=None):
+                self.model.stop_training = epoch == 2
+
+        history = fit(model, DATA.x, DATA.y, [*views, Stop()], epochs=50)
+        return model.get_weights(), history.history
+
+    views = [kv.FilterImages(tmp_path, freq=5), kv.GradCAM(tmp_path, VALIDATION, freq=2)]
+    weights, history = stopped(views)
+    alone = stopped()
+    assert same_weights(weights, alone[0])
+    assert history == alone[1]
+    found = runs(tmp_path)
+    assert list(found["views/model"].pictures["filters/conv2"]) == [-1, 0, 2]
+    assert list(found["views/validation"].pictures["grad_cam/conv2"]) == [-1, 0, 2]
+
+
+@pytest.mark.fault(
+    "Ctrl-C while the last pictures are waited for", "`fit` ends at once, the pictures are written all the same"
+)
+def test_one_ctrl_c_is_enough_while_the_last_pictures_are_drawn(tmp_path):
+    release = threading.Event()
+
+    class Slow(kv.FilterImages):
+        def draw(self, measured):
+            if next(iter(measured.values())).step == 1:
+                threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+                release.wait(30)
+            yield from super().draw(measured)
+
+    view = Slow(tmp_path)
+    with pytest.warns(UserWarning, match="still being written"), pytest.raises(KeyboardInterrupt):
+        fit(classifier(), DATA.x, DATA.y, [view], epochs=2)
+    assert not view.in_fit
+    release.set()
+    deadline = time.monotonic() + 20
+    while threading.active_count() > 1 and ours() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert list(runs(tmp_path)["views/model"].pictures["filters/conv2"]) == [-1, 0, 1]
+
+
+def ours() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "kerasviz_callbacks"]
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir())) if Path("/proc/self/fd").exists() else 0
+
+
+@pytest.mark.fault("eight fits in a row, and copies", "no thread, file or graph stays behind, nothing is traced again")
+def test_fits_in_a_row_leave_nothing_behind(tmp_path, caplog):
+    model = classifier()
+    view = kv.Visualizer(tmp_path / "same", VALIDATION, **GIVEN)
+    for number in range(8):
+        callback = view if number % 2 else pickle.loads(pickle.dumps(copy.deepcopy(view)))
+        with caplog.at_level(logging.WARNING, logger="tensorflow"):
+            fit(model, DATA.x, DATA.y, [callback], epochs=2)
+        if number == 1:
+            gc.collect()
+            files = open_files()
+    del callback
+    gc.collect()
+    assert not ours()
+    assert open_files() <= files
+    assert not [one for one in gc.get_objects() if type(one) is Reader]
+    assert "retracing" not in caplog.text
+    assert len(list((tmp_path / "same").iterdir())) == 8, "runs of its own for each"
