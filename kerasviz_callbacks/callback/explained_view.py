@@ -49,6 +49,12 @@ class ExplainedView(ProbeView):
     ):
         super().__init__(log_dir, validation_data, **options)
         self.target, self.score = target, score_for(target, score)
+        given: Any = target
+        if not callable(given) and np.ndim(given):
+            raise TypeError(
+                f'target={target!r}: expected None, a class (int), "true" or a callable; for a class a row pass them '
+                'as labels, (x, y), and target="true".'
+            )
         self.output = Tap(OUTPUT)
         self.targets: dict[str, Array] = {}
         self._explained: Any = None
