@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ..callback import MODEL, Drawn, Measured, View
+from ..callback.arguments import one_of
 from ..draw.filters import filter_matrix, filter_tiles
 from ..draw.text import shape_text, together
 from ..maths.choice import evenly_by_depth, largest_norm
@@ -67,10 +68,8 @@ class FilterImages(View):
         **options: Any,
     ):
         super().__init__(log_dir, **options)
-        if channels not in ("each", "norm"):
-            raise ValueError(f'channels={channels!r}: expected "each" or "norm".')
-        if relative_to not in (None, "first", "previous"):
-            raise ValueError(f'relative_to={relative_to!r}: expected "first", "previous" or None.')
+        one_of(channels, "channels", "each", "norm")
+        one_of(relative_to, "relative_to", "first", "previous", None)
         self.layers = None if layers is None else named(layers)
         self.channels, self.relative_to = channels, relative_to
         self._kernels: dict[str, Kernel] = {}
