@@ -7,10 +7,10 @@ from typing import Any
 
 import keras
 
+from ..probe.reasons import first_line
 from .choosing import reconstruction
 from .optimizers import NoStepError
 from .reader import Reader
-from .reasons import first_line
 from .step import Step, Stepped
 from .weights import WeightMatrix
 

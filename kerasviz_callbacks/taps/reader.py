@@ -12,11 +12,11 @@ import keras
 import numpy as np
 
 from .._autodiff import ImpossibleError, framework
+from ..probe.reasons import first_line
 from .batches import cut_rows, fixed_rows, unpadded
 from .layers import below, find, places
 from .noting import Call, Noted
 from .passes import OUTPUT, Taken, Tap, tapped
-from .reasons import first_line
 from .scores import Head, Score, head_of, score
 
 __all__ = ["OUTPUT", "Reader", "Taken", "Tap", "told_of"]

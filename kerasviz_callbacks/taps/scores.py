@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from .._autodiff import framework
-from .reasons import first_line
+from ..probe.reasons import first_line
 
 Tensor = Any
 Array = np.ndarray[Any, Any]

@@ -12,11 +12,11 @@ import keras
 import numpy as np
 
 from .._autodiff import framework
+from ..probe.reasons import first_line
 from .batches import fixed_rows
 from .layers import places
 from .optimizers import CLIPS, NoStepError, copied, loss_scale, twin_of
 from .reader import all_variables
-from .reasons import first_line
 from .watching import watching
 
 Array = np.ndarray[Any, Any]
