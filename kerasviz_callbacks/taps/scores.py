@@ -163,11 +163,11 @@ def _rowwise(function: Callable[[Any], Any], outputs: Any) -> Tensor:
         dtype = keras.backend.standardize_dtype(values.dtype)
     except Exception as error:
         raise ValueError(f"{_ONE_A_ROW} of type {type(given).__name__}.") from error
+    if dtype == "string" or dtype.startswith("complex"):
+        raise ValueError(f"{_ONE_A_ROW} {dtype}; give real numbers, such as outputs[:, 3].")
     rows = keras.tree.flatten(outputs)[0].shape[0]
     if len(values.shape) != 1 or (None not in (rows, values.shape[0]) and values.shape[0] != rows):
         raise ValueError(f"{_ONE_A_ROW} {tuple(values.shape)}. Index the class, or take a mean over the other axes.")
-    if dtype == "string" or dtype.startswith("complex"):
-        raise ValueError(f"{_ONE_A_ROW} {dtype}; give real numbers, such as outputs[:, 3].")
     return values if keras.backend.is_float_dtype(dtype) else keras.ops.cast(values, "float32")
 
 

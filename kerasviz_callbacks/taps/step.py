@@ -201,7 +201,7 @@ def check_clip(clip: Any) -> dict[str, float] | None:
     ((name, value),) = clip.items()
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise TypeError(f'clip["{name}"]={value!r}: expected a positive number, got {type(value).__name__}.')
-    if not 0 < value <= np.finfo(np.float32).max:  # what no float32 holds clips nothing, and is no float at all
+    if not 0 < value <= float(np.finfo(np.float32).max):  # what no float32 holds clips nothing, and is no float at all
         raise ValueError(f'clip["{name}"]={value!r}: expected a positive, finite number.')
     return {name: float(value)}
 
