@@ -90,7 +90,7 @@ class EventFile:
         shape = tensor_shape_pb2.TensorShapeProto(dim=[tensor_shape_pb2.TensorShapeProto.Dim(size=3)])
         strings = [str(width).encode(), str(height).encode(), png]
         tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_STRING, tensor_shape=shape, string_val=strings)
-        about = metadata.create_summary_metadata(display_name=None, description=description)
+        about = metadata.create_summary_metadata(display_name=None, description=utf8(description))
         about.data_class = summary_pb2.DATA_CLASS_BLOB_SEQUENCE
         self._summary(tag, step, tensor, about)
 
@@ -117,7 +117,7 @@ class EventFile:
             )
         shape = tensor_shape_pb2.TensorShapeProto()
         tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_FLOAT, tensor_shape=shape, float_val=[float(value)])
-        about = metadata.create_summary_metadata(display_name=None, description=description)
+        about = metadata.create_summary_metadata(display_name=None, description=utf8(description))
         about.data_class = summary_pb2.DATA_CLASS_SCALAR
         self._summary(tag, step, tensor, about)
 
@@ -147,7 +147,7 @@ class EventFile:
         """Write one value, with its metadata if this file has none of the tag yet."""
         from tensorboard.compat.proto import summary_pb2
 
-        file = self._opened()
+        file, tag = self._opened(), utf8(tag)
         value = summary_pb2.Summary.Value(tag=tag, tensor=tensor)
         if tag not in self._described:
             value.metadata.CopyFrom(about)
@@ -173,6 +173,11 @@ class EventFile:
         if not self._described:
             with contextlib.suppress(OSError):
                 Path(file.name).unlink()
+
+
+def utf8(text: str) -> str:
+    """Return the text as protobuf takes it: half a surrogate pair, which has no bytes, as its escape."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _was_deleted(file: FileIO) -> bool:
