@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import shlex
+import sys
 import time
 import warnings
 import weakref
@@ -146,7 +147,7 @@ class Observer:
                 "kerasviz_callbacks: pictures are still being written; the last may be missing.", stacklevel=2
             )
         if not quietly and self.verbose and self._steps:
-            print(self.closing_line(), flush=True)
+            say(self.closing_line())
 
     def closing_line(self) -> str:
         """How to see every step, ready to paste; TensorBoard shows ten otherwise."""
@@ -191,7 +192,7 @@ class Observer:
             group = claimed_free_run(where, first_step)
             if group != "views" and self.verbose:
                 why = "already holds later steps, or another process logs there"
-                print(f'kerasviz_callbacks: "{log_dir}" {why}; this fit is logged as {group}/.', flush=True)
+                say(f'kerasviz_callbacks: "{log_dir}" {why}; this fit is logged as {group}/.')
             self._logs[where] = Log(where, group)
             self._named[where] = os.fspath(log_dir)
         return self._logs[where]
@@ -310,6 +311,13 @@ class Observer:
                     warnings.warn(f"kerasviz_callbacks: {error}", stacklevel=2)
         self._taken.clear()
         return finished
+
+
+def say(text: str) -> None:
+    """Print a line, whatever a name in it holds: the terminal must be able to show it, and is not to be steered."""
+    shown = "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    print(shown.encode(encoding, "backslashreplace").decode(encoding), flush=True)
 
 
 def _close(reference: weakref.ref[Observer]) -> None:

@@ -1,28 +1,16 @@
-"""What can be known before the first batch is raised there, in plain words, whatever `on_error`; nothing is trained."""
+"""What can be known before the first batch is raised there, in plain words, whatever `on_error`; nothing is trained.
 
-import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
+Here is what needs a model or a disk to be known; what is known when a callback is made is in `test_errors_made.py`,
+wrong data in `test_errors_data.py`, the functions in `test_errors_functions.py`.
+"""
 
 import keras
 import numpy as np
 import pytest
-from harness import autoencoder, classifier, fit, pictures, same_weights
+from harness import autoencoder
+from refused import DATA, UNLABELLED, VALIDATION, Wrong, anywhere, assert_refused
 
 import kerasviz_callbacks as kv
-
-DATA = pictures()
-VALIDATION = (DATA.x_val, DATA.y_val)
-UNLABELLED = DATA.x_val
-
-
-class Begun(keras.callbacks.Callback):
-    """Records that a batch began."""
-
-    batches = 0
-
-    def on_train_batch_begin(self, batch, logs=None):
-        self.batches += 1
 
 
 def no_pictures():
@@ -72,21 +60,6 @@ def unused_layer():
     model(DATA.x[:1])
     model.compile("sgd", "sparse_categorical_crossentropy")
     return model
-
-
-@dataclass(frozen=True)
-class Wrong:
-    """A wrong request: what makes it, the error, and words that must be in it: argument, value, remedy."""
-
-    make: Callable[..., keras.callbacks.Callback]
-    error: type[Exception]
-    words: tuple[str, ...]
-    model: Callable[[], keras.Model] = classifier
-    data: tuple = field(default=(DATA.x, DATA.y))
-
-
-def anywhere(view, *args, **given):
-    return lambda where, **options: view(where, *args, **{**given, **options})
 
 
 BEFORE_THE_FIRST_BATCH = {
@@ -182,33 +155,6 @@ BEFORE_THE_FIRST_BATCH = {
         narrow,
         (DATA.x, DATA.x),
     ),
-    "fewer names than classes": Wrong(
-        anywhere(kv.GradCAM, VALIDATION, class_names=["a", "b"]),
-        ValueError,
-        ("class_names", "2 names", "label 2", "at least 3"),
-    ),
-    "data that are no data": Wrong(
-        anywhere(kv.ActivationMaps, "pictures.npz"), TypeError, ("validation_data", "pictures.npz")
-    ),
-    "x and y of different lengths": Wrong(
-        anywhere(kv.GradCAM, (DATA.x_val, DATA.y_val[:-1])), ValueError, ("validation_data", "12", "11")
-    ),
-    "empty data": Wrong(anywhere(kv.GradCAM, DATA.x_val[:0]), ValueError, ("validation_data", "at least one sample")),
-    "a count beside a probe": Wrong(
-        anywhere(kv.GradCAM, kv.Probe(DATA.x_val, DATA.y_val, count=4), count=5),
-        ValueError,
-        ("count=5", "beside a Probe", "kv.Probe"),
-    ),
-    "pictures that the model cannot be fed": Wrong(
-        anywhere(kv.GradCAM, (np.ones((4, 6, 6, 3), np.float32), np.zeros(4, int))),
-        ValueError,
-        ("validation_data", "8, 8, 1)", "6, 6, 3)", "as the model is fed"),
-    ),
-    "training pictures that the model cannot be fed": Wrong(
-        anywhere(kv.GradCAM, VALIDATION, training_data=np.ones((4, 6, 6, 3), np.float32)),
-        ValueError,
-        ("training_data", "8, 8, 1)", "as the model is fed"),
-    ),
     "no view fits": Wrong(
         anywhere(kv.Visualizer),
         ValueError,
@@ -222,6 +168,123 @@ BEFORE_THE_FIRST_BATCH = {
         ),
         ValueError,
         ('layer="con2"', '"conv2"'),
+    ),
+    "a callable score that raises": Wrong(
+        anywhere(kv.GradCAM, VALIDATION, target=lambda outputs: outputs["answer"]),
+        ValueError,
+        ("target=<callable>", "raised", "outputs of shape", "one number a row"),
+    ),
+    "a callable score that gives nothing": Wrong(
+        anywhere(kv.GradCAM, VALIDATION, target=lambda outputs: None),
+        ValueError,
+        ("target=<callable>", "one number a row", "NoneType"),
+    ),
+    "a callable score that gives text": Wrong(
+        anywhere(kv.Attribution, VALIDATION, target=lambda outputs: "cat"),
+        ValueError,
+        ("target=<callable>", "one number a row", "string"),
+    ),
+    "a class of thirty digits": Wrong(
+        anywhere(kv.GradCAM, VALIDATION, target=10**30), ValueError, (f"target={10**30}", "0 to 2")
+    ),
+    "a call of thousands of digits": Wrong(
+        anywhere(kv.ActivationMaps, VALIDATION, layers=["conv1:" + "9" * 5000]),
+        ValueError,
+        ('layers="conv1:99', "no such layer", '"conv1"'),
+    ),
+    "None among layers": Wrong(
+        anywhere(kv.ActivationMaps, VALIDATION, layers=["conv1", None]),
+        TypeError,
+        ("layers=None", "a layer's name or path", "NoneType"),
+    ),
+    "a layer's class": Wrong(
+        anywhere(kv.GradCAM, VALIDATION, layer=keras.layers.Dense), TypeError, ("layer=", "name or path", "got type")
+    ),
+    "a coefficient's layer without a kernel": Wrong(
+        anywhere(kv.Coefficients, layer="mean"), ValueError, ('layer="mean"', "no kernel", "conv1, conv2")
+    ),
+    "a patch larger than the picture": Wrong(
+        anywhere(kv.Attribution, VALIDATION, method="occlusion", patch=9),
+        ValueError,
+        ("patch=9", "larger than the positions (8, 8)", "pass at most that"),
+    ),
+    "a stride larger than the patch": Wrong(
+        anywhere(kv.Attribution, VALIDATION, method="occlusion", patch=2, stride=3),
+        ValueError,
+        ("stride=3", "larger than the patch (2, 2)", "pass at most that"),
+    ),
+    "a patch of three axes": Wrong(
+        anywhere(kv.Attribution, VALIDATION, method="occlusion", patch=(2, 2, 2)),
+        ValueError,
+        ("patch=(2, 2, 2)", "one for each of the 2 axes"),
+    ),
+    "a baseline of another shape": Wrong(
+        anywhere(kv.Attribution, VALIDATION, baseline=np.zeros((3, 3))),
+        ValueError,
+        ("baseline", "(8, 8, 1)", "got (3, 3)", "np.broadcast_to"),
+    ),
+    "a baseline of another input": Wrong(
+        anywhere(kv.Attribution, VALIDATION, baseline={"depth": 0.0}),
+        ValueError,
+        ("baseline", "['depth']", "inputs are ['input']"),
+    ),
+    "a method of one's own that raises": Wrong(
+        anywhere(kv.Attribution, VALIDATION, method=lambda model: model),
+        ValueError,
+        ("method=<callable>", "raised TypeError", "(model, inputs, targets)"),
+    ),
+    "a method of one's own that gives nothing": Wrong(
+        anywhere(kv.Attribution, VALIDATION, method=lambda model, inputs, targets: None),
+        ValueError,
+        ("method", "gave object of shape ()", "expected numbers (12, 8, 8)"),
+    ),
+    "a method of one's own that gives lists of unequal length": Wrong(
+        anywhere(kv.Attribution, VALIDATION, method=lambda model, inputs, targets: [[1.0], [1.0, 2.0]]),
+        ValueError,
+        ("method", "gave object", "expected numbers (12, 8, 8)"),
+    ),
+    "a method of one's own that names other inputs": Wrong(
+        anywhere(kv.Attribution, VALIDATION, method=lambda model, inputs, targets: {"depth": inputs}),
+        ValueError,
+        ("method", "['depth']", "inputs are ['input']"),
+    ),
+    "a log directory without a name": Wrong(
+        lambda where, **options: kv.FilterImages("", **options), ValueError, ("log_dir=''", "name a directory")
+    ),
+    "a log directory with a NUL": Wrong(
+        lambda where, **options: kv.FilterImages(f"{where}/a\0b", **options),
+        ValueError,
+        ("log_dir=", "\\x00", "name a directory"),
+    ),
+    "a log directory with half a character": Wrong(
+        lambda where, **options: kv.FilterImages(f"{where}/\ud800", **options),
+        ValueError,
+        ("log_dir=", "\\ud800", "name a directory"),
+    ),
+    "a save_dir with a NUL": Wrong(
+        lambda where, **options: kv.FilterImages(where, save_dir="a\0b", **options),
+        ValueError,
+        ("save_dir='a\\x00b'", "name a directory"),
+    ),
+    "a log directory with too long a name": Wrong(
+        lambda where, **options: kv.FilterImages(where / ("x" * 300), **options),
+        OSError,
+        ('log_dir="', "File name too long", "pass a directory"),
+    ),
+    "a save_dir that is a file": Wrong(
+        lambda where, **options: kv.FilterImages(where, save_dir=file_in(where), **options),
+        NotADirectoryError,
+        ("save_dir=", "a_file", "is a file", "pass a directory"),
+    ),
+    "an instance with an unwritable directory": Wrong(
+        lambda where, **options: kv.Visualizer(
+            where, VALIDATION, views=["ActivationMaps", kv.FilterImages(file_in(where) / "x", **options)]
+        ),
+        NotADirectoryError,
+        ("log_dir=", "a_file/x", "pass a directory"),
+    ),
+    "a named view of data without data": Wrong(
+        anywhere(kv.Visualizer, views=["GradCAM"]), ValueError, ("validation_data=None", "GradCAM", "(x, y)")
     ),
     "a remote log directory": Wrong(
         lambda where, **options: kv.FilterImages("gs://bucket/logs", **options),
@@ -271,85 +334,4 @@ def file_in(where):
 @pytest.mark.parametrize("case", list(BEFORE_THE_FIRST_BATCH))
 @pytest.mark.parametrize("on_error", ["warn", "raise"])
 def test_it_raises_before_the_first_batch(case, on_error, tmp_path):
-    wrong = BEFORE_THE_FIRST_BATCH[case]
-    model, begun = wrong.model(), Begun()
-    before = model.get_weights()
-    callback = wrong.make(tmp_path, on_error=on_error)
-    with pytest.raises(wrong.error) as raised:
-        fit(model, *wrong.data, [begun, callback], epochs=1)
-    assert type(raised.value) is wrong.error or wrong.error is OSError
-    for words in wrong.words:
-        assert words in str(raised.value)
-    assert begun.batches == 0
-    assert same_weights(model.get_weights(), before)
-    assert not list(tmp_path.rglob("*tfevents*"))
-
-
-WHEN_MADE = {
-    "freq of 0": (kv.FilterImages, {"freq": 0}, ValueError, ("freq=0", "at least 1")),
-    "freq of True": (kv.FilterImages, {"freq": True}, TypeError, ("freq=True", "whole number", "bool")),
-    "freq of 1.5": (kv.FilterImages, {"freq": 1.5}, TypeError, ("freq=1.5", "whole number", "float")),
-    "freq as text": (kv.FilterImages, {"freq": "epoch"}, TypeError, ("freq='epoch'", "whole number")),
-    "start before 0": (
-        kv.FilterImages,
-        {"start_from_epoch": -1},
-        ValueError,
-        ("start_from_epoch=-1", "at least 0"),
-    ),
-    "another on_error": (
-        kv.FilterImages,
-        {"on_error": "ignore"},
-        ValueError,
-        ("on_error='ignore'", '"warn"', '"raise"'),
-    ),
-    "a log_dir of None": (kv.FilterImages, {"log_dir": None}, TypeError, ("log_dir=None", "a path")),
-    "a save_dir of 3": (kv.FilterImages, {"save_dir": 3}, TypeError, ("save_dir=3", "a path")),
-    "an unknown argument": (kv.FilterImages, {"epochs": 3}, TypeError, ("epochs",)),
-    "an unknown argument of Grad-CAM": (kv.GradCAM, {"layers": ["conv1"]}, TypeError, ("layers",)),
-    "an unknown argument of the visualizer": (kv.Visualizer, {"layer": "conv1"}, TypeError, ("layer", "freq", "count")),
-    "layers as one name": (kv.FilterImages, {"layers": "conv"}, TypeError, ("layers='conv'", "['conv']")),
-    "layers as one name, activations": (
-        kv.ActivationMaps,
-        {"layers": "conv"},
-        TypeError,
-        ("layers='conv'", "['conv']"),
-    ),
-    "no layers": (kv.FilterImages, {"layers": []}, ValueError, ("layers=[]", "at least one")),
-    "no layers, activations": (kv.ActivationMaps, {"layers": []}, ValueError, ("layers=[]", "at least one")),
-    "other channels": (kv.FilterImages, {"channels": "all"}, ValueError, ("channels='all'", '"each"', '"norm"')),
-    "another reference": (kv.FilterImages, {"relative_to": "last"}, ValueError, ("relative_to='last'", '"first"')),
-    "no data": (kv.GradCAM, {"validation_data": None}, ValueError, ("validation_data=None", "(x, y)")),
-    "no data, activations": (kv.ActivationMaps, {"validation_data": None}, ValueError, ("validation_data=None",)),
-    "no data, codes": (kv.LatentTrajectory, {"validation_data": None}, ValueError, ("validation_data=None",)),
-    "a count of 0": (kv.GradCAM, {"count": 0}, ValueError, ("count", "at least 1", "0")),
-    "a count of 2.5": (kv.GradCAM, {"count": 2.5}, TypeError, ("count", "2.5", "whole number")),
-    "a display that is no function": (kv.GradCAM, {"display": "grey"}, TypeError, ("display='grey'", "callable")),
-    "another method": (kv.GradCAM, {"method": "gradcam"}, ValueError, ("method='gradcam'", "'grad_cam'")),
-    "another score": (kv.GradCAM, {"score": "probs"}, ValueError, ("score='probs'", '"logits"', '"output"')),
-    "a target as text": (kv.GradCAM, {"target": "cat"}, TypeError, ("target='cat'", '"true"', "a class (int)")),
-    "a target of 1.5": (kv.GradCAM, {"target": 1.5}, TypeError, ("target=1.5", "a class (int)")),
-    "a target of True": (kv.GradCAM, {"target": True}, TypeError, ("target=True", "a class (int)")),
-    "views as one name": (kv.Visualizer, {"views": "GradCAM"}, TypeError, ("views='GradCAM'", "a list")),
-    "an unknown view": (kv.Visualizer, {"views": ["GradCam"]}, ValueError, ("'GradCam'", "GradCAM")),
-    "a view that is none": (kv.Visualizer, {"views": [3]}, TypeError, ("views", "3", "GradCAM")),
-    "no views": (kv.Visualizer, {"views": []}, ValueError, ("views=[]", "at least one")),
-    "training data alone": (
-        kv.Visualizer,
-        {"validation_data": None, "training_data": DATA.x},
-        ValueError,
-        ("training_data", "without validation_data", "pass both"),
-    ),
-    "freq of a visualizer": (kv.Visualizer, {"freq": 0}, ValueError, ("freq=0", "at least 1")),
-    "count of a visualizer": (kv.Visualizer, {"count": 0}, ValueError, ("count", "at least 1")),
-}
-
-
-@pytest.mark.parametrize("case", list(WHEN_MADE))
-def test_it_raises_when_the_callback_is_made(case):
-    view, given, error, words = WHEN_MADE[case]
-    data = {} if view is kv.FilterImages else {"validation_data": VALIDATION}
-    with pytest.raises(error) as raised:
-        view(**{"log_dir": "logs", **data, **given})
-    assert type(raised.value) is error
-    for word in words:
-        assert re.search(re.escape(word), str(raised.value)), raised.value
+    assert_refused(BEFORE_THE_FIRST_BATCH[case], on_error, tmp_path)

@@ -3,6 +3,7 @@
 numbers     what a view remembers, measures and draws
 fit         what a view knows of the fit under way
 failures    what went wrong, told once a cause
+markdown    names from outside in descriptions
 timelapse   the whole training as one animated picture
 work        what a view does on the worker: measure, write, draw
 still       what views show of a model outside of any fit

@@ -17,6 +17,13 @@ def whole_number(value: Any, argument: str, *, least: int) -> int:
     return int(value)
 
 
+def one_of(value: Any, argument: str, *allowed: str | None) -> None:
+    """Raise ValueError unless the value is one of those allowed; it may be anything, an array too."""
+    if not isinstance(value, (str, type(None))) or value not in allowed:
+        *others, last = ["None" if one is None else f'"{one}"' for one in allowed]
+        raise ValueError(f"{argument}={value!r}: expected {', '.join(others)} or {last}.")
+
+
 def directory(value: Any, argument: str) -> str:
     """A path as text; else TypeError."""
     if not isinstance(value, (str, os.PathLike)):

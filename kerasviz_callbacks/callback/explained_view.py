@@ -49,6 +49,12 @@ class ExplainedView(ProbeView):
     ):
         super().__init__(log_dir, validation_data, **options)
         self.target, self.score = target, score_for(target, score)
+        given: Any = target
+        if not callable(given) and np.ndim(given):
+            raise TypeError(
+                f'target={target!r}: expected None, a class (int), "true" or a callable; for a class a row pass them '
+                'as labels, (x, y), and target="true".'
+            )
         self.output = Tap(OUTPUT)
         self.targets: dict[str, Array] = {}
         self._explained: Any = None
@@ -68,14 +74,19 @@ class ExplainedView(ProbeView):
         """What the model answers to each row."""
         return predictions(taken[self.output].output, self._head)
 
-    def target_in_words(self) -> str:
-        """What is explained."""
+    def target_in_words(self, named: Callable[[str], str] = str) -> str:
+        """What is explained.
+
+        Args:
+            named: what makes of a class' name what may stand in the text.
+        """
         if callable(self.target):
             return "a score of the user's own"
         if self._head.regression:
             return "the output"
-        named = {"predicted": "the predicted class", "true": "the true class"}
-        return named.get(self.score.targets) or f"class {self.shown.class_name(int(self.target))}"  # type: ignore[arg-type]
+        if self.score.targets in ("predicted", "true"):
+            return f"the {self.score.targets} class"
+        return f"class {named(self.shown.class_name(int(self.target)))}"  # type: ignore[arg-type]
 
     def heat(self, source: str, maps: Array, answer: Predictions, *, number: int | None = None, **given: Any) -> Array:
         """The maps over the inputs that they explain, each with what it is and what the model says.

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from ..observer import Observer, Request
 from ..probe import Probe, check_count
-from ..taps.reader import Reader, Taken, Tap, first_line
+from ..taps.reader import Reader, Taken, Tap, told_of
 from .numbers import ARGUMENTS, TRAINING, VALIDATION
 from .shown import ShownProbes
 from .view import View
@@ -79,16 +79,8 @@ class ProbeView(View):
         self.readers = {source: self._reader(observer, source) for source in self.probes}
 
     def _reader(self, observer: Observer, source: str) -> Reader:
-        try:
+        with told_of(ARGUMENTS[source], self.model):
             return observer.reader(self.read_model(), self.probes[source].inputs)
-        except NotImplementedError:  # another backend
-            raise
-        except Exception as error:
-            reason = first_line(error) or type(error).__name__
-            raise ValueError(
-                f'{ARGUMENTS[source]}: model "{self.model.name}" cannot be run on it: {reason}; pass inputs as the '
-                "model is fed."
-            ) from error
 
     def read_model(self) -> Any:
         """The model that is read: the one being trained."""

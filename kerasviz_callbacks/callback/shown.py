@@ -10,6 +10,7 @@ import numpy as np
 from ..draw.inputs import Shown
 from ..maths.geometry import picture_shape
 from ..probe import Probe
+from ..probe.reasons import first_line
 from .numbers import VALIDATION
 
 Array = np.ndarray[Any, Any]
@@ -75,7 +76,7 @@ class ShownProbes:
         lowest, highest = _range(fed)
         within = np.clip(np.where(finite, values, lowest), lowest, highest)
         within = within if fed.dtype.kind == "f" else np.rint(within)
-        images = np.array(self.display(within.astype(fed.dtype)), np.float64)
+        images = self._displayed(within.astype(fed.dtype)).astype(np.float64)
         same = images.shape[: np.ndim(values) - 1] == np.shape(values)[:-1] and np.ndim(values) > 3
         bad = ~(finite.all(axis=-1) if same else finite.reshape(len(finite), -1).all(axis=1))
         images[bad] = np.nan
@@ -84,7 +85,29 @@ class ShownProbes:
     def _images(self, source: str) -> Array | None:
         """Numbers `(n, h, w)`, `(n, h, w, c)` or `(n, d, h, w, c)` to be shown."""
         fed = self.probes[source].images
-        return self._as_images(fed) if self.display is None else np.asarray(self.display(fed))
+        return self._as_images(fed) if self.display is None else self._displayed(fed)
+
+    def _displayed(self, fed: Array) -> Array:
+        """What `display` makes of inputs, checked: it may give anything, or raise; it gets a copy.
+
+        Raises:
+            ValueError: it raises, or gives no pictures.
+        """
+        try:
+            given = np.asarray(self.display(fed.copy()))  # type: ignore[misc]  # asked only where there is one
+        except Exception as error:
+            raise ValueError(
+                f"display: raised {type(error).__name__} ({first_line(error)}) on inputs of shape {fed.shape}; it is "
+                "given what the model is fed, any number of rows, and must give pictures."
+            ) from error
+        if given.ndim not in (3, 4, 5) or len(given) != len(fed) or not given.size:
+            raise ValueError(
+                f"display: gave an array of shape {given.shape} for {len(fed)} inputs; expected ({len(fed)}, h, w) or "
+                f"({len(fed)}, h, w, channels), for any number of inputs."
+            )
+        if given.dtype.kind not in "buif":
+            raise ValueError(f"display: gave an array of {given.dtype}; expected real numbers, such as uint8.")
+        return given
 
     def _as_images(self, values: Array) -> Array | None:
         if values.dtype.kind not in "buif":
@@ -95,14 +118,10 @@ class ShownProbes:
         return None if shape is None else values.reshape(len(values), *shape)
 
     def _check(self) -> None:
-        """What `display` gives must be pictures; an error of its own is raised here too, before training."""
+        """What `display` gives must be pictures, of one input too: reconstructions come in other numbers of rows."""
         for source, probe in self.probes.items() if self.display is not None else ():
-            shown = np.shape(np.asarray(self._images(source)))
-            if len(shown) not in (3, 4, 5) or shown[0] != len(probe):
-                raise ValueError(
-                    f"display: gave an array of shape {shown} for {len(probe)} inputs of {source} data; expected "
-                    f"({len(probe)}, h, w) or ({len(probe)}, h, w, channels)."
-                )
+            self._images(source)
+            self._displayed(probe.images[:1])
 
 
 def _range(fed: Array) -> tuple[Array, Array]:

@@ -12,6 +12,7 @@ from ..draw.stack import on_paper
 from ..draw.stamp import stamped
 from ..record.animation import animation
 from ..record.png import decode, encode, size_of
+from .markdown import code_span
 from .numbers import Drawn
 
 MOST_FRAMES = 50
@@ -21,7 +22,7 @@ LAST = 2000
 
 _PLAYED, _FASTEST, _SLOWEST = 10_000, 200, 600
 _THREADS = 4
-_DESCRIPTION = """**The training as it went: `{tag}` from {first} to {last}**, {count} of its {seen} drawn steps.
+_DESCRIPTION = """**The training as it went: {tag} from {first} to {last}**, {count} of its {seen} drawn steps.
 
 *How to read it:* below the picture stands the step; the line beside it fills from the first step to the last, which is
 held for two seconds. Then it begins again.
@@ -91,7 +92,7 @@ class Timelapse:
         for (source, tag), frames in self._frames.items():
             steps = [step for step, _ in frames.all()]
             about = _DESCRIPTION.format(
-                tag=tag,
+                tag=code_span(tag),
                 first="the untrained model" if steps[0] < 0 else f"step {steps[0]}",
                 last=f"step {steps[-1]}",
                 count=len(steps),

@@ -13,7 +13,7 @@ import keras
 from ..observer import Observer, Request
 from ..record.directories import check_writable
 from ..record.projector import Points
-from .arguments import directory, whole_number
+from .arguments import directory, one_of, whole_number
 from .failures import Failures, tell_losses
 from .fit import Fit, Last, held_bytes
 from .numbers import UNTRAINED, Array, Drawn, Measured, Memory
@@ -59,8 +59,7 @@ class View(keras.callbacks.Callback, ABC):
         if not isinstance(timelapse, bool):
             raise TypeError(f"timelapse={timelapse!r}: expected True or False, got {type(timelapse).__name__}.")
         self.timelapse = timelapse
-        if on_error not in ("warn", "raise"):
-            raise ValueError(f'on_error={on_error!r}: expected "warn" or "raise".')
+        one_of(on_error, "on_error", "warn", "raise")
         self.on_error = on_error
         self.memory = Memory()
         self._remembers: int | None = None  # the model that the memory is of; a resumed fit goes on with it

@@ -19,6 +19,7 @@ MOST_PANELS = 32
 _WIDTH, _AXIS, _GAP, _TITLE, _LEGEND, _TICKS = 640, 44, 10, 19, 22, 16
 _HEIGHTS = {1: 220, 2: 140, 3: 100, 4: 72}  # of a panel, by how many stand beside each other
 _LONG = 1000  # epochs that the x axis holds at least
+_FAR = 1e6  # windows: what lies farther away leaves the panel as steeply
 _OFF: Colour = (222, 225, 229)  # the ground of a panel whose unit is inactive now
 _GRID: Colour = (208, 213, 219)
 # Outer ribbon, inner ribbon, median. Told apart by lightness alone, so that no kind of sight is needed for it; what is
@@ -97,7 +98,9 @@ def profiles(
     cell = grid.width / span
     places = (np.asarray(steps, np.float64) - window.first + 0.5) * cell
     finite: NDArray[np.bool_] = np.all(np.isfinite(values), axis=1, keepdims=True)
-    rows = np.where(finite, (high - np.where(finite, values, 0.0)) / (high - low) * grid.height, np.nan)
+    with np.errstate(over="ignore"):  # a window of denormal numbers
+        below = np.clip((high - np.where(finite, values, 0.0)) / (high - low), -_FAR, _FAR)
+    rows = np.where(finite, below * grid.height, np.nan)
     ticks = [(high - value) / (high - low) * grid.height for value in _ticks(low, high)]
     in_use = np.asarray(active, bool)
     panels = _panels(np.moveaxis(rows, 0, -1), in_use.T, places, (grid.height, grid.width), ticks)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
-from ..taps.reader import OUTPUT, Reader, Tap
+from ..taps.reader import OUTPUT, Reader, Tap, told_of
 from ..taps.scores import Score, check_looked_through, class_targets, score_for
 from .input_maps import InputMaps
 from .layer_maps import LayerMaps
@@ -158,11 +158,20 @@ def _reader(model: Any, inputs: Any) -> tuple[Reader, Any, int]:
     """A reader for these inputs, the inputs as numpy arrays, and how many rows they have."""
     if not isinstance(model, keras.Model):
         raise TypeError(f"model={model!r}: expected a keras.Model, got {type(model).__name__}.")
-    fed = keras.tree.map_structure(np.asarray, inputs)
+    fed = keras.tree.map_structure(_as_array, inputs)
     flat = keras.tree.flatten(fed)
-    if not flat or any(array.dtype.kind == "O" or array.ndim == 0 for array in flat):
+    if not flat or any(array.dtype.kind in "OMmc" or array.ndim == 0 for array in flat):
         raise TypeError(f"inputs={type(inputs).__name__}: expected an array (n, ...), or a list or dict of arrays.")
     lengths = {len(array) for array in flat}
     if lengths == {0} or len(lengths) > 1:
         raise ValueError(f"inputs: arrays of {sorted(lengths)} rows; expected the same number in each, at least one.")
-    return Reader(model, fed), fed, len(flat[0])
+    with told_of("inputs", model):
+        return Reader(model, fed), fed, len(flat[0])
+
+
+def _as_array(value: Any) -> Array:
+    """What the user passed as an array; one of an object, which is refused, where it cannot be made one."""
+    try:
+        return np.asarray(value)
+    except Exception:  # whatever its `__array__` raises
+        return np.asarray(None)

@@ -12,6 +12,7 @@ import numpy as np
 from ..maths.attribution import completeness_error, integrated_gradients, reduce_channels
 from ..maths.attribution_checks import baseline_like
 from ..maths.attribution_methods import METHODS, check_options, method_named
+from ..probe.reasons import first_line
 from ..taps.fed import input_names, position_axes
 from ..taps.further import input_gradients, scores, settled
 from ..taps.reader import Reader
@@ -132,7 +133,13 @@ class InputMaps:
     def _foreign(self, reader: Reader, inputs: Any, classes: Array) -> dict[str, Array]:
         """What a callable of the user's gives, checked: it may be anything."""
         targets = classes if self._score.function is None else self._score.function
-        given = self.method(reader.model, inputs, targets)
+        try:
+            given = self.method(reader.model, inputs, targets)
+        except Exception as error:
+            raise ValueError(
+                f"method=<callable>: raised {type(error).__name__} ({first_line(error)}); it is called with (model, "
+                "inputs, targets) and must give maps of the inputs' shape or of their positions."
+            ) from error
         by_name = given if isinstance(given, Mapping) else {self.names[0]: given}
         if not by_name or set(by_name) - set(self.names):
             raise ValueError(f"method: gave maps of {sorted(map(str, by_name))}; the model's inputs are {self.names}.")
@@ -144,7 +151,7 @@ class InputMaps:
 
     def _fitting(self, name: str, given: Any, fed: tuple[int, ...]) -> Array:
         """Maps with the axes of the input, or with its positions alone."""
-        maps: Array = np.asarray(given)
+        maps = _as_maps(given)
         positions = (fed[0], *(fed[axis] for axis in self._spatial[self.names.index(name)]))
         if maps.dtype.kind not in "biuf" or maps.shape not in (fed, positions, (*positions, 1)):
             raise ValueError(
@@ -176,6 +183,14 @@ class InputMaps:
         if unknown:
             raise ValueError(f"baseline: names {sorted(map(str, unknown))}; the model's inputs are {self.names}.")
         return [baseline.get(name, 0.0) for name in self.names]
+
+
+def _as_maps(given: Any) -> Array:
+    """What a callable gave as an array; one of an object, which is refused, where it cannot be made one."""
+    try:
+        return np.asarray(given)
+    except Exception:  # lists of unequal length, or whatever its `__array__` raises
+        return np.asarray(None)
 
 
 def checked_method(method: Any, options: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:

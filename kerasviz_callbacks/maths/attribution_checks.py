@@ -7,15 +7,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+MOST_PASSES = 100_000  # more would take hours a step
+MOST_CELLS = 1000  # a side: more would take all memory for masks that are noise
 
 
 def check_values(**options: Any) -> None:
     """Check options by their names, whichever method they are for.
 
     Args:
-        options: `steps`, `samples`, `cells`: whole numbers of at least 1. `seed`: at least 0. `patch`, `stride`:
-            None, a whole number of at least 1, or a tuple of them, one an axis. `noise`: a number >= 0. `keep`:
-            a number between 0 and 1, both left out. `baseline`: a number or an array of numbers, all finite.
+        options: `steps`, `samples`: whole numbers of 1 to 100,000; `cells`: of 1 to 1000; `seed`: of at least 0.
+            `patch`, `stride`: None, a whole number of at least 1, or a tuple of them, one an axis. `noise`: a number
+            >= 0. `keep`: a number between 0 and 1, both left out. `baseline`: a number or an array of numbers, all
+            finite as float32.
 
     Raises:
         TypeError: One is of the wrong type.
@@ -114,7 +117,15 @@ def _extent(name: str, value: Any) -> None:
 def _real(name: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         raise TypeError(f"{name}={value!r}: expected a number, got {type(value).__name__}.")
-    return float(value)
+    return _as_float(value)
+
+
+def _as_float(value: Any) -> float:
+    """Infinity for an int that no float holds."""
+    try:
+        return float(value)
+    except OverflowError:
+        return float("inf") if value > 0 else float("-inf")
 
 
 def _noise(name: str, value: Any) -> None:
@@ -129,20 +140,32 @@ def _share(name: str, value: Any) -> None:
 
 def _baseline(name: str, value: Any) -> None:
     try:
-        given = np.asarray(value)
+        given = np.asarray(_as_float(value) if type(value) is int else value)
     except ValueError as error:
         raise TypeError(f"{name}: expected a number or an array of numbers, got rows of unequal length.") from error
     if given.dtype.kind not in "iuf":
         received = repr(value) if given.ndim == 0 else f"an array of {given.dtype}"
         raise TypeError(f"{name}: expected a number or an array of numbers, got {received}.")
-    if not np.isfinite(given).all():
-        raise ValueError(f"{name}: must be finite, but holds NaN or infinity.")
+    if not (np.abs(given) <= np.finfo(np.float32).max).all():
+        raise ValueError(f"{name}: must be finite, but holds NaN, infinity or what is infinite as float32.")
+
+
+def _passes(name: str, value: Any) -> None:
+    _whole(name, value)
+    if value > MOST_PASSES:
+        raise ValueError(f"{name}={value}: expected at most {MOST_PASSES:,}; each is a pass over every input.")
+
+
+def _cells(name: str, value: Any) -> None:
+    _whole(name, value)
+    if value > MOST_CELLS:
+        raise ValueError(f"{name}={value}: expected at most {MOST_CELLS:,}, and fewer than an input has positions.")
 
 
 _CHECKS: dict[str, Callable[[str, Any], None]] = {
-    "steps": _whole,
-    "samples": _whole,
-    "cells": _whole,
+    "steps": _passes,
+    "samples": _passes,
+    "cells": _cells,
     "seed": _whole_or_zero,
     "patch": _extent,
     "stride": _extent,

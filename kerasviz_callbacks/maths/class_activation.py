@@ -246,13 +246,13 @@ METHODS: dict[str, Method] = {
 """By the name that `GradCAM(method=...)` and `class_activation_map(method=...)` take."""
 
 
-def method_named(method: str) -> Method:
+def method_named(method: Any) -> Method:
     """The method of a name.
 
     Raises:
         ValueError: There is no such method; the error lists those there are.
     """
-    if method not in tuple(METHODS):
+    if not isinstance(method, str) or method not in METHODS:
         raise ValueError(f"method={method!r}: expected one of {', '.join(map(repr, METHODS))}.")
     return METHODS[method]
 

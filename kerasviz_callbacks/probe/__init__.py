@@ -6,12 +6,13 @@
     choice        which rows are looked at, evenly over the classes
     pool          what is kept of a stream while it is read once
     reading       from data to the rows that are looked at
+    reasons       what an error says, in one line
 
 A probe knows no model, no picture and no file.
 """
 
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -184,6 +185,11 @@ def _checked_names(class_names: Any) -> tuple[str, ...] | None:
         raise TypeError(
             f"class_names: must be a list of str, one a class, got {described(class_names)}; "
             'for instance ["cat", "dog"]'
+        )
+    if isinstance(class_names, Iterator) or getattr(class_names, "shape", None) == ():
+        raise TypeError(
+            f"class_names: must be a list of str, one a class, got {described(class_names)}, which cannot be read "
+            "again and again; use list(...)"
         )
     names = tuple(class_names)
     for name in names:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from .structures import Array, Structure, as_array, described, leaves
 
 IntArray = NDArray[np.int64]
+LARGEST_LABEL = 10**6  # larger ones number things, not classes: views hold a little of every class below the largest
 
 
 class Labels(NamedTuple):
@@ -30,8 +31,8 @@ def labels_of(y: Structure | None, x: Structure) -> Labels:
             a single number or a string, which nobody reconstructs.
 
     Returns:
-        The labels; their `numbers` are None where y is anything but integers from 0, yes and no (also as 0.0
-        and 1.0), as `(n,)` or `(n, 1)`, or one-hot rows `(n, k)`.
+        The labels; their `numbers` are None where y is anything but integers from 0 to a million, yes and no
+        (also as 0.0 and 1.0), as `(n,)` or `(n, 1)`, or one-hot rows `(n, k)`.
     """
     if y is None:
         return Labels(None, why_none="there is no y")
@@ -39,9 +40,11 @@ def labels_of(y: Structure | None, x: Structure) -> Labels:
     if any(_reconstructs(first, array) for array in leaves(x)):
         return Labels(None, why_none="y has the shape of x: a reconstruction target")
     found = _class_numbers(first)
-    if found.numbers is not None and len(found.numbers) and found.numbers.min() < 0:
-        lowest = found.numbers.min()
-        return Labels(None, why_none=f"y holds {lowest}, and class numbers count from 0")
+    if found.numbers is not None and len(found.numbers):
+        if found.numbers.min() < 0:
+            return Labels(None, why_none=f"y holds {found.numbers.min()}, and class numbers count from 0")
+        if found.numbers.max() > LARGEST_LABEL:
+            return Labels(None, why_none=f"y holds {found.numbers.max()}, too large for a class number")
     if found.numbers is None:
         form = f"y is {first.dtype} of shape {first.shape}"
         return Labels(None, why_none=f"{form}, neither class numbers nor one-hot rows")
@@ -78,6 +81,10 @@ def given_labels(labels: Any) -> Labels:
     if len(found.numbers) and found.numbers.min() < 0:
         raise ValueError(
             f"labels: {form}, got {found.numbers.min()}; leave rows without a class out of data and labels"
+        )
+    if len(found.numbers) and found.numbers.max() > LARGEST_LABEL:
+        raise ValueError(
+            f"labels: {form}, got {found.numbers.max()}; number the classes with np.unique(..., return_inverse=True)[1]"
         )
     return found
 

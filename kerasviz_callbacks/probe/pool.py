@@ -123,7 +123,7 @@ class Pool:
             known.append(number)
         sizes = np.asarray(list(self._sizes.values()))
         enough = min(self.count, len(known))
-        level = bisect_left(range(self.count), enough, key=lambda turns: int(np.minimum(sizes, turns).sum()))
+        level = bisect_left(range(enough), enough, key=lambda turns: int(np.minimum(sizes, turns).sum()))
         self._turns = {place: turn for place, turn in self._turns.items() if turn < level}
 
     def _keep(self, start: int) -> list[int]:

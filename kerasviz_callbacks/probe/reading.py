@@ -1,6 +1,8 @@
 """From the data a user has to the rows that are looked at."""
 
+import itertools
 import warnings
+from collections.abc import Generator
 from contextlib import closing
 from typing import Any
 
@@ -9,10 +11,17 @@ import numpy as np
 from .choice import spread_over_classes, spread_without_classes
 from .labels import Labels, labels_of
 from .pool import Chosen, Pool
-from .streams import batches, check_element_spec, copied, is_stream, is_tf_data, parts_of, undisturbed
-from .structures import as_arrays, leaves, loaded, rows_of, take
+from .reasons import first_line
+from .streams import batches, check_element_spec, copied, has_an_end, is_stream, is_tf_data, parts_of, undisturbed
+from .structures import as_arrays, leaves, rows_of, take
 
+MOST_EMPTY = 1000  # batches without a row, before they are taken for ones without end
+MOST_OF_ENDLESS = 100_000  # rows that can be wanted of a set that may have no end
 _SEED = 0  # the same data give the same choice, in every run
+
+
+class UnreadableError(ValueError):
+    """A data set raised while it was read; the message says which and what."""
 
 
 def read(data: Any, given: Labels | None, count: int, classes: int | None, name: str) -> tuple[Chosen, Labels, int]:
@@ -42,6 +51,8 @@ def _read_arrays(data: Any, given: Labels | None, count: int, name: str) -> tupl
     inputs = as_arrays(x, f"{name}: x" if isinstance(data, tuple) else name)
     targets = None if y is None else as_arrays(y, f"{name}: y")
     n = rows_of(inputs, name)
+    if isinstance(data, tuple) and len(data) == 3 and data[2] is not None:
+        _check_as_many(f"{name}: w", rows_of(as_arrays(data[2], f"{name}: w"), name), n)
     if n == 0:
         raise ValueError(f"{name}: must hold at least one sample, got an array of shape {leaves(inputs)[0].shape}")
     if targets is not None:
@@ -68,6 +79,11 @@ def _read_stream(
     data: Any, given: Labels | None, count: int, classes: int | None, name: str
 ) -> tuple[Chosen, Labels, int]:
     classes = classes or (given.classes if given else None)
+    if count > MOST_OF_ENDLESS and not has_an_end(data):
+        raise ValueError(
+            f"count={count}: at most {MOST_OF_ENDLESS:,} of a data set that may have no end, as {name}; pass fewer, or "
+            "a set whose length is known"
+        )
     if not is_tf_data(data):
         pool = _filled(Pool(count, classes), data, given, name)
     else:
@@ -85,7 +101,7 @@ def _filled_from_copy(pool: Pool, data: Any, given: Labels | None, name: str) ->
         return None
     try:
         return _filled(pool, copy, given, name)
-    except loaded("tensorflow", "errors", "OpError"):
+    except UnreadableError:
         return None  # if the set itself is at fault, reading it will say so
 
 
@@ -102,15 +118,37 @@ def _filled_from_itself(pool: Pool, data: Any, given: Labels | None, name: str) 
 def _filled(pool: Pool, data: Any, given: Labels | None, name: str) -> Pool:
     """Read a stream until the pool has enough, and put every state back that this has moved."""
     ended = True
-    with undisturbed(data), closing(batches(data)) as stream:
-        for batch in stream:
+    with undisturbed(data), closing(_told(batches(data), name)) as stream:
+        for place, batch in enumerate(stream, start=1):
             _add(pool, batch, given, name)
             if pool.full:
                 ended = False
                 break
+            if place == MOST_EMPTY and not pool.seen:
+                raise ValueError(f"{name}: must hold at least one sample, got {MOST_EMPTY:,} batches without any")
     if given is not None and given.numbers is not None and ended:
         _check_as_many("labels", len(given.numbers), pool.seen)
     return pool
+
+
+def _told(stream: Generator[Any, None, None], name: str) -> Generator[Any, None, None]:
+    """The batches; what reading one raises is told with the name of the data.
+
+    Raises:
+        UnreadableError: Reading one raises, whatever.
+    """
+    with closing(stream):
+        for place in itertools.count():
+            try:
+                batch = next(stream)
+            except StopIteration:
+                return
+            except Exception as error:
+                raise UnreadableError(
+                    f"{name}: cannot be read, batch {place} raised {type(error).__name__} ({first_line(error)}); fit "
+                    "would meet the same, so mend the data set"
+                ) from error
+            yield batch
 
 
 def _add(pool: Pool, batch: Any, given: Labels | None, name: str) -> None:

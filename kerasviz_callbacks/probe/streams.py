@@ -48,6 +48,15 @@ def batches(data: Any) -> Generator[Any, None, None]:
         yield from data
 
 
+def has_an_end(data: Any) -> bool:
+    """Say whether a stream tells how long it is."""
+    if _is_py_dataset(data):
+        return data.num_batches is not None
+    if is_tf_data(data):
+        return int(data.cardinality()) >= 0
+    return hasattr(type(data.dataset), "__len__")
+
+
 def own_class_names(data: Any) -> Any:
     """Look up the class names a data set carries: `class_names`, or `classes` as in torchvision."""
     names = getattr(data, "class_names", None)

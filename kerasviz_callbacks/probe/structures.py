@@ -131,7 +131,12 @@ def as_array(value: Any, name: str) -> Array:
         value = value.detach().cpu().numpy()
     if not hasattr(value, "__array__"):
         raise TypeError(f"{name}: must be an array, got {described(value)}; {_remedy(value)}")
-    array: Array = np.asarray(value)
+    try:
+        array: Array = np.asarray(value)
+    except Exception as error:  # whatever its `__array__` raises
+        raise TypeError(
+            f"{name}: must be an array, but {described(value)} cannot be made one ({type(error).__name__}: {error})"
+        ) from error
     if array.ndim == 0:
         raise ValueError(f"{name}: must have one row per sample, got a single value of shape (); add an axis")
     _check_dtype(array, name)

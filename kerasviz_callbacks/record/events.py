@@ -91,7 +91,7 @@ class EventFile:
         shape = tensor_shape_pb2.TensorShapeProto(dim=[tensor_shape_pb2.TensorShapeProto.Dim(size=3)])
         sides = [str(width).encode(), str(height).encode()]
         tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_STRING, tensor_shape=shape, string_val=sides)
-        about = metadata.create_summary_metadata(display_name=None, description=description)
+        about = metadata.create_summary_metadata(display_name=None, description=utf8(description))
         about.data_class = summary_pb2.DATA_CLASS_BLOB_SEQUENCE
         self._summary(tag, step, tensor, about, last_string=png)
 
@@ -118,7 +118,7 @@ class EventFile:
             )
         shape = tensor_shape_pb2.TensorShapeProto()
         tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_FLOAT, tensor_shape=shape, float_val=[float(value)])
-        about = metadata.create_summary_metadata(display_name=None, description=description)
+        about = metadata.create_summary_metadata(display_name=None, description=utf8(description))
         about.data_class = summary_pb2.DATA_CLASS_SCALAR
         self._summary(tag, step, tensor, about)
 
@@ -159,7 +159,7 @@ class EventFile:
         """
         from tensorboard.compat.proto import event_pb2, summary_pb2, tensor_pb2
 
-        file = self._opened()
+        file, tag = self._opened(), utf8(tag)
         value = summary_pb2.Summary.Value(tag=tag)
         if tag not in self._described:
             value.metadata.CopyFrom(about)
@@ -215,6 +215,11 @@ def _after(parts: Sequence[memoryview], taken: int) -> list[memoryview]:
         left.append(part[taken:])
         taken = max(0, taken - len(part))
     return [part for part in left if part]
+
+
+def utf8(text: str) -> str:
+    """Return the text as protobuf takes it: half a surrogate pair, which has no bytes, as its escape."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _was_deleted(file: FileIO) -> bool:

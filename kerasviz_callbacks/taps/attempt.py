@@ -7,9 +7,10 @@ from typing import Any
 
 import keras
 
+from ..probe.reasons import first_line
 from .choosing import reconstruction
 from .optimizers import NoStepError
-from .reader import Reader, first_line
+from .reader import Reader
 from .step import Step, Stepped
 from .weights import WeightMatrix
 
@@ -65,7 +66,7 @@ class Attempt:
         except Exception as error:
             if self._step.works:
                 raise
-            self._give_up(first_line(error) or type(error).__name__)
+            self._give_up(first_line(error))
             return {}
 
     @property

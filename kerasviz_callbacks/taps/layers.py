@@ -9,6 +9,8 @@ from typing import Any
 
 import keras
 
+_DIGITS = 9  # of the number of a call, at most: Python refuses to read numbers of thousands
+
 
 @dataclass(frozen=True)
 class Place:
@@ -135,7 +137,8 @@ def find(known: Sequence[Place], wanted: Any, *, argument: str = "layer") -> tup
 
 def _split_call(wanted: str) -> tuple[str, int | None]:
     path, colon, number = wanted.rpartition(":")
-    return (path, int(number)) if colon and number.isdecimal() else (wanted, None)
+    is_call = colon and number.isdecimal() and len(number) <= _DIGITS
+    return (path, int(number)) if is_call else (wanted, None)
 
 
 def _by_path(known: Sequence[Place], path: str) -> list[Place]:

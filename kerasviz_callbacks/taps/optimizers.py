@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from .reader import first_line
+from ..probe.reasons import first_line
 
 CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")
 

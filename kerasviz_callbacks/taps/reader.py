@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,13 +13,14 @@ import keras
 import numpy as np
 
 from .._autodiff import ImpossibleError, framework
+from ..probe.reasons import first_line
 from .batches import cut_rows, fixed_rows, unpadded
 from .layers import below, find, places
 from .noting import Call, Noted
 from .passes import OUTPUT, Taken, Tap, tapped
 from .scores import PREDICTED, Head, Score, head_of, score
 
-__all__ = ["OUTPUT", "Reader", "Taken", "Tap", "first_line"]
+__all__ = ["OUTPUT", "Reader", "Taken", "Tap", "told_of"]
 
 Array = np.ndarray[Any, Any]
 MEMORY = 2**30  # bytes that one batch of a pass may take, roughly
@@ -39,6 +41,7 @@ class Reader:
         self.output_shapes: list[tuple[int | None, ...]] = []
         self._example = keras.tree.map_structure(np.asarray, inputs)
         self.input_shapes = [tuple(array.shape[1:]) for array in keras.tree.flatten(self._example)]
+        _check_types(model, self._example)
         self._fixed_rows: int | None = None
         self._passes: dict[Hashable, Callable[..., Any]] = {}
         self._connections: dict[tuple[tuple[str, ...], Score], list[bool]] = {}
@@ -254,9 +257,37 @@ class _Surveyed:
         return found
 
 
-def first_line(error: BaseException) -> str:
-    """What an error says, without what Keras adds below."""
-    return (str(error).strip().splitlines() or [""])[0]
+def _check_types(model: Any, inputs: Any) -> None:
+    """Raise TypeError for text where a model says that it takes numbers: tracing alone would not notice."""
+    taken = keras.tree.flatten(getattr(model, "inputs", None) or [])
+    fed = keras.tree.flatten(inputs)
+    if len(taken) != len(fed):
+        return  # Keras will say so
+    for tensor, array in zip(taken, fed, strict=True):
+        if array.dtype.kind in "SUTO" and keras.backend.standardize_dtype(tensor.dtype) != "string":
+            raise TypeError(f'input "{tensor.name}" takes {tensor.dtype}, got text')
+
+
+@contextmanager
+def told_of(argument: str, model: Any) -> Iterator[None]:
+    """While a reader is made: what speaks against the inputs is told by the name under which the user passed them.
+
+    Args:
+        argument: that name, such as `"validation_data"`.
+        model: the model.
+
+    Raises:
+        ValueError: the model cannot be run on them.
+    """
+    try:
+        yield
+    except NotImplementedError:  # another backend
+        raise
+    except Exception as error:
+        raise ValueError(
+            f'{argument}: model "{model.name}" cannot be run on it: {first_line(error)}; pass inputs as the model is '
+            "fed."
+        ) from error
 
 
 def all_variables(model: Any) -> list[Any]:

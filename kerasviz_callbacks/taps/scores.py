@@ -10,9 +10,11 @@ import keras
 import numpy as np
 
 from .._autodiff import framework
+from ..probe.reasons import first_line
 
 Tensor = Any
 Array = np.ndarray[Any, Any]
+_ONE_A_ROW = "target=<callable>: must give one number a row, shape (n,); it gave"
 PREDICTED = -1  # in a row of targets: the class that the model predicts
 
 
@@ -38,7 +40,8 @@ def score_for(target: Any, of: Any) -> Score:
         TypeError: `target` is none of `None`, an int, `"true"`, `(n,)` ints or a callable.
         ValueError: `of` is another than `"logits"` and `"output"`.
     """
-    if of not in ("logits", "output"):
+    known = isinstance(of, str) and of in ("logits", "output")
+    if not known:
         raise ValueError(f'score={of!r}: expected "logits" or "output".')
     if callable(target):
         return Score(of, target, f"callable {id(target)}")
@@ -46,10 +49,21 @@ def score_for(target: Any, of: Any) -> Score:
         return Score(of, None, "predicted")
     if isinstance(target, str) and target == "true":
         return Score(of, None, "true")
-    given = np.asarray(target)
-    if given.dtype.kind not in "iu" or given.ndim > 1:
+    given = _classes_given(target)
+    if given is None:
         raise TypeError(f'target={target!r}: expected None, a class (int), "true" or a callable.')
     return Score(of, None, f"class {target}" if given.ndim == 0 else f"classes {id(target)}")
+
+
+def _classes_given(target: Any) -> Array | None:
+    """A class, or one a row `(n,)`, as an array; `None` where it is anything else."""
+    if isinstance(target, int) and not isinstance(target, bool):
+        return np.array(target, object if abs(target) > np.iinfo(np.int64).max else np.int64)
+    try:
+        given = np.asarray(target)
+    except Exception:  # whatever its `__array__` raises, and lists of unequal length: no classes
+        return None
+    return given if given.dtype.kind in "iu" and given.ndim < 2 else None
 
 
 @dataclass(frozen=True)
@@ -100,7 +114,7 @@ def score(wanted: Score, outputs: Any, targets: Tensor) -> Tensor:
     """
     scored = logits_of(outputs) if wanted.of == "logits" else outputs
     if wanted.function is not None:
-        return _rowwise(wanted.function(scored))
+        return _rowwise(wanted.function, scored)
     head = head_of(outputs)
     values = _by_class(keras.tree.flatten(scored)[0])
     if head.classes == 1:
@@ -134,13 +148,27 @@ def _by_class(values: Tensor) -> Tensor:
     return keras.ops.mean(values, axis=tuple(range(1, len(values.shape) - 1)))
 
 
-def _rowwise(values: Tensor) -> Tensor:
-    if len(values.shape) != 1:
+def _rowwise(function: Callable[[Any], Any], outputs: Any) -> Tensor:
+    """What the user's callable makes of the outputs, checked: it may give anything, or raise."""
+    try:
+        given = function(outputs)
+    except Exception as error:
+        shapes = keras.tree.map_structure(lambda output: tuple(output.shape), outputs)
         raise ValueError(
-            f"target=<callable>: must give one number a row, shape (n,); it gave {tuple(values.shape)}. "
-            "Index the class, or take a mean over the other axes."
-        )
-    return values
+            f"target=<callable>: raised {type(error).__name__} ({first_line(error)}) on outputs of shape {shapes}; "
+            "it is given the model's whole output and must give one number a row, shape (n,)."
+        ) from error
+    try:
+        values = keras.ops.convert_to_tensor(given)
+        dtype = keras.backend.standardize_dtype(values.dtype)
+    except Exception as error:
+        raise ValueError(f"{_ONE_A_ROW} of type {type(given).__name__}.") from error
+    if dtype == "string" or dtype.startswith("complex"):
+        raise ValueError(f"{_ONE_A_ROW} {dtype}; give real numbers, such as outputs[:, 3].")
+    rows = keras.tree.flatten(outputs)[0].shape[0]
+    if len(values.shape) != 1 or (None not in (rows, values.shape[0]) and values.shape[0] != rows):
+        raise ValueError(f"{_ONE_A_ROW} {tuple(values.shape)}. Index the class, or take a mean over the other axes.")
+    return values if keras.backend.is_float_dtype(dtype) else keras.ops.cast(values, "float32")
 
 
 def class_targets(targets: Any, head: Head, n: int, *, argument: str = "target") -> Array:
@@ -152,8 +180,8 @@ def class_targets(targets: Any, head: Head, n: int, *, argument: str = "target")
     """
     if targets is None:
         return np.full(n, PREDICTED, np.int32)
-    given = np.asarray(targets)
-    if given.dtype.kind not in "iu" or given.ndim > 1:
+    given = _classes_given(targets)
+    if given is None:
         raise TypeError(f"{argument}={targets!r}: expected None, a class (int), (n,) ints or a callable.")
     if given.ndim == 1 and len(given) != n:
         raise ValueError(f"{argument}: {len(given)} classes given for {n} inputs; give one class each, or one int.")

@@ -12,10 +12,11 @@ import keras
 import numpy as np
 
 from .._autodiff import framework
+from ..probe.reasons import first_line
 from .batches import fixed_rows
 from .layers import places
 from .optimizers import CLIPS, NoStepError, copied, loss_scale, twin_of
-from .reader import all_variables, first_line
+from .reader import all_variables
 from .watching import watching
 
 Array = np.ndarray[Any, Any]
@@ -200,7 +201,7 @@ def check_clip(clip: Any) -> dict[str, float] | None:
     ((name, value),) = clip.items()
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise TypeError(f'clip["{name}"]={value!r}: expected a positive number, got {type(value).__name__}.')
-    if not (np.isfinite(value) and value > 0):
+    if not 0 < value <= float(np.finfo(np.float32).max):  # what no float32 holds clips nothing, and is no float at all
         raise ValueError(f'clip["{name}"]={value!r}: expected a positive, finite number.')
     return {name: float(value)}
 

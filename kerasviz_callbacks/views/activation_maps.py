@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from ..callback import VALIDATION, Drawn, LayersView, Measured
+from ..callback.markdown import code_span
 from ..draw.activations import activation_tiles, picture_side, response_matrix
 from ..draw.text import shape_text, together
 from ..draw.tiles import fit
@@ -26,7 +27,7 @@ MOST_CHANNELS = 16
 MOST_UNITS = 128
 MOST_ROWS = 16
 LARGEST_MAP = 64  # positions a side; larger maps are averaged down within the pass
-_DESCRIPTION = """**What `{path}` answers** to the probe; its output is {shape}.
+_DESCRIPTION = """**What {path} answers** to the probe; its output is {shape}.
 
 *How to read it:* {layout}, those that varied most at the first step and the same ever after. Every step has one scale,
 shared by training and validation: it only grows, and reaches 99.5 % of the values, the few beyond are counted below.
@@ -106,7 +107,7 @@ class ActivationMaps(LayersView):
                 maps = one.numbers[call.path]
                 shape = shape_text(call.shape)
                 layout = "Rows: pictures. Columns: units" if maps.ndim == 2 else "Rows: pictures. Columns: channels"
-                about = _DESCRIPTION.format(path=call.path, shape=shape, layout=layout)
+                about = _DESCRIPTION.format(path=code_span(call.path), shape=shape, layout=layout)
                 picture = self._picture(source, call, maps, f"{call.path}   {shape}", one.note)
                 yield Drawn(source, f"activations/{call.path}", picture, about)
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..callback import Drawn, Measured
 from ..callback.explained_view import ExplainedView
+from ..callback.markdown import code_span
 from ..draw.text import figure, shape_text, together
 from ..explain.input_maps import InputMaps, checked_method, method_title
 from ..maths.attribution_methods import METHODS
@@ -124,16 +125,16 @@ class Attribution(ExplainedView):
                     signed=True,
                     number=self._explained.names.index(name),
                 )
-                yield Drawn(source, f"{self._title}/{name}", picture, self._about(name, explained))
+                yield Drawn(source, f"{self._title}/{name}", picture, self._about(name))
 
-    def _about(self, name: str, explained: str) -> str:
+    def _about(self, name: str) -> str:
         relative = "RISE's maps are shown less their mean, since each holds the mean score." if self._is_rise else ""
         paper = METHODS[self.method].paper if isinstance(self.method, str) else "a method of the user's own"
         return _DESCRIPTION.format(
-            input=f"`{name}`",
+            input=code_span(name),
             method=self._title,
             score=f"score: {self.score.of}",
-            target=explained,
+            target=self.target_in_words(code_span),
             more=relative,
             source=paper,
         )

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..callback import MODEL, UNTRAINED, Drawn, Measured, View
+from ..callback.markdown import code_span
 from ..draw.coefficients import ACROSS, Heat, coefficient_panels, input_ticks, step_ticks
 from ..draw.colour import DIVERGING, HEAT, SEQUENTIAL, count_non_finite
 from ..draw.sheet import Scale
@@ -23,7 +24,7 @@ from ..taps.weights import WeightMatrix, matrices_named, narrowest_hidden
 Array = np.ndarray[Any, Any]
 MOST_UNITS = 128
 LOWEST_TURN = -8.0  # log10: what turns less is as good as still
-_DESCRIPTION = """**The coefficients of `{path}`**, kernel {shape}: {units} units of {inputs} inputs{chosen}.
+_DESCRIPTION = """**The coefficients of {path}**, kernel {shape}: {units} units of {inputs} inputs{chosen}.
 
 *How to read it:* every row is a unit, the same one in all four panels. Above its weights, as they are and scaled to
 unit length; red is positive, blue negative{blocks}. Below, one column a step up to the last epoch (what is still to
@@ -205,7 +206,7 @@ class Coefficients(View):
             bad=portrait.bad,
         )
         about = _DESCRIPTION.format(
-            path=path,
+            path=code_span(path),
             shape=shape,
             units=f"{outputs:,}",
             inputs=f"{inputs:,}",

@@ -9,6 +9,8 @@ from typing import Any, Literal
 import numpy as np
 
 from ..callback import MODEL, Drawn, Measured, View
+from ..callback.arguments import one_of
+from ..callback.markdown import code_span
 from ..draw.filters import filter_matrix, filter_tiles
 from ..draw.text import shape_text, together
 from ..maths.choice import evenly_by_depth, largest_norm
@@ -20,7 +22,7 @@ from ..taps.weights import Layout, convolution_layout, first_dense, kernel, kern
 
 Array = np.ndarray[Any, Any]
 MOST_TILES = 64
-_DESCRIPTION = """**The filters of `{path}`**, {shape}.
+_DESCRIPTION = """**The filters of {path}**, {shape}.
 
 *How to read it:* {layout} Every step has one scale, symmetric round zero; it only grows, and reaches 99.5 % of
 the weights, the few beyond are counted below.
@@ -67,10 +69,8 @@ class FilterImages(View):
         **options: Any,
     ):
         super().__init__(log_dir, **options)
-        if channels not in ("each", "norm"):
-            raise ValueError(f'channels={channels!r}: expected "each" or "norm".')
-        if relative_to not in (None, "first", "previous"):
-            raise ValueError(f'relative_to={relative_to!r}: expected "first", "previous" or None.')
+        one_of(channels, "channels", "each", "norm")
+        one_of(relative_to, "relative_to", "first", "previous", None)
         self.layers = None if layers is None else named(layers)
         self.channels, self.relative_to = channels, relative_to
         self._kernels: dict[str, Kernel] = {}
@@ -197,7 +197,7 @@ class FilterImages(View):
             "One tile a filter." if self.memory.shared[path][1].size in (1, 3) else "Rows: inputs. Columns: filters."
         )
         relative = f"Shown is the change since the {self.relative_to} step.\n" if self.relative_to else ""
-        return _DESCRIPTION.format(path=path, shape=f"kernel {shape}", layout=layout, relative=relative)
+        return _DESCRIPTION.format(path=code_span(path), shape=f"kernel {shape}", layout=layout, relative=relative)
 
     def describe(self, tag: str) -> str:
         """What the scalar means."""

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from ..callback import VALIDATION, Drawn, LayersView, Measured
+from ..callback.markdown import code_span
 from ..draw.overlap import overlap_matrix
 from ..draw.text import figure, shape_text, together
 from ..maths.choice import most_variable
@@ -21,7 +22,7 @@ from ..taps.reader import Reader, Taken, Tap
 Array = np.ndarray[Any, Any]
 MOST_CHANNELS = 128
 MOST_PRODUCTS = 2**22  # numbers that travel for a layer in one pass: 16 MiB
-_DESCRIPTION = """**Which channels of `{path}` answer to the same thing:** the correlation of the maps of every two
+_DESCRIPTION = """**Which channels of {path} answer to the same thing:** the correlation of the maps of every two
 channels, over {over}.
 
 *How to read it:* rows and columns are channels, in the same order at every step and for training data: those that went
@@ -161,7 +162,7 @@ class FilterOverlap(LayersView):
     def _about(self, call: Call) -> str:
         which = self._which(call)
         return _DESCRIPTION.format(
-            path=call.path,
+            path=code_span(call.path),
             over="all pictures of the probe and all positions" if len(call.shape) > 1 else "all pictures of the probe",
             which=f"Shown are {which}. " if which else "",
         )

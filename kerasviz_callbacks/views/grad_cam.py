@@ -9,13 +9,14 @@ import numpy as np
 
 from ..callback import Drawn, Measured
 from ..callback.explained_view import ExplainedView
+from ..callback.markdown import code_span
 from ..draw.text import shape_text
 from ..explain.layer_maps import LayerMaps
 from ..maths.class_activation import method_named
 from ..observer import Request
 from ..taps.reader import Reader
 
-_DESCRIPTION = """**Where the network looks** ({method} of `{path}`, {score}).
+_DESCRIPTION = """**Where the network looks** ({method} of {path}, {score}).
 
 *How to read it:* each tile is a picture of the probe and the same with its heat map: {colours} {target}.
 Below it the true class | the predicted class and its probability; wrong predictions are framed and marked. All maps
@@ -96,14 +97,16 @@ class GradCAM(ExplainedView):
     def draw(self, measured: Mapping[str, Measured]) -> Iterator[Drawn]:
         """A picture a source, on one scale."""
         method = self._explained.method
-        explained = self.target_in_words() if method.needs != "activations" else "whatever the class"
+        explained, target = self.target_in_words(), self.target_in_words(code_span)
+        if method.needs == "activations":
+            explained = target = "whatever the class"
         caption = f"{self.method} of {self.path}   {shape_text(self._explained.shape)}   {explained}"
         about = _DESCRIPTION.format(
             method=self.method,
-            path=self.path,
+            path=code_span(self.path),
             score=f"score: {self.score.of}",
             colours="red is evidence for, blue against:" if method.signed else "bright is evidence for",
-            target=explained,
+            target=target,
             source=method.paper,
         )
         for source, one in measured.items():

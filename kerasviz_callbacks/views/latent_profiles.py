@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..callback import UNTRAINED, VALIDATION, CodesView, Drawn, Measured
+from ..callback.markdown import code_span
 from ..draw.colour import count_non_finite
 from ..draw.profiles import MOST_PANELS, Window, horizon, profiles
 from ..draw.text import figure, together
@@ -18,7 +19,7 @@ from ..maths.latent import QUANTILES, active, quantiles, variances
 from ..taps.reader import Taken, Tap
 
 Array = np.ndarray[Any, Any]
-_DESCRIPTION = """**Where the codes of `{path}` lie**, in each latent variable, at every step ({n} rows of the probe).
+_DESCRIPTION = """**Where the codes of {path} lie**, in each latent variable, at every step ({n} rows of the probe).
 
 *How to read it:* the light band holds 90 % of the codes, the darker one half of them, the line is their median; from
 left to right all epochs of the training. All panels have one scale, which only grows. A unit that tells the rows apart
@@ -138,7 +139,8 @@ class LatentProfiles(CodesView):
                 bad=profile.bad,
             )
             rule = _ABSOLUTE if self.posterior else _RELATIVE
-            yield Drawn(source, "latent/profiles", picture, _DESCRIPTION.format(path=self.path, n=rows, rule=rule))
+            about = _DESCRIPTION.format(path=code_span(self.path), n=rows, rule=rule)
+            yield Drawn(source, "latent/profiles", picture, about)
 
     def _title(self, rows: int) -> str:
         units, dimensions = self.memory.shared["units"], self.memory.shared["dimensions"]

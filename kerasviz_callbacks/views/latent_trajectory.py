@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..callback import VALIDATION, CodesView, Drawn, Measured
+from ..callback.markdown import code_span
 from ..draw.text import together
 from ..draw.trails import grow, trajectory
 from ..maths.latent import spread
@@ -18,7 +19,7 @@ from ..taps.reader import Taken, Tap
 
 Array = np.ndarray[Any, Any]
 TAIL = 9  # steps: the dots and the eight before them
-_DESCRIPTION = """**How the codes of `{path}` move** ({d} dimensions, {n} rows of the probe).
+_DESCRIPTION = """**How the codes of {path} move** ({d} dimensions, {n} rows of the probe).
 
 *How to read it:* dots are codes, coloured by class, their tails the last 8 steps; thick lines are the whole paths of
 the class means. The window only grows, so a cloud that collapses is seen to shrink (see the scale bar). The axes are
@@ -121,7 +122,7 @@ class LatentTrajectory(CodesView):
                 title=f"codes of {self.path}   {dimensions} dimensions   {rows} rows",
                 note=together(one.numbers.note, one.note),
             )
-            about = _DESCRIPTION.format(path=self.path, d=dimensions, n=rows, axes=axes)
+            about = _DESCRIPTION.format(path=code_span(self.path), d=dimensions, n=rows, axes=axes)
             yield Drawn(source, "latent/trajectory", picture, about)
 
     def points(self, measured: Mapping[str, Measured]) -> Iterator[tuple[str, Points]]:

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from ..callback import Drawn, LayersView, Measured
+from ..callback.markdown import code_span
 from ..draw.responses import response_strengths
 from ..draw.text import shape_text, together
 from ..maths.choice import most_variable
@@ -20,7 +21,7 @@ from ..taps.reader import Reader, Taken, Tap
 
 Array = np.ndarray[Any, Any]
 MOST_NEURONS = 256
-_DESCRIPTION = """**How strongly every {neuron} of `{path}` answers** to each picture: the mean of |activation|{where}.
+_DESCRIPTION = """**How strongly every {neuron} of {path} answers** to each picture: the mean of |activation|{where}.
 
 *How to read it:* a column and a hue a {neuron}, the stronger the darker; a row a picture, ordered by class; below, the
 mean over the pictures of each class. {which} Every step has one scale, shared by training and validation: it only
@@ -111,7 +112,7 @@ class NeuronResponses(LayersView):
     def _about(self, call: Call) -> str:
         which = self._which(call)
         return _DESCRIPTION.format(
-            path=call.path,
+            path=code_span(call.path),
             neuron="channel" if len(call.shape) > 1 else "neuron",
             where=" over all positions" if len(call.shape) > 1 else "",
             which=f"Shown are {which}, and the same ever after." if which else "",

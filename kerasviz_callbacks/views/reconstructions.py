@@ -10,6 +10,7 @@ import numpy as np
 
 from ..callback import VALIDATION, Drawn, Measured, ProbeView
 from ..callback.given_back import MOST_LINES, GivenBack, as_signals, middle
+from ..callback.markdown import code_span
 from ..draw.colour import count_non_finite
 from ..draw.reconstructions import reconstruction_tiles, reconstruction_traces, walk_tiles
 from ..draw.sheet import Scale
@@ -35,7 +36,7 @@ always giving the mean {thing} costs (root mean square), and is shared by traini
 drawn as another, a training error that goes on falling while that of validation rises. At the bottom stands the mean
 squared error (MSE), and how it compares with that of always giving the probe's mean {thing}: 1 is no better."""
 _WALK = """**What the decoder makes of codes between two {thing}s**: {positions} codes at equal steps on the straight
-line between those of `{codes}`.
+line between those of {codes}.
 
 *How to read it:* each row goes from the {thing} at the left to the one at the right, of another class where there are
 labels; next to each stands its own code, decoded. The same pairs at every step.
@@ -168,7 +169,7 @@ class Reconstructions(ProbeView):
             yield Drawn(source, "reconstructions/pictures", self._drawn(source, seen, one.note), self._about(source))
             if self._decoder is not None and seen.walks is not None and len(seen.walks):
                 codes, positions = self._decoder.codes.path, seen.walks.shape[1]
-                about = _WALK.format(positions=positions, codes=codes, thing=self._shown_as.what)
+                about = _WALK.format(positions=positions, codes=code_span(codes), thing=self._shown_as.what)
                 yield Drawn(source, "reconstructions/walk", self._walk(source, seen.walks, one.note), about)
 
     def _drawn(self, source: str, seen: Seen, note: str) -> Array:

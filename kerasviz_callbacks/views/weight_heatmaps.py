@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..callback import ARGUMENTS, MODEL, TRAINING, VALIDATION, Drawn, Measured, ProbeView
+from ..callback.markdown import code_span
 from ..draw.colour import count_non_finite
 from ..draw.text import figure, shape_text, together
 from ..draw.weights import SIDE, Panel, weight_panels
@@ -16,7 +17,7 @@ from ..maths.choice import evenly_by_depth
 from ..maths.clipping import share_removed
 from ..maths.matrices import block_extremes, block_of, fold, largest, place_in
 from ..maths.scale import reach
-from ..observer import Request
+from ..observer import Request, say
 from ..taps.attempt import Attempt
 from ..taps.layers import listed, named
 from ..taps.reader import Reader
@@ -24,7 +25,7 @@ from ..taps.step import check_clip
 from ..taps.weights import WeightMatrix, matrices_named, weight_matrices
 
 Array = np.ndarray[Any, Any]
-_DESCRIPTION = """**The weights of `{path}`**, kernel {shape} as a matrix of {inputs} inputs by {outputs} outputs.
+_DESCRIPTION = """**The weights of {path}**, kernel {shape} as a matrix of {inputs} inputs by {outputs} outputs.
 
 *How to read it:* red is positive, blue negative, white zero; the frame is round the weight of largest magnitude, named
 below.{blocks} The scale grows and never shrinks, and reaches 99.5 % of what is drawn.{step}
@@ -149,7 +150,7 @@ class WeightHeatmaps(ProbeView):
     def _tell_why(self) -> None:
         reason = "" if self._attempt is None else self._attempt.reason
         if reason and self.observer.verbose:
-            print(f"kerasviz_callbacks: {type(self).__name__} shows the weights alone, no step: {reason}", flush=True)
+            say(f"kerasviz_callbacks: {type(self).__name__} shows the weights alone, no step: {reason}")
 
     def _source(self) -> str | None:
         """The data that the step looks at: a step is what training does."""
@@ -221,12 +222,12 @@ class WeightHeatmaps(ProbeView):
                 bad=seen.bad,
             )
             about = _DESCRIPTION.format(
-                path=path,
+                path=code_span(path),
                 shape=shape_text(matrix.shape),
                 inputs=f"{inputs:,}",
                 outputs=f"{outputs:,}",
                 blocks=_BLOCKS if blocks else "",
-                step=_NO_STEP.format(how=seen.how) if seen.after is None else _STEP.format(how=seen.how),
+                step=_NO_STEP.format(how=code_span(seen.how)) if seen.after is None else _STEP.format(how=seen.how),
                 bad_step="" if seen.after is None else _BAD_STEP,
             )
             yield Drawn(MODEL, f"weights/{path}", picture, about)

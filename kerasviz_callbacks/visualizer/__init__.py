@@ -12,7 +12,7 @@ import keras
 
 from ..callback import VALIDATION, Drawn, ProbeView, View
 from ..callback.still import by_name, drawn_now, one_picture
-from ..observer import Observer
+from ..observer import Observer, say
 from ..views.activation_maps import ActivationMaps
 from ..views.filter_images import FilterImages
 from .choice import VIEWS, fitting_views, requested
@@ -98,7 +98,7 @@ class Visualizer(keras.callbacks.Callback):
         finally:
             observer.leave(self, quietly=True)
         if verbose:
-            print(f"kerasviz_callbacks: {', '.join(view.shows() for view in self._running)}.", flush=True)
+            say(f"kerasviz_callbacks: {', '.join(view.shows() for view in self._running)}.")
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Hand on to the views."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from inspect import isabstract
 from typing import Any
 
 from ..callback import View
@@ -79,17 +80,22 @@ def requested(views: Any) -> list[type[View] | View]:
 
     Raises:
         TypeError: no list, or something in it that is no view.
-        ValueError: an empty list, or a name of no view.
+        ValueError: an empty list, a name of no view, or a view twice.
     """
     if isinstance(views, (str, View, type)) or not isinstance(views, Sequence):
         raise TypeError(f"views={views!r}: expected a list of views, their classes or names.")
     if not views:
         raise ValueError(f"views=[]: name at least one of {', '.join(VIEWS)}, or leave it out.")
-    return [_view(one) for one in views]
+    chosen = [_view(one) for one in views]
+    for place, one in enumerate(chosen):
+        if any(one is other for other in chosen[:place]):
+            name = one.__name__ if isinstance(one, type) else f"the same {type(one).__name__}"
+            raise ValueError(f"views: {name} stands there twice, and would log everything twice; name it once.")
+    return chosen
 
 
 def _view(one: Any) -> type[View] | View:
-    if isinstance(one, View) or (isinstance(one, type) and issubclass(one, View)):
+    if isinstance(one, View) or (isinstance(one, type) and issubclass(one, View) and not isabstract(one)):
         return one
     if not isinstance(one, str):
         raise TypeError(f"views: {one!r} is no view; expected an instance, a class or a name of {', '.join(VIEWS)}.")

@@ -1,0 +1,605 @@
+"""Every drawing function takes any numbers: no error, no warning, bytes `(h, w, 3)`, one size, inputs left alone.
+
+Arrays are of any type, with NaN, infinity, denormal and huge numbers, sides of 1 or very long; captions and names any
+text. What is a whole figure is told by its size, which hangs on shapes and captions and never on the values, and by the
+count of what is not finite in its strip.
+"""
+
+import inspect
+from contextlib import ExitStack
+from importlib import import_module
+from pkgutil import iter_modules
+from unittest import mock
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from PIL import Image, ImageDraw
+
+from kerasviz_callbacks import draw
+from kerasviz_callbacks.draw import (
+    activations,
+    coefficients,
+    colour,
+    filters,
+    heat,
+    inputs,
+    overlap,
+    overlay,
+    profiles,
+    reconstructions,
+    responses,
+    rows,
+    sheet,
+    stack,
+    stamp,
+    text,
+    tiles,
+    traces,
+    trails,
+    weights,
+)
+
+TYPES = [np.float16, np.float32, np.float64, np.int8, np.uint8, np.int32, np.int64, np.uint64, np.bool_]
+FLOATS = [np.float16, np.float32, np.float64]
+SIDES = st.sampled_from([1, 2, 3, 5, 8, 17])
+LONG = st.sampled_from([1, 2, 3, 7, 400, 5000])
+FEW = st.integers(1, 5)
+CAPTIONS = st.text(max_size=40) | st.sampled_from(["", "w" * 2000, "one\ntwo\nthree", "\0\ud800\N{SNOWMAN}\t"])
+NOTES = st.text(max_size=20) | st.sampled_from(["", "x" * 500])
+SCALES = st.sampled_from([0.0, 5e-324, 1e-30, 0.5, 1.0, 3e38, 1e300, 1.7e308]) | st.floats(0, 1e6)
+WIDE = SCALES.filter(lambda scale: scale < 1e39)  # of numbers that are kept as float32
+EXTREMES = [0.0, -0.0, 1.0, -1.0, 0.3, np.nan, np.inf, -np.inf]
+
+
+@st.composite
+def numbers(draw_one, *shape, types=tuple(TYPES)):
+    """An array of a shape; the sides may be strategies."""
+    sides = tuple(draw_one(side) if isinstance(side, st.SearchStrategy) else side for side in shape)
+    dtype = np.dtype(draw_one(st.sampled_from(types)))
+    elements = None
+    if dtype.kind == "f":
+        bits = dtype.itemsize * 8
+        elements = st.sampled_from(EXTREMES) | st.floats(width=bits)
+    return draw_one(hnp.arrays(dtype, sides, elements=elements))
+
+
+def pictures(*shape):
+    """Bytes `(..., 3)`."""
+    return numbers(*shape, 3, types=(np.uint8,))
+
+
+def names(count):
+    return st.lists(CAPTIONS, min_size=count, max_size=count)
+
+
+class Figure:
+    """How a whole figure is called.
+
+    Attributes:
+        function: what draws it.
+        shapes: hypothesis' data -> the sides that the arrays share.
+        arrays: sides -> by argument, what is drawn from numbers.
+        others: sides -> by argument, strategies of what else it is given and its size may hang on.
+        free: by argument, strategies of what its size may not hang on.
+        counted: the arguments whose numbers are counted where they are not finite; none: `bad` is handed in.
+    """
+
+    def __init__(self, function, shapes, arrays, others=None, free=None, counted=()):
+        self.function, self.shapes, self.arrays = function, shapes, arrays
+        self.others, self.free, self.counted = others or (lambda *sides: {}), free or {}, counted
+
+
+def strip(**more):
+    return {"note": NOTES, **more}
+
+
+def heated(function, positions):
+    def arrays(n, pixels, cells, channels):
+        looked_at = numbers(n, *pixels, channels, types=FLOATS) if len(pixels) == 1 else pictures(n, *pixels)
+        return {SEEN[function]: looked_at, "maps": numbers(n, *cells)}
+
+    def others(n, pixels, cells, channels):
+        titles = st.none() | st.lists(st.tuples(CAPTIONS, CAPTIONS), min_size=n, max_size=n)
+        return {"caption": CAPTIONS, "titles": titles, "signed": st.booleans()}
+
+    sides = st.tuples(*[SIDES] * positions) if positions > 1 else st.tuples(LONG)
+    shapes = st.tuples(FEW, sides, sides, FEW)
+    return Figure(function, shapes, arrays, others, strip(scale=SCALES), ("maps",))
+
+
+SEEN = {heat.heat_tiles: "pictures", heat.heat_signals: "signals", heat.heat_volumes: "volumes"}
+
+
+def of_units(n, units, classes):
+    return {
+        "caption": CAPTIONS,
+        "neurons": st.just(list(range(units))),
+        "classes": names(classes),
+        "labels": st.none() | names(n),
+    }
+
+
+FIGURES = {
+    "filter_tiles": Figure(
+        filters.filter_tiles,
+        st.tuples(FEW, SIDES, LONG),
+        lambda n, h, w: {"kernels": numbers(n, h, w)},
+        lambda n, h, w: {"caption": CAPTIONS, "colours": st.sampled_from(["RdBu_r", "grey", "viridis"])},
+        strip(scale=SCALES),
+        ("kernels",),
+    ),
+    "filter_tiles in colour": Figure(
+        filters.filter_tiles,
+        st.tuples(FEW, SIDES, SIDES),
+        lambda n, h, w: {"kernels": numbers(n, h, w, 3)},
+        lambda n, h, w: {"caption": CAPTIONS},
+        strip(scale=SCALES),
+        ("kernels",),
+    ),
+    "filter_matrix": Figure(
+        filters.filter_matrix,
+        st.tuples(FEW, FEW, SIDES, SIDES),
+        lambda r, c, h, w: {"kernels": numbers(r, c, h, w)},
+        lambda r, c, h, w: {"caption": CAPTIONS},
+        strip(scale=SCALES),
+        ("kernels",),
+    ),
+    "heat_tiles": heated(heat.heat_tiles, 2),
+    "heat_signals": heated(heat.heat_signals, 1),
+    "heat_volumes": heated(heat.heat_volumes, 3),
+    "activation_tiles": Figure(
+        activations.activation_tiles,
+        st.tuples(FEW, FEW, SIDES, SIDES),
+        lambda n, c, h, w: {"pictures": pictures(n, SIDES, SIDES), "maps": numbers(n, c, h, w)},
+        lambda n, c, h, w: {"caption": CAPTIONS, "channels": st.just(list(range(c))), "labels": st.none() | names(n)},
+        strip(low=SCALES.map(lambda scale: -scale), high=SCALES),
+        ("maps",),
+    ),
+    "activation_tiles of signals": Figure(
+        activations.activation_tiles,
+        st.tuples(FEW, FEW, LONG),
+        lambda n, c, t: {"maps": numbers(n, c, t)},
+        lambda n, c, t: {"pictures": st.none(), "caption": CAPTIONS, "channels": st.just(list(range(c)))},
+        strip(low=SCALES.map(lambda scale: -scale), high=SCALES),
+        ("maps",),
+    ),
+    "response_matrix": Figure(
+        activations.response_matrix,
+        st.tuples(SIDES, SIDES),
+        lambda n, units: {"values": numbers(n, units)},
+        lambda n, units: {"caption": CAPTIONS, "labels": st.none() | names(n)},
+        strip(low=SCALES.map(lambda scale: -scale), high=SCALES),
+        ("values",),
+    ),
+    "response_strengths": Figure(
+        responses.response_strengths,
+        st.tuples(SIDES, SIDES, FEW),
+        lambda n, units, classes: {"strengths": numbers(n, units), "means": numbers(classes, units)},
+        of_units,
+        strip(high=SCALES),
+        ("strengths",),
+    ),
+    "overlap_matrix": Figure(
+        overlap.overlap_matrix,
+        st.tuples(SIDES),
+        lambda c: {
+            "correlation": numbers(c, c, types=FLOATS),
+            "largest": numbers(c, types=FLOATS),
+            "dead": numbers(c, types=(np.bool_,)),
+        },
+        lambda c: {"caption": CAPTIONS, "channels": st.just(list(range(c)))},
+        strip(pairs=st.sampled_from([(), [(0, 0)]])),
+    ),
+    "coefficient_panels": Figure(
+        lambda weights, directions, lengths, turns, scale, **given: coefficients.coefficient_panels(
+            [
+                coefficients.Heat("a", weights, sheet.Scale(-scale, scale, "RdBu_r"), [(0.5, "1")], "input"),
+                coefficients.Heat("b", directions, sheet.Scale(-scale, scale, "RdBu_r"), [], "input"),
+                coefficients.Heat("c", lengths, sheet.Scale(0, scale, "viridis"), [(0.0, "0"), (1.0, "1")], "epoch"),
+                coefficients.Heat(
+                    "d", turns, sheet.Scale(-8, 0, "inferno"), [], "epoch", np.zeros(turns.shape[1], bool)
+                ),
+            ],
+            **given,
+        ),
+        st.tuples(SIDES, SIDES, SIDES),
+        lambda units, across, steps: {
+            "weights": numbers(units, across),
+            "directions": numbers(units, across),
+            "lengths": numbers(units, steps),
+            "turns": numbers(units, steps),
+        },
+        lambda units, across, steps: {"caption": CAPTIONS, "units": st.just(list(range(units)))},
+        strip(scale=SCALES, bad=NOTES),
+    ),
+    "weight_panels": Figure(
+        lambda before, after, scale, **given: weights.weight_panels(
+            [weights.Panel("before", before, scale, (0, 0)), weights.Panel("after", after, scale)], **given
+        ),
+        st.tuples(SIDES, SIDES),
+        lambda r, c: {"before": numbers(r, c), "after": numbers(r, c)},
+        lambda r, c: {"inputs": st.just(r), "outputs": st.just(c), "caption": CAPTIONS},
+        strip(scale=SCALES, bad=NOTES),
+    ),
+    "profiles": Figure(
+        lambda low, high, quantiles, **given: profiles.profiles(
+            quantiles, window=profiles.Window(-low, high, -1, max(7, int(given["steps"][-1]))), **given
+        ),
+        st.tuples(st.integers(1, 8), FEW),
+        lambda t, k: {"quantiles": numbers(t, 5, k, types=FLOATS), "active": numbers(t, k, types=(np.bool_,))},
+        lambda t, k: {
+            "steps": st.just(np.arange(-1, t - 1)),
+            "units": st.just(list(range(k))),
+            "title": CAPTIONS,
+        },
+        strip(low=WIDE, high=WIDE, bad=NOTES),
+    ),
+    "trajectory": Figure(
+        trails.trajectory,
+        st.tuples(FEW, SIDES, FEW),
+        lambda t, n, k: {
+            "tails": numbers(t, n, 2, types=FLOATS),
+            "means": numbers(t, k, 2, types=FLOATS),
+            "classes": hnp.arrays(np.int64, n, elements=st.integers(-1, k - 1)),
+        },
+        lambda t, n, k: {"title": CAPTIONS, "names": st.none() | names(k)},
+        strip(half_width=SCALES),
+    ),
+    "reconstruction_tiles": Figure(
+        reconstructions.reconstruction_tiles,
+        st.tuples(FEW, SIDES, SIDES),
+        lambda n, h, w: {
+            "pictures": pictures(n, h, w),
+            "reconstructions": pictures(n, h, w),
+            "errors": numbers(n, h, w, types=FLOATS),
+        },
+        lambda n, h, w: {"caption": CAPTIONS, "names": st.none() | names(n)},
+        strip(scale=SCALES, bad=NOTES),
+    ),
+    "reconstruction_traces": Figure(
+        reconstructions.reconstruction_traces,
+        st.tuples(FEW, LONG, FEW),
+        lambda n, t, c: {
+            "signals": numbers(n, t, c),
+            "reconstructions": numbers(n, t, c),
+            "errors": numbers(n, t, types=FLOATS),
+        },
+        lambda n, t, c: {"caption": CAPTIONS, "names": st.none() | names(n)},
+        strip(low=SCALES.map(lambda scale: -scale), high=SCALES, scale=SCALES, bad=NOTES),
+    ),
+    "walk_tiles": Figure(
+        reconstructions.walk_tiles,
+        st.tuples(FEW, FEW, SIDES, SIDES),
+        lambda n, p, h, w: {"ends": pictures(n, 2, h, w), "walks": pictures(n, p, h, w)},
+        lambda n, p, h, w: {
+            "caption": CAPTIONS,
+            "names": st.none() | st.lists(st.tuples(CAPTIONS, CAPTIONS), min_size=n, max_size=n),
+        },
+        strip(bad=NOTES),
+    ),
+    "sheet": Figure(
+        sheet.sheet,
+        st.tuples(SIDES, LONG),
+        lambda h, w: {"body": pictures(h, w)},
+        lambda h, w: {"caption": CAPTIONS},
+        strip(bad=NOTES, legend=SCALES.map(lambda scale: sheet.Scale(-scale, scale, "RdBu_r"))),
+    ),
+    "stamped": Figure(
+        stamp.stamped,
+        st.tuples(SIDES, LONG),
+        lambda h, w: {"picture": pictures(h, w)},
+        free={
+            "step": st.integers(-1, 2**31),
+            "first": st.just(-1),
+            "last": st.integers(-1, 2**31),
+        },
+    ),
+}
+
+
+def spied(found):
+    """While a figure is drawn, what it says in its strip of what is not finite."""
+    true, stack_of = sheet.sheet, ExitStack()
+
+    def noting(*args, **kwargs):
+        found.append(kwargs.get("bad", ""))
+        return true(*args, **kwargs)
+
+    for module in (activations, coefficients, filters, heat, overlap, profiles, reconstructions, responses, weights):
+        stack_of.enter_context(mock.patch.object(module, "sheet", noting))
+    return stack_of
+
+
+def not_finite(*arrays):
+    """Counted the slow way."""
+    values = [float(value) for array in arrays for value in np.asarray(array, np.float64).ravel()]
+    nan, inf = sum(value != value for value in values), sum(abs(value) == np.inf for value in values)
+    return ", ".join(f"{count:,} {what}" for count, what in ((nan, "NaN"), (inf, "inf")) if count)
+
+
+@pytest.mark.parametrize("figure", list(FIGURES))
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(data=st.data())
+def test_a_figure_of_any_numbers(figure, data):
+    one = FIGURES[figure]
+    sides = data.draw(one.shapes)
+    given = {name: data.draw(strategy) for name, strategy in one.others(*sides).items()}
+    arrays = {name: data.draw(strategy) for name, strategy in one.arrays(*sides).items()}
+    free = {name: data.draw(strategy) for name, strategy in one.free.items()}
+    before, said = {name: array.copy() for name, array in arrays.items()}, []
+    with spied(said):
+        picture = one.function(**arrays, **given, **free)
+    assert picture.dtype == np.uint8
+    assert picture.ndim == 3
+    assert picture.shape[2] == 3
+    for name, array in arrays.items():
+        assert array.tobytes() == before[name].tobytes(), name
+    if one.counted:
+        assert said == [not_finite(*(arrays[name] for name in one.counted))]
+    others = {name: np.zeros_like(array) for name, array in arrays.items()}
+    again = {name: data.draw(strategy) for name, strategy in one.free.items()}
+    assert one.function(**others, **given, **again).shape == picture.shape
+
+
+# The parts that figures are made of: each is called with what `take` draws, and says which shape must come out.
+
+FACTORS = st.integers(1, 4)
+SIZES = st.tuples(st.integers(1, 9), st.integers(1, 9))
+RANGES = st.tuples(SCALES, SCALES).map(lambda pair: (-pair[0], pair[1]))
+
+
+def of_any_shape(**given):
+    return hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=6).flatmap(lambda s: numbers(*s, **given))
+
+
+def part_share(take):
+    values, (low, high) = take(of_any_shape()), take(RANGES)
+    found = colour.share(values, low, high)
+    known = found[np.isfinite(np.asarray(values, np.float64))]
+    assert ((known >= 0) & (known <= 1)).all()
+    assert np.isnan(found).sum() == found.size - known.size
+    return found, values.shape
+
+
+def part_colourise(take):
+    values, (low, high) = take(of_any_shape()), take(RANGES)
+    found = colour.colourise(values, low, high, take(st.sampled_from(["viridis", "grey", "RdBu_r"])))
+    bad = ~np.isfinite(np.asarray(values, np.float64))
+    assert (found[bad] == colour.NON_FINITE).all()
+    return found, (*values.shape, 3)
+
+
+def part_rgb(take):
+    values = take(numbers(SIDES, SIDES, 3))
+    return colour.rgb(values, *take(RANGES)), values.shape
+
+
+def part_blend(take):
+    below, above = take(pictures(3, 4)), take(pictures(3, 4))
+    return colour.blend(below, above, take(hnp.arrays(np.float64, (3, 4, 1), elements=st.floats(0, 1)))), (3, 4, 3)
+
+
+def part_look_up(take):
+    shares = take(hnp.arrays(np.float64, (3, 4), elements=st.floats(0, 1) | st.just(np.nan)))
+    return colour.look_up(shares, colour.table("viridis")), (3, 4, 3)
+
+
+def part_counts(take):
+    values = take(of_any_shape())
+    assert colour.count_non_finite(values) == not_finite(values)
+    finite = [abs(float(value)) for value in np.asarray(values, np.float64).ravel() if np.isfinite(value)]
+    assert colour.largest_finite(values) == pytest.approx(max(finite, default=0.0))
+    return colour.at_least_float(values), values.shape
+
+
+def part_enlarge(take):
+    before, factor = take(pictures(FEW, SIDES, SIDES)), take(FACTORS)
+    n, h, w, _ = before.shape
+    return tiles.enlarge(before, factor), (n, h * factor, w * factor, 3)
+
+
+def part_resize(take):
+    values, size = take(numbers(FEW, LONG, SIDES)), take(SIZES)
+    return tiles.resize(values, size), (len(values), *size)
+
+
+def part_shrink(take):
+    values, size = take(numbers(FEW, LONG, SIDES)), take(SIZES)
+    return tiles.shrink(values, size), (len(values), *np.minimum(values.shape[1:], size))
+
+
+def part_shrink_pictures(take):
+    before, size = take(pictures(FEW, LONG, SIDES)), take(SIZES)
+    return tiles.shrink_pictures(before, size), (len(before), *np.minimum(before.shape[1:3], size), 3)
+
+
+def part_fit(take):
+    before, largest = take(pictures(FEW, LONG, SIDES)), take(st.integers(1, 200))
+    found = take(st.sampled_from([tiles.fit, reconstructions.fit_marked]))(before, largest)
+    assert max(found.shape[1:3]) <= largest
+    return found, (len(before), *found.shape[1:3], 3)
+
+
+def part_place(take):
+    canvas = np.zeros((30, 30, 3), np.uint8)
+    tiles.place(canvas, take(pictures(st.integers(1, 20), st.integers(1, 20))), 5, 5)
+    return canvas, (30, 30, 3)
+
+
+def part_envelope(take):
+    signals, width = take(numbers(FEW, LONG)), take(st.integers(1, 300))
+    least, most = traces.envelope(signals, width)
+    assert (np.isnan(least) | (least <= most)).all()
+    return least, (len(signals), width)
+
+
+def part_bars(take):
+    signals, size = take(numbers(FEW, LONG)), take(SIZES)
+    return traces.bars(signals, *take(RANGES), size, take(st.sampled_from(["RdBu_r", "viridis"]))), (
+        len(signals),
+        *size,
+        3,
+    )
+
+
+def part_traces(take):
+    signals, (low, high) = take(numbers(FEW, LONG, FEW)), take(RANGES)
+    return traces.trace_pictures(signals, low=low, high=high), (len(signals), 48, 96, 3)
+
+
+def part_lines(take):
+    ground, signal = take(pictures(20, 30)), take(numbers(LONG, FEW))
+    return traces.draw_lines(ground, signal, *take(RANGES), [(0, 0, 0)], take(st.sampled_from([None, (9, 9, 9)]))), (
+        20,
+        30,
+        3,
+    )
+
+
+def part_overlay(take):
+    below, maps = take(pictures(2, SIDES, SIDES)), take(numbers(2, SIDES, SIDES))
+    return overlay.overlay(below, maps, scale=take(SCALES), signed=take(st.booleans())), below.shape
+
+
+def part_opacity(take):
+    values = take(hnp.arrays(np.float64, (3, 4), elements=st.floats(0, 1)))
+    return overlay.opacity(values), (3, 4)
+
+
+def part_legend(take):
+    legend = overlay.legend_of(take(SCALES), take(st.sampled_from(["inferno", "RdBu_r"])), take(st.booleans()))
+    return legend.bar(20, 4), (4, 20, 3)
+
+
+def part_shown(take):
+    first, images = take(numbers(FEW, SIDES, SIDES, FEW)), take(numbers(FEW, SIDES, SIDES, FEW))
+    return inputs.Shown.of(first)(images), (*images.shape[:3], 3)
+
+
+def part_extremes(take):
+    series = take(hnp.arrays(np.float64, (3, 6), elements=st.floats(-1e300, 1e300) | st.just(np.nan)))
+    low, high = profiles.extremes(series, np.cumsum(take(hnp.arrays(float, 6, elements=st.floats(0.001, 20)))), 40)
+    assert low.shape == high.shape
+    return low, (3, 40)
+
+
+def part_coverage(take):
+    top, bottom = (take(hnp.arrays(np.float64, (2, 7), elements=st.floats(-99, 99) | st.just(np.nan))) for _ in "ab")
+    return profiles.coverage(top, bottom, 9), (2, 9, 7)
+
+
+def part_signals(take):
+    signals = take(numbers(FEW, LONG, FEW))
+    over = take(st.sampled_from([None, signals]))
+    return reconstructions.signal_tiles(signals, *take(RANGES), over=over, size=(20, 30)), (len(signals), 20, 30, 3)
+
+
+def part_errors(take):
+    errors, size = take(numbers(FEW, SIDES, SIDES, types=FLOATS)), take(SIZES)
+    return reconstructions.error_tiles(errors, take(SCALES), size), (len(errors), *size, 3)
+
+
+def part_error_areas(take):
+    errors, size = take(numbers(FEW, LONG, types=FLOATS)), take(SIZES)
+    return reconstructions.error_areas(errors, take(SCALES), size), (len(errors), *size, 3)
+
+
+def part_strengths(take):
+    strengths = take(numbers(SIDES, SIDES))
+    return responses.strengths_as_colours(strengths, take(SCALES)), (*strengths.shape, 3)
+
+
+def part_stacked(take):
+    parts, headed = [take(pictures(SIDES, LONG)) for _ in range(3)], take(st.booleans())
+    found = stack.stacked(parts, [take(CAPTIONS) for _ in parts] if headed else None)
+    return found, (found.shape[0], max(part.shape[1] for part in parts), 3)
+
+
+def part_on_paper(take):
+    return stack.on_paper(take(pictures(SIDES, SIDES)), 20, 30), (20, 30, 3)
+
+
+def part_words(take):
+    words, width = take(CAPTIONS), take(st.integers(0, 400))
+    paper = Image.new("RGB", (200, 30))
+    assert text.clean(words) == "" or text.clean(words).isprintable()
+    assert text.text_width(text.shorten(text.clean(words), width, 10), 10) <= max(width, 0)
+    assert text.write(ImageDraw.Draw(paper), (3, 20), words, width=width) <= width
+    starts = rows.groups([words, "a", "a"])
+    rows.write_rows(ImageDraw.Draw(paper), [words, "a", "a"], np.array([5.0, 9.0, 20.0]), 50, starts, size=8)
+    return np.asarray(paper), (30, 200, 3)
+
+
+def part_figures(take):
+    value = take(st.floats() | SCALES)
+    assert 0 < len(text.figure(value)) <= len("-1.23e-300")
+    assert trails.grow(take(SCALES), value) >= 0
+    assert text.together(take(CAPTIONS), take(CAPTIONS)) is not None
+    assert text.shape_text((None, 3)) == "None × 3"
+    if np.isfinite(value) and value > 1e-300:
+        assert 0 < trails.round_length(value) <= value
+    return colour.class_colours(take(st.integers(0, 300)))[:1], None
+
+
+def part_apart(take):
+    points = take(hnp.arrays(np.float64, (5, 2), elements=st.floats(0, 300) | st.just(np.nan)))
+    return trails.spread_apart(points, 10.0, 300.0), (5, 2)
+
+
+def part_axes(take):
+    count, first = take(st.integers(1, 10**6)), take(st.integers(-1, 10**6))
+    last = first + take(st.integers(0, 10**6))
+    ticks = [*coefficients.step_ticks(first, last), *coefficients.input_ticks(count)]
+    assert all(0 <= place <= 1 and name for place, name in ticks)
+    assert profiles.horizon(last, first) >= first
+    assert coefficients.unit_height(take(st.integers(1, 128))) >= 1
+    assert min(weights.cell_size(*take(st.tuples(st.integers(1, 512), st.integers(1, 512))))) >= 1
+    assert activations.round_step(take(st.floats(0.1, 1e4)), take(st.floats(0.01, 50))) >= 1
+    assert len(heat.depth_slices(count)) == min(count, 4)
+    assert sheet.type_size(count) > 0
+    assert stamp.stamp_height(count) > 0
+    assert sheet.header_height(count, take(CAPTIONS)) >= 0
+    columns = tiles.compact(take(st.integers(1, 200)), 8, 8)
+    assert tiles.Grid(5, columns, 3, 3).rows == -(-5 // columns)
+    assert tiles.whole_factor(count, 100) >= 1
+    return sheet.blank(3, sheet.footer_height(100)), None
+
+
+PARTS = {name.removeprefix("part_"): part for name, part in list(globals().items()) if name.startswith("part_")}
+
+
+@pytest.mark.parametrize("part", list(PARTS))
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(data=st.data())
+def test_a_part_of_any_numbers(part, data):
+    taken = []
+
+    def take(strategy):
+        value = data.draw(strategy)
+        if isinstance(value, np.ndarray):
+            taken.append((value, value.tobytes()))
+        return value
+
+    found, shape = PARTS[part](take)
+    assert shape is None or found.shape == tuple(shape)
+    assert found.dtype == np.uint8 or found.dtype.kind == "f"
+    for value, before in taken:
+        assert value.tobytes() == before
+
+
+def test_every_public_function_is_among_them():
+    """By name in this file: a new one cannot be forgotten."""
+    here = inspect.getsource(inspect.getmodule(test_every_public_function_is_among_them))
+    modules = [import_module(f"{draw.__name__}.{found.name}") for found in iter_modules(draw.__path__)]
+    public = {
+        f"{module.__name__.rpartition('.')[2]}.{name}"
+        for module in modules
+        for name, value in vars(module).items()
+        if inspect.isfunction(value) and value.__module__ == module.__name__ and not name.startswith("_")
+    }
+    assert len(public) > 60
+    helped = {"text.font", "colour.is_signed", "colour.luminance", "responses.ramps"}  # by what these call
+    assert {name for name in public - helped if name not in here} == set()
