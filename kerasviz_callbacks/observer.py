@@ -6,7 +6,6 @@ import atexit
 import os
 import shlex
 import sys
-import time
 import warnings
 import weakref
 from collections.abc import Callable, Iterator, Mapping
@@ -14,21 +13,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, Protocol
 
 import keras
 import numpy as np
 
 from ._autodiff import framework
 from .probe import Probe, as_probe
+from .record.hand_over import HandOver
 from .record.log import Log
 from .record.steps import claimed_free_run
-from .record.worker import Ticket, Worker
 from .taps.layers import Place, places
 from .taps.reader import Reader, Taken, Tap
 
 Array = np.ndarray[Any, Any]
-PATIENCE = 1.0  # seconds that the training waits at most for the pictures of the epoch before
 LAST_PATIENCE = 120.0  # seconds at the end of a fit, when nothing else is waiting
 
 
@@ -51,14 +49,6 @@ class Request:
     choices: Mapping[Tap, Array] = field(default_factory=dict)
 
 
-class _Job(NamedTuple):
-    """Work that waits until all has been looked at: what, how many bytes it holds, whether it draws."""
-
-    run: Callable[[], None]
-    size: int
-    drawn: bool
-
-
 class Observer:
     """One for each model in `fit`. Callbacks `join` it as training begins and `leave` it at the end.
 
@@ -68,6 +58,7 @@ class Observer:
 
     Attributes:
         probes: what was read of the data, and the data themselves, so that the ids by which they are found stay theirs.
+        work: what is handed over to the worker.
     """
 
     _watching: ClassVar[weakref.WeakValueDictionary[int, Observer]] = weakref.WeakValueDictionary()
@@ -78,23 +69,16 @@ class Observer:
         self.verbose = (params or {}).get("verbose", 1)
         self.members: list[Member] = []
         self.training = False  # from the first epoch on: who comes later belongs to another fit
-        self._worker = Worker()
         self.probes: dict[Any, tuple[Any, Probe]] = {}
+        self.work = HandOver()
         self._readers: dict[Any, Reader] = {}
         self._logs: dict[Path, Log] = {}
         self._named: dict[Path, str] = {}
         self._taken: dict[tuple[int, int], tuple[int, bytes, dict[Tap, Taken]]] = {}
         self._fingerprint: Callable[[], bytes] | None = None
         self._weights: bytes | None = None  # their fingerprint, while callbacks look at the model
-        self._step: int | None = None
-        self._drawing = True
-        self._held: list[_Job] = []
         self._looked_step: int | None = None
         self._looked_by: list[Member] = []
-        self._tickets: list[Ticket] = []
-        self._hurried = False
-        self._skipped: set[int] = set()
-        self._steps: set[int] = set()
         self._at_exit = partial(_close, weakref.ref(self))
 
     @classmethod
@@ -146,16 +130,16 @@ class Observer:
             warnings.warn(
                 "kerasviz_callbacks: pictures are still being written; the last may be missing.", stacklevel=2
             )
-        if not quietly and self.verbose and self._steps:
+        if not quietly and self.verbose and self.work.steps:
             say(self.closing_line())
 
     def closing_line(self) -> str:
         """How to see every step, ready to paste; TensorBoard shows ten otherwise."""
         at = os.path.commonpath(list(self._logs)) if len(self._logs) > 1 else next(iter(self._named.values()))
-        shown = max(1000, 2 * len(self._steps))
+        shown = max(1000, 2 * len(self.work.steps))
         line = f"kerasviz_callbacks: tensorboard --logdir {shlex.quote(at or '.')} --samples_per_plugin images={shown}"
-        if self._skipped:
-            line += f"  ({len(self._skipped)} epochs not drawn: drawing took longer than training)"
+        if self.work.skipped:
+            line += f"  ({len(self.work.skipped)} epochs not drawn: drawing took longer than training)"
         lost = sum(log.losses.count for log in self._logs.values())
         if lost:
             line += f"  ({lost} pictures and figures could not be written)"
@@ -245,64 +229,21 @@ class Observer:
             self._fingerprint = framework().fingerprint(self.model.weights)
         return self._fingerprint()
 
-    def draws(self, step: int, *, must: bool) -> bool:
-        """Whether this step's pictures are drawn: not when those of the step before still are, after a short wait.
-
-        Args:
-            step: the step being handed over; asked once a step, the answer then holds for all callbacks.
-            must: draw in any case, as at the last epoch.
-        """
-        if step != self._step:
-            self._step = step
-            self._begin()
-            until = time.monotonic() + PATIENCE
-            self._drawing = all(ticket.wait(max(0.0, until - time.monotonic())) for ticket in self._tickets)
-            if self._drawing:
-                self._tickets.clear()
-            else:
-                self._skipped.add(step)
-        if must:
-            self._drawing = True
-            self._skipped.discard(step)
-        return self._drawing
-
-    def submit(self, job: Callable[[], None], *, step: int, size: int, drawn: bool) -> None:
-        """Have work done once all that is due at this step was looked at; `size` in bytes, of what it holds.
-
-        Drawing beside a pass would take a core from it, and the training waits for the pass.
-        """
-        self._held.append(_Job(job, size, drawn))
-        self._steps.add(step)
-
     def looked(self, member: Member, step: int) -> None:
         """A callback has taken what it needs of a step, or could not; after the last, the work begins."""
         if step != self._looked_step:
             self._looked_step, self._looked_by = step, []
         self._looked_by.append(member)
         if all(one in self._looked_by or not one.due(step) for one in self.members):
-            self._begin()
-
-    def _begin(self) -> None:
-        """Give the worker what was held back."""
-        held, self._held = self._held, []
-        for job in held:
-            ticket = self._worker.submit(job.run, size=job.size)
-            if job.drawn:
-                self._tickets.append(ticket)
+            self.work.begin()
 
     def wait(self) -> None:
         """Until all that was handed over is done."""
-        self._begin()
-        try:
-            self._worker.close(LAST_PATIENCE)
-        except KeyboardInterrupt:
-            self._hurried = True  # who presses Ctrl-C once must not have to do it again
-            raise
+        self.work.wait(LAST_PATIENCE)
 
     def close(self, patience: float) -> bool:
         """Finish what is under way and close the files; whether that was done in time."""
-        self._begin()
-        finished = self._worker.close(0.0 if self._hurried else patience)
+        finished = self.work.wait(patience)
         if finished:
             for log in self._logs.values():
                 try:

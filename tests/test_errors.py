@@ -331,6 +331,9 @@ def file_in(where):
     return path
 
 
+@pytest.mark.fault(
+    "wrong requests to callbacks", "the right error with its words, before the first batch, whatever `on_error`"
+)
 @pytest.mark.parametrize("case", list(BEFORE_THE_FIRST_BATCH))
 @pytest.mark.parametrize("on_error", ["warn", "raise"])
 def test_it_raises_before_the_first_batch(case, on_error, tmp_path):

@@ -204,6 +204,7 @@ DATA_SETS = {
 }
 
 
+@pytest.mark.fault("malformed data sets", "the right error with its words, before the first batch, whatever `on_error`")
 @pytest.mark.parametrize("case", list(DATA_SETS))
 @pytest.mark.parametrize("on_error", ["warn", "raise"])
 def test_data_are_refused_before_the_first_batch(case, on_error, tmp_path):

@@ -44,6 +44,7 @@ INPUTS = {
 }
 
 
+@pytest.mark.fault("malformed inputs of functions", "the right error with its words")
 @pytest.mark.parametrize("function", list(FUNCTIONS))
 @pytest.mark.parametrize("case", list(INPUTS))
 def test_inputs_are_refused_by_every_function(case, function):
@@ -120,6 +121,7 @@ def maps(**given):
     return kv.class_activation_map(shared(classifier), X, **given)
 
 
+@pytest.mark.fault("wrong options of functions", "the right error with its words")
 @pytest.mark.parametrize("case", list(OPTIONS))
 def test_options_are_refused(case):
     assert_raised(*OPTIONS[case])

@@ -170,6 +170,7 @@ WHEN_MADE = {
 }
 
 
+@pytest.mark.fault("wrong arguments", "the right error with its words, when the callback is made")
 @pytest.mark.parametrize("case", list(WHEN_MADE))
 def test_it_raises_when_the_callback_is_made(case):
     view, given, error, words = WHEN_MADE[case]

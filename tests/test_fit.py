@@ -112,6 +112,7 @@ def test_a_second_training_in_the_same_directory_gets_runs_of_its_own_and_says_s
         assert all(list(steps) == [-1, 0] for steps in run.pictures.values())
 
 
+@pytest.mark.fault("two `fit` calls, two models, one callback", "the second is shown as a new callback would show it")
 def test_the_same_callback_twice_shows_the_second_training_as_a_new_one_would(tmp_path):
     used, last = Filters(tmp_path / "used"), None
     for callback in (used, used, Filters(tmp_path / "new")):
@@ -131,6 +132,7 @@ def early_stop():
     return keras.callbacks.EarlyStopping("loss", mode="max", patience=1, restore_best_weights=True)
 
 
+@pytest.mark.fault("`EarlyStopping` restores the best weights", "the last epoch is drawn once more, called restored")
 @pytest.mark.parametrize("listed", ["before", "after"])
 def test_after_an_early_stop_the_last_epoch_is_drawn_once_more_if_it_was_not(listed, tmp_path):
     model, weights, view = classifier(run_eagerly=True), Weights(), Filters(tmp_path, freq=5, on_error="raise")
@@ -179,6 +181,7 @@ def test_each_callback_sees_the_weights_of_its_place_in_the_list_beside_swapped_
             np.testing.assert_allclose(grad_cam.measured["validation", step].numbers[0], wanted, atol=1e-6)
 
 
+@pytest.mark.fault("a training dies and `BackupAndRestore` goes on with `initial_epoch`", "one log, every epoch once")
 def test_a_training_that_was_interrupted_and_backed_up_goes_on_in_the_same_runs(tmp_path):
     def callbacks():
         backup = keras.callbacks.BackupAndRestore(tmp_path / "backup")
@@ -211,6 +214,7 @@ def runs_of_ours(log_dir):
 # Several models, copies, and trainings that die.
 
 
+@pytest.mark.fault("a model is trained within another's callback", "neither sees the other's weights or runs")
 def test_a_model_trained_within_anothers_callback_does_not_mix_with_it(tmp_path):
     inner_model, inner_weights = classifier(run_eagerly=True), Weights()
 
@@ -232,6 +236,7 @@ def test_a_model_trained_within_anothers_callback_does_not_mix_with_it(tmp_path)
             np.testing.assert_array_equal(kernel, weights.at[step][0])
 
 
+@pytest.mark.fault("two models trained in turns", "each goes on in its own runs")
 def test_two_models_trained_in_turns_each_go_on_in_their_own_runs(tmp_path):
     models = {name: classifier(run_eagerly=True) for name in ("a", "b")}
     views = {name: kv.GradCAM(tmp_path / name, VALIDATION, on_error="raise") for name in models}
@@ -266,6 +271,7 @@ def used(tmp_path_factory):
     return callbacks, runs(where)
 
 
+@pytest.mark.fault("deep copies and pickles of unused and used callbacks", "each works as the callback itself")
 @pytest.mark.parametrize("before", ["unused", "used"])
 @pytest.mark.parametrize("how", ["deepcopy", "pickle"])
 def test_a_copy_of_every_callback_works_as_the_callback_itself(how, before, used, tmp_path):
@@ -302,6 +308,9 @@ def test_a_copy_of_a_used_callback_does_not_take_the_model_along(tmp_path):
         assert copy.deepcopy(one) is not one
 
 
+@pytest.mark.fault(
+    "the user's own training raises", "what was handed over can be read, the next fit gets runs of its own"
+)
 def test_what_was_handed_over_before_the_users_training_died_can_be_read_and_the_next_fit_is_a_new_one(
     tmp_path, capsys
 ):
@@ -318,6 +327,9 @@ def test_what_was_handed_over_before_the_users_training_died_can_be_read_and_the
     assert capsys.readouterr().out.count("tensorboard --logdir") == 1
 
 
+@pytest.mark.fault(
+    "a fit dies while its pictures are drawn, and another begins", "the new one waits, and never shares a run"
+)
 @pytest.mark.parametrize("again", ["the same callback", "another"])
 def test_a_new_fit_waits_for_what_a_dead_one_still_writes_and_never_shares_its_run(again, tmp_path):
     release = threading.Event()
@@ -347,6 +359,7 @@ def test_a_new_fit_waits_for_what_a_dead_one_still_writes_and_never_shares_its_r
     }
 
 
+@pytest.mark.fault("a fit is refused before its first batch", "nothing stays behind for the next")
 def test_a_fit_that_was_refused_leaves_nothing_behind_for_the_next(tmp_path, capsys):
     model = classifier()
     refused = [kv.FilterImages(tmp_path / "refused"), kv.GradCAM(tmp_path / "refused", VALIDATION, layer="con2")]
@@ -650,6 +663,10 @@ def failing(view, stage, at, error=RuntimeError):
     return Failing
 
 
+@pytest.mark.fault(
+    "a view raises in `take`, `measure` or `draw`",
+    "one warning, the other views are complete, the training is the same",
+)
 @pytest.mark.parametrize("stage", ["take", "measure", "draw"])
 def test_a_view_that_fails_warns_once_and_the_others_are_complete(stage, tmp_path):
     keras.utils.set_random_seed(7)
@@ -732,8 +749,9 @@ def test_a_log_directory_that_becomes_a_file_is_warned_of_once_for_all_views(tmp
     assert steps_in(tmp_path / "other", "grad_cam/conv2", "views/validation") == [-1, 0, 1, 2, 3]
 
 
+@pytest.mark.fault("drawing is slower than training", "whole epochs go undrawn and are counted, no figure is lost")
 def test_drawing_that_is_slower_than_training_skips_pictures_never_numbers(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("kerasviz_callbacks.observer.PATIENCE", 0.05)
+    monkeypatch.setattr("kerasviz_callbacks.record.hand_over.PATIENCE", 0.05)
     release = threading.Event()
 
     class Slow(recorded(kv.LatentTrajectory)):

@@ -95,6 +95,7 @@ def test_the_scale_is_the_widest_so_far_and_shared_by_validation_and_training(en
         assert all(earlier[key] <= later[key] for key in earlier)
 
 
+@pytest.mark.fault("a kernel becomes NaN, with each view", "the training goes on, NaN is seen in its own colour")
 def test_weights_that_become_nan_do_not_stop_the_training_and_are_seen(entry, tmp_path):
     keras.utils.set_random_seed(7)
     data, model = pictures(), entry.build()

@@ -200,7 +200,7 @@ class View(keras.callbacks.Callback, ABC):
                 fit.must = fit.last_epoch
                 self._look(fit.last_epoch, note="restored" if changed else "")
             if fit.timelapse is not None and fit.drawn_step is not None:
-                fit.observer.submit(partial(animate, self, fit), step=fit.drawn_step, size=0, drawn=False)
+                fit.observer.work.submit(partial(animate, self, fit), step=fit.drawn_step, size=0, drawn=False)
             fit.observer.wait()
             self._tell()
         finally:
@@ -244,7 +244,7 @@ class View(keras.callbacks.Callback, ABC):
             self._prepare_if_ready()
             if not fit.prepared:
                 return
-            drawn = observer.draws(step, must=must)
+            drawn = observer.work.draws(step, must=must)
             with observer.looking() as weights:
                 taken = self.take(step) if taken is None else taken
         except Exception as error:
@@ -252,7 +252,7 @@ class View(keras.callbacks.Callback, ABC):
             self._tell()
             return
         job = partial(work, self, fit, taken, step, note=note, weights=weights, draw=drawn)
-        observer.submit(job, step=step, size=held_bytes(taken), drawn=drawn)
+        observer.work.submit(job, step=step, size=held_bytes(taken), drawn=drawn)
         fit.drawn_step = step
 
     def describe(self, tag: str) -> str:

@@ -2,6 +2,7 @@
 
 In the order of the flow:
 
+* `HandOver`: work of one step after the other, and whether it is drawn (`hand_over.py`).
 * `Worker`, `Ticket`: jobs run in order, off the training thread, within a bound of memory (`worker.py`).
 * `Record`: what every destination can do (`base.py`).
 * `Log`: TensorBoard event files, one a run, and PNG files beside them (`log.py`).
@@ -22,6 +23,7 @@ from kerasviz_callbacks.record.animation import animation
 from kerasviz_callbacks.record.base import Record
 from kerasviz_callbacks.record.directories import check_writable
 from kerasviz_callbacks.record.events import EventFile
+from kerasviz_callbacks.record.hand_over import HandOver
 from kerasviz_callbacks.record.log import Log
 from kerasviz_callbacks.record.losses import Losses
 from kerasviz_callbacks.record.memory import MemoryRecord
@@ -32,6 +34,7 @@ from kerasviz_callbacks.record.worker import Ticket, Worker
 
 __all__ = [
     "EventFile",
+    "HandOver",
     "Log",
     "Losses",
     "MemoryRecord",
