@@ -6,7 +6,6 @@ count of what is not finite in its strip.
 """
 
 import inspect
-from contextlib import ExitStack
 from importlib import import_module
 from pkgutil import iter_modules
 from unittest import mock
@@ -26,6 +25,7 @@ from kerasviz_callbacks.draw import (
     filters,
     heat,
     inputs,
+    marks,
     overlap,
     overlay,
     profiles,
@@ -302,15 +302,13 @@ FIGURES = {
 
 def spied(found):
     """While a figure is drawn, what it says in its strip of what is not finite."""
-    true, stack_of = sheet.sheet, ExitStack()
+    true = sheet.Sheet.finished
 
-    def noting(*args, **kwargs):
-        found.append(kwargs.get("bad", ""))
-        return true(*args, **kwargs)
+    def noting(page, **given):
+        found.append(given.get("bad", ""))
+        return true(page, **given)
 
-    for module in (activations, coefficients, filters, heat, overlap, profiles, reconstructions, responses, weights):
-        stack_of.enter_context(mock.patch.object(module, "sheet", noting))
-    return stack_of
+    return mock.patch.object(sheet.Sheet, "finished", noting)
 
 
 def not_finite(*arrays):
@@ -427,6 +425,36 @@ def part_place(take):
     canvas = np.zeros((30, 30, 3), np.uint8)
     tiles.place(canvas, take(pictures(st.integers(1, 20), st.integers(1, 20))), 5, 5)
     return canvas, (30, 30, 3)
+
+
+def part_place_all(take):
+    """As one tile after the other, on a part of a wider canvas."""
+    many, tall = (
+        take(pictures(st.integers(1, 3), st.integers(1, 4), st.integers(1, 6), st.integers(1, 6))),
+        take(FACTORS),
+    )
+    pitch = (many.shape[2] * tall + take(st.integers(2, 5)), many.shape[3] + take(st.integers(2, 5)))
+    found, wanted = (np.zeros((100, 120, 3), np.uint8) for _ in range(2))
+    tiles.place_all(found[:, 7:], many, 3, 2, pitch, tall=tall)
+    for row, line in enumerate(many):
+        for column, one in enumerate(line):
+            tiles.place(wanted[:, 7:], one.repeat(tall, 0), 3 + column * pitch[1], 2 + row * pitch[0])
+    np.testing.assert_array_equal(found, wanted)
+    return found, (100, 120, 3)
+
+
+def part_marks(take):
+    """Pixel by pixel, also where a box lies outside."""
+    (left, right), (top, bottom) = (sorted(take(st.integers(-5, 25)) for _ in range(2)) for _ in range(2))
+    filled, framed, colour = np.zeros((20, 20, 3), np.uint8), np.zeros((20, 20, 3), np.uint8), (1, 2, 3)
+    marks.fill(filled, (left, top, right, bottom), colour)
+    marks.frame(framed, (left, top, right, bottom), colour)
+    for y, x in np.ndindex(20, 20):
+        inside = left <= x <= right and top <= y <= bottom
+        assert filled[y, x].any() == inside
+        assert framed[y, x].any() == (inside and (x in (left, right) or y in (top, bottom)))
+    assert activations.picture_side(take(st.integers(1, 16))) in (56, 64)
+    return framed, (20, 20, 3)
 
 
 def part_envelope(take):

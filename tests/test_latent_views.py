@@ -277,7 +277,7 @@ def test_a_projector_that_cannot_be_written_is_told_once_and_training_goes_on(tm
 
     view = kv.LatentTrajectory(tmp_path, VALIDATION)
     model = autoencoder()
-    with pytest.warns(UserWarning, match="LatentTrajectory could not write"):
+    with pytest.warns(UserWarning, match="could not write to .*latent_codes.tsv"):
         fit(model, DATA.x, DATA.x, [Block(), view])
     assert len(model.history.epoch) == EPOCHS
     assert list(runs(tmp_path)["views/validation"].pictures["latent/trajectory"]) == STEPS

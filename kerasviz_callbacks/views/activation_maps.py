@@ -147,6 +147,10 @@ class ActivationMaps(LayersView):
             return None
         return trace_pictures(fed, low=float(finite.min()), high=float(finite.max()))
 
+    def __getstate__(self) -> dict[str, Any]:
+        """As for `LayersView`; the pictures of the probe are read again."""
+        return {**super().__getstate__(), "_small": {}}
+
     def describe(self, tag: str) -> str:
         """What the scalar means."""
         return _SCALARS[tag.rsplit("/", 1)[-1]]
