@@ -198,9 +198,8 @@ def test_pictures_whose_sizes_differ_are_put_on_white(tmp_path):
 
 
 def test_pictures_that_were_skipped_are_not_in_it(tmp_path, monkeypatch):
-    monkeypatch.setattr("kerasviz_callbacks.record.hand_over.PATIENCE", 0.0)
     monkeypatch.setattr(
-        "kerasviz_callbacks.observer.Observer.draws", lambda self, step, *, must: must or step % 2 == 0 or step < 0
+        "kerasviz_callbacks.record.HandOver.draws", lambda self, step, *, must: must or step % 2 == 0 or step < 0
     )
     fit(autoencoder(), DATA.x, DATA.x, [kv.LatentTrajectory(tmp_path, VALIDATION, timelapse=True)], epochs=6)
     run = runs(tmp_path)["views/validation"]
