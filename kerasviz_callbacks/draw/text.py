@@ -8,7 +8,6 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from kerasviz_callbacks.draw.colour import Picture
@@ -44,13 +43,13 @@ def clean(text: object) -> str:
     return line.strip()
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def text_width(text: str, size: int, bold: bool = False) -> int:
     """The width of a line in pixels, rounded up."""
     return math.ceil(font(size, bold).getlength(text))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def shorten(text: str, width: int, size: int, bold: bool = False) -> str:
     """The text, or as much of its beginning as fits into `width` pixels with an ellipsis after it."""
     if text_width(text, size, bold) <= width:
@@ -104,22 +103,20 @@ def write(
 def _print(canvas: Picture, place: tuple[float, float], line: str, face: Face, anchor: str, colour: Colour) -> None:
     """Writes a line as Pillow does, to the last bit, without taking the canvas to Pillow and back."""
     x, y = math.floor(place[0]), math.floor(place[1])
-    kept, added, before, above = _letters(line, face, anchor, colour, place[0] - x, place[1] - y)
-    top, left = y - above, 3 * (x - before)  # three bytes a pixel
-    bottom, right = top + kept.shape[0], left + kept.shape[1]
-    below = canvas.reshape(len(canvas), -1)[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)]
+    covered, before, above = _letters(line, face, anchor, place[0] - x, place[1] - y)
+    top, left = y - above, x - before
+    bottom, right = top + covered.shape[0], left + covered.shape[1]
+    below = canvas[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)]
     first, start = max(-top, 0), max(-left, 0)
-    inside = np.s_[first : first + below.shape[0], start : start + below.shape[1]]
-    mixed = below * kept[inside]
-    mixed += added[inside]
+    share = covered[first : first + below.shape[0], start : start + below.shape[1], None].astype(np.uint16)
+    mixed = below * (255 - share)
+    mixed += share * np.array(colour, np.uint16) + 128
     below[:] = (mixed + (mixed >> 8)) >> 8  # divided by 255 and rounded
 
 
 @lru_cache(maxsize=1024)
-def _letters(
-    line: str, face: Face, anchor: str, colour: Colour, across: float, down: float
-) -> tuple[NDArray[np.uint16], NDArray[np.uint16], int, int]:
-    """What a line leaves of the bytes below it and what it adds to them, of 255, and where it begins.
+def _letters(line: str, face: Face, anchor: str, across: float, down: float) -> tuple[Picture, int, int]:
+    """How much a line covers of each pixel below it, of 255, and where it begins.
 
     Nearly all words and numbers stand at every step again, and most of the time taken by text is for these.
 
@@ -127,20 +124,17 @@ def _letters(
         line: what to write.
         face: the font.
         anchor: as for `write`.
-        colour: of the letters.
         across: how far right of a whole pixel the anchor lies, 0 to 1; likewise `down`.
         down: see `across`.
 
     Returns:
-        Two arrays `(height, 3 * width)`, and how far left of and above the anchor they begin, in pixels.
+        Bytes `(height, width)`, and how far left of and above the anchor they begin, in pixels.
     """
     left, top, right, bottom = font(*face).getbbox(line, anchor=anchor)
     before, above = 1 - math.floor(left), 1 - math.floor(top)
     picture = Image.new("L", (before + math.ceil(right) + 2, above + math.ceil(bottom) + 2))
     ImageDraw.Draw(picture).text((before + across, above + down), line, fill=255, font=font(*face), anchor=anchor)
-    covered = np.asarray(picture, np.uint16)[..., None]
-    kept, added = 255 - np.repeat(covered, 3, axis=-1), covered * np.array(colour, np.uint16) + 128
-    return kept.reshape(len(kept), -1), added.reshape(len(added), -1), before, above
+    return np.array(picture), before, above
 
 
 def shape_text(shape: Iterable[object]) -> str:
