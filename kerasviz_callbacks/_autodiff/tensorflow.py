@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -32,19 +33,25 @@ class Compiled:
     """
 
     def __init__(self, function: Callable[..., Any], example: Sequence[Any], *, fixed_rows: bool = False):
-        specs = tf.nest.map_structure(lambda array: _spec(array, fixed_rows), tuple(example))
-        self._graph = tf.function(function, autograph=False).get_concrete_function(*specs)
+        def flat(*tensors: Tensor) -> list[Tensor]:
+            results = function(*keras.tree.pack_sequence_as(tuple(example), list(tensors)))
+            self._results = keras.tree.map_structure(lambda tensor: None, results)
+            return list(keras.tree.flatten(results))
+
+        # Flat, since TensorFlow takes as long to walk through a structure at each call as to run a small model.
+        specs = [_spec(array, fixed_rows) for array in keras.tree.flatten(tuple(example))]
+        self._graph = tf.function(flat, autograph=False).get_concrete_function(*specs)
         self._changed = _changed_variables(self._graph.graph)
 
     def __call__(self, *arguments: Any) -> Any:
-        tensors = tf.nest.map_structure(tf.convert_to_tensor, arguments)
+        tensors = [tf.convert_to_tensor(array) for array in keras.tree.flatten(arguments)]
         kept = [tf.identity(variable) for variable in self._changed]
         try:
-            result = self._graph(*tensors)
+            found = self._graph(*tensors)
         finally:
             for variable, value in zip(self._changed, kept, strict=True):
                 variable.assign(value)
-        return tf.nest.map_structure(_numpy, result)
+        return keras.tree.pack_sequence_as(self._results, [_numpy(tensor) for tensor in found])
 
 
 class Eager:

@@ -60,7 +60,7 @@ class ActivationMaps(LayersView):
     def choose(self, reader: Reader) -> None:
         """Find the layers."""
         self.calls = {
-            Tap(call.path, reduce=_REDUCES[_rectified(call.place.layer)], owner=id(self)): call
+            Tap(call.path, reduce=_REDUCES[_rectified(call.place.layer), _all(call)], owner=id(self)): call
             for call in self.wanted_calls(reader)
         }
         self._small: dict[tuple[str, int, int], Array | None] = {}
@@ -161,18 +161,23 @@ def _some(call: Call) -> Array:
     return ~np.arange(min(call.shape[-1] or 1, MOST_CHANNELS if len(call.shape) > 1 else MOST_UNITS))
 
 
-def _figures_and_maps(output: Any, choice: Any, figures: Sequence[str]) -> dict[str, Any]:
+def _all(call: Call) -> bool:
+    """Whether every channel is drawn; the choice, in increasing order, is then no choice."""
+    return len(_some(call)) == call.shape[-1]
+
+
+def _figures_and_maps(output: Any, choice: Any, figures: Sequence[str], every: bool) -> dict[str, Any]:
     """In the pass: figures of every channel `(n, c)`, and the maps of the chosen ones `(n, chosen, *spatial)`.
 
     The variance, by which channels are chosen, is worked out for as long as none is; each figure is one more look at
-    all that the layer put out.
+    all that the layer put out, and to pick channels out costs more than any of them, hence `every`.
     """
     values = keras.ops.cast(output, "float32")
     rank = len(values.shape)
     flat = values if rank > 2 else values[:, None]
     axes = tuple(range(1, len(flat.shape) - 1))
     undecided = choice < 0
-    chosen = keras.ops.take(values, keras.ops.where(undecided, -1 - choice, choice), axis=-1)
+    chosen = values if every else keras.ops.take(values, keras.ops.where(undecided, -1 - choice, choice), axis=-1)
     found = {name: _FIGURE[name](flat, axes) for name in figures}
     if "variance" not in figures:
         still = keras.ops.zeros_like(found["mean_abs"])
@@ -203,7 +208,11 @@ _FIGURES: Mapping[bool | None, tuple[str, ...]] = {
     True: ("mean_abs", "largest", "share_not_positive"),
     False: ("mean_abs", "mean", "variance"),
 }
-_REDUCES = {kind: partial(_figures_and_maps, figures=figures) for kind, figures in _FIGURES.items()}
+_REDUCES = {
+    (kind, every): partial(_figures_and_maps, figures=figures, every=every)
+    for kind, figures in _FIGURES.items()
+    for every in (False, True)
+}
 
 
 def _variance(taken: Taken) -> Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import keras
@@ -70,7 +71,7 @@ class FilterOverlap(LayersView):
                     f'layers: "{call.path}" puts out {(None, *call.shape)}, so how many channels it has is not known '
                     "before it runs; name a layer whose last axis has a fixed length."
                 )
-        self.calls = {Tap(call.path, reduce=_moments, owner=id(self)): call for call in calls}
+        self.calls = {Tap(call.path, reduce=_MOMENTS[self._takes_all(call)], owner=id(self)): call for call in calls}
 
     def request(self, source: str) -> Request:
         """Each layer's means and products, of the chosen channels."""
@@ -81,11 +82,7 @@ class FilterOverlap(LayersView):
     def take(self, step: int) -> dict[str, dict[Tap, Taken]]:
         """One pass; at the first drawn step, before it, one of the layers that have more channels than are shown."""
         if "channels" not in self.memory.shared and self.due(step):
-            wide = {
-                Tap(call.path, reduce=_spreads): call
-                for call in self.calls.values()
-                if self._most(call) < (_channels(call) or 1)
-            }
+            wide = {Tap(call.path, reduce=_spreads): call for call in self.calls.values() if not self._takes_all(call)}
             chosen = {call.path: np.arange(self._most(call)) for call in self.calls.values()}
             if wide:
                 taken = self.readers[VALIDATION].read(wide, self.probes[VALIDATION].inputs)
@@ -102,6 +99,9 @@ class FilterOverlap(LayersView):
         if len(call.shape) > 1:
             most = min(most, max(2, math.isqrt(MOST_PRODUCTS // rows)))
         return min(_channels(call) or 1, most)
+
+    def _takes_all(self, call: Call) -> bool:
+        return self._most(call) == _channels(call)
 
     def measure(self, taken: dict[Tap, Taken], source: str, step: int) -> Measured:
         """Correlations by layer, in the order of the channels, and their overlap."""
@@ -197,13 +197,14 @@ def _variance(mean: Array, variance: Array) -> Array:
         return np.asarray(variance.mean(axis=0, dtype=np.float64) + mean.astype(np.float64).var(axis=0))
 
 
-def _moments(output: Any, choice: Any) -> dict[str, Any]:
+def _moments(output: Any, choice: Any, every: bool) -> dict[str, Any]:
     """In the pass, for each row: the means of the chosen channels, and the mean products of what is left.
 
     The mean is the sum of two numbers, `shift` and `rest`, as float32 alone loses small changes of large activations;
     what is left of them is counted in units of its largest magnitude, `widths`, so that no square runs out of range.
+    With `every` all channels are meant: to pick some out takes longer than all that follows.
     """
-    values = keras.ops.take(_positions(output), choice, axis=-1)
+    values = _positions(output) if every else keras.ops.take(_positions(output), choice, axis=-1)
     first = values[:, :1]  # taken off first, a constant leaves exactly 0
     shift = first + keras.ops.mean(values - first, axis=1, keepdims=True)
     left = values - shift
@@ -214,6 +215,9 @@ def _moments(output: Any, choice: Any) -> dict[str, Any]:
     left = left - rest
     widths = keras.ops.max(keras.ops.abs(left), axis=1, keepdims=True)
     scaled = left / keras.ops.where(widths > 0, widths, 1.0)
-    products = keras.ops.matmul(keras.ops.transpose(scaled, (0, 2, 1)), scaled)
+    products = keras.ops.einsum("npc,npd->ncd", scaled, scaled)
     count = keras.ops.cast(keras.ops.shape(scaled)[1], "float32")
     return {**found, "widths": widths[:, 0], "products": products / count}
+
+
+_MOMENTS = {every: partial(_moments, every=every) for every in (False, True)}
