@@ -1,6 +1,6 @@
 """What our callbacks cost a training, beside nothing, beside the bare passes, and beside other packages.
 
-python -m benchmarks                    # all tables, about half an hour on two cores
+python -m benchmarks                    # all tables, about twenty minutes on two cores
 python -m benchmarks floor others       # some of them
 python -m benchmarks --write            # and renew benchmarks/README.md
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -27,6 +28,14 @@ def main() -> None:
     from .table import machine
 
     print(machine(), flush=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        tempfile.tempdir = scratch  # where all logs go
+        _run(given)
+
+
+def _run(given: argparse.Namespace) -> None:
+    from .table import machine
+
     for name in given.tables or TABLES:
         module = __import__(f"{__package__}.{name}", fromlist=["table"])
         text = module.table(given.rounds or TABLES[name])

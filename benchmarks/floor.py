@@ -24,14 +24,16 @@ class' logit by the last maps. Median over rounds of the ratio within a round, i
 """
 
 
-def bare_pass(model: keras.Model, shown: list[str], maps: str, inputs: Any) -> Callable[[], Seconds]:
+def bare_pass(model: keras.Model, shown: list[str], maps: str) -> Callable[[Any], tuple[Any, Any, Any]]:
     """The floor: what any reader of these layers must compute, and nothing else.
 
     Args:
         model: functional, ends in a dense layer with a softmax.
         shown: names of the layers whose outputs are wanted.
         maps: name of the layer by which the score is differentiated.
-        inputs: arrays of pictures, one a probe.
+
+    Returns:
+        Compiled: pictures -> the outputs shown, that of `maps`, and the gradient of the predicted class' logit by it.
     """
     head = model.layers[-1]
     wanted = [model.get_layer(name).output for name in shown]
@@ -46,6 +48,11 @@ def bare_pass(model: keras.Model, shown: list[str], maps: str, inputs: Any) -> C
             score = tf.reduce_sum(tf.gather(logits, tf.argmax(answer, axis=-1), batch_dims=1))
         return outputs, above, tape.gradient(score, above)
 
+    return bare
+
+
+def timed_passes(bare: Callable[[Any], tuple[Any, Any, Any]], inputs: Any) -> Callable[[], Seconds]:
+    """The time of the floor on arrays of pictures, one a probe."""
     tensors = [tf.constant(one) for one in inputs]
 
     def timed() -> Seconds:
@@ -66,7 +73,7 @@ def of_visualizer(case: Case, rounds: int, most: float | None) -> Row:
     by_kind = {type(one).__name__: one for one in view._running}
     shown = [call.path for call in by_kind["ActivationMaps"].calls.values()]
     probes = [probe.inputs for probe in by_kind["GradCAM"].probes.values()]
-    floor = bare_pass(model, shown, by_kind["GradCAM"].path, probes)
+    floor = timed_passes(bare_pass(model, shown, by_kind["GradCAM"].path), probes)
     times = interleaved({"ours": hooks.epoch_end, "floor": floor}, rounds)
     hooks.end()
     value = ratio(times["ours"], times["floor"])

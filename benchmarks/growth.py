@@ -18,8 +18,9 @@ from .models import EXAMPLE, TWO_CONVOLUTIONS, many_convolutions, noise, two_con
 from .table import Row, at_most, markdown, ms
 
 ABOUT = """
-Training-thread time of one drawn epoch (medians of interleaved rounds), one probe. *Memory* is what the process holds
-after 500 drawn epochs more than after the tenth; *threads* and *event files* are counted at the same two moments.
+Training-thread time of one drawn epoch (medians of interleaved rounds), and how much it logs; one probe. *Memory* is
+what the process holds after 500 drawn epochs more than after the tenth; *threads* and *event files* are counted at the
+same two moments.
 """
 EPOCHS = 500
 KINDS = (kv.ActivationMaps, kv.GradCAM, kv.NeuronResponses, kv.FilterOverlap, kv.FilterImages)
@@ -28,9 +29,12 @@ KINDS = (kv.ActivationMaps, kv.GradCAM, kv.NeuronResponses, kv.FilterOverlap, kv
 def _row(what: str, sizes: Iterable[Any], made: Callable[[Any], Hooks], rounds: int) -> Row:
     hooks = {str(size): made(size) for size in sizes}
     times = interleaved({name: one.epoch_end for name, one in hooks.items()}, rounds)
-    for one in hooks.values():
+    found = []
+    for name, one in hooks.items():
         one.end()
-    return Row(what, ", ".join(f"{name}: {ms(float(np.median(taken)))}" for name, taken in times.items()))
+        logged = sum(file.stat().st_size for file in Path(one.log_dir).rglob("*tfevents*")) / one.epochs / 1e3
+        found.append(f"{name}: {ms(float(np.median(times[name])))}, {logged:.0f} kB")
+    return Row(what, "; ".join(found))
 
 
 def _views(count: int) -> Hooks:

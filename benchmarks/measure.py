@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-import resource
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -25,13 +25,16 @@ class Hooks:
 
     Attributes:
         first: seconds from the beginning of training to its first batch.
+        epochs: how many have ended.
+        log_dir: of a callback of ours.
     """
 
     def __init__(self, callback: Any, model: keras.Model):
         self._callback, self._model = callback, model
         callback.set_model(model)
         callback.set_params({"epochs": 10**9, "verbose": 0})
-        self._epoch = 0
+        self.epochs = 0
+        self.log_dir = getattr(callback, "log_dir", None)
         self._kernel = next(weight for weight in model.trainable_weights if weight.name == "kernel")
         began = time.perf_counter()
         callback.on_train_begin()
@@ -43,9 +46,9 @@ class Hooks:
         """The training thread's time of one drawn epoch; what goes on elsewhere is waited for afterwards, untimed."""
         self._kernel.assign(self._kernel * 0.999)  # what is seen must be seen anew
         began = time.perf_counter()
-        self._callback.on_epoch_end(self._epoch)
+        self._callback.on_epoch_end(self.epochs)
         taken = time.perf_counter() - began
-        self._epoch += 1
+        self.epochs += 1
         self.drain()
         return taken
 
@@ -138,5 +141,7 @@ def resident() -> int:
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
     except OSError:
+        import resource
+
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return pages * resource.getpagesize()
+    return pages * os.sysconf("SC_PAGE_SIZE")

@@ -16,7 +16,7 @@ import numpy as np
 
 import kerasviz_callbacks as kv
 
-from .floor import bare_pass
+from .floor import bare_pass, timed_passes
 from .measure import Hooks, Seconds, interleaved, ratio
 from .models import MOBILENET, TWO_CONVOLUTIONS, Case
 from .table import Row, at_most, markdown, ms
@@ -112,14 +112,14 @@ def rows_of(what: str, times: dict[str, list[Seconds]], limits: dict[str, float]
 def of_case(case: Case, layer: str, rounds: int, limits: dict[str, float]) -> list[Row]:
     """Grad-CAM on one model."""
     x, model = case.data()[1][0][:16], case.build()
-    times = compared(grad_cams(model, layer, x), model, rounds, bare_pass(model, [], layer, [x]))
+    times = compared(grad_cams(model, layer, x), model, rounds, timed_passes(bare_pass(model, [], layer), [x]))
     return rows_of(f"Grad-CAM, {case.name}", times, limits)
 
 
 def of_activations(case: Case, layer: str, rounds: int) -> list[Row]:
     """Activations of one layer, of which tf-explain takes no two of different sizes."""
     x, model = case.data()[1][0][:16], case.build()
-    times = compared(activations([layer], x), model, rounds, bare_pass(model, [layer], layer, [x]))
+    times = compared(activations([layer], x), model, rounds, timed_passes(bare_pass(model, [layer], layer), [x]))
     return rows_of(f"activations, {case.name}", times, {"tf-explain": 0.1})
 
 

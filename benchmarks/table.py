@@ -9,7 +9,18 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-PACKAGES = ("tensorflow", "keras", "numpy", "pillow", "tensorboard", "tf-explain", "tf-keras-vis", "xplique")
+PACKAGES = (
+    "tensorflow",
+    "keras",
+    "numpy",
+    "pillow",
+    "isal",
+    "google-crc32c",
+    "tensorboard",
+    "tf-explain",
+    "tf-keras-vis",
+    "xplique",
+)
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,7 @@ class Observer:
         self._named: dict[Path, str] = {}
         self._taken: dict[tuple[int, int], tuple[int, bytes, dict[Tap, Taken]]] = {}
         self._fingerprint: Callable[[], bytes] | None = None
+        self._fingerprinted: list[int] = []
         self._weights: bytes | None = None  # their fingerprint, while callbacks look at the model
         self._looked_step: int | None = None
         self._looked_by: list[Member] = []
@@ -122,8 +123,9 @@ class Observer:
             self.members.remove(member)
         if self.members:
             return
-        atexit.unregister(self._at_exit)
         finished = self.close(LAST_PATIENCE)
+        if finished:
+            atexit.unregister(self._at_exit)
         if self._watching.get(id(self.model)) is self:
             del self._watching[id(self.model)]
         if not finished:
@@ -177,7 +179,7 @@ class Observer:
             if group != "views" and self.verbose:
                 why = "already holds later steps, or another process logs there"
                 say(f'kerasviz_callbacks: "{log_dir}" {why}; this fit is logged as {group}/.')
-            self._logs[where] = Log(where, group)
+            self._logs[where] = Log(where, group, claimed=True)
             self._named[where] = os.fspath(log_dir)
         return self._logs[where]
 
@@ -225,8 +227,10 @@ class Observer:
         """Equal for equal weights; the state of random numbers is not looked at."""
         if self._weights is not None:
             return self._weights
-        if self._fingerprint is None:
-            self._fingerprint = framework().fingerprint(self.model.weights)
+        weights = self.model.weights
+        if self._fingerprint is None or [id(one) for one in weights] != self._fingerprinted:
+            self._fingerprint = framework().fingerprint(weights)
+            self._fingerprinted = [id(one) for one in weights]  # some come only when the model is built
         return self._fingerprint()
 
     def looked(self, member: Member, step: int) -> None:
@@ -241,9 +245,14 @@ class Observer:
         """Until all that was handed over is done."""
         self.work.wait(LAST_PATIENCE)
 
-    def close(self, patience: float) -> bool:
-        """Finish what is under way and close the files; whether that was done in time."""
-        finished = self.work.wait(patience)
+    def close(self, patience: float, *, anyway: bool = False) -> bool:
+        """Finish what is under way and close the files; whether that was done in time.
+
+        Args:
+            patience: seconds to wait at most.
+            anyway: also where that was waited for in vain before.
+        """
+        finished = self.work.wait(patience, anyway=anyway)
         if finished:
             for log in self._logs.values():
                 try:
@@ -264,4 +273,4 @@ def say(text: str) -> None:
 def _close(reference: weakref.ref[Observer]) -> None:
     observer = reference()
     if observer is not None:
-        observer.close(10.0)
+        observer.close(10.0, anyway=True)

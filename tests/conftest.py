@@ -5,6 +5,7 @@ import os
 # On some processors oneDNN's fused kernels turn NaN into 0, and what the tests say of NaN must hold on every machine.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
+from collections import Counter, defaultdict
 from pathlib import Path
 
 from hypothesis import settings
@@ -12,6 +13,17 @@ from hypothesis import settings
 # Enough to find what is wrong, little enough to be run often; other work on the machine is no failure.
 settings.register_profile("quick", max_examples=40, deadline=None)
 settings.load_profile("quick")
+
+FAULTS = """# What was done to trainings, and what held
+
+Each fault is injected for real, by the test named beside it (in `tests/`). This page is made by
+
+```bash
+.venv/bin/python -m pytest -m fault --fault-table docs/faults.md
+```
+
+| what is done | what holds | test | cases |
+| --- | --- | --- | --- |"""
 
 
 def pytest_addoption(parser):
@@ -31,17 +43,14 @@ def pytest_terminal_summary(terminalreporter, config):
     table = config.getoption("--fault-table")
     if table is None or hasattr(config, "workerinput"):
         return
-    outcomes = {}
+    found = defaultdict(Counter)
     for outcome in ("passed", "failed", "error", "skipped"):
         for report in terminalreporter.stats.get(outcome, ()):
             for name, fault in getattr(report, "user_properties", ()):
                 if name == "fault":
-                    outcomes.setdefault(tuple(fault), {}).setdefault(report.nodeid.partition("[")[0], []).append(
-                        outcome
-                    )
+                    found[(*fault, report.nodeid.partition("[")[0])][outcome] += 1
     rows = [
-        f"| {done} | {holds} | `{test}` | {', '.join(sorted({f'{found.count(one)} {one}' for one in found}))} |"
-        for (done, holds), tests in sorted(outcomes.items())
-        for test, found in sorted(tests.items())
+        f"| {done} | {holds} | `{test.removeprefix('tests/')}` | {', '.join(f'{n} {o}' for o, n in outcomes.items())} |"
+        for (done, holds, test), outcomes in sorted(found.items())
     ]
-    table.write_text("\n".join(["| what is done | what holds | test | |", "| --- | --- | --- | --- |", *rows]) + "\n")
+    table.write_text("\n".join([FAULTS, *rows]) + "\n")

@@ -107,9 +107,12 @@ def test_one_ctrl_c_is_enough_while_the_last_pictures_are_drawn(tmp_path):
     class Slow(kv.FilterImages):
         def draw(self, measured):
             if next(iter(measured.values())).step == 1:
-                threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
-                release.wait(30)
+                release.wait(60)
             yield from super().draw(measured)
+
+        def on_train_end(self, logs=None):
+            threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+            super().on_train_end(logs)
 
     view = Slow(tmp_path)
     with pytest.warns(UserWarning, match="still being written"), pytest.raises(KeyboardInterrupt):
@@ -132,6 +135,8 @@ def open_files() -> int:
 
 @pytest.mark.fault("eight fits in a row, and copies", "no thread, file or graph stays behind, nothing is traced again")
 def test_fits_in_a_row_leave_nothing_behind(tmp_path, caplog):
+    gc.collect()
+    readers = [one for one in gc.get_objects() if type(one) is Reader]  # of what else ran in this process
     model = classifier()
     view = kv.Visualizer(tmp_path / "same", VALIDATION, **GIVEN)
     for number in range(8):
@@ -145,6 +150,72 @@ def test_fits_in_a_row_leave_nothing_behind(tmp_path, caplog):
     gc.collect()
     assert not ours()
     assert open_files() <= files
-    assert not [one for one in gc.get_objects() if type(one) is Reader]
+    assert not [one for one in gc.get_objects() if type(one) is Reader and all(one is not known for known in readers)]
     assert "retracing" not in caplog.text
     assert len(list((tmp_path / "same").iterdir())) == 8, "runs of its own for each"
+
+
+@pytest.mark.fault("the user's own callback raises between two of ours", "what the first had seen is drawn")
+def test_what_was_seen_before_a_callback_in_between_raised_is_drawn(tmp_path):
+    class Raise(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 1:
+                raise ZeroDivisionError
+
+    def died():
+        views = [kv.FilterImages(tmp_path), Raise(), kv.GradCAM(tmp_path, VALIDATION)]
+        try:
+            fit(classifier(), DATA.x, DATA.y, views)
+        except ZeroDivisionError:
+            return
+        pytest.fail("it did not raise")
+
+    died()
+    deadline, steps = time.monotonic() + 20, []
+    while steps != [-1, 0, 1] and time.monotonic() < deadline:
+        gc.collect()
+        steps = list(runs(tmp_path)["views/model"].pictures["filters/conv2"])
+    assert steps == [-1, 0, 1]
+    assert list(runs(tmp_path)["views/validation"].pictures["grad_cam/conv2"]) == [-1, 0]
+
+
+@pytest.mark.fault("an early stop while drawing is behind", "the last epoch is drawn all the same")
+def test_the_last_epoch_is_drawn_though_drawing_was_behind(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("kerasviz_callbacks.record.hand_over.PATIENCE", 0.05)
+    release = threading.Event()
+
+    class Slow(kv.FilterImages):
+        def draw(self, measured):
+            if next(iter(measured.values())).step == 0:
+                release.wait(30)
+            yield from super().draw(measured)
+
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 3:
+                self.model.stop_training = True
+                release.set()
+
+    views = [Slow(tmp_path), kv.GradCAM(tmp_path, VALIDATION)]
+    fit(classifier(), DATA.x, DATA.y, [*views, Stop()], epochs=50, verbose=2)
+    found = runs(tmp_path)
+    assert list(found["views/model"].pictures["filters/conv2"]) == [-1, 0, 3]
+    assert list(found["views/validation"].pictures["grad_cam/conv2"]) == [-1, 0, 3]
+    assert list(found["views/model"].scalars["filters/conv2/norm"]) == [-1, 0, 1, 2, 3]
+    assert "(2 epochs not drawn" in capsys.readouterr().out
+
+
+def test_weights_that_come_with_the_first_batch_are_looked_at_too(tmp_path):
+    """A model without an Input has none when training begins: what is known of none must not stand for them."""
+    layers = [keras.layers.Conv2D(4, 3, name="conv1"), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(3)]
+    model = keras.Sequential(layers)
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    seen = []
+
+    class Look(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            seen.append(view._running[0].observer.fingerprint())
+
+    view = kv.Visualizer(tmp_path, views=["FilterImages"], freq=2)
+    fit(model, DATA.x, DATA.y, [view, Look()], epochs=3)
+    assert len(set(seen)) == 3

@@ -222,3 +222,11 @@ def test_a_pass_that_another_view_began_is_read_anew_once_the_channels_are_chose
     assert best[-1] > 128
     found = view.measured["validation", -1].numbers["wide"].correlation
     np.testing.assert_allclose(found, correlation_of(output[..., best]), atol=1e-4)
+
+
+def test_a_layer_of_one_channel_is_shown_only_if_it_is_named():
+    layers = [keras.Input((8, 8, 1)), keras.layers.Conv2D(3, 3, name="conv"), keras.layers.GlobalAveragePooling2D()]
+    model = keras.Sequential([*layers, keras.layers.Dense(1, name="amount")])
+    x = np.random.default_rng(0).random((4, 8, 8, 1)).astype(np.float32)
+    assert list(kv.FilterOverlap("logs", x).pictures(model)) == ["validation/overlap/conv"]
+    assert list(kv.FilterOverlap("logs", x, layers=["amount"]).pictures(model)) == ["validation/overlap/amount"]

@@ -318,6 +318,7 @@ def not_finite(*arrays):
     return ", ".join(f"{count:,} {what}" for count, what in ((nan, "NaN"), (inf, "inf")) if count)
 
 
+@pytest.mark.fault("any shapes, types, NaN and words, to every figure", "pictures; NaN is counted")
 @pytest.mark.parametrize("figure", list(FIGURES))
 @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(data=st.data())

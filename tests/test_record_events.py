@@ -140,7 +140,6 @@ def test_kill_9_loses_nothing(tmp_path):
         for step in range(-1, 30):
             file.image("a", step, os.urandom(20_000), width=1, height=1)
             file.scalar("b", step, step / 2)
-        file.flush()
         os.kill(os.getpid(), signal.SIGKILL)
     """
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(script), tmp_path], timeout=60, check=False)
@@ -287,3 +286,18 @@ def test_writing_needs_no_framework(tmp_path):
     """
     command = [sys.executable, "-c", textwrap.dedent(script), tmp_path]
     assert subprocess.run(command, timeout=60, check=True, capture_output=True, text=True).stdout == "[]\n"
+
+
+@pytest.mark.parametrize("system", ["takes a few bytes at a time", "has no writev"])
+def test_a_record_is_whole_however_the_system_takes_it(system, tmp_path, monkeypatch):
+    if system == "has no writev":
+        monkeypatch.delattr(os, "writev")
+    else:
+        monkeypatch.setattr(os, "writev", lambda descriptor, parts: os.write(descriptor, b"".join(parts)[:7]))
+    file = EventFile(tmp_path)
+    for step in range(3):
+        file.image("a", step, bytes([step]) * 100, width=1, height=1)
+        file.scalar("b", step, step / 2)
+    file.close()
+    both = [[(step, "a", bytes([step]) * 100), (step, "b", step / 2)] for step in range(3)]
+    assert values_in(tmp_path) == [value for pair in both for value in pair]

@@ -36,7 +36,6 @@ def test_tensorboard_reads_pictures_and_figures_of_each_run(tmp_path):
         log.picture("validation", "maps/conv", step, PICTURE + np.uint8(step + 1), "**Bright**: strong.")
         log.scalar("validation", "overlap/mean", step, step / 4, "Less is better.")
         log.scalar("train", "overlap/mean", step, step / 8)
-    log.flush()
     runs = read(tmp_path)
     assert set(runs.Runs()) == {"views/validation", "views/train"}
     events = runs.Tensors("views/validation", "maps/conv")
@@ -128,7 +127,6 @@ def test_memory_keeps_copies_and_the_first_description():
     assert (record.pictures["validation", "maps/conv"][4] == 0).all()
     assert record.scalars == {("validation", "a/b"): {3: 0.5}}
     assert record.descriptions == {("validation", "maps/conv"): "first", ("validation", "a/b"): "a figure"}
-    record.flush()
     record.close()
 
 

@@ -2,6 +2,8 @@
 
 import io
 import os
+import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from kerasviz_callbacks.record import animation, decode, encode, picture_path, safe_component, size_of
+from kerasviz_callbacks.record import animation, decode, encode, picture_path, png, safe_component, size_of
 
 sides = st.integers(1, 12)
 shapes = st.tuples(sides, sides) | st.tuples(sides, sides, st.just(3))
@@ -192,3 +194,18 @@ def test_the_path_can_be_made(tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"")
         assert path.resolve().is_relative_to(tmp_path.resolve())
+
+
+@pytest.mark.parametrize("package", [True, False], ids=["ISA-L", "zlib"])
+def test_the_pixels_are_the_same_whoever_compresses_them(package, monkeypatch):
+    if package:
+        pytest.importorskip("isal")
+    else:
+        monkeypatch.setitem(sys.modules, "isal", None)
+    png._deflate.cache_clear()
+    try:
+        assert (png._deflate() is zlib.compress) == (not package)
+        picture = np.random.default_rng(0).integers(0, 256, (90, 70, 3), np.uint8).repeat(3, axis=0)
+        np.testing.assert_array_equal(decode(encode(picture)), picture)
+    finally:
+        png._deflate.cache_clear()

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.framework import ops
 
 from .tensorflow_gradients import dense as dense
 from .tensorflow_gradients import gradients as gradients
@@ -70,12 +71,12 @@ class Eager:
         kept = [(variable, variable.numpy().copy()) for variable in self._variables()]
         try:
             with _kept_random_state():
-                result = self._function(*tf.nest.map_structure(tf.convert_to_tensor, arguments))
+                result = self._function(*keras.tree.map_structure(tf.convert_to_tensor, arguments))
         finally:
             for variable, value in kept:
                 if not np.array_equal(variable.numpy(), value, equal_nan=value.dtype.kind in "fc"):
                     variable.assign(value)
-        return tf.nest.map_structure(_numpy, result)
+        return keras.tree.map_structure(_numpy, result)
 
 
 class Traced:
@@ -88,7 +89,7 @@ class Traced:
     """
 
     def __init__(self, function: Callable[..., Any], example: Sequence[Any], *, fixed_rows: bool = False):
-        specs = tf.nest.map_structure(lambda array: _spec(array, fixed_rows), tuple(example))
+        specs = keras.tree.map_structure(lambda array: _spec(array, fixed_rows), tuple(example))
         self._graph = tf.function(function, autograph=False).get_concrete_function(*specs).graph
 
     def depends(self, score: Callable[[], Tensor], tensors: Sequence[Tensor]) -> list[bool]:
@@ -99,7 +100,25 @@ class Traced:
             tensors: such symbols.
         """
         with self._graph.as_default():
-            return [slope is not None for slope in tf.gradients(tf.reduce_sum(score()), list(tensors))]
+            behind = _smoothly_behind(score())
+        return [id(tensor) in behind for tensor in tensors]
+
+
+def _smoothly_behind(tensor: Tensor) -> set[int]:
+    """The ids of all tensors by which a symbol has a gradient, itself among them; no gradient is traced for it."""
+    found, waiting = {id(tensor)}, [tensor]
+    while waiting:
+        made_by = waiting.pop().op
+        try:
+            if ops.get_gradient_function(made_by) is None:
+                continue  # such as argmax, or the shape of something
+        except LookupError:
+            continue
+        for given in made_by.inputs:
+            if id(given) not in found and given.dtype.is_floating:
+                found.add(id(given))
+                waiting.append(given)
+    return found
 
 
 def before_softmax(output: Tensor) -> tuple[Tensor, str | None]:

@@ -11,10 +11,10 @@ class Failures:
     """Failures of a view, noted on any thread and told on the training thread, where a warning is seen."""
 
     def __init__(self) -> None:
-        self._waiting: list[tuple[str, Exception]] = []
+        self._waiting: list[tuple[str, BaseException]] = []
         self._told: set[tuple[str, str]] = set()
 
-    def add(self, stage: str, error: Exception) -> None:
+    def add(self, stage: str, error: BaseException) -> None:
         """Note that the view could not `stage`, such as "draw"."""
         self._waiting.append((stage, error))
 
@@ -46,12 +46,16 @@ def tell_losses(log: Log, on_error: str) -> None:
         log: where it should have gone.
         on_error: `"warn"` or `"raise"`.
     """
-    for error in log.losses.news():
-        if on_error == "raise":
-            raise error
+    causes = log.losses.causes
+    if on_error == "raise" and causes:
+        raise causes[0]
+    while log.losses.told < len(causes):
+        error = causes[log.losses.told]
+        log.losses.told += 1
+        where = error.filename or log.log_dir
         warnings.warn(
-            f'kerasviz_callbacks could not write to "{log.log_dir}" ({type(error).__name__}: {error}); training goes '
-            "on, and so do the views: what cannot be written is lost, and counted at the end. Free some space or "
-            'make the directory writable again; on_error="raise" stops at the first.',
+            f'kerasviz_callbacks could not write to "{where}" ({type(error).__name__}: {error}); '
+            "training goes on, and so do the views: what cannot be written is lost, and counted at the end. Free some "
+            'space or make the directory writable again; on_error="raise" stops at the first.',
             stacklevel=4,
         )

@@ -26,7 +26,7 @@ class Fit:
         save_dir: where the pictures go as files too.
         first: no epoch has begun yet.
         last_epoch: the last that has ended.
-        drawn_step: the last that was looked at.
+        looked_step: the last that was looked at; it is drawn, unless drawing was behind.
         must: a step that is drawn whatever `freq` and `start_from_epoch` say.
         weights: a fingerprint of the weights at the end of `last_epoch`.
         prepared: the layers were found.
@@ -38,7 +38,7 @@ class Fit:
     save_dir: Path | None = None
     first: bool = True
     last_epoch: int | None = None
-    drawn_step: int | None = None
+    looked_step: int | None = None
     must: int | None = None
     weights: bytes = b""
     prepared: bool = False
@@ -46,15 +46,11 @@ class Fit:
 
 @dataclass(frozen=True)
 class Last:
-    """What a view measured last, by source, and a fingerprint of the weights that it was measured of."""
+    """What a view measured last: when, by source, and a fingerprint of the weights that it was measured of."""
 
+    step: int
     measured: Mapping[str, Measured]
     weights: bytes
-
-    @property
-    def step(self) -> int:
-        """When that was."""
-        return max(one.step for one in self.measured.values())
 
 
 def held_bytes(taken: Any) -> int:

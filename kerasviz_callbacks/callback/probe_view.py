@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 
 from ..observer import Observer, Request
 from ..probe import Probe, check_count
-from ..taps.reader import Reader, Taken, Tap, told_of
+from ..taps.reader import Reader, Taken, Tap
+from ..taps.told import told_of
 from .numbers import ARGUMENTS, TRAINING, VALIDATION
 from .shown import ShownProbes
 from .view import View

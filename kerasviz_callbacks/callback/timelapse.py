@@ -114,7 +114,7 @@ def animated(frames: Sequence[tuple[int, bytes]]) -> bytes:
         step, png = frame
         return encode(stamped(on_paper(decode(png), height, width), step=step, first=steps[0], last=steps[-1]))
 
-    # Training is over; Pillow and zlib let other threads run while they decode and encode.
+    # Training is over; other threads run while pictures are decoded and encoded.
     with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
         return animation(list(pool.map(one, frames)), durations(len(frames)))
 

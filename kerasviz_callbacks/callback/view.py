@@ -10,7 +10,7 @@ from typing import Any
 
 import keras
 
-from ..observer import Observer, Request
+from ..observer import Observer, Request, say
 from ..record.directories import check_writable
 from ..record.projector import Points
 from .arguments import directory, one_of, whole_number
@@ -19,7 +19,7 @@ from .fit import Fit, Last, held_bytes
 from .numbers import UNTRAINED, Array, Drawn, Measured, Memory
 from .still import by_name, drawn_now, one_picture
 from .timelapse import Timelapse
-from .work import animate, work
+from .work import animate, drawn_last, work
 
 
 class View(keras.callbacks.Callback, ABC):
@@ -168,10 +168,9 @@ class View(keras.callbacks.Callback, ABC):
                 taken = self.take(UNTRAINED)
                 self.check(taken)
             elif self.observer.verbose:
-                print(
+                say(
                     f"kerasviz_callbacks: the model has no weights yet, so {type(self).__name__} begins "
-                    "after the first epoch; give the model an Input to see it untrained.",
-                    flush=True,
+                    "after the first epoch; give the model an Input to see it untrained."
                 )
         except BaseException:
             self._leave(quietly=True)
@@ -195,16 +194,23 @@ class View(keras.callbacks.Callback, ABC):
         if fit is None:
             return
         try:
-            if fit.last_epoch is not None and fit.drawn_step != fit.last_epoch:
-                changed = fit.weights != fit.observer.fingerprint()
-                fit.must = fit.last_epoch
-                self._look(fit.last_epoch, note="restored" if changed else "")
-            if fit.timelapse is not None and fit.drawn_step is not None:
-                fit.observer.work.submit(partial(animate, self, fit), step=fit.drawn_step, size=0, drawn=False)
+            self._look_at_last(fit)
+            if fit.timelapse is not None and fit.looked_step is not None:
+                fit.observer.work.submit(partial(animate, self, fit), step=fit.looked_step, size=0, drawn=False)
             fit.observer.wait()
             self._tell()
         finally:
             self._leave()
+
+    def _look_at_last(self, fit: Fit) -> None:
+        """The last epoch, if it was not drawn; of one that was left out only the drawing is missing."""
+        last, work = fit.last_epoch, fit.observer.work
+        if last is not None and fit.looked_step != last:
+            changed = fit.weights != fit.observer.fingerprint()
+            fit.must = last
+            self._look(last, note="restored" if changed else "")
+        elif last is not None and work.left_out(last):
+            work.make_up(partial(drawn_last, self, fit), step=last)
 
     def check(self, taken: dict[str, Any]) -> None:
         """Look at what was taken before the first batch; raises what can only be seen by running the model."""
@@ -253,7 +259,7 @@ class View(keras.callbacks.Callback, ABC):
             return
         job = partial(work, self, fit, taken, step, note=note, weights=weights, draw=drawn)
         observer.work.submit(job, step=step, size=held_bytes(taken), drawn=drawn)
-        fit.drawn_step = step
+        fit.looked_step = step
 
     def describe(self, tag: str) -> str:
         """What stands behind the "i" of a scalar, in Markdown."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..record.png import encode
 from .fit import Fit, Last
-from .numbers import Measured
 
 if TYPE_CHECKING:
     from .view import View
@@ -28,18 +27,29 @@ def work(view: View, fit: Fit, taken: dict[str, Any], step: int, *, note: str, w
     """
     try:
         measured = {source: view.measure(found, source, step) for source, found in taken.items()}
-    except Exception as error:
+    except BaseException as error:  # `sys.exit` in a function of the user's too: on this thread it would end nothing
         view._failures.add("measure", error)
         return
     if note:
         measured = {source: replace(one, note=note) for source, one in measured.items()}
-    view._last = Last(measured, weights)
-    for stage, write in (("write figures", _figures), ("draw", _pictures), ("write points", _points)):
-        if draw or write is _figures:
-            try:
-                write(view, fit, measured, step)
-            except Exception as error:
-                view._failures.add(stage, error)
+    view._last = Last(step, measured, weights)
+    _attempt(view, fit, "write figures", _figures)
+    if draw:
+        drawn_last(view, fit)
+
+
+def drawn_last(view: View, fit: Fit) -> None:
+    """Draw what was measured last."""
+    _attempt(view, fit, "draw", _pictures)
+    _attempt(view, fit, "write points", _points)
+
+
+def _attempt(view: View, fit: Fit, stage: str, write: Callable[[View, Fit, Last], None]) -> None:
+    if view._last is not None:
+        try:
+            write(view, fit, view._last)
+        except BaseException as error:
+            view._failures.add(stage, error)
 
 
 def animate(view: View, fit: Fit) -> None:
@@ -47,31 +57,31 @@ def animate(view: View, fit: Fit) -> None:
     try:
         if fit.timelapse is not None:
             fit.timelapse.write(fit.log, fit.save_dir)
-    except Exception as error:
+    except BaseException as error:
         view._failures.add("write the timelapse", error)
 
 
 # One thing at a time is written, and what the disk refuses is noted: the next may find room.
 
 
-def _figures(view: View, fit: Fit, measured: Mapping[str, Measured], step: int) -> None:
-    for source, one in measured.items():
+def _figures(view: View, fit: Fit, last: Last) -> None:
+    for source, one in last.measured.items():
         for tag, value in one.scalars.items():
             about = view.describe(tag)
             with fit.log.losses.noted():
-                fit.log.scalar(source, tag, step, value, about)
+                fit.log.scalar(source, tag, last.step, value, about)
 
 
-def _pictures(view: View, fit: Fit, measured: Mapping[str, Measured], step: int) -> None:
-    for drawn in view.draw(measured):
+def _pictures(view: View, fit: Fit, last: Last) -> None:
+    for drawn in view.draw(last.measured):
         png = encode(drawn.picture)
         with fit.log.losses.noted():
-            fit.log.encoded(drawn.source, drawn.tag, step, png, drawn.description, save_dir=fit.save_dir)
+            fit.log.encoded(drawn.source, drawn.tag, last.step, png, drawn.description, save_dir=fit.save_dir)
         if fit.timelapse is not None:
-            fit.timelapse.add(drawn, step, png)
+            fit.timelapse.add(drawn, last.step, png)
 
 
-def _points(view: View, fit: Fit, measured: Mapping[str, Measured], step: int) -> None:
-    for source, points in view.points(measured):
+def _points(view: View, fit: Fit, last: Last) -> None:
+    for source, points in view.points(last.measured):
         with fit.log.losses.noted():
             fit.log.points(source, points)

@@ -12,8 +12,9 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
-from ..taps.reader import OUTPUT, Reader, Tap, told_of
+from ..taps.reader import OUTPUT, Reader, Tap
 from ..taps.scores import Score, check_looked_through, class_targets, score_for
+from ..taps.told import told_of
 from .input_maps import InputMaps
 from .layer_maps import LayerMaps
 

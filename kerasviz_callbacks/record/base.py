@@ -60,8 +60,5 @@ class Record(Protocol):
     def points(self, run: str, points: Points) -> None:
         """Record what TensorBoard's projector shows, in place of what was there."""
 
-    def flush(self) -> None:
-        """Return once everything recorded so far would survive the end of this process."""
-
     def close(self) -> None:
         """Flush and let go of files; may be called again. What is recorded afterwards is not lost."""

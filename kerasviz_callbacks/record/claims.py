@@ -6,16 +6,19 @@ Two writers in one run directory hide each other's pictures: TensorBoard's Pytho
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
+_lock = threading.Lock()
 _held: dict[tuple[int, Path], tuple[int, int]] = {}  # by process and directory: the open directory, how many claims
 
 
 def claim(directory: str | os.PathLike[str]) -> bool:
-    """Claim a directory for this process, and make it if it is absent; it may be claimed several times.
+    """Claim a directory for this process, and make it if it is absent; a process may claim it several times.
 
-    The claim is a lock on the directory itself, which the system gives back however the process ends. Where there are
-    no such locks (Windows, some network file systems), every claim is granted.
+    The claim is a lock on the directory itself, which the system gives back when the process, and those that it has
+    forked meanwhile, have ended. Where there are no such locks (Windows, some network file systems), every claim is
+    granted.
 
     Args:
         directory: A local path.
@@ -24,10 +27,15 @@ def claim(directory: str | os.PathLike[str]) -> bool:
         False if another process that still runs has claimed it.
     """
     key = (os.getpid(), Path(directory).resolve())  # a forked process holds none of what its parent claimed
-    if key in _held:
-        descriptor, count = _held[key]
-        _held[key] = (descriptor, count + 1)
-        return True
+    with _lock:
+        if key in _held:
+            descriptor, count = _held[key]
+            _held[key] = (descriptor, count + 1)
+            return True
+        return _locked(key)
+
+
+def _locked(key: tuple[int, Path]) -> bool:
     try:
         import fcntl
 
@@ -50,14 +58,15 @@ def claim(directory: str | os.PathLike[str]) -> bool:
 def release(directory: str | os.PathLike[str]) -> None:
     """Give back one claim; the last one frees the directory. One that is not held is no error."""
     key = (os.getpid(), Path(directory).resolve())
-    if key not in _held:
-        return
-    descriptor, count = _held.pop(key)
-    if count > 1:
-        _held[key] = (descriptor, count - 1)
-        return
-    import fcntl
+    with _lock:
+        if key not in _held:
+            return
+        descriptor, count = _held.pop(key)
+        if count > 1:
+            _held[key] = (descriptor, count - 1)
+            return
+        import fcntl
 
-    # Processes forked meanwhile share the lock: closing alone would leave it with them.
-    fcntl.flock(descriptor, fcntl.LOCK_UN)
-    os.close(descriptor)
+        # Processes forked meanwhile share the lock: closing alone would leave it with them.
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+        os.close(descriptor)

@@ -122,9 +122,6 @@ class EventFile:
         about.data_class = summary_pb2.DATA_CLASS_SCALAR
         self._summary(tag, step, tensor, about)
 
-    def flush(self) -> None:
-        """Do nothing: no record is ever held back in this process."""
-
     def close(self) -> None:
         """Close the file; may be called again. A later write begins a new file."""
         file, self._file = self._file, None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -10,6 +11,9 @@ from kerasviz_callbacks.record.worker import Ticket, Worker
 
 PATIENCE = 1.0
 """Seconds that a step waits at most for the pictures of the step before."""
+
+ROOM_PATIENCE = 10.0
+"""Seconds that a step waits at most for room, where what waits to be done holds too much memory."""
 
 
 class _Job(NamedTuple):
@@ -26,14 +30,14 @@ class HandOver:
 
     Attributes:
         steps: The steps of which anything was handed over.
-        skipped: Those that are not drawn.
     """
 
     def __init__(self) -> None:
         self.steps: set[int] = set()
-        self.skipped: set[int] = set()
+        self._left_out: set[int] = set()
+        self._made_up: set[int] = set()
         self._worker = Worker()
-        self._held: list[_Job] = []
+        self._held: deque[_Job] = deque()
         self._drawing: list[Ticket] = []
         self._step: int | None = None
         self._draws = True
@@ -54,11 +58,25 @@ class HandOver:
             if self._draws:
                 self._drawing.clear()
             else:
-                self.skipped.add(step)
+                self._left_out.add(step)
         if must:
             self._draws = True
-            self.skipped.discard(step)
+            self._left_out.discard(step)
         return self._draws
+
+    @property
+    def skipped(self) -> set[int]:
+        """The steps that are not drawn."""
+        return self._left_out - self._made_up
+
+    def left_out(self, step: int) -> bool:
+        """Say whether a step was not drawn when it was handed over."""
+        return step in self._left_out
+
+    def make_up(self, job: Callable[[], None], *, step: int) -> None:
+        """Draw a step after all, once nothing else is waiting."""
+        self._made_up.add(step)
+        self.submit(job, step=step, size=0, drawn=True)
 
     def submit(self, job: Callable[[], None], *, step: int, size: int, drawn: bool) -> None:
         """Have a job done, from `begin` on.
@@ -74,20 +92,28 @@ class HandOver:
 
     def begin(self) -> None:
         """Give the worker all that was held back."""
-        held, self._held = self._held, []
-        for job in held:
-            ticket = self._worker.submit(job.run, size=job.size)
+        until = time.monotonic() + ROOM_PATIENCE
+        while self._held:
+            job = self._held.popleft()
+            patience = max(0.0, until - time.monotonic())
+            ticket = self._worker.submit(job.run, size=job.size, patience=patience)
             if job.drawn:
                 self._drawing.append(ticket)
 
-    def wait(self, patience: float) -> bool:
+    def wait(self, patience: float, *, anyway: bool = False) -> bool:
         """Begin, and wait until all is done, at most so many seconds; say whether it is.
 
-        Who presses Ctrl-C here waits no more, neither now nor later.
+        Who waited in vain, or presses Ctrl-C here, waits no more, unless `anyway`.
         """
-        self.begin()
+        done = False
         try:
-            return self._worker.close(0.0 if self._hurried else patience)
-        except KeyboardInterrupt:
-            self._hurried = True
-            raise
+            self.begin()
+            done = self._worker.close(0.0 if self._hurried and not anyway else patience)
+        finally:
+            self._hurried = not done
+        return done
+
+    def __del__(self) -> None:
+        # A training that died between two callbacks: what the first had taken is drawn all the same.
+        if self._held:
+            self.begin()

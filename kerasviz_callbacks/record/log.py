@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import weakref
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kerasviz_callbacks.record.base import is_figure
 from kerasviz_callbacks.record.claims import release
 from kerasviz_callbacks.record.events import EventFile
+from kerasviz_callbacks.record.files import put
 from kerasviz_callbacks.record.losses import Losses
 from kerasviz_callbacks.record.png import encode, picture_path, size_of
 from kerasviz_callbacks.record.projector import Points, Projector
@@ -27,6 +30,7 @@ class Log:
     Args:
         log_dir: The user's log directory, the one TensorBoard is started on.
         group: Name before the runs, as `claimed_free_run` gives it: `"views"`, `"views-2"`, ...
+        claimed: The group was claimed, and is given back when the log is closed.
 
     Attributes:
         losses: What could not be written, noted by those who write (`losses.noted()`).
@@ -37,7 +41,7 @@ class Log:
         >>> log.close()
     """
 
-    def __init__(self, log_dir: str | os.PathLike[str], group: str) -> None:
+    def __init__(self, log_dir: str | os.PathLike[str], group: str, *, claimed: bool = False) -> None:
         # Absolute: a training script that changes its directory means the same place as before.
         self.log_dir = Path(log_dir).absolute()
         self.group = group
@@ -45,7 +49,8 @@ class Log:
         self._files: dict[str, EventFile] = {}
         self._projectors: dict[str, Projector] = {}
         self._figured: dict[tuple[str, str], int] = {}
-        self._claimed = True
+        # Given back by a fit that died as well.
+        self._release = weakref.finalize(self, release, self.log_dir / group) if claimed else lambda: None
 
     def picture(
         self,
@@ -100,11 +105,13 @@ class Log:
             OSError: A file cannot be written, e.g. because the disk is full.
         """
         height, width = size_of(png)
-        self._event_file(run).image(tag, step, png, width=width, height=height, description=description)
-        if save_dir is not None:
-            path = picture_path(save_dir, f"{self.group}/{run}", tag, step)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(png)
+        try:
+            self._event_file(run).image(tag, step, png, width=width, height=height, description=description)
+        finally:  # the two may lie on different disks
+            if save_dir is not None:
+                path = picture_path(save_dir, f"{self.group}/{run}", tag, step)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                put(path, png)
 
     def scalar(self, run: str, tag: str, step: int, value: float, description: str = "") -> None:
         """Write one figure. A figure that is NaN, or not finite as a float32, is not written.
@@ -141,22 +148,18 @@ class Log:
             self._projectors[run] = Projector(self.log_dir / self.group / run)
         self._projectors[run].write(points)
 
-    def flush(self) -> None:
-        """Hand to the operating system what is not there yet."""
-        for file in self._files.values():
-            file.flush()
-
     def close(self) -> None:
         """Close all files and give back the claim; may be called again. A later write begins new ones."""
-        for file in self._files.values():
-            file.close()
-        if self._claimed:
-            self._claimed = False
-            release(self.log_dir / self.group)
+        try:
+            with ExitStack() as every:
+                for file in self._files.values():
+                    every.callback(file.close)
+        finally:
+            self._release()
 
-    def __getstate__(self) -> dict[str, Any]:
-        """A copy has no claim to give back."""
-        return {**vars(self), "_claimed": False}
+    def __reduce__(self) -> tuple[type[Log], tuple[Path, str]]:
+        """A copy has files of its own, and no claim to give back."""
+        return Log, (self.log_dir, self.group)
 
     def _event_file(self, run: str) -> EventFile:
         if run not in self._files:

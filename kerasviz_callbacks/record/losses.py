@@ -11,12 +11,14 @@ class Losses:
 
     Attributes:
         count: How many pictures, figures and files could not be written so far.
+        causes: The first error of each kind, in their order.
+        told: How many of them a person was told of.
     """
 
     def __init__(self) -> None:
         self.count = 0
-        self._known: set[tuple[type[OSError], int | None]] = set()
-        self._waiting: list[OSError] = []
+        self.causes: list[OSError] = []
+        self.told = 0
 
     @contextmanager
     def noted(self) -> Iterator[None]:
@@ -25,12 +27,5 @@ class Losses:
             yield
         except OSError as error:
             self.count += 1
-            cause = (type(error), error.errno)
-            if cause not in self._known:
-                self._known.add(cause)
-                self._waiting.append(error)
-
-    def news(self) -> list[OSError]:
-        """The first error of each cause, since the last time that this was asked."""
-        waiting, self._waiting = self._waiting, []
-        return waiting
+            if all((type(one), one.errno) != (type(error), error.errno) for one in self.causes):
+                self.causes.append(error)

@@ -76,8 +76,5 @@ class MemoryRecord:
         """Keep the newest points."""
         self.projected[run] = points
 
-    def flush(self) -> None:
-        """Do nothing: there is nowhere to write to."""
-
     def close(self) -> None:
         """Do nothing: everything stays to be looked at."""

@@ -7,7 +7,6 @@ of no such run): `projector_config.pbtxt`, which names the others by relative pa
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import os
@@ -16,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kerasviz_callbacks.record.files import put
 from kerasviz_callbacks.record.png import encode
 
 if TYPE_CHECKING:
@@ -76,29 +76,17 @@ class Projector:
         """
         _check(points)
         fields = {"tensor_name": points.name, "tensor_path": f"{points.name}.tsv"}
-        self._put(fields["tensor_path"], values_text(points.values).encode())
+        put(self.directory / fields["tensor_path"], values_text(points.values).encode())
         if points.columns:
             fields["metadata_path"] = "metadata.tsv"
-            self._put(fields["metadata_path"], metadata_text(points.columns).encode())
+            put(self.directory / fields["metadata_path"], metadata_text(points.columns).encode())
         if points.pictures is not None and len(points.pictures):
             fields["sprite"] = "sprite.png"
             if points.pictures is not self._pictures or not (self.directory / fields["sprite"]).exists():
                 picture, self._side = sprite(points.pictures)
-                self._put(fields["sprite"], encode(picture))
+                put(self.directory / fields["sprite"], encode(picture))
                 self._pictures = points.pictures
-        self._put(CONFIG, _config(fields, self._side).encode())
-
-    def _put(self, name: str, content: bytes) -> None:
-        """Write a file beside the old one, whole, and let it take its place."""
-        path = self.directory / name
-        partial = path.with_name(f".{name}.part")
-        try:
-            partial.write_bytes(content)
-            partial.replace(path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                partial.unlink()
-            raise
+        put(self.directory / CONFIG, _config(fields, self._side).encode())
 
 
 def values_text(values: NDArray[Any]) -> str:

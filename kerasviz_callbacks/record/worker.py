@@ -69,7 +69,7 @@ class Worker:
     def __reduce__(self) -> tuple[type[Worker], tuple[int, float]]:
         return Worker, (self.bound, self.patience)
 
-    def submit(self, job: Callable[[], None], *, size: int = 0) -> Ticket:
+    def submit(self, job: Callable[[], None], *, size: int = 0, patience: float | None = None) -> Ticket:
         """Queue a job; wait for room first, at most `patience` seconds, then take it anyway.
 
         There is room when all jobs together hold at most `bound` bytes, and always when there is none: a job
@@ -78,6 +78,7 @@ class Worker:
         Args:
             job: Called without arguments on the worker's thread; let go of as soon as it has run.
             size: Bytes that the job keeps alive until it has run.
+            patience: Seconds, in place of the worker's own.
 
         Returns:
             The job's ticket. What the job raises is kept there, and the next job runs all the same.
@@ -85,7 +86,8 @@ class Worker:
         ticket = Ticket()
         with self._changed:
             if self._thread is not threading.current_thread():
-                self._changed.wait_for(lambda: self._has_room(size), self.patience)
+                wait = self.patience if patience is None else patience
+                self._changed.wait_for(lambda: self._has_room(size), wait)
             self._jobs.append(_Job(job, size, ticket))
             self._held += size
             started = self._thread is not None or self._start()

@@ -6,6 +6,8 @@ noting      what the wrappers saw: calls and outputs
 scores      what a map explains: the model's answer before its softmax
 batches     rows in batches
 passes      what is asked of a pass, and its body
+surveyed    what the first look at a model met, to ask further questions of
+told        what speaks against the inputs, by the user's name for them
 reader      the passes: compiled once, for all who ask
 fed         names of inputs, which of their axes are positions
 tokens      how the tokens of a vision transformer lie on the picture

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -18,9 +16,11 @@ from .batches import cut_rows, fixed_rows, unpadded
 from .layers import below, find, places
 from .noting import Call, Noted
 from .passes import OUTPUT, Taken, Tap, tapped
-from .scores import PREDICTED, Head, Score, head_of, score
+from .scores import Head, Score, head_of, score
+from .surveyed import Surveyed
+from .told import check_types
 
-__all__ = ["OUTPUT", "Reader", "Taken", "Tap", "told_of"]
+__all__ = ["OUTPUT", "Reader", "Taken", "Tap"]
 
 Array = np.ndarray[Any, Any]
 MEMORY = 2**30  # bytes that one batch of a pass may take, roughly
@@ -41,11 +41,11 @@ class Reader:
         self.output_shapes: list[tuple[int | None, ...]] = []
         self._example = keras.tree.map_structure(np.asarray, inputs)
         self.input_shapes = [tuple(array.shape[1:]) for array in keras.tree.flatten(self._example)]
-        _check_types(model, self._example)
+        check_types(model, self._example)
         self._fixed_rows: int | None = None
         self._passes: dict[Hashable, Callable[..., Any]] = {}
         self._connections: dict[tuple[tuple[str, ...], Score], list[bool]] = {}
-        self._surveyed: _Surveyed | None = None
+        self._surveyed: Surveyed | None = None
         if not getattr(model, "built", True):
             self._build()
         self.places = places(model)
@@ -220,7 +220,7 @@ class Reader:
 
         met: list[Any] = []
         trace = self.abstractly(body, (self.few(),))
-        self._surveyed = None if trace is None else _Surveyed(trace, noted, met[-1])
+        self._surveyed = None if trace is None else Surveyed(trace, noted, met[-1])
         return noted.calls
 
     def few(self) -> Any:
@@ -236,58 +236,6 @@ class Reader:
             most = max(1, MEMORY // max(1, held))
             size = math.ceil(rows / math.ceil(rows / most)) if rows else 1
         return [(start, min(start + size, rows)) for start in range(0, max(rows, 1), size)]
-
-
-@dataclass(frozen=True)
-class _Surveyed:
-    """What the survey of a model met on its way: its trace, the outputs of its layers and its own, all symbols."""
-
-    trace: Any
-    noted: Noted
-    outputs: Any
-
-    def connected(self, calls: Sequence[Call], wanted: Score) -> list[bool]:
-        """As `Reader.connected`, without running the model anew."""
-
-        def scored() -> Any:
-            rows = keras.ops.shape(keras.tree.flatten(self.outputs)[0])[:1]
-            return score(wanted, self.outputs, keras.ops.full(rows, PREDICTED, "int32"))
-
-        found: list[bool] = self.trace.depends(scored, [self.noted.tensor(call.path) for call in calls])
-        return found
-
-
-def _check_types(model: Any, inputs: Any) -> None:
-    """Raise TypeError for text where a model says that it takes numbers: tracing alone would not notice."""
-    taken = keras.tree.flatten(getattr(model, "inputs", None) or [])
-    fed = keras.tree.flatten(inputs)
-    if len(taken) != len(fed):
-        return  # Keras will say so
-    for tensor, array in zip(taken, fed, strict=True):
-        if array.dtype.kind in "SUTO" and keras.backend.standardize_dtype(tensor.dtype) != "string":
-            raise TypeError(f'input "{tensor.name}" takes {tensor.dtype}, got text')
-
-
-@contextmanager
-def told_of(argument: str, model: Any) -> Iterator[None]:
-    """While a reader is made: what speaks against the inputs is told by the name under which the user passed them.
-
-    Args:
-        argument: that name, such as `"validation_data"`.
-        model: the model.
-
-    Raises:
-        ValueError: the model cannot be run on them.
-    """
-    try:
-        yield
-    except NotImplementedError:  # another backend
-        raise
-    except Exception as error:
-        raise ValueError(
-            f'{argument}: model "{model.name}" cannot be run on it: {first_line(error)}; pass inputs as the model is '
-            "fed."
-        ) from error
 
 
 def all_variables(model: Any) -> list[Any]:

@@ -63,8 +63,10 @@ class FilterOverlap(LayersView):
     """
 
     def choose(self, reader: Reader) -> None:
-        """Find the layers."""
+        """Find the layers; where none was named, those of a single channel, which has no other, are left out."""
         calls = self.wanted_calls(reader)
+        if self.layers is None:
+            calls = [call for call in calls if _channels(call) != 1] or calls
         for call in calls:
             if _channels(call) is None:
                 raise ValueError(

@@ -1,0 +1,31 @@
+"""What the survey of a model met on its way: further questions are asked of it, instead of running the model anew."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from .noting import Call, Noted
+from .scores import PREDICTED, Score, score
+
+
+@dataclass(frozen=True)
+class Surveyed:
+    """A trace, and the outputs of the layers and of the model in it, all symbols."""
+
+    trace: Any
+    noted: Noted
+    outputs: Any
+
+    def connected(self, calls: Sequence[Call], wanted: Score) -> list[bool]:
+        """As `Reader.connected`, without running the model anew."""
+
+        def scored() -> Any:
+            rows = keras.ops.shape(keras.tree.flatten(self.outputs)[0])[:1]
+            return score(wanted, self.outputs, keras.ops.full(rows, PREDICTED, "int32"))
+
+        found: list[bool] = self.trace.depends(scored, [self.noted.tensor(call.path) for call in calls])
+        return found
