@@ -115,7 +115,7 @@ def _smoothly_behind(tensor: Tensor) -> set[int]:
         except LookupError:
             continue
         for given in made_by.inputs:
-            if id(given) not in found and given.dtype.is_floating:
+            if id(given) not in found and given.dtype in _SMOOTH:
                 found.add(id(given))
                 waiting.append(given)
     return found
@@ -179,6 +179,8 @@ def fingerprint(variables: Sequence[Any]) -> Callable[[], bytes]:
     return lambda: bytes(compiled().numpy().tobytes())
 
 
+# What has a gradient, and the lists that a recurrent layer gathers its steps in.
+_SMOOTH = frozenset({tf.float16, tf.bfloat16, tf.float32, tf.float64, tf.complex64, tf.complex128, tf.variant})
 _BITS: Mapping[int, Any] = {1: tf.uint8, 2: tf.int16, 4: tf.int32, 8: tf.int64}
 _REARRANGE: Mapping[str, Callable[[Tensor, Any], Tensor]] = {
     "Identity": lambda tensor, op: tensor,
