@@ -19,7 +19,7 @@ FAULTS = """# What was done to trainings, and what held
 Each fault is injected for real, by the test named beside it (in `tests/`). This page is made by
 
 ```bash
-.venv/bin/python -m pytest -m fault --fault-table docs/faults.md
+.venv/bin/python -m pytest -m fault --fault-table=docs/faults.md
 ```
 
 | what is done | what holds | test | cases |
