@@ -26,7 +26,7 @@ VALUES = st.floats() | st.floats(width=32)
 RUNS = st.sampled_from(["validation", "train", "model"])
 PICTURE = st.tuples(st.just("picture"), RUNS, PARTS.map("p/{}".format), STEPS, PICTURES, TEXT)
 SCALAR = st.tuples(st.just("scalar"), RUNS, PARTS.map("s/{}".format), st.integers(0, 3), VALUES, TEXT)
-DISTURBED = st.tuples(st.sampled_from(["close", "flush", "delete run", "delete all"]), RUNS)
+DISTURBED = st.tuples(st.sampled_from(["close", "delete run", "delete all"]), RUNS)
 ACTIONS = st.lists(PICTURE | SCALAR | DISTURBED, max_size=25)
 LARGEST = float(np.finfo(np.float32).max)
 

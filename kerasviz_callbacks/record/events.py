@@ -10,6 +10,7 @@ import socket
 import sys
 import time
 import warnings
+import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from kerasviz_callbacks.record.base import is_figure
 from kerasviz_callbacks.record.frames import framed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from io import FileIO
 
 _TENSORBOARD_WRITER = "tensorboard.summary.writer.event_file_writer"
@@ -50,13 +51,10 @@ class EventFile:
         self.directory = Path(directory).absolute()
         self._path: Path | None = None
         self._described: set[str] = set()
+        self._closing: Callable[[], object] = lambda: None
 
     def __reduce__(self) -> tuple[type[EventFile], tuple[Path]]:
         return EventFile, (self.directory,)
-
-    def __del__(self) -> None:
-        # A `fit` that ends by an exception calls no `on_train_end`; nothing is lost, so nothing to warn of.
-        self.close()
 
     @property
     def path(self) -> Path | None:
@@ -126,17 +124,19 @@ class EventFile:
         """Close the file; may be called again. A later write begins a new file."""
         file, self._file = self._file, None
         if file is not None:
-            file.close()
+            self._closing()
 
     def _opened(self) -> FileIO:
         """Return the file, begun anew where there is none or it was deleted."""
-        if self._file is not None and not _was_deleted(self._file):
+        if self._file is not None and not self._file.closed and not _was_deleted(self._file):
             return self._file
         self.close()
         self.directory.mkdir(parents=True, exist_ok=True)
         _tell_patched_writer(self.directory)
         self._path = self.directory / _file_name(self.directory)
         self._file = file = self._path.open("xb", buffering=0)
+        # A `fit` that ends by an exception calls no `on_train_end`; nothing is lost, so nothing to warn of.
+        self._closing = weakref.finalize(self, file.close)
         self._described.clear()
         from tensorboard.compat.proto import event_pb2
 
