@@ -185,6 +185,6 @@ def test_a_view_that_hangs_does_not_keep_the_process(tmp_path):
         tmp_path,
         timeout=120,
     )
-    assert time.time() - float(done.stdout.split()[0]) < 20
+    assert time.time() - float(done.stdout.split()[0]) < 45
     assert done.returncode == 1
     assert "ZeroDivisionError" in done.stderr
