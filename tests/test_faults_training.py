@@ -219,3 +219,22 @@ def test_weights_that_come_with_the_first_batch_are_looked_at_too(tmp_path):
     view = kv.Visualizer(tmp_path, views=["FilterImages"], freq=2)
     fit(model, DATA.x, DATA.y, [view, Look()], epochs=3)
     assert len(set(seen)) == 3
+
+
+def test_an_epoch_that_could_not_be_measured_is_not_drawn_as_the_one_before(tmp_path, monkeypatch):
+    monkeypatch.setattr("kerasviz_callbacks.record.HandOver.draws", lambda self, step, *, must: must or step < 2)
+    monkeypatch.setattr("kerasviz_callbacks.record.HandOver.left_out", lambda self, step: step >= 2)
+
+    class Broken(kv.FilterImages):
+        def measure(self, taken, source, step):
+            if step == 3:
+                raise RuntimeError("broken at 3")
+            return super().measure(taken, source, step)
+
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = epoch == 3
+
+    with pytest.warns(UserWarning, match="could not measure"):
+        fit(classifier(), DATA.x, DATA.y, [Broken(tmp_path), Stop()], epochs=50)
+    assert list(runs(tmp_path)["views/model"].pictures["filters/conv2"]) == [-1, 0, 1]

@@ -210,7 +210,7 @@ class View(keras.callbacks.Callback, ABC):
             fit.must = last
             self._look(last, note="restored" if changed else "")
         elif last is not None and work.left_out(last):
-            work.make_up(partial(drawn_last, self, fit), step=last)
+            work.make_up(partial(drawn_last, self, fit, last), step=last)
 
     def check(self, taken: dict[str, Any]) -> None:
         """Look at what was taken before the first batch; raises what can only be seen by running the model."""

@@ -35,13 +35,14 @@ def work(view: View, fit: Fit, taken: dict[str, Any], step: int, *, note: str, w
     view._last = Last(step, measured, weights)
     _attempt(view, fit, "write figures", _figures)
     if draw:
-        drawn_last(view, fit)
+        drawn_last(view, fit, step)
 
 
-def drawn_last(view: View, fit: Fit) -> None:
-    """Draw what was measured last."""
-    _attempt(view, fit, "draw", _pictures)
-    _attempt(view, fit, "write points", _points)
+def drawn_last(view: View, fit: Fit, step: int) -> None:
+    """Draw what was measured last, if it is of this step: measuring may have failed."""
+    if view._last is not None and view._last.step == step:
+        _attempt(view, fit, "draw", _pictures)
+        _attempt(view, fit, "write points", _points)
 
 
 def _attempt(view: View, fit: Fit, stage: str, write: Callable[[View, Fit, Last], None]) -> None:
