@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -74,29 +75,41 @@ class Task:
         return {_LABELS: weights.astype(np.int32)}
 
 
-def task_of(reader: Reader, probe: Probe, labels: Array | None, targets: Array | None) -> Task:
+def task_of(reader: Reader, probe: Probe, labels: Array | None) -> Task:
     """What a model is asked for, as far as its output, its loss and the data tell.
 
     Args:
         reader: of the model.
         probe: the data.
         labels: class numbers of the first output, if there are any.
-        targets: y of the first output.
     """
     head = reader.head
     of_logits = head.kind is None and _yes_or_no_from_logits(reader)
     put_out: Literal["probabilities", "logits"] = "logits" if head.kind is None else "probabilities"
-    if head.dense:
-        autoencodes = head.kind != "softmax" and reconstruction(reader, probe.inputs) is not None
-        return Task("values") if autoencodes else Task("positions")
-    if head.kind != "softmax" and reconstruction(reader, probe.inputs) is not None and not of_logits:
+    if not of_logits and _reconstructs(reader, probe):
         return Task("values")
+    if head.dense:
+        return Task("positions")
     if labels is None:
-        several = (head.kind == "sigmoid" or of_logits) and _yes_or_no(targets, head.classes)
+        several = (head.kind == "sigmoid" or of_logits) and _yes_or_no(targets_of(reader, probe), head.classes)
         return Task("labels", put_out, head.classes) if several else Task("values")
     if head.regression and not of_logits:
         return Task("values")
     return Task("classes", put_out, head.classes)
+
+
+def truth_of(task: Task, reader: Reader, probe: Probe, labels: Array | None) -> Array | None:
+    """What is true of each row: classes, yes and no to labels, or what should have come out; `None`: not known."""
+    if task.kind == "classes":
+        return labels
+    targets = targets_of(reader, probe)
+    if task.kind == "labels":
+        return targets
+    size = math.prod(n or 0 for n in reader.output_shapes[0])
+    fits = targets is not None and targets.dtype.kind in "buif" and targets.size == size * len(targets)
+    if fits and reader.head.kind != "softmax":
+        return targets
+    return np.asarray(keras.tree.flatten(probe.inputs)[0]) if _reconstructs(reader, probe) else None
 
 
 def targets_of(reader: Reader, probe: Probe) -> Array | None:
@@ -107,6 +120,11 @@ def targets_of(reader: Reader, probe: Probe) -> Array | None:
     if isinstance(y, Mapping) and name in y:
         y = y[name]
     return np.asarray(keras.tree.flatten(y)[0])
+
+
+def _reconstructs(reader: Reader, probe: Probe) -> bool:
+    """Whether the first output is the input again; a softmax gives classes, whatever its shape."""
+    return reader.head.kind != "softmax" and reconstruction(reader, probe.inputs) == 0
 
 
 def _yes_or_no(targets: Array | None, units: int) -> bool:
