@@ -13,6 +13,8 @@ shown       how a probe is shown: pictures, class names
 probe_view  `ProbeView`: one that looks at data
 layers_view `LayersView`: one of what several layers put out
 given_back  how what an autoencoder gives back is shown
+course      what Keras says of each epoch, and which was best
+judged_view `JudgedView`: one that holds answers beside the truth
 codes_view  `CodesView`: one that looks at an autoencoder's codes
 """
 

@@ -23,6 +23,9 @@ In the order of use:
     trails      how codes move
     profiles    latent variables over the whole training
     reconstructions  what an autoencoder gives back
+    curves      figures of both sets over the epochs
+    overfitting  the sheet that says whether, since when and on what a model overfits
+    overfitting_charts  its charts and words, from histories
 
 The modules are imported by name; none knows Keras, files or other rooms of this package.
 """
