@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kerasviz_callbacks.draw.clouds import spread_apart
 from kerasviz_callbacks.draw.colour import class_colours
 from kerasviz_callbacks.draw.sheet import footer_height
-from kerasviz_callbacks.draw.trails import grow, round_length, spread_apart, trajectory
+from kerasviz_callbacks.draw.trails import grow, round_length, trajectory
 
 OPTIONS = {"half_width": 1.0, "title": "latent  2"}
 

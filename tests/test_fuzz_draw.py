@@ -20,6 +20,7 @@ from PIL import Image, ImageDraw
 from kerasviz_callbacks import draw
 from kerasviz_callbacks.draw import (
     activations,
+    clouds,
     coefficients,
     colour,
     filters,
@@ -575,7 +576,7 @@ def part_figures(take):
 
 def part_apart(take):
     points = take(hnp.arrays(np.float64, (5, 2), elements=st.floats(0, 300) | st.just(np.nan)))
-    return trails.spread_apart(points, 10.0, 300.0), (5, 2)
+    return clouds.spread_apart(points, 10.0, 300.0), (5, 2)
 
 
 def part_axes(take):

@@ -17,13 +17,12 @@ from ..probe import Probe
 from ..probe.labels import Labels, labels_of
 from ..taps.reader import OUTPUT, Reader, Tap
 from ..taps.scores import Predictions, check_looked_through, class_targets, predictions, score_for
-from .numbers import ARGUMENTS, TRAINING, VALIDATION
+from .numbers import ARGUMENTS, HALVES, VALIDATION
 from .probe_view import ProbeView
 
 Array = np.ndarray[Any, Any]
 MOST_TILES = 64
 MOST_BESIDE = 8
-HALVES = {TRAINING: "training", VALIDATION: "validation"}
 
 
 @dataclass(frozen=True)
@@ -129,14 +128,13 @@ class ExplainedView(ProbeView):
         """
         if max(map(len, maps.values())) > MOST_BESIDE:
             given["caption"] += f"   at most {MOST_BESIDE} of each"
-        order = (TRAINING, VALIDATION)
-        seen = [self._seen(source, maps[source][:MOST_BESIDE], answers[source], None) for source in order]
+        seen = [self._seen(source, maps[source][:MOST_BESIDE], answers[source], None) for source in HALVES]
         if len({(one.inputs.shape[1:], one.maps.shape[1:]) for one in seen}) > 1:
             return None
         if all(one.wrong is not None for one in seen):
             shares = " | ".join(f"{sum(one.wrong or [])} of {len(one.maps)}" for one in seen)
             given["note"] = together(f"wrong: {shares}", given.get("note", ""))
-        given["halves"] = tuple((HALVES[source], len(one.maps)) for source, one in zip(order, seen, strict=True))
+        given["halves"] = tuple((name, len(one.maps)) for name, one in zip(HALVES.values(), seen, strict=True))
         return self._heat_over(seen, given)
 
     def _seen(self, source: str, maps: Array, answer: Predictions, number: int | None) -> _Seen:
