@@ -29,7 +29,7 @@ _GREYS: tuple[Colour, ...] = ((196, 200, 205), (160, 165, 171), (96, 102, 110))
 _VERMILION: Colour = (213, 94, 0)
 """The lines of a second set over the ribbons: no kind of sight takes it for blue or grey."""
 
-_MEDIAN, _BORDER = 1.5, 0.6  # half the thickness of these lines
+_MEDIAN, _BORDER = 2.5, 0.7  # half their thickness; this median shows on both sides of the other where they agree
 _NAMES = 18  # pixels of the second line of the legend
 Values = NDArray[np.float64]
 
@@ -122,13 +122,11 @@ def profiles(
     rows, places, broken = _placed(quantiles, steps, shown, grid)
     ticks = [(high - value) / (high - low) * grid.height for value in _ticks(low, high)]
     size, cell = (grid.height, grid.width), grid.width / (window.last - window.first + 1)
-    canvas = _panels(rows, np.asarray(active, bool).T, places, size, ticks)
-    if lines:
-        over, at, missing = _placed(lines.quantiles, lines.steps, shown, grid)
-        _lay_lines(canvas, over, at)
-    panels: Picture = np.ascontiguousarray(np.moveaxis(np.rint(canvas).astype(np.uint8), 0, -1))
+    second = None if lines is None else _placed(lines.quantiles, lines.steps, shown, grid)
+    panels = _panels(rows, np.asarray(active, bool).T, places, size, ticks, second and second[:2])
     _mark(panels, broken, places, cell)
-    if lines:
+    if second:
+        _, at, missing = second
         _mark(panels, missing, at, cell)
     body = blank(grid.total, _WIDTH)
     for number, panel in enumerate(panels):
@@ -195,9 +193,14 @@ class _Grid:
 
 
 def _panels(
-    rows: Values, active: NDArray[np.bool_], places: Values, size: tuple[int, int], ticks: list[float]
-) -> NDArray[np.float32]:
-    """The panels `(3, k, *size)`: ground, lines of the y axis, ribbons, median.
+    rows: Values,
+    active: NDArray[np.bool_],
+    places: Values,
+    size: tuple[int, int],
+    ticks: list[float],
+    second: tuple[Values, Values] | None,
+) -> Picture:
+    """The panels `(k, *size, 3)`: ground, lines of the y axis, ribbons, median.
 
     Args:
         rows: of the quantiles, in pixels from the top, `(5, k, t)`.
@@ -205,6 +208,7 @@ def _panels(
         places: of the steps, in pixels from the left, `(t,)`.
         size: height and width of a panel.
         ticks: rows of the lines.
+        second: the rows and places of a second set, whose lines lie above the ribbons and below the median.
     """
     height, width = size
     known = np.isfinite(rows).all(axis=0)
@@ -217,29 +221,28 @@ def _panels(
     nearest = np.searchsorted((places[1:] + places[:-1]) / 2, np.arange(width) + 0.5)
     blue = active[:, nearest]
     bands = [(highest[4], lowest[0]), (highest[3], lowest[1]), (highest[2] - 1, lowest[2] + 1)]
-    for (top, bottom), in_use, unused in zip(bands, _BLUES, _GREYS, strict=True):
-        colour = np.where(blue, *(np.array(ink)[:, None, None] for ink in (in_use, unused))).astype(np.float32)
+    for number, (top, bottom) in enumerate(bands):
+        if second and number == 2:
+            _lay_lines(canvas, *second)
+        inks = (np.array(colours[number])[:, None, None] for colours in (_BLUES, _GREYS))
+        colour = np.where(blue, *inks).astype(np.float32)
         canvas += (colour[:, :, None] - canvas) * coverage(top, bottom, height)
-    return canvas
+    picture: Picture = np.ascontiguousarray(np.moveaxis(np.rint(canvas).astype(np.uint8), 0, -1))
+    return picture
 
 
 def _lay_lines(canvas: NDArray[np.float32], rows: Values, places: Values) -> None:
     """Draws the median and the 25-75 % of a second set over the panels `(3, k, height, width)`, in place.
 
     Args:
-        canvas: as `_panels` gives it.
+        canvas: the panels so far.
         rows: of the quantiles, in pixels from the top, `(5, k, t)`.
         places: of the steps, in pixels from the left, `(t,)`.
     """
     height, width = canvas.shape[2:]
     highest, lowest = extremes(rows[1:4], places, width)
-    for number, ink, half in (
-        (1, PAPER, _MEDIAN + 1),
-        (0, _VERMILION, _BORDER),
-        (2, _VERMILION, _BORDER),
-        (1, _VERMILION, _MEDIAN),
-    ):
-        colour = np.array(ink, np.float32)[:, None, None, None]
+    colour = np.array(_VERMILION, np.float32)[:, None, None, None]
+    for number, half in ((0, _BORDER), (2, _BORDER), (1, _MEDIAN)):
         canvas += (colour - canvas) * coverage(highest[number] - half, lowest[number] + half, height)
 
 
@@ -320,15 +323,20 @@ def _write_axes(body: Picture, grid: _Grid, window: Window, units: Sequence[int]
 
 def _write_legend(body: Picture, lines: Course | None) -> None:
     left, middle = _AXIS, 8
-    named = 0
+    below = middle + _NAMES
     if lines:
-        named = max(text_width(name, 11, bold=True) for name in (lines.ribbons, lines.name)) + 14
         write(body, (left, middle), lines.ribbons, size=11, bold=True, anchor="lm")
-        _write_lines(body, left, named, middle + _NAMES, lines.name)
-    left += named
-    for name, colours in (("5–95 %", _BLUES[0]), ("25–75 %", _BLUES[1]), ("median", _BLUES[2])):
-        high = 1 if name == "median" else 5
+        write(body, (left, below), lines.name, size=11, bold=True, anchor="lm")
+        left += max(text_width(name, 11, bold=True) for name in (lines.ribbons, lines.name)) + 14
+    for name, colours, high, thick in (
+        ("5–95 %", _BLUES[0], 5, 0),
+        ("25–75 %", _BLUES[1], 5, 1),
+        ("median", _BLUES[2], 1, 4),
+    ):
         fill(body, (left, middle - high, left + 18, middle + high), colours)
+        if lines and thick:
+            fill(body, (left, below - thick // 2, left + 18, below + thick // 2), _VERMILION)
+            write(body, (left + 24, below), name, size=11, colour=INK, anchor="lm")
         left += 24 + write(body, (left + 24, middle), name, size=11, colour=INK, anchor="lm") + 18
     fill(body, (left, middle - 6, left + 18, middle + 6), _OFF)
     frame(body, (left, middle - 6, left + 18, middle + 6), LINE)
@@ -337,12 +345,3 @@ def _write_legend(body: Picture, lines: Course | None) -> None:
     write(body, (left + 24, middle), "inactive", size=11, colour=INK, anchor="lm")
     right = _WIDTH - text_width("epochs", 11)
     write(body, (right, middle), "epochs", size=11, colour=QUIET, anchor="lm")
-
-
-def _write_lines(body: Picture, left: int, named: int, middle: int, name: str) -> None:
-    """The second line of the legend: what the lines are."""
-    write(body, (left, middle), name, size=11, bold=True, anchor="lm")
-    left += named
-    for words, thick in (("25–75 %", 0), ("median", 2)):
-        fill(body, (left, middle - thick // 2, left + 18, middle + (thick + 1) // 2), _VERMILION)
-        left += 24 + write(body, (left + 24, middle), words, size=11, colour=INK, anchor="lm") + 18
