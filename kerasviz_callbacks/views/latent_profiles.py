@@ -31,8 +31,8 @@ _BESIDE = """**Where the codes of {path} lie on training and on validation data*
 
 *How to read it:* the blue bands are of the validation data: the light one holds 90 % of the codes, the darker one half
 of them, the dark line is their median. Over them are three orange lines of the training data: its median, thick, which
-rims the blue one where they agree, and the borders of the half of its codes in the middle. All panels have one scale, which only grows; a unit is drawn grey while
-it is inactive on validation data ({rule}).
+rims the blue one where they agree, and the borders of the half of its codes in the middle. All panels have one scale,
+which only grows; a unit is drawn grey while it is inactive on validation data ({rule}).
 *Good signs:* the lines run along the borders of the darker band and its median.
 *Bad signs:* lines that leave the bands as training goes on (the codes of the training data become another kind), lines
 apart where the band is narrow (units that only tell training rows apart), magenta (NaN or infinity in either set)."""
