@@ -20,12 +20,14 @@ codes_view  `CodesView`: one that looks at an autoencoder's codes
 
 from .codes_view import CodesView
 from .layers_view import LayersView
-from .numbers import ARGUMENTS, MODEL, TRAINING, UNTRAINED, VALIDATION, Drawn, Measured, Memory
+from .numbers import ARGUMENTS, BESIDE, HALVES, MODEL, TRAINING, UNTRAINED, VALIDATION, Drawn, Measured, Memory
 from .probe_view import ProbeView
 from .view import View
 
 __all__ = [
     "ARGUMENTS",
+    "BESIDE",
+    "HALVES",
     "MODEL",
     "TRAINING",
     "UNTRAINED",

@@ -20,6 +20,7 @@ In the order of use:
     traces      signals over time
     overlay     heat over a picture
     heat        heat maps over pictures, signals, volumes
+    clouds      one window on codes, with their tails
     trails      how codes move
     profiles    latent variables over the whole training
     reconstructions  what an autoencoder gives back
