@@ -7,10 +7,9 @@ import warnings
 import keras
 import numpy as np
 import pytest
+from entries.overfitting_monitor import by_hand
 from harness import EPOCHS, autoencoder, classifier, fit, pictures, read, runs
-from scipy.spatial.distance import cosine
-from sklearn.metrics import accuracy_score, silhouette_score
-from sklearn.neighbors import NearestNeighbors
+from sklearn.metrics import silhouette_score
 
 import kerasviz_callbacks as kv
 
@@ -28,41 +27,6 @@ class Models(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         self.weights.append(self.model.get_weights())
         self.logs.append(dict(logs))
-
-
-def by_hand(model, x, y, best_maps):
-    """The six figures from the model's own layers, scikit-learn and scipy; maps by their closed form."""
-    inner = keras.Model(model.input, [model.get_layer(name).output for name in ("conv2", "mean", "answer")])
-    maps, features, shares = (part.numpy().astype(np.float64) for part in inner(x))
-    kernel = model.get_layer("answer").kernel.numpy().astype(np.float64)
-    predicted = shares.argmax(axis=1)
-    near = NearestNeighbors(n_neighbors=5).fit(features).kneighbors()[1]
-    centre = features.mean(axis=0)
-    means = {label: features[y == label].mean(axis=0) for label in np.unique(y)}
-    within = sum(((row - means[label]) ** 2).sum() for row, label in zip(features, y, strict=True))
-    between = sum((y == label).sum() * ((mean - centre) ** 2).sum() for label, mean in means.items())
-
-    def cam(classes):
-        return np.maximum(np.einsum("nhwc,cn->nhw", maps, kernel[:, classes]), 0).reshape(len(x), -1)
-
-    true, said = cam(y), cam(predicted)
-    apart = []
-    for row in range(len(x)):
-        if predicted[row] == y[row]:
-            apart.append(0.0)
-        elif true[row].any() or said[row].any():
-            both = true[row].any() and said[row].any()
-            apart.append(cosine(true[row], said[row]) if both else 1.0)
-    best = true if best_maps is None else best_maps
-    moved = [cosine(a, b) for a, b in zip(true, best, strict=True) if a.any() and b.any()]
-    return true, {
-        "overconfidence": shares.max(axis=1).mean() - accuracy_score(y, predicted),
-        "knn": np.mean(y[near] == y[:, None]),
-        "silhouette": silhouette_score(features, y),
-        "nc1": within / between,
-        "cam_drift": np.mean(moved),
-        "cam_true_vs_predicted": np.mean(apart),
-    }
 
 
 @pytest.fixture(scope="module")

@@ -164,6 +164,11 @@ class JudgedView(ProbeView):
         """What is true of each row: classes `(n,)`, 0 and 1 `(n, labels)`, or what should have come out."""
         return self._truth[source]
 
+    def shows(self) -> str:
+        """The view, and what it reads: the features, then the maps."""
+        read = [*([self.features_path] if self._features else []), *([self.maps_path] if self._maps else [])]
+        return type(self).__name__ + (f" of {', '.join(read)}" if read else "")
+
     def say_missing(self, missing: dict[str, str]) -> None:
         """Say before the first batch what cannot be measured of this model, and why."""
         for names, why in missing.items():

@@ -25,8 +25,9 @@ class Visualizer(keras.callbacks.Callback):
     """See a model learn with one line: picks the views that fit the model and says which.
 
     The weights: as filters where they are pictures, else as matrices; without data as both, and the coefficients of
-    the bottleneck. With data, what the layers answer; of a classifier Grad-CAM, of an autoencoder the trajectories and
-    profiles of its codes and its reconstructions.
+    the bottleneck. With data, what the layers answer; of a classifier Grad-CAM and, where there are labels, whether it
+    overfits (which looks at up to 500 rows of each set at every epoch; name the other views to do without); of an
+    autoencoder the trajectories and profiles of its codes and its reconstructions.
 
     Args:
         log_dir: where TensorBoard looks.
@@ -179,13 +180,13 @@ class Visualizer(keras.callbacks.Callback):
         Raises:
             ValueError: none does.
         """
-        reader = probe = None
+        reader, probes = None, []
         if self.validation_data is not None:  # first, since this builds the model, if it was not
             view = ActivationMaps(self.log_dir, self.validation_data, **self.of_data)
             view.set_model(self.model)
             view.read(observer)
-            reader, probe = view.readers[VALIDATION], view.probes[VALIDATION]
-        chosen = fitting_views(self.model, observer.places(), reader, probe)
+            reader, probes = view.readers[VALIDATION], list(view.probes.values())
+        chosen = fitting_views(self.model, observer.places(), reader, probes)
         if not chosen:
             without = "" if self.validation_data is not None else " without validation_data"
             raise ValueError(

@@ -12,6 +12,7 @@ from ..taps.choosing import bottleneck, last_maps, reconstruction
 from ..taps.layers import Place
 from ..taps.reader import Reader
 from ..taps.scores import Head, Score
+from ..taps.task import task_of, truth_of
 from ..taps.weights import convolution_layout, weight_matrices
 from ..views.activation_maps import ActivationMaps
 from ..views.attribution import Attribution
@@ -22,6 +23,7 @@ from ..views.grad_cam import GradCAM
 from ..views.latent_profiles import LatentProfiles
 from ..views.latent_trajectory import LatentTrajectory
 from ..views.neuron_responses import NeuronResponses
+from ..views.overfitting_monitor import OverfittingMonitor
 from ..views.reconstructions import Reconstructions
 from ..views.weight_heatmaps import WeightHeatmaps
 
@@ -40,29 +42,31 @@ VIEWS: dict[str, type[View]] = {
         LatentTrajectory,
         LatentProfiles,
         Reconstructions,
+        OverfittingMonitor,
     )
 }
 
 
-def fitting_views(model: Any, known: Sequence[Place], reader: Reader | None, probe: Probe | None) -> Views:
+def fitting_views(model: Any, known: Sequence[Place], reader: Reader | None, probes: Sequence[Probe]) -> Views:
     """The views that fit a model, in the order of the way through it.
 
-    One view for each question: how the weights form, what the layers answer, where the evidence lies, how the codes
-    move. So a run shows at most eight cards of each of the first two, which fill a screen in TensorBoard, and one to
-    four of what the model is for. Kernels are shown as pictures where they are some, else as matrices; without data,
-    when nothing stands beside them, as both, and with the coefficients of the bottleneck.
+    One view for each question: how the weights form, what the layers answer, where the evidence lies, whether it
+    overfits, how the codes move. So a run shows at most eight cards of each of the first two, which fill a screen in
+    TensorBoard, and one to four of what the model is for. Kernels are shown as pictures where they are some, else as
+    matrices; without data, when nothing stands beside them, as both, and with the coefficients of the bottleneck.
 
     Args:
         model: being trained.
         known: its layers.
         reader: of the model on the validation data; `None`: there are none.
-        probe: the validation data.
+        probes: the validation data, and the training data if they are looked at too.
     """
     # A model that is not built yet has no weights to judge by; what cannot be shown is told later.
     filters: Views = [FilterImages] if not model.built or filter_kernels(model, known) else []
     matrices: Views = [WeightHeatmaps] if model.built and weight_matrices(known) else []
-    if reader is None or probe is None:
+    if reader is None or not probes:
         return [*filters, *matrices, *([Coefficients] if matrices else [])]
+    probe = probes[0]
     convolves = any(convolution_layout(place.layer) for place in known)
     # A softmax gives classes, of each pixel too, whatever its shape.
     autoencodes = reader.head.kind != "softmax" and reconstruction(reader, probe.inputs) is not None
@@ -72,7 +76,10 @@ def fitting_views(model: Any, known: Sequence[Place], reader: Reader | None, pro
         chosen = [*chosen, ActivationMaps]
     if autoencodes:
         return [*chosen, *_of_codes(reader, probe), Reconstructions]
-    return [*chosen, GradCAM] if answers and _has_evidence(reader) else chosen
+    if answers and _has_evidence(reader):
+        chosen = [*chosen, GradCAM]
+    judged = answers and all(_can_be_judged(reader, one) for one in probes)
+    return [*chosen, OverfittingMonitor] if judged else chosen
 
 
 def requested(views: Any) -> list[type[View] | View]:
@@ -109,6 +116,12 @@ def _classifies(head: Head, probe: Probe) -> bool:
     if head.kind is not None:
         return True
     return probe.labels is not None and head.classes > int(probe.labels.max(initial=0)) and head.classes > 1
+
+
+def _can_be_judged(reader: Reader, probe: Probe) -> bool:
+    """Whether there are labels to hold the answers beside: one class a row, or yes and no to several."""
+    task = task_of(reader, probe, probe.labels)
+    return task.kind in ("classes", "labels") and truth_of(task, reader, probe, probe.labels) is not None
 
 
 def _has_evidence(reader: Reader) -> bool:

@@ -10,6 +10,7 @@ from . import (
     latent_profiles,
     latent_trajectory,
     neuron_responses,
+    overfitting_monitor,
     reconstructions,
     weight_heatmaps,
 )
@@ -26,4 +27,5 @@ ENTRIES = {
     "LatentTrajectory": latent_trajectory.ENTRY,
     "LatentProfiles": latent_profiles.ENTRY,
     "Reconstructions": reconstructions.ENTRY,
+    "OverfittingMonitor": overfitting_monitor.ENTRY,
 }
