@@ -42,6 +42,14 @@ def hidden_softmax():
     return model
 
 
+def of_pixels():
+    """A class for each pixel."""
+    inputs = keras.Input((8, 8, 1))
+    model = keras.Model(inputs, keras.layers.Conv2D(3, 1, activation="softmax", name="pixels")(inputs))
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    return model
+
+
 def unused_layer():
     """A model that holds a layer which it never calls."""
 
@@ -131,6 +139,47 @@ BEFORE_THE_FIRST_BATCH = {
         ("layer=None", '"only"', "use another view"),
         no_pictures,
         (np.ones((8, 5)), np.zeros(8)),
+    ),
+    "a monitor without labels": Wrong(
+        anywhere(kv.OverfittingMonitor, UNLABELLED),
+        ValueError,
+        ("validation_data: has nothing to judge", "there is no y", "(x, y)"),
+    ),
+    "a monitor without training labels": Wrong(
+        anywhere(kv.OverfittingMonitor, VALIDATION, training_data=DATA.x),
+        ValueError,
+        ("training_data: has nothing to judge", "there is no y", "(x, y)"),
+    ),
+    "a monitor with labels of floats": Wrong(
+        anywhere(kv.OverfittingMonitor, (DATA.x_val, np.full((12, 3), 0.3))),
+        ValueError,
+        ("validation_data: has nothing to judge", "float64 of shape (12, 3)", "one-hot rows"),
+    ),
+    "a monitor with labels beyond the model's classes": Wrong(
+        anywhere(kv.OverfittingMonitor, (DATA.x_val, DATA.y_val + 5)),
+        ValueError,
+        ("validation_data: holds class 7", "3 classes", "0 to 2"),
+    ),
+    "a monitor of features that are not there": Wrong(
+        anywhere(kv.OverfittingMonitor, VALIDATION, features="men"),
+        ValueError,
+        ('features="men"', "no such layer", '"mean"'),
+    ),
+    "a monitor of maps that are none": Wrong(
+        anywhere(kv.OverfittingMonitor, VALIDATION, layer="mean"), ValueError, ('layer="mean"', "no maps")
+    ),
+    "a monitor of pixels": Wrong(
+        anywhere(kv.OverfittingMonitor, (DATA.x_val, np.zeros((12, 8, 8), int))),
+        ValueError,
+        ("it answers for each position", "(None, 8, 8, 3)", "GradCAM"),
+        of_pixels,
+        (DATA.x, np.zeros((36, 8, 8), int)),
+    ),
+    "a monitor of a softmax that is hidden": Wrong(
+        anywhere(kv.OverfittingMonitor, VALIDATION),
+        ValueError,
+        ('score="logits"', "no softmax was found", 'score="output"'),
+        hidden_softmax,
     ),
     "a softmax that is hidden": Wrong(
         anywhere(kv.GradCAM, VALIDATION),

@@ -49,6 +49,12 @@ WHEN_MADE = {
     "a count of 2.5": (kv.GradCAM, {"count": 2.5}, TypeError, ("count", "2.5", "whole number")),
     "a display that is no function": (kv.GradCAM, {"display": "grey"}, TypeError, ("display='grey'", "callable")),
     "another method": (kv.GradCAM, {"method": "gradcam"}, ValueError, ("method='gradcam'", "'grad_cam'")),
+    "another score of the monitor": (
+        kv.OverfittingMonitor,
+        {"score": "probs"},
+        ValueError,
+        ("score='probs'", '"logits"', '"output"'),
+    ),
     "another score": (kv.GradCAM, {"score": "probs"}, ValueError, ("score='probs'", '"logits"', '"output"')),
     "a target as text": (kv.GradCAM, {"target": "cat"}, TypeError, ("target='cat'", '"true"', "a class (int)")),
     "a target of 1.5": (kv.GradCAM, {"target": 1.5}, TypeError, ("target=1.5", "a class (int)")),

@@ -122,6 +122,11 @@ class JudgedView(ProbeView):
                 "one-hot rows, with rows of 0 and 1 where several labels may be true, or with the targets of a "
                 "regression."
             )
+        if task.kind == "classes" and not 0 <= truth.min() <= truth.max() < task.choices:
+            raise ValueError(
+                f"{ARGUMENTS[source]}: holds class {int(truth.max())}, but the model's output has {task.choices} "
+                f"classes; expected 0 to {task.choices - 1}."
+            )
         self.labels[source], self._truth[source] = labels.numbers, truth
         return task
 

@@ -36,6 +36,11 @@ class Task:
     output: Literal["probabilities", "logits"] = "probabilities"
     units: int = 1
 
+    @property
+    def choices(self) -> int:
+        """How many classes can be true: 2 for one unit that says yes or no."""
+        return 2 if self.units == 1 else self.units
+
     def grades(self, output: Array, truth: Array) -> Grades:
         """What answers are worth.
 
