@@ -106,7 +106,7 @@ def arms(train):
 
 def print_table(histories):
     """What happened, epoch by epoch."""
-    columns = {"accuracy": "train", "val_accuracy": "validation", "mark_share": "share", "mark_share_mean": "mean share"}
+    columns = {"accuracy": "train", "val_accuracy": "val", "mark_share": "share", "mark_share_mean": "mean share"}
     print("\nepoch  " + "  ".join(f"{run + ': ' + name:>22}" for run in histories for name in columns.values()))
     for epoch in range(len(next(iter(histories.values()))["loss"])):
         cells = [f"{history[key][epoch]:22.3f}" for history in histories.values() for key in columns]
