@@ -38,8 +38,17 @@ TAGS = {  # what each example shows, by run; where it makes two trainings, below
         "views/validation": OF_CODES,
         "views/train": OF_CODES,
     },
+    "watch_it_cheat": {
+        f"{run}/views/{source}": {"grad_cam/conv3"} | ({"overfitting/summary"} if source == "validation" else set())
+        for run in ("cheating", "honest")
+        for source in ("validation", "train")
+    },
+    "watch_overfitting": {
+        f"{run}/views/validation": {"overfitting/summary"}
+        for run in ("healthy", "few_samples", "wrong_labels", "regularised")
+    },
 }
-ONE_EPOCH = {"watch_the_activations", "explain_a_classifier"}  # the dearest
+ONE_EPOCH = {"watch_the_activations", "explain_a_classifier", "watch_it_cheat", "watch_overfitting"}  # the dearest
 
 
 def epochs_of(scalar, directory):
