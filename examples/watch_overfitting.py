@@ -57,7 +57,7 @@ class Arm:
 
 
 ARMS = {
-    "healthy": Arm(4000, learning_rate=3e-4),
+    "healthy": Arm(4000, learning_rate=5e-4),
     "few_samples": Arm(200),
     "wrong_labels": Arm(1000, wrong=0.4),
     "regularised": Arm(1000, wrong=0.4, regularised=True),
