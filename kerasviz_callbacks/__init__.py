@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .views.latent_profiles import LatentProfiles
     from .views.latent_trajectory import LatentTrajectory
     from .views.neuron_responses import NeuronResponses
+    from .views.overfitting_monitor import OverfittingMonitor
     from .views.reconstructions import Reconstructions
     from .views.weight_heatmaps import WeightHeatmaps
     from .visualizer import Visualizer
@@ -58,6 +59,7 @@ _WHERE = {
     "LatentProfiles": "views.latent_profiles",
     "LatentTrajectory": "views.latent_trajectory",
     "Reconstructions": "views.reconstructions",
+    "OverfittingMonitor": "views.overfitting_monitor",
     "Visualizer": "visualizer",
 }
 
@@ -71,6 +73,7 @@ __all__ = [
     "LatentProfiles",
     "LatentTrajectory",
     "NeuronResponses",
+    "OverfittingMonitor",
     "Probe",
     "Reconstructions",
     "Visualizer",

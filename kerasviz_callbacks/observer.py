@@ -33,8 +33,8 @@ LAST_PATIENCE = 120.0  # seconds at the end of a fit, when nothing else is waiti
 class Member(Protocol):
     """What the observer must know of a callback to read the model for all of them at once."""
 
-    def due(self, step: int) -> bool:
-        """Whether it draws at this step."""
+    def looks(self, step: int) -> bool:
+        """Whether it reads the model at this step."""
 
     def wants(self) -> Mapping[tuple[int, int], Request]:
         """What it wants of each reader and probe, by their identities."""
@@ -195,7 +195,7 @@ class Observer:
         known = self._taken.get(key)
         if known is not None and known[:2] == (step, now) and all(tap in known[2] for tap in own.taps):
             return known[2]
-        others = [one.wants().get(key) for one in self.members if one is not member and one.due(step)]
+        others = [one.wants().get(key) for one in self.members if one is not member and one.looks(step)]
         requests = [own, *(request for request in others if request is not None)]
         taps = dict.fromkeys(tap for request in requests for tap in request.taps)
         targets = {name: row for request in requests for name, row in request.targets.items()}
@@ -238,7 +238,7 @@ class Observer:
         if step != self._looked_step:
             self._looked_step, self._looked_by = step, []
         self._looked_by.append(member)
-        if all(one in self._looked_by or not one.due(step) for one in self.members):
+        if all(one in self._looked_by or not one.looks(step) for one in self.members):
             self.work.begin()
 
     def wait(self) -> None:

@@ -1,4 +1,4 @@
-"""How codes move, in how many dimensions, and who their neighbours are."""
+"""How codes move, and in how many dimensions."""
 
 import numpy as np
 import pytest
@@ -6,15 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.decomposition import PCA
-from sklearn.neighbors import NearestNeighbors
 
-from kerasviz_callbacks.maths import latent
 from kerasviz_callbacks.maths.latent import (
     QUANTILES,
     active,
     active_units,
     drift,
-    knn_accuracy,
     move,
     participation_ratio,
     quantiles,
@@ -79,7 +76,7 @@ class TestClouds:
         codes = np.array([[1.0, 2], [bad, 4]])
         figures = [spread(codes), participation_ratio(codes), active_units(codes, absolute=True)]
         pairs = [move(codes, square[:2]), move(square[:2], codes), drift(codes, codes)]
-        assert np.isnan([*figures, *pairs, knn_accuracy(codes, [0, 0])]).all()
+        assert np.isnan([*figures, *pairs]).all()
 
     def test_nothing_is_nan(self):
         for shape in [(0, 3), (3, 0)]:
@@ -148,68 +145,3 @@ class TestVariables:
         assert quantiles(np.zeros((3, 0))).shape == (5, 0)
         with pytest.raises(ValueError, match=r"codes: must be \(n, d\), got \(3,\)"):
             quantiles(np.zeros(3))
-
-
-def plain_knn(features, labels, k):
-    """The definition, in whole numbers or nearly so."""
-    distances = ((features[:, None] - features[None]) ** 2).sum(axis=2)
-    np.fill_diagonal(distances, np.inf)
-    near = np.argsort(distances, axis=1, kind="stable")[:, :k]
-    return np.mean(labels[near] == labels[:, None])
-
-
-class TestNeighbours:
-    def test_worked_by_hand(self):
-        features = np.array([[0.0], [1], [2], [10], [11]])
-        labels = np.array([0, 0, 1, 1, 1])
-        # k = 1; 1 is as far from 0 as from 2: the lower row wins
-        assert knn_accuracy(features, labels, k=1) == pytest.approx((1 + 1 + 0 + 1 + 1) / 5)
-        # k = 2: (0,1) (0,1) (0,0) (1,1) (1,1)
-        assert knn_accuracy(features, labels, k=2) == pytest.approx((1 + 1 + 0 + 2 + 2 - 0) / 10)
-
-    @pytest.mark.parametrize(("n", "d", "k"), [(200, 3, 5), (300, 64, 5), (60, 700, 7)])
-    def test_it_agrees_with_scikit_learn(self, n, d, k):
-        generator = np.random.default_rng(0)
-        labels = generator.integers(0, 4, n)
-        features = generator.standard_normal((n, d)).astype(np.float32) + labels[:, None] * 0.5 + 1000
-        near = NearestNeighbors(n_neighbors=k).fit(features.astype(np.float64)).kneighbors()[1]
-        expected = np.mean(labels[near] == labels[:, None])
-        assert knn_accuracy(features, labels, k) == pytest.approx(expected, abs=1e-12)
-
-    @given(
-        hnp.arrays(np.int64, st.tuples(st.integers(2, 12), st.integers(1, 3)), elements=st.integers(0, 2)),
-        st.integers(1, 14),
-        st.data(),
-    )
-    def test_equal_distances_go_to_the_lower_row(self, grid, k, data):
-        labels = data.draw(hnp.arrays(np.int64, len(grid), elements=st.integers(0, 2)))
-        expected = plain_knn(grid.astype(float), labels, min(k, len(grid) - 1))
-        assert knn_accuracy(grid * 0.5 + 0.125, labels, k) == pytest.approx(expected)
-
-    def test_where_all_features_are_the_same_the_row_number_decides(self):
-        labels = np.repeat([0, 1], 250)
-        features = np.full((500, 40), 0.1, np.float32)
-        assert knn_accuracy(features, labels, k=5) == 0.5  # everybody's neighbours are the first rows
-
-    def test_equal_rows_far_from_zero_stay_equal(self):
-        features = np.repeat(np.random.default_rng(0).standard_normal((7, 33)) + 1e3, 30, axis=0)
-        labels = np.random.default_rng(1).integers(0, 3, len(features))
-        assert knn_accuracy(features, labels) == pytest.approx(plain_knn(features, labels, 5))
-
-    def test_blocks_make_no_difference(self, monkeypatch):
-        features = np.random.default_rng(0).standard_normal((90, 4))
-        labels = np.arange(90) % 3
-        whole = knn_accuracy(features, labels)
-        monkeypatch.setattr(latent, "_BLOCK_VALUES", 7 * 90)
-        assert knn_accuracy(features, labels) == whole
-
-    def test_too_few_rows_are_nan_and_fewer_than_k_ask_all(self):
-        assert np.isnan(knn_accuracy(np.zeros((1, 2)), [0]))
-        assert np.isnan(knn_accuracy(np.zeros((0, 2)), []))
-        assert knn_accuracy(np.zeros((3, 2)), [0, 0, 1], k=5) == pytest.approx(1 / 3)
-
-    def test_wrong_arguments_are_named(self):
-        with pytest.raises(ValueError, match=r"labels: must be one a row, \(3,\), got \(2,\)"):
-            knn_accuracy(np.zeros((3, 2)), [0, 1])
-        with pytest.raises(ValueError, match="k: must be at least 1, got 0"):
-            knn_accuracy(np.zeros((3, 2)), [0, 1, 2], k=0)

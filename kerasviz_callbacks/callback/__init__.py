@@ -6,6 +6,7 @@ failures    what went wrong, told once a cause
 markdown    names from outside in descriptions
 timelapse   the whole training as one animated picture
 work        what a view does on the worker: measure, write, draw
+hand_over   what it does before, on the training thread
 still       what views show of a model outside of any fit
 view        `View`: any callback of ours
 shown       how a probe is shown: pictures, class names

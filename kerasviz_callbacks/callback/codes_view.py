@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 import keras
 import numpy as np
 
-from ..maths.latent import active_units, drift, knn_accuracy, move, participation_ratio, spread
+from ..maths.classes import knn_accuracy
+from ..maths.latent import active_units, drift, move, participation_ratio, spread
 from ..observer import Request
 from ..taps.choosing import bottleneck, samples
 from ..taps.layers import places

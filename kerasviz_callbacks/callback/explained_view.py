@@ -63,7 +63,7 @@ class ExplainedView(ProbeView):
     def choose(self, reader: Reader) -> None:
         """The class of each row that is explained."""
         self._head = reader.head
-        self._labels = {source: _labels(reader, probe) for source, probe in self.probes.items()}
+        self._labels = {source: labels_of_output(reader, probe) for source, probe in self.probes.items()}
         self.targets = {source: self._classes(reader, probe, source) for source, probe in self.probes.items()}
 
     def check(self, taken: dict[str, dict[Any, Any]]) -> None:
@@ -155,7 +155,7 @@ class ExplainedView(ProbeView):
         return {**super().__getstate__(), "_explained": None}
 
 
-def _labels(reader: Reader, probe: Probe) -> Labels:
+def labels_of_output(reader: Reader, probe: Probe) -> Labels:
     """The labels of the output that is explained: of y by name, its own, which need not be the first of the dict."""
     own, y, name = Labels(probe.labels, why_none=probe.why_no_labels), probe.targets, reader.first_output
     if not isinstance(y, Mapping) or len(y) < 2 or name not in y:

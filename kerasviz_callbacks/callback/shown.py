@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..draw.inputs import Shown
+from ..draw.traces import trace_pictures
 from ..maths.geometry import picture_shape
 from ..probe import Probe
 from ..probe.reasons import first_line
@@ -55,6 +56,25 @@ class ShownProbes:
                 self._scale = Shown.of(images if first is None else first)
             self._pictures[source] = None if images is None or self._scale is None else self._scale(images)
         return self._pictures[source]
+
+    def tiles(self, source: str, rows: Array) -> Array | None:
+        """Some rows as small pictures, uint8 `(k, h, w, 3)`: signals as lines, of volumes the slice in the middle.
+
+        Args:
+            source: of which data.
+            rows: which, `(k,)` integers.
+
+        Returns:
+            `None` where the inputs are neither.
+        """
+        pictures, fed = self.pictures(source), self.probes[source].images
+        if pictures is not None:
+            return pictures[rows] if pictures.ndim == 4 else pictures[rows, pictures.shape[1] // 2]
+        if fed.dtype.kind not in "buif" or fed.ndim != 3:
+            return None
+        finite = fed[np.isfinite(fed)]
+        low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+        return trace_pictures(fed[rows], low=low, high=high, size=(84, 84))
 
     def images(self, values: Array) -> Array | None:
         """Anything of the inputs' shape as it is shown, such as reconstructions; `None`: no pictures.

@@ -6,7 +6,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 
@@ -15,11 +15,12 @@ from ..record.directories import check_writable
 from ..record.projector import Points
 from .arguments import directory, one_of, whole_number
 from .failures import Failures, tell_losses
-from .fit import Fit, Last, held_bytes
+from .fit import Fit, Last
+from .hand_over import hand_over
 from .numbers import UNTRAINED, Array, Drawn, Measured, Memory
 from .still import by_name, drawn_now, one_picture
 from .timelapse import Timelapse
-from .work import animate, drawn_last, work
+from .work import animate, drawn_last
 
 
 class View(keras.callbacks.Callback, ABC):
@@ -36,10 +37,16 @@ class View(keras.callbacks.Callback, ABC):
         timelapse: at the end of training also log all its drawn steps as one animated picture, `<tag>/timelapse`.
         on_error: `"warn"`: a failure of the view warns once a cause, and training goes on; `"raise"`: it raises.
 
+    Attributes:
+        publishes: whether it looks and measures at the end of every epoch, at once, and puts figures into `logs` for
+            the callbacks listed after it; drawn is only what `freq` says.
+
     Raises:
         TypeError: an argument of the wrong type.
         ValueError: `freq` < 1, `start_from_epoch` < 0, or another `on_error`.
     """
+
+    publishes: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -90,6 +97,13 @@ class View(keras.callbacks.Callback, ABC):
         """What TensorBoard's projector shows of this step, by source; nothing, for most views."""
         return iter(())
 
+    def hear(self, step: int, logs: Mapping[str, Any]) -> None:
+        """What Keras says of an epoch, before it is looked at; nothing to most views."""
+
+    def published(self, measured: Mapping[str, Measured]) -> dict[str, float]:
+        """What goes into `logs`, of a view that `publishes`; the same keys where nothing could be measured."""
+        return {}
+
     def wants(self) -> Mapping[tuple[int, int], Request]:
         """What is wanted of the passes that all callbacks share."""
         return {}
@@ -138,6 +152,10 @@ class View(keras.callbacks.Callback, ABC):
         late = step - self.start_from_epoch
         return (late >= 0 and late % self.freq == 0) or step == (self.params or {}).get("epochs", 0) - 1
 
+    def looks(self, step: int) -> bool:
+        """Whether the model is read at this step."""
+        return (self.publishes and step != UNTRAINED) or self.due(step)
+
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Check all that can be known before the first batch; what is wrong raises, whatever `on_error`."""
         self._leave(quietly=True)  # a fit that died calls no `on_train_end`
@@ -179,12 +197,12 @@ class View(keras.callbacks.Callback, ABC):
             self._look(UNTRAINED, taken=taken)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Look at the model, if this epoch is drawn."""
+        """Look at the model, if this epoch is drawn, or its figures are published."""
         if self._fit is None:
             return
         self._fit.last_epoch = epoch
-        if self.due(epoch):
-            self._look(epoch)
+        if self.looks(epoch):
+            self._look(epoch, logs=logs)
         else:
             self._fit.weights = self._fit.observer.fingerprint()
 
@@ -209,7 +227,7 @@ class View(keras.callbacks.Callback, ABC):
             changed = fit.weights != fit.observer.fingerprint()
             fit.must = last
             self._look(last, note="restored" if changed else "")
-        elif last is not None and work.left_out(last):
+        elif last is not None and (work.left_out(last) or not self.due(last)):
             work.make_up(partial(drawn_last, self, fit, last), step=last)
 
     def check(self, taken: dict[str, Any]) -> None:
@@ -234,32 +252,17 @@ class View(keras.callbacks.Callback, ABC):
             self.prepare()
             self._fit.prepared = True
 
-    def _look(self, step: int, note: str = "", taken: dict[str, Any] | None = None) -> None:
-        """Take on this thread, unless that was done; hand the rest over."""
-        if self._fit is not None:
-            try:
-                self._hand_over(self._fit, step, note, taken)
-            finally:
-                self._fit.observer.looked(self, step)
-
-    def _hand_over(self, fit: Fit, step: int, note: str, taken: dict[str, Any] | None) -> None:
-        observer = fit.observer
-        must = step == fit.must or step == (self.params or {}).get("epochs", 0) - 1
-        try:
-            self._tell()
-            self._prepare_if_ready()
-            if not fit.prepared:
-                return
-            drawn = observer.work.draws(step, must=must)
-            with observer.looking() as weights:
-                taken = self.take(step) if taken is None else taken
-        except Exception as error:
-            self._failures.add("take", error)
-            self._tell()
+    def _look(self, step: int, note: str = "", *, taken: Any = None, logs: dict[str, Any] | None = None) -> None:
+        """Take on this thread, unless that was done; hand the rest over, and publish."""
+        if self._fit is None:
             return
-        job = partial(work, self, fit, taken, step, note=note, weights=weights, draw=drawn)
-        observer.work.submit(job, step=step, size=held_bytes(taken), drawn=drawn)
-        fit.looked_step = step
+        found: Mapping[str, Measured] = {}
+        try:
+            found = hand_over(self, self._fit, step, note=note, taken=taken, logs=logs)
+        finally:
+            if logs is not None:
+                logs.update(self.published(found))
+            self._fit.observer.looked(self, step)
 
     def describe(self, tag: str) -> str:
         """What stands behind the "i" of a scalar, in Markdown."""

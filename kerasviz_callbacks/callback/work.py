@@ -2,37 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..record.png import encode
 from .fit import Fit, Last
+from .numbers import Measured
 
 if TYPE_CHECKING:
     from .view import View
 
+Measure = Callable[[], Mapping[str, Measured]]
 
-def work(view: View, fit: Fit, taken: dict[str, Any], step: int, *, note: str, weights: bytes, draw: bool) -> None:
-    """Measure every source, then draw; a failure of one stage is told on the training thread.
+
+def work(view: View, fit: Fit, measure: Measure, step: int, *, note: str, weights: bytes, draw: bool) -> None:
+    """Measure, then write and draw; a failure of one stage is told on the training thread.
 
     Args:
         view: the view.
         fit: where it writes.
-        taken: by source, what the view took of the model.
+        measure: gives what was measured, by source.
         step: the epoch.
         note: what stands in the strip of changing figures beside the view's own.
         weights: a fingerprint of the weights.
         draw: whether this step is drawn, not only measured.
     """
     try:
-        measured = {source: view.measure(found, source, step) for source, found in taken.items()}
+        found = measure()
     except BaseException as error:  # `sys.exit` in a function of the user's too: on this thread it would end nothing
         view._failures.add("measure", error)
         return
     if note:
-        measured = {source: replace(one, note=note) for source, one in measured.items()}
-    view._last = Last(step, measured, weights)
+        found = {source: replace(one, note=note) for source, one in found.items()}
+    view._last = Last(step, found, weights)
     _attempt(view, fit, "write figures", _figures)
     if draw:
         drawn_last(view, fit, step)

@@ -63,7 +63,7 @@ def heat_tiles(
     shown = fit(pictures, side)
     laid = overlay(shown, values, scale=scale, colours=colours, signed=signed)
     # An empty map divided by its maximum would be noise; it is told in words.
-    _say_empty(laid, values)
+    say_empty(laid, values)
     pairs = np.concatenate([shown, np.full((*shown.shape[:2], 2, 3), PAPER, np.uint8), laid], axis=2)
     return _heat_sheet(pairs, values, scale, caption, titles, wrong, note, colours, signed)
 
@@ -108,7 +108,7 @@ def heat_signals(
     inks = [(grey, grey, grey) for grey in greys]
     pairs = zip(ground, lines, strict=True)
     tiles = np.stack([draw_lines(tile, line, low, high, inks, casing=(0, 0, 0)) for tile, line in pairs])
-    _say_empty(tiles, values)
+    say_empty(tiles, values)
     return _heat_sheet(tiles, values, scale, caption, titles, wrong, note, colours, signed)
 
 
@@ -153,7 +153,7 @@ def heat_volumes(
         return np.concatenate(parts[1:], axis=2)
 
     below = beside(laid)
-    _say_empty(below, values)
+    say_empty(below, values)
     gap = np.full((len(values), 2, below.shape[2], 3), PAPER, np.uint8)
     tiles = np.concatenate([beside(shown), gap, below], axis=1)
     return _heat_sheet(tiles, values, scale, caption, titles, wrong, note, colours, signed)
@@ -166,7 +166,7 @@ def depth_slices(depth: int, count: int = 4) -> list[int]:
     return [int((index + 0.5) * depth / count) for index in range(count)]
 
 
-def _say_empty(tiles: Picture, maps: NDArray[Any]) -> None:
+def say_empty(tiles: Picture, maps: NDArray[Any]) -> None:
     """Writes "no evidence" over the tiles whose map is zero everywhere, in place."""
     for index, values in enumerate(maps):
         if np.any(values != 0):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
+import keras
 import numpy as np
 
 from ..maths.channel_weights import ablation_cam_weights, score_cam_weights
@@ -15,7 +17,7 @@ from ..taps.fed import position_axes
 from ..taps.further import ablated_scores, masked_scores, settled
 from ..taps.reader import Reader, Taken, Tap
 from ..taps.scores import Score
-from ..taps.tokens import patches_of
+from ..taps.tokens import Patches, patches_of
 
 Array = np.ndarray[Any, Any]
 
@@ -85,6 +87,14 @@ class LayerMaps:
         given = [] if self.method.needs == "activations" else [self._folded(taken.slope)]
         return np.asarray(self.method.maps(activations, *given))
 
+    def within_pass(self, wanted: Score) -> Tap:
+        """The maps themselves, made by Grad-CAM inside the pass: of many rows, what a layer puts out is too much.
+
+        Args:
+            wanted: the score that is explained.
+        """
+        return Tap(self.call.path, score=wanted, maps=_GradCam(self._patches))
+
     def _folded(self, values: Array) -> Array:
         return values if self._patches is None else fold_tokens(values, self._patches.first, self._patches.grid)
 
@@ -96,3 +106,22 @@ class LayerMaps:
                 f'method="{method}": it lays the maps of "{self.call.path}" {self.shape[:-1]} over the input, whose '
                 f"shape {shape} has other axes; use a method that needs no masks, such as grad_cam."
             )
+
+
+@dataclass(frozen=True)
+class _GradCam:
+    """`maths.class_activation.grad_cam` on tensors; equal ones are one tap, so it is computed once for all who ask."""
+
+    patches: Patches | None
+
+    def __call__(self, output: Any, gradient: Any) -> Any:
+        ops = keras.ops
+        activations, slopes = (self._folded(ops.cast(values, "float32")) for values in (output, gradient))
+        weights = ops.mean(slopes, axis=tuple(range(1, len(slopes.shape) - 1)), keepdims=True)
+        evidence = ops.sum(activations * weights, axis=-1)
+        return ops.where(evidence > 0, evidence, evidence * 0)  # NaN stays NaN, and minus infinity becomes it
+
+    def _folded(self, values: Any) -> Any:
+        if self.patches is None:
+            return values
+        return keras.ops.reshape(values[:, self.patches.first :], (-1, *self.patches.grid, values.shape[-1]))

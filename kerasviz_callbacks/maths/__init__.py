@@ -15,7 +15,10 @@
     responses           how strongly neurons answer to pictures and classes
     overlap             which channels answer to the same thing: correlations of their maps
     projection          the held plane in which the codes of an autoencoder are seen to move
-    latent              spread, move, drift and dimension of codes; neighbours of the same class
+    latent              spread, move, drift and dimension of codes
+    classes             how features lie by class: neighbours, silhouette, width beside distance
+    confidence          how sure a model is, beside how often it is right
+    map_change          how far heat maps of another epoch or class point elsewhere
     reconstruction      how far off what comes out is; lines between two codes
     scale               how far a colour scale reaches
     choice              which layers and channels are looked at

@@ -13,9 +13,6 @@ ACTIVE = 0.01
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 """Which quantiles of a latent variable its profile shows: 5-95 %, 25-75 % and the median."""
 
-_BLOCK_VALUES = 2**21
-"""Distances held at once by `knn_accuracy`: 16 MiB."""
-
 
 def centred(codes: NDArray[np.float64]) -> NDArray[np.float64]:
     """Take the mean off codes that are known to be finite.
@@ -190,58 +187,6 @@ def participation_ratio(codes: ArrayLike) -> float:
     count, width = cloud.shape
     gram = cloud.T @ cloud if width <= count else cloud @ cloud.T  # both have the eigenvalues of C, but for 0
     return float(np.trace(gram) ** 2 / np.vdot(gram, gram))
-
-
-def knn_accuracy(features: ArrayLike, labels: ArrayLike, k: int = 5) -> float:
-    """Say how far the nearest neighbours of a probe row are of its own class, the row itself left out.
-
-    Args:
-        features: `(n, d)`.
-        labels: `(n,)`.
-        k: How many neighbours (Euclidean) are asked; all the others where there are no more.
-
-    Returns:
-        The mean over rows of the share of their neighbours with the same label, from 0 to 1. Of equal
-        distances the lower row number wins. NaN with fewer than two rows.
-
-    Raises:
-        ValueError: If labels are not `(n,)` or k is less than 1.
-    """
-    given = np.asarray(labels)
-    if given.shape != np.shape(features)[:1]:
-        raise ValueError(f"labels: must be one a row, {np.shape(features)[:1]}, got {given.shape}")
-    if k < 1:
-        raise ValueError(f"k: must be at least 1, got {k}")
-    values = _finite(features)
-    if values is None or len(values) < 2:
-        return float("nan")
-    values = values - values[0]  # smaller numbers, fewer digits lost below; exactly 0 where all are equal
-    k = min(k, len(values) - 1)
-    block = max(1, _BLOCK_VALUES // len(values))
-    same = sum(_same_label(values, given, start, block, k) for start in range(0, len(values), block))
-    return same / (len(values) * k)
-
-
-def _same_label(values: NDArray[np.float64], labels: NDArray[np.generic], start: int, size: int, k: int) -> int:
-    """Count the neighbours of the same label of `size` rows from `start` on.
-
-    `|a|^2 + |b|^2 - 2ab` is quick and off by rounding, so it only says who can be among the nearest; those
-    few are measured exactly, and equal distances stay equal.
-    """
-    squares = np.einsum("ij,ij->i", values, values)
-    rows = np.arange(start, min(start + size, len(values)))
-    rough = squares[rows, None] + squares - 2 * (values[rows] @ values.T)
-    rough[np.arange(len(rows)), rows] = np.inf
-    slack = 4 * (values.shape[1] + 8) * np.finfo(np.float64).eps * squares.max()
-    reach = np.partition(rough, k - 1, axis=1)[:, k - 1] + slack
-    same = 0
-    for row, distances, limit in zip(rows, rough, reach, strict=True):
-        near = np.flatnonzero(distances <= limit)
-        if len(near) > k:
-            apart = values[near] - values[row]
-            near = near[np.argsort(np.sum(apart * apart, axis=1), kind="stable")[:k]]
-        same += int(np.count_nonzero(labels[near] == labels[row]))
-    return same
 
 
 def _finite(codes: ArrayLike) -> NDArray[np.float64] | None:

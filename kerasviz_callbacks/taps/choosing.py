@@ -87,6 +87,30 @@ def has_maps(call: Call) -> bool:
     return len(call.shape) >= 2 and math.prod(n or 2 for n in call.shape[:-1]) > 1
 
 
+def penultimate(reader: Reader) -> Call | None:
+    """The layer whose output the answer is made of: what feeds the last layer with a kernel, the one that makes logits.
+
+    Returns:
+        The call, or `None` where nothing that learns lies before the answer.
+    """
+    calls = [call for call in reader.leaves() if call.size > 0]
+    on_the_way = reader.connected(calls, Score())
+    calls = [call for call, is_connected in zip(calls, on_the_way, strict=True) if is_connected]
+    kernels = [number for number, call in enumerate(calls) if _has_kernel(call.place.layer)]
+    if not kernels:
+        return None
+    last = kernels[-1]
+    # A model may make its logits of the last layer that can be seen by a product of its own.
+    makes_logits = calls[last].answer or calls[last].shape[-1:] == (reader.head.classes,)
+    before = [call for call in calls[: last if makes_logits else None] if not call.answer]
+    return before[-1] if before and any(_has_kernel(call.place.layer) for call in before) else None
+
+
+def _has_kernel(layer: Any) -> bool:
+    """Whether it holds a matrix that is trained: biases, scales and statistics make no features."""
+    return any(len(weight.shape) > 1 for weight in getattr(layer, "weights", []))
+
+
 def reconstruction(reader: Reader, inputs: Any) -> int | None:
     """Which output of the model, flattened, has the shape of the first input: an autoencoder's; `None` if none has."""
     shape = tuple(keras.tree.flatten(inputs)[0].shape[1:])

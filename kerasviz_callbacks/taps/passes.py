@@ -27,12 +27,14 @@ class Tap:
         reduce: runs inside the pass, so that little travels: `(output, choice) -> tensor or dict of tensors`, the
             first axis of each the rows. `None`: the output itself.
         score: also the gradient of this score by the layer's output.
+        maps: runs inside the pass in place of `reduce`: `(output, gradient) -> tensor`, and no gradient is given back.
         owner: tells apart taps that are alike but make a choice of their own (`choices` of `Reader.read`).
     """
 
     path: str
     reduce: Callable[[Any, Any], Any] | None = None
     score: Score | None = None
+    maps: Callable[[Any, Any], Any] | None = None
     owner: int = 0
 
 
@@ -81,6 +83,8 @@ def tapped(
             slope = next(remaining[tap.score])
             gradient = [keras.ops.zeros_like(output) if slope is None else slope]
         reduced = tap.reduce(output, choices.get(str(number))) if tap.reduce else output
+        if tap.maps is not None:
+            reduced, gradient = tap.maps(output, *gradient), []
         results.append((keras.tree.map_structure(travelling, reduced), keras.tree.map_structure(travelling, gradient)))
     return results
 

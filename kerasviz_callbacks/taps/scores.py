@@ -110,13 +110,16 @@ def score(wanted: Score, outputs: Any, targets: Tensor) -> Tensor:
     Args:
         wanted: which score.
         outputs: the model's outputs as it gives them.
-        targets: `(n,)` integers, a class each or `PREDICTED`; unused with a callable.
+        targets: `(n,)` integers, a class each or `PREDICTED`; or `(n, classes)`, what each logit counts for, as where
+            several classes of a row are true; unused with a callable.
     """
     scored = logits_of(outputs) if wanted.of == "logits" else outputs
     if wanted.function is not None:
         return _rowwise(wanted.function, scored)
     head = head_of(outputs)
     values = _by_class(keras.tree.flatten(scored)[0])
+    if len(targets.shape) == 2:
+        return keras.ops.sum(values * keras.ops.cast(targets, values.dtype), axis=1)
     if head.classes == 1:
         meant = classes_meant(outputs, targets)
         return values[:, 0] if head.kind is None else _one_unit(values[:, 0], meant, wanted.of)

@@ -152,7 +152,7 @@ class Visualizer(keras.callbacks.Callback):
 
         return drawn_now(chosen, model)
 
-    def due(self, step: int) -> bool:
+    def looks(self, step: int) -> bool:
         """The visualizer itself looks at nothing."""
         return False
 

@@ -1,0 +1,63 @@
+"""What a view does of a step on the training thread: take, and hand over to the worker what can be done there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from .fit import Fit, held_bytes
+from .numbers import Measured
+from .work import work
+
+if TYPE_CHECKING:
+    from .view import View
+
+
+def hand_over(
+    view: View, fit: Fit, step: int, *, note: str, taken: Any, logs: Mapping[str, Any] | None
+) -> Mapping[str, Measured]:
+    """Take what is needed of the model, unless that was done, and hand it over.
+
+    Args:
+        view: the view.
+        fit: that is under way.
+        step: the epoch.
+        note: what stands in the strip of changing figures beside the view's own.
+        taken: by source, what was taken already; `None`: nothing yet.
+        logs: what Keras says of the epoch, for a view that listens.
+
+    Returns:
+        What was measured, of a view that publishes; empty where measuring is left to the worker, or was not possible.
+    """
+    observer, stage = fit.observer, "take"
+    must = step == fit.must or step == (view.params or {}).get("epochs", 0) - 1
+    found: Mapping[str, Measured] = {}
+    try:
+        view._tell()
+        if logs is not None:
+            view.hear(step, logs)
+        view._prepare_if_ready()
+        if not fit.prepared:
+            return {}
+        drawn = view.due(step) and observer.work.draws(step, must=must)
+        with observer.looking() as weights:
+            taken = view.take(step) if taken is None else taken
+        measure, size = partial(measured, view, taken, step), held_bytes(taken)
+        if view.publishes:
+            stage = "measure"
+            found = measure()
+            measure, size = partial(dict, found), 0
+    except Exception as error:
+        view._failures.add(stage, error)
+        view._tell()
+        return {}
+    job = partial(work, view, fit, measure, step, note=note, weights=weights, draw=drawn)
+    observer.work.submit(job, step=step, size=size, drawn=drawn)
+    fit.looked_step = step
+    return found
+
+
+def measured(view: View, taken: Mapping[str, Any], step: int) -> dict[str, Measured]:
+    """Every source, measured."""
+    return {source: view.measure(found, source, step) for source, found in taken.items()}

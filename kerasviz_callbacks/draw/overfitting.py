@@ -1,0 +1,213 @@
+"""The whole question of overfitting on one sheet: is it, since when, and on what kind of picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kerasviz_callbacks.draw.colour import HEAT, Picture, count_non_finite
+from kerasviz_callbacks.draw.curves import SETS, Chart, Epochs, paint_chart, paint_dot, paint_key
+from kerasviz_callbacks.draw.heat import say_empty
+from kerasviz_callbacks.draw.marks import fill
+from kerasviz_callbacks.draw.overlay import legend_of, overlay
+from kerasviz_callbacks.draw.sheet import Sheet
+from kerasviz_callbacks.draw.text import INK, LINE, QUIET, STRIP, write
+from kerasviz_callbacks.draw.tiles import fit, place
+
+MOST_FALLEN = 8
+"""So many pictures are shown."""
+MOST_CLASSES = 12
+"""So many classes are shown."""
+
+_WIDTH, _GAP = 880, 26
+_HEADLINE = 58
+_TOP, _FIGURES = 220, 150  # heights of the charts of losses, and of those of the figures
+_HEADING = 30
+_SIDE = 84
+_TILE, _COLUMNS = 124, 2  # pixels from one picture to the next; beside each other
+_KINDS = 278  # width of the part that tells the classes apart
+_NAME = 92
+
+
+@dataclass(frozen=True)
+class Fallen:
+    """Pictures of which the model has become less sure, the most first.
+
+    Attributes:
+        pictures: bytes `(k, H, W, 3)`; `None`: the inputs are no pictures.
+        then: heat maps of the best epoch, `(k, h, w)`; `None`: the model has no maps.
+        now: heat maps of this step.
+        scale: the value of the hottest colour.
+        titles: two lines for each.
+    """
+
+    pictures: Picture | None
+    then: NDArray[np.float32] | None
+    now: NDArray[np.float32] | None
+    scale: float
+    titles: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Kinds:
+    """What the model gives to what is true, by class.
+
+    Attributes:
+        names: of the classes, at most `MOST_CLASSES`.
+        then: at the best epoch, 0 to 1, `(k,)`; `None`: there is none before this step.
+        now: at this step, `(k,)`; NaN where no row of the class is looked at.
+        heading: above them.
+        words: below the heading: which mark is which.
+    """
+
+    names: Sequence[str]
+    then: NDArray[np.float64] | None
+    now: NDArray[np.float64]
+    heading: str = ""
+    words: str = ""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """All that stands on the sheet.
+
+    Attributes:
+        headline: two lines of words.
+        losses: the charts of losses and metrics, side by side, at most two.
+        figures: the charts below them, three beside each other.
+        epochs: the horizontal axis of all charts.
+        sets: which sets of data there are.
+        kinds: by class; `None`: there are no classes.
+        fallen: the pictures; `None`: no room is kept for any.
+        heading: above the pictures.
+        words: what stands in place of the pictures where there are none now.
+    """
+
+    headline: tuple[str, str]
+    losses: Sequence[Chart]
+    figures: Sequence[Chart]
+    epochs: Epochs
+    sets: Sequence[str]
+    kinds: Kinds | None = None
+    fallen: Fallen | None = None
+    heading: str = ""
+    words: str = ""
+
+
+def overfitting_sheet(shown: Summary, *, caption: str, note: str = "") -> Picture:
+    """Draws curves of both sets, the figures by which overfitting shows, and the pictures that the model has lost.
+
+    Args:
+        shown: what is drawn.
+        caption: must not change during a run.
+        note: figures that change from step to step, for the strip below.
+
+    Returns:
+        The picture, `(h, w, 3)`; its size depends on the number of charts, whether there are pictures and classes, and
+        the caption alone.
+    """
+    rows = -(-len(shown.figures) // 3)
+    below = 0
+    if shown.kinds is not None or shown.fallen is not None:
+        below = _HEADING + (MOST_FALLEN // _COLUMNS) * _TILE
+    page = Sheet(_HEADLINE + (_TOP if shown.losses else 0) + rows * _FIGURES + below, _WIDTH, caption)
+    body, top = page.body, _HEADLINE
+    _paint_headline(body[:top], shown)
+    if shown.losses:
+        _paint_charts(body[top : top + _TOP - 10], shown.losses, 2, shown.epochs)
+        top += _TOP
+    for row in range(rows):
+        _paint_charts(body[top : top + _FIGURES - 10], shown.figures[3 * row : 3 * row + 3], 3, shown.epochs)
+        top += _FIGURES
+    if shown.kinds is not None:
+        _paint_kinds(body[top:, :_KINDS], shown.kinds)
+    if shown.fallen is not None:
+        part = body[top:, _KINDS + _GAP :] if shown.kinds is not None else body[top:]
+        _paint_fallen(part, shown.fallen, shown.heading, shown.words)
+    bad, legend = "", None
+    if shown.fallen is not None and shown.fallen.scale > 0:
+        legend = legend_of(shown.fallen.scale, HEAT, False)
+        bad = count_non_finite(*(maps for maps in (shown.fallen.then, shown.fallen.now) if maps is not None))
+    return page.finished(legend=legend, note=note, bad=bad)
+
+
+def _paint_headline(strip: Picture, shown: Summary) -> None:
+    fill(strip, (0, 0, strip.shape[1], strip.shape[0] - 10), STRIP)
+    for number, line in enumerate(shown.headline):
+        ink, bold = (INK, True) if number == 0 else (QUIET, False)
+        write(strip, (12, 19 + 20 * number), line, size=14 - number, colour=ink, bold=bold, width=strip.shape[1] - 250)
+    paint_key(strip, strip.shape[1] - 222, 24, [name for name in reversed(SETS) if name in shown.sets])
+
+
+def _paint_charts(strip: Picture, charts: Sequence[Chart], across: int, epochs: Epochs) -> None:
+    width = (strip.shape[1] - (across - 1) * _GAP) // across
+    for number, chart in enumerate(charts):
+        left = number * (width + _GAP)
+        paint_chart(strip[:, left : left + width], chart, epochs)
+
+
+def _paint_kinds(part: Picture, kinds: Kinds) -> None:
+    """A line for each class: a ring where it was, a disc where it is, and a bar between them."""
+    write(part, (0, 13), kinds.heading, size=13, bold=True, width=part.shape[1])
+    write(part, (0, 28), kinds.words, size=11, colour=QUIET, width=part.shape[1])
+    count = len(kinds.names)
+    left, right = _NAME + 6, part.shape[1] - 18
+    foot = part.shape[0] - 26
+    line = min((foot - _HEADING - 10) / max(count, 1), 40.0)
+    bottom = _HEADING + 10 + line * count
+    for share in (0.0, 0.5, 1.0):
+        x = left + share * (right - left)
+        fill(part, (x, _HEADING + 6, x, bottom), LINE)
+        write(part, (x, bottom + 5), f"{share:.0%}", size=10, colour=QUIET, anchor="mt")
+    for number, name in enumerate(kinds.names):
+        y = _HEADING + 10 + line * (number + 0.5)
+        write(part, (_NAME, y), name, size=11, anchor="rm", width=_NAME)
+        now = float(kinds.now[number])
+        then = now if kinds.then is None else float(kinds.then[number])
+        if not (np.isfinite(now) and np.isfinite(then)):
+            continue
+        x, before = (left + value * (right - left) for value in (now, then))
+        lost = now < then
+        ink = SETS["validation"]
+        if kinds.then is not None:
+            fill(part, (min(x, before), y - (2 if lost else 1), max(x, before), y + (1 if lost else 0)), ink)
+            paint_dot(part, before, y, ink, radius=4, hollow=True)
+        paint_dot(part, x, y, ink, radius=5)
+
+
+def _paint_fallen(part: Picture, fallen: Fallen, heading: str, words: str) -> None:
+    write(part, (0, 13), heading, size=13, bold=True, width=part.shape[1])
+    width = (part.shape[1] - (_COLUMNS - 1) * 14) // _COLUMNS
+    if not fallen.titles:
+        room = (0, _HEADING, part.shape[1] - 1, _HEADING + 60)
+        fill(part, room, STRIP)
+        write(part, (part.shape[1] / 2, _HEADING + 30), words, size=12, colour=QUIET, anchor="mm", width=room[2])
+        return
+    tiles = _triples(fallen)
+    for number, (first, second) in enumerate(fallen.titles[:MOST_FALLEN]):
+        row, column = divmod(number, _COLUMNS)
+        left, top = column * (width + 14), _HEADING + row * _TILE
+        under = top
+        if tiles is not None:
+            for place_in_row, tile in enumerate(tiles[number]):
+                place(part, tile, left + 1 + place_in_row * (_SIDE + 6), top + 1)
+            under = top + tiles.shape[2] + 2
+        write(part, (left, under + 13), first, size=12, bold=True, width=width)
+        write(part, (left, under + 28), second, size=11, colour=QUIET, width=width)
+
+
+def _triples(fallen: Fallen) -> Picture | None:
+    """The picture, and the picture with its heat then and now: `(k, 1 or 3, h, w, 3)`."""
+    if fallen.pictures is None:
+        return None
+    shown = fit(fallen.pictures, _SIDE)
+    tiles = [shown]
+    for maps in (fallen.then, fallen.now):
+        if maps is not None:
+            laid = overlay(shown, maps, scale=fallen.scale)
+            say_empty(laid, maps)
+            tiles.append(laid)
+    return np.stack(tiles, axis=1)

@@ -1,0 +1,160 @@
+"""How features lie by class: whose neighbours they are, how far the classes are apart, how tight they are.
+
+Features are `(n, d)`: one row a probe picture; labels are `(n,)`. With NaN or infinity among the features every figure
+is NaN.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+_BLOCK_VALUES = 2**21
+"""Distances held at once: 16 MiB."""
+
+
+def knn_accuracy(features: ArrayLike, labels: ArrayLike, k: int = 5) -> float:
+    """Say how far the nearest neighbours of a probe row are of its own class, the row itself left out.
+
+    Args:
+        features: `(n, d)`.
+        labels: `(n,)`.
+        k: How many neighbours (Euclidean) are asked; all the others where there are no more.
+
+    Returns:
+        The mean over rows of the share of their neighbours with the same label, from 0 to 1. Of equal
+        distances the lower row number wins. NaN with fewer than two rows.
+
+    Raises:
+        ValueError: If labels are not `(n,)` or k is less than 1.
+    """
+    values, given = _checked(features, labels)
+    if k < 1:
+        raise ValueError(f"k: must be at least 1, got {k}")
+    if values is None or len(values) < 2:
+        return float("nan")
+    k = min(k, len(values) - 1)
+    same = sum(_same_label(values, given, rows, rough, k) for rows, rough in _squares_apart(values))
+    return same / (len(values) * k)
+
+
+def _same_label(
+    values: NDArray[np.float64], labels: NDArray[np.generic], rows: NDArray[np.intp], rough: NDArray[np.float64], k: int
+) -> int:
+    """Count the neighbours of the same label of some rows, given their squared distances but for rounding.
+
+    These only say who can be among the nearest; where it is not clear who is, those few are measured exactly, and equal
+    distances stay equal.
+    """
+    rough[np.arange(len(rows)), rows] = np.inf
+    slack = 4 * (values.shape[1] + 8) * np.finfo(np.float64).eps * np.einsum("ij,ij->i", values, values).max()
+    near = rough <= (np.partition(rough, k - 1, axis=1)[:, k - 1] + slack)[:, None]
+    clear = near.sum(axis=1) == k
+    same = int(np.count_nonzero(near[clear] & (labels[rows[clear], None] == labels)))
+    for row, those in zip(rows[~clear].tolist(), near[~clear], strict=True):
+        found = np.flatnonzero(those)
+        apart = values[found] - values[row]
+        found = found[np.argsort(np.sum(apart * apart, axis=1), kind="stable")[:k]]
+        same += int(np.count_nonzero(labels[found] == labels[row]))
+    return same
+
+
+def silhouette(features: ArrayLike, labels: ArrayLike) -> float:
+    """Say how far each class is from the nearest other one, beside how wide it is itself.
+
+    The mean over rows of `(b - a) / max(a, b)`: a is the mean distance (Euclidean) to the other rows of the own class,
+    b the least mean distance to the rows of another. A row that is alone in its class counts as 0.
+
+    Args:
+        features: `(n, d)`.
+        labels: `(n,)`.
+
+    Returns:
+        From -1 (rows lie in other classes) over 0 (classes overlap) to 1 (tight and far apart). NaN with fewer than
+        two classes.
+
+    Raises:
+        ValueError: If labels are not `(n,)`.
+
+    Reference:
+        Rousseeuw, "Silhouettes: a graphical aid to the interpretation and validation of cluster analysis", Journal of
+        Computational and Applied Mathematics 20, 1987.
+    """
+    values, given = _checked(features, labels)
+    if values is None:
+        return float("nan")
+    kinds, own = np.unique(given, return_inverse=True)
+    if len(kinds) < 2:
+        return float("nan")
+    members = (own[:, None] == np.arange(len(kinds))).astype(np.float64)
+    counts = members.sum(axis=0)
+    total = 0.0
+    for rows, squares in _squares_apart(values):
+        squares[np.arange(len(rows)), rows] = 0.0
+        sums = np.sqrt(np.maximum(squares, 0.0)) @ members  # (rows, classes)
+        mine = (np.arange(len(rows)), own[rows])
+        others = counts[own[rows]] - 1
+        within = sums[mine] / np.maximum(others, 1)
+        between = sums / counts
+        between[mine] = np.inf
+        nearest = between.min(axis=1)
+        wider = np.maximum(within, nearest)
+        total += float(
+            np.sum(np.where((others > 0) & (wider > 0), (nearest - within) / np.where(wider > 0, wider, 1), 0))
+        )
+    return total / len(values)
+
+
+def within_to_between(features: ArrayLike, labels: ArrayLike) -> float:
+    """Say how wide the classes are beside how far their means are apart: the scalar form of NC1.
+
+    `sum_i ||z_i - m_y(i)||^2 / sum_c n_c ||m_c - m||^2`, m_c the mean of class c, m that of all rows. It falls towards
+    0 as the features of each class collapse into one point. The paper's form takes a pseudo-inverse of the covariance
+    of the class means instead, which this one does without.
+
+    Args:
+        features: `(n, d)`.
+        labels: `(n,)`.
+
+    Returns:
+        At least 0. NaN where all class means are the same point.
+
+    Raises:
+        ValueError: If labels are not `(n,)`.
+
+    Reference:
+        Papyan, Han & Donoho, "Prevalence of neural collapse during the terminal phase of deep learning training", PNAS
+        2020 (NC1).
+    """
+    values, given = _checked(features, labels)
+    if values is None:
+        return float("nan")
+    kinds, own = np.unique(given, return_inverse=True)
+    members = (own == np.arange(len(kinds))[:, None]).astype(np.float64)
+    means = members @ values / members.sum(axis=1, keepdims=True)
+    within = float(np.square(values - means[own]).sum())
+    between = float(members.sum(axis=1) @ np.square(means - values.mean(axis=0)).sum(axis=1))
+    # Class means that differ by rounding alone are the same point.
+    least = len(values) * (np.finfo(np.float64).eps * np.abs(values).max(initial=0.0)) ** 2 * values.shape[1]
+    return within / between if between > least else float("nan")
+
+
+def _squares_apart(values: NDArray[np.float64]) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float64]]]:
+    """Rows in blocks, and the squares of their distances to all rows: quick, and off by rounding."""
+    squares = np.einsum("ij,ij->i", values, values)
+    block = max(1, _BLOCK_VALUES // len(values))
+    for start in range(0, len(values), block):
+        rows = np.arange(start, min(start + block, len(values)))
+        yield rows, squares[rows, None] + squares - 2 * (values[rows] @ values.T)
+
+
+def _checked(features: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.float64] | None, NDArray[np.generic]]:
+    """Features in float64 with the first at the origin, `None` where no figure can be had, and the labels."""
+    values, given = np.asarray(features, np.float64), np.asarray(labels)
+    if values.ndim != 2:
+        raise ValueError(f"features: must be (n, d), got {values.shape}; flatten what follows the first axis")
+    if given.shape != values.shape[:1]:
+        raise ValueError(f"labels: must be one a row, {values.shape[:1]}, got {given.shape}")
+    if not values.size or not np.isfinite(values).all():
+        return None, given
+    return values - values[0], given  # smaller numbers, fewer digits lost; exactly 0 where all are equal

@@ -1,0 +1,159 @@
+"""What a model is asked for: one of several classes, yes or no to several labels, or quantities."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import keras
+import numpy as np
+
+from ..maths.confidence import Grades, of_classes, of_labels, sigmoid, softmax
+from ..probe import Probe
+from .choosing import reconstruction
+from .reader import Reader
+from .scores import PREDICTED, Score, class_targets, score_for
+
+Array = np.ndarray[Any, Any]
+_LABELS = "weights of the labels"  # names the row of targets of the scores below
+_OF_LOGITS = (keras.losses.BinaryCrossentropy, keras.losses.BinaryFocalCrossentropy)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the model's first output is asked for, and how its answers become probabilities.
+
+    Attributes:
+        kind: `"classes"`: which one; `"labels"`: yes or no to each; `"values"`: a regression or a reconstruction;
+            `"positions"`: an answer for each pixel.
+        output: what is put out: `"probabilities"` (or their logarithms), or `"logits"`.
+        units: how many numbers a row.
+    """
+
+    kind: Literal["classes", "labels", "values", "positions"]
+    output: Literal["probabilities", "logits"] = "probabilities"
+    units: int = 1
+
+    def grades(self, output: Array, truth: Array) -> Grades:
+        """What answers are worth.
+
+        Args:
+            output: `(n, units)` or `(n,)`, as the model gives it.
+            truth: classes `(n,)`, or 0 and 1 `(n, units)` with several labels a row.
+        """
+        values = output.reshape(len(output), self.units).astype(np.float64)
+        if self.kind == "labels":
+            return of_labels(sigmoid(values) if self.output == "logits" else values, truth)
+        if self.units == 1:
+            yes = sigmoid(values) if self.output == "logits" else values
+            return of_classes(np.concatenate([1 - yes, yes], axis=1), truth)
+        if self.output == "logits":
+            values = softmax(values)
+        return of_classes(np.exp(values) if values.min(initial=0) < 0 else values, truth)  # a log-softmax
+
+    def scores(self, of: Literal["logits", "output"]) -> tuple[Score, Score]:
+        """What speaks for the truth, and for what is predicted: of several labels the sum."""
+        if self.kind == "classes" and not (self.units == 1 and self.output == "logits"):
+            return score_for("true", of), score_for(None, of)
+        said_yes = _said_yes if of == "logits" else _probably_yes
+        predicted = _strength if self.kind == "classes" else said_yes
+        return Score(of, None, _LABELS), Score(of, predicted, _LABELS)
+
+    def targets(self, reader: Reader, truth: Array, of: Literal["logits", "output"]) -> dict[str, Array]:
+        """What those scores are of, by the names that they give it.
+
+        Raises:
+            ValueError: a class that the model does not have.
+        """
+        true, predicted = self.scores(of)
+        if true.targets != _LABELS:
+            classes = class_targets(truth, reader.head, len(truth), argument="labels")
+            return {true.targets: classes, predicted.targets: np.full(len(truth), PREDICTED, np.int32)}
+        weights = 2 * truth[:, None] - 1 if self.kind == "classes" else truth
+        return {_LABELS: weights.astype(np.int32)}
+
+
+def task_of(reader: Reader, probe: Probe, labels: Array | None) -> Task:
+    """What a model is asked for, as far as its output, its loss and the data tell.
+
+    Args:
+        reader: of the model.
+        probe: the data.
+        labels: class numbers of the first output, if there are any.
+    """
+    head = reader.head
+    of_logits = head.kind is None and _yes_or_no_from_logits(reader)
+    put_out: Literal["probabilities", "logits"] = "logits" if head.kind is None else "probabilities"
+    if not of_logits and _reconstructs(reader, probe):
+        return Task("values")
+    if head.dense:
+        return Task("positions")
+    if labels is None:
+        several = (head.kind == "sigmoid" or of_logits) and _yes_or_no(targets_of(reader, probe), head.classes)
+        return Task("labels", put_out, head.classes) if several else Task("values")
+    if head.regression and not of_logits:
+        return Task("values")
+    return Task("classes", put_out, head.classes)
+
+
+def truth_of(task: Task, reader: Reader, probe: Probe, labels: Array | None) -> Array | None:
+    """What is true of each row: classes, yes and no to labels, or what should have come out; `None`: not known."""
+    if task.kind == "classes":
+        return labels
+    targets = targets_of(reader, probe)
+    if task.kind == "labels":
+        return targets
+    size = math.prod(n or 0 for n in reader.output_shapes[0])
+    fits = targets is not None and targets.dtype.kind in "buif" and targets.size == size * len(targets)
+    if fits and reader.head.kind != "softmax":
+        return targets
+    return np.asarray(keras.tree.flatten(probe.inputs)[0]) if _reconstructs(reader, probe) else None
+
+
+def targets_of(reader: Reader, probe: Probe) -> Array | None:
+    """The targets of the model's first output: by its name in a dict, else the first."""
+    y, name = probe.targets, reader.first_output
+    if y is None:
+        return None
+    if isinstance(y, Mapping) and name in y:
+        y = y[name]
+    return np.asarray(keras.tree.flatten(y)[0])
+
+
+def _reconstructs(reader: Reader, probe: Probe) -> bool:
+    """Whether the first output is the input again; a softmax gives classes, whatever its shape."""
+    return reader.head.kind != "softmax" and reconstruction(reader, probe.inputs) == 0
+
+
+def _yes_or_no(targets: Array | None, units: int) -> bool:
+    """Whether y says yes or no to each unit."""
+    return targets is not None and targets.shape[1:] == (units,) and bool(np.isin(targets, (0, 1)).all())
+
+
+def _yes_or_no_from_logits(reader: Reader) -> bool:
+    """Whether the loss of the first output is a binary cross-entropy of logits."""
+    losses = getattr(reader.model, "loss", None)
+    if isinstance(losses, Mapping):
+        losses = losses.get(reader.first_output)
+    elif isinstance(losses, (list, tuple)):
+        losses = losses[0] if losses else None
+    return isinstance(losses, _OF_LOGITS) and bool(losses.from_logits)
+
+
+def _strength(outputs: Any) -> Any:
+    """Of one unit, what speaks for the side that it is on."""
+    return keras.ops.abs(keras.ops.reshape(keras.tree.flatten(outputs)[0], (-1,)))
+
+
+def _said_yes(outputs: Any) -> Any:
+    """Of several labels, what speaks for those said yes to."""
+    values = keras.tree.flatten(outputs)[0]
+    return keras.ops.sum(keras.ops.relu(values), axis=-1)
+
+
+def _probably_yes(outputs: Any) -> Any:
+    """The same of probabilities."""
+    values = keras.tree.flatten(outputs)[0]
+    return keras.ops.sum(keras.ops.where(values >= 0.5, values, 0 * values), axis=-1)

@@ -1,0 +1,330 @@
+"""`OverfittingMonitor`: is it overfitting, since when, and on what kind of picture."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..callback import TRAINING, VALIDATION, Drawn, Measured
+from ..callback.course import LOSS, Course
+from ..callback.judged_view import Judged, JudgedView
+from ..draw.curves import Chart, Epochs
+from ..draw.overfitting import Fallen, Summary, overfitting_sheet
+from ..draw.overfitting_charts import (
+    FIGURES,
+    chart,
+    flat_maps,
+    headline,
+    kinds_of,
+    loss_chart,
+    most_fallen,
+    then_and_now,
+)
+from ..draw.profiles import horizon
+from ..draw.text import figure, together
+from ..draw.trails import grow
+from ..maths.classes import knn_accuracy, silhouette, within_to_between
+from ..maths.confidence import overconfidence
+from ..maths.map_change import drift, empty, true_versus_predicted
+from ..taps.reader import Reader
+
+Array = np.ndarray[Any, Any]
+Histories = dict[str, tuple[tuple[int, ...], tuple[float, ...]]]
+_SETS = {VALIDATION: "validation", TRAINING: "training"}
+_GEOMETRY, _MAPS = ("knn", "silhouette", "nc1"), ("cam_drift", "cam_true_vs_predicted")
+_LEAST_FALL = 0.01
+_ABOUT = """**Whether the model overfits, since when, and on what kind of picture.**
+
+*How to read it:* training dashed, validation solid. The upright line is the epoch of least val_loss, the ground since
+then tinted. Below the losses the figures, each with its best value and that epoch (rings): overconfidence is the mean
+largest probability less accuracy; nearest neighbours, silhouette and within / between classes are of the features that
+feed the answer; CAM drift says how far the heat maps of the true class point elsewhere than at the best epoch, CAM true
+vs predicted how far what speaks for the answer differs from what speaks for the truth. At the bottom the probability
+given to the true class, by class (ring: at the best epoch; disc: now), and the pictures that lost most, with the
+evidence for their true class then and now, on one scale.
+*Bad signs:* val_loss climbs from the line on while training loss falls; overconfidence grows; the figures of validation
+data turn while those of training data go on. Two kinds of overfitting show in different places: memorised labels in the
+geometry first, too few pictures in overconfidence. No figure alone decides."""
+_OF = {
+    "overconfidence": "Mean largest probability less accuracy: 0 is as sure as right, above is too sure.",
+    "knn": "Leave-one-out share of the 5 nearest features that have the same label.",
+    "silhouette": "How far each class' features are from the next class, beside how wide they are: -1 to 1.",
+    "nc1": "Sum of squares of the features within classes beside that between them; low is tight and far apart.",
+    "cam_drift": "Mean of 1 - cos between the true class' heat maps now and at the best epoch so far.",
+    "cam_true_vs_predicted": "Mean of 1 - cos between the heat maps of the true and the predicted class.",
+    "cam_empty": "How many rows do not count in cam_drift, because nothing speaks for their true class now or then.",
+}
+
+
+@dataclass(frozen=True)
+class Then:
+    """What was seen at the best epoch: how good each answer was, the maps of what is true, what was predicted."""
+
+    step: int
+    merit: Array
+    maps: Array | None
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is drawn of one set of data: copies, since measuring goes on while it is drawn.
+
+    Attributes:
+        histories: of the figures, by name.
+        curves: what Keras said, by the key of its logs.
+        scales: how far the axes reach.
+        best: the best epoch, if there is one.
+        now: what the model makes of the rows.
+        then: what it made of them at the best epoch, if that is before now.
+        left_out: rows that do not count in the figures of maps.
+    """
+
+    histories: Histories
+    curves: Histories
+    scales: Mapping[str, float]
+    best: int | None
+    metric: str | None
+    now: Judged
+    then: Then | None
+    left_out: tuple[int, int]
+
+
+class OverfittingMonitor(JudgedView):
+    """See whether the model overfits, since when, and on what kind of picture.
+
+    One picture, `overfitting/summary`: loss and metric of both sets with the best epoch (of least `val_loss`) marked;
+    the figures below; what the model gives to the true class, by class; and the pictures whose true-class probability
+    fell most since the best epoch, with what spoke for their true class (Grad-CAM) then and now.
+
+    The figures are measured at the end of every epoch, whatever `freq`, and put into `logs`: `val_overconfidence`,
+    `val_knn`, `val_silhouette`, `val_nc1`, `val_cam_drift`, `val_cam_true_vs_predicted`, and without `val_` the same of
+    training data. Callbacks listed after it see them: `EarlyStopping("val_overconfidence", mode="min")` (Keras cannot
+    guess the mode), `CSVLogger`, the progress bar. What could not be measured at an epoch is NaN in `logs`, and missing
+    in TensorBoard; what cannot be measured of a model at all is not there, which a line says before the first batch.
+
+    - `overconfidence`: mean largest probability less accuracy; of yes or no to several labels, over all of them.
+    - `knn`: leave-one-out share of the 5 nearest features (Euclidean) that have the same label.
+    - `silhouette`: of the features by class (Rousseeuw 1987).
+    - `nc1`: sum of squares within classes beside that between them, the scalar form of Papyan et al. 2020.
+    - `cam_drift`: mean of 1 - cos between the true class' Grad-CAM now and at the best epoch so far; 0 at a new best,
+      NaN until a `val_loss` was seen. Empty maps are left out; `overfitting/cam_empty` counts them.
+    - `cam_true_vs_predicted`: mean of 1 - cos between the maps of the true and the predicted class; 0 where the answer
+      is right, 1 where one map is empty, left out where both are.
+
+    No figure says "overfitting" by itself: look at where it turned. The first and the last two need classes; a model
+    without maps has no `cam_...`, one of yes or no to several labels no geometry, a regression or an autoencoder only
+    the curves and the pictures whose error grew most.
+
+    Args:
+        log_dir: where TensorBoard looks.
+        validation_data: with labels, or with the targets of a regression; see `ProbeView`.
+        layer: whose Grad-CAM; `None`: the last output with more than one position on the way to the score.
+        features: whose output are the features, averaged over positions; `None`: what feeds the last layer that has a
+            kernel.
+        score: `"logits"`: what feeds the softmax or sigmoid; or `"output"`.
+        options: `training_data`, `count` (500), `class_names`, `display`, and those of `View`.
+
+    Raises:
+        ValueError: before the first batch: no labels or targets, an answer for each position, an unknown layer, a class
+            that the model has not, a softmax that cannot be looked through.
+
+    Example:
+        >>> monitor = kv.OverfittingMonitor("logs", (x_val, y_val), training_data=(x, y))  # doctest: +SKIP
+        >>> stop = keras.callbacks.EarlyStopping("val_overconfidence", mode="min", patience=5)  # doctest: +SKIP
+        >>> model.fit(x, y, validation_data=(x_val, y_val), callbacks=[monitor, stop])  # doctest: +SKIP
+    """
+
+    publishes: ClassVar[bool] = True
+
+    def choose(self, reader: Reader) -> None:
+        """Find features and maps, and which figures can be had."""
+        super().choose(reader)
+        missing = {}
+        if self.task.kind == "values":
+            missing["all figures"] = "the model gives quantities, not classes; curves and errors are shown"
+        elif self.task.kind == "labels":
+            missing[", ".join(_GEOMETRY)] = "several labels may be true of a row"
+        elif self._features is None:
+            missing[", ".join(_GEOMETRY)] = "no layer that learns lies before the one that answers"
+        if self.task.kind != "values" and self._maps is None:
+            missing[", ".join(_MAPS)] = "no layer on the way to the answer has maps"
+        self.say_missing(missing)
+        without = {name for names in missing for name in names.split(", ")}
+        self.figures = [name for name in FIGURES if name not in without and self.task.kind != "values"]
+
+    def hear(self, step: int, logs: Mapping[str, Any]) -> None:
+        """Loss and metrics of the epoch."""
+        ours = {f"{of}{name}" for name in FIGURES for of in ("", "val_")}
+        self._course().hear(step, logs, without=ours)
+
+    def published(self, measured: Mapping[str, Measured]) -> dict[str, float]:
+        """The figures, NaN where they could not be measured."""
+        found = {}
+        for source in self.probes:
+            scalars = measured[source].scalars if source in measured else {}
+            for name in self.figures:
+                key = f"val_{name}" if source == VALIDATION else name
+                found[key] = float(scalars.get(f"overfitting/{name}", math.nan))
+        return found
+
+    def measure(self, taken: Any, source: str, step: int) -> Measured:
+        """The figures, and what the rows were at the best epoch."""
+        now, course, own = self.judged(taken, source), self._course(), self.memory.of(source)
+        if course.best == step:
+            own["then"] = Then(step, now.merit, now.true_maps)
+        then = own.get("then")
+        then = then if then is not None and then.step == course.best else None
+        figures, left_out = self._figures(now, then, source)
+        histories = own.setdefault("histories", {})
+        for name, value in figures.items():
+            known = {at: old for at, old in histories.get(name, {}).items() if at < step}
+            histories[name] = known | ({} if name == "cam_drift" and course.best is None else {step: value})
+            self._reach(name, value, FIGURES[name].window)
+        if now.true_maps is not None:
+            self.memory.grow("maps", float(now.true_maps.max(initial=0, where=np.isfinite(now.true_maps))))
+        scalars = {f"overfitting/{name}": value for name, value in figures.items()}
+        if "cam_drift" in figures:
+            scalars["overfitting/cam_empty"] = float(left_out[0])
+        earlier = then if then is not None and then.step < step else None
+        return Measured(step, self._seen(source, now, earlier, left_out), scalars)
+
+    def _figures(self, now: Judged, then: Then | None, source: str) -> tuple[dict[str, float], tuple[int, int]]:
+        """The figures by name, and how many rows do not count in those of maps."""
+        found: dict[str, float] = {}
+        if now.grades is not None:
+            found["overconfidence"] = overconfidence(now.grades)
+        labels = self.labels[source]
+        if now.features is not None and labels is not None:
+            found["knn"] = knn_accuracy(now.features, labels)
+            found["silhouette"] = silhouette(now.features, labels)
+            found["nc1"] = within_to_between(now.features, labels)
+        if now.true_maps is None or now.predicted_maps is None or now.grades is None:
+            return found, (0, 0)
+        moved, left_out = math.nan, int(empty(now.true_maps).sum())
+        if then is not None and then.maps is not None:
+            moved, left_out = drift(now.true_maps, then.maps)
+        between = true_versus_predicted(now.true_maps, now.predicted_maps, ~now.grades.wrong_rows)
+        found |= {"cam_drift": moved, "cam_true_vs_predicted": between.mean}
+        return found, (left_out, between.left_out)
+
+    def _seen(self, source: str, now: Judged, then: Then | None, left_out: tuple[int, int]) -> Seen:
+        course, own = self._course(), self.memory.of(source)
+        metric = course.metric()
+        curves = {}
+        for key in ("loss", *([metric] if metric else [])):
+            for of in ("", "val_"):
+                curves[f"{of}{key}"] = course.curve(f"{of}{key}")
+                for value in curves[f"{of}{key}"][1][-1:]:
+                    self._reach(key, value)
+        histories = {name: (tuple(known), tuple(known.values())) for name, known in own["histories"].items()}
+        scales = dict(self.memory.scales)
+        return Seen(histories, curves, scales, course.best, metric, now, then, left_out)
+
+    def _course(self) -> Course:
+        course: Course = self.memory.shared.setdefault("course", Course())
+        return course
+
+    def _reach(self, name: str, value: float, window: str = "signed") -> None:
+        """How far an axis reaches up and down, in coarse steps."""
+        down = -value
+        if window == "log":
+            down = 1 / value if value > 0 else 0.0
+        elif window == "share":
+            down = 1 - value
+        for way, needed in (("up", value), ("down", down)):
+            key = f"window {name} {way}"
+            self.memory.scales[key] = grow(self.memory.scales.get(key, 0.0), needed)
+
+    def describe(self, tag: str) -> str:
+        """What a figure is."""
+        return _OF[tag.rpartition("/")[2]]
+
+    def draw(self, measured: Mapping[str, Measured]) -> Iterator[Drawn]:
+        """One picture of both sets, among those of validation data."""
+        one = measured[VALIDATION]
+        seen: dict[str, Seen] = {source: found.numbers for source, found in measured.items()}
+        newest = list(seen.values())[-1]  # its axes hold what the others have seen
+        of, rows = seen[VALIDATION], len(self.probes[VALIDATION])
+        first = min([step for steps, _ in of.histories.values() for step in steps[:1]] + [min(one.step, 0)])
+        planned = (self.params or {}).get("epochs", 0) - 1
+        epochs = Epochs(first, horizon(planned, one.step), of.best, max(one.step, first))
+        before = None if of.then is None else of.then.merit
+        named = self.shown.class_name if self.task.kind == "classes" else None
+        fell = "error grew most" if self.task.kind == "values" else "true class' probability fell most"
+        summary = Summary(
+            headline=self._headline(of, one.step),
+            losses=self._losses(newest),
+            figures=[self._chart(name, seen, newest.scales) for name in self.figures],
+            epochs=epochs,
+            sets=["validation", "training"],
+            kinds=kinds_of(self.labels[VALIDATION], of.now.merit, before, named, best=of.best),
+            fallen=self._fallen(of),
+            heading=fell
+            + (f" since epoch {of.best}: picture, evidence then, now" if of.then else " since the best epoch"),
+            words=self._nothing(of, one.step),
+        )
+        sets = f"{rows} validation" + (f" and {len(self.probes[TRAINING])} training" if TRAINING in measured else "")
+        caption = f"overfitting of {self.model.name}   {sets} rows"
+        note = one.note
+        if of.now.true_maps is not None:
+            drifting, both = of.left_out
+            note = together(
+                f"maps of {self.maps_path}; without evidence {drifting} in cam_drift, {both} in true_vs_predicted", note
+            )
+        yield Drawn(VALIDATION, "overfitting/summary", overfitting_sheet(summary, caption=caption, note=note), _ABOUT)
+
+    def _headline(self, of: Seen, step: int) -> tuple[str, str]:
+        def at(key: str, epoch: int | None) -> float:
+            steps, values = of.curves.get(key, ((), ()))
+            return dict(zip(steps, values, strict=True)).get(epoch, math.nan)  # type: ignore[arg-type]
+
+        first = headline(of.best, step, (at(LOSS, of.best), at(LOSS, step)))
+        keys = [*([f"val_{of.metric}", of.metric] if of.metric else []), "loss"]
+        moved = of.best is not None and of.best < step
+        return first, then_and_now({key: (at(key, of.best), at(key, step)) for key in keys}, moved=moved)
+
+    def _losses(self, of: Seen) -> list[Chart]:
+        charts = []
+        for key in ("loss", *([of.metric] if of.metric else [])):
+            histories = {"training": of.curves[key], "validation": of.curves[f"val_{key}"]}
+            reach = [of.scales.get(f"window {key} {way}", 0.0) for way in ("up", "down")]
+            charts.append(loss_chart(key, histories, *reach))
+        return charts
+
+    def _chart(self, name: str, seen: Mapping[str, Seen], scales: Mapping[str, float]) -> Chart:
+        histories = {_SETS[source]: one.histories.get(name, ((), ())) for source, one in seen.items()}
+        return chart(FIGURES[name], histories, *(scales[f"window {name} {way}"] for way in ("up", "down")))
+
+    def _nothing(self, of: Seen, step: int) -> str:
+        """Why no pictures are shown."""
+        if of.then is not None:
+            return "Nothing has lost since the best epoch."
+        if of.best is not None:
+            return "This is the best epoch so far." if of.best == step else "The best epoch was not measured."
+        return "Training has not begun." if step < 0 else "No val_loss was seen, so no epoch is the best."
+
+    def _fallen(self, of: Seen) -> Fallen:
+        """The rows that lost most since the best epoch."""
+        now, then = of.now, of.then
+        if then is None:
+            return Fallen(None, None, None, 0.0, [])
+        rows = most_fallen(now.merit, then.merit, _LEAST_FALL if now.grades is not None else 0.0)
+        before, after = (None if one is None else flat_maps(one[rows]) for one in (then.maps, now.true_maps))
+        titles = [self._titles(int(row), then.merit[row], now) for row in rows]
+        return Fallen(self.shown.tiles(VALIDATION, rows), before, after, of.scales.get("maps", 0.0), titles)
+
+    def _titles(self, row: int, before: float, now: Judged) -> tuple[str, str]:
+        """What a row is and how good the answer was and is; and what is answered."""
+        labels, named = self.labels[VALIDATION], f"row {self.probes[VALIDATION].index[row]}"
+        if now.grades is None:
+            return named, f"mean square error {figure(-before)} → {figure(-now.merit[row])}"
+        change = f"{before:.2f} → {now.merit[row]:.2f}"
+        if now.grades.predicted is None or labels is None:
+            true = np.flatnonzero(self.truth(VALIDATION)[row])
+            return f"{named}  {change}", ", ".join(self.shown.class_name(int(label)) for label in true) or "no label"
+        said = self.shown.class_name(int(now.grades.predicted[row]))
+        return f"{self.shown.class_name(int(labels[row]))}  {change}", f"now: {said} {now.grades.confidence[row]:.2f}"
