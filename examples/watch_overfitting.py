@@ -90,7 +90,7 @@ def build(regularised=False):
             *dropout[1],
             layers.Dense(10, activation="softmax", name="classes"),
         ],
-        name="overfitting",
+        name="small_cnn",
     )
 
 
