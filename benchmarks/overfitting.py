@@ -18,7 +18,7 @@ from .alarms import set_apart, stop, turn
 from .models import EXAMPLES
 from .table import Row, at_least, at_most, grid, markdown
 
-EPOCHS, PATIENCE = 40, 5
+EPOCHS, PATIENCE, TOO_SURE = 40, 5, 0.1
 PAIRS = ("AB", "AC", "DE", "DC")  # the first overfits, the second less or not
 NAMES = {
     "A": "200 pictures",
@@ -48,6 +48,11 @@ is left out: it is 0 at each new best of `val_loss` by definition. The first row
 STOPS = """
 The epoch at which `EarlyStopping(patience={patience})` on the figure ends the training, by the recorded curves;
 {epochs} stands for not at all. Wanted: D stopped no later than on `val_loss`, and C no earlier.
+"""
+ALARM = """
+Of {rounds} seeds an arm. `cam_drift` is 0 in the first epoch and at each new best of `val_loss`, so that it can only
+stop at once. Overconfidence is least in the first epochs, when the model knows more than it says and it is below 0: its
+value says more than its turn. The value asked for here, 0.1, was chosen after the runs were seen.
 """
 HANS = """
 `examples/watch_it_cheat.py`: 4,000 training pictures with a mark on 2 % of each, which tells the class, and the same
@@ -168,6 +173,17 @@ def stops(runs: Runs) -> tuple[list[list[str]], list[Row]]:
     return cells, rows
 
 
+def above(runs: Runs) -> list[Row]:
+    """In which runs overconfidence was ever above a value."""
+    rows = []
+    for arms, wanted in (("AD", True), ("BCE", False)):
+        reached = [max(run.curves["val_overconfidence"]) > TOO_SURE for arm in arms for run in runs[arm]]
+        what = f"`val_overconfidence` above {TOO_SURE} at some epoch of {', '.join(arms[:-1])} and {arms[-1]}"
+        expected = f"{len(reached) if wanted else 0} of {len(reached)}"
+        rows.append(Row(what, f"{sum(reached)} of {len(reached)}", expected, all(one == wanted for one in reached)))
+    return rows
+
+
 def cheating(rounds: int) -> list[Row]:
     """How much of the heat lies on the mark, with and without it."""
     example = _example("watch_it_cheat")
@@ -202,7 +218,7 @@ def table(rounds: int) -> str:
         + grid(["figure", *("/".join(pair) for pair in PAIRS), "gap", "gap of losses"], apart(runs)),
         f"### When it turns\n\n{TURNS.strip()}\n\n{grid(['figure', *heads], turns(runs))}",
         f"### When it would stop\n\n{STOPS.format(**given).strip()}\n\n{grid(['figure', *heads], cells)}",
-        "#" + markdown("As an alarm", f"Of {rounds} seeds.", [*rows, real_stop()]),
+        "#" + markdown("As an alarm", ALARM.format(rounds=rounds), [*rows, *above(runs), real_stop()]),
         markdown("A model that cheats", HANS.format(rounds=rounds, area=100 * 4 / 49), cheating(rounds)),
     ]
     return "\n".join(sections)
