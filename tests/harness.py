@@ -272,6 +272,7 @@ class Entry:
         skips_nan: a step whose numbers are not finite is left out with a warning, not drawn.
         sources: the runs it writes: `BOTH`, or `("model",)` for what shows weights.
         needs_data: whether the view is given validation and training data.
+        beside: picture tags that the run of validation data has beside the others: those of both sets of data.
     """
 
     view: type
@@ -287,6 +288,11 @@ class Entry:
     skips_nan: bool = False
     sources: tuple[str, ...] = BOTH
     needs_data: bool = True
+    beside: frozenset[str] = frozenset()
+
+    def tags_of(self, run: str) -> frozenset[str]:
+        """The picture tags of a run of ours."""
+        return self.tags | self.beside if run == "views/validation" else self.tags
 
     def made(self, log_dir, data: Data, view: type | None = None, **options):
         """The callback."""

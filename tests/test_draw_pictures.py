@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.lib.stride_tricks import sliding_window_view
 
 from kerasviz_callbacks.draw.activations import activation_tiles, response_matrix, round_step
 from kerasviz_callbacks.draw.colour import NON_FINITE, table
@@ -234,6 +235,55 @@ def test_the_scale_is_shared_not_each_maps_own():
     tiles = overlay(PICTURES[:2], maps, scale=1.0)
     assert (tiles[0] != tiles[1]).all(axis=-1).all()
     np.testing.assert_array_equal(tiles[1], overlay(PICTURES[:1], maps[1:] * 4, scale=4.0)[0])
+
+
+def halved(left, right, **options):
+    """Grey pictures of `left` training rows, each lighter than the one before, and of `right` validation rows."""
+    shades = 30 + 12 * np.arange(left + right, dtype=np.uint8)
+    pictures = np.broadcast_to(shades[:, None, None, None], (left + right, 8, 8, 3))
+    given = {"scale": 1.0, "caption": "grad_cam", "halves": (("training", left), ("validation", right))}
+    sheet = heat_tiles(pictures, np.full((left + right, 4, 4), 0.5), **given | options)
+    side = (160 if left + right <= 4 else 112 if left + right <= 9 else 96) // 8 * 8
+    # A picture is one plain square: the place of its upper left pixel.
+    found = []
+    for shade in shades:
+        whole = sliding_window_view((sheet == shade).all(axis=-1), (side, side)).all(axis=(2, 3))
+        found.append([tuple(at) for at in np.argwhere(whole)])
+    return sheet, found
+
+
+@pytest.mark.parametrize(("left", "right"), [(8, 8), (3, 8), (8, 1), (1, 1), (5, 2)])
+def test_halves_hold_their_own_tiles_in_their_order(left, right):
+    sheet, found = halved(left, right)
+    assert [len(at) for at in found] == [1] * (left + right)
+    places = np.array([at[0] for at in found])
+    for part in (places[:left], places[left:]):
+        assert part.tolist() == sorted(part.tolist()), "row by row"
+        assert len(set(part[:, 1])) == min(len(part), 2)
+    assert places[:left, 1].max() < places[left:, 1].min()
+    both = min(left, right)
+    np.testing.assert_array_equal(places[:both:2, 0], places[left : left + both : 2, 0])  # the same place in each half
+    gap = sheet[45:-80, places[:left, 1].max() + 1 : places[left:, 1].min()]
+    hairline = (gap == (208, 213, 219)).all(axis=-1).all(axis=0)
+    assert hairline.sum() == 1
+
+
+def test_a_wrong_prediction_is_framed_in_its_own_half_and_what_is_not_finite_is_counted():
+    titles = [("boot", "boot 0.98")] * 4
+    sheet, found = halved(2, 2, titles=titles, wrong=[False, False, False, True])
+    ys, xs = np.nonzero((sheet[:-60] == WRONG).all(axis=-1))
+    (y, x) = found[3][0]
+    assert (ys.min(), xs.min()) == (y - 4, x - 4)
+    assert sheet.shape == halved(2, 2, titles=titles, wrong=[True] * 4)[0].shape
+    broken = heat_tiles(
+        np.zeros((2, 8, 8, 3), np.uint8),
+        np.full((2, 4, 4), np.nan),
+        scale=1.0,
+        caption="grad_cam",
+        halves=(("training", 1), ("validation", 1)),
+    )
+    assert marked(broken[:-60]).any()
+    assert marked(broken[-60:]).any()
 
 
 def test_an_empty_map_says_so_and_a_faint_one_does_not():

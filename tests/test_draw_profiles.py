@@ -7,7 +7,18 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from kerasviz_callbacks.draw.colour import NON_FINITE
-from kerasviz_callbacks.draw.profiles import _BLUES, _GREYS, _OFF, Window, coverage, extremes, horizon, profiles
+from kerasviz_callbacks.draw.profiles import (
+    _BLUES,
+    _GREYS,
+    _OFF,
+    _VERMILION,
+    Course,
+    Window,
+    coverage,
+    extremes,
+    horizon,
+    profiles,
+)
 
 TOP, LEFT = 10 + 21 + 6 + 22 + 19, 12 + 44  # of the first panel: caption, legend, its number
 WIDTH, HEIGHT = 596, 220  # of a panel that is alone
@@ -120,6 +131,48 @@ def test_a_jump_of_one_epoch_among_thousands_is_seen():
     column = int(2000.5 * WIDTH / 5000)
     assert rows_of(picture[:, column], _BLUES)[0] <= 7
     assert rows_of(picture[:, column + 3], _BLUES)[0] == 55
+
+
+def beside(quantiles, steps=None):
+    steps = np.arange(len(quantiles)) if steps is None else steps
+    return Course(quantiles, steps, "training", "validation")
+
+
+def panel_beside(picture):
+    """The panel that is alone, below a legend of two lines."""
+    return picture[TOP + 18 : TOP + 18 + HEIGHT, LEFT : LEFT + WIDTH]
+
+
+def test_lines_of_a_second_set_stand_at_its_median_and_quarters_and_the_ribbons_stay():
+    low = np.array([-0.95, -0.9, -0.75, -0.6, 0.95])[:, None] + np.zeros((10, 1, 1))  # below the ribbons
+    alone, both = panel(drawn(ribbons(10))), panel_beside(drawn(ribbons(10), lines=beside(low)))
+    column = both[:, WIDTH // 2]
+    lines = rows_of(column, [_VERMILION])
+    assert set(range(191, 194)) <= set(lines)  # the median: -0.75 of 1 from the middle at 110, five pixels
+    for value in (-0.9, -0.6):
+        row = 110 - value * 110
+        near = column[int(row) - 2 : int(row) + 3].astype(int)
+        assert (near[:, 0] - near[:, 2]).max() > 100
+    np.testing.assert_array_equal(both[:170], alone[:170])
+
+
+def test_medians_that_agree_are_both_seen():
+    column = panel_beside(drawn(ribbons(10), lines=beside(ribbons(10))))[:, WIDTH // 2]
+    assert rows_of(column, _BLUES[2:]).tolist() == [109, 110]
+    assert rows_of(column, [_VERMILION]).tolist() == [82, 108, 111, 137]  # the quarters at 82.5 and 137.5
+
+
+def test_a_second_set_may_lack_steps_and_has_columns_for_what_is_not_finite():
+    second = ribbons(8)
+    second[5] = np.nan  # of step 7
+    picture = drawn(ribbons(10), lines=beside(second, np.arange(2, 10)))
+    seen = panel_beside(picture)
+    _, xs = np.nonzero((seen == NON_FINITE).all(axis=-1))
+    assert xs.min() == pytest.approx(7 * WIDTH / 10, abs=1)
+    assert xs.max() + 1 == pytest.approx(8 * WIDTH / 10, abs=1)
+    orange = np.flatnonzero((seen == _VERMILION).all(axis=-1).any(axis=0))
+    assert orange.min() == pytest.approx(2.5 * WIDTH / 10, abs=2)
+    assert picture.shape == drawn(ribbons(3), lines=beside(ribbons(1))).shape
 
 
 series = hnp.arrays(np.float64, st.tuples(st.just(2), st.integers(1, 40)), elements=st.floats(-100, 100))

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kerasviz_callbacks.draw.clouds import Cloud, spread_apart
 from kerasviz_callbacks.draw.colour import class_colours
 from kerasviz_callbacks.draw.sheet import footer_height
-from kerasviz_callbacks.draw.trails import grow, round_length, spread_apart, trajectory
+from kerasviz_callbacks.draw.trails import grow, round_length, trajectories, trajectory
 
 OPTIONS = {"half_width": 1.0, "title": "latent  2"}
 
@@ -31,6 +32,46 @@ def test_a_dot_stands_where_its_code_is():
 def test_the_window_is_moved_and_widened():
     picture = trajectory([[[3.0, 2.0]]], half_width=4.0, centre=(1.0, 1.0), title="latent  2")
     np.testing.assert_allclose(places(picture, class_colours(1)[0]).mean(axis=0), [0.5, 0.25], atol=0.005)
+
+
+def windows(picture):
+    """The two windows, left and right, below their names."""
+    top = 10 + 24 + 6 + 28  # the caption of a wide sheet
+    return [picture[top : top + 450, left : left + 450] for left in (12, 12 + 450 + 14)]
+
+
+def test_each_cloud_stands_in_its_own_window_of_the_same_width():
+    left, right = np.array([[[0.5, 0.25]]]), np.array([[[-0.5, -0.75], [0.2, 0.6]]])
+    names = ["first", "second"]
+    picture = trajectories(
+        [Cloud.of(left, None, [0], "training"), Cloud.of(right, None, [1, 0], "validation")], names=names, **OPTIONS
+    )
+    first, second = class_colours(2)
+    seen = {}
+    for name, window in zip(("left", "right"), windows(picture), strict=True):
+        for number, colour in enumerate((first, second)):
+            ys, xs = np.nonzero((window == colour).all(axis=-1))
+            seen[name, number] = (
+                np.stack([(xs + 0.5) / 225 - 1, 1 - (ys + 0.5) / 225], 1).mean(axis=0) if len(xs) else []
+            )
+    np.testing.assert_allclose(seen["left", 0], [0.5, 0.25], atol=0.005)
+    np.testing.assert_allclose(seen["right", 0], [0.2, 0.6], atol=0.005)
+    np.testing.assert_allclose(seen["right", 1], [-0.5, -0.75], atol=0.005)
+    assert not len(seen["left", 1])
+
+
+def test_what_is_not_finite_is_counted_over_both_clouds_and_the_size_stays():
+    def drawn(left, right):
+        return trajectories([Cloud.of(left, None, None, "a"), Cloud.of(right, None, None, "b")], **OPTIONS)
+
+    whole, broken = np.zeros((2, 5, 2)), np.zeros((2, 3, 2))
+    broken[-1, 1] = np.nan
+    picture = drawn(whole, broken)
+    strip = footer_height(picture.shape[1])
+    assert (picture[-strip:] == (255, 0, 255)).all(axis=-1).any()
+    assert not (picture[:-strip] == (255, 0, 255)).all(axis=-1).any()
+    assert picture.shape == drawn(broken * 0, whole).shape
+    assert not (drawn(whole, whole)[-strip:] == (255, 0, 255)).all(axis=-1).any()
 
 
 def test_a_collapsing_cloud_is_seen_to_shrink():

@@ -13,10 +13,16 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 OF_LAYERS = {f"{view}/{layer}" for view in ("activations", "responses", "overlap") for layer in ("conv1", "conv4")}
 OF_INPUT = {f"{method}/input" for method in ("integrated_gradients", "guided_backprop", "occlusion", "rise")}
 OF_CODES = {"latent/trajectory", "latent/profiles", "reconstructions/pictures", "reconstructions/walk"}
+BESIDE = {f"latent/{name}/train_and_validation" for name in ("trajectory", "profiles")}
 TAGS = {  # what each example shows, by run; where it makes two trainings, below a directory each
     "watch_a_classifier": {
         "views/model": {"filters/conv1", "filters/conv4"},
-        "views/validation": {"activations/conv1", "activations/classes", "grad_cam/conv4"},
+        "views/validation": {
+            "activations/conv1",
+            "activations/classes",
+            "grad_cam/conv4",
+            "grad_cam/conv4/train_and_validation",
+        },
         "views/train": {"activations/conv1", "activations/classes", "grad_cam/conv4"},
     },
     "watch_the_weights": {
@@ -31,11 +37,11 @@ TAGS = {  # what each example shows, by run; where it makes two trainings, below
     },
     "watch_an_autoencoder": {
         "views/model": {"filters/encode1"},
-        "views/validation": OF_CODES,
+        "views/validation": OF_CODES | BESIDE,
         "views/train": OF_CODES,
     },
     "watch_a_vae": {
-        "views/validation": OF_CODES,
+        "views/validation": OF_CODES | BESIDE,
         "views/train": OF_CODES,
     },
     "watch_it_cheat": {

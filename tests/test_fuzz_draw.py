@@ -20,6 +20,7 @@ from PIL import Image, ImageDraw
 from kerasviz_callbacks import draw
 from kerasviz_callbacks.draw import (
     activations,
+    clouds,
     coefficients,
     colour,
     filters,
@@ -103,7 +104,9 @@ def heated(function, positions):
 
     def others(n, pixels, cells, channels):
         titles = st.none() | st.lists(st.tuples(CAPTIONS, CAPTIONS), min_size=n, max_size=n)
-        return {"caption": CAPTIONS, "titles": titles, "signed": st.booleans()}
+        split = st.tuples(st.integers(1, n - 1), CAPTIONS, CAPTIONS) if n > 1 else st.nothing()
+        halves = split.map(lambda part: ((part[1], part[0]), (part[2], n - part[0])))
+        return {"caption": CAPTIONS, "titles": titles, "signed": st.booleans(), "halves": st.none() | halves}
 
     sides = st.tuples(*[SIDES] * positions) if positions > 1 else st.tuples(LONG)
     shapes = st.tuples(FEW, sides, sides, FEW)
@@ -237,6 +240,21 @@ FIGURES = {
         },
         strip(low=WIDE, high=WIDE, bad=NOTES),
     ),
+    "profiles with lines": Figure(
+        lambda quantiles, lines, low, high, words, **given: profiles.profiles(
+            quantiles,
+            np.ones(quantiles.shape[::2], bool),
+            np.arange(len(quantiles)),
+            window=profiles.Window(-low, high, 0, 8),
+            units=range(quantiles.shape[2]),
+            lines=profiles.Course(lines, np.arange(len(lines)) * 2, *words),
+            **given,
+        ),
+        st.tuples(st.integers(1, 8), st.integers(1, 4), FEW),
+        lambda t, s, k: {"quantiles": numbers(t, 5, k, types=FLOATS), "lines": numbers(s, 5, k, types=FLOATS)},
+        lambda t, s, k: {"title": CAPTIONS, "words": names(2)},
+        strip(low=WIDE, high=WIDE, bad=NOTES),
+    ),
     "trajectory": Figure(
         trails.trajectory,
         st.tuples(FEW, SIDES, FEW),
@@ -246,6 +264,20 @@ FIGURES = {
             "classes": hnp.arrays(np.int64, n, elements=st.integers(-1, k - 1)),
         },
         lambda t, n, k: {"title": CAPTIONS, "names": st.none() | names(k)},
+        strip(half_width=SCALES),
+    ),
+    "trajectories": Figure(
+        lambda left, right, means, classes, heading, **given: trails.trajectories(
+            [clouds.Cloud.of(left, means, classes, heading), clouds.Cloud.of(right, means, None, "b")], **given
+        ),
+        st.tuples(FEW, SIDES, SIDES, FEW),
+        lambda t, n, m, k: {
+            "left": numbers(t, n, 2, types=FLOATS),
+            "right": numbers(t, m, 2, types=FLOATS),
+            "means": numbers(t, k, 2, types=FLOATS),
+            "classes": hnp.arrays(np.int64, n, elements=st.integers(-1, k - 1)),
+        },
+        lambda t, n, m, k: {"title": CAPTIONS, "names": st.none() | names(k), "heading": CAPTIONS},
         strip(half_width=SCALES),
     ),
     "reconstruction_tiles": Figure(
@@ -575,7 +607,20 @@ def part_figures(take):
 
 def part_apart(take):
     points = take(hnp.arrays(np.float64, (5, 2), elements=st.floats(0, 300) | st.just(np.nan)))
-    return trails.spread_apart(points, 10.0, 300.0), (5, 2)
+    return clouds.spread_apart(points, 10.0, 300.0), (5, 2)
+
+
+def part_cloud(take):
+    n, k = take(st.integers(0, 5)), take(st.integers(1, 3))
+    classes = take(st.none() | hnp.arrays(np.int64, n, elements=st.integers(-1, k - 1)))
+    cloud = clouds.Cloud.of(take(numbers(FEW, n, 2)), take(st.none() | numbers(FEW, k, 2)), classes)
+    paper = Image.new("RGB", (40, 40))
+    clouds.write_number(ImageDraw.Draw(paper), 20, 20, k, (0, 0, 0), 1)
+    half_width = take(SCALES.filter(lambda scale: scale > 1e-300))
+    window = clouds.draw_cloud(cloud, [(1, 2, 3)] * 3, side=50, half_width=half_width)
+    assert 0 <= cloud.skipped <= n
+    assert cloud.class_count <= k
+    return np.asarray(window), (50, 50, 3)
 
 
 def part_axes(take):

@@ -10,7 +10,19 @@ import keras
 import numpy as np
 import pytest
 from entries import ENTRIES
-from harness import BOTH, EPOCHS, Weights, classifier, fit, pictures, places_of, recorded, runs, same_weights
+from harness import (
+    BOTH,
+    EPOCHS,
+    Weights,
+    autoencoder,
+    classifier,
+    fit,
+    pictures,
+    places_of,
+    recorded,
+    runs,
+    same_weights,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -411,6 +423,27 @@ def test_paper_is_white_round_the_picture(size, more, grey):
     assert paper.shape == (size[0] + more[0], size[1] + more[1], 3)
     assert not paper[: size[0], : size[1]].any()
     assert int((paper == 255).all(axis=-1).sum()) == paper.shape[0] * paper.shape[1] - size[0] * size[1]
+
+
+# Both sets of data in one picture.
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_a_training_set_of_few_rows_without_labels_stands_beside_the_validation_rows(rows, tmp_path):
+    codes = autoencoder()
+    for view, model in ((kv.GradCAM, classifier()), (kv.LatentTrajectory, codes), (kv.LatentProfiles, codes)):
+        shown = view(tmp_path, VALIDATION, training_data=DATA.x[:rows]).pictures(model)
+        validation = [name for name in shown if name.startswith("validation/")]
+        assert validation == [validation[0], f"{validation[0]}/train_and_validation"]
+
+
+def test_inputs_of_two_sizes_have_no_sheet_together(tmp_path):
+    inputs = keras.Input((None, None, 1))
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3, name="conv")(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(x))
+    wide = np.pad(DATA.x, ((0, 0), (0, 4), (0, 4), (0, 0)))
+    shown = kv.GradCAM(tmp_path, VALIDATION, training_data=(wide, DATA.y)).pictures(model)
+    assert list(shown) == ["validation/grad_cam/conv", "train/grad_cam/conv"]
 
 
 # The visualizer.

@@ -73,7 +73,11 @@ def filmed(tmp_path_factory):
 
 def test_every_drawn_step_of_every_tag_is_played_in_the_run_of_the_tag(filmed):
     _, found, _ = filmed
-    tags = {"model": ["filters/conv1", "filters/conv2"], "validation": ["grad_cam/conv2"], "train": ["grad_cam/conv2"]}
+    tags = {
+        "model": ["filters/conv1", "filters/conv2"],
+        "validation": ["grad_cam/conv2", "grad_cam/conv2/train_and_validation"],
+        "train": ["grad_cam/conv2"],
+    }
     for run, names in tags.items():
         assert set(animations(found[f"views/{run}"])) == {f"{name}/timelapse" for name in names}
         for name in names:

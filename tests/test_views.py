@@ -43,8 +43,8 @@ def test_the_numbers_are_those_known_by_another_way(run):
 
 def test_every_step_of_every_tag_is_in_the_event_files_of_our_own_runs(entry, run, logged):
     assert set(logged) == {f"views/{source}" for source in entry.sources}
-    for found in logged.values():
-        assert set(found.pictures) == entry.tags
+    for name, found in logged.items():
+        assert set(found.pictures) == entry.tags_of(name)
         assert set(found.scalars) == entry.scalars
         for steps in found.pictures.values():
             assert list(steps) == STEPS
@@ -108,8 +108,8 @@ def test_weights_that_become_nan_do_not_stop_the_training_and_are_seen(entry, tm
     ours = [str(one.message) for one in told if type(view).__name__ in str(one.message)]
     found = runs(tmp_path)
     assert set(found) == {f"views/{source}" for source in entry.sources}
-    for one in found.values():
-        for tag in entry.tags:
+    for name, one in found.items():
+        for tag in entry.tags_of(name):
             if entry.skips_nan:
                 assert list(one.pictures[tag]) == [-1, 0]
                 continue

@@ -13,17 +13,21 @@ shown       how a probe is shown: pictures, class names
 probe_view  `ProbeView`: one that looks at data
 layers_view `LayersView`: one of what several layers put out
 given_back  how what an autoencoder gives back is shown
+course      what Keras says of each epoch, and which was best
+judged_view `JudgedView`: one that holds answers beside the truth
 codes_view  `CodesView`: one that looks at an autoencoder's codes
 """
 
 from .codes_view import CodesView
 from .layers_view import LayersView
-from .numbers import ARGUMENTS, MODEL, TRAINING, UNTRAINED, VALIDATION, Drawn, Measured, Memory
+from .numbers import ARGUMENTS, BESIDE, HALVES, MODEL, TRAINING, UNTRAINED, VALIDATION, Drawn, Measured, Memory
 from .probe_view import ProbeView
 from .view import View
 
 __all__ = [
     "ARGUMENTS",
+    "BESIDE",
+    "HALVES",
     "MODEL",
     "TRAINING",
     "UNTRAINED",

@@ -50,7 +50,7 @@ class Course:
         """The metric to look at beside the loss: an accuracy if there is one, of both sets if possible."""
         keys = [key for key in next(iter(self.logs.values()), {}) if not key.startswith("val_")]
         known = {key for logs in self.logs.values() for key in logs}
-        metrics = [key for key in keys if key != "loss" and not key.endswith(("_loss", "learning_rate"))]
+        metrics = [key for key in keys if key != "loss" and not key.endswith(("_loss", "learning_rate", "lr"))]
         return min(metrics, key=lambda key: (f"val_{key}" not in known, "acc" not in key), default=None)
 
 

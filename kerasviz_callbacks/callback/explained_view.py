@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import keras
@@ -10,16 +11,28 @@ import numpy as np
 
 from ..draw.heat import heat_signals, heat_tiles, heat_volumes
 from ..draw.inputs import Shown
+from ..draw.text import together
 from ..maths.geometry import picture_shape
 from ..probe import Probe
 from ..probe.labels import Labels, labels_of
 from ..taps.reader import OUTPUT, Reader, Tap
 from ..taps.scores import Predictions, check_looked_through, class_targets, predictions, score_for
-from .numbers import ARGUMENTS, VALIDATION
+from .numbers import ARGUMENTS, HALVES, VALIDATION
 from .probe_view import ProbeView
 
 Array = np.ndarray[Any, Any]
 MOST_TILES = 64
+MOST_BESIDE = 8
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """Rows of one source as they stand on a sheet: pictures, signals or volumes, and what is said of each."""
+
+    inputs: Array
+    maps: Array
+    titles: list[tuple[str, str]]
+    wrong: list[bool] | None
 
 
 class ExplainedView(ProbeView):
@@ -98,20 +111,56 @@ class ExplainedView(ProbeView):
             number: which input of several, as Keras counts them; `None`: the one that is shown.
             given: what the functions of `draw/heat.py` take: `scale`, `caption`, `note`, `signed`.
         """
-        titles, wrong = self._titles(source, answer)
         if len(maps) > MOST_TILES:
             given["caption"] += f"   first {MOST_TILES} of {len(maps)}"
-        given |= {"titles": titles[:MOST_TILES], "wrong": None if wrong is None else wrong[:MOST_TILES]}
-        fed = self._fed(source, number)
-        pictures = self._pictures(source, number)
-        if maps.ndim == 2 and fed.ndim == 2 and pictures is not None and maps.shape == fed.shape:
-            maps = maps.reshape(*pictures.shape[:3], -1).sum(axis=-1)  # pictures that are fed as rows of numbers
-        shown = maps[:MOST_TILES]
+        return self._heat_over([self._seen(source, maps[:MOST_TILES], answer, number)], given)
+
+    def heat_beside(self, maps: Mapping[str, Array], answers: Mapping[str, Predictions], **given: Any) -> Array | None:
+        """Training data left and validation data right on one sheet, as `heat` shows each of them.
+
+        Args:
+            maps: by source, `(n, *spatial)`.
+            answers: by source, from `answers`.
+            given: as for `heat`.
+
+        Returns:
+            The sheet; `None` where the inputs of the two have not the same size, so that no tile fits both.
+        """
+        if max(map(len, maps.values())) > MOST_BESIDE:
+            given["caption"] += f"   at most {MOST_BESIDE} of each"
+        seen = [self._seen(source, maps[source][:MOST_BESIDE], answers[source], None) for source in HALVES]
+        if len({(one.inputs.shape[1:], one.maps.shape[1:]) for one in seen}) > 1:
+            return None
+        if all(one.wrong is not None for one in seen):
+            shares = " | ".join(f"{sum(one.wrong or [])} of {len(one.maps)}" for one in seen)
+            given["note"] = together(f"wrong: {shares}", given.get("note", ""))
+        given["halves"] = tuple((name, len(one.maps)) for name, one in zip(HALVES.values(), seen, strict=True))
+        return self._heat_over(seen, given)
+
+    def _seen(self, source: str, maps: Array, answer: Predictions, number: int | None) -> _Seen:
+        """The first rows of a source, as many as there are maps."""
+        titles, wrong = self._titles(source, answer)
+        fed, pictures = self._fed(source, number), self._pictures(source, number)
+        count = len(maps)
+        if maps.ndim == 2 and fed.ndim == 2 and pictures is not None and maps.shape[1:] == fed.shape[1:]:
+            maps = maps.reshape(count, *pictures.shape[1:3], -1).sum(axis=-1)  # pictures fed as rows of numbers
         if maps.ndim == 2:
-            return heat_signals(_signals(fed, maps)[:MOST_TILES], shown, **given)
-        if pictures is None or pictures.ndim != maps.ndim + 1:  # the maps have a shape that the inputs have not
-            pictures = np.zeros((*maps.shape, 3), np.uint8)
-        return (heat_volumes if maps.ndim == 4 else heat_tiles)(pictures[:MOST_TILES], shown, **given)
+            inputs = _signals(fed[:count], maps)
+        elif pictures is None or pictures.ndim != maps.ndim + 1:  # the maps have a shape that the inputs have not
+            inputs = np.zeros((*maps.shape, 3), np.uint8)
+        else:
+            inputs = pictures[:count]
+        return _Seen(inputs, maps, titles[:count], None if wrong is None else wrong[:count])
+
+    def _heat_over(self, seen: Sequence[_Seen], given: dict[str, Any]) -> Array:
+        """One sheet of all that is seen."""
+        inputs, maps = (np.concatenate(parts) for parts in zip(*((one.inputs, one.maps) for one in seen), strict=True))
+        given["titles"] = [title for one in seen for title in one.titles]
+        if any(one.wrong is not None for one in seen):
+            given["wrong"] = [bad for one in seen for bad in one.wrong or [False] * len(one.maps)]
+        draw = {2: heat_signals, 4: heat_volumes}.get(maps.ndim, heat_tiles)
+        picture: Array = draw(inputs, maps, **given)
+        return picture
 
     def _classes(self, reader: Reader, probe: Probe, source: str) -> Array:
         if self.score.targets != "true":

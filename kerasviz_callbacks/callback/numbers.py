@@ -11,6 +11,12 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 UNTRAINED = -1
 MODEL, VALIDATION, TRAINING = "model", "validation", "train"
+BESIDE = "train_and_validation"
+"""Below the tag of two pictures: the one that has both sets of data beside each other, in the run of validation."""
+
+HALVES = {TRAINING: "training", VALIDATION: "validation"}
+"""What stands on that one, from left to right, and what it is called there."""
+
 ARGUMENTS = {VALIDATION: "validation_data", TRAINING: "training_data"}  # what the user calls the data of a source
 
 

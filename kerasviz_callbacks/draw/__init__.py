@@ -20,9 +20,13 @@ In the order of use:
     traces      signals over time
     overlay     heat over a picture
     heat        heat maps over pictures, signals, volumes
+    clouds      one window on codes, with their tails
     trails      how codes move
     profiles    latent variables over the whole training
     reconstructions  what an autoencoder gives back
+    curves      figures of both sets over the epochs
+    overfitting  the sheet that says whether, since when and on what a model overfits
+    overfitting_charts  its charts and words, from histories
 
 The modules are imported by name; none knows Keras, files or other rooms of this package.
 """

@@ -18,7 +18,7 @@ from kerasviz_callbacks.draw.colour import (
 from kerasviz_callbacks.draw.marks import fill, frame
 from kerasviz_callbacks.draw.overlay import legend_of, overlay
 from kerasviz_callbacks.draw.sheet import Sheet
-from kerasviz_callbacks.draw.text import INK, PAPER, QUIET, text_width, write
+from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, text_width, write
 from kerasviz_callbacks.draw.tiles import Grid, fit, resize, shrink
 from kerasviz_callbacks.draw.traces import draw_lines
 
@@ -27,6 +27,11 @@ WRONG = (213, 94, 0)
 
 _FRAME = 4
 _WORDS = 13
+_GAP = 10
+_HEADING = 26
+_BETWEEN = 34  # the halves: three times the gap between tiles, with a hairline in it
+_ABREAST = 2  # tiles of a half
+Halves = tuple[tuple[str, int], tuple[str, int]]
 
 
 def heat_tiles(
@@ -40,6 +45,7 @@ def heat_tiles(
     note: str = "",
     colours: str = HEAT,
     signed: bool = False,
+    halves: Halves | None = None,
 ) -> Picture:
     """Shows each picture and, beside it, its heat map over the greyed picture.
 
@@ -53,6 +59,8 @@ def heat_tiles(
         note: figures that change from step to step, for the strip below.
         colours: the colour map of the heat.
         signed: whether negative values mean something too: blue against red, `-scale` to `scale`.
+        halves: two sets of data beside each other, the tiles in this order: what stands above each, and how many of
+            the tiles are its own.
 
     Returns:
         The picture, `(h, w, 3)`.
@@ -65,7 +73,7 @@ def heat_tiles(
     # An empty map divided by its maximum would be noise; it is told in words.
     say_empty(laid, values)
     pairs = np.concatenate([shown, np.full((*shown.shape[:2], 2, 3), PAPER, np.uint8), laid], axis=2)
-    return _heat_sheet(pairs, values, scale, caption, titles, wrong, note, colours, signed)
+    return _heat_sheet(pairs, values, scale, caption, titles, wrong, note, colours, signed, halves)
 
 
 def heat_signals(
@@ -79,6 +87,7 @@ def heat_signals(
     note: str = "",
     colours: str = HEAT,
     signed: bool = False,
+    halves: Halves | None = None,
 ) -> Picture:
     """Shows each signal as a line over a ground whose colour is the heat at that moment.
 
@@ -92,6 +101,7 @@ def heat_signals(
         note: figures that change from step to step, for the strip below.
         colours: the colour map of the heat.
         signed: whether negative values mean something too.
+        halves: as for `heat_tiles`.
 
     Returns:
         The picture, `(h, w, 3)`.
@@ -109,7 +119,7 @@ def heat_signals(
     pairs = zip(ground, lines, strict=True)
     tiles = np.stack([draw_lines(tile, line, low, high, inks, casing=(0, 0, 0)) for tile, line in pairs])
     say_empty(tiles, values)
-    return _heat_sheet(tiles, values, scale, caption, titles, wrong, note, colours, signed)
+    return _heat_sheet(tiles, values, scale, caption, titles, wrong, note, colours, signed, halves)
 
 
 def heat_volumes(
@@ -123,6 +133,7 @@ def heat_volumes(
     note: str = "",
     colours: str = HEAT,
     signed: bool = False,
+    halves: Halves | None = None,
 ) -> Picture:
     """Shows four slices of each volume, evenly spaced in depth, and below them the same with the heat map.
 
@@ -136,6 +147,7 @@ def heat_volumes(
         note: figures that change from step to step, for the strip below.
         colours: the colour map of the heat.
         signed: whether negative values mean something too.
+        halves: as for `heat_tiles`.
 
     Returns:
         The picture, `(h, w, 3)`.
@@ -156,7 +168,7 @@ def heat_volumes(
     say_empty(below, values)
     gap = np.full((len(values), 2, below.shape[2], 3), PAPER, np.uint8)
     tiles = np.concatenate([beside(shown), gap, below], axis=1)
-    return _heat_sheet(tiles, values, scale, caption, titles, wrong, note, colours, signed)
+    return _heat_sheet(tiles, values, scale, caption, titles, wrong, note, colours, signed, halves)
 
 
 def depth_slices(depth: int, count: int = 4) -> list[int]:
@@ -188,13 +200,59 @@ def _heat_sheet(
     note: str,
     colours: str,
     signed: bool,
+    halves: Halves | None,
 ) -> Picture:
     count, height, width = tiles.shape[:3]
-    columns = min(count, 2 if count <= 4 else 3 if count <= 9 else 4)
     words = 0 if titles is None else 2 * round(_WORDS * 1.35) + 2
-    grid = Grid(count, columns, height + 2 * _FRAME + words, width + 2 * _FRAME, gap=10)
-    page = Sheet(*grid.size, caption)
-    canvas = page.body
+    cell = height + 2 * _FRAME + words, width + 2 * _FRAME
+    if halves is None:
+        columns = min(count, 2 if count <= 4 else 3 if count <= 9 else 4)
+        grid = Grid(count, columns, *cell, gap=_GAP)
+        page = Sheet(*grid.size, caption)
+        _paint_tiles(page.body, grid, tiles, titles, wrong)
+    else:
+        grids = [Grid(own, min(own, _ABREAST), *cell, gap=_GAP) for _, own in halves]
+        page = Sheet(_HEADING + max(grid.size[0] for grid in grids), _right_of(grids[0]) + grids[1].size[1], caption)
+        _paint_halves(page.body, grids, tiles, titles, wrong, [name for name, _ in halves])
+    legend = legend_of(scale, colours, signed)
+    return page.finished(legend=legend, note=note, bad=count_non_finite(maps))
+
+
+def _right_of(grid: Grid) -> int:
+    """Where the right half begins."""
+    return grid.size[1] + _BETWEEN
+
+
+def _paint_halves(
+    canvas: Picture,
+    grids: Sequence[Grid],
+    tiles: Picture,
+    titles: Sequence[tuple[str, str]] | None,
+    wrong: Sequence[bool] | None,
+    names: Sequence[str],
+) -> None:
+    """Paints each set of tiles below its name, and a hairline between them, in place."""
+    first = left = 0
+    for grid, name in zip(grids, names, strict=True):
+        own = slice(first, first + grid.count)
+        across = grid.size[1]
+        write(canvas, (left + 1 + _FRAME, 16), name, size=16, bold=True, width=across - 2 - 2 * _FRAME)
+        part = canvas[_HEADING:, left : left + across]
+        _paint_tiles(part, grid, tiles[own], titles and titles[own], wrong and wrong[own])
+        first, left = own.stop, _right_of(grid)
+    middle = grids[0].size[1] + _BETWEEN // 2
+    fill(canvas, (middle, 0, middle, len(canvas) - 1), LINE)
+
+
+def _paint_tiles(
+    canvas: Picture,
+    grid: Grid,
+    tiles: Picture,
+    titles: Sequence[tuple[str, str]] | None,
+    wrong: Sequence[bool] | None,
+) -> None:
+    """Paints tiles with their frames and words onto a canvas, in place."""
+    height, width = tiles.shape[1:3]
     grid.paint(canvas, tiles, _FRAME, _FRAME)
     for index in np.flatnonzero(wrong if wrong is not None else []).tolist():
         x, y = grid.corner(index)
@@ -210,8 +268,6 @@ def _heat_sheet(
             canvas[second - _WORDS + 2 : second + 2, left : left + _WORDS] = _cross(_WORDS)
             left += _WORDS + 4
         _write_prediction(canvas, predicted, left, second, x + room - left - _FRAME)
-    legend = legend_of(scale, colours, signed)
-    return page.finished(legend=legend, note=note, bad=count_non_finite(maps))
 
 
 @cache

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from kerasviz_callbacks.draw.curves import Chart, Curve
 from kerasviz_callbacks.draw.overfitting import MOST_CLASSES, MOST_FALLEN, Kinds
 from kerasviz_callbacks.draw.text import figure as written
+from kerasviz_callbacks.draw.trails import grow
 
 History = tuple[Sequence[int], Sequence[float]]
 """Steps in increasing order, and a value at each."""
@@ -23,26 +24,24 @@ class Figure:
     """How a figure is shown.
 
     Attributes:
-        title: above its chart.
         good: which way is good; `None`: neither is.
         hint: beside the title: which way is good.
         window: `"share"`: within 0 and 1, as much as was seen; `"positive"`: from 0 up; `"signed"`: both ways from 0;
             `"log"`: by powers of 10.
     """
 
-    title: str
     good: Literal["low", "high"] | None
     hint: str
     window: Literal["share", "positive", "signed", "log"]
 
 
 FIGURES = {
-    "overconfidence": Figure("overconfidence", "low", "0: as sure as right", "signed"),
-    "knn": Figure("knn", "high", "high is good", "share"),
-    "silhouette": Figure("silhouette", "high", "high is good", "signed"),
-    "nc1": Figure("nc1", "low", "low is tight and far apart", "log"),
-    "cam_drift": Figure("cam_drift", None, "0 at the best epoch", "positive"),
-    "cam_true_vs_predicted": Figure("cam_true_vs_predicted", "low", "low is good", "positive"),
+    "overconfidence": Figure("low", "0: as sure as right", "signed"),
+    "knn": Figure("high", "high is good", "share"),
+    "silhouette": Figure("high", "high is good", "signed"),
+    "nc1": Figure("low", "low is tight and far apart", "log"),
+    "cam_drift": Figure(None, "0 at the best epoch", "positive"),
+    "cam_true_vs_predicted": Figure("low", "low is good", "positive"),
 }
 """What the monitor measures, in the order in which it is shown."""
 
@@ -50,40 +49,90 @@ _LEAST_REACH = 0.05  # a window is no narrower, so that what is only noise looks
 _LEAST_SHARE = 0.2
 
 
-def chart(shown: Figure, histories: Mapping[str, History], up: float, down: float) -> Chart:
-    """A figure of one or both sets.
+def reach(scales: dict[str, float], name: str, value: float, window: str = "signed") -> None:
+    """Note in `scales` how far the axis of a figure reaches, up and down from where it begins, in coarse steps.
 
     Args:
-        shown: which figure.
-        histories: by the name of the set.
-        up: how far its axis reaches above 0.
-        down: how far below 0; of a share how far below 1, of a logarithmic axis the reciprocal of the least value.
+        scales: by `"window <name> up"` and `"window <name> down"`; they only grow.
+        name: of the figure.
+        value: its newest value; one that is not finite changes nothing.
+        window: of the figure. A share begins at 1 downwards; a logarithmic axis reaches down to the reciprocal.
     """
-    curves = {name: _curve(shown, *history) for name, history in histories.items()}
-    low, high = _window(shown, up, down)
-    return Chart(shown.title, curves, low, high, _words(shown, curves), shown.hint, log=shown.window == "log")
+    down = -value
+    if window == "log":
+        down = 1 / value if value > 0 else 0.0
+    elif window == "share":
+        down = 1 - value
+    for way, needed in (("up", value), ("down", down)):
+        key = f"window {name} {way}"
+        scales[key] = grow(scales.get(key, 0.0), needed)
 
 
-def loss_chart(title: str, histories: Mapping[str, History], up: float, down: float) -> Chart:
-    """A loss or a metric, as Keras gives it; the axis begins at 0 unless values lie below, of an accuracy it ends at 1."""
-    curves = {name: Curve(*history) for name, history in histories.items()}
-    newest = [f"{name} {written(curve.values[-1])}" for name, curve in reversed(curves.items()) if len(curve.values)]
-    whole = (up <= 0 and down <= 0) or ("acc" in title and up <= 1.25)
-    return Chart(title, curves, -down, 1.0 if whole else up, "   ".join(["now", *newest] if newest else []))
-
-
-def headline(best: int | None, step: int, loss: tuple[float, float]) -> str:
-    """Where the validation loss is, beside its least.
+def figure_charts(
+    names: Sequence[str], histories: Mapping[str, Mapping[str, History]], scales: Mapping[str, float]
+) -> list[Chart]:
+    """A chart for each figure.
 
     Args:
-        best: the epoch at which it was least; `None`: it was never seen.
+        names: of the figures, from `FIGURES`.
+        histories: by the name of the set, by figure.
+        scales: what `reach` noted.
+    """
+    charts = []
+    for name in names:
+        shown = FIGURES[name]
+        curves = {of: _curve(shown, *known.get(name, ((), ()))) for of, known in histories.items()}
+        low, high = _window(shown, *_reached(scales, name))
+        charts.append(Chart(name, curves, low, high, _words(shown, curves), shown.hint, log=shown.window == "log"))
+    return charts
+
+
+def loss_charts(curves: Mapping[str, History], metric: str | None, scales: Mapping[str, float]) -> list[Chart]:
+    """Loss and metric as Keras gives them; the axis begins at 0 unless values lie below, of an accuracy it ends at 1.
+
+    Args:
+        curves: by key of the logs, `"loss"`, `"val_loss"` and those of the metric.
+        metric: its key; `None`: there is none.
+        scales: what `reach` noted.
+    """
+    charts = []
+    for key in ("loss", *([metric] if metric else [])):
+        sets = {"training": Curve(*curves[key]), "validation": Curve(*curves[f"val_{key}"])}
+        up, down = _reached(scales, key)
+        whole = (up <= 0 and down <= 0) or ("acc" in key and up <= 1.25)
+        newest = [f"{of} {written(curve.values[-1])}" for of, curve in reversed(sets.items()) if len(curve.values)]
+        charts.append(Chart(key, sets, -down, 1.0 if whole else up, "   ".join(["now", *newest] if newest else [])))
+    return charts
+
+
+def headlines(curves: Mapping[str, History], metric: str | None, best: int | None, step: int) -> tuple[str, str]:
+    """Where the validation loss is beside its least, and what else has become of the model since then.
+
+    Args:
+        curves: as for `loss_charts`.
+        metric: likewise.
+        best: the epoch at which the validation loss was least; `None`: it was never seen.
         step: the newest step.
-        loss: its least value and the newest.
     """
-    least, now = loss
-    if step < 0:
-        return "Before the first epoch."
+
+    def at(key: str, epoch: int | None) -> float:
+        steps, values = curves.get(key, ((), ()))
+        return math.nan if epoch is None else dict(zip(steps, values, strict=True)).get(epoch, math.nan)
+
+    keys = [*([f"val_{metric}", metric] if metric else []), "loss"]
+    moved = best is not None and best < step
+    told = []
+    for key in keys:
+        then, now = at(key, best), at(key, step)
+        if math.isfinite(now):
+            told.append(f"{key} {written(then)} → {written(now)}" if moved else f"{key} {written(now)}")
+    return _of_loss(best, step, at("val_loss", best), at("val_loss", step)), "     ".join(told)
+
+
+def _of_loss(best: int | None, step: int, least: float, now: float) -> str:
     if best is None:
+        if step < 0:
+            return "No epoch has ended yet."
         return "No val_loss was seen: give fit validation_data to know the best epoch."
     if best >= step:
         return f"val_loss is at its least so far: {written(least)} at epoch {best}."
@@ -92,22 +141,6 @@ def headline(best: int | None, step: int, loss: tuple[float, float]) -> str:
         return f"val_loss was least at epoch {best}: {written(least)}; {later} it is not known."
     more = f" ({now / least - 1:+.0%})" if least > 0 else ""
     return f"val_loss was least at epoch {best}: {written(least)}; {later} it is {written(now)}{more}."
-
-
-def then_and_now(pairs: Mapping[str, tuple[float, float]], *, moved: bool) -> str:
-    """Further figures at the best epoch and now, those that are known: `"val_accuracy 0.73 → 0.71"`.
-
-    Args:
-        pairs: by name, at the best epoch and now.
-        moved: whether there is a best epoch before now.
-    """
-    told = []
-    for name, (then, now) in pairs.items():
-        if math.isfinite(now) and math.isfinite(then) and moved:
-            told.append(f"{name} {written(then)} → {written(now)}")
-        elif math.isfinite(now):
-            told.append(f"{name} {written(now)}")
-    return ("then → now:     " if told and moved else "") + "     ".join(told)
 
 
 def kinds_of(
@@ -171,6 +204,10 @@ def _curve(shown: Figure, steps: Sequence[int], values: Sequence[float]) -> Curv
         return Curve(steps, values)
     best = min(finite)[1] if shown.good == "low" else min((-value, step) for value, step in finite)[1]
     return Curve(steps, values, best)
+
+
+def _reached(scales: Mapping[str, float], name: str) -> tuple[float, float]:
+    return scales.get(f"window {name} up", 0.0), scales.get(f"window {name} down", 0.0)
 
 
 def _words(shown: Figure, curves: Mapping[str, Curve]) -> str:

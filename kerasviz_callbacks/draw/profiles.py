@@ -26,6 +26,11 @@ _GRID: Colour = (208, 213, 219)
 # inactive differs by its ground too.
 _BLUES: tuple[Colour, ...] = ((176, 212, 236), (94, 162, 210), (0, 62, 116))
 _GREYS: tuple[Colour, ...] = ((196, 200, 205), (160, 165, 171), (96, 102, 110))
+_VERMILION: Colour = (213, 94, 0)
+"""The lines of a second set over the ribbons: no kind of sight takes it for blue or grey."""
+
+_MEDIAN, _BORDER = 2.5, 0.7  # half their thickness; this median shows on both sides of the other where they agree
+_NAMES = 18  # pixels of the second line of the legend
 Values = NDArray[np.float64]
 
 
@@ -44,6 +49,23 @@ class Window:
     high: float
     first: int
     last: int
+
+
+@dataclass(frozen=True)
+class Course:
+    """A second set of data, drawn as lines over the ribbons of the first.
+
+    Attributes:
+        quantiles: as for `profiles`, `(t, 5, k)`, of the same units.
+        steps: in increasing order, `(t,)`; not always those of the ribbons.
+        name: of this set in the legend.
+        ribbons: the name of the first one.
+    """
+
+    quantiles: ArrayLike
+    steps: ArrayLike
+    name: str
+    ribbons: str
 
 
 def horizon(planned: int, reached: int) -> int:
@@ -73,6 +95,7 @@ def profiles(
     title: str,
     note: str = "",
     bad: str = "",
+    lines: Course | None = None,
 ) -> Picture:
     """Draws where the codes lie in each latent variable, step by step.
 
@@ -87,30 +110,50 @@ def profiles(
         title: caption; must not change during a run.
         note: figures that change from step to step, for the strip below.
         bad: how many codes are not finite.
+        lines: a second set: its median and the borders of its 25-75 % as lines; its steps that are not finite are
+            columns of that colour too.
 
     Returns:
-        The picture, `(h, w, 3)`; its size depends on the number of units and the caption alone.
+        The picture, `(h, w, 3)`; its size depends on the number of units, the caption and `lines` being there alone.
     """
-    values = np.asarray(quantiles, np.float64)
-    grid = _Grid(len(units))
+    grid = _Grid(len(units), _LEGEND + (_NAMES if lines else 0))
     low, high = (window.low, window.high) if window.low < window.high else (-1.0, 1.0)
-    span = window.last - window.first + 1
-    cell = grid.width / span
-    places = (np.asarray(steps, np.float64) - window.first + 0.5) * cell
-    finite: NDArray[np.bool_] = np.all(np.isfinite(values), axis=1, keepdims=True)
-    with np.errstate(over="ignore"):  # a window of denormal numbers
-        below = np.clip((high - np.where(finite, values, 0.0)) / (high - low), -_FAR, _FAR)
-    rows = np.where(finite, below * grid.height, np.nan)
+    shown = Window(low, high, window.first, window.last)
+    rows, places, broken = _placed(quantiles, steps, shown, grid)
     ticks = [(high - value) / (high - low) * grid.height for value in _ticks(low, high)]
-    in_use = np.asarray(active, bool)
-    panels = _panels(np.moveaxis(rows, 0, -1), in_use.T, places, (grid.height, grid.width), ticks)
-    _mark(panels, ~finite[:, 0].T, places, cell)
+    size, cell = (grid.height, grid.width), grid.width / (window.last - window.first + 1)
+    second = None if lines is None else _placed(lines.quantiles, lines.steps, shown, grid)
+    panels = _panels(rows, np.asarray(active, bool).T, places, size, ticks, second and second[:2])
+    _mark(panels, broken, places, cell)
+    if second:
+        _, at, missing = second
+        _mark(panels, missing, at, cell)
     body = blank(grid.total, _WIDTH)
     for number, panel in enumerate(panels):
         top, left = grid.place(number)
         body[top : top + grid.height, left : left + grid.width] = panel
-    _write_axes(body, grid, Window(low, high, window.first, window.last), units)
+    _write_legend(body, lines)
+    _write_axes(body, grid, shown, units)
     return sheet(body, caption=title, note=note, bad=bad)
+
+
+def _placed(
+    quantiles: ArrayLike, steps: ArrayLike, window: Window, grid: _Grid
+) -> tuple[Values, Values, NDArray[np.bool_]]:
+    """Where quantiles stand in a panel.
+
+    Returns:
+        Rows in pixels from the top `(5, k, t)`, NaN where a unit is not finite; the steps in pixels from the left,
+        `(t,)`; and whether a unit is not finite at a step, `(k, t)`.
+    """
+    values = np.asarray(quantiles, np.float64)
+    cell = grid.width / (window.last - window.first + 1)
+    places = (np.asarray(steps, np.float64) - window.first + 0.5) * cell
+    finite: NDArray[np.bool_] = np.all(np.isfinite(values), axis=1, keepdims=True)
+    with np.errstate(over="ignore"):  # a window of denormal numbers
+        below = (window.high - np.where(finite, values, 0.0)) / (window.high - window.low)
+    rows = np.where(finite, np.clip(below, -_FAR, _FAR) * grid.height, np.nan)
+    return np.moveaxis(rows, 0, -1), places, ~finite[:, 0].T
 
 
 @dataclass(frozen=True)
@@ -118,6 +161,7 @@ class _Grid:
     """Where the panels stand."""
 
     count: int
+    legend: int
 
     @property
     def columns(self) -> int:
@@ -137,19 +181,24 @@ class _Grid:
 
     @property
     def total(self) -> int:
-        return _LEGEND + self.rows * (_TITLE + self.height) + _TICKS
+        return self.legend + self.rows * (_TITLE + self.height) + _TICKS
 
     def place(self, number: int) -> tuple[int, int]:
         """Top and left of a panel."""
         row, column = divmod(number, self.columns)
-        return _LEGEND + row * (_TITLE + self.height) + _TITLE, _AXIS + column * (self.width + _GAP)
+        return self.legend + row * (_TITLE + self.height) + _TITLE, _AXIS + column * (self.width + _GAP)
 
     def is_last_of_its_column(self, number: int) -> bool:
         return number + self.columns >= self.count
 
 
 def _panels(
-    rows: Values, active: NDArray[np.bool_], places: Values, size: tuple[int, int], ticks: list[float]
+    rows: Values,
+    active: NDArray[np.bool_],
+    places: Values,
+    size: tuple[int, int],
+    ticks: list[float],
+    second: tuple[Values, Values] | None,
 ) -> Picture:
     """The panels `(k, *size, 3)`: ground, lines of the y axis, ribbons, median.
 
@@ -159,6 +208,7 @@ def _panels(
         places: of the steps, in pixels from the left, `(t,)`.
         size: height and width of a panel.
         ticks: rows of the lines.
+        second: the rows and places of a second set, whose lines lie above the ribbons and below the median.
     """
     height, width = size
     known = np.isfinite(rows).all(axis=0)
@@ -171,11 +221,29 @@ def _panels(
     nearest = np.searchsorted((places[1:] + places[:-1]) / 2, np.arange(width) + 0.5)
     blue = active[:, nearest]
     bands = [(highest[4], lowest[0]), (highest[3], lowest[1]), (highest[2] - 1, lowest[2] + 1)]
-    for (top, bottom), in_use, unused in zip(bands, _BLUES, _GREYS, strict=True):
-        colour = np.where(blue, *(np.array(ink)[:, None, None] for ink in (in_use, unused))).astype(np.float32)
+    for number, (top, bottom) in enumerate(bands):
+        if second and number == 2:
+            _lay_lines(canvas, *second)
+        inks = (np.array(colours[number])[:, None, None] for colours in (_BLUES, _GREYS))
+        colour = np.where(blue, *inks).astype(np.float32)
         canvas += (colour[:, :, None] - canvas) * coverage(top, bottom, height)
     picture: Picture = np.ascontiguousarray(np.moveaxis(np.rint(canvas).astype(np.uint8), 0, -1))
     return picture
+
+
+def _lay_lines(canvas: NDArray[np.float32], rows: Values, places: Values) -> None:
+    """Draws the median and the 25-75 % of a second set over the panels `(3, k, height, width)`, in place.
+
+    Args:
+        canvas: the panels so far.
+        rows: of the quantiles, in pixels from the top, `(5, k, t)`.
+        places: of the steps, in pixels from the left, `(t,)`.
+    """
+    height, width = canvas.shape[2:]
+    highest, lowest = extremes(rows[1:4], places, width)
+    colour = np.array(_VERMILION, np.float32)[:, None, None, None]
+    for number, half in ((0, _BORDER), (2, _BORDER), (1, _MEDIAN)):
+        canvas += (colour - canvas) * coverage(highest[number] - half, lowest[number] + half, height)
 
 
 def extremes(series: Values, places: Values, width: int) -> tuple[Values, Values]:
@@ -234,7 +302,6 @@ def _ticks(low: float, high: float) -> list[float]:
 
 
 def _write_axes(body: Picture, grid: _Grid, window: Window, units: Sequence[int]) -> None:
-    _write_legend(body)
     span = window.last - window.first + 1
     every = max(1, round(round_length(max(span / 3, 1.0))))
     marks = [step for step in range(window.first, window.last + 1) if step % every == 0]
@@ -254,11 +321,22 @@ def _write_axes(body: Picture, grid: _Grid, window: Window, units: Sequence[int]
                 write(body, (across, foot + 4), figure(step), size=10, colour=QUIET, anchor="mt")
 
 
-def _write_legend(body: Picture) -> None:
+def _write_legend(body: Picture, lines: Course | None) -> None:
     left, middle = _AXIS, 8
-    for name, colours in (("5–95 %", _BLUES[0]), ("25–75 %", _BLUES[1]), ("median", _BLUES[2])):
-        high = 1 if name == "median" else 5
+    below = middle + _NAMES
+    if lines:
+        write(body, (left, middle), lines.ribbons, size=11, bold=True, anchor="lm")
+        write(body, (left, below), lines.name, size=11, bold=True, anchor="lm")
+        left += max(text_width(name, 11, bold=True) for name in (lines.ribbons, lines.name)) + 14
+    for name, colours, high, thick in (
+        ("5–95 %", _BLUES[0], 5, 0),
+        ("25–75 %", _BLUES[1], 5, 1),
+        ("median", _BLUES[2], 1, 4),
+    ):
         fill(body, (left, middle - high, left + 18, middle + high), colours)
+        if lines and thick:
+            fill(body, (left, below - thick // 2, left + 18, below + thick // 2), _VERMILION)
+            write(body, (left + 24, below), name, size=11, colour=INK, anchor="lm")
         left += 24 + write(body, (left + 24, middle), name, size=11, colour=INK, anchor="lm") + 18
     fill(body, (left, middle - 6, left + 18, middle + 6), _OFF)
     frame(body, (left, middle - 6, left + 18, middle + 6), LINE)

@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..callback import Drawn, Measured
-from ..callback.explained_view import ExplainedView
+from ..callback import BESIDE, TRAINING, VALIDATION, Drawn, Measured
+from ..callback.explained_view import MOST_BESIDE, ExplainedView
 from ..callback.markdown import code_span
 from ..draw.text import shape_text
 from ..explain.layer_maps import LayerMaps
@@ -25,10 +25,23 @@ are divided by the largest value so far of both sets of data (printed below), so
 pictures beside diffuse ones on validation pictures, "no evidence" where there should be some.
 
 Source: {source}"""
+_BESIDE = """**Where the network looks on training data and on what it has not seen** ({method} of {path}, {score}).
+
+*How to read it:* left pictures of the training data, right of the validation data, {most} of each at most; mostly the
+same class stands in the same place of both halves. Each tile is a picture and the same with its heat map: {colours}
+{target}. Below it the true class | the predicted class and its probability; wrong predictions are framed and marked.
+All maps are divided by the largest value so far of both sets (printed below), so the halves can be compared.
+*Bad signs:* frames on the right alone and certain predictions on the left (memorised), sharp maps left beside diffuse
+ones right, heat left on something that the pictures right do not have (a shortcut in the training data).
+
+Source: {source}"""
 
 
 class GradCAM(ExplainedView):
     """See where the network looks: the class activation map over each picture of the probe, at every step.
+
+    With `training_data` the run of validation data has one more picture, `<tag>/train_and_validation`: pictures of both
+    beside each other. It is left out where the inputs of the two have not the same size.
 
     Args:
         log_dir: where TensorBoard looks.
@@ -95,22 +108,28 @@ class GradCAM(ExplainedView):
         return Measured(step, (maps, self.answers(taken)))
 
     def draw(self, measured: Mapping[str, Measured]) -> Iterator[Drawn]:
-        """A picture a source, on one scale."""
+        """A picture a source, and one of both beside each other, on one scale."""
         method = self._explained.method
         explained, target = self.target_in_words(), self.target_in_words(code_span)
         if method.needs == "activations":
             explained = target = "whatever the class"
         caption = f"{self.method} of {self.path}   {shape_text(self._explained.shape)}   {explained}"
-        about = _DESCRIPTION.format(
-            method=self.method,
-            path=code_span(self.path),
-            score=f"score: {self.score.of}",
-            colours="red is evidence for, blue against:" if method.signed else "bright is evidence for",
-            target=target,
-            source=method.paper,
-        )
+        words = {
+            "method": self.method,
+            "path": code_span(self.path),
+            "score": f"score: {self.score.of}",
+            "colours": "red is evidence for, blue against:" if method.signed else "bright is evidence for",
+            "target": target,
+            "source": method.paper,
+        }
+        tag, scale = f"{self.method}/{self.path}", self.memory.scales.get(self.path, 0.0)
+        given: dict[str, Any] = {"scale": scale, "caption": caption, "signed": method.signed}
         for source, one in measured.items():
-            maps, answer = one.numbers
-            scale = self.memory.scales.get(self.path, 0.0)
-            given: dict[str, Any] = {"scale": scale, "caption": caption, "note": one.note, "signed": method.signed}
-            yield Drawn(source, f"{self.method}/{self.path}", self.heat(source, maps, answer, **given), about)
+            picture = self.heat(source, *one.numbers, note=one.note, **given)
+            yield Drawn(source, tag, picture, _DESCRIPTION.format(**words))
+        if TRAINING in measured:
+            maps = {source: one.numbers[0] for source, one in measured.items()}
+            answers = {source: one.numbers[1] for source, one in measured.items()}
+            beside = self.heat_beside(maps, answers, note=measured[VALIDATION].note, **given)
+            if beside is not None:
+                yield Drawn(VALIDATION, f"{tag}/{BESIDE}", beside, _BESIDE.format(most=MOST_BESIDE, **words))

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ..callback import UNTRAINED, VALIDATION, CodesView, Drawn, Measured
+from ..callback import BESIDE, HALVES, TRAINING, UNTRAINED, VALIDATION, CodesView, Drawn, Measured
 from ..callback.markdown import code_span
 from ..draw.colour import count_non_finite
-from ..draw.profiles import MOST_PANELS, Window, horizon, profiles
+from ..draw.profiles import MOST_PANELS, Course, Window, horizon, profiles
 from ..draw.text import figure, together
 from ..draw.trails import grow
 from ..maths.choice import most_variable
@@ -27,6 +27,16 @@ has a wide band. It is drawn grey while it is inactive ({rule}), and its panel i
 *Good signs:* bands open early and then run level; as many units are active as the data need.
 *Bad signs:* all panels turn grey and all bands close at one step (posterior collapse: the KL term weighs too much), one
 unit's band grows without end, medians that keep drifting, magenta (NaN or infinity)."""
+_BESIDE = """**Where the codes of {path} lie on training and on validation data**, at every step ({n} and {m} rows).
+
+*How to read it:* the blue bands are of the validation data: the light one holds 90 % of the codes, the darker one half
+of them, the dark line is their median. Over them are three orange lines of the training data: its median, thick, which
+rims the blue one where they agree, and the borders of the half of its codes in the middle. All panels have one scale,
+which only grows; a unit is drawn grey while it is inactive on validation data ({rule}).
+*Good signs:* the lines run along the borders of the darker band and its median.
+*Bad signs:* lines that leave the bands as training goes on (the codes of the training data become another kind), lines
+apart where the band is narrow (units that only tell training rows apart), magenta (NaN or infinity in either set)."""
+TAG = "latent/profiles"
 _ABSOLUTE = "its means vary by less than 0.01, beside the prior's 1"
 _RELATIVE = "its variance is below 0.01 of the largest"
 
@@ -40,7 +50,8 @@ class Profile:
         quantiles: `(t, 5, k)`, float32, of the units shown; NaN where a unit is not finite.
         active: `(t, k)`, whether the unit was in use.
         units: the numbers of the units shown, `(k,)`; `None` before they are chosen.
-        note: how many units are active now, and which varies most.
+        in_use: how many units of all are active now.
+        note: the same, and which varies most.
         bad: how many codes are not finite now.
     """
 
@@ -48,12 +59,16 @@ class Profile:
     quantiles: Array
     active: Array
     units: Array | None
+    in_use: int
     note: str
     bad: str
 
 
 class LatentProfiles(CodesView):
     """See each latent variable over the whole training: ribbons of 5-95 % and 25-75 % and the median, grey if unused.
+
+    With `training_data` the run of validation data has one more picture, `latent/profiles/train_and_validation`: the
+    median and the 25-75 % of the training data as lines over the ribbons of the validation data.
 
     A VAE whose KL term takes over is seen to collapse: all bands close, and the panels turn grey.
 
@@ -104,8 +119,9 @@ class LatentProfiles(CodesView):
         if units is not None:
             history += [(at, _float32(quantiles(then[:, units])), used[units]) for at, then, used in own.pop("waiting")]
             self._widen(history[-1][1])
-        note = f"active {np.count_nonzero(in_use)} of {codes.shape[1]}   {_widest(codes)}"
-        profile = Profile(*_stacked(history), units, note, count_non_finite(codes))
+        count = int(np.count_nonzero(in_use))
+        note = f"active {count} of {codes.shape[1]}   {_widest(codes)}"
+        profile = Profile(*_stacked(history), units, count, note, count_non_finite(codes))
         return Measured(step, profile, self.figures(codes, before, source))
 
     def _may_choose(self, codes: Array, step: int) -> bool:
@@ -119,32 +135,46 @@ class LatentProfiles(CodesView):
             scales[key] = grow(scales.get(key, 0.0), needed)
 
     def draw(self, measured: Mapping[str, Measured]) -> Iterator[Drawn]:
-        """A picture a source, on one scale."""
-        scales = self.memory.scales
+        """A picture a source, and one of both over each other, on one scale."""
+        if self.memory.shared.get("units") is None:
+            return
+        rows = {source: len(self.probes[source]) for source in measured}
+        rule = _ABSOLUTE if self.posterior else _RELATIVE
+        words = {"path": code_span(self.path), "rule": rule}
         for source, one in measured.items():
-            profile: Profile = one.numbers
-            if profile.units is None:
-                continue
-            first = int(profile.steps[0])
-            last = horizon(self._planned, int(profile.steps[-1]))
-            rows = len(self.probes[source])
-            picture = profiles(
-                profile.quantiles,
-                profile.active,
-                profile.steps,
-                window=Window(-scales["window below"], scales["window above"], first, last),
-                units=profile.units.tolist(),
-                title=self._title(rows),
-                note=together(profile.note, one.note),
-                bad=profile.bad,
-            )
-            rule = _ABSOLUTE if self.posterior else _RELATIVE
-            about = _DESCRIPTION.format(path=code_span(self.path), n=rows, rule=rule)
-            yield Drawn(source, "latent/profiles", picture, about)
+            note = together(one.numbers.note, one.note)
+            picture = self._drawn(one.numbers, f"{rows[source]} rows", note, one.numbers.bad)
+            yield Drawn(source, TAG, picture, _DESCRIPTION.format(n=rows[source], **words))
+        if TRAINING in measured:
+            training, validation = (measured[source].numbers for source in HALVES)
+            lines = Course(training.quantiles, training.steps, HALVES[TRAINING], HALVES[VALIDATION])
+            counted = zip(HALVES.values(), (training.bad, validation.bad), strict=True)
+            bad = ", ".join(f"{name} {count}" for name, count in counted if count)
+            active = f"active {training.in_use} | {validation.in_use} of {self.memory.shared['dimensions']}"
+            note = together(active, measured[VALIDATION].note)
+            said = f"{rows[TRAINING]} and {rows[VALIDATION]} rows"
+            picture = self._drawn(validation, said, note, bad, lines=lines)
+            about = _BESIDE.format(n=rows[TRAINING], m=rows[VALIDATION], **words)
+            yield Drawn(VALIDATION, f"{TAG}/{BESIDE}", picture, about)
 
-    def _title(self, rows: int) -> str:
+    def _drawn(self, profile: Profile, rows: str, note: str, bad: str, lines: Course | None = None) -> Array:
+        scales = self.memory.scales
+        last = horizon(self._planned, int(profile.steps[-1]))
+        return profiles(
+            profile.quantiles,
+            profile.active,
+            profile.steps,
+            window=Window(-scales["window below"], scales["window above"], int(profile.steps[0]), last),
+            units=self.memory.shared["units"].tolist(),
+            title=self._title(rows),
+            note=note,
+            bad=bad,
+            lines=lines,
+        )
+
+    def _title(self, rows: str) -> str:
         units, dimensions = self.memory.shared["units"], self.memory.shared["dimensions"]
-        title = f"profiles of {self.path}   {dimensions} units   {rows} rows"
+        title = f"profiles of {self.path}   {dimensions} units   {rows}"
         if len(units) == dimensions:
             return title
         chosen = self.memory.shared["chosen"]

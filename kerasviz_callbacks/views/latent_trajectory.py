@@ -8,10 +8,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..callback import VALIDATION, CodesView, Drawn, Measured
+from ..callback import BESIDE, HALVES, TRAINING, VALIDATION, CodesView, Drawn, Measured
 from ..callback.markdown import code_span
+from ..draw.clouds import Cloud
 from ..draw.text import together
-from ..draw.trails import grow, trajectory
+from ..draw.trails import grow, trajectories, trajectory
 from ..maths.latent import spread
 from ..maths.projection import POOLED_STEPS, hold_plane, project, shares
 from ..record.projector import Points
@@ -29,6 +30,17 @@ held ({axes}) as long as they show nearly as much as any could, so what is seen 
 *Bad signs:* the cloud shrinks to a point (collapse), all classes stay mixed, tails stay long and ragged (learning rate
 too high), validation codes far narrower than training codes."""
 
+_BESIDE = """**How the codes of {path} move on training and on validation data** ({d} dimensions, {n} and {m} rows).
+
+*How to read it:* left the training data, right the validation data, on the same axes ({axes}, held) and in the same
+window, which only grows. Dots are codes, coloured by class, their tails the last 8 steps; thick lines are the whole
+paths of the class means. Below, left | right, are the shares of variance and of movement that the axes show, and the
+spread.
+*Good signs:* both clouds look alike: the same shape and width, each class in the same place.
+*Bad signs:* classes apart on the left and mixed on the right, the right cloud far narrower or wider than the left one,
+class means (numbered discs) that end elsewhere."""
+TAG = "latent/trajectory"
+
 
 @dataclass(frozen=True)
 class Trail:
@@ -37,14 +49,32 @@ class Trail:
     Attributes:
         tails: `(t, n, 2)`, the newest last.
         means: `(T, classes, 2)`, or `None` without labels.
-        note: share of variance and movement shown, spread, step of the axes.
+        fitted_at: the step of the axes.
+        variance: the share of variance shown, 0 to 1.
+        movement: the share of movement shown; NaN at the first step.
+        spread: of the codes, in all dimensions.
         codes: `(n, d)`, the newest, as they are.
     """
 
     tails: Array
     means: Array | None
-    note: str
+    fitted_at: int
+    variance: float
+    movement: float
+    spread: float
     codes: Array
+
+    @staticmethod
+    def note(*trails: Trail) -> str:
+        """What changes from step to step; of several trails in their order, from left to right."""
+
+        def each(figures: list[str]) -> str:
+            return " | ".join(figures)
+
+        shown = f"axes of step {trails[0].fitted_at}: {each([f'{one.variance:.0%}' for one in trails])} of variance"
+        if not any(np.isnan(one.movement) for one in trails):
+            shown += f", {each([f'{one.movement:.0%}' for one in trails])} of movement"
+        return f"{shown}   spread {each([f'{one.spread:.3g}' for one in trails])}"
 
 
 class LatentTrajectory(CodesView):
@@ -52,6 +82,9 @@ class LatentTrajectory(CodesView):
 
     The axes are those of a "held" principal component analysis: kept while they show at least 90 % of what the best
     two would, refitted on the last five steps otherwise, and then turned onto the old ones.
+
+    With `training_data` the run of validation data has one more picture, `latent/trajectory/train_and_validation`: both
+    beside each other in one window.
 
     Beside the event files lie those of TensorBoard's projector, renewed at each drawn step: the codes, their labels and
     their pictures. Of codes of more than 512 dimensions they hold the 512 that vary most.
@@ -101,29 +134,43 @@ class LatentTrajectory(CodesView):
         tails = np.stack([project(one, plane.basis) for one in own["codes"]])
         means = np.stack(own["means"]) @ plane.basis if "means" in own else None
         variance, movement = shares(codes, before, plane.basis)
-        shown = f"axes of step {plane.fitted_at}: {variance:.0%} of variance"
-        shown += "" if np.isnan(movement) else f", {movement:.0%} of movement"
-        return Trail(tails, means, f"{shown}   spread {spread(codes):.3g}", codes)
+        return Trail(tails, means, plane.fitted_at, variance, movement, spread(codes), codes)
 
     def draw(self, measured: Mapping[str, Measured]) -> Iterator[Drawn]:
-        """A picture a source, in one window."""
+        """A picture a source, and one of both beside each other, in one window."""
         dimensions = self.memory.shared["plane"].basis.shape[0]
         classes = self.classes()
         names = [self.shown.class_name(label) for label in range(classes)] if classes else None
+        window = self.memory.scales["window"]
+        title = f"codes of {self.path}   {dimensions} dimensions"
+        axes = "the codes' own" if dimensions == 2 else "principal components"
+        words = {"path": code_span(self.path), "d": dimensions, "axes": axes}
+        rows = {source: len(self.probes[source]) for source in measured}
         for source, one in measured.items():
-            rows = len(self.probes[source])
-            axes = "the codes' own" if dimensions == 2 else "principal components"
             picture = trajectory(
                 one.numbers.tails,
                 one.numbers.means,
                 self.probes[source].labels,
-                half_width=self.memory.scales["window"],
+                half_width=window,
                 names=names,
-                title=f"codes of {self.path}   {dimensions} dimensions   {rows} rows",
-                note=together(one.numbers.note, one.note),
+                title=f"{title}   {rows[source]} rows",
+                note=together(Trail.note(one.numbers), one.note),
             )
-            about = _DESCRIPTION.format(path=code_span(self.path), d=dimensions, n=rows, axes=axes)
-            yield Drawn(source, "latent/trajectory", picture, about)
+            yield Drawn(source, TAG, picture, _DESCRIPTION.format(n=rows[source], **words))
+        if TRAINING in measured:
+            trails = [measured[source].numbers for source in HALVES]
+            picture = trajectories(
+                [
+                    Cloud.of(trail.tails, trail.means, self.probes[source].labels, name)
+                    for trail, (source, name) in zip(trails, HALVES.items(), strict=True)
+                ],
+                half_width=window,
+                names=names,
+                title=f"{title}   {rows[TRAINING]} and {rows[VALIDATION]} rows",
+                note=together(Trail.note(*trails), measured[VALIDATION].note),
+            )
+            about = _BESIDE.format(n=rows[TRAINING], m=rows[VALIDATION], **words)
+            yield Drawn(VALIDATION, f"{TAG}/{BESIDE}", picture, about)
 
     def points(self, measured: Mapping[str, Measured]) -> Iterator[tuple[str, Points]]:
         """The codes for TensorBoard's projector, with the class, label and row in the data of each, and its picture."""

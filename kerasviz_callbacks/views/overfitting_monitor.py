@@ -10,23 +10,22 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..callback import TRAINING, VALIDATION, Drawn, Measured
-from ..callback.course import LOSS, Course
+from ..callback.course import Course
 from ..callback.judged_view import Judged, JudgedView
-from ..draw.curves import Chart, Epochs
+from ..draw.curves import Epochs
 from ..draw.overfitting import Fallen, Summary, overfitting_sheet
 from ..draw.overfitting_charts import (
     FIGURES,
-    chart,
+    figure_charts,
     flat_maps,
-    headline,
+    headlines,
     kinds_of,
-    loss_chart,
+    loss_charts,
     most_fallen,
-    then_and_now,
+    reach,
 )
 from ..draw.profiles import horizon
 from ..draw.text import figure, together
-from ..draw.trails import grow
 from ..maths.classes import knn_accuracy, silhouette, within_to_between
 from ..maths.confidence import overconfidence
 from ..maths.map_change import drift, empty, true_versus_predicted
@@ -183,7 +182,7 @@ class OverfittingMonitor(JudgedView):
         for name, value in figures.items():
             known = {at: old for at, old in histories.get(name, {}).items() if at < step}
             histories[name] = known | ({} if name == "cam_drift" and course.best is None else {step: value})
-            self._reach(name, value, FIGURES[name].window)
+            reach(self.memory.scales, name, value, FIGURES[name].window)
         if now.true_maps is not None:
             self.memory.grow("maps", float(now.true_maps.max(initial=0, where=np.isfinite(now.true_maps))))
         scalars = {f"overfitting/{name}": value for name, value in figures.items()}
@@ -219,7 +218,7 @@ class OverfittingMonitor(JudgedView):
             for of in ("", "val_"):
                 curves[f"{of}{key}"] = course.curve(f"{of}{key}")
                 for value in curves[f"{of}{key}"][1][-1:]:
-                    self._reach(key, value)
+                    reach(self.memory.scales, key, value)
         histories = {name: (tuple(known), tuple(known.values())) for name, known in own["histories"].items()}
         scales = dict(self.memory.scales)
         return Seen(histories, curves, scales, course.best, metric, now, then, left_out)
@@ -227,17 +226,6 @@ class OverfittingMonitor(JudgedView):
     def _course(self) -> Course:
         course: Course = self.memory.shared.setdefault("course", Course())
         return course
-
-    def _reach(self, name: str, value: float, window: str = "signed") -> None:
-        """How far an axis reaches up and down, in coarse steps."""
-        down = -value
-        if window == "log":
-            down = 1 / value if value > 0 else 0.0
-        elif window == "share":
-            down = 1 - value
-        for way, needed in (("up", value), ("down", down)):
-            key = f"window {name} {way}"
-            self.memory.scales[key] = grow(self.memory.scales.get(key, 0.0), needed)
 
     def describe(self, tag: str) -> str:
         """What a figure is."""
@@ -256,9 +244,9 @@ class OverfittingMonitor(JudgedView):
         named = self.shown.class_name if self.task.kind == "classes" else None
         fell = "error grew most" if self.task.kind == "values" else "true class' probability fell most"
         summary = Summary(
-            headline=self._headline(of, one.step),
-            losses=self._losses(newest),
-            figures=[self._chart(name, seen, newest.scales) for name in self.figures],
+            headline=headlines(newest.curves, of.metric, of.best, one.step),
+            losses=loss_charts(newest.curves, of.metric, newest.scales),
+            figures=figure_charts(self.figures, {_SETS[at]: s.histories for at, s in seen.items()}, newest.scales),
             epochs=epochs,
             sets=["validation", "training"],
             kinds=kinds_of(self.labels[VALIDATION], of.now.merit, before, named, best=of.best),
@@ -276,28 +264,6 @@ class OverfittingMonitor(JudgedView):
                 f"maps of {self.maps_path}; without evidence {drifting} in cam_drift, {both} in true_vs_predicted", note
             )
         yield Drawn(VALIDATION, "overfitting/summary", overfitting_sheet(summary, caption=caption, note=note), _ABOUT)
-
-    def _headline(self, of: Seen, step: int) -> tuple[str, str]:
-        def at(key: str, epoch: int | None) -> float:
-            steps, values = of.curves.get(key, ((), ()))
-            return dict(zip(steps, values, strict=True)).get(epoch, math.nan)  # type: ignore[arg-type]
-
-        first = headline(of.best, step, (at(LOSS, of.best), at(LOSS, step)))
-        keys = [*([f"val_{of.metric}", of.metric] if of.metric else []), "loss"]
-        moved = of.best is not None and of.best < step
-        return first, then_and_now({key: (at(key, of.best), at(key, step)) for key in keys}, moved=moved)
-
-    def _losses(self, of: Seen) -> list[Chart]:
-        charts = []
-        for key in ("loss", *([of.metric] if of.metric else [])):
-            histories = {"training": of.curves[key], "validation": of.curves[f"val_{key}"]}
-            reach = [of.scales.get(f"window {key} {way}", 0.0) for way in ("up", "down")]
-            charts.append(loss_chart(key, histories, *reach))
-        return charts
-
-    def _chart(self, name: str, seen: Mapping[str, Seen], scales: Mapping[str, float]) -> Chart:
-        histories = {_SETS[source]: one.histories.get(name, ((), ())) for source, one in seen.items()}
-        return chart(FIGURES[name], histories, *(scales[f"window {name} {way}"] for way in ("up", "down")))
 
     def _nothing(self, of: Seen, step: int) -> str:
         """Why no pictures are shown."""

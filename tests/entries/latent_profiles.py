@@ -39,6 +39,7 @@ def quantiles_are_those_of_the_encoder(run: Run) -> None:
             variance = codes.var(axis=0)
             assert active.tolist() == (variance > 0.01 * variance.max()).tolist()
     bands_are_in_the_pixels(run)
+    lines_of_training_are_in_the_pixels(run)
 
 
 def bands_are_in_the_pixels(run: Run) -> None:
@@ -56,10 +57,35 @@ def bands_are_in_the_pixels(run: Run) -> None:
         np.testing.assert_allclose([blue[0], blue[-1] + 1], rows, atol=2.5)
 
 
+def lines_of_training_are_in_the_pixels(run: Run) -> None:
+    """Over the same column the lines of the training data reach from its 75 % to its 25 % quantile of unit 0."""
+    picture = read(run.log_dir / "views" / "validation").picture("latent/profiles/train_and_validation", STEPS[-1])
+    scales = run.view.drawn_with[STEPS[-1]]
+    high, low = scales["window above"], -scales["window below"]
+    profile = run.view.measured["train", STEPS[-1]].numbers
+    left, width, top = PANEL[0] + 12, PANEL[1], TOP + 18
+    for number, step in enumerate(STEPS):
+        column = picture[top : top + HEIGHT, left + int((step + 1.5) * width / (EPOCHS + 1))].astype(int)
+        orange = np.flatnonzero(column[:, 0] - column[:, 2] > 60)
+        median = np.flatnonzero(np.isin(column @ [65536, 256, 1], np.array(_BLUES[2:]) @ [65536, 256, 1]))  # lies above
+        rows = (high - profile.quantiles[number, 3:0:-1, 0]) / (high - low) * HEIGHT
+        for row in rows:
+            assert np.abs(np.concatenate([orange, median]) + 0.5 - row).min() < 2.5
+        assert orange.min() + 0.5 > min(rows[0], rows[1] - 1.5) - 2.5
+        assert orange.max() + 0.5 < max(rows[2], rows[1] + 1.5) + 2.5
+
+
 def window(measured) -> dict[str, float]:
     """What the newest quantiles need on either side of zero."""
     newest = measured.numbers.quantiles[-1]
     return {"window above": max(float(newest.max()), 0.0), "window below": max(float(-newest.min()), 0.0)}
+
+
+def words_of(run: Run, tag: str, picture: np.ndarray) -> np.ndarray:
+    """The legend, the numbers of the units, the epochs."""
+    more = 18 if tag.endswith("validation") else 0  # the second line of the legend
+    rows = [(36, 78 + more), (218 + more, 237 + more), (377 + more, 392 + more)]
+    return np.concatenate([picture[first:last, 50:] for first, last in rows])
 
 
 ENTRY = Entry(
@@ -68,11 +94,10 @@ ENTRY = Entry(
     target="x",
     options={"count": 500},
     tags=frozenset({"latent/profiles"}),
+    beside=frozenset({"latent/profiles/train_and_validation"}),
     scalars=OF_CODES,
     poison="codes",
     known=quantiles_are_those_of_the_encoder,
     largest=window,
-    still=lambda run, tag, picture: np.concatenate(
-        [picture[36:78, 50:], picture[218:237, 50:], picture[377:392, 50:]]  # legend, numbers of the units, epochs
-    ),
+    still=words_of,
 )

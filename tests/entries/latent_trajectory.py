@@ -40,10 +40,11 @@ ENTRY = Entry(
     target="x",
     options={"count": 500},
     tags=frozenset({"latent/trajectory"}),
+    beside=frozenset({"latent/trajectory/train_and_validation"}),
     scalars=OF_CODES,
     poison="codes",
     known=codes_are_in_the_plane,
     largest=lambda measured: {"window": float(np.abs(measured.numbers.tails[-1]).max())},
-    still=lambda run, tag, picture: picture[40:600, 640:],
+    still=lambda run, tag, picture: picture[70:500, 940:] if tag.endswith("validation") else picture[40:600, 640:],
     skips_nan=True,
 )

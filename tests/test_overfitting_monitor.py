@@ -1,0 +1,419 @@
+"""The monitor's figures by another way, what it publishes, on every kind of classifier, and what it says of others."""
+
+import csv
+import pickle
+import warnings
+
+import keras
+import numpy as np
+import pytest
+from harness import EPOCHS, autoencoder, classifier, fit, pictures, read, runs
+from scipy.spatial.distance import cosine
+from sklearn.metrics import accuracy_score, silhouette_score
+from sklearn.neighbors import NearestNeighbors
+
+import kerasviz_callbacks as kv
+
+NAMES = ("overconfidence", "knn", "silhouette", "nc1", "cam_drift", "cam_true_vs_predicted")
+PUBLISHED = {f"{of}{name}" for of in ("val_", "") for name in NAMES}
+
+
+class Models(keras.callbacks.Callback):
+    """The weights at the end of every epoch, and the logs as a callback at this place sees them."""
+
+    def __init__(self):
+        super().__init__()
+        self.weights, self.logs = [], []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.weights.append(self.model.get_weights())
+        self.logs.append(dict(logs))
+
+
+def by_hand(model, x, y, best_maps):
+    """The six figures from the model's own layers, scikit-learn and scipy; maps by their closed form."""
+    inner = keras.Model(model.input, [model.get_layer(name).output for name in ("conv2", "mean", "answer")])
+    maps, features, shares = (part.numpy().astype(np.float64) for part in inner(x))
+    kernel = model.get_layer("answer").kernel.numpy().astype(np.float64)
+    predicted = shares.argmax(axis=1)
+    near = NearestNeighbors(n_neighbors=5).fit(features).kneighbors()[1]
+    centre = features.mean(axis=0)
+    means = {label: features[y == label].mean(axis=0) for label in np.unique(y)}
+    within = sum(((row - means[label]) ** 2).sum() for row, label in zip(features, y, strict=True))
+    between = sum((y == label).sum() * ((mean - centre) ** 2).sum() for label, mean in means.items())
+
+    def cam(classes):
+        return np.maximum(np.einsum("nhwc,cn->nhw", maps, kernel[:, classes]), 0).reshape(len(x), -1)
+
+    true, said = cam(y), cam(predicted)
+    apart = []
+    for row in range(len(x)):
+        if predicted[row] == y[row]:
+            apart.append(0.0)
+        elif true[row].any() or said[row].any():
+            both = true[row].any() and said[row].any()
+            apart.append(cosine(true[row], said[row]) if both else 1.0)
+    best = true if best_maps is None else best_maps
+    moved = [cosine(a, b) for a, b in zip(true, best, strict=True) if a.any() and b.any()]
+    return true, {
+        "overconfidence": shares.max(axis=1).mean() - accuracy_score(y, predicted),
+        "knn": np.mean(y[near] == y[:, None]),
+        "silhouette": silhouette_score(features, y),
+        "nc1": within / between,
+        "cam_drift": np.mean(moved),
+        "cam_true_vs_predicted": np.mean(apart),
+    }
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory):
+    """A fit that overfits within a few epochs, and all that is known of it."""
+    keras.utils.set_random_seed(3)
+    data, model = pictures(n=24, n_val=36), classifier(metrics=["accuracy"])
+    model.optimizer.learning_rate = 2.0
+    directory = tmp_path_factory.mktemp("watched")
+    view = kv.OverfittingMonitor(
+        directory / "logs",
+        (data.x_val, data.y_val),
+        training_data=(data.x, data.y),
+        save_dir=directory / "pictures",
+        freq=3,
+        on_error="raise",
+    )
+    after = Models()
+    wrong = np.roll(data.y, 1)  # labels that cannot be learned: the loss of validation data must rise
+    wrong[: len(wrong) // 3] = data.y[: len(wrong) // 3]
+    given = {"validation_data": (data.x_val, data.y_val), "epochs": 8}
+    view.training_data = (data.x, wrong)
+    fit(model, data.x, wrong, [view, after], **given)
+    return model, data, wrong, view, after, directory
+
+
+def test_every_figure_is_right_by_another_way_at_every_epoch(watched):
+    model, data, wrong, _, after, _ = watched
+    final = model.get_weights()
+    losses = [logs["val_loss"] for logs in after.logs]
+    best = {}
+    assert np.argmin(losses) not in (0, len(losses) - 1), "the best epoch should lie within, or drift is not tested"
+    for epoch, (weights, logs) in enumerate(zip(after.weights, after.logs, strict=True)):
+        model.set_weights(weights)
+        for of, x, y in (("val_", data.x_val, data.y_val), ("", data.x, wrong)):
+            is_best = losses[epoch] == min(losses[: epoch + 1])
+            true, figures = by_hand(model, x, y, None if is_best else best[of])
+            if is_best:
+                best[of] = true
+            for name, value in figures.items():
+                assert logs[of + name] == pytest.approx(value, abs=2e-5), f"{of}{name} at {epoch}"
+            assert (logs[f"{of}cam_drift"] == 0) == is_best
+    model.set_weights(final)
+
+
+def test_figures_are_published_at_every_epoch_and_pictures_drawn_at_some(watched):
+    _, _, _, _, after, directory = watched
+    assert all(set(logs) >= PUBLISHED for logs in after.logs)
+    found = runs(directory / "logs")
+    assert set(found) == {"views/validation", "views/train"}
+    assert list(found["views/validation"].pictures) == ["overfitting/summary"]
+    assert list(found["views/validation"].pictures["overfitting/summary"]) == [-1, 0, 3, 6, 7]
+    assert not found["views/train"].pictures
+    for run, of in (("views/validation", "val_"), ("views/train", "")):
+        scalars = found[run].scalars
+        assert set(scalars) == {f"overfitting/{name}" for name in (*NAMES, "cam_empty")}
+        for name in NAMES:
+            begins = 0 if name == "cam_drift" else -1
+            assert list(scalars[f"overfitting/{name}"]) == list(range(begins, 8))
+            for epoch, logs in enumerate(after.logs):
+                assert scalars[f"overfitting/{name}"][epoch] == pytest.approx(logs[of + name], rel=1e-6)
+
+
+def test_the_features_are_what_feeds_the_answer_and_the_maps_the_last(watched):
+    view = watched[3]
+    assert (view.features_path, view.maps_path) == ("mean", "conv2")
+
+
+@pytest.mark.parametrize("mode", ["before", "after"])
+def test_early_stopping_and_the_log_see_the_figures_when_listed_after_it(mode, tmp_path):
+    data, model = pictures(), classifier()
+    view = kv.OverfittingMonitor(tmp_path / "logs", (data.x_val, data.y_val), on_error="raise")
+    stop = keras.callbacks.EarlyStopping("val_knn", mode="min", patience=1, min_delta=10.0)
+    log = keras.callbacks.CSVLogger(tmp_path / "log.csv")
+    order = [view, stop, log] if mode == "before" else [stop, log, view]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # Keras: the metric is not available
+        history = fit(model, data.x, data.y, order, epochs=6).history
+    rows = list(csv.DictReader((tmp_path / "log.csv").read_text().splitlines()))
+    if mode == "before":
+        assert stop.stopped_epoch == 1
+        assert len(rows) == 2
+        assert {f"val_{name}" for name in NAMES} <= set(rows[0])
+        assert float(rows[1]["val_knn"]) == pytest.approx(history["val_knn"][1])
+    else:
+        assert stop.stopped_epoch == 0
+        assert len(rows) == 6
+        assert "val_knn" not in rows[0]
+    assert "knn" not in history, "no training data were given"
+
+
+def test_an_early_stop_between_two_drawn_epochs_is_drawn_as_it_was_measured(tmp_path):
+    data, model = pictures(), classifier()
+    view = kv.OverfittingMonitor(tmp_path, (data.x_val, data.y_val), freq=100, on_error="raise")
+    stop = keras.callbacks.EarlyStopping("val_nc1", mode="min", patience=1, min_delta=1e9, restore_best_weights=True)
+    history = fit(model, data.x, data.y, [view, stop], epochs=9).history
+    found = read(tmp_path / "views" / "validation")
+    assert list(found.pictures["overfitting/summary"]) == [-1, 0, 1]
+    assert found.scalars["overfitting/nc1"][1] == pytest.approx(history["val_nc1"][1])
+
+
+def test_drift_is_unknown_until_a_validation_loss_was_seen(tmp_path):
+    data, model = pictures(), classifier()
+    view = kv.OverfittingMonitor(tmp_path, (data.x_val, data.y_val), on_error="raise")
+    given = {"validation_data": (data.x_val, data.y_val), "validation_freq": [3, 4], "epochs": 4}
+    history = fit(model, data.x, data.y, [view], **given).history
+    assert np.isnan(history["val_cam_drift"][:2]).all()
+    assert history["val_cam_drift"][2] == 0
+    assert list(read(tmp_path / "views" / "validation").scalars["overfitting/cam_drift"]) == [2, 3]
+
+
+# Every kind of answer.
+
+
+def ended(*layers_of_head):
+    """Two convolutions and a head."""
+    layers = keras.layers
+    stem = [layers.Conv2D(4, 3, activation="relu", name="conv1"), layers.Conv2D(5, 3, activation="relu", name="conv2")]
+    return keras.Sequential(
+        [keras.Input((8, 8, 1)), *stem, layers.GlobalAveragePooling2D(name="mean"), *layers_of_head]
+    )
+
+
+def several_labels(y):
+    """Class 0 and 1 each carry a label, class 2 both."""
+    return np.stack([y != 1, y != 0], axis=1).astype(np.float32)
+
+
+BINARY = keras.losses.BinaryCrossentropy(from_logits=True)
+SPARSE = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+HEADS = {
+    "a sigmoid": ((1, "sigmoid"), "binary_crossentropy", lambda y: (y > 0).astype(int)),
+    "a logit": ((1, None), BINARY, lambda y: (y > 0).astype(np.float32)[:, None]),
+    "a softmax of two": ((2, "softmax"), "sparse_categorical_crossentropy", lambda y: (y > 0).astype(int)),
+    "logits": ((3, None), SPARSE, lambda y: y),
+    "a log-softmax": ((3, "log_softmax"), SPARSE, lambda y: y),
+    "one-hot": ((3, "softmax"), "categorical_crossentropy", lambda y: np.eye(3, dtype=np.float32)[y]),
+    "labels": ((2, "sigmoid"), "binary_crossentropy", several_labels),
+    "logits of labels": ((2, None), BINARY, several_labels),
+}
+
+
+def probabilities(model, x, activation):
+    """Of each class or label, from whatever the model puts out."""
+    out = model(x, training=False)
+    if activation is None:
+        out = keras.ops.sigmoid(out) if out.shape[-1] < 3 else keras.ops.softmax(out)
+    shares = keras.ops.convert_to_numpy(keras.ops.exp(out) if activation == "log_softmax" else out)
+    return np.concatenate([1 - shares, shares], axis=1) if shares.shape[1] == 1 else shares
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_every_kind_of_classifier_is_judged_by_its_own_probabilities(head, tmp_path):
+    (units, activation), loss, made = HEADS[head]
+    keras.utils.set_random_seed(5)
+    data, model = pictures(), ended(keras.layers.Dense(units, activation, name="answer"))
+    model.compile(keras.optimizers.SGD(0.5), loss)
+    y, y_val = made(data.y), made(data.y_val)
+    view = kv.OverfittingMonitor(tmp_path, (data.x_val, y_val), training_data=(data.x, y), on_error="raise")
+    history = fit(model, data.x, y, [view], validation_data=(data.x_val, y_val)).history
+    shares = probabilities(model, data.x_val, activation)
+    if "labels" in head:
+        right = (shares >= 0.5) == (y_val > 0.5)
+        expected = np.maximum(shares, 1 - shares).mean() - right.mean()
+        assert not {"val_knn", "val_silhouette", "val_nc1"} & set(history)
+    else:
+        true = y_val.argmax(-1) if np.ndim(y_val) == 2 and y_val.shape[1] > 1 else np.ravel(y_val)
+        expected = shares.max(axis=1).mean() - np.mean(shares.argmax(axis=1) == true)
+        assert set(history) >= PUBLISHED
+    assert history["val_overconfidence"][-1] == pytest.approx(expected, abs=1e-5)
+    assert np.isfinite(history["val_cam_true_vs_predicted"]).all()
+    assert read(tmp_path / "views" / "validation").pictures["overfitting/summary"]
+
+
+def equal_figures(one, other, names):
+    for name in names:
+        np.testing.assert_allclose(one[f"val_{name}"], other[f"val_{name}"], atol=2e-4, err_msg=name)
+
+
+def test_one_logit_one_sigmoid_and_two_softmax_units_that_say_the_same_give_the_same_figures(tmp_path):
+    """The same weights with z, sigmoid(z) and softmax(0, z): the two classes' maps are those of z and -z."""
+    data = pictures()
+    y_val = (data.y_val > 0).astype(int)
+    found = {}
+    for name, units, activation, loss in (
+        ("logit", 1, None, BINARY),
+        ("sigmoid", 1, "sigmoid", "binary_crossentropy"),
+        ("softmax", 2, "softmax", "sparse_categorical_crossentropy"),
+    ):
+        keras.utils.set_random_seed(5)
+        model = ended(keras.layers.Dense(units, activation, name="answer"))
+        kernel = np.random.default_rng(0).standard_normal((5, 1)).astype(np.float32) * 9
+        # softmax(-z/2, z/2) is sigmoid(z), and gives class 0 the maps of -z/2, class 1 those of z/2
+        kernel = kernel if units == 1 else np.concatenate([-kernel, kernel], axis=1) / 2
+        model.get_layer("answer").set_weights([kernel, np.zeros(units, np.float32)])
+        model.compile(keras.optimizers.SGD(0.0), loss)
+        view = kv.OverfittingMonitor(tmp_path / name, (data.x_val, y_val), on_error="raise")
+        found[name] = fit(model, data.x, (data.y > 0).astype(int), [view], epochs=1).history
+    names = [name for name in NAMES if name != "cam_drift"]
+    equal_figures(found["logit"], found["sigmoid"], names)
+    equal_figures(found["logit"], found["softmax"], names)
+    assert found["logit"]["val_cam_true_vs_predicted"][0] > 0, "some answer should be wrong"
+
+
+def test_maps_of_several_labels_are_the_sum_over_those_that_are_true(tmp_path):
+    keras.utils.set_random_seed(5)
+    data, model = pictures(), ended(keras.layers.Dense(2, "sigmoid", name="answer"))
+    model.compile(keras.optimizers.SGD(0.5), "binary_crossentropy")
+    view = kv.OverfittingMonitor(tmp_path, (data.x_val, several_labels(data.y_val)), on_error="raise")
+    fit(model, data.x, several_labels(data.y), [view])
+    last = view._last.measured["validation"].numbers.now
+    maps = keras.Model(model.inputs[0], model.get_layer("conv2").output)(data.x_val).numpy()
+    kernel = model.get_layer("answer").kernel.numpy()
+    said = probabilities(model, data.x_val, "sigmoid") >= 0.5
+    for found, chosen in ((last.true_maps, several_labels(data.y_val)), (last.predicted_maps, said)):
+        expected = np.maximum(np.einsum("nhwc,cn->nhw", maps, kernel @ chosen.T.astype(np.float32)), 0) / 16
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+# What is no picture, has no maps, or is no classifier.
+
+
+def told(capsys):
+    return [line for line in capsys.readouterr().out.splitlines() if "leaves out" in line]
+
+
+def test_a_network_of_dense_layers_has_geometry_and_no_maps_and_says_so(tmp_path, capsys):
+    data = pictures()
+    layers = [keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(9, "relu", name="hidden")]
+    model = keras.Sequential([*layers, keras.layers.Dropout(0.5), keras.layers.Dense(3, "softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    view = kv.OverfittingMonitor(tmp_path, (data.x_val, data.y_val), on_error="raise")
+    history = fit(model, data.x, data.y, [view], verbose=2).history
+    assert {key for key in history if key.startswith("val_")} == {f"val_{name}" for name in NAMES[:4]}
+    assert told(capsys) == [
+        "kerasviz_callbacks: OverfittingMonitor leaves out cam_drift, cam_true_vs_predicted: "
+        "no layer on the way to the answer has maps."
+    ]
+    features = keras.Model(model.inputs[0], model.get_layer("hidden").output)(data.x_val).numpy()
+    assert history["val_silhouette"][-1] == pytest.approx(silhouette_score(features, data.y_val), abs=1e-5)
+
+
+def test_one_layer_alone_has_no_features(tmp_path, capsys):
+    data = pictures()
+    model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(3, "softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    view = kv.OverfittingMonitor(tmp_path, (data.x_val, data.y_val), on_error="raise")
+    history = fit(model, data.x, data.y, [view], verbose=2).history
+    assert set(history) == {"loss", "val_overconfidence"}
+    assert "knn, silhouette, nc1: no layer that learns lies before the one that answers" in told(capsys)[0]
+
+
+@pytest.mark.parametrize("kind", ["regression", "autoencoder", "table"])
+def test_what_gives_quantities_publishes_nothing_and_shows_where_its_errors_grew(kind, tmp_path, capsys):
+    data = pictures()
+    if kind == "autoencoder":
+        model, y, y_val = autoencoder(), data.x, data.x_val
+        shown = (data.x_val, data.y_val)
+    elif kind == "regression":
+        model, y, y_val = ended(keras.layers.Dense(1)), data.x.mean(axis=(1, 2, 3)), data.x_val.mean(axis=(1, 2, 3))
+        model.compile(keras.optimizers.SGD(0.1), "mse")
+        shown = (data.x_val, y_val)
+    else:
+        data.__dict__["x"], data.__dict__["x_val"] = data.x.reshape(36, -1), data.x_val.reshape(12, -1)
+        model = keras.Sequential([keras.Input((64,)), keras.layers.Dense(4, "relu"), keras.layers.Dense(2)])
+        model.compile(keras.optimizers.SGD(0.1), "mse")
+        y, y_val = data.x[:, :2], data.x_val[:, :2]
+        shown = (data.x_val, y_val)
+    view = kv.OverfittingMonitor(tmp_path, shown, on_error="raise")
+    history = fit(model, data.x, y, [view], validation_data=(data.x_val, y_val), verbose=2).history
+    assert set(history) == {"loss", "val_loss"}
+    assert "leaves out all figures: the model gives quantities, not classes" in told(capsys)[0]
+    merit = view._last.measured["validation"].numbers.now.merit
+    assert -merit.mean() == pytest.approx(history["val_loss"][-1], rel=1e-4)
+    assert list(read(tmp_path / "views" / "validation").pictures["overfitting/summary"]) == list(range(-1, EPOCHS))
+
+
+def test_named_layers_are_those_that_are_read(tmp_path):
+    data, model = pictures(), classifier()
+    view = kv.OverfittingMonitor(tmp_path, (data.x_val, data.y_val), features="conv1", layer="conv1", on_error="raise")
+    history = fit(model, data.x, data.y, [view], epochs=1).history
+    maps = keras.Model(model.input, model.get_layer("conv1").output)(data.x_val).numpy()
+    expected = silhouette_score(maps.mean(axis=(1, 2)), data.y_val)
+    assert history["val_silhouette"][0] == pytest.approx(expected, abs=1e-5)
+    assert (view.features_path, view.maps_path) == ("conv1", "conv1")
+
+
+def test_maps_made_within_the_pass_are_those_of_class_activation_map(tmp_path):
+    data, model = pictures(), classifier()
+    view = kv.OverfittingMonitor(tmp_path, (data.x_val, data.y_val), on_error="raise")
+    fit(model, data.x, data.y, [view], epochs=1)
+    now = view._last.measured["validation"].numbers.now
+    for found, target in ((now.true_maps, data.y_val), (now.predicted_maps, None)):
+        expected = kv.class_activation_map(model, data.x_val, target=target)
+        np.testing.assert_allclose(found, expected, atol=1e-6 * expected.max())
+
+
+# What goes wrong.
+
+
+class Broken(kv.OverfittingMonitor):
+    """Cannot measure its second epoch."""
+
+    def judged(self, taken, source):
+        if len(self.memory.of("validation").get("histories", {}).get("knn", {})) == 2:
+            self.memory.of("validation")["histories"]["knn"][99] = 0.0
+            raise RuntimeError("on purpose")
+        return super().judged(taken, source)
+
+
+@pytest.mark.fault("an epoch cannot be measured", "its figures are NaN in logs, all keys are there, training goes on")
+def test_what_could_not_be_measured_is_nan_and_not_missing(tmp_path):
+    data, model = pictures(), classifier()
+    view = Broken(tmp_path, (data.x_val, data.y_val))
+    with pytest.warns(UserWarning, match=r"Broken could not measure \(RuntimeError: on purpose\); training goes on"):
+        history = fit(model, data.x, data.y, [view]).history
+    assert [bool(np.isnan(value)) for value in history["val_knn"]] == [False, True, False]
+    assert [bool(np.isnan(value)) for value in history["val_cam_true_vs_predicted"]] == [False, True, False]
+    assert list(read(tmp_path / "views" / "validation").scalars["overfitting/knn"]) == [-1, 0, 2]
+
+
+def test_training_is_the_same_with_it_and_keras_own_history_too(tmp_path):
+    found = []
+    for views in ([], [kv.OverfittingMonitor(tmp_path, (pictures().x_val, pictures().y_val), training_data=None)]):
+        keras.utils.set_random_seed(7)
+        data, model = pictures(), classifier(metrics=["accuracy"])
+        history = fit(model, data.x, data.y, views, validation_data=(data.x_val, data.y_val)).history
+        found.append(({key: history[key] for key in ("loss", "accuracy", "val_loss")}, model.get_weights()))
+    assert found[0][0] == found[1][0]
+    assert all(np.array_equal(one, other) for one, other in zip(found[0][1], found[1][1], strict=True))
+
+
+def test_a_resumed_fit_goes_on_with_its_curves_and_an_earlier_start_replaces_them(tmp_path):
+    data, model = pictures(), classifier()
+    view = kv.OverfittingMonitor(tmp_path, (data.x_val, data.y_val), on_error="raise")
+    given = {"validation_data": (data.x_val, data.y_val)}
+    fit(model, data.x, data.y, [view], epochs=4, **given)
+    fit(model, data.x, data.y, [view], epochs=6, initial_epoch=2, **given)
+    seen = view._last.measured["validation"].numbers
+    assert seen.histories["knn"][0] == tuple(range(-1, 6))
+    assert seen.curves["val_loss"][0] == tuple(range(6))
+
+
+def test_what_it_remembers_can_be_pickled(watched):
+    memory = watched[3].memory
+    assert pickle.loads(pickle.dumps(memory)).scales == memory.scales
+
+
+def test_a_model_as_it_is_can_be_looked_at_without_a_fit(tmp_path):
+    data, model = pictures(), classifier()
+    shown = kv.OverfittingMonitor(tmp_path, (data.x_val, data.y_val)).picture(model)
+    assert shown.dtype == np.uint8
+    assert shown.shape[2] == 3
+    assert not list(tmp_path.iterdir())
