@@ -23,10 +23,14 @@ from kerasviz_callbacks.draw import (
     clouds,
     coefficients,
     colour,
+    curves,
     filters,
     heat,
     inputs,
+    lines,
     marks,
+    overfitting,
+    overfitting_charts,
     overlap,
     overlay,
     profiles,
@@ -125,7 +129,64 @@ def of_units(n, units, classes):
     }
 
 
+def a_curve(take, values):
+    steps = sorted(take(st.sets(st.integers(-1, 30), min_size=len(values), max_size=len(values))))
+    return curves.Curve(steps, [float(value) for value in values], take(st.none() | st.sampled_from(steps)))
+
+
+def an_overfitting_sheet(losses, training, maps, then, heights, seen, wide, *, scale, words, names, best, **given):
+    """All that may stand on it, from any numbers."""
+    steps = range(-1, len(losses) - 1)
+    scales = {}
+    histories = {"validation": {"nc1": (steps, losses), "knn": (steps, losses)}, "training": {"nc1": (steps, training)}}
+    logged = {"loss": (steps, losses), "val_loss": (steps, training), "acc": (steps, losses), "val_acc": ([], [])}
+    for value in losses:
+        for name, window in (("nc1", "log"), ("knn", "share"), ("loss", "signed"), ("acc", "signed")):
+            overfitting_charts.reach(scales, name, float(value), window)
+    chosen = overfitting_charts.most_fallen(heights, seen, 0.1)
+    assert len(set(chosen.tolist())) == len(chosen) <= overfitting.MOST_FALLEN
+    kinds = overfitting_charts.kinds_of(np.arange(len(heights)) % 3, heights, seen, str, best=best)
+    shown = overfitting.Summary(
+        headline=overfitting_charts.headlines(logged, "acc", best, len(losses) - 2),
+        losses=overfitting_charts.loss_charts(logged, "acc", scales),
+        figures=overfitting_charts.figure_charts(["knn", "nc1"], histories, scales),
+        epochs=curves.Epochs(-1, 12, best, len(losses) - 2),
+        sets=["validation", "training"],
+        kinds=kinds,
+        fallen=overfitting.Fallen(
+            wide,
+            overfitting_charts.flat_maps(then),
+            overfitting_charts.flat_maps(maps),
+            scale,
+            [words] * len(wide),
+        ),
+        heading=words[0],
+        words=words[1],
+    )
+    return overfitting.overfitting_sheet(shown, **given)
+
+
 FIGURES = {
+    "overfitting_sheet": Figure(
+        an_overfitting_sheet,
+        st.tuples(st.integers(1, 9), st.integers(1, 9), SIDES, SIDES, SIDES),
+        lambda t, n, h, w, k: {
+            "losses": numbers(t, types=FLOATS),
+            "training": numbers(t, types=FLOATS),
+            "maps": numbers(n, h, types=FLOATS),
+            "then": numbers(n, h, types=FLOATS),
+            "heights": numbers(k, types=FLOATS),
+            "seen": numbers(k, types=FLOATS),
+            "wide": pictures(n, h, w),
+        },
+        lambda t, n, h, w, k: {
+            "caption": CAPTIONS,
+            "words": st.tuples(CAPTIONS, CAPTIONS),
+            "names": names(k),
+            "best": st.none() | st.integers(-1, t - 2),
+        },
+        strip(scale=SCALES),
+    ),
     "filter_tiles": Figure(
         filters.filter_tiles,
         st.tuples(FEW, SIDES, LONG),
@@ -247,7 +308,7 @@ FIGURES = {
             np.arange(len(quantiles)),
             window=profiles.Window(-low, high, 0, 8),
             units=range(quantiles.shape[2]),
-            lines=profiles.Course(lines, np.arange(len(lines)) * 2, *words),
+            lines=profiles.Lines(lines, np.arange(len(lines)) * 2, *words),
             **given,
         ),
         st.tuples(st.integers(1, 8), st.integers(1, 4), FEW),
@@ -542,14 +603,14 @@ def part_shown(take):
 
 def part_extremes(take):
     series = take(hnp.arrays(np.float64, (3, 6), elements=st.floats(-1e300, 1e300) | st.just(np.nan)))
-    low, high = profiles.extremes(series, np.cumsum(take(hnp.arrays(float, 6, elements=st.floats(0.001, 20)))), 40)
+    low, high = lines.extremes(series, np.cumsum(take(hnp.arrays(float, 6, elements=st.floats(0.001, 20)))), 40)
     assert low.shape == high.shape
     return low, (3, 40)
 
 
 def part_coverage(take):
     top, bottom = (take(hnp.arrays(np.float64, (2, 7), elements=st.floats(-99, 99) | st.just(np.nan))) for _ in "ab")
-    return profiles.coverage(top, bottom, 9), (2, 9, 7)
+    return lines.coverage(top, bottom, 9), (2, 9, 7)
 
 
 def part_signals(take):
@@ -628,7 +689,7 @@ def part_axes(take):
     last = first + take(st.integers(0, 10**6))
     ticks = [*coefficients.step_ticks(first, last), *coefficients.input_ticks(count)]
     assert all(0 <= place <= 1 and name for place, name in ticks)
-    assert profiles.horizon(last, first) >= first
+    assert lines.horizon(last, first) >= first
     assert coefficients.unit_height(take(st.integers(1, 128))) >= 1
     assert min(weights.cell_size(*take(st.tuples(st.integers(1, 512), st.integers(1, 512))))) >= 1
     assert activations.round_step(take(st.floats(0.1, 1e4)), take(st.floats(0.01, 50))) >= 1
@@ -640,6 +701,27 @@ def part_axes(take):
     assert tiles.Grid(5, columns, 3, 3).rows == -(-5 // columns)
     assert tiles.whole_factor(count, 100) >= 1
     return sheet.blank(3, sheet.footer_height(100)), None
+
+
+def part_charts(take):
+    canvas = np.full((150, 270, 3), 255, np.uint8)
+    values = [take(numbers(st.integers(1, 9), types=FLOATS)) for _ in range(2)]
+    known = {name: a_curve(take, one) for name, one in zip(("validation", "training"), values, strict=True)}
+    low, high = take(RANGES)
+    log = take(st.booleans())
+    if log:
+        low, high = 10.0 ** -take(st.integers(0, 9)), 10.0 ** take(st.integers(0, 9))
+    chart = curves.Chart(take(CAPTIONS), known, low, high, take(CAPTIONS), take(CAPTIONS), log=log)
+    curves.paint_chart(canvas, chart, curves.Epochs(-1, 30, take(st.none() | st.integers(-1, 30)), 30))
+    return canvas, (150, 270, 3)
+
+
+def part_dots(take):
+    canvas = np.zeros((20, 20, 3), np.uint8)
+    place = (take(st.floats(-30, 50)), take(st.floats(-30, 50)))
+    curves.paint_dot(canvas, *place, (9, 9, 9), hollow=take(st.booleans()))
+    curves.paint_key(canvas, *place, ["validation", "training"])
+    return canvas, (20, 20, 3)
 
 
 PARTS = {name.removeprefix("part_"): part for name, part in list(globals().items()) if name.startswith("part_")}
@@ -675,5 +757,11 @@ def test_every_public_function_is_among_them():
         if inspect.isfunction(value) and value.__module__ == module.__name__ and not name.startswith("_")
     }
     assert len(public) > 60
-    helped = {"text.font", "colour.is_signed", "colour.luminance", "responses.ramps"}  # by what these call
+    helped = {
+        "text.font",
+        "colour.is_signed",
+        "colour.luminance",
+        "responses.ramps",
+        "heat.say_empty",
+    }  # by what these call
     assert {name for name in public - helped if name not in here} == set()

@@ -22,6 +22,7 @@ In the order of use:
     heat        heat maps over pictures, signals, volumes
     clouds      one window on codes, with their tails
     trails      how codes move
+    lines       lines over the epochs, to the part of a pixel
     profiles    latent variables over the whole training
     reconstructions  what an autoencoder gives back
     curves      figures of both sets over the epochs

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasviz_callbacks.draw.colour import NON_FINITE, Picture
+from kerasviz_callbacks.draw.lines import coverage, extremes
 from kerasviz_callbacks.draw.marks import fill, frame
-from kerasviz_callbacks.draw.profiles import coverage, extremes
 from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, Colour, figure, write
 from kerasviz_callbacks.draw.trails import round_length
 

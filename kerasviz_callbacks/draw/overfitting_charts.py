@@ -166,11 +166,13 @@ def kinds_of(
     members = (own == np.arange(len(classes))[:, None]).astype(np.float64)
 
     def means(values: ArrayLike) -> NDArray[np.float64]:
-        sums = np.where(members > 0, np.asarray(values, np.float64), 0).sum(axis=1)
+        with np.errstate(invalid="ignore", over="ignore"):
+            sums = np.where(members > 0, np.asarray(values, np.float64), 0).sum(axis=1)
         return np.asarray(sums / members.sum(axis=1), np.float64)
 
     of_now, of_then = means(now), None if then is None else means(then)
-    lost = np.zeros(len(classes)) if of_then is None else np.nan_to_num(of_now - of_then)
+    with np.errstate(invalid="ignore", over="ignore"):
+        lost = np.zeros(len(classes)) if of_then is None else np.nan_to_num(of_now - of_then)
     shown = np.sort(np.argsort(lost, kind="stable")[:MOST_CLASSES])
     heading = "true class' probability" + ("" if len(classes) <= MOST_CLASSES else ", most lost")
     names = [named(int(label)) for label in classes[shown]]
@@ -186,7 +188,8 @@ def most_fallen(now: ArrayLike, then: ArrayLike, least: float) -> NDArray[np.int
         then: likewise.
         least: what falls by no more is left out.
     """
-    fall = np.nan_to_num(np.asarray(then, np.float64) - np.asarray(now, np.float64), nan=-np.inf)
+    with np.errstate(invalid="ignore", over="ignore"):
+        fall = np.nan_to_num(np.asarray(then, np.float64) - np.asarray(now, np.float64), nan=-np.inf)
     order = np.argsort(-fall, kind="stable")[:MOST_FALLEN]
     return order[fall[order] > least]
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kerasviz_callbacks.draw.colour import NON_FINITE, Picture
+from kerasviz_callbacks.draw.lines import coverage, extremes
 from kerasviz_callbacks.draw.marks import fill, frame
 from kerasviz_callbacks.draw.sheet import blank, sheet
 from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, Colour, figure, text_width, write
@@ -18,7 +19,6 @@ from kerasviz_callbacks.draw.trails import round_length
 MOST_PANELS = 32
 _WIDTH, _AXIS, _GAP, _TITLE, _LEGEND, _TICKS = 640, 44, 10, 19, 22, 16
 _HEIGHTS = {1: 220, 2: 140, 3: 100, 4: 72}  # of a panel, by how many stand beside each other
-_LONG = 1000  # epochs that the x axis holds at least
 _FAR = 1e6  # windows: what lies farther away leaves the panel as steeply
 _OFF: Colour = (222, 225, 229)  # the ground of a panel whose unit is inactive now
 _GRID: Colour = (208, 213, 219)
@@ -52,7 +52,7 @@ class Window:
 
 
 @dataclass(frozen=True)
-class Course:
+class Lines:
     """A second set of data, drawn as lines over the ribbons of the first.
 
     Attributes:
@@ -68,23 +68,6 @@ class Course:
     ribbons: str
 
 
-def horizon(planned: int, reached: int) -> int:
-    """The last step of the x axis: the last one planned, so that nothing moves as the training goes on.
-
-    Who plans a hundred thousand epochs and stops early would see a sliver, so beyond the first thousand the axis is
-    doubled each time it is filled.
-
-    Args:
-        planned: the last step planned.
-        reached: the newest step.
-    """
-    last = max(planned, reached)
-    shown = _LONG - 1
-    while shown < min(last, reached):
-        shown = 2 * shown + 1
-    return min(last, shown)
-
-
 def profiles(
     quantiles: ArrayLike,
     active: ArrayLike,
@@ -95,7 +78,7 @@ def profiles(
     title: str,
     note: str = "",
     bad: str = "",
-    lines: Course | None = None,
+    lines: Lines | None = None,
 ) -> Picture:
     """Draws where the codes lie in each latent variable, step by step.
 
@@ -246,43 +229,6 @@ def _lay_lines(canvas: NDArray[np.float32], rows: Values, places: Values) -> Non
         canvas += (colour - canvas) * coverage(highest[number] - half, lowest[number] + half, height)
 
 
-def extremes(series: Values, places: Values, width: int) -> tuple[Values, Values]:
-    """The least and the largest value of each series `(..., t)` within each of `width` pixels.
-
-    Between two steps the values lie on a straight line; many steps in one pixel show their whole range, so that a jump
-    of one epoch stays seen. NaN where nothing is known: beyond the ends, and beside a NaN.
-
-    Args:
-        series: numbers or NaN.
-        places: where each step stands, in pixels, increasing, `(t,)`.
-        width: in pixels.
-    """
-    cuts = np.arange(width + 1.0)
-    near = np.clip(cuts, places[0], places[-1])
-    before = np.searchsorted(places, near, side="right") - 1
-    after = np.minimum(before + 1, len(places) - 1)
-    gap = places[after] - places[before]
-    weight = np.divide(near - places[before], gap, out=np.zeros_like(gap), where=gap > 0)
-    left, right = series[..., before], series[..., after]
-    at_cuts = np.where(weight == 0, left, left * (1 - weight) + right * weight)
-    at_cuts[..., np.abs(cuts - near) > 1.5] = np.nan  # a single step is still three pixels wide
-    order = np.argsort(np.concatenate([cuts, places]), kind="stable")
-    *starts, end = np.flatnonzero(order <= width).tolist()
-    merged = np.concatenate([at_cuts, series], axis=-1)[..., order[: end + 1]]
-    least = np.fmin(np.fmin.reduceat(merged, starts, axis=-1), at_cuts[..., 1:])
-    most = np.fmax(np.fmax.reduceat(merged, starts, axis=-1), at_cuts[..., 1:])
-    return least, most
-
-
-def coverage(top: Values, bottom: Values, height: int) -> NDArray[np.float32]:
-    """How much of each pixel a band from `top` to `bottom`, `(..., w)` each, covers: `(..., height, w)`, 0 to 1."""
-    rows = np.arange(height, dtype=np.float64)[:, None]
-    seen = ~np.isnan(top + bottom)
-    above, below = np.where(seen, top, 0.0)[..., None, :], np.where(seen, bottom, 0.0)[..., None, :]
-    share: NDArray[np.float32] = np.clip(np.minimum(below, rows + 1) - np.maximum(above, rows), 0, 1).astype(np.float32)
-    return share
-
-
 def _mark(panels: Picture, broken: NDArray[np.bool_], places: Values, cell: float) -> None:
     """Colours the steps `(k, t)` at which a unit is not finite."""
     width = panels.shape[2]
@@ -321,7 +267,7 @@ def _write_axes(body: Picture, grid: _Grid, window: Window, units: Sequence[int]
                 write(body, (across, foot + 4), figure(step), size=10, colour=QUIET, anchor="mt")
 
 
-def _write_legend(body: Picture, lines: Course | None) -> None:
+def _write_legend(body: Picture, lines: Lines | None) -> None:
     left, middle = _AXIS, 8
     below = middle + _NAMES
     if lines:

@@ -11,7 +11,8 @@ import numpy as np
 from ..callback import BESIDE, HALVES, TRAINING, UNTRAINED, VALIDATION, CodesView, Drawn, Measured
 from ..callback.markdown import code_span
 from ..draw.colour import count_non_finite
-from ..draw.profiles import MOST_PANELS, Course, Window, horizon, profiles
+from ..draw.lines import horizon
+from ..draw.profiles import MOST_PANELS, Lines, Window, profiles
 from ..draw.text import figure, together
 from ..draw.trails import grow
 from ..maths.choice import most_variable
@@ -147,7 +148,7 @@ class LatentProfiles(CodesView):
             yield Drawn(source, TAG, picture, _DESCRIPTION.format(n=rows[source], **words))
         if TRAINING in measured:
             training, validation = (measured[source].numbers for source in HALVES)
-            lines = Course(training.quantiles, training.steps, HALVES[TRAINING], HALVES[VALIDATION])
+            lines = Lines(training.quantiles, training.steps, HALVES[TRAINING], HALVES[VALIDATION])
             counted = zip(HALVES.values(), (training.bad, validation.bad), strict=True)
             bad = ", ".join(f"{name} {count}" for name, count in counted if count)
             active = f"active {training.in_use} | {validation.in_use} of {self.memory.shared['dimensions']}"
@@ -157,7 +158,7 @@ class LatentProfiles(CodesView):
             about = _BESIDE.format(n=rows[TRAINING], m=rows[VALIDATION], **words)
             yield Drawn(VALIDATION, f"{TAG}/{BESIDE}", picture, about)
 
-    def _drawn(self, profile: Profile, rows: str, note: str, bad: str, lines: Course | None = None) -> Array:
+    def _drawn(self, profile: Profile, rows: str, note: str, bad: str, lines: Lines | None = None) -> Array:
         scales = self.memory.scales
         last = horizon(self._planned, int(profile.steps[-1]))
         return profiles(

@@ -13,6 +13,7 @@ from ..callback import TRAINING, VALIDATION, Drawn, Measured
 from ..callback.course import Course
 from ..callback.judged_view import Judged, JudgedView
 from ..draw.curves import Epochs
+from ..draw.lines import horizon
 from ..draw.overfitting import Fallen, Summary, overfitting_sheet
 from ..draw.overfitting_charts import (
     FIGURES,
@@ -24,7 +25,6 @@ from ..draw.overfitting_charts import (
     most_fallen,
     reach,
 )
-from ..draw.profiles import horizon
 from ..draw.text import figure, together
 from ..maths.classes import knn_accuracy, silhouette, within_to_between
 from ..maths.confidence import overconfidence
