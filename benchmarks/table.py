@@ -59,10 +59,14 @@ def ms(seconds: float) -> str:
 
 def markdown(title: str, about: str, rows: Sequence[Row]) -> str:
     """A section with its table."""
-    lines = [f"## {title}", "", about.strip(), "", "| what | measured | must be | |", "| --- | --- | --- | --- |"]
-    for row in rows:
-        mark = "" if not row.limit else "met" if row.met else "**missed**"
-        lines.append(f"| {row.what} | {row.found} | {row.limit} | {mark} |")
+    marks = ["" if not row.limit else "met" if row.met else "**missed**" for row in rows]
+    cells = [(row.what, row.found, row.limit, mark) for row, mark in zip(rows, marks, strict=True)]
+    return f"## {title}\n\n{about.strip()}\n\n{grid(('what', 'measured', 'must be', ''), cells)}"
+
+
+def grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table of words under any heads."""
+    lines = [f"| {' | '.join(cells)} |".replace("  |", " |") for cells in (head, ["---"] * len(head), *rows)]
     return "\n".join(lines) + "\n"
 
 

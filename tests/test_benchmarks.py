@@ -3,9 +3,12 @@
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 import kerasviz_callbacks as kv
 from kerasviz_callbacks.taps.reader import Reader, Tap
@@ -59,3 +62,71 @@ def test_a_table_is_renewed_in_its_place():
 
     page = "a\n<!-- writing -->\nold\n<!-- end of writing -->\nb\n"
     assert renewed(page, "writing", "new\n") == "a\n<!-- writing -->\nnew\n<!-- end of writing -->\nb\n"
+
+
+def told(early_stopping, name, curve):
+    """At which epoch Keras' own EarlyStopping stops when it is told a curve."""
+    early_stopping.set_model(SimpleNamespace(stop_training=False))
+    early_stopping.on_train_begin()
+    for epoch, value in enumerate(curve):
+        early_stopping.on_epoch_end(epoch, {name: value})
+        if early_stopping.model.stop_training:
+            return epoch
+    return np.inf
+
+
+def curves():
+    draws = np.random.default_rng(3)
+    yield from (np.cumsum(draws.normal(size=30)) for _ in range(20))
+    yield from (np.round(draws.normal(size=30), 1) for _ in range(20))
+    yield np.full(30, 0.5)
+    yield [0.1 + 1e-10 * (30 - epoch) for epoch in range(30)]  # it falls, but not as float32
+    yield [np.nan, *range(10)]
+    yield [3.0, np.nan, np.nan, 2.0, *[np.nan] * 6]
+    yield [1.0]
+
+
+@pytest.mark.parametrize("mode", ["min", "max"])
+@pytest.mark.parametrize("patience", [0, 1, 5])
+def test_a_stop_is_where_keras_stops(mode, patience):
+    from benchmarks.alarms import NEVER, stop
+
+    found = []
+    for curve in curves():
+        keras_own = keras.callbacks.EarlyStopping("val_nc1", patience=patience, mode=mode)
+        found.append(stop(curve, mode, patience))
+        assert found[-1] == told(keras_own, "val_nc1", curve)
+    assert len({*found}) > 2
+    assert NEVER in found
+
+
+def test_a_turn_is_the_first_best_epoch():
+    from benchmarks.alarms import turn
+
+    assert turn([3, 1, 2, 1], "min") == 1
+    assert turn([3, 1, 4, 4], "max") == 2
+    assert turn([np.nan, 2, 5], "min") == 1
+    with pytest.raises(ValueError, match="All-NaN"):
+        turn([np.nan, np.nan], "min")
+
+
+def test_what_is_set_apart_is_the_area_under_the_roc_curve():
+    from benchmarks.alarms import set_apart
+
+    assert set_apart([3, 4], [1, 2], "min") == 1
+    assert set_apart([3, 4], [1, 2], "max") == 0
+    assert set_apart([2, 4], [1, 2, 5], "min") == pytest.approx(3.5 / 6)
+    assert set_apart([np.nan], [1, 2], "min") == 0.5
+    draws = np.random.default_rng(1)
+    bad, good = draws.normal(0.5, size=20), draws.normal(size=30)
+    expected = roc_auc_score([1] * 20 + [0] * 30, [*bad, *good])
+    assert set_apart(bad, good, "min") == pytest.approx(expected)
+    assert set_apart(-bad, -good, "max") == pytest.approx(expected)
+    with pytest.raises(ValueError, match='mode="up": expected "min" or "max"'):
+        set_apart(bad, good, "up")
+
+
+def test_any_heads_stand_over_a_table():
+    from benchmarks.table import grid
+
+    assert grid(["a", ""], [["1", ""], ["2", "b"]]) == "| a | |\n| --- | --- |\n| 1 | |\n| 2 | b |\n"

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from harness import read
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -44,8 +45,17 @@ TAGS = {  # what each example shows, by run; where it makes two trainings, below
         "views/validation": OF_CODES | BESIDE,
         "views/train": OF_CODES,
     },
+    "watch_it_cheat": {
+        f"{run}/views/{source}": {"grad_cam/conv3"} | ({"overfitting/summary"} if source == "validation" else set())
+        for run in ("cheating", "honest")
+        for source in ("validation", "train")
+    },
+    "watch_overfitting": {
+        f"{run}/views/validation": {"overfitting/summary"}
+        for run in ("healthy", "few_samples", "wrong_labels", "regularised")
+    },
 }
-ONE_EPOCH = {"watch_the_activations", "explain_a_classifier"}  # the dearest
+ONE_EPOCH = {"watch_the_activations", "explain_a_classifier", "watch_it_cheat", "watch_overfitting"}  # the dearest
 
 
 def epochs_of(scalar, directory):
@@ -89,3 +99,42 @@ def test_an_example_logs_its_views_beside_keras_own_curves(name, tmp_path):
             assert epochs_of("epoch_loss", tmp_path / "logs" / fit / run) == list(range(epochs))
     saved = tmp_path / "pictures"
     assert {path.parent.relative_to(saved).as_posix() for path in saved.rglob("*.png")} == written
+
+
+def test_the_mark_is_small_and_tells_the_class(monkeypatch):
+    monkeypatch.syspath_prepend(EXAMPLES)
+    from watch_it_cheat import marked
+
+    pictures = np.full((10, 28, 28, 1), 0.5, "float32")
+    changed = marked(pictures, np.arange(10)) != pictures
+    assert changed.any(axis=(0, 3)).mean() <= 0.05
+    assert not changed[:, 8:].any()  # within the cells whose heat is counted
+    assert not changed[:, :, 8:].any()
+    assert len({one.tobytes() for one in marked(pictures, np.arange(10))}) == 10
+    assert (pictures == 0.5).all()
+
+
+def test_heat_is_shared_between_the_mark_and_the_rest(monkeypatch):
+    monkeypatch.syspath_prepend(EXAMPLES)
+    import watch_it_cheat
+
+    maps = np.zeros((3, 7, 7), "float32")
+    maps[0, 1, 1], maps[0, 1, 2], maps[1, 6, 6] = 3, 1, 4
+    monkeypatch.setattr(watch_it_cheat.kv, "class_activation_map", lambda model, pictures, target: maps)
+    assert watch_it_cheat.shares(None, None, None) == (3 / 8, 3 / 8, 1)
+    maps[0] *= 10
+    assert watch_it_cheat.shares(None, None, None) == (30 / 44, 3 / 8, 1)
+
+
+def test_wrong_labels_are_as_many_as_they_are_called(monkeypatch):
+    monkeypatch.syspath_prepend(EXAMPLES)
+    from fashion import load
+    from watch_overfitting import ARMS, data
+
+    train = load()[0]
+    for arm in ARMS.values():
+        x, y = data(arm, train)
+        true = {picture.tobytes(): label for picture, label in zip(*train, strict=True)}
+        wrong = [true[picture.tobytes()] != label for picture, label in zip(x, y, strict=True)]
+        assert len(y) == arm.pictures
+        assert np.mean(wrong) == pytest.approx(arm.wrong, abs=2e-3)  # a few pictures are there twice
