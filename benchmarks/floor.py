@@ -18,7 +18,8 @@ from .models import EXAMPLE, MOBILENET, RESNET, TWO_CONVOLUTIONS, Case
 from .table import Row, at_most, markdown, ms
 
 ABOUT = """
-Time of the training thread at the end of a drawn epoch, `Visualizer` on 16 validation and 16 training pictures, beside
+Time of the training thread at the end of a drawn epoch, `FilterImages`, `ActivationMaps` and `GradCAM` in one
+`Visualizer` on 16 validation and 16 training pictures, beside
 the floor: the model run bare on both, compiled, to the outputs of the layers shown and the gradient of the predicted
 class' logit by the last maps. Median over rounds of the ratio within a round, in which the two take turns.
 """
@@ -68,7 +69,8 @@ def of_visualizer(case: Case, rounds: int, most: float | None) -> Row:
     """The row of one model."""
     train, test = case.data()
     model = case.build()
-    view = kv.Visualizer(tempfile.mkdtemp(), test, training_data=train, on_error="raise")
+    chosen = ["FilterImages", "ActivationMaps", "GradCAM"]
+    view = kv.Visualizer(tempfile.mkdtemp(), test, training_data=train, views=chosen, on_error="raise")
     hooks = Hooks(view, model)
     by_kind = {type(one).__name__: one for one in view._running}
     shown = [call.path for call in by_kind["ActivationMaps"].calls.values()]
@@ -81,6 +83,62 @@ def of_visualizer(case: Case, rounds: int, most: float | None) -> Row:
     detail += f"; before the first batch, which compiles, {hooks.first:.2g} s"
     what = f"{case.name}: a drawn epoch beside the floor"
     return Row(what, f"{value:.3g} x ({detail})") if most is None else at_most(what, value, most, detail=detail)
+
+
+def two_gradients(model: keras.Model, maps: str) -> Callable[[Any, Any], list[Any]]:
+    """What the monitor's figures of maps must compute, and nothing else.
+
+    Args:
+        model: functional, ends in a dense layer with a softmax.
+        maps: name of the layer by which the scores are differentiated.
+
+    Returns:
+        Compiled: pictures, labels -> features, answers, the maps, and the gradients of the true and the predicted
+        class' logits by them.
+    """
+    head = model.layers[-1]
+    read = keras.Model(model.inputs, [model.get_layer(maps).output, head.input, model.outputs[0]])
+
+    @tf.function
+    def bare(x: Any, labels: Any) -> list[Any]:
+        with tf.GradientTape(watch_accessed_variables=False, persistent=True) as tape:
+            tape.watch(x)
+            above, features, answer = read(x, training=False)
+            logits = tf.matmul(features, head.kernel) + head.bias
+            true = tf.reduce_sum(tf.gather(logits, labels, batch_dims=1))
+            said = tf.reduce_sum(tf.gather(logits, tf.argmax(answer, axis=-1), batch_dims=1))
+        return [features, answer, above, tape.gradient(true, above), tape.gradient(said, above)]
+
+    return bare
+
+
+def of_monitor(case: Case, rounds: int) -> Row:
+    """`OverfittingMonitor` beside the bare passes on its own probes, which every figure needs."""
+    train, test = (_as_many(*pair) for pair in case.data())
+    model = case.build()
+    view = kv.OverfittingMonitor(tempfile.mkdtemp(), test, training_data=train, on_error="raise")
+    hooks = Hooks(view, model)
+    bare = two_gradients(model, view.maps_path)
+    probes = [(tf.constant(one.inputs), tf.constant(one.labels)) for one in view.probes.values()]
+
+    def floor() -> Seconds:
+        began = time.perf_counter()
+        for probe in probes:
+            bare(*probe)[-1].numpy()
+        return time.perf_counter() - began
+
+    times = interleaved({"ours": hooks.epoch_end, "floor": floor}, rounds)
+    hooks.end()
+    detail = f"{ms(np.median(times['ours']))} beside {ms(np.median(times['floor']))}"
+    rows = " and ".join(str(len(one)) for one in view.probes.values())
+    what = f"{case.name}: `OverfittingMonitor`, {rows} pictures, beside a bare pass and two gradients"
+    return at_most(what, ratio(times["ours"], times["floor"]), 1.3, detail=detail)
+
+
+def _as_many(x: Any, y: Any, rows: int = 500) -> tuple[Any, Any]:
+    """As many pictures as the monitor looks at; where there are fewer, the same again with a little noise."""
+    noise = np.random.default_rng(0).random((rows, *x.shape[1:]), np.float32) * (len(x) < rows) * 0.1
+    return np.resize(x, (rows, *x.shape[1:])) + noise, np.resize(y, rows)
 
 
 def five_views(case: Case, rounds: int) -> list[Row]:
@@ -113,4 +171,6 @@ def table(rounds: int) -> str:
         rows.append(of_visualizer(case, max(3, rounds // share), most))
     for case in (EXAMPLE, MOBILENET):
         rows += five_views(case, rounds)
+    for case, share in ((EXAMPLE, 1), (TWO_CONVOLUTIONS, 1), (MOBILENET, 3)):
+        rows.append(of_monitor(case, max(3, rounds // share)))
     return markdown("Beside the floor", ABOUT, rows)

@@ -167,8 +167,9 @@ def test_what_is_not_finite_is_nan_and_so_is_nothing(figure):
 
 
 @pytest.mark.parametrize("figure", [silhouette, within_to_between])
-def test_one_class_alone_has_no_figure(figure):
+def test_one_class_alone_has_no_figure_and_neither_have_as_many_classes_as_rows(figure):
     assert np.isnan(figure(clouds()[0], np.zeros(120)))
+    assert np.isnan(figure(clouds()[0], np.arange(120)))
 
 
 @pytest.mark.parametrize("figure", [silhouette, within_to_between])

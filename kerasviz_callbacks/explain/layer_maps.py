@@ -117,8 +117,10 @@ class _GradCam:
     def __call__(self, output: Any, gradient: Any) -> Any:
         ops = keras.ops
         activations, slopes = (self._folded(ops.cast(values, "float32")) for values in (output, gradient))
-        weights = ops.mean(slopes, axis=tuple(range(1, len(slopes.shape) - 1)), keepdims=True)
-        evidence = ops.sum(activations * weights, axis=-1)
+        weights = ops.mean(slopes, axis=tuple(range(1, len(slopes.shape) - 1)))
+        places = ops.reshape(activations, (ops.shape(activations)[0], -1, activations.shape[-1]))
+        # A product of matrices: to multiply and then sum makes another array as large as the activations.
+        evidence = ops.reshape(ops.matmul(places, weights[..., None]), (-1, *ops.shape(activations)[1:-1]))
         return ops.where(evidence > 0, evidence, evidence * 0)  # NaN stays NaN, and minus infinity becomes it
 
     def _folded(self, values: Any) -> Any:

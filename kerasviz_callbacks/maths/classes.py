@@ -71,7 +71,7 @@ def silhouette(features: ArrayLike, labels: ArrayLike) -> float:
 
     Returns:
         From -1 (rows lie in other classes) over 0 (classes overlap) to 1 (tight and far apart). NaN with fewer than
-        two classes.
+        two classes, or no two rows of one class.
 
     Raises:
         ValueError: If labels are not `(n,)`.
@@ -84,7 +84,7 @@ def silhouette(features: ArrayLike, labels: ArrayLike) -> float:
     if values is None:
         return float("nan")
     kinds, own = np.unique(given, return_inverse=True)
-    if len(kinds) < 2:
+    if not 2 <= len(kinds) < len(values):
         return float("nan")
     members = (own[:, None] == np.arange(len(kinds))).astype(np.float64)
     counts = members.sum(axis=0)
@@ -117,7 +117,7 @@ def within_to_between(features: ArrayLike, labels: ArrayLike) -> float:
         labels: `(n,)`.
 
     Returns:
-        At least 0. NaN where all class means are the same point.
+        At least 0. NaN where all class means are the same point, or no two rows are of one class.
 
     Raises:
         ValueError: If labels are not `(n,)`.
@@ -130,6 +130,8 @@ def within_to_between(features: ArrayLike, labels: ArrayLike) -> float:
     if values is None:
         return float("nan")
     kinds, own = np.unique(given, return_inverse=True)
+    if len(kinds) == len(values):
+        return float("nan")
     members = (own == np.arange(len(kinds))[:, None]).astype(np.float64)
     means = members @ values / members.sum(axis=1, keepdims=True)
     within = float(np.square(values - means[own]).sum())

@@ -242,6 +242,7 @@ class OverfittingMonitor(JudgedView):
         epochs = Epochs(first, horizon(planned, one.step), of.best, max(one.step, first))
         before = None if of.then is None else of.then.merit
         named = self.shown.class_name if self.task.kind == "classes" else None
+        shown = ": picture, evidence then, now" if of.then and of.then.maps is not None else ""
         fell = "error grew most" if self.task.kind == "values" else "true class' probability fell most"
         summary = Summary(
             headline=headlines(newest.curves, of.metric, of.best, one.step),
@@ -251,8 +252,7 @@ class OverfittingMonitor(JudgedView):
             sets=["validation", "training"],
             kinds=kinds_of(self.labels[VALIDATION], of.now.merit, before, named, best=of.best),
             fallen=self._fallen(of),
-            heading=fell
-            + (f" since epoch {of.best}: picture, evidence then, now" if of.then else " since the best epoch"),
+            heading=f"{fell} since {f'epoch {of.best}' if of.then else 'the best epoch'}{shown}",
             words=self._nothing(of, one.step),
         )
         sets = f"{rows} validation" + (f" and {len(self.probes[TRAINING])} training" if TRAINING in measured else "")
