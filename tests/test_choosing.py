@@ -10,7 +10,7 @@ from keras import layers, ops
 import kerasviz_callbacks as kv
 from kerasviz_callbacks.maths.choice import evenly_by_depth
 from kerasviz_callbacks.maths.class_activation import grad_cam
-from kerasviz_callbacks.taps.choosing import activation_layers, bottleneck, last_maps
+from kerasviz_callbacks.taps.choosing import activation_layers, bottleneck, last_maps, penultimate
 from kerasviz_callbacks.taps.reader import Reader, Tap
 from kerasviz_callbacks.taps.scores import Score, score_for
 
@@ -286,3 +286,73 @@ def test_a_network_as_a_nested_backbone_gives_the_maps_that_it_gives_by_itself(n
     models.assert_maps_equal(maps, by_itself, 1e-5)
     models.assert_maps_equal(found, models.closed_form(maps, top, 1), 1e-6)
     models.assert_maps_equal(found, models.closed_form(by_itself, top, 1), 1e-5)
+
+
+# What feeds the answer: the features of the overfitting monitor.
+
+
+def _features(*layers_after, first=None):
+    """The path of the features of convolutions with an ending."""
+    inputs = keras.Input((models.SIDE, models.SIDE, 3))
+    x = layers.Conv2D(4, 3, activation="relu", name="conv1")(inputs) if first is None else first(inputs)
+    for layer in layers_after:
+        x = layer(x)
+    found = penultimate(Reader(keras.Model(inputs, x), models.pictures()))
+    return None if found is None else found.path
+
+
+def _mean():
+    return layers.GlobalAveragePooling2D(name="mean")
+
+
+def test_the_features_are_what_feeds_the_layer_that_makes_the_logits():
+    assert _features(_mean(), layers.Dense(3, "softmax")) == "mean"
+    assert _features(_mean(), layers.Dense(3), layers.Softmax()) == "mean"
+    assert _features(_mean(), layers.Dense(8, "relu", name="hidden"), layers.Dense(3)) == "hidden"
+    assert _features(_mean(), layers.Dense(8, name="hidden"), layers.ReLU(name="relu"), layers.Dense(1)) == "relu"
+    assert _features(_mean(), layers.Dropout(0.5, name="drop"), layers.Dense(3, "softmax")) == "drop"
+    assert _features(layers.Flatten(name="flat"), layers.Dense(3, "softmax")) == "flat"
+
+
+def test_what_comes_after_the_logits_makes_no_features():
+    scaled = [layers.Dense(3, name="logits"), layers.Rescaling(0.5, name="temperature"), layers.Softmax()]
+    assert _features(_mean(), *scaled) == "mean"
+    by_place = [layers.Conv2D(3, 1, name="logits"), layers.GlobalAveragePooling2D(), layers.Softmax()]
+    assert _features(*by_place) == "conv1"
+
+
+def test_the_features_may_lie_in_a_nested_model():
+    inputs = keras.Input((models.SIDE, models.SIDE, 3))
+    body = keras.Sequential([inputs, layers.Conv2D(4, 3, name="conv"), _mean()], name="backbone")
+    head = keras.Sequential([keras.Input((4,)), layers.Dense(6, "relu", name="hidden"), layers.Dense(3)], name="head")
+    model = keras.Sequential([keras.Input((models.SIDE, models.SIDE, 3)), body, head])
+    assert penultimate(Reader(model, models.pictures())).path == "head/hidden"
+    model = keras.Sequential([keras.Input((models.SIDE, models.SIDE, 3)), body, layers.Dense(3, "softmax")])
+    assert penultimate(Reader(model, models.pictures())).path == "backbone/mean"
+
+
+def test_an_answer_made_by_a_product_of_the_models_own_leaves_the_last_layer_as_features():
+    class Own(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.mean = layers.Conv2D(4, 3, name="conv"), layers.GlobalMaxPooling2D(name="max")
+            self.hidden = layers.Dense(6, "relu", name="hidden")
+            self.kernel = self.add_weight(shape=(6, 3), name="kernel")
+
+        def call(self, x):
+            return ops.softmax(ops.matmul(self.hidden(self.mean(self.conv(x))), self.kernel))
+
+    assert penultimate(Reader(Own(), models.pictures())).path == "hidden"
+
+
+def test_without_a_layer_that_learns_before_the_answer_there_are_no_features():
+    assert _features(layers.Dense(3, "softmax"), first=layers.Flatten()) is None
+    assert _features(layers.BatchNormalization(), layers.Dense(3), first=layers.Flatten()) is None
+
+
+def test_of_two_outputs_only_the_way_to_the_first_counts():
+    inputs = keras.Input((models.SIDE, models.SIDE, 3))
+    x = layers.Conv2D(4, 3, name="conv")(inputs)
+    first = layers.Dense(3, "softmax")(layers.GlobalAveragePooling2D(name="mean")(x))
+    other = layers.Dense(1)(layers.Dense(5, name="aside")(layers.GlobalMaxPooling2D(name="max")(x)))
+    assert penultimate(Reader(keras.Model(inputs, [first, other]), models.pictures())).path == "mean"

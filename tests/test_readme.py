@@ -36,7 +36,7 @@ def test_the_fit_of_the_readme_runs_as_it_stands_and_learns_and_what_follows_it_
     model, code = names["model"], blocks(README, "python")
     loss = model.history.history["loss"]
     assert loss[-1] < loss[0]
-    for run, views in (("model", {"filters"}), ("validation", {"activations", "grad_cam"})):
+    for run, views in (("model", {"filters"}), ("validation", {"activations", "grad_cam", "overfitting"})):
         logged = read(tmp_path / "logs" / "views" / run).pictures
         assert {tag.split("/")[0] for tag in logged} == views
         assert all(sorted(steps) == list(range(-1, 5)) for steps in logged.values())
@@ -51,6 +51,10 @@ def test_the_fit_of_the_readme_runs_as_it_stands_and_learns_and_what_follows_it_
     (grad_cam,) = kv.GradCAM("logs", names["test"]).pictures(model).values()
     np.testing.assert_array_equal(np.asarray(shown), grad_cam)
 
+    exec(code[3].replace("epochs=40", "epochs=8").replace("patience=5", "patience=1, min_delta=1"), names)
+    assert len(model.history.epoch) == 2, "it stops on what the monitor publishes"
+    assert list(read(tmp_path / "logs" / "views-3" / "validation").pictures) == ["overfitting/summary"]
+
 
 def test_the_fit_of_the_readme_is_ten_lines():
     lines = [line for line in blocks(README, "python")[0].splitlines() if line.strip()]
@@ -62,7 +66,7 @@ def test_the_numbers_of_the_readme_are_what_it_says():
     model, x = classifier(), pictures().x
     names = {"kv": kv, "model": model, "x": x}
     model.predict(x[:1], verbose=0)
-    exec(blocks(README, "python")[3].replace("target=3", "target=2"), names)  # this model has three classes
+    exec(blocks(README, "python")[4].replace("target=3", "target=2"), names)  # this model has three classes
     assert names["maps"].shape == (16, 4, 4, 5)
     assert names["heat"].shape == (16, 4, 4)
     assert names["pixels"].shape == (16, 8, 8)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..observer import Observer
-from ..taps.reader import Taken
 from .numbers import Measured
 from .timelapse import Timelapse
 
@@ -59,4 +58,4 @@ def held_bytes(taken: Any) -> int:
         return taken.nbytes
     if isinstance(taken, Mapping):
         return sum(held_bytes(value) for value in taken.values())
-    return sum(held_bytes(value) for value in vars(taken).values()) if isinstance(taken, Taken) else 0
+    return sum(held_bytes(value) for value in vars(taken).values()) if is_dataclass(taken) else 0

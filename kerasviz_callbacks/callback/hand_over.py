@@ -47,7 +47,7 @@ def hand_over(
         if view.publishes:
             stage = "measure"
             found = measure()
-            measure, size = partial(dict, found), 0
+            measure, size = partial(dict, found), held_bytes(found)
     except Exception as error:
         view._failures.add(stage, error)
         view._tell()

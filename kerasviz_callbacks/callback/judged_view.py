@@ -76,7 +76,7 @@ class JudgedView(ProbeView):
         self.task = Task("values")
         self.labels: dict[str, Array | None] = {}
         self._truth: dict[str, Array] = {}
-        self._explained: Any = None
+        self._targets: dict[str, dict[str, Array]] = {}
 
     def choose(self, reader: Reader) -> None:
         """Find what the model is asked for, the features and the maps.
@@ -182,7 +182,7 @@ class JudgedView(ProbeView):
 
     def __getstate__(self) -> dict[str, Any]:
         """As for `ProbeView`; what was found in the model is found again."""
-        return {**super().__getstate__(), "_explained": None, "_truth": {}}
+        return {**super().__getstate__(), "labels": {}, "_truth": {}, "_targets": {}}
 
 
 def _mean_over_positions(output: Any, choice: Any) -> Any:

@@ -210,9 +210,8 @@ def _paint_broken(plot: Picture, curve: Curve, axes: _Axes) -> None:
     """Colours the steps whose value is not finite."""
     for step, value in zip(curve.steps, curve.values, strict=True):
         if not math.isfinite(value):
-            middle = axes.across(step)
-            left, right = middle - axes.cell / 2, max(middle + axes.cell / 2, middle - axes.cell / 2 + 1)
-            fill(plot, (left, 0, min(right, axes.width - 1), axes.height), NON_FINITE)
+            left = axes.across(step) - axes.cell / 2
+            fill(plot, (left, 0, max(left + axes.cell - 1, left), axes.height), NON_FINITE)
 
 
 def _paint_upright(plot: Picture, x: int) -> None:

@@ -46,7 +46,7 @@ FIGURES = {
 """What the monitor measures, in the order in which it is shown."""
 
 _LEAST_REACH = 0.05  # a window is no narrower, so that what is only noise looks small
-_LEAST_SHARE = 0.2
+_BESIDE = 0.05  # and of a share reaches so far beyond what was seen
 
 
 def reach(scales: dict[str, float], name: str, value: float, window: str = "signed") -> None:
@@ -227,8 +227,7 @@ def _words(shown: Figure, curves: Mapping[str, Curve]) -> str:
 
 def _window(shown: Figure, up: float, down: float) -> tuple[float, float]:
     if shown.window == "share":
-        low = max(1.0 - down, 0.0)
-        return min(low, 1.0 - _LEAST_SHARE), min(max(up, low + _LEAST_SHARE), 1.0)
+        return max(1.0 - down - _BESIDE, 0.0), min(up + _BESIDE, 1.0)
     if shown.window == "log":
         high = max(math.ceil(_log10(up) - 1e-9), 0)
         low = min(math.floor(-_log10(down) + 1e-9), high - 1)

@@ -1,0 +1,269 @@
+"""The sheet of overfitting and its charts: what stands where, and what its words say."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kerasviz_callbacks.draw.colour import NON_FINITE
+from kerasviz_callbacks.draw.curves import AXIS, FOOT, HEAD, SETS, Chart, Curve, Epochs, paint_chart, paint_dot
+from kerasviz_callbacks.draw.overfitting import Fallen, Kinds, Summary, overfitting_sheet
+from kerasviz_callbacks.draw.overfitting_charts import (
+    FIGURES,
+    figure_charts,
+    flat_maps,
+    headlines,
+    kinds_of,
+    loss_charts,
+    most_fallen,
+    reach,
+)
+from kerasviz_callbacks.draw.overlay import overlay
+from kerasviz_callbacks.draw.text import INK
+from kerasviz_callbacks.draw.tiles import fit
+
+HEIGHT, WIDTH = HEAD + 101 + FOOT, AXIS + 200  # a plot of 101 x 200: ten epochs of 20 pixels
+
+
+def charted(curves, *, low=0.0, high=1.0, best=None, now=9, log=False):
+    """The plot of a chart."""
+    canvas = np.full((HEIGHT, WIDTH, 3), 255, np.uint8)
+    paint_chart(canvas, Chart("title", curves, low, high, "words", "hint", log=log), Epochs(0, 9, best, now))
+    return canvas[HEAD : HEAD + 101, AXIS:]
+
+
+def rows_of(plot, ink, column):
+    """Where a colour stands in a column."""
+    return np.flatnonzero((plot[:, column] == ink).all(axis=-1))
+
+
+@pytest.mark.parametrize("value", [0.25, 0.5, 0.75])
+def test_a_line_lies_where_its_value_is(value):
+    plot = charted({"validation": Curve(range(10), [value] * 10)})
+    for column in (30, 95, 170):
+        assert rows_of(plot, SETS["validation"], column).mean() == pytest.approx((1 - value) * 100, abs=1)
+
+
+def test_a_line_rises_with_its_values_and_begins_at_its_first_step():
+    plot = charted({"validation": Curve([2, 4, 6], [0.2, 0.4, 0.6])})
+    for step, value in ((2, 0.2), (3, 0.3), (5, 0.5)):
+        found = rows_of(plot, SETS["validation"], int((step + 0.5) * 20))
+        assert found.mean() == pytest.approx((1 - value) * 100, abs=2)
+    seen = np.flatnonzero((plot == SETS["validation"]).all(axis=-1).any(axis=0))
+    assert (seen.min(), seen.max()) == (pytest.approx(50, abs=2), pytest.approx(130, abs=2))
+
+
+@pytest.mark.parametrize(("value", "share"), [(1.0, 0.5), (10.0, 0.75), (0.01, 0.0)])
+def test_on_a_logarithmic_axis_powers_of_ten_are_as_far_apart(value, share):
+    plot = charted({"validation": Curve(range(10), [value] * 10)}, low=0.01, high=100.0, log=True)
+    assert rows_of(plot, SETS["validation"], 95).mean() == pytest.approx((1 - share) * 100, abs=1)
+
+
+def test_training_is_dashed_and_validation_lies_over_it():
+    curve = Curve(range(10), [0.5] * 10)
+    alone = charted({"training": curve})
+    inked = (alone[50] == SETS["training"]).all(axis=-1)
+    assert 0.3 < inked[10:190].mean() < 0.7
+    both = charted({"training": curve, "validation": curve})
+    assert (both[50, 15:185] == SETS["validation"]).all()
+
+
+def test_the_best_epoch_is_an_upright_line_and_the_ground_since_it_is_tinted():
+    plot = charted({"validation": Curve(range(8), [0.5] * 8)}, best=3, now=7)
+    upright = np.flatnonzero((plot == INK).all(axis=-1).any(axis=0))
+    assert upright.tolist() == [70]
+    assert (plot[5, 20] == 255).all()
+    assert (plot[5, 100] != 255).any()
+    assert (plot[5, 160] == 255).all(), "nothing is known of later epochs"
+
+
+def test_a_value_that_is_no_number_is_a_column_and_breaks_the_line():
+    values = [0.5] * 4 + [np.nan, np.inf] + [0.5] * 4
+    plot = charted({"validation": Curve(range(10), values)})
+    marked = np.flatnonzero((plot[5:95] == NON_FINITE).all(axis=-1).all(axis=0))
+    assert (marked.min(), marked.max()) == (80, 119)
+    assert len(rows_of(plot, SETS["validation"], 60))
+    assert not len(rows_of(plot, SETS["validation"], 100))
+
+
+def test_the_best_value_has_a_ring():
+    plain, ringed = (charted({"validation": Curve(range(10), [0.5] * 10, best)}, best=None) for best in (None, 4))
+    changed = np.argwhere((plain != ringed).any(axis=-1))
+    assert changed.mean(axis=0) == pytest.approx([50, 90], abs=1.5)
+    assert (ringed[50, 90] == 255).all(), "it is hollow"
+
+
+def test_a_dot_is_round_and_cut_at_the_edge():
+    canvas = np.full((30, 30, 3), 255, np.uint8)
+    paint_dot(canvas, 15, 15, (0, 0, 0), radius=5)
+    assert (canvas < 128).all(axis=-1).sum() == pytest.approx(np.pi * 25, rel=0.1)
+    np.testing.assert_array_equal(canvas, canvas[::-1])
+    paint_dot(canvas, -2, 29, (0, 0, 0))
+    paint_dot(canvas, 300, -300, (0, 0, 0))
+
+
+# From histories to charts.
+
+
+def test_each_axis_holds_what_was_seen_and_only_grows():
+    scales = {}
+    seen = {"knn": [0.5, 0.62, 0.41], "silhouette": [-0.02, 0.3, 0.1], "nc1": [40.0, 0.8, 3.0], "cam_drift": [0.4]}
+    windows = []
+    for step in range(3):
+        for name, values in seen.items():
+            reach(scales, name, values[min(step, len(values) - 1)], FIGURES[name].window)
+        charts = {chart.title: chart for chart in figure_charts(list(seen), {"validation": {}}, scales)}
+        windows.append({name: (chart.low, chart.high) for name, chart in charts.items()})
+    for name, values in seen.items():
+        low, high = windows[-1][name]
+        assert low <= min(values) <= max(values) <= high
+        for (low, high), (low_later, high_later) in zip(
+            [one[name] for one in windows], [one[name] for one in windows[1:]], strict=False
+        ):
+            assert low_later <= low < high <= high_later
+    assert windows[-1]["nc1"] == (0.1, 100.0)
+    assert windows[-1]["cam_drift"][0] == 0
+
+
+def test_words_give_the_best_value_and_its_epoch_and_the_newest():
+    history = {"knn": ((-1, 0, 1, 2), (0.3, 0.6, 0.7, 0.65)), "nc1": ((-1, 0, 1), (4.0, 0.75, np.nan))}
+    knn, nc1, drift = figure_charts(["knn", "nc1", "cam_drift"], {"validation": history}, {})
+    assert knn.words == "most 0.7 at 1     now 0.65"
+    assert nc1.words == "least 0.75 at 0     now unknown"
+    assert (knn.curves["validation"].best, nc1.curves["validation"].best) == (1, 0)
+    assert (drift.words, drift.curves["validation"].best) == ("", None)
+
+
+def test_a_loss_begins_at_zero_and_an_accuracy_ends_at_one():
+    scales = {}
+    for key, value in (("loss", 2.3), ("accuracy", 0.4), ("accuracy", 0.6)):
+        reach(scales, key, value)
+    steps = (0, 1)
+    logged = {"loss": (steps, (2.3, 1.0)), "val_loss": (steps, (2.2, 1.5)), "accuracy": (steps, (0.4, 0.6))}
+    loss, accuracy = loss_charts(logged | {"val_accuracy": ((), ())}, "accuracy", scales)
+    assert (loss.low, accuracy.low, accuracy.high) == (0, 0, 1)
+    assert 2.3 <= loss.high <= 2.3 * 1.25
+    assert loss.words == "now   validation 1.5   training 1"
+    assert accuracy.words == "now   training 0.6"
+    reach(scales, "loss", -0.5)
+    assert loss_charts(logged, None, scales)[0].low <= -0.5
+
+
+@pytest.mark.parametrize(
+    ("best", "step", "said"),
+    [
+        (None, -1, "No epoch has ended yet."),
+        (None, 2, "No val_loss was seen: give fit validation_data to know the best epoch."),
+        (2, 2, "val_loss is at its least so far: 0.5 at epoch 2."),
+        (1, 2, "val_loss was least at epoch 1: 0.4; 1 epoch later it is 0.5 (+25%)."),
+        (0, 3, "val_loss was least at epoch 0: 0.8; 3 epochs later it is not known."),
+    ],
+)
+def test_the_headline_says_where_the_validation_loss_is(best, step, said):
+    curves = {
+        "val_loss": ((0, 1, 2), (0.8, 0.4, 0.5)),
+        "loss": ((0, 1, 2), (0.7, 0.3, 0.1)),
+        "val_acc": ((0, 1, 2), (0.5, 0.7, 0.6)),
+    }
+    first, second = headlines(curves, "acc", best, step)
+    assert first == said
+    if (best, step) == (1, 2):
+        assert second == "val_acc 0.7 → 0.6     loss 0.3 → 0.1"
+    if (best, step) == (2, 2):
+        assert second == "val_acc 0.6     loss 0.1"
+
+
+def test_kinds_are_means_by_class_and_of_many_those_that_lost_most():
+    labels, now, then = [0, 0, 2, 2], [0.1, 0.3, 0.8, 1.0], [0.5, 0.7, 0.7, 0.9]
+    kinds = kinds_of(labels, now, then, "class {}".format, best=4)
+    assert kinds.names == ["class 0", "class 2"]
+    assert kinds.now == pytest.approx([0.2, 0.9])
+    assert kinds.then == pytest.approx([0.6, 0.8])
+    assert "epoch 4" in kinds.words
+    many = np.arange(40)
+    lost = kinds_of(many, np.where(many % 3 == 0, 0.1, 0.9), np.full(40, 0.5), str, best=0)
+    assert lost.names == [str(number) for number in range(0, 36, 3)]
+    assert kinds_of(None, now, then, str, best=4) is None
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), max_size=30))
+def test_the_most_fallen_are_those_that_fell_most(pairs):
+    now, then = (np.array([pair[at] for pair in pairs]) for at in (0, 1))
+    chosen = most_fallen(now, then, 0.01)
+    fall = then - now
+    assert list(fall[chosen]) == sorted((one for one in fall if one > 0.01), reverse=True)[:8]
+
+
+def test_maps_of_signals_and_volumes_become_flat():
+    assert flat_maps(np.zeros((3, 7))).shape == (3, 1, 7)
+    assert flat_maps(np.arange(2 * 5 * 3 * 4).reshape(2, 5, 3, 4)).tolist() == (
+        np.arange(120).reshape(2, 5, 3, 4)[:, 2].tolist()
+    )
+
+
+# The sheet.
+
+
+def summary(**given):
+    curves = {"validation": Curve(range(10), np.linspace(0.2, 0.8, 10)), "training": Curve(range(10), [0.5] * 10)}
+    charts = [Chart(name, curves, 0.0, 1.0) for name in ("loss", "accuracy")]
+    figures = [Chart(name, curves, 0.0, 1.0) for name in FIGURES]
+    ready = {"headline": ("one", "two"), "losses": charts, "figures": figures, "epochs": Epochs(-1, 9, 3, 9)}
+    return Summary(**ready, **{"sets": ["validation", "training"], "heading": "fell", "words": "nothing", **given})
+
+
+def fallen(count=8, maps=True, seed=0):
+    generator = np.random.default_rng(seed)
+    pictures = generator.integers(0, 255, (count, 28, 28, 3)).astype(np.uint8)
+    then, now = generator.random((2, count, 7, 7)).astype(np.float32)
+    return Fallen(
+        pictures, then if maps else None, now if maps else None, 1.0, [("shirt  0.9 → 0.1", "now: coat")] * count
+    )
+
+
+KINDS = Kinds(["shirt", "coat"], np.array([0.9, 0.4]), np.array([0.3, 0.6]), "by class", "ring and disc")
+
+
+def holds(sheet, tile):
+    """How often a tile stands on the sheet."""
+    height, width = tile.shape[:2]
+    first = np.argwhere((sheet[: -height + 1, : -width + 1] == tile[0, 0]).all(axis=-1))
+    return sum(np.array_equal(sheet[y : y + height, x : x + width], tile) for y, x in first)
+
+
+def test_every_picture_stands_there_with_its_heat_then_and_now():
+    shown = fallen()
+    sheet = overfitting_sheet(summary(kinds=KINDS, fallen=shown), caption="overfitting of a model")
+    pictures = fit(shown.pictures, 84)
+    for index in range(8):
+        assert holds(sheet, pictures[index]) == 1
+        for maps in (shown.then, shown.now):
+            assert holds(sheet, overlay(pictures, maps, scale=1.0)[index]) == 1
+
+
+def test_its_size_does_not_depend_on_what_has_fallen():
+    sizes = set()
+    for one in (fallen(), fallen(3), fallen(1, maps=False), Fallen(None, None, None, 0.0, [])):
+        sizes.add(overfitting_sheet(summary(kinds=KINDS, fallen=one), caption="c").shape)
+    assert len(sizes) == 1
+
+
+def test_a_class_is_a_ring_where_it_was_and_a_disc_where_it_is():
+    sheet = overfitting_sheet(summary(kinds=KINDS, fallen=fallen(0)), caption="c")
+    still = Kinds(KINDS.names, None, KINDS.now, "by class", "ring and disc")
+    alone = overfitting_sheet(summary(kinds=still, fallen=fallen(0)), caption="c")
+    changed = np.argwhere((sheet != alone).any(axis=-1))
+    across = 12 + 98 + np.array([0.3, 0.9, 0.4, 0.6]) * (278 - 18 - 98)  # margin, names, plot
+    assert changed[:, 1].min() == pytest.approx(across.min(), abs=6)
+    assert changed[:, 1].max() == pytest.approx(across.max(), abs=6)
+
+
+def test_heat_that_is_no_number_is_counted_and_an_empty_map_is_told_in_words():
+    shown = fallen()
+    shown.now[0, 0, 0] = np.nan
+    shown.then[1] = 0
+    plain, marked = (overfitting_sheet(summary(fallen=one), caption="c") for one in (fallen(), shown))
+    assert (marked == NON_FINITE).all(axis=-1).sum() > (plain == NON_FINITE).all(axis=-1).sum()
+    laid = overlay(fit(shown.pictures, 84), shown.then, scale=1.0)[1]
+    assert holds(marked, laid) == 0
+    assert (marked[-40:] != plain[-40:]).any(), "the strip counts it"
