@@ -623,13 +623,14 @@ def test_all_callbacks_share_one_pass_a_probe_and_nothing_is_traced_again(tmp_pa
         return read(self, taps, inputs, **given)
 
     monkeypatch.setattr(Reader, "read", counted)
-    train = (DATA.x, DATA.y)
+    given = {"validation_data": kv.Probe(VALIDATION), "training_data": kv.Probe((DATA.x, DATA.y)), "on_error": "raise"}
     views = [
         kv.FilterImages(tmp_path, on_error="raise"),
-        kv.ActivationMaps(tmp_path, VALIDATION, training_data=train, on_error="raise"),
-        kv.GradCAM(tmp_path, VALIDATION, training_data=train, on_error="raise"),
-        kv.GradCAM(tmp_path / "true", VALIDATION, training_data=train, target="true", on_error="raise"),
-        kv.Visualizer(tmp_path / "visualizer", VALIDATION, training_data=train, on_error="raise"),
+        kv.ActivationMaps(tmp_path, **given),
+        kv.GradCAM(tmp_path, **given),
+        kv.GradCAM(tmp_path / "true", target="true", **given),
+        kv.OverfittingMonitor(tmp_path, **given),
+        kv.Visualizer(tmp_path / "visualizer", **given),
     ]
     fit(model, DATA.x, DATA.y, [*views, note], epochs=4)
     assert {epoch: len(rows) for epoch, rows in passes.items() if epoch >= 0} == dict.fromkeys(range(4), 2)
