@@ -23,7 +23,7 @@ PICTURES = {
     "overlap.png": "watch_the_activations/too_fast/views/validation/overlap/conv4/000005.png",
     "grad_cam.png": "watch_a_classifier/views/validation/grad_cam/conv4/000011.png",
     "attribution.png": "explain_a_classifier/views/validation/integrated_gradients/input/000005.png",
-    "overfitting.png": "watch_overfitting/few_samples/views/validation/overfitting/summary/000039.png",
+    "overfitting.png": "watch_overfitting/wrong_labels/views/validation/overfitting/summary/000039.png",
     "trajectory.png": "watch_an_autoencoder/views/validation/latent/trajectory/000029.png",
     "profiles.png": "watch_a_vae/views/validation/latent/profiles/000019.png",
     "reconstructions.png": "watch_a_vae/views/validation/reconstructions/pictures/000009.png",

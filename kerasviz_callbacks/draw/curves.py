@@ -27,6 +27,7 @@ AXIS, FOOT = 44, 18
 _GRID: Colour = (225, 229, 233)
 _SINCE: Colour = (252, 243, 231)  # the ground since the best epoch
 _DASH, _THICK, _RING = 7, 2.0, 5.0
+_EDGE = 3  # pixels above the highest value and below the lowest, so that a line there is seen whole
 _FAR = 1e6
 
 
@@ -162,7 +163,7 @@ class _Axes:
     def down(self, values: Values) -> Values:
         with np.errstate(over="ignore", invalid="ignore"):
             share = (self.high - self._toned(values)) / (self.high - self.low)
-        rows: Values = np.clip(share, -_FAR, _FAR) * (self.height - 1)
+        rows: Values = _EDGE + np.clip(share, -_FAR, _FAR) * (self.height - 1 - 2 * _EDGE)
         return rows
 
     def ticks(self) -> list[float]:

@@ -41,7 +41,7 @@ FIGURES = {
     "silhouette": Figure("high", "high is good", "signed"),
     "nc1": Figure("low", "low is tight and far apart", "log"),
     "cam_drift": Figure(None, "0 at the best epoch", "positive"),
-    "cam_true_vs_predicted": Figure("low", "low is good", "positive"),
+    "cam_true_vs_predicted": Figure("low", "0 is good", "positive"),
 }
 """What the monitor measures, in the order in which it is shown."""
 
