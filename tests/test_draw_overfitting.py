@@ -136,6 +136,8 @@ def test_words_give_the_best_value_and_its_epoch_and_the_newest():
     assert knn.words == "most 0.7 at 1     now 0.65"
     assert nc1.words == "least 0.75 at 0     now unknown"
     assert (knn.curves["validation"].best, nc1.curves["validation"].best) == (1, 0)
+    (sure,) = figure_charts(["overconfidence"], {"validation": {"overconfidence": ((0, 1, 2), (-0.3, -0.02, 0.1))}}, {})
+    assert sure.words == "nearest 0: -0.02 at 1     now 0.1".replace("-", "−")
     assert (drift.words, drift.curves["validation"].best) == ("", None)
 
 
@@ -145,13 +147,15 @@ def test_a_loss_begins_at_zero_and_an_accuracy_ends_at_one():
         reach(scales, key, value)
     steps = (0, 1)
     logged = {"loss": (steps, (2.3, 1.0)), "val_loss": (steps, (2.2, 1.5)), "accuracy": (steps, (0.4, 0.6))}
-    loss, accuracy = loss_charts(logged | {"val_accuracy": ((), ())}, "accuracy", scales)
+    loss, accuracy = loss_charts(logged | {"val_accuracy": ((), ())}, "accuracy", scales, 1)
     assert (loss.low, accuracy.low, accuracy.high) == (0, 0, 1)
     assert 2.3 <= loss.high <= 2.3 * 1.25
     assert loss.words == "now   validation 1.5   training 1"
     assert accuracy.words == "now   training 0.6"
     reach(scales, "loss", -0.5)
-    assert loss_charts(logged, None, scales)[0].low <= -0.5
+    assert loss_charts(logged, None, scales, 1)[0].low <= -0.5
+    (later,) = loss_charts(logged | {"loss": ((0, 1, 2), (2.3, 1.0, 0.5))}, None, scales, 2)
+    assert later.words == "now   validation 1.5 (of 1)   training 0.5", "validation_freq skips epochs"
 
 
 @pytest.mark.parametrize(
@@ -162,11 +166,15 @@ def test_a_loss_begins_at_zero_and_an_accuracy_ends_at_one():
         (2, 2, "val_loss is at its least so far: 0.5 at epoch 2."),
         (1, 2, "val_loss was least at epoch 1: 0.4; 1 epoch later it is 0.5 (+25%)."),
         (0, 3, "val_loss was least at epoch 0: 0.8; 3 epochs later it is not known."),
+        (1, 3, "val_loss was least at epoch 1: 0.4; 2 epochs later it is 8 (20 times as much)."),
+        (None, 1, "val_loss was never finite, so no epoch is the best."),
     ],
 )
 def test_the_headline_says_where_the_validation_loss_is(best, step, said):
+    ended = {(1, 3): 8.0, (0, 3): np.nan}.get((best, step), 0.5)
+    losses = ((0, 1, 2, 3), (0.8, 0.4, 0.5, ended)) if "No val_loss" not in said else ((), ())
     curves = {
-        "val_loss": ((0, 1, 2), (0.8, 0.4, 0.5)),
+        "val_loss": losses,
         "loss": ((0, 1, 2), (0.7, 0.3, 0.1)),
         "val_acc": ((0, 1, 2), (0.5, 0.7, 0.6)),
     }

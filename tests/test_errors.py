@@ -50,6 +50,24 @@ def of_pixels():
     return model
 
 
+def one_number():
+    """A regression."""
+    inputs = keras.Input((8, 8, 1))
+    x = keras.layers.GlobalAveragePooling2D(name="mean")(keras.layers.Conv2D(4, 3, name="conv1")(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(1, name="amount")(x))
+    model.compile("sgd", "mse")
+    return model
+
+
+def soft_logits():
+    """Classes from logits, whose labels may be soft."""
+    inputs = keras.Input((8, 8, 1))
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3, name="conv1")(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(3, name="logits")(x))
+    model.compile("sgd", keras.losses.CategoricalCrossentropy(from_logits=True))
+    return model
+
+
 def unused_layer():
     """A model that holds a layer which it never calls."""
 
@@ -164,6 +182,20 @@ BEFORE_THE_FIRST_BATCH = {
         anywhere(kv.OverfittingMonitor, VALIDATION, features="men"),
         ValueError,
         ('features="men"', "no such layer", '"mean"'),
+    ),
+    "a monitor of logits and soft labels": Wrong(
+        anywhere(kv.OverfittingMonitor, (DATA.x_val, np.full((12, 3), 1 / 3, np.float32))),
+        ValueError,
+        ("validation_data: has nothing to judge", "float32 of shape (12, 3)", "y.argmax(-1)"),
+        soft_logits,
+        (DATA.x, np.full((36, 3), 1 / 3, np.float32)),
+    ),
+    "a monitor of an unknown layer of a regression": Wrong(
+        anywhere(kv.OverfittingMonitor, (DATA.x_val, DATA.x_val.mean(axis=(1, 2, 3))), features="men"),
+        ValueError,
+        ('features="men"', "no such layer"),
+        one_number,
+        (DATA.x, DATA.x.mean(axis=(1, 2, 3))),
     ),
     "a monitor of maps that are none": Wrong(
         anywhere(kv.OverfittingMonitor, VALIDATION, layer="mean"), ValueError, ('layer="mean"', "no maps")

@@ -144,11 +144,12 @@ def an_overfitting_sheet(losses, training, maps, then, heights, seen, wide, *, s
         for name, window in (("nc1", "log"), ("knn", "share"), ("loss", "signed"), ("acc", "signed")):
             overfitting_charts.reach(scales, name, float(value), window)
     chosen = overfitting_charts.most_fallen(heights, seen, 0.1)
+    assert overfitting_charts.is_accuracy("val_acc")
     assert len(set(chosen.tolist())) == len(chosen) <= overfitting.MOST_FALLEN
     kinds = overfitting_charts.kinds_of(np.arange(len(heights)) % 3, heights, seen, str, best=best)
     shown = overfitting.Summary(
         headline=overfitting_charts.headlines(logged, "acc", best, len(losses) - 2),
-        losses=overfitting_charts.loss_charts(logged, "acc", scales),
+        losses=overfitting_charts.loss_charts(logged, "acc", scales, len(losses) - 2),
         figures=overfitting_charts.figure_charts(["knn", "nc1"], histories, scales),
         epochs=curves.Epochs(-1, 12, best, len(losses) - 2),
         sets=["validation", "training"],

@@ -235,9 +235,9 @@ def test_maps_of_several_labels_are_the_sum_over_those_that_are_true(tmp_path):
     keras.utils.set_random_seed(5)
     data, model = pictures(), ended(keras.layers.Dense(2, "sigmoid", name="answer"))
     model.compile(keras.optimizers.SGD(0.5), "binary_crossentropy")
-    view = kv.OverfittingMonitor(tmp_path, (data.x_val, several_labels(data.y_val)), on_error="raise")
+    view = Kept(tmp_path, (data.x_val, several_labels(data.y_val)), on_error="raise")
     fit(model, data.x, several_labels(data.y), [view])
-    last = view._last.measured["validation"].numbers.now
+    last = view.kept
     maps = keras.Model(model.inputs[0], model.get_layer("conv2").output)(data.x_val).numpy()
     kernel = model.get_layer("answer").kernel.numpy()
     said = probabilities(model, data.x_val, "sigmoid") >= 0.5
@@ -316,15 +316,90 @@ def test_named_layers_are_those_that_are_read(tmp_path):
 
 def test_maps_made_within_the_pass_are_those_of_class_activation_map(tmp_path):
     data, model = pictures(), classifier()
-    view = kv.OverfittingMonitor(tmp_path, (data.x_val, data.y_val), on_error="raise")
+    view = Kept(tmp_path, (data.x_val, data.y_val), on_error="raise")
     fit(model, data.x, data.y, [view], epochs=1)
-    now = view._last.measured["validation"].numbers.now
+    now = view.kept
     for found, target in ((now.true_maps, data.y_val), (now.predicted_maps, None)):
         expected = kv.class_activation_map(model, data.x_val, target=target)
         np.testing.assert_allclose(found, expected, atol=1e-6 * expected.max())
 
 
+@pytest.mark.parametrize(
+    ("y_val", "why"),
+    [
+        (np.zeros(12, int), "validation_data is of one class"),
+        (np.arange(12), "no two rows that are looked at are of one class; raise count"),
+    ],
+)
+def test_what_the_labels_do_not_give_is_left_out_and_said(y_val, why, tmp_path, capsys):
+    data, model = pictures(), classifier(classes=12)
+    view = kv.OverfittingMonitor(tmp_path, (data.x_val, y_val), on_error="raise")
+    history = fit(model, data.x, data.y, [view], epochs=1, verbose=2).history
+    assert {f"val_{name}" for name in NAMES} - set(history) == {"val_silhouette", "val_nc1"}
+    assert told(capsys) == [f"kerasviz_callbacks: OverfittingMonitor leaves out silhouette, nc1: {why}."]
+
+
+def test_of_two_monitors_in_one_fit_logs_hold_the_figures_of_the_last(tmp_path, capsys):
+    data, model = pictures(), classifier()
+    given = {"validation_data": (data.x_val, data.y_val), "on_error": "raise"}
+    views = [kv.OverfittingMonitor(tmp_path / layer, features=layer, **given) for layer in ("conv1", "conv2")]
+    history = fit(model, data.x, data.y, views, epochs=1, verbose=2).history
+    assert "two OverfittingMonitor in one fit; logs hold the figures of the last" in capsys.readouterr().out
+    for layer, is_published in (("conv1", False), ("conv2", True)):
+        logged = read(tmp_path / layer / "views" / "validation").scalars["overfitting/nc1"][0]
+        assert (logged == pytest.approx(history["val_nc1"][0], rel=1e-6)) == is_published
+
+
+@pytest.mark.parametrize("loss", ["mse", keras.losses.Huber()])
+def test_units_that_are_fitted_to_numbers_are_no_logits(loss, tmp_path):
+    data, model = pictures(), ended(keras.layers.Dense(3))
+    model.compile(keras.optimizers.SGD(0.1), loss)
+    y_val = np.eye(3, dtype=np.float32)[data.y_val]
+    view = kv.OverfittingMonitor(tmp_path, (data.x_val, y_val), on_error="raise")
+    history = fit(model, data.x, np.eye(3, dtype=np.float32)[data.y], [view], epochs=1).history
+    assert set(history) == {"loss"}
+
+
+def test_anything_may_stand_in_logs(tmp_path):
+    class Strange(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            logs.update(large=10**400, words="none", several=np.zeros(3), missing=None, acceleration=9.81)
+
+    data, model = pictures(), classifier(metrics=["accuracy"])
+    view = kv.OverfittingMonitor(tmp_path, (data.x_val, data.y_val), on_error="raise")
+    history = fit(model, data.x, data.y, [Strange(), view], epochs=2).history
+    assert np.isfinite(history["val_knn"]).all()
+    assert view._last.measured["validation"].numbers.metric == "accuracy"
+
+
 # What goes wrong.
+
+
+class Kept(kv.OverfittingMonitor):
+    """Keeps what the model makes of the validation rows."""
+
+    def judged(self, taken, source):
+        self.kept = super().judged(taken, source)
+        return self.kept
+
+
+class OfOne(kv.OverfittingMonitor):
+    """Cannot measure training data."""
+
+    def judged(self, taken, source):
+        if source == "train":
+            raise RuntimeError("on purpose")
+        return super().judged(taken, source)
+
+
+def test_one_set_that_cannot_be_measured_leaves_the_other_as_it_is(tmp_path):
+    data, model = pictures(), classifier()
+    view = OfOne(tmp_path, (data.x_val, data.y_val), training_data=(data.x, data.y))
+    with pytest.warns(UserWarning, match="OfOne could not measure"):
+        history = fit(model, data.x, data.y, [view]).history
+    assert np.isfinite(history["val_knn"]).all()
+    assert np.isnan(history["knn"]).all()
+    assert list(read(tmp_path / "views" / "validation").pictures["overfitting/summary"]) == list(range(-1, EPOCHS))
 
 
 class Broken(kv.OverfittingMonitor):

@@ -7,6 +7,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..draw.overfitting_charts import is_accuracy
+
 LOSS = "val_loss"
 
 
@@ -37,10 +39,6 @@ class Course:
         losses = {step: known[LOSS] for step, known in self.logs.items() if math.isfinite(known.get(LOSS, math.nan))}
         self.best = min(losses, key=lambda step: losses[step]) if losses else None
 
-    def of(self, key: str, epoch: int | None) -> float:
-        """A figure of an epoch, NaN where there is none."""
-        return math.nan if epoch is None else self.logs.get(epoch, {}).get(key, math.nan)
-
     def curve(self, key: str) -> tuple[tuple[int, ...], tuple[float, ...]]:
         """The epochs at which a figure was given, and its values."""
         found = {step: known[key] for step, known in self.logs.items() if key in known}
@@ -51,12 +49,12 @@ class Course:
         keys = [key for key in next(iter(self.logs.values()), {}) if not key.startswith("val_")]
         known = {key for logs in self.logs.values() for key in logs}
         metrics = [key for key in keys if key != "loss" and not key.endswith(("_loss", "learning_rate", "lr"))]
-        return min(metrics, key=lambda key: (f"val_{key}" not in known, "acc" not in key), default=None)
+        return min(metrics, key=lambda key: (f"val_{key}" not in known, not is_accuracy(key)), default=None)
 
 
 def _is_number(value: Any) -> bool:
     try:
         float(value)
-    except (TypeError, ValueError):
+    except Exception:  # anything may stand in logs
         return False
     return True

@@ -30,7 +30,7 @@ def hand_over(
     Returns:
         What was measured, of a view that publishes; empty where measuring is left to the worker, or was not possible.
     """
-    observer, stage = fit.observer, "take"
+    observer = fit.observer
     must = step == fit.must or step == (view.params or {}).get("epochs", 0) - 1
     found: Mapping[str, Measured] = {}
     try:
@@ -44,17 +44,28 @@ def hand_over(
         with observer.looking() as weights:
             taken = view.take(step) if taken is None else taken
         measure, size = partial(measured, view, taken, step), held_bytes(taken)
-        if view.publishes:
-            stage = "measure"
-            found = measure()
-            measure, size = partial(dict, found), held_bytes(found)
     except Exception as error:
-        view._failures.add(stage, error)
+        view._failures.add("take", error)
         view._tell()
         return {}
+    if view.publishes:
+        found = _measured_now(view, taken, step)
+        measure, size = partial(dict, found), held_bytes(found)
     job = partial(work, view, fit, measure, step, note=note, weights=weights, draw=drawn)
     observer.work.submit(job, step=step, size=size, drawn=drawn)
     fit.looked_step = step
+    return found
+
+
+def _measured_now(view: View, taken: Mapping[str, Any], step: int) -> dict[str, Measured]:
+    """The sources that can be measured; what fails is told at once."""
+    found = {}
+    for source, of_source in taken.items():
+        try:
+            found[source] = view.measure(of_source, source, step)
+        except Exception as error:
+            view._failures.add("measure", error)
+    view._tell()
     return found
 
 

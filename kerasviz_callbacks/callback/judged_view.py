@@ -9,8 +9,10 @@ import keras
 import numpy as np
 
 from ..explain.layer_maps import LayerMaps
-from ..maths.confidence import Grades
-from ..observer import Request, say
+from ..maths.classes import Rows, knn_accuracy, silhouette, within_to_between
+from ..maths.confidence import Grades, overconfidence
+from ..maths.map_change import drift, empty, true_versus_predicted
+from ..observer import Request
 from ..taps.choosing import penultimate
 from ..taps.reader import OUTPUT, Reader, Taken, Tap
 from ..taps.scores import check_looked_through, score_for
@@ -95,8 +97,11 @@ class JudgedView(ProbeView):
                     "sets in the same form."
                 )
         self._features = self._maps = None
+        call = None if self.features is None else reader.resolve(self.features, argument="features")
+        if self.layer is not None:
+            reader.resolve(self.layer)
         if self.task.kind == "classes":
-            call = penultimate(reader) if self.features is None else reader.resolve(self.features, argument="features")
+            call = penultimate(reader) if call is None else call
             self._features = None if call is None else Tap(call.path, reduce=_mean_over_positions)
             self.features_path = "" if call is None else call.path
         if self.task.kind in ("classes", "labels"):
@@ -119,8 +124,8 @@ class JudgedView(ProbeView):
             why = labels.why_none or f"y does not fit the output of shape {shape}"
             raise ValueError(
                 f"{ARGUMENTS[source]}: has nothing to judge the answers by ({why}); pass (x, y) with class numbers or "
-                "one-hot rows, with rows of 0 and 1 where several labels may be true, or with the targets of a "
-                "regression."
+                "one-hot rows (of soft labels y.argmax(-1)), with rows of 0 and 1 where several labels may be true, or "
+                "with the targets of a regression."
             )
         if task.kind == "classes" and not 0 <= truth.min() <= truth.max() < task.choices:
             raise ValueError(
@@ -138,7 +143,7 @@ class JudgedView(ProbeView):
             if self.layer is not None:
                 raise
             return None  # no output of this model has positions: a network of dense layers, say
-        self.maps_path, self.maps_shape = explained.call.path, explained.shape
+        self.maps_path = explained.call.path
         return explained.within_pass(true), explained.within_pass(predicted)
 
     def _maps_of(self) -> list[str]:
@@ -174,15 +179,36 @@ class JudgedView(ProbeView):
         read = [*([self.features_path] if self._features else []), *([self.maps_path] if self._maps else [])]
         return type(self).__name__ + (f" of {', '.join(read)}" if read else "")
 
-    def say_missing(self, missing: dict[str, str]) -> None:
-        """Say before the first batch what cannot be measured of this model, and why."""
-        for names, why in missing.items():
-            if self.observer.verbose:
-                say(f"kerasviz_callbacks: {type(self).__name__} leaves out {names}: {why}.")
-
     def __getstate__(self) -> dict[str, Any]:
         """As for `ProbeView`; what was found in the model is found again."""
         return {**super().__getstate__(), "labels": {}, "_truth": {}, "_targets": {}}
+
+
+def figures_of(now: Judged, labels: Array | None, maps_then: Array | None) -> tuple[dict[str, float], tuple[int, int]]:
+    """The figures of overfitting that can be had, by name, and how many rows do not count in those of maps.
+
+    Args:
+        now: what the model makes of the rows.
+        labels: their classes `(n,)`; `None`: they have none.
+        maps_then: the maps of what is true at the best epoch; `None`: there was none yet.
+    """
+    found: dict[str, float] = {}
+    if now.grades is not None:
+        found["overconfidence"] = overconfidence(now.grades)
+    if now.features is not None and labels is not None:
+        rows = Rows(now.features)
+        found["knn"] = knn_accuracy(rows, labels)
+        found["silhouette"] = silhouette(rows, labels)
+        found["nc1"] = within_to_between(rows, labels)
+    if now.true_maps is None or now.predicted_maps is None or now.grades is None:
+        return found, (0, 0)
+    if maps_then is not None:
+        moved, left_out = drift(now.true_maps, maps_then)
+    else:
+        moved, left_out = np.nan, int(empty(now.true_maps).sum())
+    between = true_versus_predicted(now.true_maps, now.predicted_maps, ~now.grades.wrong_rows)
+    found |= {"cam_drift": moved, "cam_true_vs_predicted": between.mean}
+    return found, (left_out, between.left_out)
 
 
 def _mean_over_positions(output: Any, choice: Any) -> Any:

@@ -45,6 +45,11 @@ class Curve:
     values: Sequence[float]
     best: int | None = None
 
+    @property
+    def last(self) -> tuple[int, float] | None:
+        """The newest step that is known, and its value."""
+        return (self.steps[-1], self.values[-1]) if len(self.steps) else None
+
 
 @dataclass(frozen=True)
 class Chart:

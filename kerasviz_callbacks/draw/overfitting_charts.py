@@ -24,19 +24,19 @@ class Figure:
     """How a figure is shown.
 
     Attributes:
-        good: which way is good; `None`: neither is.
+        good: which way is good, or that it is near 0; `None`: neither is.
         hint: beside the title: which way is good.
         window: `"share"`: within 0 and 1, as much as was seen; `"positive"`: from 0 up; `"signed"`: both ways from 0;
             `"log"`: by powers of 10.
     """
 
-    good: Literal["low", "high"] | None
+    good: Literal["low", "high", "zero"] | None
     hint: str
     window: Literal["share", "positive", "signed", "log"]
 
 
 FIGURES = {
-    "overconfidence": Figure("low", "0: as sure as right", "signed"),
+    "overconfidence": Figure("zero", "0: as sure as right", "signed"),
     "knn": Figure("high", "high is good", "share"),
     "silhouette": Figure("high", "high is good", "signed"),
     "nc1": Figure("low", "low is tight and far apart", "log"),
@@ -87,20 +87,29 @@ def figure_charts(
     return charts
 
 
-def loss_charts(curves: Mapping[str, History], metric: str | None, scales: Mapping[str, float]) -> list[Chart]:
+def is_accuracy(key: str) -> bool:
+    """Whether a metric is one by its name: `acc`, `accuracy`, `sparse_categorical_accuracy`, of an output too."""
+    return key.endswith("accuracy") or key.rpartition("_")[2] == "acc"
+
+
+def loss_charts(
+    curves: Mapping[str, History], metric: str | None, scales: Mapping[str, float], step: int
+) -> list[Chart]:
     """Loss and metric as Keras gives them; the axis begins at 0 unless values lie below, of an accuracy it ends at 1.
 
     Args:
         curves: by key of the logs, `"loss"`, `"val_loss"` and those of the metric.
         metric: its key; `None`: there is none.
         scales: what `reach` noted.
+        step: the newest step.
     """
     charts = []
     for key in ("loss", *([metric] if metric else [])):
         sets = {"training": Curve(*curves[key]), "validation": Curve(*curves[f"val_{key}"])}
         up, down = _reached(scales, key)
-        whole = (up <= 0 and down <= 0) or ("acc" in key and up <= 1.25)
-        newest = [f"{of} {written(curve.values[-1])}" for of, curve in reversed(sets.items()) if len(curve.values)]
+        whole = (up <= 0 and down <= 0) or (is_accuracy(key) and up <= 1.25)
+        known = [(of, *curve.last) for of, curve in reversed(sets.items()) if curve.last is not None and step >= 0]
+        newest = [f"{of} {written(value)}{'' if at == step else f' (of {at})'}" for of, at, value in known]
         charts.append(Chart(key, sets, -down, 1.0 if whole else up, "   ".join(["now", *newest] if newest else [])))
     return charts
 
@@ -126,20 +135,24 @@ def headlines(curves: Mapping[str, History], metric: str | None, best: int | Non
         then, now = at(key, best), at(key, step)
         if math.isfinite(now):
             told.append(f"{key} {written(then)} → {written(now)}" if moved else f"{key} {written(now)}")
-    return _of_loss(best, step, at("val_loss", best), at("val_loss", step)), "     ".join(told)
+    seen = bool(curves.get("val_loss", ((), ()))[0])
+    return _of_loss(best, step, at("val_loss", best), at("val_loss", step), seen), "     ".join(told)
 
 
-def _of_loss(best: int | None, step: int, least: float, now: float) -> str:
+def _of_loss(best: int | None, step: int, least: float, now: float, seen: bool) -> str:
     if best is None:
         if step < 0:
             return "No epoch has ended yet."
-        return "No val_loss was seen: give fit validation_data to know the best epoch."
+        missing = "No val_loss was seen: give fit validation_data to know the best epoch."
+        return "val_loss was never finite, so no epoch is the best." if seen else missing
     if best >= step:
         return f"val_loss is at its least so far: {written(least)} at epoch {best}."
     later = f"{step - best} epoch{'s' if step - best > 1 else ''} later"
     if not math.isfinite(now):
         return f"val_loss was least at epoch {best}: {written(least)}; {later} it is not known."
-    more = f" ({now / least - 1:+.0%})" if least > 0 else ""
+    more = ""
+    if least > 0:
+        more = f" ({now / least - 1:+.0%})" if now < 10 * least else f" ({written(now / least)} times as much)"
     return f"val_loss was least at epoch {best}: {written(least)}; {later} it is {written(now)}{more}."
 
 
@@ -174,7 +187,8 @@ def kinds_of(
     with np.errstate(invalid="ignore", over="ignore"):
         lost = np.zeros(len(classes)) if of_then is None else np.nan_to_num(of_now - of_then)
     shown = np.sort(np.argsort(lost, kind="stable")[:MOST_CLASSES])
-    heading = "true class' probability" + ("" if len(classes) <= MOST_CLASSES else ", most lost")
+    some = "" if len(classes) <= MOST_CLASSES else f", {MOST_CLASSES} of {len(classes)}"
+    heading = "true class' probability" + (some if of_then is None else some.replace(", ", ", most lost: "))
     names = [named(int(label)) for label in classes[shown]]
     words = "disc: now" if of_then is None else f"ring: epoch {best}     disc: now"
     return Kinds(names, None if of_then is None else of_then[shown], of_now[shown], heading, words)
@@ -205,8 +219,8 @@ def _curve(shown: Figure, steps: Sequence[int], values: Sequence[float]) -> Curv
     finite = [(value, step) for step, value in zip(steps, values, strict=True) if math.isfinite(value)]
     if shown.good is None or not finite:
         return Curve(steps, values)
-    best = min(finite)[1] if shown.good == "low" else min((-value, step) for value, step in finite)[1]
-    return Curve(steps, values, best)
+    worth = {"low": float, "high": lambda value: -value, "zero": abs}[shown.good]
+    return Curve(steps, values, min((worth(value), step) for value, step in finite)[1])
 
 
 def _reached(scales: Mapping[str, float], name: str) -> tuple[float, float]:
@@ -219,7 +233,7 @@ def _words(shown: Figure, curves: Mapping[str, Curve]) -> str:
     if curve is not None and len(curve.values):
         known = dict(zip(curve.steps, curve.values, strict=True))
         if curve.best is not None:
-            end = "least" if shown.good == "low" else "most"
+            end = {"low": "least", "high": "most", "zero": "nearest 0:"}[shown.good or "low"]
             words.append(f"{end} {written(known[curve.best])} at {written(curve.best)}")
         words.append(f"now {written(curve.values[-1])}" if math.isfinite(curve.values[-1]) else "now unknown")
     return "     ".join(words)

@@ -4,6 +4,8 @@ Features are `(n, d)`: one row a probe picture; labels are `(n,)`. With NaN or i
 is NaN.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 
 import numpy as np
@@ -13,11 +15,11 @@ _BLOCK_VALUES = 2**21
 """Distances held at once: 16 MiB."""
 
 
-def knn_accuracy(features: ArrayLike, labels: ArrayLike, k: int = 5) -> float:
+def knn_accuracy(features: ArrayLike | Rows, labels: ArrayLike, k: int = 5) -> float:
     """Say how far the nearest neighbours of a probe row are of its own class, the row itself left out.
 
     Args:
-        features: `(n, d)`.
+        features: `(n, d)`, or `Rows` of them.
         labels: `(n,)`.
         k: How many neighbours (Euclidean) are asked; all the others where there are no more.
 
@@ -28,13 +30,14 @@ def knn_accuracy(features: ArrayLike, labels: ArrayLike, k: int = 5) -> float:
     Raises:
         ValueError: If labels are not `(n,)` or k is less than 1.
     """
-    values, given = _checked(features, labels)
+    cloud, given = _checked(features, labels)
+    values = cloud.values
     if k < 1:
         raise ValueError(f"k: must be at least 1, got {k}")
     if values is None or len(values) < 2:
         return float("nan")
     k = min(k, len(values) - 1)
-    same = sum(_same_label(values, given, rows, rough, k) for rows, rough in _squares_apart(values))
+    same = sum(_same_label(values, given, rows, rough, k) for rows, rough in cloud.squares_apart())
     return same / (len(values) * k)
 
 
@@ -59,14 +62,14 @@ def _same_label(
     return same
 
 
-def silhouette(features: ArrayLike, labels: ArrayLike) -> float:
+def silhouette(features: ArrayLike | Rows, labels: ArrayLike) -> float:
     """Say how far each class is from the nearest other one, beside how wide it is itself.
 
     The mean over rows of `(b - a) / max(a, b)`: a is the mean distance (Euclidean) to the other rows of the own class,
     b the least mean distance to the rows of another. A row that is alone in its class counts as 0.
 
     Args:
-        features: `(n, d)`.
+        features: `(n, d)`, or `Rows` of them.
         labels: `(n,)`.
 
     Returns:
@@ -80,7 +83,8 @@ def silhouette(features: ArrayLike, labels: ArrayLike) -> float:
         Rousseeuw, "Silhouettes: a graphical aid to the interpretation and validation of cluster analysis", Journal of
         Computational and Applied Mathematics 20, 1987.
     """
-    values, given = _checked(features, labels)
+    cloud, given = _checked(features, labels)
+    values = cloud.values
     if values is None:
         return float("nan")
     kinds, own = np.unique(given, return_inverse=True)
@@ -89,7 +93,7 @@ def silhouette(features: ArrayLike, labels: ArrayLike) -> float:
     members = (own[:, None] == np.arange(len(kinds))).astype(np.float64)
     counts = members.sum(axis=0)
     total = 0.0
-    for rows, squares in _squares_apart(values):
+    for rows, squares in cloud.squares_apart():
         squares[np.arange(len(rows)), rows] = 0.0
         sums = np.sqrt(np.maximum(squares, 0.0)) @ members  # (rows, classes)
         mine = (np.arange(len(rows)), own[rows])
@@ -105,7 +109,7 @@ def silhouette(features: ArrayLike, labels: ArrayLike) -> float:
     return total / len(values)
 
 
-def within_to_between(features: ArrayLike, labels: ArrayLike) -> float:
+def within_to_between(features: ArrayLike | Rows, labels: ArrayLike) -> float:
     """Say how wide the classes are beside how far their means are apart: the scalar form of NC1.
 
     `sum_i ||z_i - m_y(i)||^2 / sum_c n_c ||m_c - m||^2`, m_c the mean of class c, m that of all rows. It falls towards
@@ -113,7 +117,7 @@ def within_to_between(features: ArrayLike, labels: ArrayLike) -> float:
     of the class means instead, which this one does without.
 
     Args:
-        features: `(n, d)`.
+        features: `(n, d)`, or `Rows` of them.
         labels: `(n,)`.
 
     Returns:
@@ -126,7 +130,8 @@ def within_to_between(features: ArrayLike, labels: ArrayLike) -> float:
         Papyan, Han & Donoho, "Prevalence of neural collapse during the terminal phase of deep learning training", PNAS
         2020 (NC1).
     """
-    values, given = _checked(features, labels)
+    cloud, given = _checked(features, labels)
+    values = cloud.values
     if values is None:
         return float("nan")
     kinds, own = np.unique(given, return_inverse=True)
@@ -141,22 +146,52 @@ def within_to_between(features: ArrayLike, labels: ArrayLike) -> float:
     return within / between if between > least else float("nan")
 
 
-def _squares_apart(values: NDArray[np.float64]) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float64]]]:
-    """Rows in blocks, and the squares of their distances to all rows: quick, and off by rounding."""
-    squares = np.einsum("ij,ij->i", values, values)
-    block = max(1, _BLOCK_VALUES // len(values))
-    for start in range(0, len(values), block):
-        rows = np.arange(start, min(start + block, len(values)))
-        yield rows, squares[rows, None] + squares - 2 * (values[rows] @ values.T)
+class Rows:
+    """Features made ready once for several figures: in float64, the first at the origin, and how far they are apart.
+
+    Args:
+        features: `(n, d)`.
+
+    Attributes:
+        values: `(n, d)`; `None` where no figure can be had, because there are none or some are not finite.
+        count: n.
+
+    Raises:
+        ValueError: If features are not `(n, d)`.
+    """
+
+    def __init__(self, features: ArrayLike) -> None:
+        values = np.array(features, np.float64)
+        if values.ndim != 2:
+            raise ValueError(f"features: must be (n, d), got {values.shape}; flatten what follows the first axis")
+        self.count = len(values)
+        self.values: NDArray[np.float64] | None = None
+        if values.size and np.isfinite(values).all():
+            values -= values[0].copy()  # smaller numbers, fewer digits lost; exactly 0 where all are equal
+            self.values = values
+        self._whole: NDArray[np.float64] | None = None
+
+    def squares_apart(self) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float64]]]:
+        """Rows in blocks, and the squares of their distances to all rows: quick, and off by rounding."""
+        if self.values is None:
+            return
+        block = max(1, _BLOCK_VALUES // self.count)
+        if self._whole is None and block >= self.count:
+            self._whole = self._squares(np.arange(self.count))
+        for start in range(0, self.count, block):
+            rows = np.arange(start, min(start + block, self.count))
+            yield rows, (self._squares(rows) if self._whole is None else self._whole.copy())
+
+    def _squares(self, rows: NDArray[np.intp]) -> NDArray[np.float64]:
+        values = np.empty((0, 0)) if self.values is None else self.values
+        lengths = np.einsum("ij,ij->i", values, values)
+        products = values @ values.T if len(rows) == len(values) else values[rows] @ values.T
+        apart: NDArray[np.float64] = lengths[rows, None] + lengths - 2 * products
+        return apart
 
 
-def _checked(features: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.float64] | None, NDArray[np.generic]]:
-    """Features in float64 with the first at the origin, `None` where no figure can be had, and the labels."""
-    values, given = np.asarray(features, np.float64), np.asarray(labels)
-    if values.ndim != 2:
-        raise ValueError(f"features: must be (n, d), got {values.shape}; flatten what follows the first axis")
-    if given.shape != values.shape[:1]:
-        raise ValueError(f"labels: must be one a row, {values.shape[:1]}, got {given.shape}")
-    if not values.size or not np.isfinite(values).all():
-        return None, given
-    return values - values[0], given  # smaller numbers, fewer digits lost; exactly 0 where all are equal
+def _checked(features: ArrayLike | Rows, labels: ArrayLike) -> tuple[Rows, NDArray[np.generic]]:
+    rows, given = features if isinstance(features, Rows) else Rows(features), np.asarray(labels)
+    if given.shape != (rows.count,):
+        raise ValueError(f"labels: must be one a row, {(rows.count,)}, got {given.shape}")
+    return rows, given

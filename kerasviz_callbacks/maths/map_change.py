@@ -17,8 +17,8 @@ class Change(NamedTuple):
     """How far maps differ.
 
     Attributes:
-        mean: Over pictures, of 1 - cos: 0 all alike, 1 nothing in common. NaN where no picture counts, or a map is not
-            finite.
+        mean: Over pictures, of 1 - cos: 0 all alike, 1 nothing in common. NaN where no picture counts, or a map that
+            is compared is not finite.
         left_out: How many pictures do not count, because of empty maps.
     """
 

@@ -107,8 +107,10 @@ def penultimate(reader: Reader) -> Call | None:
 
 
 def _has_kernel(layer: Any) -> bool:
-    """Whether it holds a matrix that is trained: biases, scales and statistics make no features."""
-    return any(len(weight.shape) > 1 for weight in getattr(layer, "weights", []))
+    """Whether it holds a matrix, frozen or not: biases, scales and statistics make no features."""
+    return not isinstance(layer, keras.layers.Normalization) and any(
+        len(weight.shape) > 1 for weight in getattr(layer, "weights", [])
+    )
 
 
 def reconstruction(reader: Reader, inputs: Any) -> int | None:

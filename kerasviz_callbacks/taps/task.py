@@ -19,6 +19,16 @@ from .scores import PREDICTED, Score, class_targets, score_for
 Array = np.ndarray[Any, Any]
 _LABELS = "weights of the labels"  # names the row of targets of the scores below
 _OF_LOGITS = (keras.losses.BinaryCrossentropy, keras.losses.BinaryFocalCrossentropy)
+_OF_CLASSES = {"categorical_crossentropy", "sparse_categorical_crossentropy", "categorical_focal_crossentropy"}
+_OF_QUANTITIES = {"mse", "mae", "mape", "msle"} | {
+    "mean_squared_error",
+    "mean_absolute_error",
+    "mean_absolute_percentage_error",
+    "mean_squared_logarithmic_error",
+    "huber_loss",
+    "huber",
+    "log_cosh",
+}
 
 
 @dataclass(frozen=True)
@@ -95,6 +105,8 @@ def task_of(reader: Reader, probe: Probe, labels: Array | None) -> Task:
         return Task("values")
     if head.dense:
         return Task("positions")
+    if head.kind is None and _loss_of(reader) in _OF_QUANTITIES:
+        return Task("values")
     if labels is None:
         several = (head.kind == "sigmoid" or of_logits) and _yes_or_no(targets_of(reader, probe), head.classes)
         return Task("labels", put_out, head.classes) if several else Task("values")
@@ -112,7 +124,7 @@ def truth_of(task: Task, reader: Reader, probe: Probe, labels: Array | None) -> 
         return targets
     size = math.prod(n or 0 for n in reader.output_shapes[0])
     fits = targets is not None and targets.dtype.kind in "buif" and targets.size == size * len(targets)
-    if fits and reader.head.kind != "softmax":
+    if fits and reader.head.kind != "softmax" and _loss_of(reader) not in _OF_CLASSES:
         return targets
     return np.asarray(keras.tree.flatten(probe.inputs)[0]) if _reconstructs(reader, probe) else None
 
@@ -139,12 +151,21 @@ def _yes_or_no(targets: Array | None, units: int) -> bool:
 
 def _yes_or_no_from_logits(reader: Reader) -> bool:
     """Whether the loss of the first output is a binary cross-entropy of logits."""
+    loss = _loss(reader)
+    return isinstance(loss, _OF_LOGITS) and bool(loss.from_logits)
+
+
+def _loss_of(reader: Reader) -> str:
+    """The name of the loss of the first output, as Keras calls it; empty where there is none."""
+    loss = _loss(reader)
+    return loss if isinstance(loss, str) else str(getattr(loss, "name", getattr(loss, "__name__", "")))
+
+
+def _loss(reader: Reader) -> Any:
     losses = getattr(reader.model, "loss", None)
     if isinstance(losses, Mapping):
-        losses = losses.get(reader.first_output)
-    elif isinstance(losses, (list, tuple)):
-        losses = losses[0] if losses else None
-    return isinstance(losses, _OF_LOGITS) and bool(losses.from_logits)
+        return losses.get(reader.first_output)
+    return (losses[0] if losses else None) if isinstance(losses, (list, tuple)) else losses
 
 
 def _strength(outputs: Any) -> Any:

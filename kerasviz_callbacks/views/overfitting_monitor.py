@@ -11,7 +11,7 @@ import numpy as np
 
 from ..callback import TRAINING, VALIDATION, Drawn, Measured
 from ..callback.course import Course
-from ..callback.judged_view import Judged, JudgedView
+from ..callback.judged_view import Judged, JudgedView, figures_of
 from ..draw.curves import Epochs
 from ..draw.lines import horizon
 from ..draw.overfitting import Fallen, Summary, overfitting_sheet
@@ -26,9 +26,7 @@ from ..draw.overfitting_charts import (
     reach,
 )
 from ..draw.text import figure, together
-from ..maths.classes import knn_accuracy, silhouette, within_to_between
-from ..maths.confidence import overconfidence
-from ..maths.map_change import drift, empty, true_versus_predicted
+from ..observer import say
 from ..taps.reader import Reader
 
 Array = np.ndarray[Any, Any]
@@ -77,7 +75,7 @@ class Seen:
         curves: what Keras said, by the key of its logs.
         scales: how far the axes reach.
         best: the best epoch, if there is one.
-        now: what the model makes of the rows, without its features.
+        now: what the model makes of the rows, as far as it is drawn.
         then: what it made of them at the best epoch, if that is before now.
         left_out: rows that do not count in the figures of maps.
     """
@@ -103,9 +101,11 @@ class OverfittingMonitor(JudgedView):
     `val_knn`, `val_silhouette`, `val_nc1`, `val_cam_drift`, `val_cam_true_vs_predicted`, and without `val_` the same of
     training data. Callbacks listed after it see them: `EarlyStopping("val_knn", mode="max")` (Keras cannot guess the
     mode), `CSVLogger`, the progress bar. What could not be measured at an epoch is NaN in `logs`, and missing in
-    TensorBoard; what cannot be measured of a model at all is not there, which a line says before the first batch.
+    TensorBoard (`EarlyStopping` never gets over a NaN in its first epoch: `start_from_epoch=1`); what cannot be
+    measured of a model at all is not there, which a line says before the first batch.
 
-    - `overconfidence`: mean largest probability less accuracy; of yes or no to several labels, over all of them.
+    - `overconfidence`: mean largest probability less accuracy; of yes or no to several labels, over all of them. The
+      rows are spread evenly over the classes: where these are not, it is not that of the data; `count=len(x)` is.
     - `knn`: leave-one-out share of the 5 nearest features (Euclidean) that have the same label.
     - `silhouette`: of the features by class (Rousseeuw 1987).
     - `nc1`: sum of squares within classes beside that between them, the scalar form of Papyan et al. 2020.
@@ -150,18 +150,35 @@ class OverfittingMonitor(JudgedView):
     def choose(self, reader: Reader) -> None:
         """Find features and maps, and which figures can be had."""
         super().choose(reader)
-        missing = {}
+        missing = self._missing()
+        if self.observer.verbose:
+            for names, why in missing.items():
+                say(f"kerasviz_callbacks: {type(self).__name__} leaves out {names}: {why}.")
+            if any(isinstance(one, OverfittingMonitor) and one is not self for one in self.observer.members):
+                say(f"kerasviz_callbacks: two {type(self).__name__} in one fit; logs hold the figures of the last.")
+        without = {name for names in missing for name in names.split(", ")}
+        self.figures = [name for name in FIGURES if name not in without and self.task.kind != "values"]
+
+    def _missing(self) -> dict[str, str]:
+        """Which figures cannot be had of this model and these data, and why."""
         if self.task.kind == "values":
-            missing["all figures"] = "the model gives quantities, not classes; curves and errors are shown"
-        elif self.task.kind == "labels":
+            return {"all figures": "the model gives quantities, not classes; curves and errors are shown"}
+        missing = {}
+        labels = self.labels[VALIDATION]
+        rows = np.unique([] if labels is None else labels, return_counts=True)[1]
+        if self.task.kind == "labels":
             missing[", ".join(_GEOMETRY)] = "several labels may be true of a row"
         elif self._features is None:
             missing[", ".join(_GEOMETRY)] = "no layer that learns lies before the one that answers"
-        if self.task.kind != "values" and self._maps is None:
+        elif rows.sum() < 2:
+            missing[", ".join(_GEOMETRY)] = "validation_data has one row"
+        elif len(rows) < 2:
+            missing["silhouette, nc1"] = "validation_data is of one class"
+        elif rows.max() < 2:
+            missing["silhouette, nc1"] = "no two rows that are looked at are of one class; raise count"
+        if self._maps is None:
             missing[", ".join(_MAPS)] = "no layer on the way to the answer has maps"
-        self.say_missing(missing)
-        without = {name for names in missing for name in names.split(", ")}
-        self.figures = [name for name in FIGURES if name not in without and self.task.kind != "values"]
+        return missing
 
     def hear(self, step: int, logs: Mapping[str, Any]) -> None:
         """Loss and metrics of the epoch."""
@@ -185,7 +202,8 @@ class OverfittingMonitor(JudgedView):
             own["then"] = Then(step, now.merit, now.true_maps)
         then = own.get("then")
         then = then if then is not None and then.step == course.best else None
-        figures, left_out = self._figures(now, then, source)
+        figures, left_out = figures_of(now, self.labels[source], None if then is None else then.maps)
+        figures = {name: value for name, value in figures.items() if name in self.figures}
         histories = own.setdefault("histories", {})
         for name, value in figures.items():
             known = {at: old for at, old in histories.get(name, {}).items() if at < step}
@@ -199,25 +217,6 @@ class OverfittingMonitor(JudgedView):
         earlier = then if then is not None and then.step < step else None
         return Measured(step, self._seen(source, now, earlier, left_out), scalars)
 
-    def _figures(self, now: Judged, then: Then | None, source: str) -> tuple[dict[str, float], tuple[int, int]]:
-        """The figures by name, and how many rows do not count in those of maps."""
-        found: dict[str, float] = {}
-        if now.grades is not None:
-            found["overconfidence"] = overconfidence(now.grades)
-        labels = self.labels[source]
-        if now.features is not None and labels is not None:
-            found["knn"] = knn_accuracy(now.features, labels)
-            found["silhouette"] = silhouette(now.features, labels)
-            found["nc1"] = within_to_between(now.features, labels)
-        if now.true_maps is None or now.predicted_maps is None or now.grades is None:
-            return found, (0, 0)
-        moved, left_out = math.nan, int(empty(now.true_maps).sum())
-        if then is not None and then.maps is not None:
-            moved, left_out = drift(now.true_maps, then.maps)
-        between = true_versus_predicted(now.true_maps, now.predicted_maps, ~now.grades.wrong_rows)
-        found |= {"cam_drift": moved, "cam_true_vs_predicted": between.mean}
-        return found, (left_out, between.left_out)
-
     def _seen(self, source: str, now: Judged, then: Then | None, left_out: tuple[int, int]) -> Seen:
         course, own = self._course(), self.memory.of(source)
         metric = course.metric()
@@ -229,7 +228,8 @@ class OverfittingMonitor(JudgedView):
                     reach(self.memory.scales, key, value)
         histories = {name: (tuple(known), tuple(known.values())) for name, known in own["histories"].items()}
         scales = dict(self.memory.scales)
-        return Seen(histories, curves, scales, course.best, metric, replace(now, features=None), then, left_out)
+        kept = replace(now, features=None, predicted_maps=None)
+        return Seen(histories, curves, scales, course.best, metric, kept, then, left_out)
 
     def _course(self) -> Course:
         course: Course = self.memory.shared.setdefault("course", Course())
@@ -241,6 +241,8 @@ class OverfittingMonitor(JudgedView):
 
     def draw(self, measured: Mapping[str, Measured]) -> Iterator[Drawn]:
         """One picture of both sets, among those of validation data."""
+        if VALIDATION not in measured:
+            return
         one = measured[VALIDATION]
         seen: dict[str, Seen] = {source: found.numbers for source, found in measured.items()}
         newest = list(seen.values())[-1]  # its axes hold what the others have seen
@@ -254,7 +256,7 @@ class OverfittingMonitor(JudgedView):
         fell = "error grew most" if self.task.kind == "values" else "true class' probability fell most"
         summary = Summary(
             headline=headlines(newest.curves, of.metric, of.best, one.step),
-            losses=loss_charts(newest.curves, of.metric, newest.scales),
+            losses=loss_charts(newest.curves, of.metric, newest.scales, one.step),
             figures=figure_charts(self.figures, {_SETS[at]: s.histories for at, s in seen.items()}, newest.scales),
             epochs=epochs,
             sets=["validation", "training"],
@@ -278,7 +280,7 @@ class OverfittingMonitor(JudgedView):
             return "Nothing has lost since the best epoch."
         if of.best is not None:
             return "This is the best epoch so far." if of.best == step else "The best epoch was not measured."
-        return "Training has not begun." if step < 0 else "No val_loss was seen, so no epoch is the best."
+        return "No epoch has ended yet." if step < 0 else "No epoch is known to be the best."
 
     def _fallen(self, of: Seen) -> Fallen:
         """The rows that lost most since the best epoch."""
