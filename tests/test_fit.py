@@ -551,6 +551,15 @@ def test_the_visualizer_picks_the_views_that_fit_and_says_which(case, tmp_path, 
     assert tags == {section for view, section in names.items() if view in said}
 
 
+@pytest.mark.parametrize("without", ["validation_data", "training_data"])
+def test_without_labels_nothing_is_said_of_overfitting(without, tmp_path, capsys):
+    given = {"validation_data": VALIDATION, "training_data": (DATA.x, DATA.y)}
+    given[without] = given[without][0]
+    history = fit(classifier(), DATA.x, DATA.y, [kv.Visualizer(tmp_path, **given, on_error="raise")], 1, verbose=2)
+    assert "GradCAM of conv2." in capsys.readouterr().out
+    assert set(history.history) == {"loss"}
+
+
 def test_views_may_be_names_classes_and_instances_whose_own_arguments_win(tmp_path):
     given = kv.GradCAM(tmp_path / "own", VALIDATION, count=3, freq=3, layer="conv1", on_error="raise")
     chosen = kv.Visualizer(

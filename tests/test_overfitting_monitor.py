@@ -201,6 +201,19 @@ def test_every_kind_of_classifier_is_judged_by_its_own_probabilities(head, tmp_p
     assert read(tmp_path / "views" / "validation").pictures["overfitting/summary"]
 
 
+@pytest.mark.parametrize("ending", ["softmax", "log_softmax"])
+def test_probabilities_of_a_softmax_that_cannot_be_seen_are_taken_as_they_are(ending, tmp_path):
+    data = pictures()
+    hidden = keras.layers.Lambda(lambda shares: shares + 0.0)
+    model = ended(keras.layers.Dense(3, ending, name="answer"), hidden)
+    model.compile(keras.optimizers.SGD(0.0), SPARSE)
+    view = kv.OverfittingMonitor(tmp_path, (data.x_val, data.y_val), score="output", on_error="raise")
+    history = fit(model, data.x, data.y, [view], epochs=1).history
+    shares = probabilities(model, data.x_val, ending)
+    expected = shares.max(axis=1).mean() - np.mean(shares.argmax(axis=1) == data.y_val)
+    assert history["val_overconfidence"][0] == pytest.approx(expected, abs=1e-5)
+
+
 def equal_figures(one, other, names):
     for name in names:
         np.testing.assert_allclose(one[f"val_{name}"], other[f"val_{name}"], atol=2e-4, err_msg=name)

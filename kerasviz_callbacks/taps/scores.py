@@ -239,7 +239,7 @@ def check_looked_through(wanted: Score, head: Head, output: Array) -> None:
         head: what the output was seen to be.
         output: `(n, ..., classes)`, the model's first output.
     """
-    if wanted.of == "logits" and head.kind is None and _is_probabilities(output):
+    if wanted.of == "logits" and head.kind is None and is_probabilities(output):
         raise ValueError(
             'score="logits": the model\'s output are probabilities (each row sums to 1) or their logarithms, but no '
             "softmax was found just before it that could be looked through: something stands between, or it is hidden "
@@ -247,7 +247,7 @@ def check_looked_through(wanted: Score, head: Head, output: Array) -> None:
         )
 
 
-def _is_probabilities(output: Array) -> bool:
+def is_probabilities(output: Array) -> bool:
     """Whether the rows `(..., k)`, k >= 2, are shares of one or their logarithms: no sign but one, each row's sum 1."""
     if output.ndim < 2 or output.shape[-1] < 2 or not np.isfinite(output).all():
         return False

@@ -14,7 +14,7 @@ from ..maths.confidence import Grades, of_classes, of_labels, sigmoid, softmax
 from ..probe import Probe
 from .choosing import reconstruction
 from .reader import Reader
-from .scores import PREDICTED, Score, class_targets, score_for
+from .scores import PREDICTED, Score, class_targets, is_probabilities, score_for
 
 Array = np.ndarray[Any, Any]
 _LABELS = "weights of the labels"  # names the row of targets of the scores below
@@ -64,7 +64,7 @@ class Task:
         if self.units == 1:
             yes = sigmoid(values) if self.output == "logits" else values
             return of_classes(np.concatenate([1 - yes, yes], axis=1), truth)
-        if self.output == "logits":
+        if self.output == "logits" and not is_probabilities(values):  # they may come from a softmax that was not seen
             values = softmax(values)
         return of_classes(np.exp(values) if values.min(initial=0) < 0 else values, truth)  # a log-softmax
 
