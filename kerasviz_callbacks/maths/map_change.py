@@ -3,7 +3,7 @@
 Maps are `(n, *spatial)`, at least 0; one that is 0 everywhere is empty, and points nowhere.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -38,6 +38,8 @@ def drift(now: ArrayLike, then: ArrayLike) -> Change:
     """
     maps, others = _rows(now, then)
     counts = ~(_empty(maps) | _empty(others))
+    if now is then and np.isfinite(maps).all():
+        return _mean(np.zeros(int(counts.sum())), int((~counts).sum()))
     return _mean(cosine_distance(maps[counts], others[counts]), int((~counts).sum()))
 
 
@@ -55,13 +57,13 @@ def true_versus_predicted(true: ArrayLike, predicted: ArrayLike, right: ArrayLik
         ValueError: If the shapes differ.
     """
     maps, others = _rows(true, predicted)
-    same = np.asarray(right, bool)
+    wrong = np.flatnonzero(~np.asarray(right, bool))  # only these are compared
+    maps, others = maps[wrong], others[wrong]
     one, other = _empty(maps), _empty(others)
-    distances = np.where(~same & (one ^ other), 1.0, 0.0)
-    both = ~same & ~one & ~other
-    distances[both] = cosine_distance(maps[both], others[both])
-    counts = same | ~(one & other)
-    return _mean(distances[counts], int((~counts).sum()))
+    distances = np.where(one ^ other, 1.0, 0.0)
+    distances[~one & ~other] = cosine_distance(maps[~one & ~other], others[~one & ~other])
+    counted = np.concatenate([distances[~(one & other)], np.zeros(np.shape(true)[0] - len(wrong))])
+    return _mean(counted, int((one & other).sum()))
 
 
 def empty(maps: ArrayLike) -> NDArray[np.bool_]:
@@ -69,15 +71,15 @@ def empty(maps: ArrayLike) -> NDArray[np.bool_]:
     return _empty(_rows(maps, maps)[0])
 
 
-def _rows(maps: ArrayLike, others: ArrayLike) -> tuple[_Real, _Real]:
+def _rows(maps: ArrayLike, others: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
     if np.shape(maps) != np.shape(others):
         raise ValueError(f"maps: both must have one shape, got {np.shape(maps)} and {np.shape(others)}")
-    one, other = np.asarray(maps, np.float64), np.asarray(others, np.float64)
+    one, other = np.asarray(maps), np.asarray(others)
     return one.reshape(len(one), -1), other.reshape(len(other), -1)
 
 
-def _empty(maps: _Real) -> NDArray[np.bool_]:
-    nothing: NDArray[np.bool_] = (maps == 0).all(axis=1)
+def _empty(maps: NDArray[Any]) -> NDArray[np.bool_]:
+    nothing: NDArray[np.bool_] = np.asarray(~maps.any(axis=1))
     return nothing
 
 
