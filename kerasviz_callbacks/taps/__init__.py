@@ -18,4 +18,5 @@ optimizers  optimizers, copied with their state
 step        one further training step, on copies
 attempt     such a step of the kernels shown, or why there is none
 choosing    which layers are shown when none is named
+task        classes, labels or quantities: how answers are held beside the truth
 """
