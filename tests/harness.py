@@ -160,6 +160,14 @@ def decoded(png: bytes) -> np.ndarray:
         return np.asarray(picture.convert("RGB"))
 
 
+def pixels_of(pictures: dict[str, dict[int, bytes]]) -> dict[str, dict[int, tuple]]:
+    """What pictures show, to be compared: ISA-L may pack the same pixels in other bytes, as it finds its memory."""
+    return {
+        tag: {step: (decoded(png).shape, decoded(png).tobytes()) for step, png in steps.items()}
+        for tag, steps in pictures.items()
+    }
+
+
 # Looking at pictures.
 
 

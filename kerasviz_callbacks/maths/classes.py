@@ -4,8 +4,6 @@ Features are `(n, d)`: one row a probe picture; labels are `(n,)`. With NaN or i
 is NaN.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np
@@ -13,6 +11,50 @@ from numpy.typing import ArrayLike, NDArray
 
 _BLOCK_VALUES = 2**21
 """Distances held at once: 16 MiB."""
+
+
+class Rows:
+    """Features made ready once for several figures: in float64, the first at the origin, and how far they are apart.
+
+    Args:
+        features: `(n, d)`.
+
+    Attributes:
+        values: `(n, d)`; `None` where no figure can be had, because there are none or some are not finite.
+        count: n.
+
+    Raises:
+        ValueError: If features are not `(n, d)`.
+    """
+
+    def __init__(self, features: ArrayLike) -> None:
+        values = np.array(features, np.float64)
+        if values.ndim != 2:
+            raise ValueError(f"features: must be (n, d), got {values.shape}; flatten what follows the first axis")
+        self.count = len(values)
+        self.values: NDArray[np.float64] | None = None
+        if values.size and np.isfinite(values).all():
+            values -= values[0].copy()  # smaller numbers, fewer digits lost; exactly 0 where all are equal
+            self.values = values
+        self._whole: NDArray[np.float64] | None = None
+
+    def squares_apart(self) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float64]]]:
+        """Rows in blocks, and the squares of their distances to all rows: quick, and off by rounding."""
+        if self.values is None:
+            return
+        block = max(1, _BLOCK_VALUES // self.count)
+        if self._whole is None and block >= self.count:
+            self._whole = self._squares(np.arange(self.count))
+        for start in range(0, self.count, block):
+            rows = np.arange(start, min(start + block, self.count))
+            yield rows, (self._squares(rows) if self._whole is None else self._whole.copy())
+
+    def _squares(self, rows: NDArray[np.intp]) -> NDArray[np.float64]:
+        values = np.empty((0, 0)) if self.values is None else self.values
+        lengths = np.einsum("ij,ij->i", values, values)
+        products = values @ values.T if len(rows) == len(values) else values[rows] @ values.T
+        apart: NDArray[np.float64] = lengths[rows, None] + lengths - 2 * products
+        return apart
 
 
 def knn_accuracy(features: ArrayLike | Rows, labels: ArrayLike, k: int = 5) -> float:
@@ -144,50 +186,6 @@ def within_to_between(features: ArrayLike | Rows, labels: ArrayLike) -> float:
     # Class means that differ by rounding alone are the same point.
     least = len(values) * (np.finfo(np.float64).eps * np.abs(values).max(initial=0.0)) ** 2 * values.shape[1]
     return within / between if between > least else float("nan")
-
-
-class Rows:
-    """Features made ready once for several figures: in float64, the first at the origin, and how far they are apart.
-
-    Args:
-        features: `(n, d)`.
-
-    Attributes:
-        values: `(n, d)`; `None` where no figure can be had, because there are none or some are not finite.
-        count: n.
-
-    Raises:
-        ValueError: If features are not `(n, d)`.
-    """
-
-    def __init__(self, features: ArrayLike) -> None:
-        values = np.array(features, np.float64)
-        if values.ndim != 2:
-            raise ValueError(f"features: must be (n, d), got {values.shape}; flatten what follows the first axis")
-        self.count = len(values)
-        self.values: NDArray[np.float64] | None = None
-        if values.size and np.isfinite(values).all():
-            values -= values[0].copy()  # smaller numbers, fewer digits lost; exactly 0 where all are equal
-            self.values = values
-        self._whole: NDArray[np.float64] | None = None
-
-    def squares_apart(self) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float64]]]:
-        """Rows in blocks, and the squares of their distances to all rows: quick, and off by rounding."""
-        if self.values is None:
-            return
-        block = max(1, _BLOCK_VALUES // self.count)
-        if self._whole is None and block >= self.count:
-            self._whole = self._squares(np.arange(self.count))
-        for start in range(0, self.count, block):
-            rows = np.arange(start, min(start + block, self.count))
-            yield rows, (self._squares(rows) if self._whole is None else self._whole.copy())
-
-    def _squares(self, rows: NDArray[np.intp]) -> NDArray[np.float64]:
-        values = np.empty((0, 0)) if self.values is None else self.values
-        lengths = np.einsum("ij,ij->i", values, values)
-        products = values @ values.T if len(rows) == len(values) else values[rows] @ values.T
-        apart: NDArray[np.float64] = lengths[rows, None] + lengths - 2 * products
-        return apart
 
 
 def _checked(features: ArrayLike | Rows, labels: ArrayLike) -> tuple[Rows, NDArray[np.generic]]:
