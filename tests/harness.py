@@ -161,7 +161,7 @@ def decoded(png: bytes) -> np.ndarray:
 
 
 def pixels_of(pictures: dict[str, dict[int, bytes]]) -> dict[str, dict[int, tuple]]:
-    """What pictures show, to be compared: ISA-L may pack the same pixels in other bytes, as it finds its memory."""
+    """What pictures show, to be compared: ISA-L now and then packs the same pixels in other bytes."""
     return {
         tag: {step: (decoded(png).shape, decoded(png).tobytes()) for step, png in steps.items()}
         for tag, steps in pictures.items()
