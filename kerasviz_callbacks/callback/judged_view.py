@@ -106,7 +106,8 @@ class JudgedView(ProbeView):
             self.features_path = "" if call is None else call.path
         if self.task.kind in ("classes", "labels"):
             self._maps = self._map_taps(reader)
-        self._targets = {s: self.task.targets(self.readers[s], self._truth[s], self.score.of) for s in self._maps_of()}
+        explained = self.probes if self._maps is not None else ()
+        self._targets = {s: self.task.targets(self.readers[s], self._truth[s], self.score.of) for s in explained}
 
     def _judge(self, reader: Reader, source: str) -> Task:
         """What is true of each row of a source, noted, and what the model is therefore asked for."""
@@ -145,9 +146,6 @@ class JudgedView(ProbeView):
             return None  # no output of this model has positions: a network of dense layers, say
         self.maps_path = explained.call.path
         return explained.within_pass(true), explained.within_pass(predicted)
-
-    def _maps_of(self) -> list[str]:
-        return list(self.probes) if self._maps is not None else []
 
     def request(self, source: str) -> Request:
         """The answers, the features, and the maps of two classes."""

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from .._autodiff import framework
+from ..maths.confidence import softmax
 from ..probe.reasons import first_line
 
 Tensor = Any
@@ -221,8 +222,7 @@ def predictions(output: Array, head: Head) -> Predictions:
     if head.kind == "softmax" and values.min(initial=0) < 0:
         values = np.exp(values)  # a log-softmax
     if head.kind is None:
-        shifted = np.exp(values - values.max(axis=-1, keepdims=True))
-        values = shifted / shifted.sum(axis=-1, keepdims=True)
+        values = softmax(values)
     mean = values.mean(axis=1)
     if head.classes == 1:
         positive = mean[:, 0] >= 0.5

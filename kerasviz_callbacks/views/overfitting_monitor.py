@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..callback import TRAINING, VALIDATION, Drawn, Measured
+from ..callback import HALVES, VALIDATION, Drawn, Measured
 from ..callback.course import Course
 from ..callback.judged_view import Judged, JudgedView, figures_of
 from ..draw.curves import Epochs
@@ -31,7 +31,6 @@ from ..taps.reader import Reader
 
 Array = np.ndarray[Any, Any]
 Histories = dict[str, tuple[tuple[int, ...], tuple[float, ...]]]
-_SETS = {VALIDATION: "validation", TRAINING: "training"}
 _GEOMETRY, _MAPS = ("knn", "silhouette", "nc1"), ("cam_drift", "cam_true_vs_predicted")
 _LEAST_FALL = 0.01
 _ABOUT = """**Whether the model overfits, since when, and on what kind of picture.**
@@ -257,7 +256,7 @@ class OverfittingMonitor(JudgedView):
         summary = Summary(
             headline=headlines(newest.curves, of.metric, of.best, one.step),
             losses=loss_charts(newest.curves, of.metric, newest.scales, one.step),
-            figures=figure_charts(self.figures, {_SETS[at]: s.histories for at, s in seen.items()}, newest.scales),
+            figures=figure_charts(self.figures, {HALVES[at]: s.histories for at, s in seen.items()}, newest.scales),
             epochs=epochs,
             sets=["validation", "training"],
             kinds=kinds_of(self.labels[VALIDATION], of.now.merit, before, named, best=of.best),
@@ -265,7 +264,7 @@ class OverfittingMonitor(JudgedView):
             heading=f"{fell} since {f'epoch {of.best}' if of.then else 'the best epoch'}{shown}",
             words=self._nothing(of, one.step),
         )
-        rows = [f"{len(probe)} {_SETS[source]}" for source, probe in self.probes.items()]
+        rows = [f"{len(probe)} {HALVES[source]}" for source, probe in self.probes.items()]
         caption = f"overfitting of {self.model.name}   {' and '.join(rows)} rows"
         note = ""
         if of.now.true_maps is not None:
