@@ -90,9 +90,9 @@ def compared(
     found: dict[str, Fits] = {name: ([], []) for name in kinds}
     for turn in range(-1, rounds):
         for name in kinds if turn % 2 else reversed(kinds):
-            taken, timed = fitted(case, kinds[name], epochs if turn >= 0 else 1)
+            captured, timed = fitted(case, kinds[name], epochs if turn >= 0 else 1)
             if turn >= 0:
-                found[name][0].append(taken)
+                found[name][0].append(captured)
                 found[name][1].append(timed)
     return found
 

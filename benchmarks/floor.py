@@ -151,11 +151,11 @@ def five_views(case: Case, rounds: int) -> list[Row]:
         where = tempfile.mkdtemp()
         return [kv.FilterImages(where, on_error="raise"), *(kind(where, probe, on_error="raise") for kind in of_data)]
 
-    together = Hooks(kv.Visualizer(tempfile.mkdtemp(), probe, views=made()), model)
+    join_notes = Hooks(kv.Visualizer(tempfile.mkdtemp(), probe, views=made()), model)
     alone = {type(one).__name__: Hooks(one, model) for one in made()}
-    jobs = {"together": together.epoch_end, **{name: hooks.epoch_end for name, hooks in alone.items()}}
+    jobs = {"together": join_notes.epoch_end, **{name: hooks.epoch_end for name, hooks in alone.items()}}
     times = interleaved(jobs, rounds)
-    together.end()
+    join_notes.end()
     for hooks in alone.values():
         hooks.end()
     dearest = max(alone, key=lambda name: np.median(times[name]))

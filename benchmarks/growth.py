@@ -54,9 +54,9 @@ def _long_run() -> list[Row]:
     where = Path(tempfile.mkdtemp())
     train, test = TWO_CONVOLUTIONS.data()
     hooks = Hooks(kv.Visualizer(where, test, training_data=train, on_error="raise"), TWO_CONVOLUTIONS.build())
-    taken, sizes = [], {}
+    captured, sizes = [], {}
     for epoch in range(EPOCHS + 10):
-        taken.append(hooks.epoch_end())
+        captured.append(hooks.epoch_end())
         if epoch in (9, EPOCHS + 9):
             gc.collect()
             files = list(where.rglob("*tfevents*"))
@@ -64,7 +64,7 @@ def _long_run() -> list[Row]:
             sizes[epoch] = (resident(), threading.active_count(), len(files), written)
     hooks.end()
     (memory, threads, files, written), (more, later, also, total) = sizes[9], sizes[EPOCHS + 9]
-    early, late = (float(np.median(part)) for part in (taken[10:60], taken[-50:]))
+    early, late = (float(np.median(part)) for part in (captured[10:60], captured[-50:]))
     left = later - threads + also - files
     return [
         at_most(f"{EPOCHS} epochs: memory", (more - memory) / 2**20, 5, "MiB"),

@@ -47,10 +47,10 @@ class Hooks:
         self._kernel.assign(self._kernel * 0.999)  # what is seen must be seen anew
         began = time.perf_counter()
         self._callback.on_epoch_end(self.epochs)
-        taken = time.perf_counter() - began
+        captured = time.perf_counter() - began
         self.epochs += 1
         self.drain()
-        return taken
+        return captured
 
     def end(self) -> None:
         """The end of training."""
@@ -61,7 +61,7 @@ class Hooks:
         views = getattr(self._callback, "_running", [self._callback])
         for view in views:
             if getattr(view, "in_fit", False):
-                view.observer.wait()
+                view.fit_context.wait()
 
 
 class Timed(keras.callbacks.Callback):
@@ -125,9 +125,9 @@ def interleaved(
         order = list(jobs) if turn % 2 else list(reversed(jobs))
         for name in order:
             gc.collect()
-            taken = jobs[name]()
+            captured = jobs[name]()
             if turn >= 0:
-                times[name].append(taken)
+                times[name].append(captured)
     return times
 
 

@@ -12,7 +12,7 @@ The way through the code, each room knowing only those before it:
     explain     numbers without `fit`: activations, class_activation_map, attribution
     draw        how it looks: numbers in, pictures out
     record      where it goes: event files, PNG files, the worker
-    observer    what the callbacks of one `fit` share
+    fit_context what the callbacks of one `fit` share
     callback    when: cadence, life cycle, errors
     views       what each picture means, one file a view
     visualizer  which views fit a model

@@ -229,8 +229,8 @@ def recorded(view: type) -> type:
             super().__init__(*args, **kwargs)
             self.measured, self.drawn_with = {}, {}
 
-        def measure(self, taken, source, step):
-            self.measured[source, step] = super().measure(taken, source, step)
+        def measure(self, captured, source, step):
+            self.measured[source, step] = super().measure(captured, source, step)
             return self.measured[source, step]
 
         def draw(self, measured):
@@ -331,14 +331,14 @@ def reach_of(array) -> float:
 
 def reached(measured) -> dict[str, float]:
     """How far the scale of each layer must reach."""
-    return {path: reach_of(array) for path, array in measured.numbers.items()}
+    return {path: reach_of(array) for path, array in measured.data.items()}
 
 
 def probe_pictures_stay(run: Run, tag: str, picture: np.ndarray) -> np.ndarray | None:
     """Where each probe picture of validation data stands, enlarged by a whole factor; a dense layer shows none."""
     if tag.endswith("answer"):
         return None
-    shown = run.view.shown.pictures("validation")
+    shown = run.view.probe_display.pictures("validation")
     for factor in range(16, 3, -1):
         found = [places_of(one.repeat(factor, 0).repeat(factor, 1), picture) for one in shown]
         if any(found):

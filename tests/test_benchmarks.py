@@ -11,7 +11,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 import kerasviz_callbacks as kv
-from kerasviz_callbacks.taps.reader import Reader, Tap
+from kerasviz_callbacks.taps.reader import Capture, Reader
 from kerasviz_callbacks.taps.scores import PREDICTED, Score
 
 ROOT = Path(__file__).parents[1]
@@ -36,10 +36,10 @@ def test_the_floor_is_what_we_compute_and_no_more():
     ours = kv.activations(model, x, ["conv1", "conv2"])
     for found, name in zip(outputs, ("conv1", "conv2"), strict=True):
         np.testing.assert_allclose(found, ours[name], atol=1e-5)
-    tap = Tap("conv2", score=Score())
-    taken = Reader(model, x).read([tap], x, targets={"predicted": np.full(6, PREDICTED)})[tap]
-    np.testing.assert_allclose(above, taken.output, atol=1e-5)
-    np.testing.assert_allclose(slopes, taken.slope, atol=1e-7)
+    capture = Capture("conv2", score=Score())
+    captured = Reader(model, x).read([capture], x, targets={"predicted": np.full(6, PREDICTED)})[capture]
+    np.testing.assert_allclose(above, captured.output, atol=1e-5)
+    np.testing.assert_allclose(slopes, captured.required_gradient, atol=1e-7)
 
 
 def test_one_table_by_its_command():

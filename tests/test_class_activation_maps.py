@@ -143,21 +143,21 @@ def logits_of(model, x, classes):
 def by_the_paper(method, a, g):
     """One picture's map, position by position: `a` and `g` are `(h, w, channels)`."""
     h, w, channels = a.shape
-    places = [(i, j) for i in range(h) for j in range(w)]
+    list_layers = [(i, j) for i in range(h) for j in range(w)]
     weight = np.zeros(channels)
     for c in range(channels):
-        total = sum(a[p][c] for p in places)
-        for p in places:
+        total = sum(a[p][c] for p in list_layers)
+        for p in list_layers:
             slope = g[p][c]
             if method == "grad_cam":
-                weight[c] += slope / len(places)
+                weight[c] += slope / len(list_layers)
             elif method == "grad_cam++" and slope != 0:
                 alpha = slope**2 / (2 * slope**2 + slope**3 * total)
                 weight[c] += alpha * max(slope, 0)
             elif method == "xgrad_cam":
                 weight[c] += slope * a[p][c] / total
     found = np.zeros((h, w))
-    for p in places:
+    for p in list_layers:
         for c in range(channels):
             factor = {"hires_cam": g[p][c], "layer_cam": max(g[p][c], 0)}.get(method, weight[c])
             found[p] += factor * a[p][c]
@@ -492,8 +492,8 @@ def by_every_method(model, x, layer):
     reader, score, classes, found = Reader(model, x), Score(), EACH_CLASS[: len(x)], {}
     for method in METHODS:
         explained = LayerMaps(reader, layer, score, method)
-        taken = reader.read([explained.tap], x, targets={score.targets: classes})[explained.tap]
-        found[method] = explained.maps(taken, explained.weights(reader, taken, x, classes))
+        captured = reader.read([explained.capture], x, targets={score.targets: classes})[explained.capture]
+        found[method] = explained.maps(captured, explained.weights(reader, captured, x, classes))
     return found
 
 

@@ -38,7 +38,7 @@ class Run:
     def picture(self, tag, step):
         return decoded(self.read.pictures[tag][step])
 
-    def figure(self, name, step):
+    def format_number(self, name, step):
         return self.read.scalars[f"latent/{name}"][step]
 
 
@@ -75,14 +75,14 @@ def test_the_means_of_the_vae_are_found_and_known_as_such(collapsed):
 
 def test_active_units_fall_to_none_with_the_jump_and_stay_without_it(collapsed, healthy):
     for step in range(JUMP):
-        assert collapsed.figure("active_units", step) == healthy.figure("active_units", step) >= 4
+        assert collapsed.format_number("active_units", step) == healthy.format_number("active_units", step) >= 4
     for step in range(JUMP + 1, EPOCHS):
-        assert collapsed.figure("active_units", step) == 0
-        assert healthy.figure("active_units", step) >= 4
+        assert collapsed.format_number("active_units", step) == 0
+        assert healthy.format_number("active_units", step) >= 4
 
 
 def test_the_variance_of_every_mean_says_so_too(collapsed):
-    last = collapsed.trajectory.measured["validation", EPOCHS - 1].numbers.codes
+    last = collapsed.trajectory.measured["validation", EPOCHS - 1].data.codes
     assert last.shape == (200, WIDTH)
     assert (last.var(axis=0) < 0.01).all()
 
@@ -91,8 +91,8 @@ def test_the_panels_of_the_profiles_turn_grey(collapsed, healthy):
     for run in (collapsed, healthy):
         for step in range(EPOCHS):
             grounds = [panel[-1, -1].tolist() for panel in panels(run.picture("latent/profiles", step))]
-            assert grounds.count(list(_OFF)) == WIDTH - run.figure("active_units", step)
-            assert grounds.count([255, 255, 255]) == run.figure("active_units", step)
+            assert grounds.count(list(_OFF)) == WIDTH - run.format_number("active_units", step)
+            assert grounds.count([255, 255, 255]) == run.format_number("active_units", step)
     for panel in panels(collapsed.picture("latent/profiles", EPOCHS - 1)):
         until, since = panel[:, :90], panel[:, -50:]  # of the epochs -1 to 9, the first five and the last three
         assert has(until, _BLUES[0])
@@ -107,11 +107,11 @@ def test_the_dots_of_the_trajectory_shrink_and_the_window_stays(collapsed, healt
     windows = collapsed.trajectory.drawn_with
     assert windows[EPOCHS - 1]["window"] == windows[JUMP]["window"] <= windows[JUMP - 1]["window"] * 1.25
     reach = {
-        step: np.abs(collapsed.trajectory.measured["validation", step].numbers.tails[-1]).max()
+        step: np.abs(collapsed.trajectory.measured["validation", step].data.tails[-1]).max()
         for step in (JUMP - 1, EPOCHS - 1)
     }
     assert reach[EPOCHS - 1] < 0.05 * reach[JUMP - 1]
-    assert collapsed.figure("spread", EPOCHS - 1) < 0.1 * collapsed.figure("spread", JUMP - 1)
+    assert collapsed.format_number("spread", EPOCHS - 1) < 0.1 * collapsed.format_number("spread", JUMP - 1)
     areas = {
         (name, step): dots_cover(run.picture("latent/trajectory", step))
         for name, run in (("collapsed", collapsed), ("healthy", healthy))

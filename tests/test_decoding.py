@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from kerasviz_callbacks.taps.choosing import bottleneck, reconstruction
 from kerasviz_callbacks.taps.decoding import decoded, decoder_input, posterior_mean, repeated
-from kerasviz_callbacks.taps.passes import OUTPUT, Tap, output_path
+from kerasviz_callbacks.taps.layer_selection import bottleneck, reconstruction
+from kerasviz_callbacks.taps.passes import OUTPUT, Capture, output_path
 from kerasviz_callbacks.taps.reader import Reader
 
 ROWS, WIDTH, CODES = 5, 12, 3
@@ -271,11 +271,11 @@ def test_codes_decoded_where_they_were_taken_are_the_models_reconstruction(made)
     model, x, _, _ = made()
     reader = Reader(model, x)
     number, codes = reconstruction(reader, x), bottleneck(reader, x)
-    taps = [Tap(codes.path), Tap(output_path(number))]
-    taken = reader.read(taps, x)
+    captures = [Capture(codes.path), Capture(output_path(number))]
+    captured = reader.read(captures, x)
     direct = keras.tree.flatten(model(x))[number]
-    np.testing.assert_allclose(taken[taps[1]].output, direct, atol=1e-6)
-    np.testing.assert_allclose(decoded(reader, x, codes, taken[taps[0]].output, number), direct, atol=1e-6)
+    np.testing.assert_allclose(captured[captures[1]].output, direct, atol=1e-6)
+    np.testing.assert_allclose(decoded(reader, x, codes, captured[captures[0]].output, number), direct, atol=1e-6)
 
 
 @pytest.mark.parametrize(("kind", "tolerance"), [("mixed_float16", 2e-3), ("mixed_bfloat16", 2e-2), ("float64", 1e-14)])
@@ -376,9 +376,9 @@ def test_any_of_the_models_outputs_can_be_taken_beside_layers():
     model, x, _, _ = a_classifier_beside()
     reader = Reader(model, x)
     assert output_path(0) == OUTPUT
-    taps = [Tap(OUTPUT), Tap(output_path(1)), Tap("code")]
-    taken = reader.read(taps, x)
+    captures = [Capture(OUTPUT), Capture(output_path(1)), Capture("code")]
+    captured = reader.read(captures, x)
     classes, out = model(x)
     code = keras.Model(model.input, model.get_layer("code").output)(x)
-    for tap, direct in zip(taps, (classes, out, code), strict=True):
-        np.testing.assert_allclose(taken[tap].output, direct, atol=1e-6)
+    for capture, direct in zip(captures, (classes, out, code), strict=True):
+        np.testing.assert_allclose(captured[capture].output, direct, atol=1e-6)

@@ -15,7 +15,7 @@ from kerasviz_callbacks.draw.colour import (
     rgb,
     table,
 )
-from kerasviz_callbacks.draw.text import figure, shorten, text_width
+from kerasviz_callbacks.draw.text import format_number, shorten, text_width
 
 ANYTHING = hnp.arrays(
     st.sampled_from([np.float16, np.float32, np.float64, np.int8, np.int64, np.uint8, np.bool_]),
@@ -180,7 +180,7 @@ def test_the_largest_finite_value_ignores_nan_and_is_zero_without_any():
     ],
 )
 def test_figures_are_short(value, text):
-    assert figure(value) == text
+    assert format_number(value) == text
 
 
 @given(st.text(max_size=40), st.integers(0, 200))

@@ -7,16 +7,16 @@ from hypothesis import strategies as st
 
 from kerasviz_callbacks.draw.colour import NON_FINITE
 from kerasviz_callbacks.draw.curves import AXIS, FOOT, HEAD, SETS, Chart, Curve, Epochs, paint_chart, paint_dot
-from kerasviz_callbacks.draw.overfitting import Fallen, Kinds, Summary, overfitting_sheet
+from kerasviz_callbacks.draw.overfitting import DegradedExample, PerClassScores, Summary, overfitting_sheet
 from kerasviz_callbacks.draw.overfitting_charts import (
-    FIGURES,
-    figure_charts,
+    METRICS,
+    extend_axis,
     flat_maps,
     headlines,
-    kinds_of,
     loss_charts,
-    most_fallen,
-    reach,
+    metric_charts,
+    most_degraded,
+    per_class_scores,
 )
 from kerasviz_callbacks.draw.overlay import overlay
 from kerasviz_callbacks.draw.text import INK
@@ -116,8 +116,8 @@ def test_each_axis_holds_what_was_seen_and_only_grows():
     windows = []
     for step in range(3):
         for name, values in seen.items():
-            reach(scales, name, values[min(step, len(values) - 1)], FIGURES[name].window)
-        charts = {chart.title: chart for chart in figure_charts(list(seen), {"validation": {}}, scales)}
+            extend_axis(scales, name, values[min(step, len(values) - 1)], METRICS[name].window)
+        charts = {chart.title: chart for chart in metric_charts(list(seen), {"validation": {}}, scales)}
         windows.append({name: (chart.low, chart.high) for name, chart in charts.items()})
     for name, values in seen.items():
         low, high = windows[-1][name]
@@ -132,11 +132,11 @@ def test_each_axis_holds_what_was_seen_and_only_grows():
 
 def test_words_give_the_best_value_and_its_epoch_and_the_newest():
     history = {"knn": ((-1, 0, 1, 2), (0.3, 0.6, 0.7, 0.65)), "nc1": ((-1, 0, 1), (4.0, 0.75, np.nan))}
-    knn, nc1, drift = figure_charts(["knn", "nc1", "cam_drift"], {"validation": history}, {})
+    knn, nc1, drift = metric_charts(["knn", "nc1", "cam_drift"], {"validation": history}, {})
     assert knn.words == "most 0.7 at 1     now 0.65"
     assert nc1.words == "least 0.75 at 0     now unknown"
     assert (knn.curves["validation"].best, nc1.curves["validation"].best) == (1, 0)
-    (sure,) = figure_charts(["overconfidence"], {"validation": {"overconfidence": ((0, 1, 2), (-0.3, -0.02, 0.1))}}, {})
+    (sure,) = metric_charts(["overconfidence"], {"validation": {"overconfidence": ((0, 1, 2), (-0.3, -0.02, 0.1))}}, {})
     assert sure.words == "nearest 0: -0.02 at 1     now 0.1".replace("-", "−")
     assert (drift.words, drift.curves["validation"].best) == ("", None)
 
@@ -144,7 +144,7 @@ def test_words_give_the_best_value_and_its_epoch_and_the_newest():
 def test_a_loss_begins_at_zero_and_an_accuracy_ends_at_one():
     scales = {}
     for key, value in (("loss", 2.3), ("accuracy", 0.4), ("accuracy", 0.6)):
-        reach(scales, key, value)
+        extend_axis(scales, key, value)
     steps = (0, 1)
     logged = {"loss": (steps, (2.3, 1.0)), "val_loss": (steps, (2.2, 1.5)), "accuracy": (steps, (0.4, 0.6))}
     loss, accuracy = loss_charts(logged | {"val_accuracy": ((), ())}, "accuracy", scales, 1)
@@ -152,7 +152,7 @@ def test_a_loss_begins_at_zero_and_an_accuracy_ends_at_one():
     assert 2.3 <= loss.high <= 2.3 * 1.25
     assert loss.words == "now   validation 1.5   training 1"
     assert accuracy.words == "now   training 0.6"
-    reach(scales, "loss", -0.5)
+    extend_axis(scales, "loss", -0.5)
     assert loss_charts(logged, None, scales, 1)[0].low <= -0.5
     (later,) = loss_charts(logged | {"loss": ((0, 1, 2), (2.3, 1.0, 0.5))}, None, scales, 2)
     assert later.words == "now   validation 1.5 (of 1)   training 0.5", "validation_freq skips epochs"
@@ -188,21 +188,21 @@ def test_the_headline_says_where_the_validation_loss_is(best, step, said):
 
 def test_kinds_are_means_by_class_and_of_many_those_that_lost_most():
     labels, now, then = [0, 0, 2, 2], [0.1, 0.3, 0.8, 1.0], [0.5, 0.7, 0.7, 0.9]
-    kinds = kinds_of(labels, now, then, "class {}".format, best=4)
-    assert kinds.names == ["class 0", "class 2"]
-    assert kinds.now == pytest.approx([0.2, 0.9])
-    assert kinds.then == pytest.approx([0.6, 0.8])
-    assert "epoch 4" in kinds.words
+    class_scores = per_class_scores(labels, now, then, "class {}".format, best=4)
+    assert class_scores.names == ["class 0", "class 2"]
+    assert class_scores.now == pytest.approx([0.2, 0.9])
+    assert class_scores.then == pytest.approx([0.6, 0.8])
+    assert "epoch 4" in class_scores.words
     many = np.arange(40)
-    lost = kinds_of(many, np.where(many % 3 == 0, 0.1, 0.9), np.full(40, 0.5), str, best=0)
+    lost = per_class_scores(many, np.where(many % 3 == 0, 0.1, 0.9), np.full(40, 0.5), str, best=0)
     assert lost.names == [str(number) for number in range(0, 36, 3)]
-    assert kinds_of(None, now, then, str, best=4) is None
+    assert per_class_scores(None, now, then, str, best=4) is None
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), max_size=30))
 def test_the_most_fallen_are_those_that_fell_most(pairs):
     now, then = (np.array([pair[at] for pair in pairs]) for at in (0, 1))
-    chosen = most_fallen(now, then, 0.01)
+    chosen = most_degraded(now, then, 0.01)
     fall = then - now
     assert list(fall[chosen]) == sorted((one for one in fall if one > 0.01), reverse=True)[:8]
 
@@ -220,21 +220,21 @@ def test_maps_of_signals_and_volumes_become_flat():
 def summary(**given):
     curves = {"validation": Curve(range(10), np.linspace(0.2, 0.8, 10)), "training": Curve(range(10), [0.5] * 10)}
     charts = [Chart(name, curves, 0.0, 1.0) for name in ("loss", "accuracy")]
-    figures = [Chart(name, curves, 0.0, 1.0) for name in FIGURES]
-    ready = {"headline": ("one", "two"), "losses": charts, "figures": figures, "epochs": Epochs(-1, 9, 3, 9)}
+    metrics = [Chart(name, curves, 0.0, 1.0) for name in METRICS]
+    ready = {"headline": ("one", "two"), "losses": charts, "figures": metrics, "epochs": Epochs(-1, 9, 3, 9)}
     return Summary(**ready, **{"sets": ["validation", "training"], "heading": "fell", "words": "nothing", **given})
 
 
-def fallen(count=8, maps=True, seed=0):
+def degraded(count=8, maps=True, seed=0):
     generator = np.random.default_rng(seed)
     pictures = generator.integers(0, 255, (count, 28, 28, 3)).astype(np.uint8)
     then, now = generator.random((2, count, 7, 7)).astype(np.float32)
-    return Fallen(
+    return DegradedExample(
         pictures, then if maps else None, now if maps else None, 1.0, [("shirt  0.9 → 0.1", "now: coat")] * count
     )
 
 
-KINDS = Kinds(["shirt", "coat"], np.array([0.9, 0.4]), np.array([0.3, 0.6]), "by class", "ring and disc")
+KINDS = PerClassScores(["shirt", "coat"], np.array([0.9, 0.4]), np.array([0.3, 0.6]), "by class", "ring and disc")
 
 
 def holds(sheet, tile):
@@ -245,8 +245,8 @@ def holds(sheet, tile):
 
 
 def test_every_picture_stands_there_with_its_heat_then_and_now():
-    shown = fallen()
-    sheet = overfitting_sheet(summary(kinds=KINDS, fallen=shown), caption="overfitting of a model")
+    shown = degraded()
+    sheet = overfitting_sheet(summary(class_scores=KINDS, degraded=shown), caption="overfitting of a model")
     pictures = fit(shown.pictures, 84)
     for index in range(8):
         assert holds(sheet, pictures[index]) == 1
@@ -256,15 +256,15 @@ def test_every_picture_stands_there_with_its_heat_then_and_now():
 
 def test_its_size_does_not_depend_on_what_has_fallen():
     sizes = set()
-    for one in (fallen(), fallen(3), fallen(1, maps=False), Fallen(None, None, None, 0.0, [])):
-        sizes.add(overfitting_sheet(summary(kinds=KINDS, fallen=one), caption="c").shape)
+    for one in (degraded(), degraded(3), degraded(1, maps=False), DegradedExample(None, None, None, 0.0, [])):
+        sizes.add(overfitting_sheet(summary(class_scores=KINDS, degraded=one), caption="c").shape)
     assert len(sizes) == 1
 
 
 def test_a_class_is_a_ring_where_it_was_and_a_disc_where_it_is():
-    sheet = overfitting_sheet(summary(kinds=KINDS, fallen=fallen(0)), caption="c")
-    still = Kinds(KINDS.names, None, KINDS.now, "by class", "ring and disc")
-    alone = overfitting_sheet(summary(kinds=still, fallen=fallen(0)), caption="c")
+    sheet = overfitting_sheet(summary(class_scores=KINDS, degraded=degraded(0)), caption="c")
+    still = PerClassScores(KINDS.names, None, KINDS.now, "by class", "ring and disc")
+    alone = overfitting_sheet(summary(class_scores=still, degraded=degraded(0)), caption="c")
     changed = np.argwhere((sheet != alone).any(axis=-1))
     across = 12 + 98 + np.array([0.3, 0.9, 0.4, 0.6]) * (278 - 18 - 98)  # margin, names, plot
     assert changed[:, 1].min() == pytest.approx(across.min(), abs=6)
@@ -272,10 +272,10 @@ def test_a_class_is_a_ring_where_it_was_and_a_disc_where_it_is():
 
 
 def test_heat_that_is_no_number_is_counted_and_an_empty_map_is_told_in_words():
-    shown = fallen()
+    shown = degraded()
     shown.now[0, 0, 0] = np.nan
     shown.then[1] = 0
-    plain, marked = (overfitting_sheet(summary(fallen=one), caption="c") for one in (fallen(), shown))
+    plain, marked = (overfitting_sheet(summary(degraded=one), caption="c") for one in (degraded(), shown))
     assert (marked == NON_FINITE).all(axis=-1).sum() > (plain == NON_FINITE).all(axis=-1).sum()
     laid = overlay(fit(shown.pictures, 84), shown.then, scale=1.0)[1]
     assert holds(marked, laid) == 0

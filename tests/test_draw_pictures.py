@@ -256,14 +256,16 @@ def halved(left, right, **options):
 def test_halves_hold_their_own_tiles_in_their_order(left, right):
     sheet, found = halved(left, right)
     assert [len(at) for at in found] == [1] * (left + right)
-    places = np.array([at[0] for at in found])
-    for part in (places[:left], places[left:]):
+    list_layers = np.array([at[0] for at in found])
+    for part in (list_layers[:left], list_layers[left:]):
         assert part.tolist() == sorted(part.tolist()), "row by row"
         assert len(set(part[:, 1])) == min(len(part), 2)
-    assert places[:left, 1].max() < places[left:, 1].min()
+    assert list_layers[:left, 1].max() < list_layers[left:, 1].min()
     both = min(left, right)
-    np.testing.assert_array_equal(places[:both:2, 0], places[left : left + both : 2, 0])  # the same place in each half
-    gap = sheet[45:-80, places[:left, 1].max() + 1 : places[left:, 1].min()]
+    np.testing.assert_array_equal(
+        list_layers[:both:2, 0], list_layers[left : left + both : 2, 0]
+    )  # the same place in each half
+    gap = sheet[45:-80, list_layers[:left, 1].max() + 1 : list_layers[left:, 1].min()]
     hairline = (gap == (208, 213, 219)).all(axis=-1).all(axis=0)
     assert hairline.sum() == 1
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from kerasviz_callbacks.draw.colour import NON_FINITE
-from kerasviz_callbacks.draw.inputs import Shown
+from kerasviz_callbacks.draw.inputs import IntensityRange
 from kerasviz_callbacks.draw.text import LINE
 from kerasviz_callbacks.draw.tiles import Grid, compact, enlarge, fit, place_all, resize, shrink
 
@@ -152,16 +152,16 @@ def test_tiles_with_repeated_lines_stand_as_if_enlarged_before(height, width, ta
     ],
 )
 def test_the_range_of_inputs_is_found_once(images, low, high):
-    assert Shown.of(images) == Shown(low, high)
+    assert IntensityRange.of(images) == IntensityRange(low, high)
 
 
 def test_inputs_keep_their_brightness_afterwards():
-    shown = Shown.of(np.array([[[0.0, 1.0]]]))
+    shown = IntensityRange.of(np.array([[[0.0, 1.0]]]))
     assert shown(np.array([[[0.2, 5.0]]]))[0, 0].tolist() == [[51] * 3, [255] * 3]
 
 
 def test_inputs_by_their_channels():
-    shown = Shown(0, 1)
+    shown = IntensityRange(0, 1)
     one, three = np.full((1, 2, 2, 1), 0.2), np.broadcast_to([0.0, 0.2, 1.0], (1, 2, 2, 3))
     assert shown(one)[0, 0, 0].tolist() == [51, 51, 51]
     assert shown(three)[0, 0, 0].tolist() == [0, 51, 255]
@@ -172,7 +172,7 @@ def test_inputs_by_their_channels():
 
 def test_inputs_without_pictures_are_refused():
     with pytest.raises(ValueError, match=r"images: must be \(n, h, w\) or .* got shape \(2, 3\)"):
-        Shown(0, 1)(np.zeros((2, 3)))
+        IntensityRange(0, 1)(np.zeros((2, 3)))
 
 
 @given(
@@ -182,6 +182,6 @@ def test_inputs_without_pictures_are_refused():
     )
 )
 def test_any_inputs_become_bytes(images):
-    picture = Shown.of(images)(images)
+    picture = IntensityRange.of(images)(images)
     assert picture.dtype == np.uint8
     assert picture.shape == (*images.shape[:3], 3)

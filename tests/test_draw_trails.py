@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from kerasviz_callbacks.draw.clouds import Cloud, spread_apart
 from kerasviz_callbacks.draw.colour import class_colours
 from kerasviz_callbacks.draw.sheet import footer_height
-from kerasviz_callbacks.draw.trails import grow, round_length, trajectories, trajectory
+from kerasviz_callbacks.draw.trails import extend_window, round_length, trajectories, trajectory
 
 OPTIONS = {"half_width": 1.0, "title": "latent  2"}
 
 
-def places(picture, colour):
+def list_layers(picture, colour):
     """Where a colour stands in the window, as coordinates from -1 to 1."""
     top = 10 + 21 + 6
     left = 12
@@ -26,12 +26,12 @@ def test_a_dot_stands_where_its_code_is():
     tails = np.array([[[0.5, 0.25], [-0.5, -0.75]]])
     picture = trajectory(tails, classes=[0, 1], **OPTIONS)
     for colour, (x, y) in zip(class_colours(2), tails[0], strict=True):
-        np.testing.assert_allclose(places(picture, colour).mean(axis=0), [x, y], atol=0.005)
+        np.testing.assert_allclose(list_layers(picture, colour).mean(axis=0), [x, y], atol=0.005)
 
 
 def test_the_window_is_moved_and_widened():
     picture = trajectory([[[3.0, 2.0]]], half_width=4.0, centre=(1.0, 1.0), title="latent  2")
-    np.testing.assert_allclose(places(picture, class_colours(1)[0]).mean(axis=0), [0.5, 0.25], atol=0.005)
+    np.testing.assert_allclose(list_layers(picture, class_colours(1)[0]).mean(axis=0), [0.5, 0.25], atol=0.005)
 
 
 def windows(picture):
@@ -76,15 +76,15 @@ def test_what_is_not_finite_is_counted_over_both_clouds_and_the_size_stays():
 
 def test_a_collapsing_cloud_is_seen_to_shrink():
     codes = np.random.default_rng(0).normal(0, 0.3, (200, 2))
-    wide = places(trajectory(codes[None], **OPTIONS), class_colours(1)[0])
-    small = places(trajectory(codes[None] * 0.1, **OPTIONS), class_colours(1)[0])
+    wide = list_layers(trajectory(codes[None], **OPTIONS), class_colours(1)[0])
+    small = list_layers(trajectory(codes[None] * 0.1, **OPTIONS), class_colours(1)[0])
     assert np.ptp(small[:, 0]) < 0.2 * np.ptp(wide[:, 0])
 
 
 def test_the_path_of_a_class_mean_is_drawn_through_its_history():
     means = np.array([[[-0.8, 0.5]], [[0.0, 0.5]], [[0.8, 0.5]]])
     picture = trajectory(np.full((1, 1, 2), -0.9), means, [0], **OPTIONS)
-    line = places(picture, class_colours(1)[0])
+    line = list_layers(picture, class_colours(1)[0])
     near = line[np.abs(line[:, 1] - 0.5) < 0.02]
     assert near[:, 0].min() < -0.7
     assert near[:, 0].max() > 0.7
@@ -139,21 +139,21 @@ def test_any_number_of_classes_makes_the_same_height(count):
 
 @given(st.floats(0, 1e100), st.lists(st.floats(0, 1e100), max_size=8))
 def test_the_window_only_grows_and_holds_what_it_must(first, needs):
-    half_width = grow(0.0, first)
+    half_width = extend_window(0.0, first)
     assert half_width >= first
     for needed in needs:
-        before, half_width = half_width, grow(half_width, needed)
+        before, half_width = half_width, extend_window(half_width, needed)
         assert half_width >= max(before, needed)
         if half_width > before > 0:
             assert half_width <= max(needed, 1e-320) * 1.25 * 1.000001
 
 
 def test_the_window_grows_in_steps_of_a_quarter():
-    widths = {grow(0.0, needed) for needed in np.linspace(1.0, 2.0, 200)}
+    widths = {extend_window(0.0, needed) for needed in np.linspace(1.0, 2.0, 200)}
     assert len(widths) == 5
     np.testing.assert_allclose(sorted(widths), 1.25 ** np.arange(5))
-    assert grow(3.0, math.nan) == grow(3.0, math.inf) == grow(3.0, 2.9) == 3.0
-    assert grow(0.0, 0.0) == 0.0
+    assert extend_window(3.0, math.nan) == extend_window(3.0, math.inf) == extend_window(3.0, 2.9) == 3.0
+    assert extend_window(0.0, 0.0) == 0.0
 
 
 @pytest.mark.parametrize(

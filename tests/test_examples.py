@@ -14,7 +14,7 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 OF_LAYERS = {f"{view}/{layer}" for view in ("activations", "responses", "overlap") for layer in ("conv1", "conv4")}
 OF_INPUT = {f"{method}/input" for method in ("integrated_gradients", "guided_backprop", "occlusion", "rise")}
 OF_CODES = {"latent/trajectory", "latent/profiles", "reconstructions/pictures", "reconstructions/walk"}
-BESIDE = {f"latent/{name}/train_and_validation" for name in ("trajectory", "profiles")}
+COMPARISON = {f"latent/{name}/train_and_validation" for name in ("trajectory", "profiles")}
 TAGS = {  # what each example shows, by run; where it makes two trainings, below a directory each
     "watch_a_classifier": {
         "views/model": {"filters/conv1", "filters/conv4"},
@@ -38,11 +38,11 @@ TAGS = {  # what each example shows, by run; where it makes two trainings, below
     },
     "watch_an_autoencoder": {
         "views/model": {"filters/encode1"},
-        "views/validation": OF_CODES | BESIDE,
+        "views/validation": OF_CODES | COMPARISON,
         "views/train": OF_CODES,
     },
     "watch_a_vae": {
-        "views/validation": OF_CODES | BESIDE,
+        "views/validation": OF_CODES | COMPARISON,
         "views/train": OF_CODES,
     },
     "watch_it_cheat": {

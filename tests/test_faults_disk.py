@@ -62,7 +62,7 @@ class Damage(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         if epoch in (BROKEN[0], BROKEN[-1] + 1):
-            self.view.observer.wait()  # so that it is known which epochs are hit
+            self.view.fit_context.wait()  # so that it is known which epochs are hit
             (self.begin if epoch == BROKEN[0] else self.end)()
 
 
@@ -183,7 +183,7 @@ class Exhausted(Damage):
 
     def on_epoch_end(self, epoch, logs=None):
         if epoch in BROKEN:
-            self.view.observer.wait()
+            self.view.fit_context.wait()
             resource.setrlimit(resource.RLIMIT_NOFILE, (min(self.limits[0], 512), self.limits[1]))
             with contextlib.suppress(OSError):
                 while True:
@@ -191,7 +191,7 @@ class Exhausted(Damage):
 
     def release(self):
         if self.view.in_fit:
-            self.view.observer.wait()
+            self.view.fit_context.wait()
         while self.held:
             os.close(self.held.pop())
         resource.setrlimit(resource.RLIMIT_NOFILE, self.limits)
@@ -215,7 +215,7 @@ def test_a_disk_that_stays_full(disk, alone, capsys):
     class Full(Damage):
         def on_epoch_end(self, epoch, logs=None):
             if epoch == 0:
-                self.view.observer.wait()
+                self.view.fit_context.wait()
                 with contextlib.suppress(OSError):
                     (disk / "ballast").write_bytes(b"\0" * 2**23)
 

@@ -181,7 +181,7 @@ def test_what_was_seen_before_a_callback_in_between_raised_is_drawn(tmp_path):
 
 @pytest.mark.fault("an early stop while drawing is behind", "the last epoch is drawn all the same")
 def test_the_last_epoch_is_drawn_though_drawing_was_behind(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("kerasviz_callbacks.record.hand_over.PATIENCE", 0.05)
+    monkeypatch.setattr("kerasviz_callbacks.record.step_queue.PATIENCE", 0.05)
     release = threading.Event()
 
     class Slow(kv.FilterImages):
@@ -214,7 +214,7 @@ def test_weights_that_come_with_the_first_batch_are_looked_at_too(tmp_path):
 
     class Look(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
-            seen.append(view._running[0].observer.fingerprint())
+            seen.append(view._running[0].fit_context.fingerprint())
 
     view = kv.Visualizer(tmp_path, views=["FilterImages"], freq=2)
     fit(model, DATA.x, DATA.y, [view, Look()], epochs=3)
@@ -226,10 +226,10 @@ def test_an_epoch_that_could_not_be_measured_is_not_drawn_as_the_one_before(tmp_
     monkeypatch.setattr("kerasviz_callbacks.record.HandOver.left_out", lambda self, step: step >= 2)
 
     class Broken(kv.FilterImages):
-        def measure(self, taken, source, step):
+        def measure(self, captured, source, step):
             if step == 3:
                 raise RuntimeError("broken at 3")
-            return super().measure(taken, source, step)
+            return super().measure(captured, source, step)
 
     class Stop(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):

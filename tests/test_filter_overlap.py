@@ -95,7 +95,7 @@ def test_outputs_of_any_rank(layer, shape):
     output = output_of(model, "layer", x)
     maps = output.reshape(9, -1, output.shape[-1] if output.ndim > 1 else 1)
     found = measured(kv.FilterOverlap, model, x, layers=["layer"])
-    np.testing.assert_allclose(found.numbers["layer"].correlation, np.atleast_2d(correlation_of(maps)), atol=1e-5)
+    np.testing.assert_allclose(found.data["layer"].correlation, np.atleast_2d(correlation_of(maps)), atol=1e-5)
     strengths = measured(kv.NeuronResponses, model, x, layers=["layer"]).numbers["layer"]
     np.testing.assert_allclose(strengths, np.abs(maps).mean(axis=1), rtol=1e-5)
 
@@ -122,7 +122,7 @@ def test_a_doubled_filter_is_named_and_a_dead_one_left_out():
     x = RNG.normal(size=(6, 12, 12, 2)).astype(np.float32)
     view, pictures, found = looked_at(recorded(kv.FilterOverlap)("logs", x), model)
     one = found["validation", -1]
-    overlap = one.numbers["conv"]
+    overlap = one.data["conv"]
     assert overlap.dead.tolist() == [False, False, True, False, False, False]
     assert overlap.correlation[1, 4] == pytest.approx(1, abs=1e-6)
     alive = [0, 1, 3, 4, 5]
@@ -140,7 +140,7 @@ def test_of_a_wide_layer_the_channels_that_vary_most_are_shown():
         output = output_of(wide, name, x)
         spread = output.reshape(-1, output.shape[-1]).var(axis=0) if name == "wide" else np.abs(output).var(axis=0)
         best = np.sort(np.argsort(-spread, kind="stable")[:most])
-        numbers = found["validation", -1].numbers[name]
+        numbers = found["validation", -1].data[name]
         if name == "wide":
             np.testing.assert_allclose(numbers.correlation, correlation_of(output[..., best]), atol=1e-4)
         else:
@@ -153,8 +153,8 @@ def test_what_travels_is_bounded_for_large_probes(monkeypatch):
     x = RNG.normal(size=(9, 12, 12, 2)).astype(np.float32)
     model = network(convolution(), layers.Flatten(), layers.Dense(20, name="dense"))
     one = measured(kv.FilterOverlap, model, x)
-    assert one.numbers["conv"].correlation.shape == (4, 4)
-    assert one.numbers["dense"].correlation.shape == (20, 20), "of vectors no products travel"
+    assert one.data["conv"].correlation.shape == (4, 4)
+    assert one.data["dense"].correlation.shape == (20, 20), "of vectors no products travel"
 
 
 def test_nan_and_infinity_spoil_their_own_channel_alone():
@@ -180,10 +180,10 @@ def test_the_order_is_decided_once_on_validation_data(tmp_path):
     view = recorded(kv.FilterOverlap)(tmp_path, x, training_data=other, on_error="raise", start_from_epoch=1)
     model.fit(x, RNG.normal(size=(8, 2)), epochs=3, verbose=0, callbacks=[view])
     assert sorted(view.measured) == [("train", 1), ("train", 2), ("validation", 1), ("validation", 2)]
-    first = view.measured["validation", 1].numbers["conv"].correlation
+    first = view.measured["validation", 1].data["conv"].correlation
     order = view.memory.shared["order"]["conv"]
     np.testing.assert_array_equal(order, filter_overlap.clustered_order(first))
-    last = view.measured["validation", 2].numbers["conv"].correlation
+    last = view.measured["validation", 2].data["conv"].correlation
     assert not np.allclose(first, last, atol=1e-3)
 
 
@@ -220,7 +220,7 @@ def test_a_pass_that_another_view_began_is_read_anew_once_the_channels_are_chose
     model.fit(x, RNG.normal(size=(8, 2)), epochs=1, verbose=0, callbacks=[first, view])
     best = np.sort(np.argsort(-output.reshape(-1, 200).var(axis=0), kind="stable")[:128])
     assert best[-1] > 128
-    found = view.measured["validation", -1].numbers["wide"].correlation
+    found = view.measured["validation", -1].data["wide"].correlation
     np.testing.assert_allclose(found, correlation_of(output[..., best]), atol=1e-4)
 
 

@@ -37,7 +37,7 @@ Filters = recorded(kv.FilterImages)
 
 def kernels(view) -> dict[int, np.ndarray]:
     """By step, the first kernel as the view saw it, `(3, 3, in, out)`."""
-    return {step: np.moveaxis(one.numbers["conv1"], (0, 1), (3, 2)) for (_, step), one in view.measured.items()}
+    return {step: np.moveaxis(one.data["conv1"], (0, 1), (3, 2)) for (_, step), one in view.measured.items()}
 
 
 def steps_in(log_dir, tag="filters/conv1", run="views/model") -> list[int]:
@@ -149,7 +149,7 @@ def test_after_an_early_stop_the_last_epoch_is_drawn_once_more_if_it_was_not(lis
     last = view.measured["model", 1]
     assert last.note == ("restored" if restored else "")
     shown = runs(tmp_path)["views/model"].picture("filters/conv1", 1)
-    plain = type(last)(last.step, last.numbers)
+    plain = type(last)(last.step, last.data)
     unnoted = next(kv.FilterImages.draw(view, {"model": plain})).picture
     assert np.array_equal(shown, unnoted) == (not restored)
     assert np.array_equal(shown[:-30], unnoted[:-30]), "the note stands in the strip, nowhere else"
@@ -179,7 +179,7 @@ def test_each_callback_sees_the_weights_of_its_place_in_the_list_beside_swapped_
             reference.set_weights(weights.at[step])
             probe = grad_cam.probes["validation"]
             wanted = kv.class_activation_map(reference, probe.inputs)
-            np.testing.assert_allclose(grad_cam.measured["validation", step].numbers[0], wanted, atol=1e-6)
+            np.testing.assert_allclose(grad_cam.measured["validation", step].data[0], wanted, atol=1e-6)
 
 
 @pytest.mark.fault("a training dies and `BackupAndRestore` goes on with `initial_epoch`", "one log, every epoch once")
@@ -630,9 +630,9 @@ def test_all_callbacks_share_one_pass_a_probe_and_nothing_is_traced_again(tmp_pa
 
     note, read = Note(), Reader.read
 
-    def counted(self, taps, inputs, **given):
+    def counted(self, captures, inputs, **given):
         passes.setdefault(note.epoch, []).append(len(inputs))
-        return read(self, taps, inputs, **given)
+        return read(self, captures, inputs, **given)
 
     monkeypatch.setattr(Reader, "read", counted)
     given = {"validation_data": kv.Probe(VALIDATION), "training_data": kv.Probe((DATA.x, DATA.y)), "on_error": "raise"}
@@ -657,10 +657,10 @@ def failing(view, stage, at, error=RuntimeError):
     """A view whose `measure` or `draw` fails at some steps."""
 
     class Failing(view):
-        def measure(self, taken, source, step):
+        def measure(self, captured, source, step):
             if stage == "measure" and step in at:
                 raise error(f"broken at {step}")
-            return super().measure(taken, source, step)
+            return super().measure(captured, source, step)
 
         def draw(self, measured):
             step = next(iter(measured.values())).step
@@ -669,10 +669,10 @@ def failing(view, stage, at, error=RuntimeError):
                     raise error(f"broken at {step}")
                 yield drawn
 
-        def take(self, step):
+        def capture(self, step):
             if stage == "take" and step in at:
                 raise error(f"broken at {step}")
-            return super().take(step)
+            return super().capture(step)
 
     Failing.__name__ = view.__name__
     return Failing
@@ -732,7 +732,7 @@ def test_a_log_directory_that_is_deleted_is_made_again(on_error, tmp_path):
     class Delete(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             if epoch == 1:
-                view.observer.wait()
+                view.fit_context.wait()
                 shutil.rmtree(log_dir)
 
     fit(classifier(), DATA.x, DATA.y, [Delete(), view])
@@ -748,7 +748,7 @@ def test_a_log_directory_that_becomes_a_file_is_warned_of_once_for_all_views(tmp
     class Replace(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             if epoch == 0:
-                view.observer.wait()
+                view.fit_context.wait()
                 shutil.rmtree(log_dir)
                 log_dir.touch()
 
@@ -766,7 +766,7 @@ def test_a_log_directory_that_becomes_a_file_is_warned_of_once_for_all_views(tmp
 
 @pytest.mark.fault("drawing is slower than training", "whole epochs go undrawn and are counted, no figure is lost")
 def test_drawing_that_is_slower_than_training_skips_pictures_never_numbers(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("kerasviz_callbacks.record.hand_over.PATIENCE", 0.05)
+    monkeypatch.setattr("kerasviz_callbacks.record.step_queue.PATIENCE", 0.05)
     release = threading.Event()
 
     class Slow(recorded(kv.LatentTrajectory)):
@@ -788,7 +788,7 @@ def test_drawing_that_is_slower_than_training_skips_pictures_never_numbers(tmp_p
     assert drawn[-1] == 4, "the last epoch is drawn in any case"
     assert {1, 2, 3}.isdisjoint(drawn)
     assert list(found.scalars["latent/spread"]) == [-1, 0, 1, 2, 3, 4]
-    assert len(view.measured["validation", 4].numbers.tails) == 6
+    assert len(view.measured["validation", 4].data.tails) == 6
     assert "(3 epochs not drawn: drawing took longer than training)" in capsys.readouterr().out
 
 
@@ -804,9 +804,9 @@ def test_the_pictures_of_a_fit_that_ended_are_complete_when_fit_returns(tmp_path
 class Kept(kv.ActivationMaps):
     """Keeps the maps that it measured last."""
 
-    def measure(self, taken, source, step):
-        measured = super().measure(taken, source, step)
-        self.kept = measured.numbers["wide"]
+    def measure(self, captured, source, step):
+        measured = super().measure(captured, source, step)
+        self.kept = measured.data["wide"]
         return measured
 
 
@@ -857,7 +857,7 @@ def test_each_input_of_a_dict_is_shown_under_its_own_map(tmp_path):
         "gradient/age": [-1, 0],
     }
     picture = found.picture("gradient/image", -1)
-    for one in view.shown.pictures("validation"):
+    for one in view.probe_display.pictures("validation"):
         assert places_of(one.repeat(12, 0).repeat(12, 1), picture), "the picture stands beside its map"
 
 

@@ -129,9 +129,9 @@ def of_units(n, units, classes):
     }
 
 
-def a_curve(take, values):
-    steps = sorted(take(st.sets(st.integers(-1, 30), min_size=len(values), max_size=len(values))))
-    return curves.Curve(steps, [float(value) for value in values], take(st.none() | st.sampled_from(steps)))
+def a_curve(capture, values):
+    steps = sorted(capture(st.sets(st.integers(-1, 30), min_size=len(values), max_size=len(values))))
+    return curves.Curve(steps, [float(value) for value in values], capture(st.none() | st.sampled_from(steps)))
 
 
 def an_overfitting_sheet(losses, training, maps, then, heights, seen, wide, *, scale, words, names, best, **given):
@@ -143,18 +143,18 @@ def an_overfitting_sheet(losses, training, maps, then, heights, seen, wide, *, s
     for value in losses:
         for name, window in (("nc1", "log"), ("knn", "share"), ("loss", "signed"), ("acc", "signed")):
             overfitting_charts.reach(scales, name, float(value), window)
-    chosen = overfitting_charts.most_fallen(heights, seen, 0.1)
+    chosen = overfitting_charts.most_degraded(heights, seen, 0.1)
     assert overfitting_charts.is_accuracy("val_acc")
     assert len(set(chosen.tolist())) == len(chosen) <= overfitting.MOST_FALLEN
-    kinds = overfitting_charts.kinds_of(np.arange(len(heights)) % 3, heights, seen, str, best=best)
+    kinds = overfitting_charts.per_class_scores(np.arange(len(heights)) % 3, heights, seen, str, best=best)
     shown = overfitting.Summary(
         headline=overfitting_charts.headlines(logged, "acc", best, len(losses) - 2),
         losses=overfitting_charts.loss_charts(logged, "acc", scales, len(losses) - 2),
-        figures=overfitting_charts.figure_charts(["knn", "nc1"], histories, scales),
+        metrics=overfitting_charts.metric_charts(["knn", "nc1"], histories, scales),
         epochs=curves.Epochs(-1, 12, best, len(losses) - 2),
         sets=["validation", "training"],
         kinds=kinds,
-        fallen=overfitting.Fallen(
+        degraded=overfitting.DegradedExample(
             wide,
             overfitting_charts.flat_maps(then),
             overfitting_charts.flat_maps(maps),
@@ -167,7 +167,7 @@ def an_overfitting_sheet(losses, training, maps, then, heights, seen, wide, *, s
     return overfitting.overfitting_sheet(shown, **given)
 
 
-FIGURES = {
+METRICS = {
     "overfitting_sheet": Figure(
         an_overfitting_sheet,
         st.tuples(st.integers(1, 9), st.integers(1, 9), SIDES, SIDES, SIDES),
@@ -413,11 +413,11 @@ def not_finite(*arrays):
 
 
 @pytest.mark.fault("any shapes, types, NaN and words, to every figure", "pictures; NaN is counted")
-@pytest.mark.parametrize("figure", list(FIGURES))
+@pytest.mark.parametrize("metric", list(METRICS))
 @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(data=st.data())
-def test_a_figure_of_any_numbers(figure, data):
-    one = FIGURES[figure]
+def test_a_figure_of_any_numbers(metric, data):
+    one = METRICS[metric]
     sides = data.draw(one.shapes)
     given = {name: data.draw(strategy) for name, strategy in one.others(*sides).items()}
     arrays = {name: data.draw(strategy) for name, strategy in one.arrays(*sides).items()}
@@ -448,8 +448,8 @@ def of_any_shape(**given):
     return hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=6).flatmap(lambda s: numbers(*s, **given))
 
 
-def part_share(take):
-    values, (low, high) = take(of_any_shape()), take(RANGES)
+def part_share(capture):
+    values, (low, high) = capture(of_any_shape()), capture(RANGES)
     found = colour.share(values, low, high)
     known = found[np.isfinite(np.asarray(values, np.float64))]
     assert ((known >= 0) & (known <= 1)).all()
@@ -457,90 +457,90 @@ def part_share(take):
     return found, values.shape
 
 
-def part_colourise(take):
-    values, (low, high) = take(of_any_shape()), take(RANGES)
-    found = colour.colourise(values, low, high, take(st.sampled_from(["viridis", "grey", "RdBu_r"])))
+def part_colourise(capture):
+    values, (low, high) = capture(of_any_shape()), capture(RANGES)
+    found = colour.colourise(values, low, high, capture(st.sampled_from(["viridis", "grey", "RdBu_r"])))
     bad = ~np.isfinite(np.asarray(values, np.float64))
     assert (found[bad] == colour.NON_FINITE).all()
     return found, (*values.shape, 3)
 
 
-def part_rgb(take):
-    values = take(numbers(SIDES, SIDES, 3))
-    return colour.rgb(values, *take(RANGES)), values.shape
+def part_rgb(capture):
+    values = capture(numbers(SIDES, SIDES, 3))
+    return colour.rgb(values, *capture(RANGES)), values.shape
 
 
-def part_blend(take):
-    below, above = take(pictures(3, 4)), take(pictures(3, 4))
-    return colour.blend(below, above, take(hnp.arrays(np.float64, (3, 4, 1), elements=st.floats(0, 1)))), (3, 4, 3)
+def part_blend(capture):
+    below, above = capture(pictures(3, 4)), capture(pictures(3, 4))
+    return colour.blend(below, above, capture(hnp.arrays(np.float64, (3, 4, 1), elements=st.floats(0, 1)))), (3, 4, 3)
 
 
-def part_look_up(take):
-    shares = take(hnp.arrays(np.float64, (3, 4), elements=st.floats(0, 1) | st.just(np.nan)))
+def part_look_up(capture):
+    shares = capture(hnp.arrays(np.float64, (3, 4), elements=st.floats(0, 1) | st.just(np.nan)))
     return colour.look_up(shares, colour.table("viridis")), (3, 4, 3)
 
 
-def part_counts(take):
-    values = take(of_any_shape())
+def part_counts(capture):
+    values = capture(of_any_shape())
     assert colour.count_non_finite(values) == not_finite(values)
     finite = [abs(float(value)) for value in np.asarray(values, np.float64).ravel() if np.isfinite(value)]
     assert colour.largest_finite(values) == pytest.approx(max(finite, default=0.0))
     return colour.at_least_float(values), values.shape
 
 
-def part_enlarge(take):
-    before, factor = take(pictures(FEW, SIDES, SIDES)), take(FACTORS)
+def part_enlarge(capture):
+    before, factor = capture(pictures(FEW, SIDES, SIDES)), capture(FACTORS)
     n, h, w, _ = before.shape
     return tiles.enlarge(before, factor), (n, h * factor, w * factor, 3)
 
 
-def part_resize(take):
-    values, size = take(numbers(FEW, LONG, SIDES)), take(SIZES)
+def part_resize(capture):
+    values, size = capture(numbers(FEW, LONG, SIDES)), capture(SIZES)
     return tiles.resize(values, size), (len(values), *size)
 
 
-def part_shrink(take):
-    values, size = take(numbers(FEW, LONG, SIDES)), take(SIZES)
+def part_shrink(capture):
+    values, size = capture(numbers(FEW, LONG, SIDES)), capture(SIZES)
     return tiles.shrink(values, size), (len(values), *np.minimum(values.shape[1:], size))
 
 
-def part_shrink_pictures(take):
-    before, size = take(pictures(FEW, LONG, SIDES)), take(SIZES)
+def part_shrink_pictures(capture):
+    before, size = capture(pictures(FEW, LONG, SIDES)), capture(SIZES)
     return tiles.shrink_pictures(before, size), (len(before), *np.minimum(before.shape[1:3], size), 3)
 
 
-def part_fit(take):
-    before, largest = take(pictures(FEW, LONG, SIDES)), take(st.integers(1, 200))
-    found = take(st.sampled_from([tiles.fit, reconstructions.fit_marked]))(before, largest)
+def part_fit(capture):
+    before, largest = capture(pictures(FEW, LONG, SIDES)), capture(st.integers(1, 200))
+    found = capture(st.sampled_from([tiles.fit, reconstructions.fit_marked]))(before, largest)
     assert max(found.shape[1:3]) <= largest
     return found, (len(before), *found.shape[1:3], 3)
 
 
-def part_place(take):
+def part_place(capture):
     canvas = np.zeros((30, 30, 3), np.uint8)
-    tiles.place(canvas, take(pictures(st.integers(1, 20), st.integers(1, 20))), 5, 5)
+    tiles.ref(canvas, capture(pictures(st.integers(1, 20), st.integers(1, 20))), 5, 5)
     return canvas, (30, 30, 3)
 
 
-def part_place_all(take):
+def part_place_all(capture):
     """As one tile after the other, on a part of a wider canvas."""
     many, tall = (
-        take(pictures(st.integers(1, 3), st.integers(1, 4), st.integers(1, 6), st.integers(1, 6))),
-        take(FACTORS),
+        capture(pictures(st.integers(1, 3), st.integers(1, 4), st.integers(1, 6), st.integers(1, 6))),
+        capture(FACTORS),
     )
-    pitch = (many.shape[2] * tall + take(st.integers(2, 5)), many.shape[3] + take(st.integers(2, 5)))
+    pitch = (many.shape[2] * tall + capture(st.integers(2, 5)), many.shape[3] + capture(st.integers(2, 5)))
     found, wanted = (np.zeros((100, 120, 3), np.uint8) for _ in range(2))
     tiles.place_all(found[:, 7:], many, 3, 2, pitch, tall=tall)
     for row, line in enumerate(many):
         for column, one in enumerate(line):
-            tiles.place(wanted[:, 7:], one.repeat(tall, 0), 3 + column * pitch[1], 2 + row * pitch[0])
+            tiles.ref(wanted[:, 7:], one.repeat(tall, 0), 3 + column * pitch[1], 2 + row * pitch[0])
     np.testing.assert_array_equal(found, wanted)
     return found, (100, 120, 3)
 
 
-def part_marks(take):
+def part_marks(capture):
     """Pixel by pixel, also where a box lies outside."""
-    (left, right), (top, bottom) = (sorted(take(st.integers(-5, 25)) for _ in range(2)) for _ in range(2))
+    (left, right), (top, bottom) = (sorted(capture(st.integers(-5, 25)) for _ in range(2)) for _ in range(2))
     filled, framed, colour = np.zeros((20, 20, 3), np.uint8), np.zeros((20, 20, 3), np.uint8), (1, 2, 3)
     marks.fill(filled, (left, top, right, bottom), colour)
     marks.frame(framed, (left, top, right, bottom), colour)
@@ -548,105 +548,107 @@ def part_marks(take):
         inside = left <= x <= right and top <= y <= bottom
         assert filled[y, x].any() == inside
         assert framed[y, x].any() == (inside and (x in (left, right) or y in (top, bottom)))
-    assert activations.picture_side(take(st.integers(1, 16))) in (56, 64)
+    assert activations.picture_side(capture(st.integers(1, 16))) in (56, 64)
     return framed, (20, 20, 3)
 
 
-def part_envelope(take):
-    signals, width = take(numbers(FEW, LONG)), take(st.integers(1, 300))
+def part_envelope(capture):
+    signals, width = capture(numbers(FEW, LONG)), capture(st.integers(1, 300))
     least, most = traces.envelope(signals, width)
     assert (np.isnan(least) | (least <= most)).all()
     return least, (len(signals), width)
 
 
-def part_bars(take):
-    signals, size = take(numbers(FEW, LONG)), take(SIZES)
-    return traces.bars(signals, *take(RANGES), size, take(st.sampled_from(["RdBu_r", "viridis"]))), (
+def part_bars(capture):
+    signals, size = capture(numbers(FEW, LONG)), capture(SIZES)
+    return traces.bars(signals, *capture(RANGES), size, capture(st.sampled_from(["RdBu_r", "viridis"]))), (
         len(signals),
         *size,
         3,
     )
 
 
-def part_traces(take):
-    signals, (low, high) = take(numbers(FEW, LONG, FEW)), take(RANGES)
+def part_traces(capture):
+    signals, (low, high) = capture(numbers(FEW, LONG, FEW)), capture(RANGES)
     return traces.trace_pictures(signals, low=low, high=high), (len(signals), 48, 96, 3)
 
 
-def part_lines(take):
-    ground, signal = take(pictures(20, 30)), take(numbers(LONG, FEW))
-    return traces.draw_lines(ground, signal, *take(RANGES), [(0, 0, 0)], take(st.sampled_from([None, (9, 9, 9)]))), (
+def part_lines(capture):
+    ground, signal = capture(pictures(20, 30)), capture(numbers(LONG, FEW))
+    return traces.draw_lines(
+        ground, signal, *capture(RANGES), [(0, 0, 0)], capture(st.sampled_from([None, (9, 9, 9)]))
+    ), (
         20,
         30,
         3,
     )
 
 
-def part_overlay(take):
-    below, maps = take(pictures(2, SIDES, SIDES)), take(numbers(2, SIDES, SIDES))
-    return overlay.overlay(below, maps, scale=take(SCALES), signed=take(st.booleans())), below.shape
+def part_overlay(capture):
+    below, maps = capture(pictures(2, SIDES, SIDES)), capture(numbers(2, SIDES, SIDES))
+    return overlay.overlay(below, maps, scale=capture(SCALES), signed=capture(st.booleans())), below.shape
 
 
-def part_opacity(take):
-    values = take(hnp.arrays(np.float64, (3, 4), elements=st.floats(0, 1)))
+def part_opacity(capture):
+    values = capture(hnp.arrays(np.float64, (3, 4), elements=st.floats(0, 1)))
     return overlay.opacity(values), (3, 4)
 
 
-def part_legend(take):
-    legend = overlay.legend_of(take(SCALES), take(st.sampled_from(["inferno", "RdBu_r"])), take(st.booleans()))
+def part_legend(capture):
+    legend = overlay.legend_of(capture(SCALES), capture(st.sampled_from(["inferno", "RdBu_r"])), capture(st.booleans()))
     return legend.bar(20, 4), (4, 20, 3)
 
 
-def part_shown(take):
-    first, images = take(numbers(FEW, SIDES, SIDES, FEW)), take(numbers(FEW, SIDES, SIDES, FEW))
-    return inputs.Shown.of(first)(images), (*images.shape[:3], 3)
+def part_shown(capture):
+    first, images = capture(numbers(FEW, SIDES, SIDES, FEW)), capture(numbers(FEW, SIDES, SIDES, FEW))
+    return inputs.IntensityRange.of(first)(images), (*images.shape[:3], 3)
 
 
-def part_extremes(take):
-    series = take(hnp.arrays(np.float64, (3, 6), elements=st.floats(-1e300, 1e300) | st.just(np.nan)))
-    low, high = lines.extremes(series, np.cumsum(take(hnp.arrays(float, 6, elements=st.floats(0.001, 20)))), 40)
+def part_extremes(capture):
+    series = capture(hnp.arrays(np.float64, (3, 6), elements=st.floats(-1e300, 1e300) | st.just(np.nan)))
+    low, high = lines.extremes(series, np.cumsum(capture(hnp.arrays(float, 6, elements=st.floats(0.001, 20)))), 40)
     assert low.shape == high.shape
     return low, (3, 40)
 
 
-def part_coverage(take):
-    top, bottom = (take(hnp.arrays(np.float64, (2, 7), elements=st.floats(-99, 99) | st.just(np.nan))) for _ in "ab")
+def part_coverage(capture):
+    top, bottom = (capture(hnp.arrays(np.float64, (2, 7), elements=st.floats(-99, 99) | st.just(np.nan))) for _ in "ab")
     return lines.coverage(top, bottom, 9), (2, 9, 7)
 
 
-def part_signals(take):
-    signals = take(numbers(FEW, LONG, FEW))
-    over = take(st.sampled_from([None, signals]))
-    return reconstructions.signal_tiles(signals, *take(RANGES), over=over, size=(20, 30)), (len(signals), 20, 30, 3)
+def part_signals(capture):
+    signals = capture(numbers(FEW, LONG, FEW))
+    over = capture(st.sampled_from([None, signals]))
+    return reconstructions.signal_tiles(signals, *capture(RANGES), over=over, size=(20, 30)), (len(signals), 20, 30, 3)
 
 
-def part_errors(take):
-    errors, size = take(numbers(FEW, SIDES, SIDES, types=FLOATS)), take(SIZES)
-    return reconstructions.error_tiles(errors, take(SCALES), size), (len(errors), *size, 3)
+def part_errors(capture):
+    errors, size = capture(numbers(FEW, SIDES, SIDES, types=FLOATS)), capture(SIZES)
+    return reconstructions.error_tiles(errors, capture(SCALES), size), (len(errors), *size, 3)
 
 
-def part_error_areas(take):
-    errors, size = take(numbers(FEW, LONG, types=FLOATS)), take(SIZES)
-    return reconstructions.error_areas(errors, take(SCALES), size), (len(errors), *size, 3)
+def part_error_areas(capture):
+    errors, size = capture(numbers(FEW, LONG, types=FLOATS)), capture(SIZES)
+    return reconstructions.error_areas(errors, capture(SCALES), size), (len(errors), *size, 3)
 
 
-def part_strengths(take):
-    strengths = take(numbers(SIDES, SIDES))
-    return responses.strengths_as_colours(strengths, take(SCALES)), (*strengths.shape, 3)
+def part_strengths(capture):
+    strengths = capture(numbers(SIDES, SIDES))
+    return responses.strengths_as_colours(strengths, capture(SCALES)), (*strengths.shape, 3)
 
 
-def part_stacked(take):
-    parts, headed = [take(pictures(SIDES, LONG)) for _ in range(3)], take(st.booleans())
-    found = stack.stacked(parts, [take(CAPTIONS) for _ in parts] if headed else None)
+def part_stacked(capture):
+    parts, headed = [capture(pictures(SIDES, LONG)) for _ in range(3)], capture(st.booleans())
+    found = stack.stacked(parts, [capture(CAPTIONS) for _ in parts] if headed else None)
     return found, (found.shape[0], max(part.shape[1] for part in parts), 3)
 
 
-def part_on_paper(take):
-    return stack.on_paper(take(pictures(SIDES, SIDES)), 20, 30), (20, 30, 3)
+def part_on_paper(capture):
+    return stack.on_paper(capture(pictures(SIDES, SIDES)), 20, 30), (20, 30, 3)
 
 
-def part_words(take):
-    words, width = take(CAPTIONS), take(st.integers(0, 400))
+def part_words(capture):
+    words, width = capture(CAPTIONS), capture(st.integers(0, 400))
     paper = Image.new("RGB", (200, 30))
     assert text.clean(words) == "" or text.clean(words).isprintable()
     assert text.text_width(text.shorten(text.clean(words), width, 10), 10) <= max(width, 0)
@@ -656,71 +658,71 @@ def part_words(take):
     return np.asarray(paper), (30, 200, 3)
 
 
-def part_figures(take):
-    value = take(st.floats() | SCALES)
-    assert 0 < len(text.figure(value)) <= len("-1.23e-300")
-    assert trails.grow(take(SCALES), value) >= 0
-    assert text.together(take(CAPTIONS), take(CAPTIONS)) is not None
+def part_figures(capture):
+    value = capture(st.floats() | SCALES)
+    assert 0 < len(text.format_number(value)) <= len("-1.23e-300")
+    assert trails.extend_scale(capture(SCALES), value) >= 0
+    assert text.join_notes(capture(CAPTIONS), capture(CAPTIONS)) is not None
     assert text.shape_text((None, 3)) == "None × 3"
     if np.isfinite(value) and value > 1e-300:
         assert 0 < trails.round_length(value) <= value
-    return colour.class_colours(take(st.integers(0, 300)))[:1], None
+    return colour.class_colours(capture(st.integers(0, 300)))[:1], None
 
 
-def part_apart(take):
-    points = take(hnp.arrays(np.float64, (5, 2), elements=st.floats(0, 300) | st.just(np.nan)))
+def part_apart(capture):
+    points = capture(hnp.arrays(np.float64, (5, 2), elements=st.floats(0, 300) | st.just(np.nan)))
     return clouds.spread_apart(points, 10.0, 300.0), (5, 2)
 
 
-def part_cloud(take):
-    n, k = take(st.integers(0, 5)), take(st.integers(1, 3))
-    classes = take(st.none() | hnp.arrays(np.int64, n, elements=st.integers(-1, k - 1)))
-    cloud = clouds.Cloud.of(take(numbers(FEW, n, 2)), take(st.none() | numbers(FEW, k, 2)), classes)
+def part_cloud(capture):
+    n, k = capture(st.integers(0, 5)), capture(st.integers(1, 3))
+    classes = capture(st.none() | hnp.arrays(np.int64, n, elements=st.integers(-1, k - 1)))
+    cloud = clouds.Cloud.of(capture(numbers(FEW, n, 2)), capture(st.none() | numbers(FEW, k, 2)), classes)
     paper = Image.new("RGB", (40, 40))
     clouds.write_number(ImageDraw.Draw(paper), 20, 20, k, (0, 0, 0), 1)
-    half_width = take(SCALES.filter(lambda scale: scale > 1e-300))
+    half_width = capture(SCALES.filter(lambda scale: scale > 1e-300))
     window = clouds.draw_cloud(cloud, [(1, 2, 3)] * 3, side=50, half_width=half_width)
     assert 0 <= cloud.skipped <= n
     assert cloud.class_count <= k
     return np.asarray(window), (50, 50, 3)
 
 
-def part_axes(take):
-    count, first = take(st.integers(1, 10**6)), take(st.integers(-1, 10**6))
-    last = first + take(st.integers(0, 10**6))
+def part_axes(capture):
+    count, first = capture(st.integers(1, 10**6)), capture(st.integers(-1, 10**6))
+    last = first + capture(st.integers(0, 10**6))
     ticks = [*coefficients.step_ticks(first, last), *coefficients.input_ticks(count)]
     assert all(0 <= place <= 1 and name for place, name in ticks)
     assert lines.horizon(last, first) >= first
-    assert coefficients.unit_height(take(st.integers(1, 128))) >= 1
-    assert min(weights.cell_size(*take(st.tuples(st.integers(1, 512), st.integers(1, 512))))) >= 1
-    assert activations.round_step(take(st.floats(0.1, 1e4)), take(st.floats(0.01, 50))) >= 1
+    assert coefficients.unit_height(capture(st.integers(1, 128))) >= 1
+    assert min(weights.cell_size(*capture(st.tuples(st.integers(1, 512), st.integers(1, 512))))) >= 1
+    assert activations.round_step(capture(st.floats(0.1, 1e4)), capture(st.floats(0.01, 50))) >= 1
     assert len(heat.depth_slices(count)) == min(count, 4)
     assert sheet.type_size(count) > 0
     assert stamp.stamp_height(count) > 0
-    assert sheet.header_height(count, take(CAPTIONS)) >= 0
-    columns = tiles.compact(take(st.integers(1, 200)), 8, 8)
+    assert sheet.header_height(count, capture(CAPTIONS)) >= 0
+    columns = tiles.compact(capture(st.integers(1, 200)), 8, 8)
     assert tiles.Grid(5, columns, 3, 3).rows == -(-5 // columns)
     assert tiles.whole_factor(count, 100) >= 1
     return sheet.blank(3, sheet.footer_height(100)), None
 
 
-def part_charts(take):
+def part_charts(capture):
     canvas = np.full((150, 270, 3), 255, np.uint8)
-    values = [take(numbers(st.integers(1, 9), types=FLOATS)) for _ in range(2)]
-    known = {name: a_curve(take, one) for name, one in zip(("validation", "training"), values, strict=True)}
-    low, high = take(RANGES)
-    log = take(st.booleans())
+    values = [capture(numbers(st.integers(1, 9), types=FLOATS)) for _ in range(2)]
+    known = {name: a_curve(capture, one) for name, one in zip(("validation", "training"), values, strict=True)}
+    low, high = capture(RANGES)
+    log = capture(st.booleans())
     if log:
-        low, high = 10.0 ** -take(st.integers(0, 9)), 10.0 ** take(st.integers(0, 9))
-    chart = curves.Chart(take(CAPTIONS), known, low, high, take(CAPTIONS), take(CAPTIONS), log=log)
-    curves.paint_chart(canvas, chart, curves.Epochs(-1, 30, take(st.none() | st.integers(-1, 30)), 30))
+        low, high = 10.0 ** -capture(st.integers(0, 9)), 10.0 ** capture(st.integers(0, 9))
+    chart = curves.Chart(capture(CAPTIONS), known, low, high, capture(CAPTIONS), capture(CAPTIONS), log=log)
+    curves.paint_chart(canvas, chart, curves.Epochs(-1, 30, capture(st.none() | st.integers(-1, 30)), 30))
     return canvas, (150, 270, 3)
 
 
-def part_dots(take):
+def part_dots(capture):
     canvas = np.zeros((20, 20, 3), np.uint8)
-    place = (take(st.floats(-30, 50)), take(st.floats(-30, 50)))
-    curves.paint_dot(canvas, *place, (9, 9, 9), hollow=take(st.booleans()))
+    place = (capture(st.floats(-30, 50)), capture(st.floats(-30, 50)))
+    curves.paint_dot(canvas, *place, (9, 9, 9), hollow=capture(st.booleans()))
     curves.paint_key(canvas, *place, ["validation", "training"])
     return canvas, (20, 20, 3)
 
@@ -732,18 +734,18 @@ PARTS = {name.removeprefix("part_"): part for name, part in list(globals().items
 @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(data=st.data())
 def test_a_part_of_any_numbers(part, data):
-    taken = []
+    captured = []
 
-    def take(strategy):
+    def capture(strategy):
         value = data.draw(strategy)
         if isinstance(value, np.ndarray):
-            taken.append((value, value.tobytes()))
+            captured.append((value, value.tobytes()))
         return value
 
-    found, shape = PARTS[part](take)
+    found, shape = PARTS[part](capture)
     assert shape is None or found.shape == tuple(shape)
     assert found.dtype == np.uint8 or found.dtype.kind == "f"
-    for value, before in taken:
+    for value, before in captured:
         assert value.tobytes() == before
 
 

@@ -16,7 +16,7 @@ from hypothesis.extra import numpy as hnp
 from tensorboard.plugins.projector import projector_plugin
 from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
 
-from kerasviz_callbacks.record import EventFile, Log, MemoryRecord, Points, Projector, Worker, encode, picture_path
+from kerasviz_callbacks.record import EventFile, Log, MemorySink, Points, Projector, Worker, encode, picture_path
 
 TEXT = st.text(st.characters(), max_size=20)
 PARTS = TEXT | st.sampled_from(["", "..", "a/b", "nul", "\0", "\ud800", "x" * 500, "\N{SNOWMAN}\r\n"])
@@ -136,7 +136,7 @@ def test_an_event_file_gives_back_what_was_written(written):
 
 @given(st.lists(st.tuples(RUNS, PARTS, STEPS, PICTURES, VALUES, TEXT), max_size=12))
 def test_memory_gives_back_what_was_recorded(recorded):
-    memory, pictures, scalars, descriptions = MemoryRecord(), {}, {}, {}
+    memory, pictures, scalars, descriptions = MemorySink(), {}, {}, {}
     for run, tag, step, pixels, value, description in recorded:
         memory.picture(run, tag, step, pixels, description)
         memory.encoded(run, f"{tag}/as PNG", step, encode(pixels), description)

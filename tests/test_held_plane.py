@@ -20,10 +20,10 @@ EPOCHS = 30
 class Watched(kv.LatentTrajectory):
     """Notes the codes and the plane of each step."""
 
-    def measure(self, taken, source, step):
-        measured = super().measure(taken, source, step)
+    def measure(self, captured, source, step):
+        measured = super().measure(captured, source, step)
         if source == "validation":
-            codes = taken[self._tap].output.astype(np.float64)
+            codes = captured[self._capture].output.astype(np.float64)
             self.steps.append((step, codes, self.memory.shared["plane"]))
         return measured
 

@@ -122,7 +122,7 @@ def test_codes_are_found_and_judged_by_the_rule_of_their_kind(case, tmp_path):
     found = runs(tmp_path)["views/validation"]
     for view in kind:
         assert list(found.pictures[f"latent/{view.__name__.removeprefix('Latent').lower()}"]) == [-1, 0, 1]
-    profile = views[0].measured["validation", 1].numbers
+    profile = views[0].measured["validation", 1].data
     assert found.scalars["latent/active_units"][1] == profile.active[-1].sum()
 
 
@@ -155,7 +155,7 @@ def test_of_many_units_the_widest_after_the_first_epoch_are_shown_and_kept(tmp_p
     codes = {}
 
     def after_first(source):
-        return view.measured[source, EPOCHS - 1].numbers
+        return view.measured[source, EPOCHS - 1].data
 
     for source in ("validation", "train"):
         found = runs(tmp_path)[f"views/{source}"]
@@ -192,7 +192,7 @@ def test_units_that_become_nan_are_counted_and_the_others_go_on(tmp_path):
 
     view = recorded(kv.LatentProfiles)(tmp_path, VALIDATION, on_error="raise")
     fit(autoencoder(), DATA.x, DATA.x, [Break(), view], 2)
-    profile = view.measured["validation", 1].numbers
+    profile = view.measured["validation", 1].data
     assert np.isnan(profile.quantiles[-1, :, 2]).all()
     assert np.isfinite(profile.quantiles[-1][:, [0, 1, 3]]).all()
     assert profile.bad == "12 NaN"
@@ -206,16 +206,16 @@ def test_the_axis_holds_all_epochs_and_a_resumed_fit_goes_on(tmp_path):
     model, view = autoencoder(), recorded(kv.LatentProfiles)(tmp_path, VALIDATION, on_error="raise")
     fit(model, DATA.x, DATA.x, [view], epochs=4)
     fit(model, DATA.x, DATA.x, [view], epochs=6, initial_epoch=3)  # an epoch once more
-    profile = view.measured["validation", 5].numbers
+    profile = view.measured["validation", 5].data
     assert profile.steps.tolist() == [-1, 0, 1, 2, 3, 4, 5]
-    early = view.measured["validation", 2].numbers
+    early = view.measured["validation", 2].data
     np.testing.assert_array_equal(profile.quantiles[:4], early.quantiles)
 
 
 def test_a_step_is_remembered_as_five_numbers_a_unit_shown(tmp_path):
     view = kv.LatentProfiles(tmp_path, VALIDATION, layer="codes", on_error="raise")
     fit(autoencoder(codes=40), DATA.x, DATA.x, [view])
-    own = view.memory.own["validation"]
+    own = view.memory.per_source["validation"]
     assert [step for step, _, _ in own["history"]] == STEPS
     assert all((values.nbytes, used.nbytes) == (5 * 32 * 4, 32) for _, values, used in own["history"])
     assert set(own) == {"history", "before"}, "codes of one step alone"
@@ -227,7 +227,7 @@ def test_the_strip_says_how_many_are_active_and_which_varies_most(tmp_path):
     fit(model, DATA.x, DATA.x, [view])
     codes = keras.Model(model.input, model.get_layer("codes").output)(DATA.x_val).numpy()
     widest = codes.std(axis=0).argmax()
-    said = view.measured["validation", EPOCHS - 1].numbers.note
+    said = view.measured["validation", EPOCHS - 1].data.note
     count = (codes.var(axis=0) > 0.01 * codes.var(axis=0).max()).sum()
     assert said == f"active {count} of 4   largest sd {codes.std(axis=0)[widest]:.3g} (unit {widest})"
 
@@ -241,9 +241,9 @@ def test_the_figures_are_written_once_whoever_gives_them(tmp_path):
     fit(autoencoder(), DATA.x, DATA.x, both)
     for name in ("both", "alone"):
         accumulator = EventAccumulator(str(tmp_path / name / "views/validation"), size_guidance={"tensors": 0}).Reload()
-        for figure in ("spread", "move", "drift", "active_units", "participation_ratio", "knn"):
-            steps = [event.step for event in accumulator.Tensors(f"latent/{figure}")]
-            assert steps == STEPS[figure in ("move", "drift") :], figure
+        for format_number in ("spread", "move", "drift", "active_units", "participation_ratio", "knn"):
+            steps = [event.step for event in accumulator.Tensors(f"latent/{format_number}")]
+            assert steps == STEPS[format_number in ("move", "drift") :], format_number
     assert runs(tmp_path / "both")["views/validation"].scalars == runs(tmp_path / "alone")["views/validation"].scalars
 
 

@@ -89,8 +89,8 @@ def _loop(of_position, activations, gradients):
 
 
 def _by_weights(weight, a, g):
-    places, channels = list(np.ndindex(a.shape[:-1])), range(a.shape[-1])
-    weights = [weight([a[(*at, c)] for at in places], [g[(*at, c)] for at in places]) for c in channels]
+    list_layers, channels = list(np.ndindex(a.shape[:-1])), range(a.shape[-1])
+    weights = [weight([a[(*at, c)] for at in list_layers], [g[(*at, c)] for at in list_layers]) for c in channels]
     return lambda at: max(sum(weights[c] * a[(*at, c)] for c in channels), 0)
 
 

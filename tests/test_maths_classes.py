@@ -11,7 +11,7 @@ from sklearn.neighbors import NearestNeighbors
 from kerasviz_callbacks.maths import classes
 from kerasviz_callbacks.maths.classes import knn_accuracy, silhouette, within_to_between
 
-FIGURES = (knn_accuracy, silhouette, within_to_between)
+METRICS = (knn_accuracy, silhouette, within_to_between)
 
 
 def clouds(n=120, d=6, kinds=4, apart=1.0, seed=0):
@@ -148,41 +148,41 @@ class TestWithinToBetween:
 def test_ranges_hold_and_neither_place_unit_nor_order_count(features, data):
     labels = data.draw(hnp.arrays(np.int64, len(features), elements=st.integers(0, 2)))
     order = data.draw(st.permutations(range(len(features))))
-    for figure, low, high in ((silhouette, -1, 1), (within_to_between, 0, np.inf)):
-        value = figure(features, labels)
+    for metric, low, high in ((silhouette, -1, 1), (within_to_between, 0, np.inf)):
+        value = metric(features, labels)
         assert np.isnan(value) or low <= value <= high
-        for other in (figure(features * 4 + 3, labels), figure(features[order], labels[order])):
+        for other in (metric(features * 4 + 3, labels), metric(features[order], labels[order])):
             np.testing.assert_allclose(other, value, atol=1e-7, rtol=1e-9)
 
 
-@pytest.mark.parametrize("figure", FIGURES)
-def test_what_is_not_finite_is_nan_and_so_is_nothing(figure):
+@pytest.mark.parametrize("metric", METRICS)
+def test_what_is_not_finite_is_nan_and_so_is_nothing(metric):
     features, labels = clouds()
     for bad in (np.nan, np.inf):
         spoilt = features.copy()
         spoilt[3, 1] = bad
-        assert np.isnan(figure(spoilt, labels))
-    assert np.isnan(figure(np.zeros((0, 3)), []))
-    assert np.isnan(figure(np.zeros((4, 0)), np.zeros(4)))
+        assert np.isnan(metric(spoilt, labels))
+    assert np.isnan(metric(np.zeros((0, 3)), []))
+    assert np.isnan(metric(np.zeros((4, 0)), np.zeros(4)))
 
 
-@pytest.mark.parametrize("figure", [silhouette, within_to_between])
-def test_one_class_alone_has_no_figure_and_neither_have_as_many_classes_as_rows(figure):
-    assert np.isnan(figure(clouds()[0], np.zeros(120)))
-    assert np.isnan(figure(clouds()[0], np.arange(120)))
+@pytest.mark.parametrize("metric", [silhouette, within_to_between])
+def test_one_class_alone_has_no_figure_and_neither_have_as_many_classes_as_rows(metric):
+    assert np.isnan(metric(clouds()[0], np.zeros(120)))
+    assert np.isnan(metric(clouds()[0], np.arange(120)))
 
 
-@pytest.mark.parametrize("figure", [silhouette, within_to_between])
-def test_blocks_make_no_difference(figure, monkeypatch):
+@pytest.mark.parametrize("metric", [silhouette, within_to_between])
+def test_blocks_make_no_difference(metric, monkeypatch):
     features, labels = clouds(90)
-    whole = figure(features, labels)
+    whole = metric(features, labels)
     monkeypatch.setattr(classes, "_BLOCK_VALUES", 7 * 90)
-    assert figure(features, labels) == pytest.approx(whole, abs=1e-12)
+    assert metric(features, labels) == pytest.approx(whole, abs=1e-12)
 
 
-@pytest.mark.parametrize("figure", FIGURES)
-def test_wrong_shapes_are_named(figure):
+@pytest.mark.parametrize("metric", METRICS)
+def test_wrong_shapes_are_named(metric):
     with pytest.raises(ValueError, match=r"features: must be \(n, d\), got \(3, 2, 2\); flatten"):
-        figure(np.zeros((3, 2, 2)), [0, 1, 2])
+        metric(np.zeros((3, 2, 2)), [0, 1, 2])
     with pytest.raises(ValueError, match=r"labels: must be one a row, \(3,\), got \(2,\)"):
-        figure(np.zeros((3, 2)), [0, 1])
+        metric(np.zeros((3, 2)), [0, 1])

@@ -15,22 +15,22 @@ logits = hnp.arrays(np.float64, st.tuples(st.integers(1, 8), st.integers(2, 5)),
 
 
 def test_classes_worked_by_hand():
-    grades = of_classes([[0.7, 0.2, 0.1], [0.5, 0.3, 0.2], [0.1, 0.1, 0.8], [0.6, 0.4, 0.0]], [0, 1, 2, 1])
-    assert grades.predicted.tolist() == [0, 0, 2, 0]
-    assert grades.right.tolist() == [True, False, True, False]
-    assert grades.true.tolist() == [0.7, 0.3, 0.8, 0.4]
-    assert grades.wrong_rows.tolist() == [False, True, False, True]
-    assert overconfidence(grades) == pytest.approx((0.7 + 0.5 + 0.8 + 0.6) / 4 - 0.5)
+    answer_scores = of_classes([[0.7, 0.2, 0.1], [0.5, 0.3, 0.2], [0.1, 0.1, 0.8], [0.6, 0.4, 0.0]], [0, 1, 2, 1])
+    assert answer_scores.predicted.tolist() == [0, 0, 2, 0]
+    assert answer_scores.right.tolist() == [True, False, True, False]
+    assert answer_scores.true.tolist() == [0.7, 0.3, 0.8, 0.4]
+    assert answer_scores.wrong_rows.tolist() == [False, True, False, True]
+    assert overconfidence(answer_scores) == pytest.approx((0.7 + 0.5 + 0.8 + 0.6) / 4 - 0.5)
 
 
 def test_labels_worked_by_hand():
-    grades = of_labels([[0.9, 0.2], [0.4, 0.5]], [[1, 1], [0, 1]])
-    assert grades.confidence == pytest.approx([0.9, 0.8, 0.6, 0.5])
-    assert grades.right.tolist() == [True, False, True, True]
-    assert grades.true == pytest.approx([(0.9 + 0.2) / 2, (0.6 + 0.5) / 2])
-    assert grades.wrong_rows.tolist() == [True, False]
-    assert grades.predicted is None
-    assert overconfidence(grades) == pytest.approx(0.7 - 0.75)
+    answer_scores = of_labels([[0.9, 0.2], [0.4, 0.5]], [[1, 1], [0, 1]])
+    assert answer_scores.confidence == pytest.approx([0.9, 0.8, 0.6, 0.5])
+    assert answer_scores.right.tolist() == [True, False, True, True]
+    assert answer_scores.true == pytest.approx([(0.9 + 0.2) / 2, (0.6 + 0.5) / 2])
+    assert answer_scores.wrong_rows.tolist() == [True, False]
+    assert answer_scores.predicted is None
+    assert overconfidence(answer_scores) == pytest.approx(0.7 - 0.75)
 
 
 def test_sure_and_wrong_is_one_and_unsure_and_right_is_below_zero():
@@ -67,9 +67,9 @@ def test_probabilities_of_huge_logits_do_not_overflow():
 
 
 def test_what_is_not_finite_is_nan_and_wrong():
-    grades = of_classes([[np.nan, np.nan], [0.2, 0.8]], [0, 1])
-    assert grades.right.tolist() == [False, True]
-    assert np.isnan(overconfidence(grades))
+    answer_scores = of_classes([[np.nan, np.nan], [0.2, 0.8]], [0, 1])
+    assert answer_scores.right.tolist() == [False, True]
+    assert np.isnan(overconfidence(answer_scores))
     assert np.isnan(overconfidence(of_classes(np.zeros((0, 3)), [])))
     assert np.isnan(softmax([[np.nan, 0.0]])).all()
     assert np.isnan(overconfidence(of_labels([[np.nan, 0.5]], [[1, 0]])))

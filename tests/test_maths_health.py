@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from kerasviz_callbacks.maths.health import (
-    channel_figures,
+    channel_stats,
     dead,
     dormant,
     norm,
@@ -19,11 +19,11 @@ from kerasviz_callbacks.maths.health import (
 kernels = hnp.arrays(np.float32, st.tuples(st.integers(2, 6), st.integers(1, 5)), elements=st.floats(-10, 10, width=32))
 
 
-def figures_of(activations):
+def metrics_of(activations):
     """What the model's pass gives for each row, from whole activations `(n, *spatial, c)`."""
     rows = np.asarray(activations, np.float64).reshape(len(activations), -1, np.shape(activations)[-1])
     with np.errstate(invalid="ignore"):
-        return channel_figures(
+        return channel_stats(
             largest=rows.max(axis=1),
             mean=rows.mean(axis=1),
             mean_abs=np.abs(rows).mean(axis=1),
@@ -106,83 +106,83 @@ class TestFilters:
 
 class TestChannels:
     def test_figures_worked_by_hand(self):
-        figures = figures_of([[[1, 0], [3, 0]], [[-1, 0], [5, 0]]])  # 2 rows, 2 positions, 2 channels
-        assert figures.largest.tolist() == [5, 0]
-        assert figures.mean_abs.tolist() == [2.5, 0]
-        assert figures.variance.tolist() == [5, 0]  # (1 + 9) / 2 within rows, 0 between them
-        assert figures.share_not_positive.tolist() == [0.25, 1]
-        assert figures.non_finite.tolist() == [0, 0]
+        metrics = metrics_of([[[1, 0], [3, 0]], [[-1, 0], [5, 0]]])  # 2 rows, 2 positions, 2 channels
+        assert metrics.largest.tolist() == [5, 0]
+        assert metrics.mean_abs.tolist() == [2.5, 0]
+        assert metrics.variance.tolist() == [5, 0]  # (1 + 9) / 2 within rows, 0 between them
+        assert metrics.share_not_positive.tolist() == [0.25, 1]
+        assert metrics.non_finite.tolist() == [0, 0]
 
     @given(hnp.arrays(np.float32, hnp.array_shapes(min_dims=2, max_dims=4), elements=st.floats(-9, 9, width=32)))
     def test_folding_rows_is_the_same_as_looking_at_everything(self, activations):
-        figures = figures_of(activations)
+        metrics = metrics_of(activations)
         whole = activations.reshape(-1, activations.shape[-1]).astype(np.float64)
-        np.testing.assert_allclose(figures.variance, whole.var(axis=0), atol=1e-12)
-        np.testing.assert_allclose(figures.mean_abs, np.abs(whole).mean(axis=0), atol=1e-12)
-        np.testing.assert_array_equal(figures.largest, whole.max(axis=0))
-        assert dead(figures, rectified=True) == np.mean(whole.max(axis=0) <= 1e-6)
-        assert dead(figures, rectified=False) == np.mean(whole.std(axis=0) <= 1e-6)
-        assert sparsity(figures) == pytest.approx(np.mean(whole <= 0))
+        np.testing.assert_allclose(metrics.variance, whole.var(axis=0), atol=1e-12)
+        np.testing.assert_allclose(metrics.mean_abs, np.abs(whole).mean(axis=0), atol=1e-12)
+        np.testing.assert_array_equal(metrics.largest, whole.max(axis=0))
+        assert dead(metrics, rectified=True) == np.mean(whole.max(axis=0) <= 1e-6)
+        assert dead(metrics, rectified=False) == np.mean(whole.std(axis=0) <= 1e-6)
+        assert sparsity(metrics) == pytest.approx(np.mean(whole <= 0))
 
     def test_the_variance_keeps_its_digits_far_from_zero(self):
         activations = 1e8 + np.random.default_rng(0).standard_normal((50, 20, 3))
         whole = activations.reshape(-1, 3)
-        np.testing.assert_allclose(figures_of(activations).variance, whole.var(axis=0), rtol=1e-6)
+        np.testing.assert_allclose(metrics_of(activations).variance, whole.var(axis=0), rtol=1e-6)
 
     def test_shares_worked_by_hand(self):
         # largest 10, 0.2, 0, 0; mean |a| 10, 0.2, 0, 0 beside an average of 2.55: at most 0.06375 is dormant
-        figures = figures_of([[10, 0.2, 0, 0]])
-        assert dead(figures, rectified=True) == 0.5
-        assert dead(figures, rectified=False) == 1  # one row: nothing varies
-        assert dormant(figures) == 0.5
-        assert sparsity(figures) == 0.5
+        metrics = metrics_of([[10, 0.2, 0, 0]])
+        assert dead(metrics, rectified=True) == 0.5
+        assert dead(metrics, rectified=False) == 1  # one row: nothing varies
+        assert dormant(metrics) == 0.5
+        assert sparsity(metrics) == 0.5
 
     def test_dead_without_rectifier_means_that_it_does_not_vary(self):
-        figures = figures_of([[7.0, -1.0, 1e-7], [7.0, -2.0, 0.0]])
-        assert dead(figures, rectified=False) == pytest.approx(2 / 3)
-        assert dead(figures, rectified=True) == pytest.approx(2 / 3)
+        metrics = metrics_of([[7.0, -1.0, 1e-7], [7.0, -2.0, 0.0]])
+        assert dead(metrics, rectified=False) == pytest.approx(2 / 3)
+        assert dead(metrics, rectified=True) == pytest.approx(2 / 3)
 
     def test_where_all_is_zero_all_are_dormant(self):
-        figures = figures_of(np.zeros((3, 4, 5)))
-        assert (dormant(figures), dead(figures, rectified=True), sparsity(figures)) == (1, 1, 1)
+        metrics = metrics_of(np.zeros((3, 4, 5)))
+        assert (dormant(metrics), dead(metrics, rectified=True), sparsity(metrics)) == (1, 1, 1)
 
     @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
     def test_a_channel_that_is_not_finite_is_left_out_and_counted(self, bad):
         activations = np.array([[[1.0, 0, 4], [3, 0, 4]], [[1, 0, 4], [2, 0, 4]]])
-        clean = figures_of(activations[..., :2])
+        clean = metrics_of(activations[..., :2])
         activations[1, 0, 2] = bad
-        figures = figures_of(activations)
-        assert figures.non_finite.tolist() == [0, 0, 1]
-        assert np.isnan(figures.variance).tolist() == [False, False, True]
-        assert dead(figures, rectified=True) == dead(clean, rectified=True) == 0.5
-        assert dormant(figures) == dormant(clean) == 0.5
-        assert sparsity(figures) == sparsity(clean) == 0.5
+        metrics = metrics_of(activations)
+        assert metrics.non_finite.tolist() == [0, 0, 1]
+        assert np.isnan(metrics.variance).tolist() == [False, False, True]
+        assert dead(metrics, rectified=True) == dead(clean, rectified=True) == 0.5
+        assert dormant(metrics) == dormant(clean) == 0.5
+        assert sparsity(metrics) == sparsity(clean) == 0.5
 
     def test_no_channel_left_is_nan(self):
-        figures = figures_of(np.full((2, 3, 4), np.nan))
-        shares = [dead(figures, rectified=True), dead(figures, rectified=False), dormant(figures)]
-        assert np.isnan([*shares, sparsity(figures)]).all()
+        metrics = metrics_of(np.full((2, 3, 4), np.nan))
+        shares = [dead(metrics, rectified=True), dead(metrics, rectified=False), dormant(metrics)]
+        assert np.isnan([*shares, sparsity(metrics)]).all()
 
     def test_a_variance_that_rounding_made_negative_is_none(self):
         rows = {name: np.zeros((2, 1)) for name in ("mean", "mean_abs")}
-        figures = channel_figures(**rows, variance=np.full((2, 1), -1e-9))
-        assert dead(figures, rectified=False) == 1
+        metrics = channel_stats(**rows, variance=np.full((2, 1), -1e-9))
+        assert dead(metrics, rectified=False) == 1
 
     @pytest.mark.parametrize("shape", [(0, 3), (3,)])
     def test_no_rows_are_an_error(self, shape):
         names = ("largest", "mean", "mean_abs", "variance", "share_not_positive")
         with pytest.raises(ValueError, match=r"mean_abs: must be \(n >= 1, channels\)"):
-            channel_figures(**dict.fromkeys(names, np.zeros(shape)))
+            channel_stats(**dict.fromkeys(names, np.zeros(shape)))
 
     def test_a_figure_that_was_not_worked_out_is_named(self):
-        figures = channel_figures(mean_abs=np.ones((2, 3)))
-        assert dormant(figures) == 0
+        metrics = channel_stats(mean_abs=np.ones((2, 3)))
+        assert dormant(metrics) == 0
         for ask, name in (
-            (lambda: dead(figures, rectified=True), "largest"),
-            (lambda: dead(figures, rectified=False), "variance"),
-            (lambda: sparsity(figures), "share_not_positive"),
+            (lambda: dead(metrics, rectified=True), "largest"),
+            (lambda: dead(metrics, rectified=False), "variance"),
+            (lambda: sparsity(metrics), "share_not_positive"),
         ):
             with pytest.raises(ValueError, match=f"{name} was not worked out"):
                 ask()
         with pytest.raises(ValueError, match="give both or neither"):
-            channel_figures(mean_abs=np.ones((2, 3)), variance=np.ones((2, 3)))
+            channel_stats(mean_abs=np.ones((2, 3)), variance=np.ones((2, 3)))

@@ -11,7 +11,7 @@ from kerasviz_callbacks.maths.latent import (
     QUANTILES,
     active,
     active_units,
-    drift,
+    mean_shift,
     move,
     participation_ratio,
     quantiles,
@@ -27,9 +27,9 @@ class TestClouds:
     def test_worked_by_hand(self):
         assert spread(square + 7) == pytest.approx(np.sqrt(2))
         assert move(square, -square) == pytest.approx(2)  # each point goes 2 sqrt 2
-        assert drift(square + np.array([3, 4]), square) == pytest.approx(5 / np.sqrt(2))
+        assert mean_shift(square + np.array([3, 4]), square) == pytest.approx(5 / np.sqrt(2))
         # spreads 3 and 4 times sqrt 2, of which the root mean square is 5
-        assert drift(square * 3, square * 4 + np.array([5, 0])) == pytest.approx(1)
+        assert mean_shift(square * 3, square * 4 + np.array([5, 0])) == pytest.approx(1)
         assert participation_ratio(square) == pytest.approx(2)
         assert participation_ratio(square * [1, 0]) == pytest.approx(1)
 
@@ -51,7 +51,7 @@ class TestClouds:
         if not np.isnan(ratio):
             assert 1 - 1e-9 <= ratio <= min(codes.shape[1], len(codes) - 1) + 1e-9
             assert 0 <= move(codes, again) <= 2 * np.sqrt(2)
-            assert drift(codes, again) == pytest.approx(0, abs=1e-6)
+            assert mean_shift(codes, again) == pytest.approx(0, abs=1e-6)
         assert 0 <= active_units(codes, absolute=False) <= codes.shape[1]
 
     @pytest.mark.parametrize("shape", [(200, 6), (20, 90)])
@@ -69,14 +69,14 @@ class TestClouds:
     def test_a_collapsed_cloud_is_not_taken_for_rounding(self, codes):
         assert spread(codes) == 0
         assert active_units(codes, absolute=False) == 0
-        assert np.isnan([participation_ratio(codes), move(codes, codes), drift(codes, codes + 1)]).all()
+        assert np.isnan([participation_ratio(codes), move(codes, codes), mean_shift(codes, codes + 1)]).all()
 
     @pytest.mark.parametrize("bad", [np.nan, np.inf])
     def test_what_is_not_finite_is_nan_without_a_warning(self, bad):
         codes = np.array([[1.0, 2], [bad, 4]])
-        figures = [spread(codes), participation_ratio(codes), active_units(codes, absolute=True)]
-        pairs = [move(codes, square[:2]), move(square[:2], codes), drift(codes, codes)]
-        assert np.isnan([*figures, *pairs]).all()
+        metrics = [spread(codes), participation_ratio(codes), active_units(codes, absolute=True)]
+        pairs = [move(codes, square[:2]), move(square[:2], codes), mean_shift(codes, codes)]
+        assert np.isnan([*metrics, *pairs]).all()
 
     def test_nothing_is_nan(self):
         for shape in [(0, 3), (3, 0)]:

@@ -68,12 +68,12 @@ def starts(side, size, stride):
 def occlusion_by_loop(score, x, spatial, sizes, strides, baseline):
     """For each position: look for all patches over it, and take the mean of their drops."""
     sides = [x.shape[axis] for axis in spatial]
-    places = [starts(*one) for one in zip(sides, sizes, strides, strict=True)]
+    list_layers = [starts(*one) for one in zip(sides, sizes, strides, strict=True)]
     maps = np.zeros((len(x), *sides))
     for position in np.ndindex(*sides):
         drops = []
-        for choice in np.ndindex(*[len(part) for part in places]):
-            first = [part[index] for part, index in zip(places, choice, strict=True)]
+        for choice in np.ndindex(*[len(part) for part in list_layers]):
+            first = [part[index] for part, index in zip(list_layers, choice, strict=True)]
             if all(at <= p < at + size for p, at, size in zip(position, first, sizes, strict=True)):
                 inside = np.ones(x.shape, bool)
                 for axis, at, size in zip(spatial, first, sizes, strict=True):
@@ -140,8 +140,8 @@ class TestOcclusion:
         usual = occlusion(ask, x, spatial=spatial)
         said = occlusion(ask, x, spatial=spatial, patch=sizes, stride=strides)
         np.testing.assert_array_equal(usual, said)
-        places = [1 + ceil((shape[a] - p) / s) for a, p, s in zip(spatial, sizes, strides, strict=True)]
-        assert ask.call_count == 2 * (1 + prod(places))
+        list_layers = [1 + ceil((shape[a] - p) / s) for a, p, s in zip(spatial, sizes, strides, strict=True)]
+        assert ask.call_count == 2 * (1 + prod(list_layers))
         covered = {int((call.args[0] != x).sum()) for call in ask.call_args_list} - {0}
         assert covered == {prod(sizes) * x.size // prod(shape[axis] for axis in spatial)}
 

@@ -6,30 +6,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from kerasviz_callbacks.maths.scale import beyond, reach
+from kerasviz_callbacks.maths.scale import count_clipped, robust_max
 
 numbers = hnp.arrays(np.float64, st.integers(0, 400), elements=st.floats())
 
 
 def test_of_a_thousand_numbers_the_five_largest_are_beyond():
     values = np.arange(1.0, 1001.0) * np.resize([1, -1], 1000)
-    assert reach(values) == 996.0  # the 0.995 quantile of 1..1000 lies between 995 and 996
-    assert beyond(values, reach(values)) == "4 beyond the scale"
+    assert robust_max(values) == 996.0  # the 0.995 quantile of 1..1000 lies between 995 and 996
+    assert count_clipped(values, robust_max(values)) == "4 beyond the scale"
 
 
 def test_few_numbers_are_all_within():
-    assert reach([3.0, -4.0, np.nan, np.inf]) == 4.0
-    assert beyond([3.0, -4.0, np.nan, np.inf], 4.0) == ""
+    assert robust_max([3.0, -4.0, np.nan, np.inf]) == 4.0
+    assert count_clipped([3.0, -4.0, np.nan, np.inf], 4.0) == ""
 
 
 @pytest.mark.parametrize("values", [[], [np.nan], np.zeros((3, 2))])
 def test_nothing_and_zeros_reach_nowhere(values):
-    assert reach(values) == 0.0
+    assert robust_max(values) == 0.0
 
 
 @given(numbers)
 def test_the_reach_is_one_of_the_magnitudes_and_hides_no_more_than_its_share(values):
-    scale, finite = reach(values), np.abs(values[np.isfinite(values)])
+    scale, finite = robust_max(values), np.abs(values[np.isfinite(values)])
     assert scale == 0 if not finite.size else scale in finite
     assert np.count_nonzero(finite > scale) <= 0.005 * finite.size
-    assert reach(values[::-1]) == scale
+    assert robust_max(values[::-1]) == scale

@@ -15,7 +15,7 @@ import tensorflow as tf
 from harness import autoencoder, classifier, pictures, runs, same_weights
 
 import kerasviz_callbacks as kv
-from kerasviz_callbacks.draw.overfitting_charts import FIGURES
+from kerasviz_callbacks.draw.overfitting_charts import METRICS
 
 DATA = pictures()
 VALIDATION = (DATA.x_val, DATA.y_val)
@@ -186,7 +186,7 @@ def test_the_training_is_the_same_with_all_our_callbacks(name, tmp_path):
     for other, what in ((again, "it does not repeat by itself"), (watched, "our callbacks changed it")):
         assert same_weights(alone[0], other[0]), f"weights: {what}"
         assert same_weights(alone[1], other[1]), f"optimizer: {what}"
-        added = {f"{of}{name}" for of in ("", "val_") for name in FIGURES} if other is watched else set()
+        added = {f"{of}{name}" for of in ("", "val_") for name in METRICS} if other is watched else set()
         assert set(other[2]) - set(alone[2]) <= added, f"history: {what}"
         assert [key for key in other[2] if key in alone[2]] == list(alone[2]), f"history: {what}"
         assert all(alone[2][key].tobytes() == other[2][key].tobytes() for key in alone[2]), f"history: {what}"

@@ -63,10 +63,10 @@ def test_every_figure_is_right_by_another_way_at_every_epoch(watched):
         model.set_weights(weights)
         for of, x, y in (("val_", data.x_val, data.y_val), ("", data.x, wrong)):
             is_best = losses[epoch] == min(losses[: epoch + 1])
-            true, figures = by_hand(model, x, y, None if is_best else best[of])
+            true, metrics = by_hand(model, x, y, None if is_best else best[of])
             if is_best:
                 best[of] = true
-            for name, value in figures.items():
+            for name, value in metrics.items():
                 assert logs[of + name] == pytest.approx(value, abs=2e-5), f"{of}{name} at {epoch}"
             assert (logs[f"{of}cam_drift"] == 0) == is_best
     model.set_weights(final)
@@ -312,8 +312,8 @@ def test_what_gives_quantities_publishes_nothing_and_shows_where_its_errors_grew
     history = fit(model, data.x, y, [view], validation_data=(data.x_val, y_val), verbose=2).history
     assert set(history) == {"loss", "val_loss"}
     assert "leaves out all figures: the model gives quantities, not classes" in told(capsys)[0]
-    merit = view._last.measured["validation"].numbers.now.merit
-    assert -merit.mean() == pytest.approx(history["val_loss"][-1], rel=1e-4)
+    true_score = view._last.measured["validation"].data.now.true_score
+    assert -true_score.mean() == pytest.approx(history["val_loss"][-1], rel=1e-4)
     assert list(read(tmp_path / "views" / "validation").pictures["overfitting/summary"]) == list(range(-1, EPOCHS))
 
 
@@ -382,7 +382,7 @@ def test_anything_may_stand_in_logs(tmp_path):
     view = kv.OverfittingMonitor(tmp_path, (data.x_val, data.y_val), on_error="raise")
     history = fit(model, data.x, data.y, [Strange(), view], epochs=2).history
     assert np.isfinite(history["val_knn"]).all()
-    assert view._last.measured["validation"].numbers.metric == "accuracy"
+    assert view._last.measured["validation"].data.metric == "accuracy"
 
 
 # What goes wrong.
@@ -391,18 +391,18 @@ def test_anything_may_stand_in_logs(tmp_path):
 class Kept(kv.OverfittingMonitor):
     """Keeps what the model makes of the validation rows."""
 
-    def judged(self, taken, source):
-        self.kept = super().judged(taken, source)
+    def judged(self, captured, source):
+        self.kept = super().evaluate(captured, source)
         return self.kept
 
 
 class OfOne(kv.OverfittingMonitor):
     """Cannot measure training data."""
 
-    def judged(self, taken, source):
+    def judged(self, captured, source):
         if source == "train":
             raise RuntimeError("on purpose")
-        return super().judged(taken, source)
+        return super().evaluate(captured, source)
 
 
 def test_one_set_that_cannot_be_measured_leaves_the_other_as_it_is(tmp_path):
@@ -418,11 +418,11 @@ def test_one_set_that_cannot_be_measured_leaves_the_other_as_it_is(tmp_path):
 class Broken(kv.OverfittingMonitor):
     """Cannot measure its second epoch."""
 
-    def judged(self, taken, source):
-        if len(self.memory.of("validation").get("histories", {}).get("knn", {})) == 2:
-            self.memory.of("validation")["histories"]["knn"][99] = 0.0
+    def judged(self, captured, source):
+        if len(self.memory.for_source("validation").get("histories", {}).get("knn", {})) == 2:
+            self.memory.for_source("validation")["histories"]["knn"][99] = 0.0
             raise RuntimeError("on purpose")
-        return super().judged(taken, source)
+        return super().evaluate(captured, source)
 
 
 @pytest.mark.fault("an epoch cannot be measured", "its figures are NaN in logs, all keys are there, training goes on")
@@ -453,7 +453,7 @@ def test_a_resumed_fit_goes_on_with_its_curves_and_an_earlier_start_replaces_the
     given = {"validation_data": (data.x_val, data.y_val)}
     fit(model, data.x, data.y, [view], epochs=4, **given)
     fit(model, data.x, data.y, [view], epochs=6, initial_epoch=2, **given)
-    seen = view._last.measured["validation"].numbers
+    seen = view._last.measured["validation"].data
     assert seen.histories["knn"][0] == tuple(range(-1, 6))
     assert seen.curves["val_loss"][0] == tuple(range(6))
 

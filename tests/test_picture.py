@@ -29,7 +29,7 @@ from hypothesis import strategies as st
 import kerasviz_callbacks as kv
 from kerasviz_callbacks.draw.sheet import MARGIN
 from kerasviz_callbacks.draw.stack import on_paper, stacked
-from kerasviz_callbacks.observer import Observer
+from kerasviz_callbacks.fit_context import FitContext
 from kerasviz_callbacks.taps.reader import Reader
 
 DATA = pictures()
@@ -141,7 +141,7 @@ def test_it_writes_prints_and_leaves_nothing(tmp_path, monkeypatch, capfd):
     assert threading.active_count() == threads
     assert atexit._ncallbacks() == callbacks
     gc.collect()
-    assert id(model) not in Observer._watching
+    assert id(model) not in FitContext._watching
     assert view._fit is None
     assert view.memory == type(view.memory)()
 
@@ -459,7 +459,7 @@ def test_inputs_of_two_sizes_have_no_sheet_together(tmp_path):
 
 def test_the_visualizer_shows_the_views_that_fit_in_one_look(tmp_path, monkeypatch, capfd):
     model, made = classifier(), []
-    monkeypatch.setattr("kerasviz_callbacks.observer.Reader", lambda *given: made.append(given) or Reader(*given))
+    monkeypatch.setattr("kerasviz_callbacks.fit_context.Reader", lambda *given: made.append(given) or Reader(*given))
     chooser = kv.Visualizer(tmp_path, VALIDATION, training_data=TRAINING)
     shown = chooser.pictures(model)
     assert len(made) == 1, "one reading of the model for all views"
@@ -493,21 +493,21 @@ def test_after_a_fit_the_visualizer_shows_what_its_views_logged_last(tmp_path):
 
 
 def test_the_untrained_model_is_taken_once_and_checked_before_the_first_batch(tmp_path):
-    taken = []
+    captured = []
 
     class Costly(kv.GradCAM):
-        def take(self, step):
-            taken.append(step)
-            return super().take(step)
+        def capture(self, step):
+            captured.append(step)
+            return super().capture(step)
 
         def check(self, found):
-            taken.append("checked")
+            captured.append("checked")
             super().check(found)
 
     model, weights = classifier(), Weights()
     view = Costly(tmp_path, VALIDATION, on_error="raise")
     fit(model, DATA.x, DATA.y, [weights, view], epochs=2)
-    assert taken == [-1, "checked", 0, 1]
+    assert captured == [-1, "checked", 0, 1]
     assert list(runs(tmp_path)["views/validation"].pictures["grad_cam/conv2"]) == [-1, 0, 1]
 
 

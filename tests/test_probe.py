@@ -75,9 +75,9 @@ class TestChoice:
             np.testing.assert_array_equal(leaf, fed[probe.index])
         np.testing.assert_array_equal(probe.labels, np.asarray(labels)[probe.index])
         np.testing.assert_array_equal(probe.targets, probe.labels)
-        taken, there = np.bincount(probe.labels, minlength=7), np.bincount(labels, minlength=7)
-        short = taken < there  # a class that has rows left gets no less than any other but for one turn
-        assert not short.any() or taken[short].min() >= taken.max() - 1
+        captured, there = np.bincount(probe.labels, minlength=7), np.bincount(labels, minlength=7)
+        short = captured < there  # a class that has rows left gets no less than any other but for one turn
+        assert not short.any() or captured[short].min() >= captured.max() - 1
 
 
 def flat(structure):

@@ -32,9 +32,9 @@ def test_none_twice_even_and_every_beginning_too(labels, count, seed):
     np.testing.assert_array_equal(chosen, spread_over_classes(labels, len(labels), seed)[:count])
     sizes = {label: np.count_nonzero(labels == label) for label in np.unique(labels)}
     for end in range(1, len(chosen) + 1):
-        taken = {label: np.count_nonzero(labels[chosen[:end]] == label) for label in sizes}
-        most = max(taken.values())
-        assert all(taken[label] >= min(most - 1, size) for label, size in sizes.items())
+        captured = {label: np.count_nonzero(labels[chosen[:end]] == label) for label in sizes}
+        most = max(captured.values())
+        assert all(captured[label] >= min(most - 1, size) for label, size in sizes.items())
 
 
 def test_the_seed_alone_decides_which_rows():

@@ -37,11 +37,11 @@ class Batches(keras.utils.PyDataset):
 
     def __getitem__(self, place):
         self.asked.append(place)
-        places = np.arange(place * self.batch, (place + 1) * self.batch)
+        list_layers = np.arange(place * self.batch, (place + 1) * self.batch)
         if not self.endless:
-            places = places[places < len(self.labels_)]
-        x = np.broadcast_to(places[:, None, None], (len(places), 2, 2)).astype("float32")
-        return x, self.labels_[places % len(self.labels_)]
+            list_layers = list_layers[list_layers < len(self.labels_)]
+        x = np.broadcast_to(list_layers[:, None, None], (len(list_layers), 2, 2)).astype("float32")
+        return x, self.labels_[list_layers % len(self.labels_)]
 
     def on_epoch_end(self):
         raise AssertionError("a probe is no epoch")
@@ -165,9 +165,9 @@ def test_laws_of_the_pool(labels, count, batch, known):
     np.testing.assert_array_equal(chosen.inputs, chosen.index)
     np.testing.assert_array_equal(chosen.labels, np.asarray(labels)[chosen.index])
     there = np.bincount(labels[: pool.seen], minlength=6)
-    taken = np.bincount(chosen.labels, minlength=6)
-    short = taken < there
-    assert not short.any() or taken[short].min() >= taken.max() - 1
+    captured = np.bincount(chosen.labels, minlength=6)
+    short = captured < there
+    assert not short.any() or captured[short].min() >= captured.max() - 1
     if len(labels) <= count:
         assert chosen.index.tolist() == list(range(len(labels)))
 

@@ -28,7 +28,7 @@ def seen(model, data, log_dir, epochs=1, **options):
 
 
 def numbers(view, step=0):
-    return view.measured["validation", step].numbers
+    return view.measured["validation", step].data
 
 
 def dense(shape, codes=3, end=None):
@@ -78,7 +78,7 @@ def test_of_a_sampling_model_means_are_decoded_so_that_only_the_model_moves_a_ti
     middle = model.get_layer("picture")(model.get_layer("pixels")(mean[:1] * 4 / 7 + mean[1:2] * 3 / 7)).numpy()
     np.testing.assert_allclose(numbers(view).walks[0, 3:4], middle, atol=1e-6)
     assert view._how() == ["decoded from the means z_mean"]
-    assert view.shows() == "Reconstructions with a walk in z_mean"
+    assert view.summary() == "Reconstructions with a walk in z_mean"
     found = runs(tmp_path)["views/validation"]
     for steps in found.pictures.values():
         assert len(steps) == 4
@@ -90,7 +90,7 @@ def test_where_there_are_ways_round_the_codes_there_is_no_walk_and_the_caption_s
     view = seen(model, (x, np.arange(6)), tmp_path)
     np.testing.assert_allclose(numbers(view).reconstructions, model(x), atol=1e-6)
     assert set(runs(tmp_path)["views/validation"].pictures) == {"reconstructions/pictures"}
-    assert view.shows() == "Reconstructions (no walk: no decoder to be told apart)"
+    assert view.summary() == "Reconstructions (no walk: no decoder to be told apart)"
     assert "no walk: no layer's output alone decides the reconstruction" in view._caption("validation")
 
 
@@ -156,7 +156,7 @@ def test_what_display_makes_of_a_picture_it_makes_of_its_reconstruction(tmp_path
     assert numbers(view).errors.max() == 0
     far = np.full((3, 8, 8, 3), np.nan, np.float32)
     far[:, :2] = 1e6
-    seen_far = view.shown.images(far)
+    seen_far = view.probe_display.images(far)
     assert seen_far.shape == (3, 8, 8, 3)
     assert np.isnan(seen_far[:, 2:]).all()
     assert np.isfinite(seen_far[:, :2]).all()
@@ -170,7 +170,7 @@ def test_display_may_lay_a_picture_out_anew_and_what_is_not_finite_marks_all_of_
     np.testing.assert_allclose(numbers(view).errors, strongest, atol=1e-6)
     broken = x.copy()
     broken[2, 0, 0, 0] = np.inf
-    assert np.isnan(view.shown.images(broken)).all(axis=(1, 2, 3)).tolist() == [False, False, True, False]
+    assert np.isnan(view.probe_display.images(broken)).all(axis=(1, 2, 3)).tolist() == [False, False, True, False]
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from tensorboard.plugins.scalar import metadata as scalar_metadata
 from tensorboard.summary.writer import event_file_writer
 
 from kerasviz_callbacks.record import EventFile
-from kerasviz_callbacks.record.frames import frame, masked_crc32c
+from kerasviz_callbacks.record.tfrecord import frame, masked_crc32c
 
 LARGEST = struct.unpack("<f", bytes.fromhex("ffff7f7f"))[0]
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from tensorboard.backend.event_processing import event_accumulator, plugin_event_multiplexer
 
-from kerasviz_callbacks.record import Log, MemoryRecord, Record
+from kerasviz_callbacks.record import Log, MemorySink, Sink
 
 PICTURE = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
 
@@ -25,8 +25,8 @@ def read(directory):
 
 
 def test_log_and_memory_are_records(tmp_path):
-    assert isinstance(Log(tmp_path, "views"), Record)
-    assert isinstance(MemoryRecord(), Record)
+    assert isinstance(Log(tmp_path, "views"), Sink)
+    assert isinstance(MemorySink(), Sink)
     assert not list(tmp_path.iterdir())
 
 
@@ -47,12 +47,12 @@ def test_tensorboard_reads_pictures_and_figures_of_each_run(tmp_path):
     about = runs.SummaryMetadata("views/validation", "maps/conv")
     assert about.summary_description == "**Bright**: strong."
     assert about.plugin_data.plugin_name == "images"
-    figures = {
+    metrics = {
         run: [(event.step, event.tensor_proto.float_val[0]) for event in runs.Tensors(run, "overlap/mean")]
         for run in runs.Runs()
     }
-    assert figures["views/validation"] == [(-1, -0.25), (0, 0.0), (5, 1.25)]
-    assert figures["views/train"] == [(-1, -0.125), (0, 0.0), (5, 0.625)]
+    assert metrics["views/validation"] == [(-1, -0.25), (0, 0.0), (5, 1.25)]
+    assert metrics["views/train"] == [(-1, -0.125), (0, 0.0), (5, 0.625)]
     log.close()
     log.close()
 
@@ -65,7 +65,7 @@ def test_grey_pictures_keep_width_and_height_apart(tmp_path):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, np.float32("nan"), 1e39])
-@pytest.mark.parametrize("kind", [Log, MemoryRecord])
+@pytest.mark.parametrize("kind", [Log, MemorySink])
 def test_a_figure_that_is_not_finite_is_not_written(tmp_path, kind, value):
     record = kind(tmp_path, "views") if kind is Log else kind()
     record.scalar("train", "latent/knn", 0, value)
@@ -117,7 +117,7 @@ def test_a_log_can_be_deep_copied(tmp_path):
 
 
 def test_memory_keeps_copies_and_the_first_description():
-    record = MemoryRecord()
+    record = MemorySink()
     picture = PICTURE.copy()
     record.picture("validation", "maps/conv", np.int64(3), picture, "first")
     picture[:] = 0
@@ -131,7 +131,7 @@ def test_memory_keeps_copies_and_the_first_description():
 
 
 def test_two_views_that_give_the_same_figure_write_it_once_a_step(tmp_path):
-    log, memory = Log(tmp_path, "views"), MemoryRecord()
+    log, memory = Log(tmp_path, "views"), MemorySink()
     for record in (log, memory):
         for step in (0, 1):
             for value in (0.25, 0.5):

@@ -19,7 +19,7 @@ from tensorboard.plugins import base_plugin
 from tensorboard.plugins.projector import projector_plugin
 from werkzeug.test import Client
 
-from kerasviz_callbacks.record import Log, MemoryRecord, Points, Projector
+from kerasviz_callbacks.record import Log, MemorySink, Points, Projector
 from kerasviz_callbacks.record.projector import LARGEST_SPRITE, MOST_VARIABLES, metadata_text, sprite, values_text
 
 RUN = "views/validation"
@@ -236,7 +236,7 @@ def test_what_does_not_fit_is_named(points, said, tmp_path):
 
 
 def test_memory_keeps_the_newest_points():
-    record = MemoryRecord()
+    record = MemorySink()
     record.points("train", POINTS)
     record.points("train", Points("latent_codes", CODES + 1))
     np.testing.assert_array_equal(record.projected["train"].values, CODES + 1)

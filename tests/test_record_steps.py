@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tensorboard.compat.proto import event_pb2, summary_pb2
 
 from kerasviz_callbacks.record import EventFile, claimed_free_run, last_step
-from kerasviz_callbacks.record.frames import frame
+from kerasviz_callbacks.record.tfrecord import frame
 
 SUMMARY = summary_pb2.Summary(value=[summary_pb2.Summary.Value(tag="a", simple_value=1.0)])
 contents = st.sampled_from([{"summary": SUMMARY}, {"file_version": "brain.Event:2"}, {"graph_def": b"graph"}, {}])

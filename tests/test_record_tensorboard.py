@@ -50,7 +50,7 @@ def test_every_step_is_shown_the_untrained_model_too(tensorboard):
     assert "<em>Read</em> me" in tags["description"]
 
     name["tag"] = "overfitting/knn"
-    figures = json.loads(ask(tensorboard, "plugin/scalars/scalars", **name))
-    assert [(step, value) for _, step, value in figures] == [(step, step / 16) for step in STEPS]
+    metrics = json.loads(ask(tensorboard, "plugin/scalars/scalars", **name))
+    assert [(step, value) for _, step, value in metrics] == [(step, step / 16) for step in STEPS]
     tags = json.loads(ask(tensorboard, "plugin/scalars/tags"))["views/validation"]["overfitting/knn"]
     assert "<em>Figure</em>" in tags["description"]

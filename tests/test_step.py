@@ -7,11 +7,11 @@ from harness import autoencoder, classifier, pictures
 from keras import layers, ops, optimizers
 from keras.src.random.seed_generator import global_seed_generator
 
-from kerasviz_callbacks.taps.attempt import Attempt, step_targets
-from kerasviz_callbacks.taps.layers import places
+from kerasviz_callbacks.taps.layers import list_layers
 from kerasviz_callbacks.taps.optimizers import NoStepError
 from kerasviz_callbacks.taps.reader import Reader
 from kerasviz_callbacks.taps.step import Step, check_clip
+from kerasviz_callbacks.taps.trial_step import TrialStep, step_targets
 from kerasviz_callbacks.taps.weights import weight_matrices
 
 DATA = pictures(n=24)
@@ -46,7 +46,7 @@ def compiled(optimizer, build=noisy, loss="sparse_categorical_crossentropy", see
 
 
 def kernels(model):
-    return [matrix.variable for matrix in weight_matrices(places(model)) if matrix.variable.trainable]
+    return [matrix.variable for matrix in weight_matrices(list_layers(model)) if matrix.variable.trainable]
 
 
 def stepped(model, x=X, y=Y, clip=None):
@@ -378,16 +378,16 @@ def test_it_says_why_there_is_no_step(case, words):
 
 def test_an_attempt_that_fails_the_first_time_says_why_and_a_later_failure_is_raised(monkeypatch):
     model = compiled("sgd", linear, "mse")
-    matrices = {matrix.path: matrix for matrix in weight_matrices(places(model))}
+    matrices = {matrix.path: matrix for matrix in weight_matrices(list_layers(model))}
     x = np.ones((4, 3), np.float32)
-    wrong = Attempt(model, matrices, None)
+    wrong = TrialStep(model, matrices, None)
     assert wrong() == {}
     assert wrong.why == {"only": "no data given"}
     wrong.begin(Reader(model, x), x, np.ones((4, 5), np.float32), has_labels=False)
     assert wrong.reason == ""
     assert wrong() == {}
     assert "must be" in wrong.why["only"] or "ncompatible" in wrong.why["only"]
-    right = Attempt(model, matrices, {"clipnorm": 1.0})
+    right = TrialStep(model, matrices, {"clipnorm": 1.0})
     right.begin(Reader(model, x), x, np.ones((4, 2), np.float32), has_labels=False)
     assert list(right()) == ["only"]
     assert right.clip == {"clipnorm": 1.0}
@@ -401,11 +401,11 @@ def test_kernels_that_are_frozen_have_no_step_and_the_others_do():
         [keras.Input((3,)), layers.Dense(4, name="frozen", trainable=False), layers.Dense(2, name="trained")]
     )
     model.compile("sgd", "mse")
-    attempt = Attempt(model, {matrix.path: matrix for matrix in weight_matrices(places(model))}, None)
+    trial_step = TrialStep(model, {matrix.path: matrix for matrix in weight_matrices(list_layers(model))}, None)
     x = np.ones((4, 3), np.float32)
-    attempt.begin(Reader(model, x), x, np.ones((4, 2), np.float32), has_labels=False)
-    assert list(attempt()) == ["trained"]
-    assert attempt.why == {"frozen": "not trained", "trained": ""}
+    trial_step.begin(Reader(model, x), x, np.ones((4, 2), np.float32), has_labels=False)
+    assert list(trial_step()) == ["trained"]
+    assert trial_step.why == {"frozen": "not trained", "trained": ""}
 
 
 def sparse_of_four():

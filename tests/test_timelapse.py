@@ -20,7 +20,7 @@ from kerasviz_callbacks.callback.timelapse import MOST_BYTES, MOST_FRAMES, Frame
 from kerasviz_callbacks.draw.sheet import MARGIN
 from kerasviz_callbacks.draw.stamp import stamp_height, stamped
 from kerasviz_callbacks.draw.text import LINE, QUIET
-from kerasviz_callbacks.record import Log, MemoryRecord, encode
+from kerasviz_callbacks.record import Log, MemorySink, encode
 
 DATA = pictures()
 VALIDATION, TRAINING = (DATA.x_val, DATA.y_val), (DATA.x, DATA.y)
@@ -264,13 +264,13 @@ def test_frames_are_first_last_and_every_2nd_4th_or_so_within_the_bounds(sizes, 
     for number, size in enumerate(sizes):
         frames.add(first + number, bytes(size))
         kept = frames.all()
-        places = [step - first for step, _ in kept]
-        assert places[0] == 0
-        assert places[-1] == number
-        assert len(set(places)) == len(places) <= most
-        assert len(places) <= 2 or sum(len(png) for _, png in kept) <= room
-        assert all(len(png) == sizes[place] for (_, png), place in zip(kept, places, strict=True))
-        gaps = np.diff(places)
+        list_layers = [step - first for step, _ in kept]
+        assert list_layers[0] == 0
+        assert list_layers[-1] == number
+        assert len(set(list_layers)) == len(list_layers) <= most
+        assert len(list_layers) <= 2 or sum(len(png) for _, png in kept) <= room
+        assert all(len(png) == sizes[place] for (_, png), place in zip(kept, list_layers, strict=True))
+        gaps = np.diff(list_layers)
         if len(gaps):
             assert (gaps[:-1] == gaps[0]).all()
             assert gaps[-1] <= gaps[0] or len(gaps) == 1
@@ -349,7 +349,7 @@ def test_what_is_encoded_already_is_written_as_it_is(tmp_path):
     rng = np.random.default_rng(1)
     shown = [rng.integers(0, 256, (9, 14, 3), np.uint8) for _ in range(3)]
     png = animated([(step, encode(picture)) for step, picture in enumerate(shown)])
-    log, memory = Log(tmp_path / "logs", "views"), MemoryRecord()
+    log, memory = Log(tmp_path / "logs", "views"), MemorySink()
     for record in (log, memory):
         record.encoded("model", "filters/a:b/timelapse", 2, png, "**A film.**", save_dir=tmp_path / "saved")
     log.close()

@@ -11,7 +11,7 @@ import tensorflow as tf
 from keras import layers, ops
 
 import kerasviz_callbacks as kv
-from kerasviz_callbacks.taps.choosing import map_layer
+from kerasviz_callbacks.taps.layer_selection import map_layer
 from kerasviz_callbacks.taps.reader import Reader
 from kerasviz_callbacks.taps.scores import Score
 from kerasviz_callbacks.taps.tokens import patches_of

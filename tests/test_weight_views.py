@@ -11,7 +11,7 @@ from keras import layers, optimizers
 
 import kerasviz_callbacks as kv
 from kerasviz_callbacks.draw.weights import SIDE
-from kerasviz_callbacks.taps.layers import places
+from kerasviz_callbacks.taps.layers import list_layers
 from kerasviz_callbacks.taps.weights import matrices_named, narrowest_hidden, weight_matrices
 
 DATA = pictures()
@@ -34,7 +34,7 @@ def dropping(**compiled):
 
 def seen(view, source="model"):
     """What a recorded view measured, by step."""
-    return {step: one.numbers for (whose, step), one in view.measured.items() if whose == source}
+    return {step: one.data for (whose, step), one in view.measured.items() if whose == source}
 
 
 def heatmaps(tmp_path, *given, **options):
@@ -198,7 +198,7 @@ def of_all_kinds():
 
 def test_every_kind_of_kernel_is_laid_out_inputs_by_units():
     model = of_all_kinds()
-    found = {matrix.path: matrix for matrix in weight_matrices(places(model))}
+    found = {matrix.path: matrix for matrix in weight_matrices(list_layers(model))}
     sides = {path: matrix.sides for path, matrix in found.items()}
     assert sides == {
         "wrapped/plain": (3 * 3 * 2, 3),
@@ -219,7 +219,7 @@ def test_every_kind_of_kernel_is_laid_out_inputs_by_units():
     assert all(matrix.variable is not None for matrix in found.values())
     embedding = layers.Embedding(7, 3, name="words")
     words = keras.Sequential([keras.Input((4,)), embedding])
-    assert [matrix.sides for matrix in weight_matrices(places(words))] == [(7, 3)]
+    assert [matrix.sides for matrix in weight_matrices(list_layers(words))] == [(7, 3)]
 
 
 def test_a_kernel_that_is_computed_anew_stands_alone(tmp_path):
@@ -247,7 +247,7 @@ def test_at_most_eight_kernels_and_those_that_are_named(tmp_path):
 
 
 def test_a_layer_that_holds_others_stands_for_theirs():
-    known = places(of_all_kinds())
+    known = list_layers(of_all_kinds())
     found = [matrix.path for matrix in matrices_named(known, "both_ways/forward_memory", argument="layer")]
     assert found == ["both_ways/forward_memory/lstm_cell", "both_ways/forward_memory/lstm_cell/recurrent_kernel"]
     with pytest.raises(ValueError, match=r'layers="both": no such layer; nearest: "both_ways"'):
@@ -293,7 +293,7 @@ def two_heads():
 )
 def test_the_bottleneck_is_found_from_the_kernels(build, path):
     model = build()
-    found = narrowest_hidden(model, places(model))
+    found = narrowest_hidden(model, list_layers(model))
     assert (None if found is None else found.path) == path
 
 
@@ -422,8 +422,8 @@ def test_a_fit_that_was_cut_short_is_redone_from_there(tmp_path):
     view = coefficients(tmp_path)
     fit(model, DATA.x, DATA.x, [view], epochs=4)
     fit(model, DATA.x, DATA.x, [view], epochs=4, initial_epoch=2)
-    assert view.memory.own["model"]["steps"] == [-1, 0, 1, 2, 3]
-    assert len(view.memory.own["model"]["turns"]) == len(view.memory.own["model"]["lengths"]) == 5
+    assert view.memory.per_source["model"]["steps"] == [-1, 0, 1, 2, 3]
+    assert len(view.memory.per_source["model"]["turns"]) == len(view.memory.per_source["model"]["lengths"]) == 5
 
 
 class Stop(keras.callbacks.Callback):
@@ -448,7 +448,7 @@ def test_hundreds_of_epochs_share_columns_and_what_is_remembered_is_thin_and_can
     view = kv.Coefficients(tmp_path, on_error="raise", freq=1)
     x = np.random.default_rng(0).normal(size=(8, 3)).astype(np.float32)
     fit(model, x, x[:, :1], [view], epochs=300, batch_size=8)
-    own = view.memory.own["model"]
+    own = view.memory.per_source["model"]
     assert own["steps"] == list(range(-1, 300))
     assert own["lengths"][0].dtype == np.float32
     kept = pickle.loads(pickle.dumps(view.memory))

@@ -14,26 +14,37 @@ probe_view  `ProbeView`: one that looks at data
 layers_view `LayersView`: one of what several layers put out
 given_back  how what an autoencoder gives back is shown
 course      what Keras says of each epoch, and which was best
-judged_view `JudgedView`: one that holds answers beside the truth
+judged_view `EvaluatedView`: one that holds answers beside the truth
 codes_view  `CodesView`: one that looks at an autoencoder's codes
 """
 
 from .codes_view import CodesView
 from .layers_view import LayersView
-from .numbers import ARGUMENTS, BESIDE, HALVES, MODEL, TRAINING, UNTRAINED, VALIDATION, Drawn, Measured, Memory
 from .probe_view import ProbeView
+from .types import (
+    ARGUMENTS,
+    COMPARED_SOURCES,
+    COMPARISON,
+    MODEL,
+    TRAINING,
+    UNTRAINED,
+    VALIDATION,
+    Image,
+    Measured,
+    Memory,
+)
 from .view import View
 
 __all__ = [
     "ARGUMENTS",
-    "BESIDE",
-    "HALVES",
+    "COMPARED_SOURCES",
+    "COMPARISON",
     "MODEL",
     "TRAINING",
     "UNTRAINED",
     "VALIDATION",
     "CodesView",
-    "Drawn",
+    "Image",
     "LayersView",
     "Measured",
     "Memory",

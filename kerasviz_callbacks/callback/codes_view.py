@@ -8,17 +8,17 @@ from typing import Any, ClassVar
 import keras
 import numpy as np
 
+from ..fit_context import Request
 from ..maths.classes import knn_accuracy
-from ..maths.latent import active_units, drift, move, participation_ratio, spread
-from ..observer import Request
-from ..taps.choosing import bottleneck, samples
-from ..taps.layers import places
-from ..taps.reader import OUTPUT, Reader, Taken, Tap
-from .numbers import VALIDATION
+from ..maths.latent import active_units, mean_shift, move, participation_ratio, spread
+from ..taps.layer_selection import bottleneck, samples
+from ..taps.layers import list_layers
+from ..taps.reader import OUTPUT, Capture, Captured, Reader
 from .probe_view import ProbeView
+from .types import VALIDATION
 
 Array = np.ndarray[Any, Any]
-_FIGURES = {
+_METRICS = {
     "spread": "Root mean square distance of the codes from their mean.",
     "move": "Mean distance moved since the step before, centred, beside the spread.",
     "drift": "How far the cloud moved as a whole since the step before, beside the spread.",
@@ -60,7 +60,7 @@ class CodesView(ProbeView):
         """The model being trained; an encoder where it is not one of its layers, or where that model has no `call`."""
         if not isinstance(self.layer, keras.Model):
             return self.model
-        inside = any(place.layer is self.layer for place in places(self.model))
+        inside = any(ref.layer is self.layer for ref in list_layers(self.model))
         # A VAE that is all `train_step`, with an encoder and a decoder, is often written without a `call`.
         return self.model if inside and type(self.model).call is not keras.Model.call else self.layer
 
@@ -71,12 +71,12 @@ class CodesView(ProbeView):
             ValueError: an unknown layer, no bottleneck to be found, or codes of fewer dimensions than the view needs.
         """
         if self.layer is not None and reader.model is self.layer:
-            self.path, shape, tap = self.layer.name, reader.output_shapes[0], OUTPUT
+            self.path, shape, capture = self.layer.name, reader.output_shapes[0], OUTPUT
         else:
             inputs = self.probes[VALIDATION].inputs
             call = bottleneck(reader, inputs) if self.layer is None else reader.resolve(self.layer)
-            self.path, shape, tap = call.path, call.shape, call.path
-        self._tap = Tap(tap, reduce=_flat)
+            self.path, shape, capture = call.path, call.shape, call.path
+        self._capture = Capture(capture, reduce=_flat)
         least = self.least_dimensions
         if shape and None not in shape and int(np.prod(shape)) < least:  # type: ignore[arg-type]
             what = type(self).__name__
@@ -86,20 +86,20 @@ class CodesView(ProbeView):
             )
         self.posterior = _is_posterior(reader, self.path, shape)
 
-    def shows(self) -> str:
+    def summary(self) -> str:
         """The view and its layers."""
         return f"{type(self).__name__} of {self.path}"
 
     def request(self, source: str) -> Request:
         """The codes `(n, d)`."""
-        return Request((self._tap,))
+        return Request((self._capture,))
 
-    def codes(self, taken: dict[Tap, Taken]) -> Array:
+    def codes(self, captured: dict[Capture, Captured]) -> Array:
         """The codes `(n, d)`, float64; they may hold NaN and infinity."""
-        codes: Array = taken[self._tap].output.astype(np.float64)
+        codes: Array = captured[self._capture].output.astype(np.float64)
         return codes
 
-    def figures(self, codes: Array, before: Array | None, source: str) -> dict[str, float]:
+    def metrics(self, codes: Array, before: Array | None, source: str) -> dict[str, float]:
         """The figures by tag.
 
         Args:
@@ -111,7 +111,7 @@ class CodesView(ProbeView):
         return {
             "latent/spread": spread(codes),
             "latent/move": np.nan if before is None else move(codes, before),
-            "latent/drift": np.nan if before is None else drift(codes, before),
+            "latent/drift": np.nan if before is None else mean_shift(codes, before),
             "latent/active_units": active_units(codes, absolute=self.posterior),
             "latent/participation_ratio": participation_ratio(codes),
             "latent/knn": np.nan if labels is None else knn_accuracy(codes, labels),
@@ -124,7 +124,7 @@ class CodesView(ProbeView):
 
     def describe(self, tag: str) -> str:
         """What the scalar means."""
-        return _FIGURES[tag.rsplit("/", 1)[-1]]
+        return _METRICS[tag.rsplit("/", 1)[-1]]
 
 
 def _flat(output: Any, choice: Any) -> Any:
@@ -134,8 +134,8 @@ def _flat(output: Any, choice: Any) -> Any:
 def _is_posterior(reader: Reader, path: str, shape: tuple[int | None, ...]) -> bool:
     """Whether the codes are a VAE's means."""
     alike = [call for call in reader.calls if call.shape == shape]
-    if any(samples(call.place.layer) for call in alike if call.path != path):
+    if any(samples(call.ref.layer) for call in alike if call.path != path):
         return True
-    heads = Counter(type(layer) for layer in {id(call.place.layer): call.place.layer for call in alike}.values())
-    models = [reader.model, *(place.layer for place in reader.places if isinstance(place.layer, keras.Model))]
+    heads = Counter(type(layer) for layer in {id(call.ref.layer): call.ref.layer for call in alike}.values())
+    models = [reader.model, *(ref.layer for ref in reader.layers if isinstance(ref.layer, keras.Model))]
     return max(heads.values(), default=0) > 1 and any(getattr(model, "_seed_generators", None) for model in models)

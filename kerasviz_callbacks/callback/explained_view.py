@@ -10,23 +10,23 @@ import keras
 import numpy as np
 
 from ..draw.heat import heat_signals, heat_tiles, heat_volumes
-from ..draw.inputs import Shown
-from ..draw.text import together
+from ..draw.inputs import IntensityRange
+from ..draw.text import join_notes
 from ..maths.geometry import picture_shape
 from ..probe import Probe
 from ..probe.labels import Labels, labels_of
-from ..taps.reader import OUTPUT, Reader, Tap
+from ..taps.reader import OUTPUT, Capture, Reader
 from ..taps.scores import Predictions, check_looked_through, class_targets, predictions, score_for
-from .numbers import ARGUMENTS, HALVES, VALIDATION
 from .probe_view import ProbeView
+from .types import ARGUMENTS, COMPARED_SOURCES, VALIDATION
 
 Array = np.ndarray[Any, Any]
 MOST_TILES = 64
-MOST_BESIDE = 8
+MOST_COMPARED = 8
 
 
 @dataclass(frozen=True)
-class _Seen:
+class _HeatRows:
     """Rows of one source as they stand on a sheet: pictures, signals or volumes, and what is said of each."""
 
     inputs: Array
@@ -68,7 +68,7 @@ class ExplainedView(ProbeView):
                 f'target={target!r}: expected None, a class (int), "true" or a callable; for a class a row pass them '
                 'as labels, (x, y), and target="true".'
             )
-        self.output = Tap(OUTPUT)
+        self.output = Capture(OUTPUT)
         self.targets: dict[str, Array] = {}
         self._explained: Any = None
         self._labels: dict[str, Labels] = {}
@@ -79,13 +79,13 @@ class ExplainedView(ProbeView):
         self._labels = {source: labels_of_output(reader, probe) for source, probe in self.probes.items()}
         self.targets = {source: self._classes(reader, probe, source) for source, probe in self.probes.items()}
 
-    def check(self, taken: dict[str, dict[Any, Any]]) -> None:
+    def check(self, captured: dict[str, dict[Any, Any]]) -> None:
         """A softmax that is there but was not found would make maps of nothing."""
-        check_looked_through(self.score, self._head, taken[VALIDATION][self.output].output)
+        check_looked_through(self.score, self._head, captured[VALIDATION][self.output].output)
 
-    def answers(self, taken: dict[Any, Any]) -> Predictions:
+    def answers(self, captured: dict[Any, Any]) -> Predictions:
         """What the model answers to each row."""
-        return predictions(taken[self.output].output, self._head)
+        return predictions(captured[self.output].output, self._head)
 
     def target_in_words(self, named: Callable[[str], str] = str) -> str:
         """What is explained.
@@ -99,7 +99,7 @@ class ExplainedView(ProbeView):
             return "the output"
         if self.score.targets in ("predicted", "true"):
             return f"the {self.score.targets} class"
-        return f"class {named(self.shown.class_name(int(self.target)))}"  # type: ignore[arg-type]
+        return f"class {named(self.probe_display.class_name(int(self.target)))}"  # type: ignore[arg-type]
 
     def heat(self, source: str, maps: Array, answer: Predictions, *, number: int | None = None, **given: Any) -> Array:
         """The maps over the inputs that they explain, each with what it is and what the model says.
@@ -115,7 +115,9 @@ class ExplainedView(ProbeView):
             given["caption"] += f"   first {MOST_TILES} of {len(maps)}"
         return self._heat_over([self._seen(source, maps[:MOST_TILES], answer, number)], given)
 
-    def heat_beside(self, maps: Mapping[str, Array], answers: Mapping[str, Predictions], **given: Any) -> Array | None:
+    def comparison_sheet(
+        self, maps: Mapping[str, Array], answers: Mapping[str, Predictions], **given: Any
+    ) -> Array | None:
         """Training data left and validation data right on one sheet, as `heat` shows each of them.
 
         Args:
@@ -126,18 +128,20 @@ class ExplainedView(ProbeView):
         Returns:
             The sheet; `None` where the inputs of the two have not the same size, so that no tile fits both.
         """
-        if max(map(len, maps.values())) > MOST_BESIDE:
-            given["caption"] += f"   at most {MOST_BESIDE} of each"
-        seen = [self._seen(source, maps[source][:MOST_BESIDE], answers[source], None) for source in HALVES]
+        if max(map(len, maps.values())) > MOST_COMPARED:
+            given["caption"] += f"   at most {MOST_COMPARED} of each"
+        seen = [self._seen(source, maps[source][:MOST_COMPARED], answers[source], None) for source in COMPARED_SOURCES]
         if len({(one.inputs.shape[1:], one.maps.shape[1:]) for one in seen}) > 1:
             return None
         if all(one.wrong is not None for one in seen):
             shares = " | ".join(f"{sum(one.wrong or [])} of {len(one.maps)}" for one in seen)
-            given["note"] = together(f"wrong: {shares}", given.get("note", ""))
-        given["halves"] = tuple((name, len(one.maps)) for name, one in zip(HALVES.values(), seen, strict=True))
+            given["note"] = join_notes(f"wrong: {shares}", given.get("note", ""))
+        given["halves"] = tuple(
+            (name, len(one.maps)) for name, one in zip(COMPARED_SOURCES.values(), seen, strict=True)
+        )
         return self._heat_over(seen, given)
 
-    def _seen(self, source: str, maps: Array, answer: Predictions, number: int | None) -> _Seen:
+    def _seen(self, source: str, maps: Array, answer: Predictions, number: int | None) -> _HeatRows:
         """The first rows of a source, as many as there are maps."""
         titles, wrong = self._titles(source, answer)
         fed, pictures = self._fed(source, number), self._pictures(source, number)
@@ -150,9 +154,9 @@ class ExplainedView(ProbeView):
             inputs = np.zeros((*maps.shape, 3), np.uint8)
         else:
             inputs = pictures[:count]
-        return _Seen(inputs, maps, titles[:count], None if wrong is None else wrong[:count])
+        return _HeatRows(inputs, maps, titles[:count], None if wrong is None else wrong[:count])
 
-    def _heat_over(self, seen: Sequence[_Seen], given: dict[str, Any]) -> Array:
+    def _heat_over(self, seen: Sequence[_HeatRows], given: dict[str, Any]) -> Array:
         """One sheet of all that is seen."""
         inputs, maps = (np.concatenate(parts) for parts in zip(*((one.inputs, one.maps) for one in seen), strict=True))
         given["titles"] = [title for one in seen for title in one.titles]
@@ -181,20 +185,25 @@ class ExplainedView(ProbeView):
         """An input as a person should see it; one beside the shown one on the range of its validation data."""
         fed, first = (self._fed(one, number) for one in (source, VALIDATION))
         if fed is self.probes[source].images:  # by identity: Keras sorts the keys of a dict, the probe does not
-            return self.shown.pictures(source)
+            return self.probe_display.pictures(source)
         shape = fed.shape[1:] if fed.ndim == 5 else picture_shape(fed.shape[1:])
         if shape is None or fed.dtype.kind not in "buif":
             return None
-        return Shown.of(first.reshape(len(first), *shape))(fed.reshape(len(fed), *shape))
+        return IntensityRange.of(first.reshape(len(first), *shape))(fed.reshape(len(fed), *shape))
 
     def _titles(self, source: str, answer: Predictions) -> tuple[list[tuple[str, str]], list[bool] | None]:
         """For each row what it is, what was predicted, and whether that was wrong."""
         labels = self._labels[source].numbers
-        true = [""] * len(answer.confidence) if labels is None else [self.shown.class_name(int(one)) for one in labels]
+        true = (
+            [""] * len(answer.confidence)
+            if labels is None
+            else [self.probe_display.class_name(int(one)) for one in labels]
+        )
         if answer.classes is None:
             return [(t, f"{value:.3g}") for t, value in zip(true, answer.confidence, strict=True)], None
         said = [
-            f"{self.shown.class_name(int(c))} {p:.2f}" for c, p in zip(answer.classes, answer.confidence, strict=True)
+            f"{self.probe_display.class_name(int(c))} {p:.2f}"
+            for c, p in zip(answer.classes, answer.confidence, strict=True)
         ]
         wrong = None if labels is None else [bool(a != b) for a, b in zip(labels, answer.classes, strict=True)]
         return list(zip(true, said, strict=True)), wrong

@@ -18,7 +18,7 @@ class Failures:
         """Note that the view could not `stage`, such as "draw"."""
         self._waiting.append((stage, error))
 
-    def tell(self, name: str, on_error: str) -> None:
+    def report(self, name: str, on_error: str) -> None:
         """Say what failed since the last time, each cause once; with `on_error="raise"` raise the first.
 
         Args:
@@ -39,7 +39,7 @@ class Failures:
                 )
 
 
-def tell_losses(log: Log, on_error: str) -> None:
+def report_write_errors(log: Log, on_error: str) -> None:
     """Say what could not be written since the last time, once a cause for all views that log to one place.
 
     Args:

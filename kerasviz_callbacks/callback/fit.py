@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ..observer import Observer
-from .numbers import Measured
+from ..fit_context import FitContext
 from .timelapse import Timelapse
+from .types import Measured
 
 
 @dataclass
@@ -25,20 +25,20 @@ class Fit:
         save_dir: where the pictures go as files too.
         first: no epoch has begun yet.
         last_epoch: the last that has ended.
-        looked_step: the last that was looked at; it is drawn, unless drawing was behind.
-        must: a step that is drawn whatever `freq` and `start_from_epoch` say.
+        last_observed_step: the last that was looked at; it is drawn, unless drawing was behind.
+        force_step: a step that is drawn whatever `freq` and `start_from_epoch` say.
         weights: a fingerprint of the weights at the end of `last_epoch`.
         prepared: the layers were found.
     """
 
-    observer: Observer
+    fit_context: FitContext
     timelapse: Timelapse | None = None
     log: Any = None
     save_dir: Path | None = None
     first: bool = True
     last_epoch: int | None = None
-    looked_step: int | None = None
-    must: int | None = None
+    last_observed_step: int | None = None
+    force_step: int | None = None
     weights: bytes = b""
     prepared: bool = False
 
@@ -52,10 +52,10 @@ class Last:
     weights: bytes
 
 
-def held_bytes(taken: Any) -> int:
+def held_bytes(captured: Any) -> int:
     """How much memory is held, roughly: numpy arrays in nested dicts and dataclasses."""
-    if isinstance(taken, np.ndarray):
-        return taken.nbytes
-    if isinstance(taken, Mapping):
-        return sum(held_bytes(value) for value in taken.values())
-    return sum(held_bytes(value) for value in vars(taken).values()) if is_dataclass(taken) else 0
+    if isinstance(captured, np.ndarray):
+        return captured.nbytes
+    if isinstance(captured, Mapping):
+        return sum(held_bytes(value) for value in captured.values())
+    return sum(held_bytes(value) for value in vars(captured).values()) if is_dataclass(captured) else 0

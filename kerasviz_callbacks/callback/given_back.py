@@ -6,18 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from ..draw.inputs import Shown
+from ..draw.inputs import IntensityRange
 from ..draw.reconstructions import signal_tiles
 from ..maths.choice import most_variable
 from ..maths.matrices import strongest
-from ..maths.reconstruction import differences, of_the_mean
-from .shown import ShownProbes
+from ..maths.reconstruction import differences, mean_baseline_mse
+from .probe_display import ProbeDisplay
 
 Array = np.ndarray[Any, Any]
 MOST_LINES = 4
 
 
-class GivenBack:
+class ReconstructionDisplay:
     """Decides once, on what was wanted in validation data, how all that a model gives back is shown.
 
     Args:
@@ -33,23 +33,23 @@ class GivenBack:
         lines: which channels of signals are drawn: those that vary most.
     """
 
-    def __init__(self, shown: ShownProbes, wanted: Array, *, series: bool):
+    def __init__(self, shown: ProbeDisplay, wanted: Array, *, series: bool):
         self._shown = shown
         images = None if series else shown.images(wanted)
         self.signals = images is None
         self.what = "signal" if self.signals else "picture"
         self.lines = np.arange(0)
         if images is not None:
-            self.scale = Shown.of(images if shown.display is not None else wanted)
+            self.scale = IntensityRange.of(images if shown.display is not None else wanted)
         else:
             images = as_signals(wanted)
             finite = images[np.isfinite(images)]
-            self.scale = Shown(float(finite.min(initial=0)), float(finite.max(initial=0)))
+            self.scale = IntensityRange(float(finite.min(initial=0)), float(finite.max(initial=0)))
             with np.errstate(invalid="ignore", over="ignore"):
                 self.lines = most_variable(images.var(axis=(0, 1)), MOST_LINES)
         # Twice what always giving the mean picture costs, typically: the errors of an untrained model may be of any
         # size, and would make all later ones too pale to be seen.
-        typical = 2 * np.sqrt(of_the_mean(images))
+        typical = 2 * np.sqrt(mean_baseline_mse(images))
         self.largest_error = float(typical) if typical > 0 else self.scale.high - self.scale.low or np.inf
 
     def errors(self, given_back: Array, wanted: Array) -> Array:

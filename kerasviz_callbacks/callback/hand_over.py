@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .fit import Fit, held_bytes
-from .numbers import Measured
+from .types import Measured
 from .work import work
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def hand_over(
-    view: View, fit: Fit, step: int, *, note: str, taken: Any, logs: Mapping[str, Any] | None
+    view: View, fit: Fit, step: int, *, note: str, captured: Any, logs: Mapping[str, Any] | None
 ) -> Mapping[str, Measured]:
     """Take what is needed of the model, unless that was done, and hand it over.
 
@@ -24,51 +24,51 @@ def hand_over(
         fit: that is under way.
         step: the epoch.
         note: what stands in the strip of changing figures beside the view's own.
-        taken: by source, what was taken already; `None`: nothing yet.
+        captured: by source, what was taken already; `None`: nothing yet.
         logs: what Keras says of the epoch, for a view that listens.
 
     Returns:
         What was measured, of a view that publishes; empty where measuring is left to the worker, or was not possible.
     """
-    observer = fit.observer
-    must = step == fit.must or step == (view.params or {}).get("epochs", 0) - 1
+    fit_context = fit.fit_context
+    must = step == fit.force_step or step == (view.params or {}).get("epochs", 0) - 1
     found: Mapping[str, Measured] = {}
     try:
-        view._tell()
+        view._report()
         if logs is not None:
-            view.hear(step, logs)
+            view.on_logs(step, logs)
         view._prepare_if_ready()
         if not fit.prepared:
             return {}
-        drawn = view.due(step) and observer.work.draws(step, must=must)
-        with observer.looking() as weights:
-            taken = view.take(step) if taken is None else taken
-        measure, size = partial(measured, view, taken, step), held_bytes(taken)
+        drawn = view.due(step) and fit_context.work.draws(step, must=must)
+        with fit_context.frozen_weights() as weights:
+            captured = view.capture(step) if captured is None else captured
+        measure, size = partial(measured, view, captured, step), held_bytes(captured)
     except Exception as error:
         view._failures.add("take", error)
-        view._tell()
+        view._report()
         return {}
     if view.publishes:
-        found = _measured_now(view, taken, step)
+        found = _measured_now(view, captured, step)
         measure, size = partial(dict, found), held_bytes(found)
     job = partial(work, view, fit, measure, step, note=note, weights=weights, draw=drawn)
-    observer.work.submit(job, step=step, size=size, drawn=drawn)
-    fit.looked_step = step
+    fit_context.work.submit(job, step=step, size=size, drawn=drawn)
+    fit.last_observed_step = step
     return found
 
 
-def _measured_now(view: View, taken: Mapping[str, Any], step: int) -> dict[str, Measured]:
+def _measured_now(view: View, captured: Mapping[str, Any], step: int) -> dict[str, Measured]:
     """The sources that can be measured; what fails is told at once."""
     found = {}
-    for source, of_source in taken.items():
+    for source, of_source in captured.items():
         try:
             found[source] = view.measure(of_source, source, step)
         except Exception as error:
             view._failures.add("measure", error)
-    view._tell()
+    view._report()
     return found
 
 
-def measured(view: View, taken: Mapping[str, Any], step: int) -> dict[str, Measured]:
+def measured(view: View, captured: Mapping[str, Any], step: int) -> dict[str, Measured]:
     """Every source, measured."""
-    return {source: view.measure(found, source, step) for source, found in taken.items()}
+    return {source: view.measure(found, source, step) for source, found in captured.items()}

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..maths.choice import evenly_by_depth
-from ..taps.choosing import activation_layers
+from ..taps.layer_selection import activation_layers
 from ..taps.layers import listed, named
-from ..taps.noting import Call
-from ..taps.reader import Reader, Tap
+from ..taps.output_recorder import Call
+from ..taps.reader import Capture, Reader
 from .probe_view import ProbeView
 
 
@@ -29,7 +29,7 @@ class LayersView(ProbeView):
     def __init__(self, log_dir: Any, validation_data: Any, *, layers: Sequence[Any] | None = None, **options: Any):
         super().__init__(log_dir, validation_data, **options)
         self.layers = None if layers is None else named(layers)
-        self.calls: dict[Tap, Call] = {}
+        self.calls: dict[Capture, Call] = {}
 
     def wanted_calls(self, reader: Reader) -> list[Call]:
         """The layers that were named, or those that are shown when none is.
@@ -48,7 +48,7 @@ class LayersView(ProbeView):
             return ""
         return f"{shown:,} of {whole:,} {what}, which varied most at the first step"
 
-    def shows(self) -> str:
+    def summary(self) -> str:
         """The view and its layers."""
         return f"{type(self).__name__} of {listed([call.path for call in self.calls.values()])}"
 

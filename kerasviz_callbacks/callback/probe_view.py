@@ -7,12 +7,12 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from ..observer import Observer, Request
+from ..fit_context import FitContext, Request
 from ..probe import Probe, check_count
-from ..taps.reader import Reader, Taken, Tap
-from ..taps.told import told_of
-from .numbers import ARGUMENTS, TRAINING, VALIDATION
-from .shown import ShownProbes
+from ..taps.input_errors import blame_argument
+from ..taps.reader import Capture, Captured, Reader
+from .probe_display import ProbeDisplay
+from .types import ARGUMENTS, TRAINING, VALIDATION
 from .view import View
 
 
@@ -57,31 +57,31 @@ class ProbeView(View):
         self.class_names, self.display = class_names, display
         self.probes: dict[str, Probe] = {}
         self.readers: dict[str, Reader] = {}
-        self.shown = ShownProbes({}, None)
+        self.probe_display = ProbeDisplay({}, None)
 
     def prepare(self) -> None:
         """Read the data, once, trace the model on it, and find the layers."""
-        self.read(self.observer)
-        self.shown = ShownProbes(self.probes, self.display)
+        self.read(self.fit_context)
+        self.probe_display = ProbeDisplay(self.probes, self.display)
         self.choose(self.readers[VALIDATION])
 
-    def read(self, observer: Observer) -> None:
+    def read(self, fit_context: FitContext) -> None:
         """The probes and what reads the model on them, shared with the other callbacks of the fit."""
         self.probes = {}
         for source, data in ((VALIDATION, self.validation_data), (TRAINING, self.training_data)):
             if data is not None:
-                self.probes[source] = observer.probe(
+                self.probes[source] = fit_context.probe(
                     data,
                     count=self.count,
                     default_count=self.default_count,
                     class_names=self.class_names,
                     argument=ARGUMENTS[source],
                 )
-        self.readers = {source: self._reader(observer, source) for source in self.probes}
+        self.readers = {source: self._reader(fit_context, source) for source in self.probes}
 
-    def _reader(self, observer: Observer, source: str) -> Reader:
-        with told_of(ARGUMENTS[source], self.model):
-            return observer.reader(self.read_model(), self.probes[source].inputs)
+    def _reader(self, fit_context: FitContext, source: str) -> Reader:
+        with blame_argument(ARGUMENTS[source], self.model):
+            return fit_context.reader(self.read_model(), self.probes[source].inputs)
 
     def read_model(self) -> Any:
         """The model that is read: the one being trained."""
@@ -95,16 +95,16 @@ class ProbeView(View):
     def request(self, source: str) -> Request:
         """What is wanted of the pass over one source."""
 
-    def wants(self) -> Mapping[tuple[int, int], Request]:
+    def requests(self) -> Mapping[tuple[int, int], Request]:
         """By reader and probe, for the pass that all callbacks share."""
         return {(id(self.readers[s]), id(probe)): self.request(s) for s, probe in self.probes.items()}
 
-    def take(self, step: int) -> dict[str, dict[Tap, Taken]]:
+    def capture(self, step: int) -> dict[str, dict[Capture, Captured]]:
         """One pass a probe; this view's share of it."""
         found = {}
         for source, probe in self.probes.items():
-            taken = self.observer.read(self, self.readers[source], probe, step)
-            found[source] = {tap: taken[tap] for tap in self.request(source).taps}
+            captured = self.fit_context.read(self, self.readers[source], probe, step)
+            found[source] = {capture: captured[capture] for capture in self.request(source).captures}
         return found
 
     def _leave(self, *, quietly: bool = False) -> None:
@@ -114,4 +114,4 @@ class ProbeView(View):
 
     def __getstate__(self) -> dict[str, Any]:
         """As for `View`; what was read for the last fit is read again."""
-        return {**super().__getstate__(), "probes": {}, "readers": {}, "shown": ShownProbes({}, None)}
+        return {**super().__getstate__(), "probes": {}, "readers": {}, "probe_display": ProbeDisplay({}, None)}

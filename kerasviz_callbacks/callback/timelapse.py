@@ -13,7 +13,7 @@ from ..draw.stamp import stamped
 from ..record.animation import animation
 from ..record.png import decode, encode, size_of
 from .markdown import code_span
-from .numbers import Drawn
+from .types import Image
 
 MOST_FRAMES = 50
 MOST_BYTES = 8 * 2**20
@@ -83,7 +83,7 @@ class Timelapse:
     def __init__(self) -> None:
         self._frames: dict[tuple[str, str], Frames] = {}
 
-    def add(self, drawn: Drawn, step: int, png: bytes) -> None:
+    def add(self, drawn: Image, step: int, png: bytes) -> None:
         """Keep one picture, encoded as it was logged."""
         self._frames.setdefault((drawn.source, drawn.tag), Frames(drawn.description)).add(step, png)
 

@@ -10,23 +10,23 @@ from typing import Any, ClassVar
 
 import keras
 
-from ..observer import Observer, Request, say
+from ..fit_context import FitContext, Request, say
 from ..record.directories import check_writable
 from ..record.projector import Points
 from .arguments import directory, one_of, whole_number
-from .failures import Failures, tell_losses
+from .failures import Failures, report_write_errors
 from .fit import Fit, Last
 from .hand_over import hand_over
-from .numbers import UNTRAINED, Array, Drawn, Measured, Memory
-from .still import by_name, drawn_now, one_picture
+from .snapshot import by_name, one_picture, snapshot
 from .timelapse import Timelapse
+from .types import UNTRAINED, Array, Image, Measured, Memory
 from .work import animate, drawn_last
 
 
 class View(keras.callbacks.Callback, ABC):
     """A callback that looks at the model at the end of an epoch and logs what it sees.
 
-    A view says what it takes of the model (`take`, on the training thread), what numbers it makes of that (`measure`)
+    A view says what it captures of the model (`capture`, on the training thread), what numbers it makes (`measure`)
     and how they look (`draw`), both on the worker. Everything else is here.
 
     Args:
@@ -82,29 +82,29 @@ class View(keras.callbacks.Callback, ABC):
         """Find the layers; called before the first batch. Raises what is wrong with the request, in plain words."""
 
     @abstractmethod
-    def take(self, step: int) -> dict[str, Any]:
+    def capture(self, step: int) -> dict[str, Any]:
         """On the training thread: what is needed of the model now, copied, by source; validation first."""
 
     @abstractmethod
-    def measure(self, taken: Any, source: str, step: int) -> Measured:
+    def measure(self, captured: Any, source: str, step: int) -> Measured:
         """Numbers from what was taken; pure numpy. Runs in the order of the steps and keeps history in `memory`."""
 
     @abstractmethod
-    def draw(self, measured: Mapping[str, Measured]) -> Iterator[Drawn]:
+    def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
         """Pictures from numbers, all sources at once, so that they share their scale."""
 
     def points(self, measured: Mapping[str, Measured]) -> Iterator[tuple[str, Points]]:
         """What TensorBoard's projector shows of this step, by source; nothing, for most views."""
         return iter(())
 
-    def hear(self, step: int, logs: Mapping[str, Any]) -> None:
+    def on_logs(self, step: int, logs: Mapping[str, Any]) -> None:
         """What Keras says of an epoch, before it is looked at; nothing to most views."""
 
-    def published(self, measured: Mapping[str, Measured]) -> dict[str, float]:
+    def logged_metrics(self, measured: Mapping[str, Measured]) -> dict[str, float]:
         """What goes into `logs`, of a view that `publishes`; the same keys where nothing could be measured."""
         return {}
 
-    def wants(self) -> Mapping[tuple[int, int], Request]:
+    def requests(self) -> Mapping[tuple[int, int], Request]:
         """What is wanted of the passes that all callbacks share."""
         return {}
 
@@ -135,32 +135,32 @@ class View(keras.callbacks.Callback, ABC):
         Example:
             >>> Image.fromarray(kv.GradCAM("logs", (x_val, y_val)).picture(model))  # doctest: +SKIP
         """
-        return one_picture(drawn_now([self], model), tag)
+        return one_picture(snapshot([self], model), tag)
 
     def pictures(self, model: Any) -> dict[str, Array]:
         """As `picture`, each by run and tag: `{"validation/grad_cam/conv2": uint8 (h, w, 3)}`."""
-        return by_name(drawn_now([self], model))
+        return by_name(snapshot([self], model))
 
     # When.
 
     def due(self, step: int) -> bool:
         """Whether this step is drawn."""
-        if self._fit is not None and step == self._fit.must:
+        if self._fit is not None and step == self._fit.force_step:
             return True
         if step == UNTRAINED:
             return self.start_from_epoch == 0
         late = step - self.start_from_epoch
         return (late >= 0 and late % self.freq == 0) or step == (self.params or {}).get("epochs", 0) - 1
 
-    def looks(self, step: int) -> bool:
+    def observes(self, step: int) -> bool:
         """Whether the model is read at this step."""
         return (self.publishes and step != UNTRAINED) or self.due(step)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Check all that can be known before the first batch; what is wrong raises, whatever `on_error`."""
         self._leave(quietly=True)  # a fit that died calls no `on_train_end`
-        self._fit = Fit(Observer.join(self.model, self, self.params), Timelapse() if self.timelapse else None)
-        self._read, self._failures = self._fit.observer.probes, Failures()
+        self._fit = Fit(FitContext.join(self.model, self, self.params), Timelapse() if self.timelapse else None)
+        self._read, self._failures = self._fit.fit_context.probes, Failures()
         try:
             check_writable(self.log_dir, "log_dir")
             if self.save_dir is not None:
@@ -175,17 +175,17 @@ class View(keras.callbacks.Callback, ABC):
         if self._fit is None or not self._fit.first:
             return
         self._fit.first = False
-        self._fit.observer.training = True
-        taken = None
+        self._fit.fit_context.training = True
+        captured = None
         try:
             if epoch == 0 or self._remembers != id(self.model):
                 self.memory, self._last, self._remembers = Memory(), None, id(self.model)
-            self._fit.log = self._fit.observer.log(self.log_dir, UNTRAINED if epoch == 0 else epoch)
+            self._fit.log = self._fit.fit_context.log(self.log_dir, UNTRAINED if epoch == 0 else epoch)
             self._prepare_if_ready()
             if self._fit.prepared:
-                taken = self.take(UNTRAINED)
-                self.check(taken)
-            elif self.observer.verbose:
+                captured = self.capture(UNTRAINED)
+                self.check(captured)
+            elif self.fit_context.verbose:
                 say(
                     f"kerasviz_callbacks: the model has no weights yet, so {type(self).__name__} begins "
                     "after the first epoch; give the model an Input to see it untrained."
@@ -194,17 +194,17 @@ class View(keras.callbacks.Callback, ABC):
             self._leave(quietly=True)
             raise
         if epoch == 0 and self.due(UNTRAINED):
-            self._look(UNTRAINED, taken=taken)
+            self._look(UNTRAINED, captured=captured)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Look at the model, if this epoch is drawn, or its figures are published."""
         if self._fit is None:
             return
         self._fit.last_epoch = epoch
-        if self.looks(epoch):
+        if self.observes(epoch):
             self._look(epoch, logs=logs)
         else:
-            self._fit.weights = self._fit.observer.fingerprint()
+            self._fit.weights = self._fit.fit_context.fingerprint()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """After an early stop, draw the last epoch if it was not; then the animation, and finish writing."""
@@ -213,24 +213,26 @@ class View(keras.callbacks.Callback, ABC):
             return
         try:
             self._look_at_last(fit)
-            if fit.timelapse is not None and fit.looked_step is not None:
-                fit.observer.work.submit(partial(animate, self, fit), step=fit.looked_step, size=0, drawn=False)
-            fit.observer.wait()
-            self._tell()
+            if fit.timelapse is not None and fit.last_observed_step is not None:
+                fit.fit_context.work.submit(
+                    partial(animate, self, fit), step=fit.last_observed_step, size=0, drawn=False
+                )
+            fit.fit_context.wait()
+            self._report()
         finally:
             self._leave()
 
     def _look_at_last(self, fit: Fit) -> None:
         """The last epoch, if it was not drawn; of one that was left out only the drawing is missing."""
-        last, work = fit.last_epoch, fit.observer.work
-        if last is not None and fit.looked_step != last:
-            changed = fit.weights != fit.observer.fingerprint()
-            fit.must = last
+        last, work = fit.last_epoch, fit.fit_context.work
+        if last is not None and fit.last_observed_step != last:
+            changed = fit.weights != fit.fit_context.fingerprint()
+            fit.force_step = last
             self._look(last, note="restored" if changed else "")
         elif last is not None and (work.left_out(last) or not self.due(last)):
             work.make_up(partial(drawn_last, self, fit, last), step=last)
 
-    def check(self, taken: dict[str, Any]) -> None:
+    def check(self, captured: dict[str, Any]) -> None:
         """Look at what was taken before the first batch; raises what can only be seen by running the model."""
 
     # How.
@@ -241,50 +243,50 @@ class View(keras.callbacks.Callback, ABC):
         return self._fit is not None
 
     @property
-    def observer(self) -> Observer:
+    def fit_context(self) -> FitContext:
         """What this view shares with the other callbacks of the fit."""
         if self._fit is None:
             raise RuntimeError(f"{type(self).__name__} is not in a fit.")
-        return self._fit.observer
+        return self._fit.fit_context
 
     def _prepare_if_ready(self) -> None:
         if self._fit is not None and not self._fit.prepared and self.ready():
             self.prepare()
             self._fit.prepared = True
 
-    def _look(self, step: int, note: str = "", *, taken: Any = None, logs: dict[str, Any] | None = None) -> None:
+    def _look(self, step: int, note: str = "", *, captured: Any = None, logs: dict[str, Any] | None = None) -> None:
         """Take on this thread, unless that was done; hand the rest over, and publish."""
         if self._fit is None:
             return
         found: Mapping[str, Measured] = {}
         try:
-            found = hand_over(self, self._fit, step, note=note, taken=taken, logs=logs)
+            found = hand_over(self, self._fit, step, note=note, captured=captured, logs=logs)
         finally:
             if logs is not None:
-                logs.update(self.published(found))
-            self._fit.observer.looked(self, step)
+                logs.update(self.logged_metrics(found))
+            self._fit.fit_context.mark_observed(self, step)
 
     def describe(self, tag: str) -> str:
         """What stands behind the "i" of a scalar, in Markdown."""
         return ""
 
-    def _tell(self) -> None:
-        self._failures.tell(type(self).__name__, self.on_error)
+    def _report(self) -> None:
+        self._failures.report(type(self).__name__, self.on_error)
         if self._fit is not None and self._fit.log is not None:
-            tell_losses(self._fit.log, self.on_error)
+            report_write_errors(self._fit.log, self.on_error)
 
     def abandon(self) -> None:
         """Leave a fit that will not begin after all, or that an exception has ended."""
         self._leave(quietly=True)
 
-    def shows(self) -> str:
+    def summary(self) -> str:
         """What it shows, in a few words, for the line that says what was chosen."""
         return type(self).__name__
 
     def _leave(self, *, quietly: bool = False) -> None:
         fit, self._fit = self._fit, None
         if fit is not None:
-            fit.observer.leave(self, quietly=quietly)
+            fit.fit_context.leave(self, quietly=quietly)
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy (KerasTuner makes them) takes no fit along: no threads, files or compiled functions."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..record.png import encode
 from .fit import Fit, Last
-from .numbers import Measured
+from .types import Measured
 
 if TYPE_CHECKING:
     from .view import View
@@ -36,7 +36,7 @@ def work(view: View, fit: Fit, measure: Measure, step: int, *, note: str, weight
     if note:
         found = {source: replace(one, note=note) for source, one in found.items()}
     view._last = Last(step, found, weights)
-    _attempt(view, fit, "write figures", _figures)
+    _attempt(view, fit, "write figures", _metrics)
     if draw:
         drawn_last(view, fit, step)
 
@@ -68,7 +68,7 @@ def animate(view: View, fit: Fit) -> None:
 # One thing at a time is written, and what the disk refuses is noted: the next may find room.
 
 
-def _figures(view: View, fit: Fit, last: Last) -> None:
+def _metrics(view: View, fit: Fit, last: Last) -> None:
     for source, one in last.measured.items():
         for tag, value in one.scalars.items():
             about = view.describe(tag)

@@ -13,7 +13,7 @@ from kerasviz_callbacks.draw.activations import round_step
 from kerasviz_callbacks.draw.colour import Picture, colourise
 from kerasviz_callbacks.draw.marks import fill
 from kerasviz_callbacks.draw.sheet import Scale, Sheet
-from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, figure, text_width, write
+from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, format_number, text_width, write
 from kerasviz_callbacks.draw.tiles import place
 
 ACROSS = 216
@@ -114,7 +114,7 @@ def _stretched(panel: Heat, tall: int) -> Picture:
 def _head(canvas: Picture, panel: Heat, x: int, y: int) -> None:
     """The title, and at the right end of its line the scale."""
     baseline = y - 7
-    high, low = figure(panel.scale.high), figure(panel.scale.low)
+    high, low = format_number(panel.scale.high), format_number(panel.scale.low)
     right = x + ACROSS
     write(canvas, (right, baseline), high, size=_SIZE - 1, colour=QUIET, anchor="rs")
     right -= text_width(high, _SIZE - 1) + 4

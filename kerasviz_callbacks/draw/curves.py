@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from kerasviz_callbacks.draw.colour import NON_FINITE, Picture
 from kerasviz_callbacks.draw.lines import coverage, extremes
 from kerasviz_callbacks.draw.marks import fill, frame
-from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, Colour, figure, write
+from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, Colour, format_number, write
 from kerasviz_callbacks.draw.trails import round_length
 
 Values = NDArray[np.float64]
@@ -110,7 +110,7 @@ def paint_chart(canvas: Picture, chart: Chart, epochs: Epochs) -> None:
     for value in axes.ticks():
         row = float(axes.down(np.array([value]))[0])
         fill(plot, (0, row, plot.shape[1], row), _GRID)
-        write(canvas, (AXIS - 5, HEAD + row), figure(value), size=10, colour=QUIET, anchor="rm", width=AXIS - 6)
+        write(canvas, (AXIS - 5, HEAD + row), format_number(value), size=10, colour=QUIET, anchor="rm", width=AXIS - 6)
     for name in SETS:
         if name in chart.curves:
             _paint_broken(plot, chart.curves[name], axes)
@@ -126,7 +126,7 @@ def paint_chart(canvas: Picture, chart: Chart, epochs: Epochs) -> None:
     for step in _epoch_marks(epochs):
         x, foot = AXIS + axes.across(step), height - FOOT
         fill(canvas, (x, foot, x, foot + 2), QUIET)
-        write(canvas, (x, foot + 4), figure(step), size=10, colour=QUIET, anchor="mt")
+        write(canvas, (x, foot + 4), format_number(step), size=10, colour=QUIET, anchor="mt")
 
 
 def paint_key(canvas: Picture, x: float, y: float, names: Sequence[str]) -> None:

@@ -11,7 +11,7 @@ from kerasviz_callbacks.draw.colour import Picture, rgb
 
 
 @dataclass(frozen=True)
-class Shown:
+class IntensityRange:
     """Shows model inputs as pictures, always with the range found in the first ones.
 
     A picture's brightness therefore means the same at every step and in both sets of data.
@@ -25,7 +25,7 @@ class Shown:
     high: float
 
     @classmethod
-    def of(cls, images: ArrayLike) -> Shown:
+    def of(cls, images: ArrayLike) -> IntensityRange:
         """Decides the range from the first images, `(n, h, w)` or `(n, ..., h, w, c)`.
 
         Bytes are 0 to 255. Other numbers are 0 to 1, -1 to 1 or 0 to 255 if all lie in that range (the last

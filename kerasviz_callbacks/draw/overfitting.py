@@ -24,7 +24,7 @@ MOST_CLASSES = 12
 
 _WIDTH, _GAP = 880, 26
 _HEADLINE = 58
-_TOP, _FIGURES = 220, 150  # heights of the charts of losses, and of those of the figures
+_TOP, _METRICS = 220, 150  # heights of the charts of losses, and of those of the figures
 _HEADING = 30
 _SIDE = 84
 _TILE, _COLUMNS = 124, 2  # pixels from one picture to the next; beside each other
@@ -33,7 +33,7 @@ _NAME = 92
 
 
 @dataclass(frozen=True)
-class Fallen:
+class DegradedExample:
     """Pictures of which the model has become less sure, the most first.
 
     Attributes:
@@ -52,7 +52,7 @@ class Fallen:
 
 
 @dataclass(frozen=True)
-class Kinds:
+class PerClassScores:
     """What the model gives to what is true, by class.
 
     Attributes:
@@ -77,22 +77,22 @@ class Summary:
     Attributes:
         headline: two lines of words.
         losses: the charts of losses and metrics, side by side, at most two.
-        figures: the charts below them, three beside each other.
+        metrics: the charts below them, three beside each other.
         epochs: the horizontal axis of all charts.
         sets: which sets of data there are.
         kinds: by class; `None`: there are no classes.
-        fallen: the pictures; `None`: no room is kept for any.
+        degraded: the pictures; `None`: no room is kept for any.
         heading: above the pictures.
         words: what stands in place of the pictures where there are none now.
     """
 
     headline: tuple[str, str]
     losses: Sequence[Chart]
-    figures: Sequence[Chart]
+    metrics: Sequence[Chart]
     epochs: Epochs
     sets: Sequence[str]
-    kinds: Kinds | None = None
-    fallen: Fallen | None = None
+    class_scores: PerClassScores | None = None
+    degraded: DegradedExample | None = None
     heading: str = ""
     words: str = ""
 
@@ -109,28 +109,28 @@ def overfitting_sheet(shown: Summary, *, caption: str, note: str = "") -> Pictur
         The picture, `(h, w, 3)`; its size depends on the number of charts, whether there are pictures and classes, and
         the caption alone.
     """
-    rows = -(-len(shown.figures) // 3)
+    rows = -(-len(shown.metrics) // 3)
     below = 0
-    if shown.kinds is not None or shown.fallen is not None:
+    if shown.class_scores is not None or shown.degraded is not None:
         below = _HEADING + (MOST_FALLEN // _COLUMNS) * _TILE
-    page = Sheet(_HEADLINE + (_TOP if shown.losses else 0) + rows * _FIGURES + below, _WIDTH, caption)
+    page = Sheet(_HEADLINE + (_TOP if shown.losses else 0) + rows * _METRICS + below, _WIDTH, caption)
     body, top = page.body, _HEADLINE
     _paint_headline(body[:top], shown)
     if shown.losses:
         _paint_charts(body[top : top + _TOP - 10], shown.losses, 2, shown.epochs)
         top += _TOP
     for row in range(rows):
-        _paint_charts(body[top : top + _FIGURES - 10], shown.figures[3 * row : 3 * row + 3], 3, shown.epochs)
-        top += _FIGURES
-    if shown.kinds is not None:
-        _paint_kinds(body[top:, :_KINDS], shown.kinds)
-    if shown.fallen is not None:
-        part = body[top:, _KINDS + _GAP :] if shown.kinds is not None else body[top:]
-        _paint_fallen(part, shown.fallen, shown.heading, shown.words)
+        _paint_charts(body[top : top + _METRICS - 10], shown.metrics[3 * row : 3 * row + 3], 3, shown.epochs)
+        top += _METRICS
+    if shown.class_scores is not None:
+        _paint_kinds(body[top:, :_KINDS], shown.class_scores)
+    if shown.degraded is not None:
+        part = body[top:, _KINDS + _GAP :] if shown.class_scores is not None else body[top:]
+        _paint_fallen(part, shown.degraded, shown.heading, shown.words)
     bad, legend = "", None
-    if shown.fallen is not None and shown.fallen.scale > 0:
-        legend = legend_of(shown.fallen.scale, HEAT, False)
-        bad = count_non_finite(*(maps for maps in (shown.fallen.then, shown.fallen.now) if maps is not None))
+    if shown.degraded is not None and shown.degraded.scale > 0:
+        legend = legend_of(shown.degraded.scale, HEAT, False)
+        bad = count_non_finite(*(maps for maps in (shown.degraded.then, shown.degraded.now) if maps is not None))
     return page.finished(legend=legend, note=note, bad=bad)
 
 
@@ -149,11 +149,11 @@ def _paint_charts(strip: Picture, charts: Sequence[Chart], across: int, epochs: 
         paint_chart(strip[:, left : left + width], chart, epochs)
 
 
-def _paint_kinds(part: Picture, kinds: Kinds) -> None:
+def _paint_kinds(part: Picture, class_scores: PerClassScores) -> None:
     """A line for each class: a ring where it was, a disc where it is, and a bar between them."""
-    write(part, (0, 13), kinds.heading, size=13, bold=True, width=part.shape[1])
-    write(part, (0, 28), kinds.words, size=11, colour=QUIET, width=part.shape[1])
-    count = len(kinds.names)
+    write(part, (0, 13), class_scores.heading, size=13, bold=True, width=part.shape[1])
+    write(part, (0, 28), class_scores.words, size=11, colour=QUIET, width=part.shape[1])
+    count = len(class_scores.names)
     left, right = _NAME + 6, part.shape[1] - 18
     foot = part.shape[0] - 26
     line = min((foot - _HEADING - 10) / max(count, 1), 40.0)
@@ -162,32 +162,32 @@ def _paint_kinds(part: Picture, kinds: Kinds) -> None:
         x = left + share * (right - left)
         fill(part, (x, _HEADING + 6, x, bottom), LINE)
         write(part, (x, bottom + 5), f"{share:.0%}", size=10, colour=QUIET, anchor="mt")
-    for number, name in enumerate(kinds.names):
+    for number, name in enumerate(class_scores.names):
         y = _HEADING + 10 + line * (number + 0.5)
         write(part, (_NAME, y), name, size=11, anchor="rm", width=_NAME)
-        now = float(kinds.now[number])
-        then = now if kinds.then is None else float(kinds.then[number])
+        now = float(class_scores.now[number])
+        then = now if class_scores.then is None else float(class_scores.then[number])
         if not (np.isfinite(now) and np.isfinite(then)):
             continue
         x, before = (left + value * (right - left) for value in (now, then))
         lost = now < then
         ink = SETS["validation"]
-        if kinds.then is not None:
+        if class_scores.then is not None:
             fill(part, (min(x, before), y - (2 if lost else 1), max(x, before), y + (1 if lost else 0)), ink)
             paint_dot(part, before, y, ink, radius=4, hollow=True)
         paint_dot(part, x, y, ink, radius=5)
 
 
-def _paint_fallen(part: Picture, fallen: Fallen, heading: str, words: str) -> None:
+def _paint_fallen(part: Picture, degraded: DegradedExample, heading: str, words: str) -> None:
     write(part, (0, 13), heading, size=13, bold=True, width=part.shape[1])
     width = (part.shape[1] - (_COLUMNS - 1) * 14) // _COLUMNS
-    if not fallen.titles:
+    if not degraded.titles:
         room = (0, _HEADING, part.shape[1] - 1, _HEADING + 60)
         fill(part, room, STRIP)
         write(part, (part.shape[1] / 2, _HEADING + 30), words, size=12, colour=QUIET, anchor="mm", width=room[2])
         return
-    tiles = _triples(fallen)
-    for number, (first, second) in enumerate(fallen.titles[:MOST_FALLEN]):
+    tiles = _triples(degraded)
+    for number, (first, second) in enumerate(degraded.titles[:MOST_FALLEN]):
         row, column = divmod(number, _COLUMNS)
         left, top = column * (width + 14), _HEADING + row * _TILE
         under = top
@@ -199,15 +199,15 @@ def _paint_fallen(part: Picture, fallen: Fallen, heading: str, words: str) -> No
         write(part, (left, under + 28), second, size=11, colour=QUIET, width=width)
 
 
-def _triples(fallen: Fallen) -> Picture | None:
+def _triples(degraded: DegradedExample) -> Picture | None:
     """The picture, and the picture with its heat then and now: `(k, 1 or 3, h, w, 3)`."""
-    if fallen.pictures is None:
+    if degraded.pictures is None:
         return None
-    shown = fit(fallen.pictures, _SIDE)
+    shown = fit(degraded.pictures, _SIDE)
     tiles = [shown]
-    for maps in (fallen.then, fallen.now):
+    for maps in (degraded.then, degraded.now):
         if maps is not None:
-            laid = overlay(shown, maps, scale=fallen.scale)
+            laid = overlay(shown, maps, scale=degraded.scale)
             say_empty(laid, maps)
             tiles.append(laid)
     return np.stack(tiles, axis=1)

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kerasviz_callbacks.draw.curves import Chart, Curve
-from kerasviz_callbacks.draw.overfitting import MOST_CLASSES, MOST_FALLEN, Kinds
-from kerasviz_callbacks.draw.text import figure as written
-from kerasviz_callbacks.draw.trails import grow
+from kerasviz_callbacks.draw.overfitting import MOST_CLASSES, MOST_FALLEN, PerClassScores
+from kerasviz_callbacks.draw.text import format_number as written
+from kerasviz_callbacks.draw.trails import extend_window
 
 History = tuple[Sequence[int], Sequence[float]]
 """Steps in increasing order, and a value at each."""
@@ -35,7 +35,7 @@ class Figure:
     window: Literal["share", "positive", "signed", "log"]
 
 
-FIGURES = {
+METRICS = {
     "overconfidence": Figure("zero", "0: as sure as right", "signed"),
     "knn": Figure("high", "high is good", "share"),
     "silhouette": Figure("high", "high is good", "signed"),
@@ -49,7 +49,7 @@ _LEAST_REACH = 0.05  # a window is no narrower, so that what is only noise looks
 _BESIDE = 0.05  # and of a share reaches so far beyond what was seen
 
 
-def reach(scales: dict[str, float], name: str, value: float, window: str = "signed") -> None:
+def extend_axis(scales: dict[str, float], name: str, value: float, window: str = "signed") -> None:
     """Note in `scales` how far the axis of a figure reaches, up and down from where it begins, in coarse steps.
 
     Args:
@@ -65,10 +65,10 @@ def reach(scales: dict[str, float], name: str, value: float, window: str = "sign
         down = 1 - value
     for way, needed in (("up", value), ("down", down)):
         key = f"window {name} {way}"
-        scales[key] = grow(scales.get(key, 0.0), needed)
+        scales[key] = extend_window(scales.get(key, 0.0), needed)
 
 
-def figure_charts(
+def metric_charts(
     names: Sequence[str], histories: Mapping[str, Mapping[str, History]], scales: Mapping[str, float]
 ) -> list[Chart]:
     """A chart for each figure.
@@ -80,7 +80,7 @@ def figure_charts(
     """
     charts = []
     for name in names:
-        shown = FIGURES[name]
+        shown = METRICS[name]
         curves = {of: _curve(shown, *known.get(name, ((), ()))) for of, known in histories.items()}
         low, high = _window(shown, *_reached(scales, name))
         charts.append(Chart(name, curves, low, high, _words(shown, curves), shown.hint, log=shown.window == "log"))
@@ -156,14 +156,14 @@ def _of_loss(best: int | None, step: int, least: float, now: float, seen: bool) 
     return f"val_loss was least at epoch {best}: {written(least)}; {later} it is {written(now)}{more}."
 
 
-def kinds_of(
+def per_class_scores(
     labels: ArrayLike | None,
     now: ArrayLike,
     then: ArrayLike | None,
     named: Callable[[int], str] | None,
     *,
     best: int | None,
-) -> Kinds | None:
+) -> PerClassScores | None:
     """What is given to what is true by class; of many classes those that lost most since the best epoch.
 
     Args:
@@ -176,12 +176,12 @@ def kinds_of(
     if labels is None or named is None:
         return None
     classes, own = np.unique(np.asarray(labels), return_inverse=True)
-    members = (own == np.arange(len(classes))[:, None]).astype(np.float64)
+    participants = (own == np.arange(len(classes))[:, None]).astype(np.float64)
 
     def means(values: ArrayLike) -> NDArray[np.float64]:
         with np.errstate(invalid="ignore", over="ignore"):
-            sums = np.where(members > 0, np.asarray(values, np.float64), 0).sum(axis=1)
-        return np.asarray(sums / members.sum(axis=1), np.float64)
+            sums = np.where(participants > 0, np.asarray(values, np.float64), 0).sum(axis=1)
+        return np.asarray(sums / participants.sum(axis=1), np.float64)
 
     of_now, of_then = means(now), None if then is None else means(then)
     with np.errstate(invalid="ignore", over="ignore"):
@@ -191,10 +191,10 @@ def kinds_of(
     heading = "true class' probability" + (some if of_then is None else some.replace(", ", ", most lost: "))
     names = [named(int(label)) for label in classes[shown]]
     words = "disc: now" if of_then is None else f"ring: epoch {best}     disc: now"
-    return Kinds(names, None if of_then is None else of_then[shown], of_now[shown], heading, words)
+    return PerClassScores(names, None if of_then is None else of_then[shown], of_now[shown], heading, words)
 
 
-def most_fallen(now: ArrayLike, then: ArrayLike, least: float) -> NDArray[np.intp]:
+def most_degraded(now: ArrayLike, then: ArrayLike, least: float) -> NDArray[np.intp]:
     """The rows of which a figure fell most, at most `MOST_FALLEN`, the most first; of equal ones the first.
 
     Args:

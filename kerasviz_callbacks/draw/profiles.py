@@ -13,7 +13,7 @@ from kerasviz_callbacks.draw.colour import NON_FINITE, Picture
 from kerasviz_callbacks.draw.lines import coverage, extremes
 from kerasviz_callbacks.draw.marks import fill, frame
 from kerasviz_callbacks.draw.sheet import blank, sheet
-from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, Colour, figure, text_width, write
+from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, Colour, format_number, text_width, write
 from kerasviz_callbacks.draw.trails import round_length
 
 MOST_PANELS = 32
@@ -258,13 +258,13 @@ def _write_axes(body: Picture, grid: _Grid, window: Window, units: Sequence[int]
         if number % grid.columns == 0:
             for value in _ticks(window.low, window.high):
                 row = top + (window.high - value) / (window.high - window.low) * grid.height
-                write(body, (left - 5, row), figure(value), size=10, colour=QUIET, anchor="rm", width=_AXIS - 5)
+                write(body, (left - 5, row), format_number(value), size=10, colour=QUIET, anchor="rm", width=_AXIS - 5)
         if grid.is_last_of_its_column(number):
             for step in marks:
                 across = left + (step - window.first + 0.5) * grid.width / span
                 foot = top + grid.height
                 fill(body, (across, foot, across, foot + 2), QUIET)
-                write(body, (across, foot + 4), figure(step), size=10, colour=QUIET, anchor="mt")
+                write(body, (across, foot + 4), format_number(step), size=10, colour=QUIET, anchor="mt")
 
 
 def _write_legend(body: Picture, lines: Lines | None) -> None:

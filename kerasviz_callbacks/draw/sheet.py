@@ -16,7 +16,7 @@ import numpy as np
 
 from kerasviz_callbacks.draw.colour import NON_FINITE, Picture, is_signed, table
 from kerasviz_callbacks.draw.marks import fill
-from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, STRIP, clean, figure, text_width, write
+from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, STRIP, clean, format_number, text_width, write
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -159,11 +159,11 @@ def _draw_strip(strip: Picture, legend: Scale | Ruler | None, note: str, bad: st
     size = type_size(width)
     fill(strip, (0, 0, width - 1, len(strip) - 1), STRIP)
     fill(strip, (0, 0, width - 1, 0), LINE)
-    first_line, second_line = 8 + size, 8 + round(size * 2.65)
+    short_message, second_line = 8 + size, 8 + round(size * 2.65)
     if isinstance(legend, Scale):
-        _write_scale(strip, legend, first_line, size)
+        _write_scale(strip, legend, short_message, size)
     elif isinstance(legend, Ruler):
-        _write_ruler(strip, legend, first_line, size)
+        _write_ruler(strip, legend, short_message, size)
     left = MARGIN
     if bad:
         fill(strip, (left, second_line - size + 2, left + size - 2, second_line), NON_FINITE)
@@ -178,12 +178,12 @@ def _write_ruler(strip: Picture, ruler: Ruler, baseline: int, size: int) -> None
     fill(strip, (MARGIN, baseline - 3, right, baseline - 1), INK)
     for end in (MARGIN, right - 1):
         fill(strip, (end, baseline - 7, end + 1, baseline - 1), INK)
-    write(strip, (right + 8, baseline), figure(ruler.length), size=size)
+    write(strip, (right + 8, baseline), format_number(ruler.length), size=size)
 
 
 def _write_scale(strip: Picture, scale: Scale, baseline: int, size: int) -> None:
     long, high = size * 10, size
-    left = MARGIN + write(strip, (MARGIN, baseline), figure(scale.low), size=size) + 7
+    left = MARGIN + write(strip, (MARGIN, baseline), format_number(scale.low), size=size) + 7
     top = baseline - high + 1
     fill(strip, (left - 1, top - 1, left + long, top + high), LINE)
     strip[top : top + high, left : left + long] = scale.bar(long, high)
@@ -191,6 +191,6 @@ def _write_scale(strip: Picture, scale: Scale, baseline: int, size: int) -> None
         middle = left + long // 2
         fill(strip, (middle, top + high - 4, middle, top + high - 1), INK)
     left += long + 7
-    left += write(strip, (left, baseline), figure(scale.high), size=size) + size
+    left += write(strip, (left, baseline), format_number(scale.high), size=size) + size
     room = max(0, strip.shape[1] - left - MARGIN)
     write(strip, (left, baseline), scale.of, size=size - 1, colour=QUIET, width=room)

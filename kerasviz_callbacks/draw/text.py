@@ -142,12 +142,12 @@ def shape_text(shape: Iterable[object]) -> str:
     return " × ".join(str(size) for size in shape)
 
 
-def together(*notes: str) -> str:
+def join_notes(*notes: str) -> str:
     """Several notes in one strip; those that are empty take no room."""
     return "   ".join(note for note in notes if note)
 
 
-def figure(value: float) -> str:
+def format_number(value: float) -> str:
     """A number in at most three digits, `0.25`, `-1.2e-5`, with a true minus sign."""
     text = f"{value:.3g}"
     if "e" in text:

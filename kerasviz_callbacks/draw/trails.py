@@ -20,7 +20,7 @@ _LEGEND = 150
 _FARTHEST = 1e300  # beyond it the powers of 1.25 leave the floats
 
 
-def grow(half_width: float, needed: float) -> float:
+def extend_window(half_width: float, needed: float) -> float:
     """The half width of the window that holds `needed`: the least power of 1.25, never less than before.
 
     Args:

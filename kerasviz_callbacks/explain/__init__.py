@@ -12,9 +12,9 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
-from ..taps.reader import OUTPUT, Reader, Tap
+from ..taps.input_errors import blame_argument
+from ..taps.reader import OUTPUT, Capture, Reader
 from ..taps.scores import Score, check_looked_through, class_targets, score_for
-from ..taps.told import told_of
 from .input_maps import InputMaps
 from .layer_maps import LayerMaps
 
@@ -49,8 +49,8 @@ def activations(model: Any, inputs: Any, layers: Sequence[Any] | None = None) ->
         calls = [reader.resolve(layer, argument="layers") for layer in layers]
     if not calls:
         return {}
-    taken = reader.read([Tap(call.path) for call in calls], fed)
-    return {call.path: taken[Tap(call.path)].output for call in calls}
+    captured = reader.read([Capture(call.path) for call in calls], fed)
+    return {call.path: captured[Capture(call.path)].output for call in calls}
 
 
 def class_activation_map(
@@ -94,10 +94,12 @@ def class_activation_map(
     reader, fed, rows = _reader(model, inputs)
     explained = LayerMaps(reader, layer, wanted, method)
     classes = class_targets(None if callable(target) else target, reader.head, rows)
-    output = Tap(OUTPUT)
-    taken = reader.read([explained.tap, output], fed, targets={wanted.targets: classes})
-    check_looked_through(wanted, reader.head, taken[output].output)
-    return explained.maps(taken[explained.tap], explained.weights(reader, taken[explained.tap], fed, classes))
+    output = Capture(OUTPUT)
+    captured = reader.read([explained.capture, output], fed, targets={wanted.targets: classes})
+    check_looked_through(wanted, reader.head, captured[output].output)
+    return explained.maps(
+        captured[explained.capture], explained.weights(reader, captured[explained.capture], fed, classes)
+    )
 
 
 def attribution(
@@ -142,7 +144,7 @@ def attribution(
     reader, fed, rows = _reader(model, inputs)
     explained = InputMaps(reader, wanted, method, options, fed)
     classes = class_targets(None if callable(target) else target, reader.head, rows)
-    output = Tap(OUTPUT)
+    output = Capture(OUTPUT)
     check_looked_through(wanted, reader.head, reader.read([output], fed)[output].output)
     maps = explained.of(reader, fed, classes).maps
     return maps if len(explained.names) > 1 else maps[explained.names[0]]
@@ -166,7 +168,7 @@ def _reader(model: Any, inputs: Any) -> tuple[Reader, Any, int]:
     lengths = {len(array) for array in flat}
     if lengths == {0} or len(lengths) > 1:
         raise ValueError(f"inputs: arrays of {sorted(lengths)} rows; expected the same number in each, at least one.")
-    with told_of("inputs", model):
+    with blame_argument("inputs", model):
         return Reader(model, fed), fed, len(flat[0])
 
 

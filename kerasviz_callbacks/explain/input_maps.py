@@ -12,9 +12,9 @@ import numpy as np
 from ..maths.attribution import completeness_error, integrated_gradients, reduce_channels
 from ..maths.attribution_checks import baseline_like
 from ..maths.attribution_methods import METHODS, check_options, method_named
-from ..probe.reasons import first_line
-from ..taps.fed import input_names, position_axes
-from ..taps.further import input_gradients, scores, settled
+from ..probe.messages import short_message
+from ..taps.extra_passes import input_gradients, scores, settled
+from ..taps.input_spec import input_names, position_axes
 from ..taps.reader import Reader
 from ..taps.scores import Score
 
@@ -137,7 +137,7 @@ class InputMaps:
             given = self.method(reader.model, inputs, targets)
         except Exception as error:
             raise ValueError(
-                f"method=<callable>: raised {type(error).__name__} ({first_line(error)}); it is called with (model, "
+                f"method=<callable>: raised {type(error).__name__} ({short_message(error)}); it is called with (model, "
                 "inputs, targets) and must give maps of the inputs' shape or of their positions."
             ) from error
         by_name = given if isinstance(given, Mapping) else {self.names[0]: given}

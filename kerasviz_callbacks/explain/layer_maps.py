@@ -12,10 +12,10 @@ import numpy as np
 from ..maths.channel_weights import ablation_cam_weights, score_cam_weights
 from ..maths.class_activation import method_named, weighted
 from ..maths.geometry import fold_tokens
-from ..taps.choosing import map_layer
-from ..taps.fed import position_axes
-from ..taps.further import ablated_scores, masked_scores, settled
-from ..taps.reader import Reader, Taken, Tap
+from ..taps.extra_passes import ablated_scores, masked_scores, settled
+from ..taps.input_spec import position_axes
+from ..taps.layer_selection import map_layer
+from ..taps.reader import Capture, Captured, Reader
 from ..taps.scores import Score
 from ..taps.tokens import Patches, patches_of
 
@@ -34,7 +34,7 @@ class LayerMaps:
     Attributes:
         call: the layer.
         shape: of its maps, `(*spatial, channels)`; tokens are folded onto the picture.
-        tap: what is wanted of the shared pass.
+        capture: what is wanted of the shared pass.
 
     Raises:
         ValueError: an unknown method or layer, a layer without maps, one that the method cannot explain.
@@ -43,21 +43,21 @@ class LayerMaps:
     def __init__(self, reader: Reader, layer: Any, wanted: Score, method: str):
         self.method = method_named(method)
         self.call = map_layer(reader, layer, wanted)
-        self.tap = Tap(self.call.path, score=wanted if self.method.needs == "gradient" else None)
+        self.capture = Capture(self.call.path, score=wanted if self.method.needs == "gradient" else None)
         self._score = wanted
         self._patches = patches_of(reader, self.call)
         self.shape = self.call.shape if self._patches is None else (*self._patches.grid, self.call.shape[-1])
         if self.method.needs == "masked scores":
             self._check_maskable(reader, method)
 
-    def weights(self, reader: Reader, taken: Taken, inputs: Any, classes: Array) -> Array | None:
+    def weights(self, reader: Reader, captured: Captured, inputs: Any, classes: Array) -> Array | None:
         """What takes further passes: a weight for each channel `(n, channels)`; `None` for methods that need none.
 
         Score-CAM takes a pass a channel, ablation-CAM one more than that.
 
         Args:
             reader: of the model.
-            taken: of `tap`.
+            captured: of `capture`.
             inputs: as the model was fed.
             classes: `(n,)`, `PREDICTED` for the predicted one.
         """
@@ -67,33 +67,33 @@ class LayerMaps:
         fixed = settled(reader, inputs, classes) if score.function is None else classes
         if self.method.needs == "masked scores":
             return score_cam_weights(
-                self._folded(taken.output), lambda masks: masked_scores(reader, score, inputs, fixed, masks)
+                self._folded(captured.output), lambda masks: masked_scores(reader, score, inputs, fixed, masks)
             )
         return ablation_cam_weights(
-            self._folded(taken.output),
+            self._folded(captured.output),
             lambda channel: ablated_scores(reader, score, inputs, fixed, self.call, channel),
         )
 
-    def maps(self, taken: Taken, weights: Array | None = None) -> Array:
+    def maps(self, captured: Captured, weights: Array | None = None) -> Array:
         """Raw maps `(n, *spatial)`, float32.
 
         Args:
-            taken: of `tap`.
+            captured: of `capture`.
             weights: from `weights`.
         """
-        activations = self._folded(taken.output)
+        activations = self._folded(captured.output)
         if weights is not None:
             return weighted(activations, weights)
-        given = [] if self.method.needs == "activations" else [self._folded(taken.slope)]
+        given = [] if self.method.needs == "activations" else [self._folded(captured.required_gradient)]
         return np.asarray(self.method.maps(activations, *given))
 
-    def within_pass(self, wanted: Score) -> Tap:
+    def within_pass(self, wanted: Score) -> Capture:
         """The maps themselves, made by Grad-CAM inside the pass: of many rows, what a layer puts out is too much.
 
         Args:
             wanted: the score that is explained.
         """
-        return Tap(self.call.path, score=wanted, maps=_GradCam(self._patches))
+        return Capture(self.call.path, score=wanted, maps=_GradCam(self._patches))
 
     def _folded(self, values: Array) -> Array:
         return values if self._patches is None else fold_tokens(values, self._patches.first, self._patches.grid)
@@ -118,9 +118,9 @@ class _GradCam:
         ops = keras.ops
         activations, slopes = (self._folded(ops.cast(values, "float32")) for values in (output, gradient))
         weights = ops.mean(slopes, axis=tuple(range(1, len(slopes.shape) - 1)))
-        places = ops.reshape(activations, (ops.shape(activations)[0], -1, activations.shape[-1]))
+        list_layers = ops.reshape(activations, (ops.shape(activations)[0], -1, activations.shape[-1]))
         # A product of matrices: to multiply and then sum makes another array as large as the activations.
-        evidence = ops.reshape(ops.matmul(places, weights[..., None]), (-1, *ops.shape(activations)[1:-1]))
+        evidence = ops.reshape(ops.matmul(list_layers, weights[..., None]), (-1, *ops.shape(activations)[1:-1]))
         return ops.where(evidence > 0, evidence, evidence * 0)  # NaN stays NaN, and minus infinity becomes it
 
     def _folded(self, values: Any) -> Any:

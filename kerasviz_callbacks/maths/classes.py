@@ -13,7 +13,7 @@ _BLOCK_VALUES = 2**21
 """Distances held at once: 16 MiB."""
 
 
-class Rows:
+class FeatureDistances:
     """Features made ready once for several figures: in float64, the first at the origin, and how far they are apart.
 
     Args:
@@ -57,7 +57,7 @@ class Rows:
         return apart
 
 
-def knn_accuracy(features: ArrayLike | Rows, labels: ArrayLike, k: int = 5) -> float:
+def knn_accuracy(features: ArrayLike | FeatureDistances, labels: ArrayLike, k: int = 5) -> float:
     """Say how far the nearest neighbours of a probe row are of its own class, the row itself left out.
 
     Args:
@@ -104,7 +104,7 @@ def _same_label(
     return same
 
 
-def silhouette(features: ArrayLike | Rows, labels: ArrayLike) -> float:
+def silhouette(features: ArrayLike | FeatureDistances, labels: ArrayLike) -> float:
     """Say how far each class is from the nearest other one, beside how wide it is itself.
 
     The mean over rows of `(b - a) / max(a, b)`: a is the mean distance (Euclidean) to the other rows of the own class,
@@ -132,12 +132,12 @@ def silhouette(features: ArrayLike | Rows, labels: ArrayLike) -> float:
     kinds, own = np.unique(given, return_inverse=True)
     if not 2 <= len(kinds) < len(values):
         return float("nan")
-    members = (own[:, None] == np.arange(len(kinds))).astype(np.float64)
-    counts = members.sum(axis=0)
+    participants = (own[:, None] == np.arange(len(kinds))).astype(np.float64)
+    counts = participants.sum(axis=0)
     total = 0.0
     for rows, squares in cloud.squares_apart():
         squares[np.arange(len(rows)), rows] = 0.0
-        sums = np.sqrt(np.maximum(squares, 0.0)) @ members  # (rows, classes)
+        sums = np.sqrt(np.maximum(squares, 0.0)) @ participants  # (rows, classes)
         mine = (np.arange(len(rows)), own[rows])
         others = counts[own[rows]] - 1
         within = sums[mine] / np.maximum(others, 1)
@@ -151,7 +151,7 @@ def silhouette(features: ArrayLike | Rows, labels: ArrayLike) -> float:
     return total / len(values)
 
 
-def within_to_between(features: ArrayLike | Rows, labels: ArrayLike) -> float:
+def within_to_between(features: ArrayLike | FeatureDistances, labels: ArrayLike) -> float:
     """Say how wide the classes are beside how far their means are apart: the scalar form of NC1.
 
     `sum_i ||z_i - m_y(i)||^2 / sum_c n_c ||m_c - m||^2`, m_c the mean of class c, m that of all rows. It falls towards
@@ -179,17 +179,17 @@ def within_to_between(features: ArrayLike | Rows, labels: ArrayLike) -> float:
     kinds, own = np.unique(given, return_inverse=True)
     if len(kinds) == len(values):
         return float("nan")
-    members = (own == np.arange(len(kinds))[:, None]).astype(np.float64)
-    means = members @ values / members.sum(axis=1, keepdims=True)
+    participants = (own == np.arange(len(kinds))[:, None]).astype(np.float64)
+    means = participants @ values / participants.sum(axis=1, keepdims=True)
     within = float(np.square(values - means[own]).sum())
-    between = float(members.sum(axis=1) @ np.square(means - values.mean(axis=0)).sum(axis=1))
+    between = float(participants.sum(axis=1) @ np.square(means - values.mean(axis=0)).sum(axis=1))
     # Class means that differ by rounding alone are the same point.
     least = len(values) * (np.finfo(np.float64).eps * np.abs(values).max(initial=0.0)) ** 2 * values.shape[1]
     return within / between if between > least else float("nan")
 
 
-def _checked(features: ArrayLike | Rows, labels: ArrayLike) -> tuple[Rows, NDArray[np.generic]]:
-    rows, given = features if isinstance(features, Rows) else Rows(features), np.asarray(labels)
+def _checked(features: ArrayLike | FeatureDistances, labels: ArrayLike) -> tuple[FeatureDistances, NDArray[np.generic]]:
+    rows, given = features if isinstance(features, FeatureDistances) else FeatureDistances(features), np.asarray(labels)
     if given.shape != (rows.count,):
         raise ValueError(f"labels: must be one a row, {(rows.count,)}, got {given.shape}")
     return rows, given

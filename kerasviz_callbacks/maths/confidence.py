@@ -9,7 +9,7 @@ _Real = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Grades:
+class AnswerScores:
     """What a model's answers are worth, given the right ones.
 
     Attributes:
@@ -31,7 +31,7 @@ class Grades:
         return ~right
 
 
-def of_classes(probabilities: ArrayLike, labels: ArrayLike) -> Grades:
+def of_classes(probabilities: ArrayLike, labels: ArrayLike) -> AnswerScores:
     """Grade answers of which one class is true.
 
     Args:
@@ -42,10 +42,10 @@ def of_classes(probabilities: ArrayLike, labels: ArrayLike) -> Grades:
     rows = np.arange(len(values))
     predicted = values.argmax(axis=1)
     right = (predicted == true) & np.isfinite(values).all(axis=1)
-    return Grades(values[rows, predicted], right, values[rows, true], predicted)
+    return AnswerScores(values[rows, predicted], right, values[rows, true], predicted)
 
 
-def of_labels(probabilities: ArrayLike, labels: ArrayLike) -> Grades:
+def of_labels(probabilities: ArrayLike, labels: ArrayLike) -> AnswerScores:
     """Grade answers of yes or no to each of several labels, each by itself.
 
     Args:
@@ -54,10 +54,10 @@ def of_labels(probabilities: ArrayLike, labels: ArrayLike) -> Grades:
     """
     yes, true = np.asarray(probabilities, np.float64), np.asarray(labels) > 0.5
     given = np.where(true, yes, 1 - yes)
-    return Grades(np.maximum(yes, 1 - yes).ravel(), ((yes >= 0.5) == true).ravel(), given.mean(axis=1), None)
+    return AnswerScores(np.maximum(yes, 1 - yes).ravel(), ((yes >= 0.5) == true).ravel(), given.mean(axis=1), None)
 
 
-def overconfidence(grades: Grades) -> float:
+def overconfidence(answer_scores: AnswerScores) -> float:
     """Say how much surer a model is than it should be: mean confidence less the share of right answers.
 
     It is the calibration error of all answers taken together (one bin), with its sign.
@@ -69,9 +69,9 @@ def overconfidence(grades: Grades) -> float:
     Reference:
         Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
     """
-    if not grades.confidence.size or not np.isfinite(grades.confidence).all():
+    if not answer_scores.confidence.size or not np.isfinite(answer_scores.confidence).all():
         return float("nan")
-    return float(grades.confidence.mean() - grades.right.mean())
+    return float(answer_scores.confidence.mean() - answer_scores.right.mean())
 
 
 def softmax(logits: ArrayLike) -> _Real:

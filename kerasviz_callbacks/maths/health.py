@@ -100,7 +100,7 @@ class ChannelFigures:
     variance: NDArray[np.float64] | None = None
 
 
-def channel_figures(
+def channel_stats(
     *,
     mean_abs: ArrayLike,
     largest: ArrayLike | None = None,
@@ -149,11 +149,11 @@ def channel_figures(
     return ChannelFigures(**finite, non_finite=np.count_nonzero(bad, axis=0).astype(np.intp))
 
 
-def dead(figures: ChannelFigures, rectified: bool) -> float:
+def dead(metrics: ChannelFigures, rectified: bool) -> float:
     """Say which share of the channels answers to nothing.
 
     Args:
-        figures: What the channels did over the probe.
+        metrics: What the channels did over the probe.
         rectified: Whether the layer's own output is cut off at 0 (ReLU): then dead means a largest value of
             at most 1e-6; else (GELU, SiLU, tanh) a standard deviation of at most 1e-6.
 
@@ -164,17 +164,17 @@ def dead(figures: ChannelFigures, rectified: bool) -> float:
         ValueError: If the figure that this goes by was not worked out.
     """
     if rectified:
-        largest = _known(figures.largest, "largest")
+        largest = _known(metrics.largest, "largest")
         return _share(largest, largest <= DEAD)
-    variance = _known(figures.variance, "variance")
+    variance = _known(metrics.variance, "variance")
     return _share(variance, np.sqrt(variance) <= DEAD)
 
 
-def dormant(figures: ChannelFigures) -> float:
+def dormant(metrics: ChannelFigures) -> float:
     """Say which share of the channels hardly speaks beside the others.
 
     Args:
-        figures: What the channels did over the probe.
+        metrics: What the channels did over the probe.
 
     Returns:
         The share with mean |a| of at most 0.025 of its mean over channels, from 0 to 1, of the channels
@@ -183,14 +183,14 @@ def dormant(figures: ChannelFigures) -> float:
     Reference:
         Sokar et al., "The Dormant Neuron Phenomenon in Deep Reinforcement Learning", ICML 2023.
     """
-    return _share(figures.mean_abs, figures.mean_abs <= DORMANT * _mean_of_finite(figures.mean_abs))
+    return _share(metrics.mean_abs, metrics.mean_abs <= DORMANT * _mean_of_finite(metrics.mean_abs))
 
 
-def sparsity(figures: ChannelFigures) -> float:
+def sparsity(metrics: ChannelFigures) -> float:
     """Say which share of all activations is not positive; for rectified outputs only.
 
     Args:
-        figures: What the channels did over the probe.
+        metrics: What the channels did over the probe.
 
     Returns:
         The mean of `a <= 0` over probe, positions and the channels that are finite, from 0 to 1; NaN if
@@ -199,13 +199,13 @@ def sparsity(figures: ChannelFigures) -> float:
     Raises:
         ValueError: If that figure was not worked out.
     """
-    return _mean_of_finite(_known(figures.share_not_positive, "share_not_positive"))
+    return _mean_of_finite(_known(metrics.share_not_positive, "share_not_positive"))
 
 
-def _known(figure: NDArray[np.float64] | None, name: str) -> NDArray[np.float64]:
-    if figure is None:
+def _known(format_number: NDArray[np.float64] | None, name: str) -> NDArray[np.float64]:
+    if format_number is None:
         raise ValueError(f"figures: {name} was not worked out; give it to channel_figures")
-    return figure
+    return format_number
 
 
 def _rows(filters: ArrayLike) -> NDArray[np.float64]:
@@ -220,6 +220,6 @@ def _mean_of_finite(values: NDArray[np.float64]) -> float:
     return float(finite.mean()) if finite.size else float("nan")
 
 
-def _share(figure: NDArray[np.float64], holds: NDArray[Any]) -> float:
-    counted = np.isfinite(figure)
+def _share(format_number: NDArray[np.float64], holds: NDArray[Any]) -> float:
+    counted = np.isfinite(format_number)
     return float(np.mean(holds[counted])) if counted.any() else float("nan")

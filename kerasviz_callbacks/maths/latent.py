@@ -75,7 +75,7 @@ def move(codes: ArrayLike, previous: ArrayLike) -> float:
     return _ratio(float(np.linalg.norm(now - before, axis=1).mean()), _width(now, before))
 
 
-def drift(codes: ArrayLike, previous: ArrayLike) -> float:
+def mean_shift(codes: ArrayLike, previous: ArrayLike) -> float:
     """Say how far the cloud moved as a whole since the step before, beside its width.
 
     Args:

@@ -26,7 +26,7 @@ class Change(NamedTuple):
     left_out: int
 
 
-def drift(now: ArrayLike, then: ArrayLike) -> Change:
+def map_distance(now: ArrayLike, then: ArrayLike) -> Change:
     """Compare the maps of each picture with its own of an earlier time; pictures with an empty one are left out.
 
     Args:

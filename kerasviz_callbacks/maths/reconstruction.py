@@ -48,7 +48,7 @@ def mean_squared_error(error: ArrayLike) -> float:
     return float(np.square(values).mean())
 
 
-def of_the_mean(wanted: ArrayLike) -> float:
+def mean_baseline_mse(wanted: ArrayLike) -> float:
     """Give the error of a model that knows nothing of the single picture: the mean of all, always.
 
     Args:
@@ -63,7 +63,9 @@ def of_the_mean(wanted: ArrayLike) -> float:
     return mean_squared_error(values - values.mean(axis=0))
 
 
-def pairs(labels: Sequence[int] | NDArray[np.integer] | None, count: int, most: int = MOST_WALKS) -> NDArray[np.intp]:
+def interpolation_pairs(
+    labels: Sequence[int] | NDArray[np.integer] | None, count: int, most: int = MOST_WALKS
+) -> NDArray[np.intp]:
     """Choose which two pictures a walk goes between: neighbours in the given order, of different classes if possible.
 
     Args:
@@ -95,7 +97,7 @@ def pairs(labels: Sequence[int] | NDArray[np.integer] | None, count: int, most: 
     return np.array(sorted(found), np.intp).reshape(-1, 2)
 
 
-def straight_lines(codes: ArrayLike, between: NDArray[np.intp], positions: int = POSITIONS) -> NDArray[np.floating]:
+def interpolate(codes: ArrayLike, between: NDArray[np.intp], positions: int = POSITIONS) -> NDArray[np.floating]:
     """Walk from one code to another in equal steps.
 
     Args:
@@ -122,7 +124,7 @@ def straight_lines(codes: ArrayLike, between: NDArray[np.intp], positions: int =
     return walked
 
 
-def walk_figures(walks: ArrayLike, ends: ArrayLike) -> tuple[float, float]:
+def walk_metrics(walks: ArrayLike, ends: ArrayLike) -> tuple[float, float]:
     """Say how far walks lead, and how evenly.
 
     Args:

@@ -7,7 +7,7 @@ SHARE_SHOWN = 0.995
 """The share of the numbers that lie within the scale; the rest is drawn in the colour of its ends."""
 
 
-def reach(values: ArrayLike, share: float = SHARE_SHOWN) -> float:
+def robust_max(values: ArrayLike, share: float = SHARE_SHOWN) -> float:
     """Find the least magnitude among the values that at least `share` of them do not exceed.
 
     Of fewer than 200 values that is the largest one.
@@ -28,7 +28,7 @@ def reach(values: ArrayLike, share: float = SHARE_SHOWN) -> float:
     return float(np.quantile(magnitudes, share, method="higher")) if magnitudes.size else 0.0
 
 
-def beyond(values: ArrayLike, scale: float) -> str:
+def count_clipped(values: ArrayLike, scale: float) -> str:
     """Say how many finite values a scale does not reach, as a caption does; empty if there are none."""
     magnitudes = np.abs(np.asarray(values, np.float64))
     count = int(np.count_nonzero(np.isfinite(magnitudes) & (magnitudes > scale)))

@@ -6,7 +6,7 @@
     choice        which rows are looked at, evenly over the classes
     pool          what is kept of a stream while it is read once
     reading       from data to the rows that are looked at
-    reasons       what an error says, in one line
+    messages      what an error says, in one line
 
 A probe knows no model, no picture and no file.
 """

@@ -10,8 +10,8 @@ import numpy as np
 
 from .choice import spread_over_classes, spread_without_classes
 from .labels import Labels, labels_of
+from .messages import short_message
 from .pool import Chosen, Pool
-from .reasons import first_line
 from .streams import batches, check_element_spec, copied, has_an_end, is_stream, is_tf_data, parts_of, undisturbed
 from .structures import as_arrays, leaves, rows_of, take
 
@@ -145,8 +145,8 @@ def _told(stream: Generator[Any, None, None], name: str) -> Generator[Any, None,
                 return
             except Exception as error:
                 raise UnreadableError(
-                    f"{name}: cannot be read, batch {place} raised {type(error).__name__} ({first_line(error)}); fit "
-                    "would meet the same, so mend the data set"
+                    f"{name}: cannot be read, batch {place} raised {type(error).__name__} ({short_message(error)}); "
+                    "fit would meet the same, so mend the data set"
                 ) from error
             yield batch
 

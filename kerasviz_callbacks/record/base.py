@@ -12,17 +12,17 @@ if TYPE_CHECKING:
 
     from kerasviz_callbacks.record.projector import Points
 
-LARGEST_FIGURE = 3.4028234663852886e38
+LARGEST_FLOAT32 = 3.4028234663852886e38
 """The largest float32: scalars are stored as float32, and beyond it they would become infinite."""
 
 
-def is_figure(value: float) -> bool:
+def is_loggable(value: float) -> bool:
     """Say whether a value can be recorded as a scalar: not NaN, and finite as a float32."""
-    return bool(abs(value) <= LARGEST_FIGURE)
+    return bool(abs(value) <= LARGEST_FLOAT32)
 
 
 @runtime_checkable
-class Record(Protocol):
+class Sink(Protocol):
     """A destination of pictures and figures, used by one thread at a time.
 
     `run` is the source (`"validation"`, `"train"`, `"model"`), `tag` the name within it

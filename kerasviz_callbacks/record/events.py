@@ -14,8 +14,8 @@ import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerasviz_callbacks.record.base import is_figure
-from kerasviz_callbacks.record.frames import framed
+from kerasviz_callbacks.record.base import is_loggable
+from kerasviz_callbacks.record.tfrecord import framed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -109,7 +109,7 @@ class EventFile:
         from tensorboard.compat.proto import summary_pb2, tensor_pb2, tensor_shape_pb2, types_pb2
         from tensorboard.plugins.scalar import metadata
 
-        if not is_figure(value):
+        if not is_loggable(value):
             raise ValueError(
                 f"value={value!r} of {tag!r} at step {step}: must be finite as a float32; "
                 "leave the figure out where it is not defined"

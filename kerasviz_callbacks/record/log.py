@@ -8,13 +8,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kerasviz_callbacks.record.base import is_figure
-from kerasviz_callbacks.record.claims import release
+from kerasviz_callbacks.record.base import is_loggable
 from kerasviz_callbacks.record.events import EventFile
 from kerasviz_callbacks.record.files import put
-from kerasviz_callbacks.record.losses import Losses
 from kerasviz_callbacks.record.png import encode, picture_path, size_of
 from kerasviz_callbacks.record.projector import Points, Projector
+from kerasviz_callbacks.record.run_lock import release
+from kerasviz_callbacks.record.write_errors import WriteErrors
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Log:
-    """The `Record` on disk: one event file a run, `log_dir/<group>/<run>`, and PNG files.
+    """The `Sink` on disk: one event file a run, `log_dir/<group>/<run>`, and PNG files.
 
     Directories and files are made when first written to, and made again when deleted while training runs.
     What was written is with the operating system: a killed process loses none of it.
@@ -45,10 +45,10 @@ class Log:
         # Absolute: a training script that changes its directory means the same place as before.
         self.log_dir = Path(log_dir).absolute()
         self.group = group
-        self.losses = Losses()
+        self.losses = WriteErrors()
         self._files: dict[str, EventFile] = {}
         self._projectors: dict[str, Projector] = {}
-        self._figured: dict[tuple[str, str], int] = {}
+        self._logged_at: dict[tuple[str, str], int] = {}
         # Given back by a fit that died as well.
         self._release = weakref.finalize(self, release, self.log_dir / group) if claimed else lambda: None
 
@@ -128,9 +128,9 @@ class Log:
         Raises:
             OSError: The event file cannot be written, e.g. because the disk is full.
         """
-        if is_figure(value) and self._figured.get((run, tag)) != step:
+        if is_loggable(value) and self._logged_at.get((run, tag)) != step:
             self._event_file(run).scalar(tag, step, value, description=description)
-            self._figured[run, tag] = step
+            self._logged_at[run, tag] = step
 
     def points(self, run: str, points: Points) -> None:
         """Write the files of TensorBoard's projector into the run, in place of those of the step before.

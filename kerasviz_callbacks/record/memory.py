@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from kerasviz_callbacks.record.base import is_figure
+from kerasviz_callbacks.record.base import is_loggable
 from kerasviz_callbacks.record.png import decode
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from kerasviz_callbacks.record.projector import Points
 
 
-class MemoryRecord:
-    """The `Record` that keeps everything and writes nothing.
+class MemorySink:
+    """The `Sink` that keeps everything and writes nothing.
 
     Attributes:
         pictures: `pictures[(run, tag)][step]`, uint8 `(height, width, 3)` or `(height, width)`, a copy.
@@ -68,7 +68,7 @@ class MemoryRecord:
 
     def scalar(self, run: str, tag: str, step: int, value: float, description: str = "") -> None:
         """Keep one figure, unless it is NaN or not finite as a float32; the first one of a step stays."""
-        if is_figure(value):
+        if is_loggable(value):
             self.scalars[run, tag].setdefault(int(step), float(value))
             self.descriptions.setdefault((run, tag), description)
 

@@ -6,8 +6,8 @@ import itertools
 import os
 from pathlib import Path
 
-from kerasviz_callbacks.record.claims import claim, release
-from kerasviz_callbacks.record.frames import record_heads
+from kerasviz_callbacks.record.run_lock import claim, release
+from kerasviz_callbacks.record.tfrecord import record_heads
 
 _TIME, _STEP, _SUMMARY = 0x09, 0x10, 0x2A
 # Wall time and step take at most 20 bytes; what follows may be megabytes of picture.

@@ -11,9 +11,9 @@ import numpy as np
 
 from .._autodiff import framework
 from .batches import cut_rows
-from .noting import Call, Noted
+from .output_recorder import Call, OutputRecorder
 from .passes import travelling
-from .reader import Reader, Tap
+from .reader import Capture, Reader
 
 Array = np.ndarray[Any, Any]
 ROWS = 4  # that the decoder is tried on
@@ -39,9 +39,9 @@ class Decoder:
         return self.entry.path != self.codes.path
 
     @property
-    def tap(self) -> Tap:
+    def capture(self) -> Capture:
         """What gives the codes."""
-        return Tap(self.codes.path)
+        return Capture(self.codes.path)
 
 
 def decoder_input(reader: Reader, inputs: Any, codes: Call, number: int) -> Call | None:
@@ -84,8 +84,8 @@ def posterior_mean(reader: Reader, inputs: Any, code: Call) -> Call | None:
     if len(alike) < 2:
         return None
     twice = repeated(cut_rows(inputs, 0, 1), 2)
-    taken = reader.read([Tap(call.path) for call in alike], twice)
-    drawn = [call for call in alike if not _rows_agree(taken[Tap(call.path)].output)]
+    captured = reader.read([Capture(call.path) for call in alike], twice)
+    drawn = [call for call in alike if not _rows_agree(captured[Capture(call.path)].output)]
     others = [call for call in alike if call not in drawn] if drawn else []
     return next((call for call in others if _moving_with(reader, call, drawn)), None)
 
@@ -102,9 +102,9 @@ def decoded(reader: Reader, inputs: Any, call: Call, codes: Array, number: int) 
     """
 
     def body(inputs: Any, codes: Any) -> Any:
-        noted = Noted(reader.model, [call.place])
+        recorder = OutputRecorder(reader.model, [call.ref])
         changed = {call.path: lambda output: keras.ops.cast(codes, output.dtype)}
-        return travelling(keras.tree.flatten(noted.forward(inputs, lambda tensor: tensor, changed))[number])
+        return travelling(keras.tree.flatten(recorder.forward(inputs, lambda tensor: tensor, changed))[number])
 
     codes = np.asarray(codes)
     return np.asarray(reader.run(("decoded", call.path, number, str(codes.dtype)), body, (inputs, codes)))
@@ -146,25 +146,25 @@ def _alone_by_slopes(reader: Reader, call: Call, number: int) -> bool:
     found = [False]
 
     def body(inputs: Any) -> None:
-        noted = Noted(reader.model, [call.place])
+        recorder = OutputRecorder(reader.model, [call.ref])
         watched: list[Any] = []
 
         def forward(watch: Any) -> Any:
             flat = keras.tree.flatten(inputs)
-            for place, tensor in enumerate(flat):
+            for ref, tensor in enumerate(flat):
                 if keras.backend.is_float_dtype(tensor.dtype):
-                    flat[place] = watch(tensor)
-                    watched.append(flat[place])
+                    flat[ref] = watch(tensor)
+                    watched.append(flat[ref])
 
             def held(output: Any) -> Any:
                 return watch(keras.ops.zeros_like(keras.ops.stop_gradient(output)))
 
-            return noted.forward(keras.tree.pack_sequence_as(inputs, flat), lambda tensor: tensor, {call.path: held})
+            return recorder.forward(keras.tree.pack_sequence_as(inputs, flat), lambda tensor: tensor, {call.path: held})
 
         def reconstruction(outputs: Any) -> list[Any]:
             return [_summed(keras.tree.flatten(outputs)[number])]
 
-        slopes = framework().gradients(forward, reconstruction, lambda: [[noted.tensor(call.path), *watched]])[1][0]
+        slopes = framework().gradients(forward, reconstruction, lambda: [[recorder.tensor(call.path), *watched]])[1][0]
         found[0] = slopes[0] is not None and all(slope is None for slope in slopes[1:])
 
     reader.abstractly(body, (reader.few(),))
@@ -177,7 +177,7 @@ def _alone_by_numbers(reader: Reader, inputs: Any, codes: Call, call: Call, numb
     It shows what slopes do not: chance, and inputs that are whole numbers.
     """
     few = cut_rows(inputs, 0, ROWS)
-    one = reader.read([tap := Tap(codes.path)], cut_rows(few, 0, 1))[tap].output
+    one = reader.read([capture := Capture(codes.path)], cut_rows(few, 0, 1))[capture].output
     if one.dtype.kind != "f":
         return False
     # The first row twice: with a single row, chance would be all that can be told.
@@ -197,9 +197,9 @@ def _rows_agree(rows: Array) -> bool:
 def _alike(reader: Reader, codes: Call) -> list[Call]:
     """The calls of the codes' shape, in the order in which they run; of very many the nearest."""
     at = reader.calls.index(codes)
-    near = sorted(range(len(reader.calls)), key=lambda place: abs(place - at))
-    alike = [place for place in near if reader.calls[place].visible and reader.calls[place].shape == codes.shape]
-    return [reader.calls[place] for place in sorted(alike[:NEAREST])]
+    near = sorted(range(len(reader.calls)), key=lambda ref: abs(ref - at))
+    alike = [ref for ref in near if reader.calls[ref].visible and reader.calls[ref].shape == codes.shape]
+    return [reader.calls[ref] for ref in sorted(alike[:NEAREST])]
 
 
 def _moving_with(reader: Reader, codes: Call, others: Sequence[Call]) -> list[Call]:
@@ -208,13 +208,15 @@ def _moving_with(reader: Reader, codes: Call, others: Sequence[Call]) -> list[Ca
         return []
 
     def body(inputs: Any, directions: Any) -> list[Any]:
-        noted = Noted(reader.model, {call.place.path: call.place for call in (codes, *others)}.values())
+        recorder = OutputRecorder(reader.model, {call.ref.path: call.ref for call in (codes, *others)}.values())
 
         def along(outputs: Any) -> list[Any]:
-            return [_summed(keras.ops.cast(noted.tensor(c.path), directions.dtype) * directions) for c in others]
+            return [_summed(keras.ops.cast(recorder.tensor(c.path), directions.dtype) * directions) for c in others]
 
         slopes = framework().gradients(
-            lambda watch: noted.forward(inputs, watch), along, lambda: [[noted.tensor(codes.path)] for _ in others]
+            lambda watch: recorder.forward(inputs, watch),
+            along,
+            lambda: [[recorder.tensor(codes.path)] for _ in others],
         )[1]
         still = keras.ops.zeros_like(directions)
         return [still if one is None else keras.ops.cast(one, directions.dtype) for (one,) in slopes]

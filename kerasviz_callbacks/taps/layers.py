@@ -13,7 +13,7 @@ _DIGITS = 9  # of the number of a call, at most: Python refuses to read numbers 
 
 
 @dataclass(frozen=True)
-class Place:
+class LayerRef:
     """One layer of a model and where it sits.
 
     Attributes:
@@ -32,23 +32,23 @@ class Place:
         return self.path.rsplit("/", 1)[-1]
 
 
-def places(model: Any) -> list[Place]:
+def list_layers(model: Any) -> list[LayerRef]:
     """All layers of a model, those of nested models and of custom layers too, each once, in the order of tracking."""
     return list(_below(model, "", {id(model)}, set()))
 
 
-def _below(layer: Any, prefix: str, seen: set[int], taken: set[str]) -> Iterator[Place]:
+def _below(layer: Any, prefix: str, seen: set[int], captured: set[str]) -> Iterator[LayerRef]:
     for child in children(layer):
         if id(child) in seen:
             continue
         seen.add(id(child))
-        path = _unique(prefix + child.name, taken)
-        yield Place(path, child, not children(child))
-        yield from _below(child, path + "/", seen, taken)
+        path = _unique(prefix + child.name, captured)
+        yield LayerRef(path, child, not children(child))
+        yield from _below(child, path + "/", seen, captured)
     for operation in operations(layer):
         if id(operation) not in seen:
             seen.add(id(operation))
-            yield Place(_unique(prefix + operation.name, taken), operation, False)
+            yield LayerRef(_unique(prefix + operation.name, captured), operation, False)
 
 
 def children(layer: Any) -> list[Any]:
@@ -75,13 +75,13 @@ def operations(layer: Any) -> list[Any]:
     return [one for one in getattr(layer, "operations", ()) if not isinstance(one, keras.layers.Layer)]
 
 
-def _unique(path: str, taken: set[str]) -> str:
+def _unique(path: str, captured: set[str]) -> str:
     """Two layers of a subclassed model may share a name; their paths must not."""
     number, free = 1, path
-    while free in taken:
+    while free in captured:
         number += 1
         free = f"{path}_{number}"
-    taken.add(free)
+    captured.add(free)
     return free
 
 
@@ -106,7 +106,7 @@ def named(layers: Any) -> list[Any]:
     return list(layers)
 
 
-def find(known: Sequence[Place], wanted: Any, *, argument: str = "layer") -> tuple[Place, int | None]:
+def find(known: Sequence[LayerRef], wanted: Any, *, argument: str = "layer") -> tuple[LayerRef, int | None]:
     """The layer that `wanted` names, and which of its calls (`None`: the last).
 
     Args:
@@ -119,9 +119,9 @@ def find(known: Sequence[Place], wanted: Any, *, argument: str = "layer") -> tup
         TypeError: neither text nor a layer.
     """
     if isinstance(wanted, keras.layers.Layer):
-        for place in known:
-            if place.layer is wanted:
-                return place, None
+        for ref in known:
+            if ref.layer is wanted:
+                return ref, None
         raise ValueError(f'{argument}=<{type(wanted).__name__} "{wanted.name}">: not a layer of this model.')
     if not isinstance(wanted, str):
         raise TypeError(f"{argument}={wanted!r}: expected a layer's name or path, got {type(wanted).__name__}.")
@@ -130,7 +130,7 @@ def find(known: Sequence[Place], wanted: Any, *, argument: str = "layer") -> tup
         if len(matches) == 1:
             return matches[0], call
         if matches:
-            listed = ", ".join(f'"{place.path}"' for place in matches)
+            listed = ", ".join(f'"{ref.path}"' for ref in matches)
             raise ValueError(f'{argument}="{wanted}": several layers have this name; give one path of {listed}.')
     raise ValueError(f'{argument}="{wanted}": no such layer; {_nearest(known, path)}')
 
@@ -141,23 +141,23 @@ def _split_call(wanted: str) -> tuple[str, int | None]:
     return (path, int(number)) if is_call else (wanted, None)
 
 
-def _by_path(known: Sequence[Place], path: str) -> list[Place]:
-    return [place for place in known if place.path == path]
+def _by_path(known: Sequence[LayerRef], path: str) -> list[LayerRef]:
+    return [ref for ref in known if ref.path == path]
 
 
-def _by_name(known: Sequence[Place], name: str) -> list[Place]:
-    return [place for place in known if place.layer.name == name or place.path.endswith("/" + name)]
+def _by_name(known: Sequence[LayerRef], name: str) -> list[LayerRef]:
+    return [ref for ref in known if ref.layer.name == name or ref.path.endswith("/" + name)]
 
 
-def _nearest(known: Sequence[Place], path: str) -> str:
+def _nearest(known: Sequence[LayerRef], path: str) -> str:
     if not known:
         return "the model has no layers yet: call it once, or give it an Input."
-    by_name = {place.name: place.path for place in reversed(known)}
-    by_name.update({place.path: place.path for place in known})
+    by_name = {ref.name: ref.path for ref in reversed(known)}
+    by_name.update({ref.path: ref.path for ref in known})
     close = difflib.get_close_matches(path, list(by_name), n=6, cutoff=0.5)
     close += difflib.get_close_matches(path.rsplit("/", 1)[-1], list(by_name), n=6, cutoff=0.5)
     nearest = list(dict.fromkeys(by_name[one] for one in close))[:3]
     if nearest:
         return "nearest: " + ", ".join(f'"{one}"' for one in nearest) + "."
-    some = ", ".join(f'"{place.path}"' for place in known[:8])
+    some = ", ".join(f'"{ref.path}"' for ref in known[:8])
     return f"the model has {some}{', ...' if len(known) > 8 else ''}."

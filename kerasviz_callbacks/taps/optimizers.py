@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from ..probe.reasons import first_line
+from ..probe.messages import short_message
 
 CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")
 
@@ -42,7 +42,7 @@ def copied(optimizer: Any, own: Sequence[Any], twins: Sequence[Any], clip: Mappi
     try:
         copy = type(optimizer).from_config(optimizer.get_config())
     except Exception as error:
-        raise NoStepError(f"the optimizer {kind} cannot be copied: {first_line(error)}") from error
+        raise NoStepError(f"the optimizer {kind} cannot be copied: {short_message(error)}") from error
     copy.loss_scale_factor = None
     if clip is not None:
         for name in CLIPS:

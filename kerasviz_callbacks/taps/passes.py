@@ -10,8 +10,8 @@ import keras
 import numpy as np
 
 from .._autodiff import framework
-from .layers import Place
-from .noting import Noted
+from .layers import LayerRef
+from .output_recorder import OutputRecorder
 from .scores import Score, score
 
 Array = np.ndarray[Any, Any]
@@ -19,7 +19,7 @@ OUTPUT = ""  # the path of the model itself: its first output, as it gives it; "
 
 
 @dataclass(frozen=True)
-class Tap:
+class Capture:
     """What is wanted of one layer in a pass.
 
     Attributes:
@@ -39,14 +39,14 @@ class Tap:
 
 
 @dataclass(frozen=True)
-class Taken:
+class Captured:
     """What one tap gave: numpy arrays with a row for each input; half precision travels as float32."""
 
     output: Any
     gradient: Array | None = None
 
     @property
-    def slope(self) -> Array:
+    def required_gradient(self) -> Array:
         """The gradient of a tap that asked for one."""
         if self.gradient is None:
             raise ValueError("no score was named, so there is no gradient")
@@ -58,33 +58,35 @@ def output_path(number: int) -> str:
     return f":{number}" if number else OUTPUT
 
 
-def tapped(
-    model: Any, known: Sequence[Place], taps: Sequence[Tap], inputs: Any, targets: Any, choices: Any
+def captured_in_pass(
+    model: Any, known: Sequence[LayerRef], captures: Sequence[Capture], inputs: Any, targets: Any, choices: Any
 ) -> list[tuple[Any, Any]]:
     """The body of a pass: for each tap its (reduced) output and the gradient by it."""
-    paths = {tap.path.rpartition(":")[0] or tap.path for tap in taps} | {tap.path for tap in taps}
-    noted = Noted(model, [place for place in known if place.path in paths])
-    scores = sorted({tap.score for tap in taps if tap.score}, key=repr)
+    paths = {capture.path.rpartition(":")[0] or capture.path for capture in captures} | {
+        capture.path for capture in captures
+    }
+    recorder = OutputRecorder(model, [ref for ref in known if ref.path in paths])
+    scores = sorted({capture.score for capture in captures if capture.score}, key=repr)
     if scores:
         outputs, slopes = framework().gradients(
-            lambda watch: noted.forward(inputs, watch),
+            lambda watch: recorder.forward(inputs, watch),
             lambda outputs: [score(one, outputs, targets.get(one.targets)) for one in scores],
-            lambda: [[noted.tensor(tap.path) for tap in taps if tap.score == one] for one in scores],
+            lambda: [[recorder.tensor(capture.path) for capture in captures if capture.score == one] for one in scores],
         )
     else:
-        outputs, slopes = noted.forward(inputs, lambda tensor: tensor), []
+        outputs, slopes = recorder.forward(inputs, lambda tensor: tensor), []
     remaining = {one: iter(found) for one, found in zip(scores, slopes, strict=True)}
     results = []
-    for number, tap in enumerate(taps):
-        of_model = tap.path == OUTPUT or tap.path.startswith(":")
-        output = keras.tree.flatten(outputs)[int(tap.path[1:] or 0)] if of_model else noted.tensor(tap.path)
+    for number, capture in enumerate(captures):
+        of_model = capture.path == OUTPUT or capture.path.startswith(":")
+        output = keras.tree.flatten(outputs)[int(capture.path[1:] or 0)] if of_model else recorder.tensor(capture.path)
         gradient: list[Any] = []
-        if tap.score is not None:
-            slope = next(remaining[tap.score])
-            gradient = [keras.ops.zeros_like(output) if slope is None else slope]
-        reduced = tap.reduce(output, choices.get(str(number))) if tap.reduce else output
-        if tap.maps is not None:
-            reduced, gradient = tap.maps(output, *gradient), []
+        if capture.score is not None:
+            required_gradient = next(remaining[capture.score])
+            gradient = [keras.ops.zeros_like(output) if required_gradient is None else required_gradient]
+        reduced = capture.reduce(output, choices.get(str(number))) if capture.reduce else output
+        if capture.maps is not None:
+            reduced, gradient = capture.maps(output, *gradient), []
         results.append((keras.tree.map_structure(travelling, reduced), keras.tree.map_structure(travelling, gradient)))
     return results
 

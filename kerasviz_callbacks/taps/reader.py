@@ -11,16 +11,16 @@ import keras
 import numpy as np
 
 from .._autodiff import ImpossibleError, framework
-from ..probe.reasons import first_line
+from ..probe.messages import short_message
 from .batches import cut_rows, fixed_rows, unpadded
-from .layers import below, find, places
-from .noting import Call, Noted
-from .passes import OUTPUT, Taken, Tap, tapped
+from .input_errors import check_types
+from .layers import below, find, list_layers
+from .output_recorder import Call, OutputRecorder
+from .passes import OUTPUT, Capture, Captured, captured_in_pass
 from .scores import Head, Score, head_of, score
-from .surveyed import Surveyed
-from .told import check_types
+from .trace import ModelTrace
 
-__all__ = ["OUTPUT", "Reader", "Taken", "Tap"]
+__all__ = ["OUTPUT", "Capture", "Captured", "Reader"]
 
 Array = np.ndarray[Any, Any]
 MEMORY = 2**30  # bytes that one batch of a pass may take, roughly
@@ -45,11 +45,11 @@ class Reader:
         self._fixed_rows: int | None = None
         self._passes: dict[Hashable, Callable[..., Any]] = {}
         self._connections: dict[tuple[tuple[str, ...], Score], list[bool]] = {}
-        self._surveyed: Surveyed | None = None
+        self._model_trace: ModelTrace | None = None
         if not getattr(model, "built", True):
             self._build()
-        self.places = places(model)
-        self._fixed_rows = fixed_rows([model, *(place.layer for place in self.places)])
+        self.layers = list_layers(model)
+        self._fixed_rows = fixed_rows([model, *(ref.layer for ref in self.layers)])
         self.calls: list[Call] = self._survey()
 
     def resolve(self, wanted: Any, *, argument: str = "layer", last: bool = False) -> Call:
@@ -63,11 +63,11 @@ class Reader:
         Raises:
             ValueError: no such layer, an ambiguous name, a layer or call that the pass never reaches.
         """
-        place, index = find(self.places, wanted, argument=argument)
-        calls = [call for call in self.calls if call.place is place]
+        ref, index = find(self.layers, wanted, argument=argument)
+        calls = [call for call in self.calls if call.ref is ref]
         if not calls or not all(call.visible for call in calls):
             raise ValueError(
-                f'{argument}="{place.path}": is not called where it can be read: it is unused, puts out no rows, or is '
+                f'{argument}="{ref.path}": is not called where it can be read: it is unused, puts out no rows, or is '
                 "hidden inside a @tf.function (or a loop) within the model. Take @tf.function off `call` (fit compiles "
                 "it anyway), or name the layer that holds it."
             )
@@ -77,39 +77,41 @@ class Reader:
 
     def leaves(self) -> list[Call]:
         """The calls of layers that hold no others (none that can be read), in the order in which they run."""
-        readable = [call for call in self.calls if call.visible and isinstance(call.place.layer, keras.layers.Layer)]
-        known = {id(call.place.layer) for call in readable}
-        return [c for c in readable if not any(id(layer) in known for layer in below(c.place.layer))]
+        readable = [call for call in self.calls if call.visible and isinstance(call.ref.layer, keras.layers.Layer)]
+        known = {id(call.ref.layer) for call in readable}
+        return [c for c in readable if not any(id(layer) in known for layer in below(c.ref.layer))]
 
     def read(
         self,
-        taps: Iterable[Tap],
+        captures: Iterable[Capture],
         inputs: Any,
         *,
         targets: Mapping[str, Array] | None = None,
-        choices: Mapping[Tap, Array] | None = None,
-    ) -> dict[Tap, Taken]:
+        choices: Mapping[Capture, Array] | None = None,
+    ) -> dict[Capture, Captured]:
         """Run the model once on `inputs` (in batches of bounded memory) and give what each tap asked for.
 
         Args:
-            taps: what is wanted; compiled once for each set of them.
+            captures: what is wanted; compiled once for each set of them.
             inputs: as in the constructor, any number of rows.
             targets: the rows of classes `(n,)` that the scores name.
             choices: what the `reduce` of a tap is given beside the output, an array of integers.
         """
-        wanted = frozenset(taps)
+        wanted = frozenset(captures)
         ordered = sorted(wanted, key=repr)
         classes = {name: np.asarray(row, np.int32) for name, row in (targets or {}).items()}
         chosen = {
-            str(ordered.index(tap)): np.asarray(c, np.int32) for tap, c in (choices or {}).items() if tap in wanted
+            str(ordered.index(capture)): np.asarray(c, np.int32)
+            for capture, c in (choices or {}).items()
+            if capture in wanted
         }
 
         def body(inputs: Any, targets: Any, choices: Any) -> list[tuple[Any, Any]]:
-            return tapped(self.model, self.places, ordered, inputs, targets, choices)
+            return captured_in_pass(self.model, self.layers, ordered, inputs, targets, choices)
 
-        self._surveyed = None  # its symbols take memory, and who reads has chosen
+        self._model_trace = None  # its symbols take memory, and who reads has chosen
         found = self.run(wanted, body, (inputs, classes), chosen)
-        return {tap: Taken(output, *slope) for tap, (output, slope) in zip(ordered, found, strict=True)}
+        return {capture: Captured(output, *slope) for capture, (output, slope) in zip(ordered, found, strict=True)}
 
     def run(self, key: Hashable, body: Callable[..., Any], rows: tuple[Any, ...], *constants: Any) -> Any:
         """`body(*rows, *constants)` over all rows, in batches of bounded memory; no variable of the model changes.
@@ -138,19 +140,19 @@ class Reader:
         return self._connections[key]
 
     def _trace_connections(self, calls: Sequence[Call], wanted: Score) -> list[bool]:
-        if self._surveyed is not None and all(call.visible for call in calls):
+        if self._model_trace is not None and all(call.visible for call in calls):
             try:
-                return self._surveyed.connected(calls, wanted)
+                return self._model_trace.connected(calls, wanted)
             except Exception:  # a score that cannot be added to a trace: the one below gives the same, or the reason
-                self._surveyed = None
+                self._model_trace = None
         found: list[bool] = []
 
         def body(inputs: Any, targets: Any) -> None:
-            noted = Noted(self.model, {call.place.path: call.place for call in calls}.values())
+            recorder = OutputRecorder(self.model, {call.ref.path: call.ref for call in calls}.values())
             _, slopes = framework().gradients(
-                lambda watch: noted.forward(inputs, watch),
+                lambda watch: recorder.forward(inputs, watch),
                 lambda outputs: [score(wanted, outputs, targets)],
-                lambda: [[noted.tensor(call.path) for call in calls]],
+                lambda: [[recorder.tensor(call.path) for call in calls]],
             )
             found[:] = [slope is not None for slope in slopes[0]]
 
@@ -169,7 +171,7 @@ class Reader:
             except Exception as error:
                 run(*example)  # raises what is wrong with the model or the request, if it is more than the tracing
                 warnings.warn(
-                    f'model "{self.model.name}" cannot be compiled ({type(error).__name__}: {first_line(error)}); '
+                    f'model "{self.model.name}" cannot be compiled ({type(error).__name__}: {short_message(error)}); '
                     "it is read eagerly, which is slower.",
                     stacklevel=2,
                 )
@@ -204,24 +206,24 @@ class Reader:
         self.model._clear_losses()
 
     def _survey(self) -> list[Call]:
-        noted = Noted(self.model, self.places)
+        recorder = OutputRecorder(self.model, self.layers)
 
         def body(inputs: Any) -> None:
-            noted.clear()
-            outputs = noted.forward(inputs, lambda tensor: tensor)
+            recorder.clear()
+            outputs = recorder.forward(inputs, lambda tensor: tensor)
             self.head = head_of(outputs)
             # Keras sorts the keys of a dict; a list of outputs goes by the names of the layers.
             names = sorted(outputs) if isinstance(outputs, dict) else getattr(self.model, "output_names", None)
             self.first_output = names[0] if names else None
             self.output_shapes = [tuple(output.shape[1:]) for output in keras.tree.flatten(outputs)]
-            noted.answers = [t for output in keras.tree.flatten(outputs) for t in framework().made_from(output)]
-            noted.calls = noted.listed()
+            recorder.answers = [t for output in keras.tree.flatten(outputs) for t in framework().made_from(output)]
+            recorder.calls = recorder.listed()
             met.append(outputs)
 
         met: list[Any] = []
         trace = self.abstractly(body, (self.few(),))
-        self._surveyed = None if trace is None else Surveyed(trace, noted, met[-1])
-        return noted.calls
+        self._model_trace = None if trace is None else ModelTrace(trace, recorder, met[-1])
+        return recorder.calls
 
     def few(self) -> Any:
         """As few rows of the example as the model takes."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from .._autodiff import framework
 from ..maths.confidence import softmax
-from ..probe.reasons import first_line
+from ..probe.messages import short_message
 
 Tensor = Any
 Array = np.ndarray[Any, Any]
@@ -159,7 +159,7 @@ def _rowwise(function: Callable[[Any], Any], outputs: Any) -> Tensor:
     except Exception as error:
         shapes = keras.tree.map_structure(lambda output: tuple(output.shape), outputs)
         raise ValueError(
-            f"target=<callable>: raised {type(error).__name__} ({first_line(error)}) on outputs of shape {shapes}; "
+            f"target=<callable>: raised {type(error).__name__} ({short_message(error)}) on outputs of shape {shapes}; "
             "it is given the model's whole output and must give one number a row, shape (n,)."
         ) from error
     try:

@@ -12,12 +12,12 @@ import keras
 import numpy as np
 
 from .._autodiff import framework
-from ..probe.reasons import first_line
+from ..probe.messages import short_message
 from .batches import fixed_rows
-from .layers import places
+from .call_hooks import call_hooks
+from .layers import list_layers
 from .optimizers import CLIPS, NoStepError, copied, loss_scale, twin_of
 from .reader import all_variables
-from .watching import watching
 
 Array = np.ndarray[Any, Any]
 
@@ -170,7 +170,7 @@ class Step:
             eager(*example)  # raises what is wrong, if it is more than the tracing
             warnings.warn(
                 f'the training step of model "{self._model.name}" cannot be compiled ({type(error).__name__}: '
-                f"{first_line(error)}); it is run eagerly, which is slower.",
+                f"{short_message(error)}); it is run eagerly, which is slower.",
                 stacklevel=2,
             )
             return eager
@@ -219,7 +219,7 @@ def _check(model: Any, targets: Any) -> None:
 
 def _whole_batches(model: Any, rows: Any) -> Any:
     """The rows; repeated from the first on, or as many as they take, for a model that was built for one batch size."""
-    size = fixed_rows([model, *(place.layer for place in places(model))])
+    size = fixed_rows([model, *(ref.layer for ref in list_layers(model))])
     if size is None:
         return rows
     return keras.tree.map_structure(lambda array: np.asarray(array)[np.arange(size) % len(array)], rows)
@@ -246,7 +246,7 @@ def _with_loss(model: Any, loss: Any) -> Iterator[None]:
     kept = attributes["_compile_loss"]
     attributes["_compile_loss"] = loss
     try:
-        with watching(model, [], lambda place, output: output):
+        with call_hooks(model, [], lambda ref, output: output):
             yield
     finally:
         attributes["_compile_loss"] = kept

@@ -10,9 +10,9 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
-from ..maths.confidence import Grades, of_classes, of_labels, sigmoid, softmax
+from ..maths.confidence import AnswerScores, of_classes, of_labels, sigmoid, softmax
 from ..probe import Probe
-from .choosing import reconstruction
+from .layer_selection import reconstruction
 from .reader import Reader
 from .scores import PREDICTED, Score, class_targets, is_probabilities, score_for
 
@@ -51,7 +51,7 @@ class Task:
         """How many classes can be true: 2 for one unit that says yes or no."""
         return 2 if self.units == 1 else self.units
 
-    def grades(self, output: Array, truth: Array) -> Grades:
+    def answer_scores(self, output: Array, truth: Array) -> AnswerScores:
         """What answers are worth.
 
         Args:

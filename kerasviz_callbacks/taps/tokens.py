@@ -10,9 +10,9 @@ import keras
 import numpy as np
 
 from ..maths.geometry import token_grid
-from .noting import Call
-from .passes import tapped
-from .reader import Reader, Tap
+from .output_recorder import Call
+from .passes import captured_in_pass
+from .reader import Capture, Reader
 from .scores import PREDICTED, Score
 
 _FED = ":fed"  # no path
@@ -66,8 +66,8 @@ def _takes_lines(reader: Reader) -> bool:
     if not pairs:
         return False
     rows = reader.few()
-    taken = reader.read({Tap(path) for pair in pairs for path in pair[:2] if path != _FED}, rows)
-    values = {tap.path: one.output for tap, one in taken.items()} | {_FED: keras.tree.flatten(rows)[0]}
+    captured = reader.read({Capture(path) for pair in pairs for path in pair[:2] if path != _FED}, rows)
+    values = {capture.path: one.output for capture, one in captured.items()} | {_FED: keras.tree.flatten(rows)[0]}
     return any(
         np.array_equal(values[line].ravel(), values[path].transpose(0, *order).ravel()) for path, line, order in pairs
     )
@@ -83,8 +83,8 @@ def _as_lines(shape: tuple[int | None, ...]) -> list[tuple[tuple[int, int, int],
 
 def within_attention(reader: Reader, calls: Sequence[Call]) -> set[str]:
     """The paths of calls within attention layers: heads and queries, whose axes are no positions of a picture."""
-    around = tuple(f"{place.path}/" for place in reader.places if isinstance(place.layer, _ATTENTION))
-    return {call.path for call in calls if around and call.place.path.startswith(around)}
+    around = tuple(f"{ref.path}/" for ref in reader.layers if isinstance(ref.layer, _ATTENTION))
+    return {call.path for call in calls if around and call.ref.path.startswith(around)}
 
 
 def reaching(reader: Reader, calls: Sequence[Call], wanted: Score) -> list[bool]:
@@ -99,18 +99,20 @@ def reaching(reader: Reader, calls: Sequence[Call], wanted: Score) -> list[bool]
     if not doubtful:
         return [True] * len(calls)
     rows, draws = reader.few(), np.random.default_rng(0)
-    taps = {call.path: Tap(call.path, score=wanted) for call in doubtful}
+    captures = {call.path: Capture(call.path, score=wanted) for call in doubtful}
     zero = [weight for weight in reader.model.weights if _is_zero(weight)]
     filled = [(weight, draws.uniform(0.5, 1.5, weight.shape)) for weight in zero]
 
     def body(inputs: Any, classes: Any) -> Any:
         mapping = [(weight, keras.ops.convert_to_tensor(value, dtype=weight.dtype)) for weight, value in filled]
         with keras.StatelessScope(state_mapping=mapping):
-            return tapped(reader.model, reader.places, list(taps.values()), inputs, {wanted.targets: classes}, {})
+            return captured_in_pass(
+                reader.model, reader.layers, list(captures.values()), inputs, {wanted.targets: classes}, {}
+            )
 
     classes = np.full(len(keras.tree.flatten(rows)[0]), PREDICTED, np.int32)
-    found = reader.run(("reaching", tuple(taps), wanted), body, (rows, classes))
-    slopes = dict(zip(taps, (slope[0] for _, slope in found), strict=True))
+    found = reader.run(("reaching", tuple(captures), wanted), body, (rows, classes))
+    slopes = dict(zip(captures, (slope[0] for _, slope in found), strict=True))
     return [
         one is None or not one.first or bool(np.any(slopes[call.path][:, one.first :]))
         for call, one in zip(calls, patches, strict=True)

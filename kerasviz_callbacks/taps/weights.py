@@ -10,7 +10,7 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
-from .layers import Place, find
+from .layers import LayerRef, find
 
 Array = np.ndarray[Any, Any]
 Layout = Literal["conv", "conv_transpose", "depthwise"]
@@ -42,7 +42,7 @@ def kernel(layer: Any) -> Array:
     return _copied(_kernel(layer))
 
 
-def first_dense(model: Any, known: Sequence[Place]) -> tuple[Place, tuple[int, ...]] | None:
+def first_dense(model: Any, known: Sequence[LayerRef]) -> tuple[LayerRef, tuple[int, ...]] | None:
     """The dense layer that weighs every number of an input before any other layer does, and that input's shape.
 
     Where the model does not tell the shapes of its inputs, the shape is `(fan-in,)`.
@@ -79,7 +79,7 @@ class WeightMatrix:
     """
 
     path: str
-    place: Place
+    ref: LayerRef
     attribute: str
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
@@ -87,7 +87,7 @@ class WeightMatrix:
     @property
     def weights(self) -> Any:
         """The layer's own variable; a tensor where the layer computes its kernel anew (LoRA)."""
-        return getattr(self.place.layer, self.attribute)
+        return getattr(self.ref.layer, self.attribute)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -110,55 +110,55 @@ class WeightMatrix:
         return self.weights if isinstance(self.weights, keras.Variable) else None
 
 
-def weight_matrices(known: Sequence[Place]) -> list[WeightMatrix]:
+def weight_matrices(known: Sequence[LayerRef]) -> list[WeightMatrix]:
     """Every kernel of the layers, in the order of tracking: also depthwise and recurrent ones, and embeddings.
 
     A kernel that several layers hold counts once: for a layer that a wrapper holds, or else the first.
     """
     found: dict[Any, WeightMatrix] = {}
-    for place in known:
-        for number, matrix in enumerate(_matrices_of(place)):
-            path = place.path if number == 0 else f"{place.path}/{matrix.attribute}"
+    for ref in known:
+        for number, matrix in enumerate(_matrices_of(ref)):
+            path = ref.path if number == 0 else f"{ref.path}/{matrix.attribute}"
             key = path if matrix.variable is None else id(matrix.variable)
             earlier = found.get(key)
-            if earlier is None or place.path.startswith(earlier.place.path + "/"):
+            if earlier is None or ref.path.startswith(earlier.ref.path + "/"):
                 found[key] = replace(matrix, path=path)
     return list(found.values())
 
 
-def matrices_named(known: Sequence[Place], wanted: Any, *, argument: str) -> list[WeightMatrix]:
+def matrices_named(known: Sequence[LayerRef], wanted: Any, *, argument: str) -> list[WeightMatrix]:
     """The kernels of the layer that `wanted` names; of a layer without any those of the layers it holds.
 
     Raises:
         ValueError: no such layer, or neither it nor a layer in it has a kernel.
     """
-    place = find(known, wanted, argument=argument)[0]
+    ref = find(known, wanted, argument=argument)[0]
     matrices = weight_matrices(known)
-    chosen = [matrix for matrix in matrices if matrix.place is place]
-    chosen = chosen or [matrix for matrix in matrices if matrix.place.path.startswith(place.path + "/")]
+    chosen = [matrix for matrix in matrices if matrix.ref is ref]
+    chosen = chosen or [matrix for matrix in matrices if matrix.ref.path.startswith(ref.path + "/")]
     if not chosen:
         raise ValueError(
-            f'{argument}="{place.path}": {type(place.layer).__name__} has no kernel to show; those that have: '
-            f"{', '.join(dict.fromkeys(matrix.place.path for matrix in matrices)) or 'none'}."
+            f'{argument}="{ref.path}": {type(ref.layer).__name__} has no kernel to show; those that have: '
+            f"{', '.join(dict.fromkeys(matrix.ref.path for matrix in matrices)) or 'none'}."
         )
     return chosen
 
 
-def narrowest_hidden(model: Any, known: Sequence[Place]) -> WeightMatrix | None:
+def narrowest_hidden(model: Any, known: Sequence[LayerRef]) -> WeightMatrix | None:
     """The bottleneck as the kernels tell it: the hidden dense layer of fewest units, the first on a tie.
 
     What makes the model's outputs does not count, nor does the last layer that has a kernel. Without a hidden dense
     layer: the hidden convolution of fewest filters where the model gives back the shape of its input, as an
     autoencoder does, else the last one; else the last hidden layer of any kind, else the output. `None`: no kernels.
     """
-    firsts = {id(matrix.place): matrix for matrix in reversed(weight_matrices(known))}
+    firsts = {id(matrix.ref): matrix for matrix in reversed(weight_matrices(known))}
     layers = list(reversed(firsts.values()))
     outputs = {id(tensor._keras_history.operation) for tensor in _symbolic_outputs(model)}
-    hidden = [matrix for matrix in layers[:-1] if id(matrix.place.layer) not in outputs]
-    dense = [matrix for matrix in hidden if isinstance(matrix.place.layer, keras.layers.Dense)]
+    hidden = [matrix for matrix in layers[:-1] if id(matrix.ref.layer) not in outputs]
+    dense = [matrix for matrix in hidden if isinstance(matrix.ref.layer, keras.layers.Dense)]
     if dense:
         return min(dense, key=lambda matrix: matrix.shape[-1])
-    convolutions = [matrix for matrix in hidden if convolution_layout(matrix.place.layer)]
+    convolutions = [matrix for matrix in hidden if convolution_layout(matrix.ref.layer)]
     if convolutions and _gives_back_its_input(model):
         return min(convolutions, key=lambda matrix: matrix.sides[1])
     return next(reversed(convolutions or hidden or layers), None)
@@ -174,9 +174,9 @@ def _symbolic_outputs(model: Any) -> list[Any]:
     return [tensor for tensor in tensors if hasattr(tensor, "_keras_history")]
 
 
-def _matrices_of(place: Place) -> list[WeightMatrix]:
+def _matrices_of(ref: LayerRef) -> list[WeightMatrix]:
     """A layer's own kernels, in the order of `_KERNELS`; none before it is built."""
-    layer, found = place.layer, []
+    layer, found = ref.layer, []
     if not (isinstance(layer, keras.layers.Layer) and layer.built):
         return []
     for attribute in _KERNELS:
@@ -185,7 +185,7 @@ def _matrices_of(place: Place) -> list[WeightMatrix]:
         if not shape or not keras.backend.is_float_dtype(keras.backend.standardize_dtype(weights.dtype)):
             continue
         inputs, outputs = _axes(layer, attribute, len(shape))
-        found.append(WeightMatrix(place.path, place, attribute, inputs, outputs))
+        found.append(WeightMatrix(ref.path, ref, attribute, inputs, outputs))
     return found
 
 

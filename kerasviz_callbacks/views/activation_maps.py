@@ -9,18 +9,18 @@ from typing import Any
 import keras
 import numpy as np
 
-from ..callback import VALIDATION, Drawn, LayersView, Measured
+from ..callback import VALIDATION, Image, LayersView, Measured
 from ..callback.markdown import code_span
 from ..draw.activations import activation_tiles, picture_side, response_matrix
-from ..draw.text import shape_text, together
+from ..draw.text import join_notes, shape_text
 from ..draw.tiles import fit
 from ..draw.traces import trace_pictures
+from ..fit_context import Request
 from ..maths.choice import most_variable
-from ..maths.health import channel_figures, dead, dormant, sparsity
-from ..maths.scale import beyond, reach
-from ..observer import Request
-from ..taps.noting import Call
-from ..taps.reader import Reader, Taken, Tap
+from ..maths.health import channel_stats, dead, dormant, sparsity
+from ..maths.scale import count_clipped, robust_max
+from ..taps.output_recorder import Call
+from ..taps.reader import Capture, Captured, Reader
 
 Array = np.ndarray[Any, Any]
 MOST_CHANNELS = 16
@@ -60,7 +60,7 @@ class ActivationMaps(LayersView):
     def choose(self, reader: Reader) -> None:
         """Find the layers."""
         self.calls = {
-            Tap(call.path, reduce=_REDUCES[_rectified(call.place.layer), _all(call)], owner=id(self)): call
+            Capture(call.path, reduce=_REDUCES[_rectified(call.ref.layer), _all(call)], owner=id(self)): call
             for call in self.wanted_calls(reader)
         }
         self._small: dict[tuple[str, int, int], Array | None] = {}
@@ -68,55 +68,55 @@ class ActivationMaps(LayersView):
     def request(self, source: str) -> Request:
         """Each layer's figures a channel, and the maps of the chosen channels."""
         chosen = self.memory.shared.get("channels", {})
-        choices = {tap: chosen.get(call.path, _some(call)) for tap, call in self.calls.items()}
+        choices = {capture: chosen.get(call.path, _some(call)) for capture, call in self.calls.items()}
         return Request(tuple(self.calls), choices=choices)
 
-    def take(self, step: int) -> dict[str, dict[Tap, Taken]]:
+    def capture(self, step: int) -> dict[str, dict[Capture, Captured]]:
         """One pass; at the first drawn step a second one, of the channels that the first has shown to vary most."""
-        taken = super().take(step)
+        captured = super().capture(step)
         if "channels" not in self.memory.shared and self.due(step):
             self.memory.shared["channels"] = {
-                call.path: most_variable(_variance(taken[VALIDATION][tap]), len(_some(call)))
-                for tap, call in self.calls.items()
+                call.path: most_variable(_variance(captured[VALIDATION][capture]), len(_some(call)))
+                for capture, call in self.calls.items()
             }
-            self.observer.forget()
-            taken = super().take(step)
-        return taken
+            self.fit_context.forget()
+            captured = super().capture(step)
+        return captured
 
-    def measure(self, taken: dict[Tap, Taken], source: str, step: int) -> Measured:
+    def measure(self, captured: dict[Capture, Captured], source: str, step: int) -> Measured:
         """Maps `(n, channels, *spatial)` and health figures by layer."""
         numbers, scalars = {}, {}
-        for tap, call in self.calls.items():
-            rectified, maps = _rectified(call.place.layer), taken[tap].output["maps"]
-            figures = channel_figures(**{name: taken[tap].output[name] for name in _FIGURES[rectified]})
-            self.memory.grow(call.path, reach(maps))
+        for capture, call in self.calls.items():
+            rectified, maps = _rectified(call.ref.layer), captured[capture].output["maps"]
+            metrics = channel_stats(**{name: captured[capture].output[name] for name in _METRICS[rectified]})
+            self.memory.extend_scale(call.path, robust_max(maps))
             if (maps < 0).any():
-                self.memory.grow(f"{call.path} is signed", 1.0)
+                self.memory.extend_scale(f"{call.path} is signed", 1.0)
             numbers[call.path] = maps
             if rectified is not None:
-                scalars[f"activations/{call.path}/dead"] = dead(figures, rectified)
+                scalars[f"activations/{call.path}/dead"] = dead(metrics, rectified)
             if rectified:
-                scalars[f"activations/{call.path}/sparsity"] = sparsity(figures)
-            scalars[f"activations/{call.path}/dormant"] = dormant(figures)
+                scalars[f"activations/{call.path}/sparsity"] = sparsity(metrics)
+            scalars[f"activations/{call.path}/dormant"] = dormant(metrics)
         return Measured(step, numbers, scalars)
 
-    def draw(self, measured: Mapping[str, Measured]) -> Iterator[Drawn]:
+    def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
         """A picture a layer and source."""
         for source, one in measured.items():
             for call in self.calls.values():
-                maps = one.numbers[call.path]
+                maps = one.data[call.path]
                 shape = shape_text(call.shape)
                 layout = "Rows: pictures. Columns: units" if maps.ndim == 2 else "Rows: pictures. Columns: channels"
                 about = _DESCRIPTION.format(path=code_span(call.path), shape=shape, layout=layout)
                 picture = self._picture(source, call, maps, f"{call.path}   {shape}", one.note)
-                yield Drawn(source, f"activations/{call.path}", picture, about)
+                yield Image(source, f"activations/{call.path}", picture, about)
 
     def _picture(self, source: str, call: Call, maps: Array, caption: str, note: str) -> Array:
         high = self.memory.scales.get(call.path, 0.0)
         low = -high if self.memory.scales.get(f"{call.path} is signed") else 0.0
-        note = together(beyond(maps, high), note)
+        note = join_notes(count_clipped(maps, high), note)
         channels = self.memory.shared["channels"][call.path].tolist()
-        labels = self.shown.label_names(source)
+        labels = self.probe_display.label_names(source)
         given: dict[str, Any] = {"low": low, "high": high, "caption": caption, "note": note}
         if maps.ndim == 2:
             return response_matrix(maps, labels=labels, **given)
@@ -131,7 +131,7 @@ class ActivationMaps(LayersView):
         side = picture_side(maps.shape[1])
         key = source, maps.ndim, side
         if key not in self._small:
-            pictures = self.shown.pictures(source)
+            pictures = self.probe_display.pictures(source)
             if pictures is not None and pictures.ndim == 5:
                 pictures = pictures[:, pictures.shape[1] // 2]
             if pictures is None and maps.ndim == 3:
@@ -166,7 +166,7 @@ def _all(call: Call) -> bool:
     return len(_some(call)) == call.shape[-1]
 
 
-def _figures_and_maps(output: Any, choice: Any, figures: Sequence[str], every: bool) -> dict[str, Any]:
+def _figures_and_maps(output: Any, choice: Any, metrics: Sequence[str], every: bool) -> dict[str, Any]:
     """In the pass: figures of every channel `(n, c)`, and the maps of the chosen ones `(n, chosen, *spatial)`.
 
     The variance, by which channels are chosen, is worked out for as long as none is; each figure is one more look at
@@ -178,8 +178,8 @@ def _figures_and_maps(output: Any, choice: Any, figures: Sequence[str], every: b
     axes = tuple(range(1, len(flat.shape) - 1))
     undecided = choice < 0
     chosen = values if every else keras.ops.take(values, keras.ops.where(undecided, -1 - choice, choice), axis=-1)
-    found = {name: _FIGURE[name](flat, axes) for name in figures}
-    if "variance" not in figures:
+    found = {name: _FIGURE[name](flat, axes) for name in metrics}
+    if "variance" not in metrics:
         still = keras.ops.zeros_like(found["mean_abs"])
         found["mean"], found["variance"] = keras.ops.cond(
             undecided[0], lambda: (_mean(flat, axes), _variance_of(flat, axes)), lambda: (still, still)
@@ -203,22 +203,22 @@ _FIGURE: Mapping[str, Callable[[Any, tuple[int, ...]], Any]] = {
     "share_not_positive": lambda values, axes: _mean(keras.ops.cast(values <= 0, "float32"), axes),
 }
 # What is asked of a layer, by whether its output is rectified; see `_rectified`.
-_FIGURES: Mapping[bool | None, tuple[str, ...]] = {
+_METRICS: Mapping[bool | None, tuple[str, ...]] = {
     None: ("mean_abs",),
     True: ("mean_abs", "largest", "share_not_positive"),
     False: ("mean_abs", "mean", "variance"),
 }
 _REDUCES = {
-    (kind, every): partial(_figures_and_maps, figures=figures, every=every)
-    for kind, figures in _FIGURES.items()
+    (kind, every): partial(_figures_and_maps, metrics=metrics, every=every)
+    for kind, metrics in _METRICS.items()
     for every in (False, True)
 }
 
 
-def _variance(taken: Taken) -> Array:
+def _variance(captured: Captured) -> Array:
     """Of every channel, for as long as none is chosen."""
     names = ("mean_abs", "mean", "variance")
-    return np.asarray(channel_figures(**{name: taken.output[name] for name in names}).variance)
+    return np.asarray(channel_stats(**{name: captured.output[name] for name in names}).variance)
 
 
 def _smaller(maps: Any) -> Any:

@@ -7,14 +7,14 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..callback import Drawn, Measured
+from ..callback import Image, Measured
 from ..callback.explained_view import ExplainedView
 from ..callback.markdown import code_span
-from ..draw.text import figure, shape_text, together
+from ..draw.text import format_number, join_notes, shape_text
 from ..explain.input_maps import InputMaps, checked_method, method_title
+from ..fit_context import Request
 from ..maths.attribution_methods import METHODS
-from ..maths.scale import beyond, reach
-from ..observer import Request
+from ..maths.scale import count_clipped, robust_max
 from ..taps.reader import Reader
 
 Array = np.ndarray[Any, Any]
@@ -81,7 +81,7 @@ class Attribution(ExplainedView):
         first = next(iter(self.probes.values()))
         self._explained = InputMaps(reader, self.score, self.method, self.options, first.inputs)
 
-    def shows(self) -> str:
+    def summary(self) -> str:
         """The view and its method."""
         return f"{type(self).__name__} by {method_title(self.method)}"
 
@@ -89,43 +89,43 @@ class Attribution(ExplainedView):
         """The predictions; the maps take passes of their own."""
         return Request((self.output,))
 
-    def take(self, step: int) -> dict[str, dict[Any, Any]]:
+    def capture(self, step: int) -> dict[str, dict[Any, Any]]:
         """One shared pass a probe, and the method's own."""
-        taken: dict[str, dict[Any, Any]] = dict(super().take(step))
+        captured: dict[str, dict[Any, Any]] = dict(super().capture(step))
         for source, probe in self.probes.items():
             found = self._explained.of(self.readers[source], probe.inputs, self.targets[source])
-            taken[source] |= {"maps": found.maps, "completeness": found.completeness}
-        return taken
+            captured[source] |= {"maps": found.maps, "completeness": found.completeness}
+        return captured
 
-    def measure(self, taken: dict[Any, Any], source: str, step: int) -> Measured:
+    def measure(self, captured: dict[Any, Any], source: str, step: int) -> Measured:
         """Raw maps `(n, *spatial)` by input, and predictions."""
-        maps = {name: self._shown(one) for name, one in taken["maps"].items()}
+        maps = {name: self._shown(one) for name, one in captured["maps"].items()}
         for name, one in maps.items():
-            self.memory.grow(name, reach(one))
-        numbers = (maps, self.answers(taken), taken["completeness"])
+            self.memory.extend_scale(name, robust_max(one))
+        numbers = (maps, self.answers(captured), captured["completeness"])
         tag = f"{self._title}/completeness_error"
-        return Measured(step, numbers, {tag: taken["completeness"]} if self._is_complete else {})
+        return Measured(step, numbers, {tag: captured["completeness"]} if self._is_complete else {})
 
-    def draw(self, measured: Mapping[str, Measured]) -> Iterator[Drawn]:
+    def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
         """A picture an input and source, on one scale."""
         explained = self.target_in_words()
         for source, one in measured.items():
-            maps, answer, completeness = one.numbers
+            maps, answer, completeness = one.data
             for name, values in maps.items():
                 caption = f"{self._title} of {name}   {shape_text(values.shape[1:])}   {explained}"
                 scale = self.memory.scales.get(name, 0.0)
-                missing = "" if np.isnan(completeness) else f"completeness error {figure(completeness)}"
+                missing = "" if np.isnan(completeness) else f"completeness error {format_number(completeness)}"
                 picture = self.heat(
                     source,
                     values,
                     answer,
                     scale=scale,
                     caption=caption,
-                    note=together(beyond(values, scale), missing, one.note),
+                    note=join_notes(count_clipped(values, scale), missing, one.note),
                     signed=True,
                     number=self._explained.names.index(name),
                 )
-                yield Drawn(source, f"{self._title}/{name}", picture, self._about(name))
+                yield Image(source, f"{self._title}/{name}", picture, self._about(name))
 
     def _about(self, name: str) -> str:
         relative = "RISE's maps are shown less their mean, since each holds the mean score." if self._is_rise else ""

@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from ..callback import MODEL, UNTRAINED, Drawn, Measured, View
+from ..callback import MODEL, UNTRAINED, Image, Measured, View
 from ..callback.markdown import code_span
 from ..draw.coefficients import ACROSS, Heat, coefficient_panels, input_ticks, step_ticks
 from ..draw.colour import DIVERGING, HEAT, SEQUENTIAL, count_non_finite
 from ..draw.sheet import Scale
-from ..draw.text import figure, shape_text, together
+from ..draw.text import format_number, join_notes, shape_text
 from ..maths.choice import largest_norm
 from ..maths.health import norm, turn
 from ..maths.matrices import block_extremes, fold
-from ..maths.scale import reach
+from ..maths.scale import robust_max
 from ..maths.units import along_steps, directions, lengths, log_turn, round_up
 from ..taps.weights import WeightMatrix, matrices_named, narrowest_hidden
 
@@ -43,7 +43,7 @@ _SCALARS = {
 
 
 @dataclass(frozen=True)
-class Portrait:
+class CoefficientsData:
     """What is drawn.
 
     Attributes:
@@ -102,7 +102,7 @@ class Coefficients(View):
 
     def prepare(self) -> None:
         """Find the kernel."""
-        known = self.observer.places()
+        known = self.fit_context.layers()
         if self.layer is None:
             self._matrix = narrowest_hidden(self.model, known)
             if self._matrix is None:
@@ -112,7 +112,7 @@ class Coefficients(View):
                 )
             return
         found = matrices_named(known, self.layer, argument="layer")
-        several = list(dict.fromkeys(matrix.place.path for matrix in found))
+        several = list(dict.fromkeys(matrix.ref.path for matrix in found))
         if len(several) > 1:
             raise ValueError(f'layer="{self.layer}": several of its layers have a kernel; name one of {several}.')
         self._matrix = found[0]
@@ -124,18 +124,18 @@ class Coefficients(View):
             raise RuntimeError(f"{type(self).__name__} has not looked at a model yet.")
         return self._matrix
 
-    def shows(self) -> str:
+    def summary(self) -> str:
         """The view and its layer."""
         return type(self).__name__ if self._matrix is None else f"{type(self).__name__} of {self._matrix.path}"
 
-    def take(self, step: int) -> dict[str, Array]:
+    def capture(self, step: int) -> dict[str, Array]:
         """A copy of the kernel."""
         return {MODEL: self.matrix.array()}
 
-    def measure(self, taken: Array, source: str, step: int) -> Measured:
+    def measure(self, captured: Array, source: str, step: int) -> Measured:
         """The units now, their history, and their mean length and turn."""
-        rows = fold(taken, self.matrix.inputs, self.matrix.outputs).T
-        own, path = self.memory.of(source), self.matrix.path
+        rows = fold(captured, self.matrix.inputs, self.matrix.outputs).T
+        own, path = self.memory.for_source(source), self.matrix.path
         before = own.get("previous")
         own["previous"] = rows
         if "units" not in self.memory.shared:
@@ -143,12 +143,12 @@ class Coefficients(View):
         units = self.memory.shared["units"]
         shown = rows[units]
         self._remember(own, step, shown, None if before is None else before[units])
-        figures = {"norm": norm(rows), "turn": np.nan if before is None else turn(rows, before)}
-        portrait = self._portrait(own, units, shown, self._in_words(own, **figures))
-        self.memory.grow(path, reach(portrait.weights))
-        self.memory.grow(f"{path} direction", reach(portrait.directions))
-        self.memory.grow(f"{path} length", reach(own["lengths"][-1], share=1.0))
-        return Measured(step, portrait, {f"coefficients/{path}/{name}": value for name, value in figures.items()})
+        metrics = {"norm": norm(rows), "turn": np.nan if before is None else turn(rows, before)}
+        portrait = self._portrait(own, units, shown, self._in_words(own, **metrics))
+        self.memory.extend_scale(path, robust_max(portrait.weights))
+        self.memory.extend_scale(f"{path} direction", robust_max(portrait.directions))
+        self.memory.extend_scale(f"{path} length", robust_max(own["lengths"][-1], share=1.0))
+        return Measured(step, portrait, {f"coefficients/{path}/{name}": value for name, value in metrics.items()})
 
     def _remember(self, own: dict[str, Any], step: int, units: Array, before: Array | None) -> None:
         """Lengths and turns, a thin row each a step."""
@@ -161,7 +161,7 @@ class Coefficients(View):
         still = np.full(len(units), np.nan)
         turned.append((still if before is None else log_turn(units, before)).astype(np.float32))
 
-    def _portrait(self, own: dict[str, Any], units: Array, shown: Array, note: str) -> Portrait:
+    def _portrait(self, own: dict[str, Any], units: Array, shown: Array, note: str) -> CoefficientsData:
         steps = own["steps"]
         first = min(UNTRAINED if self.start_from_epoch == 0 else self.start_from_epoch, steps[0])
         last = max((self.params or {}).get("epochs", 0) - 1, steps[-1])
@@ -170,7 +170,7 @@ class Coefficients(View):
         starts, ends = [steps[0] - 1, *steps[:-1]], steps
         long, has_length = along_steps(np.stack(own["lengths"]), starts, ends, **axis, fold="mean")
         turned, has_turn = along_steps(np.stack(own["turns"])[1:], starts[1:], ends[1:], **axis, fold="largest")
-        return Portrait(
+        return CoefficientsData(
             units=units,
             weights=block_extremes(shown, len(shown), ACROSS),
             directions=block_extremes(directions(shown), len(shown), ACROSS),
@@ -186,23 +186,23 @@ class Coefficients(View):
     def _in_words(self, own: dict[str, Any], norm: float, turn: float) -> str:
         """What stands in the strip."""
         still = int(np.count_nonzero(own["turns"][-1] <= LOWEST_TURN))
-        return together(
-            f"mean length {figure(norm)}" if np.isfinite(norm) else "",
-            f"mean turn {figure(turn)}" if np.isfinite(turn) else "",
+        return join_notes(
+            f"mean length {format_number(norm)}" if np.isfinite(norm) else "",
+            f"mean turn {format_number(turn)}" if np.isfinite(turn) else "",
             f"{still} of {len(own['turns'][-1])} stand still" if still else "",
         )
 
-    def draw(self, measured: Mapping[str, Measured]) -> Iterator[Drawn]:
+    def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
         """One picture of four panels."""
         one, (inputs, outputs) = measured[MODEL], self.matrix.sides
-        portrait: Portrait = one.numbers
+        portrait: CoefficientsData = one.data
         path, shape = self.matrix.path, shape_text(self.matrix.shape)
         chosen = f"   the {len(portrait.units)} longest at first" if len(portrait.units) < outputs else ""
         picture = coefficient_panels(
             self._panels(portrait, inputs),
             units=portrait.units.tolist(),
             caption=f"{path}   kernel {shape}   {outputs:,} units of {inputs:,} inputs{chosen}",
-            note=together(portrait.note, one.note),
+            note=join_notes(portrait.note, one.note),
             bad=portrait.bad,
         )
         about = _DESCRIPTION.format(
@@ -213,9 +213,9 @@ class Coefficients(View):
             blocks=_BLOCKS if inputs > ACROSS else "",
             chosen=f" (shown are the {len(portrait.units)} longest at the first step)" if chosen else "",
         )
-        yield Drawn(MODEL, f"coefficients/{path}", picture, about)
+        yield Image(MODEL, f"coefficients/{path}", picture, about)
 
-    def _panels(self, portrait: Portrait, inputs: int) -> list[Heat]:
+    def _panels(self, portrait: CoefficientsData, inputs: int) -> list[Heat]:
         path = self.matrix.path
         widest, unit, longest = (
             round_up(self.memory.scales.get(key, 0.0)) for key in (path, f"{path} direction", f"{path} length")

@@ -8,16 +8,16 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..callback import MODEL, Drawn, Measured, View
+from ..callback import MODEL, Image, Measured, View
 from ..callback.arguments import one_of
 from ..callback.markdown import code_span
 from ..draw.filters import filter_matrix, filter_tiles
-from ..draw.text import shape_text, together
+from ..draw.text import join_notes, shape_text
 from ..maths.choice import evenly_by_depth, largest_norm
 from ..maths.geometry import dense_filters, filters_of, picture_shape
 from ..maths.health import norm, redundancy, turn
-from ..maths.scale import beyond, reach
-from ..taps.layers import Place, find, listed, named
+from ..maths.scale import count_clipped, robust_max
+from ..taps.layers import LayerRef, find, listed, named
 from ..taps.weights import Layout, convolution_layout, first_dense, kernel, kernel_shape
 
 Array = np.ndarray[Any, Any]
@@ -81,41 +81,41 @@ class FilterImages(View):
 
     def prepare(self) -> None:
         """Find the kernels."""
-        known = self.observer.places()
+        known = self.fit_context.layers()
         kernels = filter_kernels(self.model, known)
         if self.layers is None:
             if not kernels:
                 raise ValueError(
                     f'layers=None: model "{self.model.name}" has neither a convolution nor a dense layer that is fed '
                     "pictures, so there are no filters to show; leave FilterImages out, or name layers that have "
-                    f"kernels. Its layers: {', '.join(place.path for place in known[:6]) or 'none'}."
+                    f"kernels. Its layers: {', '.join(ref.path for ref in known[:6]) or 'none'}."
                 )
             chosen = evenly_by_depth(kernels)
         else:
-            by_path = {kernel.place.path: kernel for kernel in kernels}
+            by_path = {kernel.ref.path: kernel for kernel in kernels}
             chosen = []
             for wanted in self.layers:
-                place = find(known, wanted, argument="layers")[0]
-                if place.path not in by_path:
+                ref = find(known, wanted, argument="layers")[0]
+                if ref.path not in by_path:
                     raise ValueError(
-                        f'layers="{place.path}": {type(place.layer).__name__} has no filters to show as pictures; '
+                        f'layers="{ref.path}": {type(ref.layer).__name__} has no filters to show as pictures; '
                         f"those that have: {', '.join(by_path) or 'none'}."
                     )
-                chosen.append(by_path[place.path])
-        self._kernels = {kernel.place.path: kernel for kernel in chosen}
+                chosen.append(by_path[ref.path])
+        self._kernels = {kernel.ref.path: kernel for kernel in chosen}
 
-    def shows(self) -> str:
+    def summary(self) -> str:
         """The view and its layers."""
         return f"{type(self).__name__} of {listed(list(self._kernels))}"
 
-    def take(self, step: int) -> dict[str, dict[str, Array]]:
+    def capture(self, step: int) -> dict[str, dict[str, Array]]:
         """Copies of the kernels, `(filters, inputs, *spatial)`."""
         return {MODEL: {path: kernel.filters() for path, kernel in self._kernels.items()}}
 
-    def measure(self, taken: dict[str, Array], source: str, step: int) -> Measured:
+    def measure(self, captured: dict[str, Array], source: str, step: int) -> Measured:
         """What is drawn of each layer, and its figures."""
-        own, numbers, scalars = self.memory.of(source), {}, {}
-        for path, filters in taken.items():
+        own, numbers, scalars = self.memory.for_source(source), {}, {}
+        for path, filters in captured.items():
             rows = filters.reshape(len(filters), -1)
             before = own.get(f"previous {path}")
             scalars[f"filters/{path}/redundancy"] = redundancy(rows)
@@ -123,7 +123,7 @@ class FilterImages(View):
             scalars[f"filters/{path}/norm"] = norm(rows)
             shown = self._shown(path, filters, own)
             own[f"previous {path}"] = filters
-            self.memory.grow(path, reach(shown))
+            self.memory.extend_scale(path, robust_max(shown))
             numbers[path] = shown
         return Measured(step, numbers, scalars)
 
@@ -153,18 +153,18 @@ class FilterImages(View):
         choice: tuple[Array, Array] = self.memory.shared[path]
         return choice
 
-    def draw(self, measured: Mapping[str, Measured]) -> Iterator[Drawn]:
+    def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
         """A picture a layer."""
         one = measured[MODEL]
-        for path, shown in one.numbers.items():
+        for path, shown in one.data.items():
             shape = shape_text(self._kernels[path].shape)
             picture = self._picture(path, shown, f"{path}   kernel {shape}", one.note)
-            yield Drawn(MODEL, f"filters/{path}", picture, self._describe_picture(path, shape))
+            yield Image(MODEL, f"filters/{path}", picture, self._describe_picture(path, shape))
 
     def _picture(self, path: str, shown: Array, caption: str, note: str) -> Array:
         chosen, inputs = self.memory.shared[path]
         scale = self.memory.scales[path]
-        note = together(beyond(shown, scale), note)
+        note = join_notes(count_clipped(shown, scale), note)
         if self.relative_to is not None:
             caption += f"   change since the {self.relative_to} step"
         tiles = _flat(shown)
@@ -218,31 +218,31 @@ class Kernel:
         picture: of a dense layer, the `(h, w, c)` of the picture it is fed.
     """
 
-    place: Place
+    ref: LayerRef
     layout: Layout = "conv"
     picture: tuple[int, int, int] | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
         """As the layer keeps it."""
-        return kernel_shape(self.place.layer)
+        return kernel_shape(self.ref.layer)
 
     def filters(self) -> Array:
         """A copy of the weights now, `(filters, inputs, *spatial)`, float32."""
-        weights = kernel(self.place.layer)
+        weights = kernel(self.ref.layer)
         return filters_of(weights, self.layout) if self.picture is None else dense_filters(weights, self.picture)
 
 
-def filter_kernels(model: Any, known: Sequence[Place]) -> list[Kernel]:
+def filter_kernels(model: Any, known: Sequence[LayerRef]) -> list[Kernel]:
     """The first dense layer's kernel where it is fed pictures, and every convolution's, in the order of tracking."""
     found = []
     dense = first_dense(model, known)
     if dense is not None and picture_shape(dense[1]) is not None:
         found.append(Kernel(dense[0], picture=picture_shape(dense[1])))
-    for place in known:
-        layout = convolution_layout(place.layer)
-        if layout is not None and place.layer.built:
-            found.append(Kernel(place, layout))
+    for ref in known:
+        layout = convolution_layout(ref.layer)
+        if layout is not None and ref.layer.built:
+            found.append(Kernel(ref, layout))
     return found
 
 

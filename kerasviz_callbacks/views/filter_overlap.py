@@ -10,15 +10,15 @@ from typing import Any
 import keras
 import numpy as np
 
-from ..callback import VALIDATION, Drawn, LayersView, Measured
+from ..callback import VALIDATION, Image, LayersView, Measured
 from ..callback.markdown import code_span
 from ..draw.overlap import overlap_matrix
-from ..draw.text import figure, shape_text, together
+from ..draw.text import format_number, join_notes, shape_text
+from ..fit_context import Request
 from ..maths.choice import most_variable
 from ..maths.overlap import Overlap, channel_overlap, clustered_order, largest_overlap, overlap, strongest_pairs
-from ..observer import Request
-from ..taps.noting import Call
-from ..taps.reader import Reader, Taken, Tap
+from ..taps.output_recorder import Call
+from ..taps.reader import Capture, Captured, Reader
 
 Array = np.ndarray[Any, Any]
 MOST_CHANNELS = 128
@@ -73,26 +73,30 @@ class FilterOverlap(LayersView):
                     f'layers: "{call.path}" puts out {(None, *call.shape)}, so how many channels it has is not known '
                     "before it runs; name a layer whose last axis has a fixed length."
                 )
-        self.calls = {Tap(call.path, reduce=_MOMENTS[self._takes_all(call)], owner=id(self)): call for call in calls}
+        self.calls = {
+            Capture(call.path, reduce=_MOMENTS[self._takes_all(call)], owner=id(self)): call for call in calls
+        }
 
     def request(self, source: str) -> Request:
         """Each layer's means and products, of the chosen channels."""
         chosen = self.memory.shared.get("channels", {})
-        choices = {tap: chosen.get(call.path, np.arange(self._most(call))) for tap, call in self.calls.items()}
+        choices = {capture: chosen.get(call.path, np.arange(self._most(call))) for capture, call in self.calls.items()}
         return Request(tuple(self.calls), choices=choices)
 
-    def take(self, step: int) -> dict[str, dict[Tap, Taken]]:
+    def capture(self, step: int) -> dict[str, dict[Capture, Captured]]:
         """One pass; at the first drawn step, before it, one of the layers that have more channels than are shown."""
         if "channels" not in self.memory.shared and self.due(step):
-            wide = {Tap(call.path, reduce=_spreads): call for call in self.calls.values() if not self._takes_all(call)}
+            wide = {
+                Capture(call.path, reduce=_spreads): call for call in self.calls.values() if not self._takes_all(call)
+            }
             chosen = {call.path: np.arange(self._most(call)) for call in self.calls.values()}
             if wide:
-                taken = self.readers[VALIDATION].read(wide, self.probes[VALIDATION].inputs)
-                for tap, call in wide.items():
-                    chosen[call.path] = most_variable(_variance(**taken[tap].output), self._most(call))
-                self.observer.forget()
+                captured = self.readers[VALIDATION].read(wide, self.probes[VALIDATION].inputs)
+                for capture, call in wide.items():
+                    chosen[call.path] = most_variable(_variance(**captured[capture].output), self._most(call))
+                self.fit_context.forget()
             self.memory.shared["channels"] = chosen
-        return super().take(step)
+        return super().capture(step)
 
     def _most(self, call: Call) -> int:
         """How many channels of a layer are shown."""
@@ -105,12 +109,12 @@ class FilterOverlap(LayersView):
     def _takes_all(self, call: Call) -> bool:
         return self._most(call) == _channels(call)
 
-    def measure(self, taken: dict[Tap, Taken], source: str, step: int) -> Measured:
+    def measure(self, captured: dict[Capture, Captured], source: str, step: int) -> Measured:
         """Correlations by layer, in the order of the channels, and their overlap."""
         orders = self.memory.shared.setdefault("order", {})
         numbers, scalars = {}, {}
-        for tap, call in self.calls.items():
-            output = taken[tap].output
+        for capture, call in self.calls.items():
+            output = captured[capture].output
             shift, rest = (np.asarray(output[name], np.float64) for name in ("shift", "rest"))
             with np.errstate(invalid="ignore"):  # infinity minus infinity: NaN, which is shown
                 numbers[call.path] = channel_overlap(shift + rest, output.get("widths"), output.get("products"))
@@ -119,12 +123,12 @@ class FilterOverlap(LayersView):
             scalars[f"overlap/{call.path}/overlap"] = overlap(numbers[call.path].correlation)
         return Measured(step, numbers, scalars)
 
-    def draw(self, measured: Mapping[str, Measured]) -> Iterator[Drawn]:
+    def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
         """A picture a layer and source."""
         for source, one in measured.items():
             for call in self.calls.values():
-                picture = self._picture(source, call, one.numbers[call.path], one.note)
-                yield Drawn(source, f"overlap/{call.path}", picture, self._about(call))
+                picture = self._picture(source, call, one.data[call.path], one.note)
+                yield Image(source, f"overlap/{call.path}", picture, self._about(call))
 
     def _picture(self, source: str, call: Call, found: Overlap, note: str) -> Array:
         order = self.memory.shared["order"][call.path]
@@ -132,7 +136,7 @@ class FilterOverlap(LayersView):
         correlation = found.correlation[np.ix_(order, order)]
         strongest = strongest_pairs(correlation)
         gone = int(np.count_nonzero(found.dead))
-        named_pairs = ", ".join(f"{channels[i]} & {channels[j]} {figure(round(r, 2))}" for i, j, r in strongest)
+        named_pairs = ", ".join(f"{channels[i]} & {channels[j]} {format_number(round(r, 2))}" for i, j, r in strongest)
         mean = overlap(correlation)
         notes = (
             "" if np.isnan(mean) else f"overlap {mean:.2f}",
@@ -146,7 +150,7 @@ class FilterOverlap(LayersView):
             channels=channels,
             dead=found.dead[order],
             pairs=[(i, j) for i, j, _ in strongest],
-            note=together(*notes, note),
+            note=join_notes(*notes, note),
         )
 
     def _caption(self, source: str, call: Call) -> str:

@@ -7,13 +7,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..callback import BESIDE, TRAINING, VALIDATION, Drawn, Measured
-from ..callback.explained_view import MOST_BESIDE, ExplainedView
+from ..callback import COMPARISON, TRAINING, VALIDATION, Image, Measured
+from ..callback.explained_view import MOST_COMPARED, ExplainedView
 from ..callback.markdown import code_span
 from ..draw.text import shape_text
 from ..explain.layer_maps import LayerMaps
+from ..fit_context import Request
 from ..maths.class_activation import method_named
-from ..observer import Request
 from ..taps.reader import Reader
 
 _DESCRIPTION = """**Where the network looks** ({method} of {path}, {score}).
@@ -84,30 +84,30 @@ class GradCAM(ExplainedView):
         self._explained = LayerMaps(reader, self.layer, self.score, self.method)
         self.path = self._explained.call.path
 
-    def shows(self) -> str:
+    def summary(self) -> str:
         """The view and its layers."""
         return f"{type(self).__name__} of {self.path}"
 
     def request(self, source: str) -> Request:
         """The layer's output and the gradient of the score by it; the predictions."""
-        return Request((self._explained.tap, self.output), targets={self.score.targets: self.targets[source]})
+        return Request((self._explained.capture, self.output), targets={self.score.targets: self.targets[source]})
 
-    def take(self, step: int) -> dict[str, dict[Any, Any]]:
+    def capture(self, step: int) -> dict[str, dict[Any, Any]]:
         """One pass a probe, and those that the method takes beside it."""
-        taken: dict[str, dict[Any, Any]] = dict(super().take(step))
+        captured: dict[str, dict[Any, Any]] = dict(super().capture(step))
         for source, probe in self.probes.items():
-            found, classes = taken[source][self._explained.tap], self.targets[source]
-            taken[source]["weights"] = self._explained.weights(self.readers[source], found, probe.inputs, classes)
-        return taken
+            found, classes = captured[source][self._explained.capture], self.targets[source]
+            captured[source]["weights"] = self._explained.weights(self.readers[source], found, probe.inputs, classes)
+        return captured
 
-    def measure(self, taken: dict[Any, Any], source: str, step: int) -> Measured:
+    def measure(self, captured: dict[Any, Any], source: str, step: int) -> Measured:
         """Raw maps `(n, *spatial)` and predictions."""
-        maps = self._explained.maps(taken[self._explained.tap], taken["weights"])
+        maps = self._explained.maps(captured[self._explained.capture], captured["weights"])
         strength = np.abs(maps[np.isfinite(maps)])
-        self.memory.grow(self.path, float(strength.max(initial=0)))
-        return Measured(step, (maps, self.answers(taken)))
+        self.memory.extend_scale(self.path, float(strength.max(initial=0)))
+        return Measured(step, (maps, self.answers(captured)))
 
-    def draw(self, measured: Mapping[str, Measured]) -> Iterator[Drawn]:
+    def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
         """A picture a source, and one of both beside each other, on one scale."""
         method = self._explained.method
         explained, target = self.target_in_words(), self.target_in_words(code_span)
@@ -125,11 +125,11 @@ class GradCAM(ExplainedView):
         tag, scale = f"{self.method}/{self.path}", self.memory.scales.get(self.path, 0.0)
         given: dict[str, Any] = {"scale": scale, "caption": caption, "signed": method.signed}
         for source, one in measured.items():
-            picture = self.heat(source, *one.numbers, note=one.note, **given)
-            yield Drawn(source, tag, picture, _DESCRIPTION.format(**words))
+            picture = self.heat(source, *one.data, note=one.note, **given)
+            yield Image(source, tag, picture, _DESCRIPTION.format(**words))
         if TRAINING in measured:
-            maps = {source: one.numbers[0] for source, one in measured.items()}
-            answers = {source: one.numbers[1] for source, one in measured.items()}
-            beside = self.heat_beside(maps, answers, note=measured[VALIDATION].note, **given)
+            maps = {source: one.data[0] for source, one in measured.items()}
+            answers = {source: one.data[1] for source, one in measured.items()}
+            beside = self.comparison_sheet(maps, answers, note=measured[VALIDATION].note, **given)
             if beside is not None:
-                yield Drawn(VALIDATION, f"{tag}/{BESIDE}", beside, _BESIDE.format(most=MOST_BESIDE, **words))
+                yield Image(VALIDATION, f"{tag}/{COMPARISON}", beside, _BESIDE.format(most=MOST_COMPARED, **words))

@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from ..callback import BESIDE, HALVES, TRAINING, UNTRAINED, VALIDATION, CodesView, Drawn, Measured
+from ..callback import COMPARED_SOURCES, COMPARISON, TRAINING, UNTRAINED, VALIDATION, CodesView, Image, Measured
 from ..callback.markdown import code_span
 from ..draw.colour import count_non_finite
 from ..draw.lines import horizon
 from ..draw.profiles import MOST_PANELS, Lines, Window, profiles
-from ..draw.text import figure, together
-from ..draw.trails import grow
+from ..draw.text import format_number, join_notes
+from ..draw.trails import extend_window
 from ..maths.choice import most_variable
 from ..maths.latent import QUANTILES, active, quantiles, variances
-from ..taps.reader import Taken, Tap
+from ..taps.reader import Capture, Captured
 
 Array = np.ndarray[Any, Any]
 _DESCRIPTION = """**Where the codes of {path} lie**, in each latent variable, at every step ({n} rows of the probe).
@@ -104,10 +104,10 @@ class LatentProfiles(CodesView):
         super().prepare()
         self._planned = ((self.params or {}).get("epochs") or 0) - 1
 
-    def measure(self, taken: dict[Tap, Taken], source: str, step: int) -> Measured:
+    def measure(self, captured: dict[Capture, Captured], source: str, step: int) -> Measured:
         """The quantiles of every step so far, and the latent figures."""
-        codes = self.codes(taken)
-        own, shared = self.memory.of(source), self.memory.shared
+        codes = self.codes(captured)
+        own, shared = self.memory.for_source(source), self.memory.shared
         before, own["before"] = own.get("before"), codes
         shared["dimensions"] = codes.shape[1]
         if source == VALIDATION and "units" not in shared and self._may_choose(codes, step):
@@ -123,7 +123,7 @@ class LatentProfiles(CodesView):
         count = int(np.count_nonzero(in_use))
         note = f"active {count} of {codes.shape[1]}   {_widest(codes)}"
         profile = Profile(*_stacked(history), units, count, note, count_non_finite(codes))
-        return Measured(step, profile, self.figures(codes, before, source))
+        return Measured(step, profile, self.metrics(codes, before, source))
 
     def _may_choose(self, codes: Array, step: int) -> bool:
         """Whether there is nothing to choose, or training to judge by, or none to come."""
@@ -133,9 +133,9 @@ class LatentProfiles(CodesView):
         scales = self.memory.scales
         for key, reach in (("window above", newest), ("window below", -newest)):
             needed = float(np.max(reach, initial=0.0, where=np.isfinite(reach)))
-            scales[key] = grow(scales.get(key, 0.0), needed)
+            scales[key] = extend_window(scales.get(key, 0.0), needed)
 
-    def draw(self, measured: Mapping[str, Measured]) -> Iterator[Drawn]:
+    def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
         """A picture a source, and one of both over each other, on one scale."""
         if self.memory.shared.get("units") is None:
             return
@@ -143,20 +143,20 @@ class LatentProfiles(CodesView):
         rule = _ABSOLUTE if self.posterior else _RELATIVE
         words = {"path": code_span(self.path), "rule": rule}
         for source, one in measured.items():
-            note = together(one.numbers.note, one.note)
-            picture = self._drawn(one.numbers, f"{rows[source]} rows", note, one.numbers.bad)
-            yield Drawn(source, TAG, picture, _DESCRIPTION.format(n=rows[source], **words))
+            note = join_notes(one.data.note, one.note)
+            picture = self._drawn(one.data, f"{rows[source]} rows", note, one.data.bad)
+            yield Image(source, TAG, picture, _DESCRIPTION.format(n=rows[source], **words))
         if TRAINING in measured:
-            training, validation = (measured[source].numbers for source in HALVES)
-            lines = Lines(training.quantiles, training.steps, HALVES[TRAINING], HALVES[VALIDATION])
-            counted = zip(HALVES.values(), (training.bad, validation.bad), strict=True)
+            training, validation = (measured[source].data for source in COMPARED_SOURCES)
+            lines = Lines(training.quantiles, training.steps, COMPARED_SOURCES[TRAINING], COMPARED_SOURCES[VALIDATION])
+            counted = zip(COMPARED_SOURCES.values(), (training.bad, validation.bad), strict=True)
             bad = ", ".join(f"{name} {count}" for name, count in counted if count)
             active = f"active {training.in_use} | {validation.in_use} of {self.memory.shared['dimensions']}"
-            note = together(active, measured[VALIDATION].note)
+            note = join_notes(active, measured[VALIDATION].note)
             said = f"{rows[TRAINING]} and {rows[VALIDATION]} rows"
             picture = self._drawn(validation, said, note, bad, lines=lines)
             about = _BESIDE.format(n=rows[TRAINING], m=rows[VALIDATION], **words)
-            yield Drawn(VALIDATION, f"{TAG}/{BESIDE}", picture, about)
+            yield Image(VALIDATION, f"{TAG}/{COMPARISON}", picture, about)
 
     def _drawn(self, profile: Profile, rows: str, note: str, bad: str, lines: Lines | None = None) -> Array:
         scales = self.memory.scales
@@ -202,4 +202,4 @@ def _widest(codes: Array) -> str:
     if np.isnan(found).all():
         return ""
     widest = int(np.nanargmax(found))
-    return f"largest sd {figure(found[widest])} (unit {widest})"
+    return f"largest sd {format_number(found[widest])} (unit {widest})"

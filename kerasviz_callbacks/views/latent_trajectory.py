@@ -8,15 +8,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..callback import BESIDE, HALVES, TRAINING, VALIDATION, CodesView, Drawn, Measured
+from ..callback import COMPARED_SOURCES, COMPARISON, TRAINING, VALIDATION, CodesView, Image, Measured
 from ..callback.markdown import code_span
 from ..draw.clouds import Cloud
-from ..draw.text import together
-from ..draw.trails import grow, trajectories, trajectory
+from ..draw.text import join_notes
+from ..draw.trails import extend_window, trajectories, trajectory
 from ..maths.latent import spread
 from ..maths.projection import POOLED_STEPS, hold_plane, project, shares
 from ..record.projector import Points
-from ..taps.reader import Taken, Tap
+from ..taps.reader import Capture, Captured
 
 Array = np.ndarray[Any, Any]
 TAIL = 9  # steps: the dots and the eight before them
@@ -68,8 +68,8 @@ class Trail:
     def note(*trails: Trail) -> str:
         """What changes from step to step; of several trails in their order, from left to right."""
 
-        def each(figures: list[str]) -> str:
-            return " | ".join(figures)
+        def each(metrics: list[str]) -> str:
+            return " | ".join(metrics)
 
         shown = f"axes of step {trails[0].fitted_at}: {each([f'{one.variance:.0%}' for one in trails])} of variance"
         if not any(np.isnan(one.movement) for one in trails):
@@ -108,10 +108,10 @@ class LatentTrajectory(CodesView):
 
     least_dimensions: ClassVar[int] = 2
 
-    def measure(self, taken: dict[Tap, Taken], source: str, step: int) -> Measured:
+    def measure(self, captured: dict[Capture, Captured], source: str, step: int) -> Measured:
         """The codes' history seen in the plane that is held, and the latent figures."""
-        codes = self.codes(taken)
-        own = self.memory.of(source)
+        codes = self.codes(captured)
+        own = self.memory.for_source(source)
         if not np.isfinite(codes).all():
             raise FloatingPointError(f"codes of {source} at step {step} are NaN or infinite; the step is left out")
         recent: list[Array] = own.setdefault("codes", [])
@@ -126,8 +126,8 @@ class LatentTrajectory(CodesView):
             self.memory.shared["plane"] = hold_plane(plane, recent[-POOLED_STEPS:], step)[0]
         trail = self._trail(own, codes, before)
         reach = float(np.abs(trail.tails[-1]).max(initial=0))
-        self.memory.scales["window"] = grow(self.memory.scales.get("window", 0.0), reach)
-        return Measured(step, trail, self.figures(codes, before, source))
+        self.memory.scales["window"] = extend_window(self.memory.scales.get("window", 0.0), reach)
+        return Measured(step, trail, self.metrics(codes, before, source))
 
     def _trail(self, own: dict[str, Any], codes: Array, before: Array | None) -> Trail:
         plane = self.memory.shared["plane"]
@@ -136,11 +136,11 @@ class LatentTrajectory(CodesView):
         variance, movement = shares(codes, before, plane.basis)
         return Trail(tails, means, plane.fitted_at, variance, movement, spread(codes), codes)
 
-    def draw(self, measured: Mapping[str, Measured]) -> Iterator[Drawn]:
+    def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
         """A picture a source, and one of both beside each other, in one window."""
         dimensions = self.memory.shared["plane"].basis.shape[0]
         classes = self.classes()
-        names = [self.shown.class_name(label) for label in range(classes)] if classes else None
+        names = [self.probe_display.class_name(label) for label in range(classes)] if classes else None
         window = self.memory.scales["window"]
         title = f"codes of {self.path}   {dimensions} dimensions"
         axes = "the codes' own" if dimensions == 2 else "principal components"
@@ -148,42 +148,42 @@ class LatentTrajectory(CodesView):
         rows = {source: len(self.probes[source]) for source in measured}
         for source, one in measured.items():
             picture = trajectory(
-                one.numbers.tails,
-                one.numbers.means,
+                one.data.tails,
+                one.data.means,
                 self.probes[source].labels,
                 half_width=window,
                 names=names,
                 title=f"{title}   {rows[source]} rows",
-                note=together(Trail.note(one.numbers), one.note),
+                note=join_notes(Trail.note(one.data), one.note),
             )
-            yield Drawn(source, TAG, picture, _DESCRIPTION.format(n=rows[source], **words))
+            yield Image(source, TAG, picture, _DESCRIPTION.format(n=rows[source], **words))
         if TRAINING in measured:
-            trails = [measured[source].numbers for source in HALVES]
+            trails = [measured[source].data for source in COMPARED_SOURCES]
             picture = trajectories(
                 [
                     Cloud.of(trail.tails, trail.means, self.probes[source].labels, name)
-                    for trail, (source, name) in zip(trails, HALVES.items(), strict=True)
+                    for trail, (source, name) in zip(trails, COMPARED_SOURCES.items(), strict=True)
                 ],
                 half_width=window,
                 names=names,
                 title=f"{title}   {rows[TRAINING]} and {rows[VALIDATION]} rows",
-                note=together(Trail.note(*trails), measured[VALIDATION].note),
+                note=join_notes(Trail.note(*trails), measured[VALIDATION].note),
             )
             about = _BESIDE.format(n=rows[TRAINING], m=rows[VALIDATION], **words)
-            yield Drawn(VALIDATION, f"{TAG}/{BESIDE}", picture, about)
+            yield Image(VALIDATION, f"{TAG}/{COMPARISON}", picture, about)
 
     def points(self, measured: Mapping[str, Measured]) -> Iterator[tuple[str, Points]]:
         """The codes for TensorBoard's projector, with the class, label and row in the data of each, and its picture."""
         for source, one in measured.items():
-            probe, names = self.probes[source], self.shown.label_names(source)
+            probe, names = self.probes[source], self.probe_display.label_names(source)
             known: dict[str, list[Any]] = {}
             if probe.labels is not None and names is not None:
                 known = {"class": names, "label": probe.labels.tolist()}
             known["row"] = probe.index.tolist()
-            pictures = self.shown.pictures(source)
+            pictures = self.probe_display.pictures(source)
             if pictures is not None and pictures.ndim == 5:  # of a volume the slice in the middle
                 pictures = pictures[:, pictures.shape[1] // 2]
-            yield source, Points("latent_codes", one.numbers.codes, known, pictures)
+            yield source, Points("latent_codes", one.data.codes, known, pictures)
 
 
 def _class_means(codes: Array, labels: Array, classes: int) -> Array:

@@ -8,16 +8,16 @@ from typing import Any
 import keras
 import numpy as np
 
-from ..callback import Drawn, LayersView, Measured
+from ..callback import Image, LayersView, Measured
 from ..callback.markdown import code_span
 from ..draw.responses import response_strengths
-from ..draw.text import shape_text, together
+from ..draw.text import join_notes, shape_text
+from ..fit_context import Request
 from ..maths.choice import most_variable
 from ..maths.responses import between_pictures, by_class, class_means, silent
-from ..maths.scale import beyond, reach
-from ..observer import Request
-from ..taps.noting import Call
-from ..taps.reader import Reader, Taken, Tap
+from ..maths.scale import count_clipped, robust_max
+from ..taps.output_recorder import Call
+from ..taps.reader import Capture, Captured, Reader
 
 Array = np.ndarray[Any, Any]
 MOST_NEURONS = 256
@@ -53,42 +53,42 @@ class NeuronResponses(LayersView):
 
     def choose(self, reader: Reader) -> None:
         """Find the layers."""
-        self.calls = {Tap(call.path, reduce=_strengths): call for call in self.wanted_calls(reader)}
+        self.calls = {Capture(call.path, reduce=_strengths): call for call in self.wanted_calls(reader)}
 
     def request(self, source: str) -> Request:
         """Each layer's response strengths."""
         return Request(tuple(self.calls))
 
-    def measure(self, taken: dict[Tap, Taken], source: str, step: int) -> Measured:
+    def measure(self, captured: dict[Capture, Captured], source: str, step: int) -> Measured:
         """Response strengths `(n, neurons)` by layer, of the neurons that are shown."""
         chosen = self.memory.shared.setdefault("neurons", {})
         numbers = {}
-        for tap, call in self.calls.items():
-            strengths = taken[tap].output
+        for capture, call in self.calls.items():
+            strengths = captured[capture].output
             if call.path not in chosen:  # validation data come first
                 chosen[call.path] = most_variable(between_pictures(strengths), MOST_NEURONS)
             numbers[call.path] = strengths[:, chosen[call.path]]
-            self.memory.grow(call.path, reach(numbers[call.path]))
+            self.memory.extend_scale(call.path, robust_max(numbers[call.path]))
         return Measured(step, numbers)
 
-    def draw(self, measured: Mapping[str, Measured]) -> Iterator[Drawn]:
+    def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
         """A picture a layer and source."""
         for source, one in measured.items():
             for call in self.calls.values():
-                picture = self._picture(source, call, one.numbers[call.path], one.note)
-                yield Drawn(source, f"responses/{call.path}", picture, self._about(call))
+                picture = self._picture(source, call, one.data[call.path], one.note)
+                yield Image(source, f"responses/{call.path}", picture, self._about(call))
 
     def _picture(self, source: str, call: Call, strengths: Array, note: str) -> Array:
         high = self.memory.scales.get(call.path, 0.0)
         neurons = self.memory.shared["neurons"][call.path].tolist()
         quiet = silent(strengths)
-        notes = (f"{quiet:,} of {len(neurons):,} silent" if quiet else "", beyond(strengths, high), note)
-        labels, names = self.probes[source].labels, self.shown.label_names(source)
+        notes = (f"{quiet:,} of {len(neurons):,} silent" if quiet else "", count_clipped(strengths, high), note)
+        labels, names = self.probes[source].labels, self.probe_display.label_names(source)
         if labels is None or names is None:
             labels, order, classes = np.zeros(len(strengths), np.int64), np.arange(len(strengths)), ["all pictures"]
         else:
             order = by_class(labels)
-            classes = [self.shown.class_name(int(label)) for label in np.unique(labels)]
+            classes = [self.probe_display.class_name(int(label)) for label in np.unique(labels)]
         return response_strengths(
             strengths[order],
             class_means(strengths, labels)[1],
@@ -97,7 +97,7 @@ class NeuronResponses(LayersView):
             neurons=neurons,
             classes=classes,
             labels=None if names is None else [names[row] for row in order],
-            note=together(*notes),
+            note=join_notes(*notes),
         )
 
     def _caption(self, call: Call) -> str:

@@ -9,24 +9,24 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..callback import HALVES, VALIDATION, Drawn, Measured
-from ..callback.course import Course
-from ..callback.judged_view import Judged, JudgedView, figures_of
+from ..callback import COMPARED_SOURCES, VALIDATION, Image, Measured
+from ..callback.epoch_history import EpochHistory
+from ..callback.evaluated_view import EvaluatedView, Evaluation, metrics_of
 from ..draw.curves import Epochs
 from ..draw.lines import horizon
-from ..draw.overfitting import Fallen, Summary, overfitting_sheet
+from ..draw.overfitting import DegradedExample, Summary, overfitting_sheet
 from ..draw.overfitting_charts import (
-    FIGURES,
-    figure_charts,
+    METRICS,
+    extend_axis,
     flat_maps,
     headlines,
-    kinds_of,
     loss_charts,
-    most_fallen,
-    reach,
+    metric_charts,
+    most_degraded,
+    per_class_scores,
 )
-from ..draw.text import figure, together
-from ..observer import say
+from ..draw.text import format_number, join_notes
+from ..fit_context import say
 from ..taps.reader import Reader
 
 Array = np.ndarray[Any, Any]
@@ -57,16 +57,16 @@ _OF = {
 
 
 @dataclass(frozen=True)
-class Then:
+class BestEpoch:
     """What was seen at the best epoch: how good each answer was, and the maps of what is true."""
 
     step: int
-    merit: Array
+    true_score: Array
     maps: Array | None
 
 
 @dataclass(frozen=True)
-class Seen:
+class OverfittingData:
     """What is drawn of one set of data: copies, since measuring goes on while it is drawn.
 
     Attributes:
@@ -84,12 +84,12 @@ class Seen:
     scales: Mapping[str, float]
     best: int | None
     metric: str | None
-    now: Judged
-    then: Then | None
+    now: Evaluation
+    then: BestEpoch | None
     left_out: tuple[int, int]
 
 
-class OverfittingMonitor(JudgedView):
+class OverfittingMonitor(EvaluatedView):
     """See whether the model overfits, since when, and on what kind of picture.
 
     One picture, `overfitting/summary`: loss and metric of both sets with the best epoch (of least `val_loss`) marked;
@@ -144,19 +144,19 @@ class OverfittingMonitor(JudgedView):
     """
 
     publishes: ClassVar[bool] = True
-    figures: Sequence[str] = ()  # those that can be had of this model
+    metrics: Sequence[str] = ()  # those that can be had of this model
 
     def choose(self, reader: Reader) -> None:
         """Find features and maps, and which figures can be had."""
         super().choose(reader)
         missing = self._missing()
-        if self.observer.verbose:
+        if self.fit_context.verbose:
             for names, why in missing.items():
                 say(f"kerasviz_callbacks: {type(self).__name__} leaves out {names}: {why}.")
-            if any(isinstance(one, OverfittingMonitor) and one is not self for one in self.observer.members):
+            if any(isinstance(one, OverfittingMonitor) and one is not self for one in self.fit_context.participants):
                 say(f"kerasviz_callbacks: two {type(self).__name__} in one fit; logs hold the figures of the last.")
         without = {name for names in missing for name in names.split(", ")}
-        self.figures = [name for name in FIGURES if name not in without and self.task.kind != "values"]
+        self.metrics = [name for name in METRICS if name not in without and self.task.kind != "values"]
 
     def _missing(self) -> dict[str, str]:
         """Which figures cannot be had of this model and these data, and why."""
@@ -179,101 +179,103 @@ class OverfittingMonitor(JudgedView):
             missing[", ".join(_MAPS)] = "no layer on the way to the answer has maps"
         return missing
 
-    def hear(self, step: int, logs: Mapping[str, Any]) -> None:
+    def on_logs(self, step: int, logs: Mapping[str, Any]) -> None:
         """Loss and metrics of the epoch."""
-        ours = {f"{of}{name}" for name in FIGURES for of in ("", "val_")}
-        self._course().hear(step, logs, without=ours)
+        ours = {f"{of}{name}" for name in METRICS for of in ("", "val_")}
+        self._course().record(step, logs, without=ours)
 
-    def published(self, measured: Mapping[str, Measured]) -> dict[str, float]:
+    def logged_metrics(self, measured: Mapping[str, Measured]) -> dict[str, float]:
         """The figures, NaN where they could not be measured."""
         found = {}
         for source in self.probes:
             scalars = measured[source].scalars if source in measured else {}
-            for name in self.figures:
+            for name in self.metrics:
                 key = f"val_{name}" if source == VALIDATION else name
                 found[key] = float(scalars.get(f"overfitting/{name}", math.nan))
         return found
 
-    def measure(self, taken: Any, source: str, step: int) -> Measured:
+    def measure(self, captured: Any, source: str, step: int) -> Measured:
         """The figures, and what the rows were at the best epoch."""
-        now, course, own = self.judged(taken, source), self._course(), self.memory.of(source)
+        now, course, own = self.evaluate(captured, source), self._course(), self.memory.for_source(source)
         if course.best == step:
-            own["then"] = Then(step, now.merit, now.true_maps)
+            own["then"] = BestEpoch(step, now.true_score, now.true_maps)
         then = own.get("then")
         then = then if then is not None and then.step == course.best else None
-        figures, left_out = figures_of(now, self.labels[source], None if then is None else then.maps)
-        figures = {name: value for name, value in figures.items() if name in self.figures}
+        metrics, left_out = metrics_of(now, self.labels[source], None if then is None else then.maps)
+        metrics = {name: value for name, value in metrics.items() if name in self.metrics}
         histories = own.setdefault("histories", {})
-        for name, value in figures.items():
+        for name, value in metrics.items():
             known = {at: old for at, old in histories.get(name, {}).items() if at < step}
             histories[name] = known | ({} if name == "cam_drift" and course.best is None else {step: value})
-            reach(self.memory.scales, name, value, FIGURES[name].window)
+            extend_axis(self.memory.scales, name, value, METRICS[name].window)
         if now.true_maps is not None:
-            self.memory.grow("maps", float(now.true_maps.max(initial=0, where=np.isfinite(now.true_maps))))
-        scalars = {f"overfitting/{name}": value for name, value in figures.items()}
-        if "cam_drift" in figures:
+            self.memory.extend_scale("maps", float(now.true_maps.max(initial=0, where=np.isfinite(now.true_maps))))
+        scalars = {f"overfitting/{name}": value for name, value in metrics.items()}
+        if "cam_drift" in metrics:
             scalars["overfitting/cam_empty"] = float(left_out[0])
         earlier = then if then is not None and then.step < step else None
         return Measured(step, self._seen(source, now, earlier, left_out), scalars)
 
-    def _seen(self, source: str, now: Judged, then: Then | None, left_out: tuple[int, int]) -> Seen:
-        course, own = self._course(), self.memory.of(source)
+    def _seen(self, source: str, now: Evaluation, then: BestEpoch | None, left_out: tuple[int, int]) -> OverfittingData:
+        course, own = self._course(), self.memory.for_source(source)
         metric = course.metric()
         curves = {}
         for key in ("loss", *([metric] if metric else [])):
             for of in ("", "val_"):
                 curves[f"{of}{key}"] = course.curve(f"{of}{key}")
                 for value in curves[f"{of}{key}"][1][-1:]:
-                    reach(self.memory.scales, key, value)
+                    extend_axis(self.memory.scales, key, value)
         histories = {name: (tuple(known), tuple(known.values())) for name, known in own["histories"].items()}
         scales = dict(self.memory.scales)
         kept = replace(now, features=None, predicted_maps=None)
-        return Seen(histories, curves, scales, course.best, metric, kept, then, left_out)
+        return OverfittingData(histories, curves, scales, course.best, metric, kept, then, left_out)
 
-    def _course(self) -> Course:
-        course: Course = self.memory.shared.setdefault("course", Course())
+    def _course(self) -> EpochHistory:
+        course: EpochHistory = self.memory.shared.setdefault("course", EpochHistory())
         return course
 
     def describe(self, tag: str) -> str:
         """What a figure is."""
         return _OF[tag.rpartition("/")[2]]
 
-    def draw(self, measured: Mapping[str, Measured]) -> Iterator[Drawn]:
+    def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
         """One picture of both sets, among those of validation data."""
         if VALIDATION not in measured:
             return
         one = measured[VALIDATION]
-        seen: dict[str, Seen] = {source: found.numbers for source, found in measured.items()}
+        seen: dict[str, OverfittingData] = {source: found.data for source, found in measured.items()}
         newest = list(seen.values())[-1]  # its axes hold what the others have seen
         of = seen[VALIDATION]
         first = min([step for steps, _ in of.histories.values() for step in steps[:1]] + [min(one.step, 0)])
         planned = (self.params or {}).get("epochs", 0) - 1
         epochs = Epochs(first, horizon(planned, one.step), of.best, max(one.step, first))
-        before = None if of.then is None else of.then.merit
-        named = self.shown.class_name if self.task.kind == "classes" else None
+        before = None if of.then is None else of.then.true_score
+        named = self.probe_display.class_name if self.task.kind == "classes" else None
         shown = ": picture, evidence then, now" if of.then and of.then.maps is not None else ""
         fell = "error grew most" if self.task.kind == "values" else "true class' probability fell most"
         summary = Summary(
             headline=headlines(newest.curves, of.metric, of.best, one.step),
             losses=loss_charts(newest.curves, of.metric, newest.scales, one.step),
-            figures=figure_charts(self.figures, {HALVES[at]: s.histories for at, s in seen.items()}, newest.scales),
+            metrics=metric_charts(
+                self.metrics, {COMPARED_SOURCES[at]: s.histories for at, s in seen.items()}, newest.scales
+            ),
             epochs=epochs,
             sets=["validation", "training"],
-            kinds=kinds_of(self.labels[VALIDATION], of.now.merit, before, named, best=of.best),
-            fallen=self._fallen(of),
+            class_scores=per_class_scores(self.labels[VALIDATION], of.now.true_score, before, named, best=of.best),
+            degraded=self._degraded(of),
             heading=f"{fell} since {f'epoch {of.best}' if of.then else 'the best epoch'}{shown}",
             words=self._nothing(of, one.step),
         )
-        rows = [f"{len(probe)} {HALVES[source]}" for source, probe in self.probes.items()]
+        rows = [f"{len(probe)} {COMPARED_SOURCES[source]}" for source, probe in self.probes.items()]
         caption = f"overfitting of {self.model.name}   {' and '.join(rows)} rows"
         note = ""
         if of.now.true_maps is not None:
             note = "maps of {}; without evidence {} in cam_drift, {} in cam_true_vs_predicted"
             note = note.format(self.maps_path, *of.left_out)
-        sheet = overfitting_sheet(summary, caption=caption, note=together(note, one.note))
-        yield Drawn(VALIDATION, "overfitting/summary", sheet, _ABOUT)
+        sheet = overfitting_sheet(summary, caption=caption, note=join_notes(note, one.note))
+        yield Image(VALIDATION, "overfitting/summary", sheet, _ABOUT)
 
-    def _nothing(self, of: Seen, step: int) -> str:
+    def _nothing(self, of: OverfittingData, step: int) -> str:
         """Why no pictures are shown."""
         if of.then is not None:
             return "Nothing has lost since the best epoch."
@@ -281,24 +283,31 @@ class OverfittingMonitor(JudgedView):
             return "This is the best epoch so far." if of.best == step else "The best epoch was not measured."
         return "No epoch has ended yet." if step < 0 else "No epoch is known to be the best."
 
-    def _fallen(self, of: Seen) -> Fallen:
+    def _degraded(self, of: OverfittingData) -> DegradedExample:
         """The rows that lost most since the best epoch."""
         now, then = of.now, of.then
         if then is None:
-            return Fallen(None, None, None, 0.0, [])
-        rows = most_fallen(now.merit, then.merit, _LEAST_FALL if now.grades is not None else 0.0)
+            return DegradedExample(None, None, None, 0.0, [])
+        rows = most_degraded(now.true_score, then.true_score, _LEAST_FALL if now.answer_scores is not None else 0.0)
         before, after = (None if one is None else flat_maps(one[rows]) for one in (then.maps, now.true_maps))
-        titles = [self._titles(int(row), then.merit[row], now) for row in rows]
-        return Fallen(self.shown.tiles(VALIDATION, rows), before, after, of.scales.get("maps", 0.0), titles)
+        titles = [self._titles(int(row), then.true_score[row], now) for row in rows]
+        return DegradedExample(
+            self.probe_display.tiles(VALIDATION, rows), before, after, of.scales.get("maps", 0.0), titles
+        )
 
-    def _titles(self, row: int, before: float, now: Judged) -> tuple[str, str]:
+    def _titles(self, row: int, before: float, now: Evaluation) -> tuple[str, str]:
         """What a row is and how good the answer was and is; and what is answered."""
         labels, named = self.labels[VALIDATION], f"row {self.probes[VALIDATION].index[row]}"
-        if now.grades is None:
-            return named, f"mean square error {figure(-before)} → {figure(-now.merit[row])}"
-        change = f"{before:.2f} → {now.merit[row]:.2f}"
-        if now.grades.predicted is None or labels is None:
+        if now.answer_scores is None:
+            return named, f"mean square error {format_number(-before)} → {format_number(-now.true_score[row])}"
+        change = f"{before:.2f} → {now.true_score[row]:.2f}"
+        if now.answer_scores.predicted is None or labels is None:
             true = np.flatnonzero(self.truth(VALIDATION)[row])
-            return f"{named}  {change}", ", ".join(self.shown.class_name(int(label)) for label in true) or "no label"
-        said = self.shown.class_name(int(now.grades.predicted[row]))
-        return f"{self.shown.class_name(int(labels[row]))}  {change}", f"now: {said} {now.grades.confidence[row]:.2f}"
+            return f"{named}  {change}", ", ".join(
+                self.probe_display.class_name(int(label)) for label in true
+            ) or "no label"
+        said = self.probe_display.class_name(int(now.answer_scores.predicted[row]))
+        return (
+            f"{self.probe_display.class_name(int(labels[row]))}  {change}",
+            f"now: {said} {now.answer_scores.confidence[row]:.2f}",
+        )

@@ -8,21 +8,28 @@ from typing import Any
 
 import numpy as np
 
-from ..callback import VALIDATION, Drawn, Measured, ProbeView
-from ..callback.given_back import MOST_LINES, GivenBack, as_signals, middle
+from ..callback import VALIDATION, Image, Measured, ProbeView
+from ..callback.given_back import MOST_LINES, ReconstructionDisplay, as_signals, middle
 from ..callback.markdown import code_span
 from ..draw.colour import count_non_finite
 from ..draw.reconstructions import reconstruction_tiles, reconstruction_traces, walk_tiles
 from ..draw.sheet import Scale
-from ..draw.text import figure, shape_text, together
-from ..maths.reconstruction import differences, mean_squared_error, of_the_mean, pairs, straight_lines, walk_figures
-from ..maths.scale import beyond, reach
-from ..observer import Request
-from ..taps.choosing import find_decoder, reconstruction
+from ..draw.text import format_number, join_notes, shape_text
+from ..fit_context import Request
+from ..maths.reconstruction import (
+    differences,
+    interpolate,
+    interpolation_pairs,
+    mean_baseline_mse,
+    mean_squared_error,
+    walk_metrics,
+)
+from ..maths.scale import count_clipped, robust_max
 from ..taps.decoding import Decoder, decoded, gives_logits, repeated, wanted_of
-from ..taps.fed import position_axes
+from ..taps.input_spec import position_axes
+from ..taps.layer_selection import find_decoder, reconstruction
 from ..taps.passes import output_path
-from ..taps.reader import Reader, Tap
+from ..taps.reader import Capture, Reader
 
 Array = np.ndarray[Any, Any]
 MOST_ROWS = 32
@@ -48,7 +55,7 @@ _SCALARS = {"error": "Mean squared error of the reconstructions, over all of the
 
 
 @dataclass(frozen=True)
-class Seen:
+class ReconstructionsData:
     """What is drawn of one source.
 
     Attributes:
@@ -100,17 +107,17 @@ class Reconstructions(ProbeView):
                 f"{reader.input_shapes[0]}, so there is no reconstruction; Reconstructions is for autoencoders. Let "
                 "what is reconstructed be the first input."
             )
-        self._number, self._given_back = number, Tap(output_path(number))
+        self._number, self._given_back = number, Capture(output_path(number))
         self._from_logits = gives_logits(self.model, number, len(reader.output_shapes))
         self._decoder = find_decoder(reader, inputs, number, self.layer)
-        self._pairs = {source: pairs(probe.labels, len(probe)) for source, probe in self.probes.items()}
+        self._pairs = {source: interpolation_pairs(probe.labels, len(probe)) for source, probe in self.probes.items()}
         self._wanted = {source: wanted_of(probe.images, probe.targets) for source, probe in self.probes.items()}
-        self._of_the_mean = {source: of_the_mean(wanted) for source, wanted in self._wanted.items()}
+        self._of_the_mean = {source: mean_baseline_mse(wanted) for source, wanted in self._wanted.items()}
         shape = reader.input_shapes[0]
         series = self.display is None and len(shape) == 2 and position_axes(reader, shape) == 1
-        self._shown_as = GivenBack(self.shown, self._wanted[VALIDATION], series=series)
+        self._shown_as = ReconstructionDisplay(self.probe_display, self._wanted[VALIDATION], series=series)
 
-    def shows(self) -> str:
+    def summary(self) -> str:
         """The view, and whether there is a walk."""
         if self._decoder is None:
             return f"{type(self).__name__} (no walk: no decoder to be told apart)"
@@ -118,20 +125,20 @@ class Reconstructions(ProbeView):
 
     def request(self, source: str) -> Request:
         """The reconstructions, and the codes where they can be decoded."""
-        return Request((self._given_back, *([] if self._decoder is None else [self._decoder.tap])))
+        return Request((self._given_back, *([] if self._decoder is None else [self._decoder.capture])))
 
-    def take(self, step: int) -> dict[str, Any]:
+    def capture(self, step: int) -> dict[str, Any]:
         """One pass, and one further pass of codes between pictures, together with the means of a sampling model."""
         found: dict[str, Any] = {}
-        for source, taken in super().take(step).items():
-            found[source] = {"given back": taken[self._given_back].output}
+        for source, captured in super().capture(step).items():
+            found[source] = {"given back": captured[self._given_back].output}
             if self._decoder is not None:
-                found[source].update(self._decoded(source, self._decoder, taken[self._decoder.tap].output))
+                found[source].update(self._decoded(source, self._decoder, captured[self._decoder.capture].output))
         return found
 
     def _decoded(self, source: str, decoder: Decoder, codes: Array) -> dict[str, Array]:
         """The walks between pairs of codes, and of a model that samples what it gives back for the codes themselves."""
-        lines = straight_lines(codes, self._pairs[source])
+        lines = interpolate(codes, self._pairs[source])
         between = lines.reshape(-1, *codes.shape[1:])
         asked = np.concatenate([between, codes]) if decoder.samples else between
         if not len(asked):  # a single picture
@@ -141,18 +148,18 @@ class Reconstructions(ProbeView):
         walks = answer[: len(between)].reshape(*lines.shape[:2], *answer.shape[1:])
         return {"walks": walks, **({"given back": answer[len(between) :]} if decoder.samples else {})}
 
-    def measure(self, taken: dict[str, Array], source: str, step: int) -> Measured:
+    def measure(self, captured: dict[str, Array], source: str, step: int) -> Measured:
         """The reconstructions, their errors as they are shown, and the mean squared error."""
-        given_back, wanted = self._as_fed(taken["given back"]), self._wanted[source]
+        given_back, wanted = self._as_fed(captured["given back"]), self._wanted[source]
         error = mean_squared_error(differences(given_back, wanted))
         given_back, wanted = given_back[:MOST_ROWS], wanted[:MOST_ROWS]
         errors = self._shown_as.errors(given_back, wanted)
-        self.memory.grow("error", min(reach(errors), self._shown_as.largest_error))
-        walks = self._as_fed(taken["walks"]) if "walks" in taken else None
+        self.memory.extend_scale("error", min(robust_max(errors), self._shown_as.largest_error))
+        walks = self._as_fed(captured["walks"]) if "walks" in captured else None
         note = "" if np.isnan(error) else f"MSE {error:.3g}"
         if note and self._of_the_mean[source] > 0:
             note += f", {error / self._of_the_mean[source]:.2g} × the mean {self._shown_as.what}'s"
-        return Measured(step, Seen(given_back, errors, walks, note), {"reconstructions/error": error})
+        return Measured(step, ReconstructionsData(given_back, errors, walks, note), {"reconstructions/error": error})
 
     def _as_fed(self, values: Array) -> Array:
         """Logits through the sigmoid that the loss puts behind them."""
@@ -162,25 +169,25 @@ class Reconstructions(ProbeView):
             squashed: Array = 1 / (1 + np.exp(-values.astype(np.float64)))
         return squashed
 
-    def draw(self, measured: Mapping[str, Measured]) -> Iterator[Drawn]:
+    def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
         """Reconstructions of each source, and its walks."""
         for source, one in measured.items():
-            seen: Seen = one.numbers
-            yield Drawn(source, "reconstructions/pictures", self._drawn(source, seen, one.note), self._about(source))
+            seen: ReconstructionsData = one.data
+            yield Image(source, "reconstructions/pictures", self._drawn(source, seen, one.note), self._about(source))
             if self._decoder is not None and seen.walks is not None and len(seen.walks):
                 codes, positions = self._decoder.codes.path, seen.walks.shape[1]
                 about = _WALK.format(positions=positions, codes=code_span(codes), thing=self._shown_as.what)
-                yield Drawn(source, "reconstructions/walk", self._walk(source, seen.walks, one.note), about)
+                yield Image(source, "reconstructions/walk", self._walk(source, seen.walks, one.note), about)
 
-    def _drawn(self, source: str, seen: Seen, note: str) -> Array:
+    def _drawn(self, source: str, seen: ReconstructionsData, note: str) -> Array:
         rows = len(seen.reconstructions)
-        names, wanted = self.shown.label_names(source), self._wanted[source][:rows]
+        names, wanted = self.probe_display.label_names(source), self._wanted[source][:rows]
         scale = self.memory.scales.get("error", 0.0)
         given: dict[str, Any] = {
             "scale": scale,
             "caption": self._caption(source),
             "names": None if names is None else names[:rows],
-            "note": together(seen.note, beyond(seen.errors, scale), note),
+            "note": join_notes(seen.note, count_clipped(seen.errors, scale), note),
             "bad": count_non_finite(seen.reconstructions),
         }
         look = self._shown_as
@@ -195,10 +202,10 @@ class Reconstructions(ProbeView):
         """What the model is fed, as tiles."""
         if self._shown_as.signals:
             return self._shown_as.tiles(self.probes[source].images)
-        return middle(self.shown.pictures(source))
+        return middle(self.probe_display.pictures(source))
 
     def _walk(self, source: str, walks: Array, note: str) -> Array:
-        between, names, scale = self._pairs[source], self.shown.label_names(source), self._shown_as.scale
+        between, names, scale = self._pairs[source], self.probe_display.label_names(source), self._shown_as.scale
         ends, tiles = self._originals(source)[between], self._shown_as.tiles(walks.reshape(-1, *walks.shape[2:]))
         return walk_tiles(
             ends,
@@ -207,7 +214,7 @@ class Reconstructions(ProbeView):
             what=self._shown_as.what,
             legend=None if self._shown_as.signals or self.display else Scale(scale.low, scale.high, "grey", "value"),
             names=None if names is None else [(names[a], names[b]) for a, b in between.tolist()],
-            note=together(_figures(walks, self._wanted[source][between]), note),
+            note=join_notes(_metrics(walks, self._wanted[source][between]), note),
             bad=count_non_finite(walks),
         )
 
@@ -216,14 +223,16 @@ class Reconstructions(ProbeView):
         rows = f"{min(len(probe), MOST_ROWS)} of {len(probe)} rows" if len(probe) > MOST_ROWS else ""
         channels = as_signals(probe.images[:1]).shape[-1] if self._shown_as.signals else 0
         lines = f"{MOST_LINES} of {channels} channels drawn" if channels > MOST_LINES else ""
-        title = together(f"reconstructions of {shape_text(probe.images.shape[1:])}", rows, lines)
+        title = join_notes(f"reconstructions of {shape_text(probe.images.shape[1:])}", rows, lines)
         return "\n".join([title, *self._how()])
 
     def _how(self) -> list[str]:
         """What else is to be known of the picture."""
         told = []
         if self._shown_as.signals:
-            told.append(f"traces from {figure(self._shown_as.scale.low)} to {figure(self._shown_as.scale.high)}")
+            told.append(
+                f"traces from {format_number(self._shown_as.scale.low)} to {format_number(self._shown_as.scale.high)}"
+            )
         if self._decoder is None:
             told.append("no walk: no layer's output alone decides the reconstruction")
         elif self._decoder.samples:
@@ -249,8 +258,8 @@ class Reconstructions(ProbeView):
         return {**super().__getstate__(), "_decoder": None, "_shown_as": None, "_wanted": {}}
 
 
-def _figures(walks: Array, ends: Array) -> str:
+def _metrics(walks: Array, ends: Array) -> str:
     """How far the walks lead and how evenly, in words."""
-    apart, largest = walk_figures(walks, ends)
+    apart, largest = walk_metrics(walks, ends)
     told = [] if np.isnan(apart) else [f"ends {apart:.2g} × as far apart as the originals"]
     return ", ".join(told + ([] if np.isnan(largest) else [f"largest step {largest:.2g} × the mean"]))

@@ -8,20 +8,20 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..callback import ARGUMENTS, MODEL, TRAINING, VALIDATION, Drawn, Measured, ProbeView
+from ..callback import ARGUMENTS, MODEL, TRAINING, VALIDATION, Image, Measured, ProbeView
 from ..callback.markdown import code_span
 from ..draw.colour import count_non_finite
-from ..draw.text import figure, shape_text, together
+from ..draw.text import format_number, join_notes, shape_text
 from ..draw.weights import SIDE, Panel, weight_panels
+from ..fit_context import Request, say
 from ..maths.choice import evenly_by_depth
 from ..maths.clipping import share_removed
 from ..maths.matrices import block_extremes, block_of, fold, largest, place_in
-from ..maths.scale import reach
-from ..observer import Request, say
-from ..taps.attempt import Attempt
+from ..maths.scale import robust_max
 from ..taps.layers import listed, named
 from ..taps.reader import Reader
 from ..taps.step import check_clip
+from ..taps.trial_step import TrialStep
 from ..taps.weights import WeightMatrix, matrices_named, weight_matrices
 
 Array = np.ndarray[Any, Any]
@@ -46,7 +46,7 @@ _REMOVED = (
 
 
 @dataclass(frozen=True)
-class Seen:
+class WeightHeatmapsData:
     """What is drawn of one kernel.
 
     Attributes:
@@ -116,7 +116,7 @@ class WeightHeatmaps(ProbeView):
         self.layers = None if layers is None else named(layers)
         self.clip = check_clip(clip)
         self._matrices: dict[str, WeightMatrix] = {}
-        self._attempt: Attempt | None = None
+        self._trial_step: TrialStep | None = None
 
     def ready(self) -> bool:
         """Without data to build it with, a model without an `Input` has no weights before it is called."""
@@ -124,13 +124,13 @@ class WeightHeatmaps(ProbeView):
 
     def prepare(self) -> None:
         """Read the data, if there are any, and find the kernels."""
-        self.read(self.observer)
+        self.read(self.fit_context)
         source = self._source()
         self.choose(None if source is None else self.readers[source])
 
     def choose(self, reader: Reader | None) -> None:
         """Find the kernels, and make what makes the step; without a reader (no data) there is none."""
-        known = self.observer.places()
+        known = self.fit_context.layers()
         if self.layers is None:
             chosen = evenly_by_depth(weight_matrices(known))
             if not chosen:
@@ -141,15 +141,15 @@ class WeightHeatmaps(ProbeView):
         else:
             chosen = [one for wanted in self.layers for one in matrices_named(known, wanted, argument="layers")]
         self._matrices = {matrix.path: matrix for matrix in chosen}
-        self._attempt = Attempt(self.model, self._matrices, self.clip)
+        self._trial_step = TrialStep(self.model, self._matrices, self.clip)
         if reader is not None:
             probe = self.probes[str(self._source())]
-            self._attempt.begin(reader, probe.inputs, probe.targets, has_labels=probe.labels is not None)
+            self._trial_step.begin(reader, probe.inputs, probe.targets, has_labels=probe.labels is not None)
             self._tell_why()
 
     def _tell_why(self) -> None:
-        reason = "" if self._attempt is None else self._attempt.reason
-        if reason and self.observer.verbose:
+        reason = "" if self._trial_step is None else self._trial_step.reason
+        if reason and self.fit_context.verbose:
             say(f"kerasviz_callbacks: {type(self).__name__} shows the weights alone, no step: {reason}")
 
     def _source(self) -> str | None:
@@ -162,53 +162,53 @@ class WeightHeatmaps(ProbeView):
         """Nothing of the pass that callbacks share."""
         return Request(())
 
-    def shows(self) -> str:
+    def summary(self) -> str:
         """The view and its layers."""
         return f"{type(self).__name__} of {listed(list(self._matrices))}"
 
-    def take(self, step: int) -> dict[str, Any]:
+    def capture(self, step: int) -> dict[str, Any]:
         """Copies of the kernels, and of what a step would make of them."""
-        attempt = self._attempt
-        if attempt is None:
+        trial_step = self._trial_step
+        if trial_step is None:
             raise RuntimeError(f"{type(self).__name__} has not looked at a model yet.")
-        could = not attempt.reason
-        stepped = attempt()
+        could = not trial_step.reason
+        stepped = trial_step()
         if could:
             self._tell_why()
-        taken: dict[str, dict[str, Any]] = {}
+        captured: dict[str, dict[str, Any]] = {}
         for path, matrix in self._matrices.items():
-            taken[path] = {"weights": matrix.array(), "how": f"no step: {attempt.why[path]}"}
+            captured[path] = {"weights": matrix.array(), "how": f"no step: {trial_step.why[path]}"}
             if path in stepped:
                 after = stepped[path]
                 norms = np.array([after.norm, after.clipped_norm])
-                how = self._in_words(attempt.clip)
-                taken[path] |= {"after": after.weights, "norms": norms, "how": how, "clipped": bool(attempt.clip)}
-        return {MODEL: taken}
+                how = self._in_words(trial_step.clip)
+                captured[path] |= {"after": after.weights, "norms": norms, "how": how, "clipped": bool(trial_step.clip)}
+        return {MODEL: captured}
 
     def _in_words(self, clip: Mapping[str, float]) -> str:
         """The step: of which rows, clipped how."""
         source = self._source() or VALIDATION
-        clips = "".join(f", {name} {figure(value)}" for name, value in clip.items())
+        clips = "".join(f", {name} {format_number(value)}" for name, value in clip.items())
         return f"step on {len(self.probes[source])} rows of {ARGUMENTS[source]}{clips}"
 
-    def measure(self, taken: dict[str, dict[str, Any]], source: str, step: int) -> Measured:
+    def measure(self, captured: dict[str, dict[str, Any]], source: str, step: int) -> Measured:
         """The matrices as they are drawn, and the share that clipping removed."""
         numbers, scalars = {}, {}
-        for path, found in taken.items():
+        for path, found in captured.items():
             seen = _seen(self._matrices[path], **found)
             drawn = [seen.weights] if seen.after is None else [seen.weights, seen.after]
-            self.memory.grow(path, reach(np.stack(drawn)))
+            self.memory.extend_scale(path, robust_max(np.stack(drawn)))
             if seen.difference is not None:
-                self.memory.grow(f"{path} difference", reach(seen.difference))
+                self.memory.extend_scale(f"{path} difference", robust_max(seen.difference))
             if found.get("clipped"):
                 scalars[f"weights/{path}/removed"] = seen.removed
             numbers[path] = seen
         return Measured(step, numbers, scalars)
 
-    def draw(self, measured: Mapping[str, Measured]) -> Iterator[Drawn]:
+    def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
         """A picture a kernel."""
         one = measured[MODEL]
-        for path, seen in one.numbers.items():
+        for path, seen in one.data.items():
             matrix = self._matrices[path]
             inputs, outputs = matrix.sides
             blocks = "each cell the largest |weight| of a block" if max(inputs, outputs) > SIDE else ""
@@ -217,8 +217,8 @@ class WeightHeatmaps(ProbeView):
                 self._panels(path, seen),
                 inputs=inputs,
                 outputs=outputs,
-                caption=f"{first}\n{together(seen.how, blocks)}",
-                note=together(self._magnified(path, seen), seen.note, one.note),
+                caption=f"{first}\n{join_notes(seen.how, blocks)}",
+                note=join_notes(self._magnified(path, seen), seen.note, one.note),
                 bad=seen.bad,
             )
             about = _DESCRIPTION.format(
@@ -230,9 +230,9 @@ class WeightHeatmaps(ProbeView):
                 step=_NO_STEP.format(how=code_span(seen.how)) if seen.after is None else _STEP.format(how=seen.how),
                 bad_step="" if seen.after is None else _BAD_STEP,
             )
-            yield Drawn(MODEL, f"weights/{path}", picture, about)
+            yield Image(MODEL, f"weights/{path}", picture, about)
 
-    def _panels(self, path: str, seen: Seen) -> list[Panel]:
+    def _panels(self, path: str, seen: WeightHeatmapsData) -> list[Panel]:
         scale = self.memory.scales.get(path, 0.0)
         panels = [Panel("weights", seen.weights, scale, seen.mark)]
         if seen.after is not None and seen.difference is not None:
@@ -242,12 +242,12 @@ class WeightHeatmaps(ProbeView):
             )
         return panels
 
-    def _magnified(self, path: str, seen: Seen) -> str:
+    def _magnified(self, path: str, seen: WeightHeatmapsData) -> str:
         """The scale of the difference, and how much finer it is."""
         if seen.difference is None:
             return ""
         scale, of_step = (self.memory.scales.get(key, 0.0) for key in (path, f"{path} difference"))
-        return f"difference ± {figure(of_step)}" + (f", × {figure(scale / of_step)}" if of_step else "")
+        return f"difference ± {format_number(of_step)}" + (f", × {format_number(scale / of_step)}" if of_step else "")
 
     def describe(self, tag: str) -> str:
         """What the scalar means."""
@@ -256,11 +256,11 @@ class WeightHeatmaps(ProbeView):
     def _leave(self, *, quietly: bool = False) -> None:
         """The compiled step and its copies go with the fit."""
         super()._leave(quietly=quietly)
-        self._attempt = None
+        self._trial_step = None
 
     def __getstate__(self) -> dict[str, Any]:
         """As for `ProbeView`; layers and step belong to the model, and are found again."""
-        return {**super().__getstate__(), "_matrices": {}, "_attempt": None}
+        return {**super().__getstate__(), "_matrices": {}, "_trial_step": None}
 
 
 def _seen(
@@ -270,14 +270,14 @@ def _seen(
     after: Array | None = None,
     norms: Array | None = None,
     clipped: bool = False,
-) -> Seen:
+) -> WeightHeatmapsData:
     full = fold(weights, matrix.inputs, matrix.outputs)
     at, words, mark = largest(full), "", None
     if at is not None:
-        place = place_in(weights.shape, matrix.inputs, matrix.outputs, at.row, at.column)
-        words = f"largest {figure(at.value)} at {list(place)}"
+        ref = place_in(weights.shape, matrix.inputs, matrix.outputs, at.row, at.column)
+        words = f"largest {format_number(at.value)} at {list(ref)}"
         mark = (block_of(at.row, full.shape[0], SIDE), block_of(at.column, full.shape[1], SIDE))
-    seen = Seen(block_extremes(full, SIDE, SIDE), mark, how, words, count_non_finite(weights))
+    seen = WeightHeatmapsData(block_extremes(full, SIDE, SIDE), mark, how, words, count_non_finite(weights))
     if after is None or norms is None:
         return seen
     with np.errstate(invalid="ignore", over="ignore"):  # infinity minus infinity: NaN, which is shown
@@ -286,7 +286,7 @@ def _seen(
     clipping = _clipping_in_words(removed, float(norms[0])) if clipped else "no clipping in force"
     return replace(
         seen,
-        note=together(clipping, words),
+        note=join_notes(clipping, words),
         bad=count_non_finite(weights, after),
         after=block_extremes(fold(after, matrix.inputs, matrix.outputs), SIDE, SIDE),
         difference=block_extremes(difference, SIDE, SIDE),

@@ -10,9 +10,9 @@ from typing import Any, cast
 
 import keras
 
-from ..callback import VALIDATION, Drawn, ProbeView, View
-from ..callback.still import by_name, drawn_now, one_picture
-from ..observer import Observer, say
+from ..callback import VALIDATION, Image, ProbeView, View
+from ..callback.snapshot import by_name, one_picture, snapshot
+from ..fit_context import FitContext, say
 from ..views.activation_maps import ActivationMaps
 from ..views.filter_images import FilterImages
 from .choice import VIEWS, fitting_views, requested
@@ -81,9 +81,9 @@ class Visualizer(keras.callbacks.Callback):
         self._running = []
         verbose = (self.params or {}).get("verbose", 1)
         # A member while it chooses, so that the views find the data read and the model traced.
-        observer = Observer.join(self.model, self, self.params)
+        fit_context = FitContext.join(self.model, self, self.params)
         try:
-            self._running = self._fitting(observer) if self.views is None else [self._made(v) for v in self.views]
+            self._running = self._fitting(fit_context) if self.views is None else [self._made(v) for v in self.views]
             for view in self._running:
                 view.set_model(self.model)
                 view.set_params(self.params)
@@ -97,14 +97,14 @@ class Visualizer(keras.callbacks.Callback):
                     view.abandon()
                 raise
         finally:
-            observer.leave(self, quietly=True)
+            fit_context.leave(self, quietly=True)
         if verbose:
-            say(f"kerasviz_callbacks: {', '.join(view.shows() for view in self._running)}.")
+            say(f"kerasviz_callbacks: {', '.join(view.summary() for view in self._running)}.")
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Hand on to the views."""
         try:
-            with self._looking():
+            with self._frozen_weights():
                 for view in self._running:
                     view.on_epoch_begin(epoch, logs)
         except BaseException:
@@ -113,7 +113,7 @@ class Visualizer(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Hand on to the views, one right after the other: the weights are looked at once for all."""
-        with self._looking():
+        with self._frozen_weights():
             for view in self._running:
                 view.on_epoch_end(epoch, logs)
 
@@ -141,23 +141,23 @@ class Visualizer(keras.callbacks.Callback):
         """As `picture`, each by run and tag: `{"validation/grad_cam/conv2": uint8 (h, w, 3)}`."""
         return by_name(self._now(model))
 
-    def _now(self, model: Any) -> list[Drawn]:
-        def chosen(observer: Observer) -> list[View]:
+    def _now(self, model: Any) -> list[Image]:
+        def chosen(fit_context: FitContext) -> list[View]:
             if self._running and self._model is model:
                 return self._running
             twin = copy.copy(self)
             twin.set_model(model)
-            observer.probes.update(self._read)
-            self._read = observer.probes
-            return twin._fitting(observer) if self.views is None else [self._made(view) for view in self.views]
+            fit_context.probes.update(self._read)
+            self._read = fit_context.probes
+            return twin._fitting(fit_context) if self.views is None else [self._made(view) for view in self.views]
 
-        return drawn_now(chosen, model)
+        return snapshot(chosen, model)
 
-    def looks(self, step: int) -> bool:
+    def observes(self, step: int) -> bool:
         """The visualizer itself looks at nothing."""
         return False
 
-    def wants(self) -> dict[tuple[int, int], Any]:
+    def requests(self) -> dict[tuple[int, int], Any]:
         """The visualizer itself wants nothing."""
         return {}
 
@@ -166,15 +166,15 @@ class Visualizer(keras.callbacks.Callback):
         return {**self.__dict__, "_model": None, "_running": [], "_read": {}}
 
     @contextmanager
-    def _looking(self) -> Iterator[None]:
+    def _frozen_weights(self) -> Iterator[None]:
         with ExitStack() as stack:
-            watching = next((view.observer for view in self._running if view.in_fit), None)
+            watching = next((view.fit_context for view in self._running if view.in_fit), None)
             if watching is not None:
                 with suppress(Exception):  # each view then looks by itself, and says what is wrong
-                    stack.enter_context(watching.looking())
+                    stack.enter_context(watching.frozen_weights())
             yield
 
-    def _fitting(self, observer: Observer) -> list[View]:
+    def _fitting(self, fit_context: FitContext) -> list[View]:
         """The views that fit the model.
 
         Raises:
@@ -184,9 +184,9 @@ class Visualizer(keras.callbacks.Callback):
         if self.validation_data is not None:  # first, since this builds the model, if it was not
             view = ActivationMaps(self.log_dir, self.validation_data, **self.of_data)
             view.set_model(self.model)
-            view.read(observer)
+            view.read(fit_context)
             reader, probes = view.readers[VALIDATION], list(view.probes.values())
-        chosen = fitting_views(self.model, observer.places(), reader, probes)
+        chosen = fitting_views(self.model, fit_context.layers(), reader, probes)
         if not chosen:
             without = "" if self.validation_data is not None else " without validation_data"
             raise ValueError(

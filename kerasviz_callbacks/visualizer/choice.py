@@ -8,8 +8,8 @@ from typing import Any
 
 from ..callback import View
 from ..probe import Probe
-from ..taps.choosing import bottleneck, last_maps, reconstruction
-from ..taps.layers import Place
+from ..taps.layer_selection import bottleneck, last_maps, reconstruction
+from ..taps.layers import LayerRef
 from ..taps.reader import Reader
 from ..taps.scores import Head, Score
 from ..taps.task import task_of, truth_of
@@ -47,7 +47,7 @@ VIEWS: dict[str, type[View]] = {
 }
 
 
-def fitting_views(model: Any, known: Sequence[Place], reader: Reader | None, probes: Sequence[Probe]) -> Views:
+def fitting_views(model: Any, known: Sequence[LayerRef], reader: Reader | None, probes: Sequence[Probe]) -> Views:
     """The views that fit a model, in the order of the way through it.
 
     One view for each question: how the weights form, what the layers answer, where the evidence lies, whether it
@@ -67,7 +67,7 @@ def fitting_views(model: Any, known: Sequence[Place], reader: Reader | None, pro
     if reader is None or not probes:
         return [*filters, *matrices, *([Coefficients] if matrices else [])]
     probe = probes[0]
-    convolves = any(convolution_layout(place.layer) for place in known)
+    convolves = any(convolution_layout(ref.layer) for ref in known)
     # A softmax gives classes, of each pixel too, whatever its shape.
     autoencodes = reader.head.kind != "softmax" and reconstruction(reader, probe.inputs) is not None
     answers = not autoencodes and _classifies(reader.head, probe)
@@ -94,8 +94,8 @@ def requested(views: Any) -> list[type[View] | View]:
     if not views:
         raise ValueError(f"views=[]: name at least one of {', '.join(VIEWS)}, or leave it out.")
     chosen = [_view(one) for one in views]
-    for place, one in enumerate(chosen):
-        if any(one is other for other in chosen[:place]):
+    for ref, one in enumerate(chosen):
+        if any(one is other for other in chosen[:ref]):
             name = one.__name__ if isinstance(one, type) else f"the same {type(one).__name__}"
             raise ValueError(f"views: {name} stands there twice, and would log everything twice; name it once.")
     return chosen

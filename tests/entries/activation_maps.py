@@ -18,7 +18,7 @@ def maps_are_the_chosen_channels(run: Run) -> None:
                 direct = keras.Model(model.input, model.get_layer(path).output)(probe.inputs).numpy()
                 np.testing.assert_allclose(by_layer, direct, atol=1e-6)
                 channels = run.view.memory.shared["channels"][path]
-                shown = run.view.measured[source, step].numbers[path]
+                shown = run.view.measured[source, step].data[path]
                 np.testing.assert_array_equal(shown, np.moveaxis(by_layer, -1, 1)[:, channels])
     first = kv.activations(run.model_at(-1), probes["validation"].inputs, ["conv2"])["conv2"]
     assert run.view.memory.shared["channels"]["conv2"].tolist() == list(range(5)), first.var(axis=(0, 1, 2))

@@ -16,7 +16,7 @@ def maps_are_integrated_gradients(run: Run) -> None:
         logits = tf.keras.Sequential(model.layers[:-1])
         answer = model.get_layer("answer")
         for source, probe in run.view.probes.items():
-            maps, predicted, completeness = run.view.measured[source, step].numbers
+            maps, predicted, completeness = run.view.measured[source, step].data
             x = tf.constant(probe.inputs)
             classes = model(x).numpy().argmax(axis=-1)
             np.testing.assert_array_equal(predicted.classes, classes)
@@ -47,6 +47,6 @@ ENTRY = Entry(
     scalars=frozenset({"integrated_gradients/completeness_error"}),
     poison="conv1",
     known=maps_are_integrated_gradients,
-    largest=lambda measured: {"input": reach_of(measured.numbers[0]["input"])},
+    largest=lambda measured: {"input": reach_of(measured.data[0]["input"])},
     still=probe_pictures_stay,
 )

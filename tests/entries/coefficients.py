@@ -15,7 +15,7 @@ def lengths_and_turns_are_the_units_own(run: Run) -> None:
     """The bottleneck is found; its units' lengths and turns are those of a plain loop, step by step."""
     units = {step: run.weights[step][CODES].astype(np.float64).T for step in STEPS}
     for number, step in enumerate(STEPS):
-        shown = run.view.measured["model", step].numbers
+        shown = run.view.measured["model", step].data
         assert shown.span == (-1, STEPS[-1])
         np.testing.assert_array_equal(shown.weights, units[step])
         assert shown.has_length.tolist() == [other <= step for other in STEPS]
@@ -34,10 +34,10 @@ def lengths_and_turns_are_the_units_own(run: Run) -> None:
 
 
 def coefficients_reach(measured) -> dict[str, float]:
-    shown = measured.numbers
+    shown = measured.data
     now = shown.lengths[:, shown.has_length][:, -1]
     parts = {"codes": shown.weights, "codes direction": shown.directions, "codes length": now}
-    return reached(SimpleNamespace(numbers=parts))
+    return reached(SimpleNamespace(data=parts))
 
 
 ENTRY = Entry(

@@ -11,7 +11,7 @@ def kernels_are_in_the_pixels(run: Run) -> None:
     """The first layer's grey tiles and the second's matrix of tiles, decoded, are the kernels."""
     found = read(run.log_dir / "views" / "model")
     for layer, colours, number in (("conv1", "grey", 0), ("conv2", "RdBu_r", 2)):
-        blank = Measured(-1, _all_nan(run.view.measured["model", -1].numbers))
+        blank = Measured(-1, _all_nan(run.view.measured["model", -1].data))
         drawn = kv.FilterImages.draw(run.view, {"model": blank})
         laid_out = next(one.picture for one in drawn if one.tag == f"filters/{layer}")
         tiles = boxes(magenta(laid_out))

@@ -25,7 +25,7 @@ def correlations_are_those_of_all_numbers(run: Run) -> None:
                 with np.errstate(invalid="ignore"):  # a filter that is dead from the beginning has none
                     direct = np.corrcoef(outputs.reshape(-1, outputs.shape[-1]).astype(np.float64), rowvar=False)
                 measured = run.view.measured[source, step]
-                np.testing.assert_allclose(measured.numbers[path].correlation, direct, atol=1e-4)
+                np.testing.assert_allclose(measured.data[path].correlation, direct, atol=1e-4)
                 alive = [k for k, row in enumerate(direct) if not np.isnan(row).all()]
                 assert len(alive) >= 3
                 largest = [max(abs(direct[k, other]) for other in alive if other != k) for k in alive]

@@ -12,7 +12,7 @@ def maps_are_the_closed_form(run: Run) -> None:
     for step in STEPS:
         model = run.model_at(step)
         for source, probe in run.view.probes.items():
-            maps, answer = run.view.measured[source, step].numbers
+            maps, answer = run.view.measured[source, step].data
             np.testing.assert_array_equal(maps, kv.class_activation_map(model, probe.inputs))
             activation = keras.Model(model.input, model.get_layer("conv2").output)(probe.inputs).numpy()
             predicted = model(probe.inputs).numpy()
@@ -33,11 +33,11 @@ def each_half_shows_its_own_rows(run: Run) -> None:
         columns = []
         for source in ("train", "validation"):
             side = 96 // 8
-            tiles = [one.repeat(side, 0).repeat(side, 1) for one in run.view.shown.pictures(source)]
-            places = [places_of(tile, sheet) for tile in tiles]
-            assert [len(at) for at in places] == [1] * 6
-            assert [at[0] for at in places] == sorted(at[0] for at in places), "row by row"
-            columns.append({at[0][1] for at in places})
+            tiles = [one.repeat(side, 0).repeat(side, 1) for one in run.view.probe_display.pictures(source)]
+            list_layers = [places_of(tile, sheet) for tile in tiles]
+            assert [len(at) for at in list_layers] == [1] * 6
+            assert [at[0] for at in list_layers] == sorted(at[0] for at in list_layers), "row by row"
+            columns.append({at[0][1] for at in list_layers})
         assert len(columns[0]) == len(columns[1]) == 2
         assert max(columns[0]) < middle < min(columns[1])
 
@@ -50,6 +50,6 @@ ENTRY = Entry(
     scalars=frozenset(),
     poison="conv1",
     known=maps_are_the_closed_form,
-    largest=lambda measured: {"conv2": float(measured.numbers[0].max())},
+    largest=lambda measured: {"conv2": float(measured.data[0].max())},
     still=probe_pictures_stay,
 )

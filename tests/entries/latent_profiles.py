@@ -15,10 +15,10 @@ TOP, HEIGHT = 10 + 21 + 6 + 22 + 19, 140
 def by_sorting(codes: np.ndarray) -> np.ndarray:
     """Quantiles `(5, d)`: the share of the way through the rows in order, straight between two of them."""
     ordered = np.sort(codes, axis=0)
-    places = np.array(SHARES) * (len(codes) - 1)
-    below = np.floor(places).astype(int)
+    list_layers = np.array(SHARES) * (len(codes) - 1)
+    below = np.floor(list_layers).astype(int)
     step = ordered[np.minimum(below + 1, len(codes) - 1)] - ordered[below]
-    return ordered[below] + step * (places - below)[:, None]
+    return ordered[below] + step * (list_layers - below)[:, None]
 
 
 def quantiles_are_those_of_the_encoder(run: Run) -> None:
@@ -30,7 +30,7 @@ def quantiles_are_those_of_the_encoder(run: Run) -> None:
         for source, probe in run.view.probes.items():
             seen[source, step] = encoder(probe.inputs).numpy().astype(np.float64)
     for source in run.view.probes:
-        profile = run.view.measured[source, STEPS[-1]].numbers
+        profile = run.view.measured[source, STEPS[-1]].data
         assert profile.steps.tolist() == STEPS
         assert profile.units.tolist() == [0, 1, 2, 3]
         for step, quantiles, active in zip(STEPS, profile.quantiles, profile.active, strict=True):
@@ -48,7 +48,7 @@ def bands_are_in_the_pixels(run: Run) -> None:
     picture = found.picture("latent/profiles", STEPS[-1])
     scales = run.view.drawn_with[STEPS[-1]]
     high, low = scales["window above"], -scales["window below"]
-    profile = run.view.measured["validation", STEPS[-1]].numbers
+    profile = run.view.measured["validation", STEPS[-1]].data
     left, width = PANEL[0] + 12, PANEL[1]
     for number, step in enumerate(STEPS):
         column = picture[TOP : TOP + HEIGHT, left + int((step + 1.5) * width / (EPOCHS + 1))]
@@ -62,7 +62,7 @@ def lines_of_training_are_in_the_pixels(run: Run) -> None:
     picture = read(run.log_dir / "views" / "validation").picture("latent/profiles/train_and_validation", STEPS[-1])
     scales = run.view.drawn_with[STEPS[-1]]
     high, low = scales["window above"], -scales["window below"]
-    profile = run.view.measured["train", STEPS[-1]].numbers
+    profile = run.view.measured["train", STEPS[-1]].data
     left, width, top = PANEL[0] + 12, PANEL[1], TOP + 18
     for number, step in enumerate(STEPS):
         column = picture[top : top + HEIGHT, left + int((step + 1.5) * width / (EPOCHS + 1))].astype(int)
@@ -77,7 +77,7 @@ def lines_of_training_are_in_the_pixels(run: Run) -> None:
 
 def window(measured) -> dict[str, float]:
     """What the newest quantiles need on either side of zero."""
-    newest = measured.numbers.quantiles[-1]
+    newest = measured.data.quantiles[-1]
     return {"window above": max(float(newest.max()), 0.0), "window below": max(float(-newest.min()), 0.0)}
 
 

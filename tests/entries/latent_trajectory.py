@@ -21,7 +21,7 @@ def codes_are_in_the_plane(run: Run) -> None:
     np.testing.assert_allclose(basis.T @ basis, np.eye(2), atol=1e-12)
     last = STEPS[-1]
     for source, probe in probes.items():
-        trail = run.view.measured[source, last].numbers
+        trail = run.view.measured[source, last].data
         np.testing.assert_allclose(
             trail.tails, [centred[source, step] @ basis for step in STEPS], atol=1e-5 * trail.tails.max()
         )
@@ -30,7 +30,7 @@ def codes_are_in_the_plane(run: Run) -> None:
             np.testing.assert_allclose(trail.means[:, label], path, atol=1e-5 * trail.tails.max())
     cloud = centred["validation", -1]  # the first plane is the principal one of validation data, whatever comes later
     best = np.square(np.linalg.svd(cloud, compute_uv=False)[:2]).sum()
-    first = run.view.measured["validation", -1].numbers.tails[0]
+    first = run.view.measured["validation", -1].data.tails[0]
     np.testing.assert_allclose(np.square(first).sum(), best, rtol=1e-4)
 
 
@@ -44,7 +44,7 @@ ENTRY = Entry(
     scalars=OF_CODES,
     poison="codes",
     known=codes_are_in_the_plane,
-    largest=lambda measured: {"window": float(np.abs(measured.numbers.tails[-1]).max())},
+    largest=lambda measured: {"window": float(np.abs(measured.data.tails[-1]).max())},
     still=lambda run, tag, picture: picture[70:500, 940:] if tag.endswith("validation") else picture[40:600, 640:],
     skips_nan=True,
 )

@@ -20,7 +20,7 @@ def strengths_are_mean_magnitudes(run: Run) -> None:
             for path in LAYERS:
                 outputs = keras.Model(model.input, model.get_layer(path).output)(probe.inputs).numpy()
                 direct = np.stack([np.abs(one.reshape(-1, one.shape[-1])).mean(axis=0) for one in outputs])
-                shown = run.view.measured[source, step].numbers[path]
+                shown = run.view.measured[source, step].data[path]
                 np.testing.assert_allclose(shown, direct, rtol=1e-5, atol=1e-7)
                 picture = logged[source].picture(f"responses/{path}", step)
                 are_in_the_pixels(picture, shown, probe.labels, run.view.drawn_with[step][path])

@@ -70,7 +70,7 @@ ENTRY = Entry(
     poison="conv1",
     known=figures_are_those_by_hand,
     largest=lambda measured: {
-        f"window {name} up": values[-1] for name, (_, values) in measured.numbers.histories.items() if values
+        f"window {name} up": values[-1] for name, (_, values) in measured.data.histories.items() if values
     },
     still=lambda run, tag, picture: picture[45:85, 680:880],  # which line is which
 )

@@ -28,7 +28,7 @@ def steps_are_the_models_own(run: Run) -> None:
     for step in STEPS:
         before, clipped, whole = run.weights[step], after(step, **CLIP), after(step)
         for path, number in LAYERS.items():
-            seen = run.view.measured["model", step].numbers[path]
+            seen = run.view.measured["model", step].data[path]
             start, end, free = (weights[number] for weights in (before, clipped, whole))
             matrix = start.reshape(-1, start.shape[-1])
             np.testing.assert_array_equal(seen.weights, matrix)
@@ -42,10 +42,10 @@ def steps_are_the_models_own(run: Run) -> None:
 
 def matrices_reach(measured) -> dict[str, float]:
     shown = {}
-    for path, seen in measured.numbers.items():
+    for path, seen in measured.data.items():
         shown[path] = np.stack([seen.weights, seen.after])
         shown[f"{path} difference"] = seen.difference
-    return reached(SimpleNamespace(numbers=shown))
+    return reached(SimpleNamespace(data=shown))
 
 
 ENTRY = Entry(

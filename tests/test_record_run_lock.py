@@ -8,11 +8,11 @@ import sys
 
 import pytest
 
-from kerasviz_callbacks.record import Log, Losses, claimed_free_run
-from kerasviz_callbacks.record.claims import claim, release
+from kerasviz_callbacks.record import Log, WriteErrors, claimed_free_run
+from kerasviz_callbacks.record.run_lock import claim, release
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no locks on directories")
-ASK = "import sys; from kerasviz_callbacks.record.claims import claim; print(claim(sys.argv[1]))"
+ASK = "import sys; from kerasviz_callbacks.record.run_lock import claim; print(claim(sys.argv[1]))"
 STAY = """
 import sys, time
 from kerasviz_callbacks.record import claimed_free_run
@@ -77,7 +77,7 @@ def test_a_run_that_another_process_writes_to_is_not_free(tmp_path):
 
 
 def test_losses_are_all_counted_and_each_cause_is_named_once():
-    losses = Losses()
+    losses = WriteErrors()
     for number in (errno.ENOSPC, errno.ENOSPC, errno.EROFS, errno.ENOSPC):
         with losses.noted():
             raise OSError(number, os.strerror(number))

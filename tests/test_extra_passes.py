@@ -7,7 +7,7 @@ import tensorflow as tf
 from keras import layers, ops
 
 from kerasviz_callbacks.taps import reader as reading
-from kerasviz_callbacks.taps.further import ablated_scores, input_gradients, masked_scores, scores, settled
+from kerasviz_callbacks.taps.extra_passes import ablated_scores, input_gradients, masked_scores, scores, settled
 from kerasviz_callbacks.taps.reader import Reader
 from kerasviz_callbacks.taps.scores import PREDICTED, Score
 
@@ -104,8 +104,8 @@ def test_masks_of_signals_and_volumes_are_linear_along_each_axis():
     expected = mask
     for axis, side in enumerate(x.shape[1:4]):
         count = mask.shape[axis]
-        places, middles = (np.arange(side) + 0.5) / side, (np.arange(count) + 0.5) / count
-        expected = np.apply_along_axis(lambda line, p=places, m=middles: np.interp(p, m, line), axis, expected)
+        list_layers, middles = (np.arange(side) + 0.5) / side, (np.arange(count) + 0.5) / count
+        expected = np.apply_along_axis(lambda line, p=list_layers, m=middles: np.interp(p, m, line), axis, expected)
     found = masked_scores(reader, LOGIT, x, np.zeros(1, np.int32), mask[None].astype(np.float32))
     close(found, np.array([(expected * kernel[..., 0]).sum()]), 1e-5)
 

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from .layers import Place, below
+from .layers import LayerRef, below
 
-Note = Callable[[Place, Any], Any]
+Note = Callable[[LayerRef, Any], Any]
 
 
 @contextmanager
-def watching(model: Any, watched: Sequence[Place], note: Note) -> Iterator[None]:
+def call_hooks(model: Any, watched: Sequence[LayerRef], note: Note) -> Iterator[None]:
     """While open, each call of a watched layer hands its output to `note`, which gives what goes on.
 
     The wrapper stands in place of `layer.call` on the instance, so it works for every kind of model, nested, shared
@@ -22,10 +22,10 @@ def watching(model: Any, watched: Sequence[Place], note: Note) -> Iterator[None]
     kept = [(layer, list(layer._losses), set(layer._loss_ids)) for layer in (model, *below(model))]
     put_back: list[Callable[[], None]] = []
     try:
-        for place in watched:
+        for ref in watched:
             for method in ("call", "quantized_call"):
-                if hasattr(place.layer, method):
-                    put_back.append(_wrap(place, method, note))
+                if hasattr(ref.layer, method):
+                    put_back.append(_wrap(ref, method, note))
         yield
     finally:
         for restore in reversed(put_back):
@@ -36,13 +36,13 @@ def watching(model: Any, watched: Sequence[Place], note: Note) -> Iterator[None]
             layer._loss_ids.update(ids)
 
 
-def _wrap(place: Place, method: str, note: Note) -> Callable[[], None]:
+def _wrap(ref: LayerRef, method: str, note: Note) -> Callable[[], None]:
     # Through `__dict__`, past Keras' tracking of attributes, which would take the wrapper for a part of the model.
-    own = vars(place.layer)
-    had, before = method in own, getattr(place.layer, method)
+    own = vars(ref.layer)
+    had, before = method in own, getattr(ref.layer, method)
 
-    def noted(*args: Any, **kwargs: Any) -> Any:
-        return note(place, before(*args, **kwargs))
+    def recorder(*args: Any, **kwargs: Any) -> Any:
+        return note(ref, before(*args, **kwargs))
 
-    own[method] = noted
+    own[method] = recorder
     return lambda: own.__setitem__(method, before) if had else own.__delitem__(method)

@@ -22,7 +22,7 @@ class _Job(NamedTuple):
     drawn: bool
 
 
-class HandOver:
+class StepQueue:
     """What is to be done for each step of a training, on the worker, in order.
 
     Work is held back until all that belongs to a step was handed over: done meanwhile, it would take a core from what

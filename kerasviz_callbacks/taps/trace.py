@@ -8,16 +8,16 @@ from typing import Any
 
 import keras
 
-from .noting import Call, Noted
+from .output_recorder import Call, OutputRecorder
 from .scores import PREDICTED, Score, score
 
 
 @dataclass(frozen=True)
-class Surveyed:
+class ModelTrace:
     """A trace, and the outputs of the layers and of the model in it, all symbols."""
 
     trace: Any
-    noted: Noted
+    recorder: OutputRecorder
     outputs: Any
 
     def connected(self, calls: Sequence[Call], wanted: Score) -> list[bool]:
@@ -27,5 +27,5 @@ class Surveyed:
             rows = keras.ops.shape(keras.tree.flatten(self.outputs)[0])[:1]
             return score(wanted, self.outputs, keras.ops.full(rows, PREDICTED, "int32"))
 
-        found: list[bool] = self.trace.depends(scored, [self.noted.tensor(call.path) for call in calls])
+        found: list[bool] = self.trace.depends(scored, [self.recorder.tensor(call.path) for call in calls])
         return found

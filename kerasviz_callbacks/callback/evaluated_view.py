@@ -1,4 +1,4 @@
-"""`JudgedView`: a view that holds the model's answers beside the truth, with the features and the maps behind them."""
+"""`EvaluatedView`: a view that compares the model's answers with the truth, with features and maps."""
 
 from __future__ import annotations
 
@@ -9,41 +9,41 @@ import keras
 import numpy as np
 
 from ..explain.layer_maps import LayerMaps
-from ..maths.classes import Rows, knn_accuracy, silhouette, within_to_between
-from ..maths.confidence import Grades, overconfidence
-from ..maths.map_change import drift, empty, true_versus_predicted
-from ..observer import Request
-from ..taps.choosing import penultimate
-from ..taps.reader import OUTPUT, Reader, Taken, Tap
+from ..fit_context import Request
+from ..maths.classes import FeatureDistances, knn_accuracy, silhouette, within_to_between
+from ..maths.confidence import AnswerScores, overconfidence
+from ..maths.map_change import empty, map_distance, true_versus_predicted
+from ..taps.layer_selection import penultimate
+from ..taps.reader import OUTPUT, Capture, Captured, Reader
 from ..taps.scores import check_looked_through, score_for
 from ..taps.task import Task, task_of, truth_of
 from .explained_view import labels_of_output
-from .numbers import ARGUMENTS, VALIDATION
 from .probe_view import ProbeView
+from .types import ARGUMENTS, VALIDATION
 
 Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
-class Judged:
+class Evaluation:
     """What the model makes of the rows of a probe.
 
     Attributes:
-        grades: of its answers; `None` for a regression or a reconstruction.
-        merit: `(n,)`, how good each answer is: the probability of what is true, or the mean square error, negative.
+        answer_scores: of its answers; `None` for a regression or a reconstruction.
+        true_score: `(n,)`, how good each answer is: the probability of the true class, or minus the squared error.
         features: `(n, d)`; `None`: there are none.
         true_maps: Grad-CAM of what is true, `(n, *spatial)`; `None`: there are none.
         predicted_maps: of what is predicted.
     """
 
-    grades: Grades | None
-    merit: Array
+    answer_scores: AnswerScores | None
+    true_score: Array
     features: Array | None = None
     true_maps: Array | None = None
     predicted_maps: Array | None = None
 
 
-class JudgedView(ProbeView):
+class EvaluatedView(ProbeView):
     """A view that holds the model's answers beside the truth.
 
     Args:
@@ -86,9 +86,9 @@ class JudgedView(ProbeView):
         Raises:
             ValueError: no truth to judge by, an answer for each position, an unknown layer, one without maps.
         """
-        self._head, self._out = reader.head, Tap(OUTPUT)
+        self._head, self._out = reader.head, Capture(OUTPUT)
         self.labels, self._truth = {}, {}
-        tasks = {source: self._judge(self.readers[source], source) for source in self.probes}
+        tasks = {source: self._task_of_source(self.readers[source], source) for source in self.probes}
         self.task = tasks[VALIDATION]
         for source, task in tasks.items():
             if task.kind != self.task.kind:
@@ -102,14 +102,14 @@ class JudgedView(ProbeView):
             reader.resolve(self.layer)
         if self.task.kind == "classes":
             call = penultimate(reader) if call is None else call
-            self._features = None if call is None else Tap(call.path, reduce=_mean_over_positions)
+            self._features = None if call is None else Capture(call.path, reduce=_mean_over_positions)
             self.features_path = "" if call is None else call.path
         if self.task.kind in ("classes", "labels"):
             self._maps = self._map_taps(reader)
         explained = self.probes if self._maps is not None else ()
         self._targets = {s: self.task.targets(self.readers[s], self._truth[s], self.score.of) for s in explained}
 
-    def _judge(self, reader: Reader, source: str) -> Task:
+    def _task_of_source(self, reader: Reader, source: str) -> Task:
         """What is true of each row of a source, noted, and what the model is therefore asked for."""
         probe, labels = self.probes[source], labels_of_output(reader, self.probes[source])
         task = task_of(reader, probe, labels.numbers)
@@ -136,7 +136,7 @@ class JudgedView(ProbeView):
         self.labels[source], self._truth[source] = labels.numbers, truth
         return task
 
-    def _map_taps(self, reader: Reader) -> tuple[Tap, Tap] | None:
+    def _map_taps(self, reader: Reader) -> tuple[Capture, Capture] | None:
         true, predicted = self.task.scores(self.score.of)
         try:
             explained = LayerMaps(reader, self.layer, predicted, "grad_cam")
@@ -149,30 +149,30 @@ class JudgedView(ProbeView):
 
     def request(self, source: str) -> Request:
         """The answers, the features, and the maps of two classes."""
-        taps = [self._out, *([self._features] if self._features else []), *(self._maps or ())]
-        return Request(tuple(taps), targets=self._targets.get(source, {}))
+        captures = [self._out, *([self._features] if self._features else []), *(self._maps or ())]
+        return Request(tuple(captures), targets=self._targets.get(source, {}))
 
-    def check(self, taken: dict[str, dict[Tap, Taken]]) -> None:
+    def check(self, captured: dict[str, dict[Capture, Captured]]) -> None:
         """A softmax that is there but was not found would make maps of nothing."""
         if self.task.kind == "classes":
-            check_looked_through(self.score, self._head, taken[VALIDATION][self._out].output)
+            check_looked_through(self.score, self._head, captured[VALIDATION][self._out].output)
 
-    def judged(self, taken: dict[Tap, Taken], source: str) -> Judged:
+    def evaluate(self, captured: dict[Capture, Captured], source: str) -> Evaluation:
         """What the model makes of each row now."""
-        output, truth = taken[self._out].output, self._truth[source]
+        output, truth = captured[self._out].output, self._truth[source]
         if self.task.kind == "values":
             away = output.reshape(len(output), -1).astype(np.float64) - truth.reshape(len(truth), -1)
-            return Judged(None, -np.square(away).mean(axis=1))
-        grades = self.task.grades(output, truth)
-        features = taken[self._features].output if self._features else None
-        maps = [taken[tap].output for tap in self._maps or ()] or [None, None]
-        return Judged(grades, grades.true, features, *maps)
+            return Evaluation(None, -np.square(away).mean(axis=1))
+        answer_scores = self.task.answer_scores(output, truth)
+        features = captured[self._features].output if self._features else None
+        maps = [captured[capture].output for capture in self._maps or ()] or [None, None]
+        return Evaluation(answer_scores, answer_scores.true, features, *maps)
 
     def truth(self, source: str) -> Array:
         """What is true of each row: classes `(n,)`, 0 and 1 `(n, labels)`, or what should have come out."""
         return self._truth[source]
 
-    def shows(self) -> str:
+    def summary(self) -> str:
         """The view, and what it reads: the features, then the maps."""
         read = [*([self.features_path] if self._features else []), *([self.maps_path] if self._maps else [])]
         return type(self).__name__ + (f" of {', '.join(read)}" if read else "")
@@ -182,7 +182,9 @@ class JudgedView(ProbeView):
         return {**super().__getstate__(), "labels": {}, "_truth": {}, "_targets": {}}
 
 
-def figures_of(now: Judged, labels: Array | None, maps_then: Array | None) -> tuple[dict[str, float], tuple[int, int]]:
+def metrics_of(
+    now: Evaluation, labels: Array | None, maps_then: Array | None
+) -> tuple[dict[str, float], tuple[int, int]]:
     """The figures of overfitting that can be had, by name, and how many rows do not count in those of maps.
 
     Args:
@@ -191,20 +193,20 @@ def figures_of(now: Judged, labels: Array | None, maps_then: Array | None) -> tu
         maps_then: the maps of what is true at the best epoch; `None`: there was none yet.
     """
     found: dict[str, float] = {}
-    if now.grades is not None:
-        found["overconfidence"] = overconfidence(now.grades)
+    if now.answer_scores is not None:
+        found["overconfidence"] = overconfidence(now.answer_scores)
     if now.features is not None and labels is not None:
-        rows = Rows(now.features)
+        rows = FeatureDistances(now.features)
         found["knn"] = knn_accuracy(rows, labels)
         found["silhouette"] = silhouette(rows, labels)
         found["nc1"] = within_to_between(rows, labels)
-    if now.true_maps is None or now.predicted_maps is None or now.grades is None:
+    if now.true_maps is None or now.predicted_maps is None or now.answer_scores is None:
         return found, (0, 0)
     if maps_then is not None:
-        moved, left_out = drift(now.true_maps, maps_then)
+        moved, left_out = map_distance(now.true_maps, maps_then)
     else:
         moved, left_out = np.nan, int(empty(now.true_maps).sum())
-    between = true_versus_predicted(now.true_maps, now.predicted_maps, ~now.grades.wrong_rows)
+    between = true_versus_predicted(now.true_maps, now.predicted_maps, ~now.answer_scores.wrong_rows)
     found |= {"cam_drift": moved, "cam_true_vs_predicted": between.mean}
     return found, (left_out, between.left_out)
 

@@ -7,17 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from ..draw.inputs import Shown
+from ..draw.inputs import IntensityRange
 from ..draw.traces import trace_pictures
 from ..maths.geometry import picture_shape
 from ..probe import Probe
-from ..probe.reasons import first_line
-from .numbers import VALIDATION
+from ..probe.messages import short_message
+from .types import VALIDATION
 
 Array = np.ndarray[Any, Any]
 
 
-class ShownProbes:
+class ProbeDisplay:
     """The probes of a view, as a person should see them.
 
     Args:
@@ -31,7 +31,7 @@ class ShownProbes:
     def __init__(self, probes: Mapping[str, Probe], display: Callable[[Any], Any] | None):
         self.probes, self.display = probes, display
         self._pictures: dict[str, Array | None] = {}
-        self._scale: Shown | None = None
+        self._scale: IntensityRange | None = None
         self._check()
 
     def label_names(self, source: str) -> list[str] | None:
@@ -53,7 +53,7 @@ class ShownProbes:
             images = self._images(source)
             if images is not None and self._scale is None:
                 first = self._images(VALIDATION)
-                self._scale = Shown.of(images if first is None else first)
+                self._scale = IntensityRange.of(images if first is None else first)
             self._pictures[source] = None if images is None or self._scale is None else self._scale(images)
         return self._pictures[source]
 
@@ -117,7 +117,7 @@ class ShownProbes:
             given = np.asarray(self.display(fed.copy()))  # type: ignore[misc]  # asked only where there is one
         except Exception as error:
             raise ValueError(
-                f"display: raised {type(error).__name__} ({first_line(error)}) on inputs of shape {fed.shape}; it is "
+                f"display: raised {type(error).__name__} ({short_message(error)}) on inputs of shape {fed.shape}; it is "
                 "given what the model is fed, any number of rows, and must give pictures."
             ) from error
         if given.ndim not in (3, 4, 5) or len(given) != len(fed) or not given.size:

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from kerasviz_callbacks.record import HandOver, hand_over
+from kerasviz_callbacks.record import StepQueue, step_queue
 
 SOON = 20.0
 
@@ -18,11 +18,11 @@ def gate():
 
 @pytest.fixture
 def impatient(monkeypatch):
-    monkeypatch.setattr(hand_over, "PATIENCE", 0.05)
+    monkeypatch.setattr(step_queue, "PATIENCE", 0.05)
 
 
 def test_nothing_begins_before_all_of_a_step_is_there():
-    work, done = HandOver(), []
+    work, done = StepQueue(), []
     for number in range(3):
         work.submit(lambda n=number: done.append(n), step=0, size=0, drawn=True)
     assert not done
@@ -33,14 +33,14 @@ def test_nothing_begins_before_all_of_a_step_is_there():
 
 @pytest.mark.parametrize("how", ["wait", "draws"])
 def test_what_was_held_back_begins_with_whatever_comes_next(how):
-    work, done = HandOver(), []
+    work, done = StepQueue(), []
     work.submit(lambda: done.append(0), step=0, size=0, drawn=True)
     assert work.wait(SOON) if how == "wait" else work.draws(1, must=False)
     assert done == [0]
 
 
 def test_a_step_is_not_drawn_while_the_one_before_still_is_and_the_next_one_is_again(gate, impatient):
-    work = HandOver()
+    work = StepQueue()
     assert work.draws(0, must=False)
     work.submit(lambda: gate.wait(SOON), step=0, size=0, drawn=True)
     work.begin()
@@ -54,7 +54,7 @@ def test_a_step_is_not_drawn_while_the_one_before_still_is_and_the_next_one_is_a
 
 
 def test_measuring_alone_never_keeps_a_step_from_being_drawn(gate, impatient):
-    work = HandOver()
+    work = StepQueue()
     work.submit(lambda: gate.wait(SOON), step=0, size=0, drawn=False)
     work.begin()
     assert work.draws(1, must=False)
@@ -62,7 +62,7 @@ def test_measuring_alone_never_keeps_a_step_from_being_drawn(gate, impatient):
 
 
 def test_who_presses_ctrl_c_once_waits_no_more(gate, monkeypatch):
-    work = HandOver()
+    work = StepQueue()
     work.submit(lambda: gate.wait(SOON), step=0, size=0, drawn=True)
 
     def interrupted(timeout):

@@ -20,23 +20,23 @@ import numpy as np
 
 from ._autodiff import framework
 from .probe import Probe, as_probe
-from .record.hand_over import HandOver
 from .record.log import Log
+from .record.step_queue import StepQueue
 from .record.steps import claimed_free_run
-from .taps.layers import Place, places
-from .taps.reader import Reader, Taken, Tap
+from .taps.layers import LayerRef, list_layers
+from .taps.reader import Capture, Captured, Reader
 
 Array = np.ndarray[Any, Any]
 LAST_PATIENCE = 120.0  # seconds at the end of a fit, when nothing else is waiting
 
 
-class Member(Protocol):
+class Participant(Protocol):
     """What the observer must know of a callback to read the model for all of them at once."""
 
-    def looks(self, step: int) -> bool:
+    def observes(self, step: int) -> bool:
         """Whether it reads the model at this step."""
 
-    def wants(self) -> Mapping[tuple[int, int], Request]:
+    def requests(self) -> Mapping[tuple[int, int], Request]:
         """What it wants of each reader and probe, by their identities."""
 
 
@@ -44,12 +44,12 @@ class Member(Protocol):
 class Request:
     """What one callback wants of one pass."""
 
-    taps: tuple[Tap, ...]
+    captures: tuple[Capture, ...]
     targets: Mapping[str, Array] = field(default_factory=dict)
-    choices: Mapping[Tap, Array] = field(default_factory=dict)
+    choices: Mapping[Capture, Array] = field(default_factory=dict)
 
 
-class Observer:
+class FitContext:
     """One for each model in `fit`. Callbacks `join` it as training begins and `leave` it at the end.
 
     Args:
@@ -61,67 +61,67 @@ class Observer:
         work: what is handed over to the worker.
     """
 
-    _watching: ClassVar[weakref.WeakValueDictionary[int, Observer]] = weakref.WeakValueDictionary()
+    _watching: ClassVar[weakref.WeakValueDictionary[int, FitContext]] = weakref.WeakValueDictionary()
 
     def __init__(self, model: Any, params: Any):
         self.model = model
         self.params = params
         self.verbose = (params or {}).get("verbose", 1)
-        self.members: list[Member] = []
+        self.participants: list[Participant] = []
         self.training = False  # from the first epoch on: who comes later belongs to another fit
         self.probes: dict[Any, tuple[Any, Probe]] = {}
-        self.work = HandOver()
+        self.work = StepQueue()
         self._readers: dict[Any, Reader] = {}
         self._logs: dict[Path, Log] = {}
         self._named: dict[Path, str] = {}
-        self._taken: dict[tuple[int, int], tuple[int, bytes, dict[Tap, Taken]]] = {}
+        self._taken: dict[tuple[int, int], tuple[int, bytes, dict[Capture, Captured]]] = {}
         self._fingerprint: Callable[[], bytes] | None = None
         self._fingerprinted: list[int] = []
         self._weights: bytes | None = None  # their fingerprint, while callbacks look at the model
-        self._looked_step: int | None = None
-        self._looked_by: list[Member] = []
+        self._observed_step: int | None = None
+        self._observed_by: list[Participant] = []
         self._at_exit = partial(_close, weakref.ref(self))
 
     @classmethod
-    def join(cls, model: Any, member: Member, params: Any) -> Observer:
+    def join(cls, model: Any, participant: Participant, params: Any) -> FitContext:
         """The observer of this model's fit, a new one for a new fit.
 
         Args:
             model: the model being trained.
-            member: the callback that joins.
+            participant: the callback that joins.
             params: what Keras tells the callbacks of the fit: the same object to all of one fit.
         """
         found = cls._watching.get(id(model))
-        if found is not None and not found._welcomes(member, params):
+        if found is not None and not found._is_same_fit(participant, params):
             found.close(LAST_PATIENCE)
             found = None
         if found is None:
             found = cls(model, params)
             atexit.register(found._at_exit)
             cls._watching[id(model)] = found
-        found.members.append(member)
+        found.participants.append(participant)
         return found
 
     @classmethod
     @contextmanager
-    def alone(cls, model: Any) -> Iterator[Observer]:
+    def alone(cls, model: Any) -> Iterator[FitContext]:
         """One of no fit, for a look at the model as it is: nothing is printed or written, and nothing stays behind."""
-        observer = cls(model, {"verbose": 0})
+        fit_context = cls(model, {"verbose": 0})
         try:
-            yield observer
+            yield fit_context
         finally:
-            observer.members.clear()
-            observer.close(LAST_PATIENCE)
+            fit_context.participants.clear()
+            fit_context.close(LAST_PATIENCE)
 
-    def _welcomes(self, member: Member, params: Any) -> bool:
+    def _is_same_fit(self, participant: Participant, params: Any) -> bool:
         """Whether the fit is that of the member, and not one that died, in training or before its first batch."""
-        return params is self.params and not self.training and member not in self.members
+        return params is self.params and not self.training and participant not in self.participants
 
-    def leave(self, member: Member, *, quietly: bool = False) -> None:
+    def leave(self, participant: Participant, *, quietly: bool = False) -> None:
         """The last to leave closes the files and prints how to look at them."""
-        if member in self.members:
-            self.members.remove(member)
-        if self.members:
+        if participant in self.participants:
+            self.participants.remove(participant)
+        if self.participants:
             return
         finished = self.close(LAST_PATIENCE)
         if finished:
@@ -147,9 +147,9 @@ class Observer:
             line += f"  ({lost} pictures and figures could not be written)"
         return line
 
-    def places(self) -> list[Place]:
+    def layers(self) -> list[LayerRef]:
         """The model's layers as they are now; some come only when it is built."""
-        return places(self.model)
+        return list_layers(self.model)
 
     def probe(self, data: Any, *, count: int | None, default_count: int, class_names: Any, argument: str) -> Probe:
         """The probe of some data; read once, however many callbacks look at it."""
@@ -183,29 +183,29 @@ class Observer:
             self._named[where] = os.fspath(log_dir)
         return self._logs[where]
 
-    def read(self, member: Member, reader: Reader, probe: Probe, step: int) -> dict[Tap, Taken]:
+    def read(self, participant: Participant, reader: Reader, probe: Probe, step: int) -> dict[Capture, Captured]:
         """What all callbacks that draw at this step want of this probe, from one pass.
 
         The first to ask pays; the others get the same, unless the weights have changed in between (a callback that
         swaps in averaged weights, say).
         """
         key = (id(reader), id(probe))
-        own = member.wants()[key]
-        now = self.fingerprint() if len(self.members) > 1 else b""
+        own = participant.requests()[key]
+        now = self.fingerprint() if len(self.participants) > 1 else b""
         known = self._taken.get(key)
-        if known is not None and known[:2] == (step, now) and all(tap in known[2] for tap in own.taps):
+        if known is not None and known[:2] == (step, now) and all(capture in known[2] for capture in own.captures):
             return known[2]
-        others = [one.wants().get(key) for one in self.members if one is not member and one.looks(step)]
+        others = [one.requests().get(key) for one in self.participants if one is not participant and one.observes(step)]
         requests = [own, *(request for request in others if request is not None)]
-        taps = dict.fromkeys(tap for request in requests for tap in request.taps)
+        captures = dict.fromkeys(capture for request in requests for capture in request.captures)
         targets = {name: row for request in requests for name, row in request.targets.items()}
-        choices = {tap: choice for request in requests for tap, choice in request.choices.items()}
-        taken = reader.read(taps, probe.inputs, targets=targets, choices=choices)
-        self._taken[key] = (step, now, taken)
-        return taken
+        choices = {capture: choice for request in requests for capture, choice in request.choices.items()}
+        captured = reader.read(captures, probe.inputs, targets=targets, choices=choices)
+        self._taken[key] = (step, now, captured)
+        return captured
 
     @contextmanager
-    def looking(self) -> Iterator[bytes]:
+    def frozen_weights(self) -> Iterator[bytes]:
         """While open, no weight changes, so that all that is read meanwhile shares one fingerprint.
 
         For as long as one callback takes what it needs, or several whom nothing comes between.
@@ -233,12 +233,12 @@ class Observer:
             self._fingerprinted = [id(one) for one in weights]  # some come only when the model is built
         return self._fingerprint()
 
-    def looked(self, member: Member, step: int) -> None:
+    def mark_observed(self, participant: Participant, step: int) -> None:
         """A callback has taken what it needs of a step, or could not; after the last, the work begins."""
-        if step != self._looked_step:
-            self._looked_step, self._looked_by = step, []
-        self._looked_by.append(member)
-        if all(one in self._looked_by or not one.looks(step) for one in self.members):
+        if step != self._observed_step:
+            self._observed_step, self._observed_by = step, []
+        self._observed_by.append(participant)
+        if all(one in self._observed_by or not one.observes(step) for one in self.participants):
             self.work.begin()
 
     def wait(self) -> None:
@@ -270,7 +270,7 @@ def say(text: str) -> None:
     print(shown.encode(encoding, "backslashreplace").decode(encoding), flush=True)
 
 
-def _close(reference: weakref.ref[Observer]) -> None:
-    observer = reference()
-    if observer is not None:
-        observer.close(10.0, anyway=True)
+def _close(reference: weakref.ref[FitContext]) -> None:
+    fit_context = reference()
+    if fit_context is not None:
+        fit_context.close(10.0, anyway=True)

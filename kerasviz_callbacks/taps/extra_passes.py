@@ -13,7 +13,7 @@ import numpy as np
 
 from .._autodiff import ImpossibleError, framework
 from ..maths.perturbation import stretch
-from .noting import Call, Noted
+from .output_recorder import Call, OutputRecorder
 from .passes import travelling
 from .reader import Reader
 from .scores import Score, classes_meant, score
@@ -95,8 +95,8 @@ def ablated_scores(
             kept = keras.ops.arange(keras.ops.shape(output)[-1], dtype="int32") != channel
             return keras.ops.where(kept, output, keras.ops.zeros_like(output))
 
-        noted = Noted(reader.model, [call.place])
-        return travelling(score(wanted, noted.forward(inputs, lambda tensor: tensor, {call.path: ablate}), classes))
+        recorder = OutputRecorder(reader.model, [call.ref])
+        return travelling(score(wanted, recorder.forward(inputs, lambda tensor: tensor, {call.path: ablate}), classes))
 
     chosen = np.asarray(-1 if channel is None else channel, np.int32)
     return np.asarray(reader.run(("ablated scores", wanted, call.path), body, (inputs, classes), chosen), np.float64)
@@ -161,7 +161,7 @@ def _slopes(reader: Reader, wanted: Score, inputs: Any, classes: Any, numbers: S
 
 
 def _run(reader: Reader, inputs: Any) -> Any:
-    return Noted(reader.model, []).forward(inputs, lambda tensor: tensor)
+    return OutputRecorder(reader.model, []).forward(inputs, lambda tensor: tensor)
 
 
 def _as_float(given: Any) -> Array:

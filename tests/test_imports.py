@@ -19,7 +19,7 @@ ROOMS = [
     "explain",
     "draw",
     "record",
-    "observer",
+    "fit_context",
     "callback",
     "views",
     "visualizer",

@@ -7,7 +7,7 @@ _PREAMBLE = re.compile(r"Exception encountered when calling .*")  # Keras' own, 
 _PLACE = re.compile(r"^\{\{.*?\}\} ")  # where in TensorFlow's graph
 
 
-def first_line(error: BaseException) -> str:
+def short_message(error: BaseException) -> str:
     """The line of an error that says what is wrong, without what Keras and TensorFlow put round it.
 
     Args:

@@ -10,8 +10,8 @@ from keras import layers, ops
 import kerasviz_callbacks as kv
 from kerasviz_callbacks.maths.choice import evenly_by_depth
 from kerasviz_callbacks.maths.class_activation import grad_cam
-from kerasviz_callbacks.taps.choosing import activation_layers, bottleneck, last_maps, penultimate
-from kerasviz_callbacks.taps.reader import Reader, Tap
+from kerasviz_callbacks.taps.layer_selection import activation_layers, bottleneck, last_maps, penultimate
+from kerasviz_callbacks.taps.reader import Capture, Reader
 from kerasviz_callbacks.taps.scores import Score, score_for
 
 
@@ -248,9 +248,9 @@ def test_a_network_as_it_is_has_the_closed_form_of_its_last_maps(name):
 def _explained(model):
     """The layer that is chosen, its maps, and Grad-CAM of class 1: one survey and one pass, as in a callback."""
     reader, score = Reader(model, FED), score_for(1, "logits")
-    tap = Tap(last_maps(reader, score).path, score=score)
-    taken = reader.read([tap], FED, targets={score.targets: np.array([1, 1])})[tap]
-    return tap.path, taken.output, grad_cam(taken.output, taken.gradient)
+    capture = Capture(last_maps(reader, score).path, score=score)
+    captured = reader.read([capture], FED, targets={score.targets: np.array([1, 1])})[capture]
+    return capture.path, captured.output, grad_cam(captured.output, captured.gradient)
 
 
 def _closed_form(network, maps, target):

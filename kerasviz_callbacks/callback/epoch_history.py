@@ -13,7 +13,7 @@ LOSS = "val_loss"
 
 
 @dataclass
-class Course:
+class EpochHistory:
     """The logs of a training, epoch by epoch.
 
     Attributes:
@@ -24,7 +24,7 @@ class Course:
     logs: dict[int, dict[str, float]] = field(default_factory=dict)
     best: int | None = None
 
-    def hear(self, epoch: int, logs: Mapping[str, Any], *, without: Collection[str] = ()) -> None:
+    def record(self, epoch: int, logs: Mapping[str, Any], *, without: Collection[str] = ()) -> None:
         """Note an epoch; one that is trained again, after a fit that went further, replaces all from it on.
 
         Args:

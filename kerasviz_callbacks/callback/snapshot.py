@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from ..draw.stack import stacked
-from ..observer import Observer
-from ..taps.layers import places
+from ..fit_context import FitContext
+from ..taps.layers import list_layers
 from .failures import Failures
 from .fit import Fit
-from .numbers import TRAINING, UNTRAINED, Array, Drawn, Memory
+from .types import TRAINING, UNTRAINED, Array, Image, Memory
 
 if TYPE_CHECKING:
     from .view import View
@@ -24,7 +24,7 @@ _NO_WEIGHTS = (
 )
 
 
-def drawn_now(views: Sequence[View] | Callable[[Observer], Sequence[View]], model: Any) -> list[Drawn]:
+def snapshot(views: Sequence[View] | Callable[[FitContext], Sequence[View]], model: Any) -> list[Image]:
     """The pictures of views in their order, validation data before training data; model and views stay as they were.
 
     Args:
@@ -40,9 +40,9 @@ def drawn_now(views: Sequence[View] | Callable[[Observer], Sequence[View]], mode
         raise TypeError(f"model: expected a keras.Model, got {type(model).__name__}.")
     if not _has_weights(model):
         raise ValueError(_NO_WEIGHTS.format(model=model.name))
-    with Observer.alone(model) as observer:
-        chosen = views(observer) if callable(views) else views
-        twins = [_twin(view, observer) for view in chosen]
+    with FitContext.alone(model) as fit_context:
+        chosen = views(fit_context) if callable(views) else views
+        twins = [_working_copy(view, fit_context) for view in chosen]
         for twin in twins:  # all before the first pass, so that they share it
             if not twin.ready():
                 raise ValueError(_NO_WEIGHTS.format(model=model.name))
@@ -52,11 +52,11 @@ def drawn_now(views: Sequence[View] | Callable[[Observer], Sequence[View]], mode
 
 def _has_weights(model: Any) -> bool:
     """Whether all its layers are built; a model that is all `train_step` is never called itself."""
-    layers = [place.layer for place in places(model)]
+    layers = [ref.layer for ref in list_layers(model)]
     return bool(model.built or (layers and all(getattr(layer, "built", True) for layer in layers)))
 
 
-def _twin(view: View, observer: Observer) -> View:
+def _working_copy(view: View, fit_context: FitContext) -> View:
     """A copy to work with: what it finds, takes and remembers leaves the view as it was."""
     name = type(view).__name__
     if view._fit is not None:
@@ -66,39 +66,39 @@ def _twin(view: View, observer: Observer) -> View:
         )
     twin = copy.copy(view)  # takes neither fit nor model along
     twin._failures = Failures()
-    twin._fit = Fit(observer)
-    known = view._remembers == id(observer.model)
+    twin._fit = Fit(fit_context)
+    known = view._remembers == id(fit_context.model)
     twin.memory = copy.deepcopy(view.memory) if known else Memory()
-    twin.set_model(observer.model)
+    twin.set_model(fit_context.model)
     twin.set_params(dict(view.params or {}) if known else {})
-    observer.members.append(twin)
-    observer.probes.update({key: probe for key, probe in view._read.items() if key not in observer.probes})
-    view._read = observer.probes
+    fit_context.participants.append(twin)
+    fit_context.probes.update({key: probe for key, probe in view._read.items() if key not in fit_context.probes})
+    view._read = fit_context.probes
     return twin
 
 
-def _drawn(twin: View, view: View) -> Iterator[Drawn]:
+def _drawn(twin: View, view: View) -> Iterator[Image]:
     """The last step once more while the weights are those of it, else one step more."""
     last = view._last if view._remembers == id(twin.model) else None
-    if last is not None and last.weights == twin.observer.fingerprint():
+    if last is not None and last.weights == twin.fit_context.fingerprint():
         measured = dict(last.measured)
     else:
         step = UNTRAINED if last is None else last.step + 1
-        twin._fit.must = step  # type: ignore[union-attr]
+        twin._fit.force_step = step  # type: ignore[union-attr]
         if last is not None:
             twin.params["epochs"] = max(twin.params.get("epochs", 0), step + 1)
-        taken = twin.take(step)
-        twin.check(taken)
-        measured = {source: twin.measure(found, source, step) for source, found in taken.items()}
+        captured = twin.capture(step)
+        twin.check(captured)
+        measured = {source: twin.measure(found, source, step) for source, found in captured.items()}
     yield from sorted(twin.draw(measured), key=lambda drawn: drawn.source == TRAINING)
 
 
-def by_name(drawn: Sequence[Drawn]) -> dict[str, Array]:
+def by_name(drawn: Sequence[Image]) -> dict[str, Array]:
     """Pictures by run and tag."""
     return {f"{one.source}/{one.tag}": one.picture for one in drawn}
 
 
-def one_picture(drawn: Sequence[Drawn], tag: str | None) -> Array:
+def one_picture(drawn: Sequence[Image], tag: str | None) -> Array:
     """All pictures, or those of a tag, below each other; of several runs each under the name of its run.
 
     Raises:

@@ -11,10 +11,10 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 UNTRAINED = -1
 MODEL, VALIDATION, TRAINING = "model", "validation", "train"
-BESIDE = "train_and_validation"
+COMPARISON = "train_and_validation"
 """Below the tag of two pictures: the one that has both sets of data beside each other, in the run of validation."""
 
-HALVES = {TRAINING: "training", VALIDATION: "validation"}
+COMPARED_SOURCES = {TRAINING: "training", VALIDATION: "validation"}
 """What stands on that one, from left to right, and what it is called there."""
 
 ARGUMENTS = {VALIDATION: "validation_data", TRAINING: "training_data"}  # what the user calls the data of a source
@@ -27,19 +27,19 @@ class Memory:
     Attributes:
         shared: what is decided once, on validation data, and then holds for both: channels, order, projection.
         scales: by layer, how far the scale reaches, for all sources; it only grows.
-        own: by source, histories.
+        per_source: by source, histories.
     """
 
     shared: dict[str, Any] = field(default_factory=dict)
     scales: dict[str, float] = field(default_factory=dict)
-    own: dict[str, dict[str, Any]] = field(default_factory=dict)
+    per_source: dict[str, dict[str, Any]] = field(default_factory=dict)
 
-    def of(self, source: str) -> dict[str, Any]:
+    def for_source(self, source: str) -> dict[str, Any]:
         """The history of one source."""
-        return self.own.setdefault(source, {})
+        return self.per_source.setdefault(source, {})
 
-    def grow(self, key: str, value: float) -> float:
-        """The scale after having seen `value`; NaN and infinity leave it as it is."""
+    def extend_scale(self, key: str, value: float) -> float:
+        """Extend the scale to cover `value`; NaN and infinity leave it as it is."""
         if np.isfinite(value):
             self.scales[key] = max(self.scales.get(key, 0.0), float(value))
         return self.scales.get(key, 0.0)
@@ -51,19 +51,19 @@ class Measured:
 
     Attributes:
         step: the epoch, -1 for the untrained model.
-        numbers: what its picture is drawn from.
+        data: what its picture is drawn from.
         scalars: figures by tag; one that is NaN is not written.
         note: what stands in the strip of changing figures, such as "restored".
     """
 
     step: int
-    numbers: Any
+    data: Any
     scalars: Mapping[str, float] = field(default_factory=dict)
     note: str = ""
 
 
 @dataclass(frozen=True)
-class Drawn:
+class Image:
     """One finished picture: where it belongs, uint8 `(h, w, 3)`, and what it is, in Markdown."""
 
     source: str

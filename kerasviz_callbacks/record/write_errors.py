@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class Losses:
+class WriteErrors:
     """Noted where things are written, asked for where a person is told; the two may be different threads.
 
     Attributes:

@@ -7,15 +7,15 @@ from typing import Any
 
 import keras
 
-from ..probe.reasons import first_line
-from .choosing import reconstruction
+from ..probe.messages import short_message
+from .layer_selection import reconstruction
 from .optimizers import NoStepError
 from .reader import Reader
 from .step import Step, Stepped
 from .weights import WeightMatrix
 
 
-class Attempt:
+class TrialStep:
     """A further step of a model, for those of some kernels that are trained.
 
     Args:
@@ -66,7 +66,7 @@ class Attempt:
         except Exception as error:
             if self._step.works:
                 raise
-            self._give_up(first_line(error))
+            self._give_up(short_message(error))
             return {}
 
     @property

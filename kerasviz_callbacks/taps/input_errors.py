@@ -8,22 +8,22 @@ from typing import Any
 
 import keras
 
-from ..probe.reasons import first_line
+from ..probe.messages import short_message
 
 
 def check_types(model: Any, inputs: Any) -> None:
     """Raise TypeError for text where a model says that it takes numbers: tracing alone would not notice."""
-    taken = keras.tree.flatten(getattr(model, "inputs", None) or [])
+    captured = keras.tree.flatten(getattr(model, "inputs", None) or [])
     fed = keras.tree.flatten(inputs)
-    if len(taken) != len(fed):
+    if len(captured) != len(fed):
         return  # Keras will say so
-    for tensor, array in zip(taken, fed, strict=True):
+    for tensor, array in zip(captured, fed, strict=True):
         if array.dtype.kind in "SUTO" and keras.backend.standardize_dtype(tensor.dtype) != "string":
             raise TypeError(f'input "{tensor.name}" takes {tensor.dtype}, got text')
 
 
 @contextmanager
-def told_of(argument: str, model: Any) -> Iterator[None]:
+def blame_argument(argument: str, model: Any) -> Iterator[None]:
     """While a reader is made: what speaks against the inputs is told by the name under which the user passed them.
 
     Args:
@@ -39,6 +39,6 @@ def told_of(argument: str, model: Any) -> Iterator[None]:
         raise
     except Exception as error:
         raise ValueError(
-            f'{argument}: model "{model.name}" cannot be run on it: {first_line(error)}; pass inputs as the model is '
-            "fed."
+            f'{argument}: model "{model.name}" cannot be run on it: {short_message(error)}; pass inputs as the model '
+            "is fed."
         ) from error

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 from .decoding import Decoder, decoder_input, posterior_mean
-from .noting import Call
+from .output_recorder import Call
 from .reader import Reader
 from .scores import Score
 from .tokens import reaching, within_attention
@@ -25,7 +25,7 @@ def activation_layers(reader: Reader) -> list[Call]:
     shown = [
         call
         for call in reader.leaves()
-        if isinstance(call.place.layer, keras.layers.Dense) or convolution_layout(call.place.layer)
+        if isinstance(call.ref.layer, keras.layers.Dense) or convolution_layout(call.ref.layer)
     ]
     if not shown:
         raise ValueError(
@@ -96,14 +96,14 @@ def penultimate(reader: Reader) -> Call | None:
     calls = [call for call in reader.leaves() if call.size > 0]
     on_the_way = reader.connected(calls, Score())
     calls = [call for call, is_connected in zip(calls, on_the_way, strict=True) if is_connected]
-    kernels = [number for number, call in enumerate(calls) if _has_kernel(call.place.layer)]
+    kernels = [number for number, call in enumerate(calls) if _has_kernel(call.ref.layer)]
     if not kernels:
         return None
     last = kernels[-1]
     # A model may make its logits of the last layer that can be seen by a product of its own.
     makes_logits = calls[last].answer or calls[last].shape[-1:] == (reader.head.classes,)
     before = [call for call in calls[: last if makes_logits else None] if not call.answer]
-    return before[-1] if before and any(_has_kernel(call.place.layer) for call in before) else None
+    return before[-1] if before and any(_has_kernel(call.ref.layer) for call in before) else None
 
 
 def _has_kernel(layer: Any) -> bool:
@@ -142,7 +142,7 @@ def bottleneck(reader: Reader, inputs: Any) -> Call:
         chosen = keras.tree.flatten(outputs)[number]
         return keras.ops.mean(keras.ops.reshape(chosen, (keras.ops.shape(chosen)[0], -1)), axis=-1)
 
-    between = [c for c in reader.calls if c.visible and not c.answer and c.size > 0 and not samples(c.place.layer)]
+    between = [c for c in reader.calls if c.visible and not c.answer and c.size > 0 and not samples(c.ref.layer)]
     on_the_way = reader.connected(between, Score(of="output", function=reconstructed))
     between = [call for call, is_connected in zip(between, on_the_way, strict=True) if is_connected]
     if not between:

@@ -11,8 +11,8 @@ from typing import Any
 import keras
 
 from .._autodiff import framework
-from .layers import Place
-from .watching import watching
+from .call_hooks import call_hooks
+from .layers import LayerRef
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Call:
 
     Attributes:
         path: the layer's path, with `:k` for the k-th call of a layer that is called more than once.
-        place: the layer.
+        ref: the layer.
         shape: shape of its (first) output, without the batch.
         visible: False if it cannot be read: called inside a function that was compiled within the model, or inside a
             loop, be it only sometimes (the cell of an LSTM, which is tried once before the loop).
@@ -30,7 +30,7 @@ class Call:
     """
 
     path: str
-    place: Place
+    ref: LayerRef
     shape: tuple[int | None, ...]
     visible: bool = True
     repeats: str | None = None
@@ -43,13 +43,13 @@ class Call:
 
 
 @dataclass
-class Noted:
+class OutputRecorder:
     """What layers put out in one pass, by path, in the order of the calls."""
 
     model: Any
-    watched: Iterable[Place]
+    watched: Iterable[LayerRef]
     outputs: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
-    record: list[tuple[Place, Any]] = field(default_factory=list)
+    record: list[tuple[LayerRef, Any]] = field(default_factory=list)
     answers: list[Any] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
 
@@ -69,19 +69,19 @@ class Noted:
             changed: by the path of a call, what its output becomes on the way to the layers that follow.
         """
 
-        def note(place: Place, output: Any) -> Any:
+        def note(ref: LayerRef, output: Any) -> Any:
             flat = keras.tree.flatten(output)
             if flat and framework().visible(flat[0]):
-                number = len(self.outputs[place.path])
-                change = (changed or {}).get(f"{place.path}:{number}" if number else place.path)
+                number = len(self.outputs[ref.path])
+                change = (changed or {}).get(f"{ref.path}:{number}" if number else ref.path)
                 flat[0] = watch(change(flat[0]) if change else flat[0])
                 output = keras.tree.pack_sequence_as(output, flat)
             first = flat[0] if flat else None
-            self.outputs[place.path].append(first)
-            self.record.append((place, first))
+            self.outputs[ref.path].append(first)
+            self.record.append((ref, first))
             return output
 
-        with watching(self.model, list(self.watched), note):
+        with call_hooks(self.model, list(self.watched), note):
             outputs = self.model(inputs, training=False)
         return outputs
 
@@ -97,15 +97,15 @@ class Noted:
         seen: list[tuple[Any, str]] = []
         counted: dict[str, int] = defaultdict(int)
         calls = []
-        for place, output in self.record:
-            number, many = counted[place.path], len(self.outputs[place.path]) > 1
-            counted[place.path] += 1
-            visible = all(map(framework().visible, self.outputs[place.path]))
-            path = f"{place.path}:{number}" if many and number else place.path
+        for ref, output in self.record:
+            number, many = counted[ref.path], len(self.outputs[ref.path]) > 1
+            counted[ref.path] += 1
+            visible = all(map(framework().visible, self.outputs[ref.path]))
+            path = f"{ref.path}:{number}" if many and number else ref.path
             calls.append(
                 Call(
                     path=path,
-                    place=place,
+                    ref=ref,
                     shape=tuple(output.shape[1:]) if visible else (),
                     visible=visible,
                     repeats=next((name for earlier, name in seen if output is earlier), None),
