@@ -1,21 +1,19 @@
-"""When: cadence, life cycle, what happens on errors, and the hand-over to the worker. The base classes of all views.
+"""When a view looks at the model, and through what: the life of a view in a fit, and the base classes of all views.
 
-numbers     what a view remembers, measures and draws
-fit         what a view knows of the fit under way
-failures    what went wrong, told once a cause
-markdown    names from outside in descriptions
-timelapse   the whole training as one animated picture
-work        what a view does on the worker: measure, write, draw
-hand_over   what it does before, on the training thread
-still       what views show of a model outside of any fit
-view        `View`: any callback of ours
-shown       how a probe is shown: pictures, class names
-probe_view  `ProbeView`: one that looks at data
-layers_view `LayersView`: one of what several layers put out
-given_back  how what an autoencoder gives back is shown
-course      what Keras says of each epoch, and which was best
-judged_view `EvaluatedView`: one that holds answers beside the truth
-codes_view  `CodesView`: one that looks at an autoencoder's codes
+types          what passes between the parts of a view: Memory, Measured, Image
+schedule       `Schedule`: when a step is drawn, in epochs or batches
+failures       what went wrong, reported once a cause
+timelapse      the whole training as one animated picture
+view_context   `ViewContext`: one view in one fit
+snapshot       the pictures of a model without `fit`
+view           `View`: any callback of ours
+probe_display  how a probe is shown: pictures, class names
+probe_view     `ProbeView`: one that looks at data
+layers_view    `LayersView`: one that shows the outputs of several layers
+explained_view `ExplainedView`: one that explains an answer of the model
+evaluated_view `EvaluatedView`: one that compares answers with the truth
+codes_view     `CodesView`: one that shows the codes of an autoencoder
+markdown       names from outside in descriptions
 """
 
 from .codes_view import CodesView

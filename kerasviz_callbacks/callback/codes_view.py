@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Hashable, Mapping
 from typing import Any, ClassVar
 
 import keras
@@ -51,6 +52,7 @@ class CodesView(ProbeView):
 
     default_count: ClassVar[int] = 500
     least_dimensions: ClassVar[int] = 1
+    tag: ClassVar[str]  # of its picture
 
     def __init__(self, log_dir: Any, validation_data: Any, *, layer: Any = None, **options: Any):
         super().__init__(log_dir, validation_data, **options)
@@ -64,7 +66,7 @@ class CodesView(ProbeView):
         # A VAE that is all `train_step`, with an encoder and a decoder, is often written without a `call`.
         return self.model if inside and type(self.model).call is not keras.Model.call else self.layer
 
-    def choose(self, reader: Reader) -> None:
+    def find_layers(self, reader: Reader) -> None:
         """Find the codes.
 
         Raises:
@@ -89,6 +91,11 @@ class CodesView(ProbeView):
     def summary(self) -> str:
         """The view and its layers."""
         return f"{type(self).__name__} of {self.path}"
+
+    def tags(self) -> Mapping[str, Hashable]:
+        """Its picture, and the scalars, which other views of the same codes give as well."""
+        of = (self.path, *(id(probe) for probe in self.probes.values()))
+        return {self.tag: None, **{f"latent/{name}": of for name in _METRICS}}
 
     def request(self, source: str) -> Request:
         """The codes `(n, d)`."""

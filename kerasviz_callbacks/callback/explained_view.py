@@ -73,7 +73,7 @@ class ExplainedView(ProbeView):
         self._explained: Any = None
         self._labels: dict[str, Labels] = {}
 
-    def choose(self, reader: Reader) -> None:
+    def find_layers(self, reader: Reader) -> None:
         """The class of each row that is explained."""
         self._head = reader.head
         self._labels = {source: labels_of_output(reader, probe) for source, probe in self.probes.items()}
@@ -207,10 +207,6 @@ class ExplainedView(ProbeView):
         ]
         wrong = None if labels is None else [bool(a != b) for a, b in zip(labels, answer.classes, strict=True)]
         return list(zip(true, said, strict=True)), wrong
-
-    def __getstate__(self) -> dict[str, Any]:
-        """As for `ProbeView`; what is explained belongs to the model, and is found again."""
-        return {**super().__getstate__(), "_explained": None}
 
 
 def labels_of_output(reader: Reader, probe: Probe) -> Labels:

@@ -51,7 +51,3 @@ class LayersView(ProbeView):
     def summary(self) -> str:
         """The view and its layers."""
         return f"{type(self).__name__} of {listed([call.path for call in self.calls.values()])}"
-
-    def __getstate__(self) -> dict[str, Any]:
-        """As for `View`; the layers belong to the model, and are found again."""
-        return {**super().__getstate__(), "calls": {}}

@@ -7,7 +7,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from ..fit_context import FitContext, Request
+from ..fit_context import Request
 from ..probe import Probe, check_count
 from ..taps.input_errors import blame_argument
 from ..taps.reader import Capture, Captured, Reader
@@ -61,34 +61,34 @@ class ProbeView(View):
 
     def prepare(self) -> None:
         """Read the data, once, trace the model on it, and find the layers."""
-        self.read(self.fit_context)
+        self.read_data()
         self.probe_display = ProbeDisplay(self.probes, self.display)
-        self.choose(self.readers[VALIDATION])
+        self.find_layers(self.readers[VALIDATION])
 
-    def read(self, fit_context: FitContext) -> None:
+    def read_data(self) -> None:
         """The probes and what reads the model on them, shared with the other callbacks of the fit."""
         self.probes = {}
         for source, data in ((VALIDATION, self.validation_data), (TRAINING, self.training_data)):
             if data is not None:
-                self.probes[source] = fit_context.probe(
+                self.probes[source] = self.fit_context.probe(
                     data,
                     count=self.count,
                     default_count=self.default_count,
                     class_names=self.class_names,
                     argument=ARGUMENTS[source],
                 )
-        self.readers = {source: self._reader(fit_context, source) for source in self.probes}
+        self.readers = {source: self._reader(source) for source in self.probes}
 
-    def _reader(self, fit_context: FitContext, source: str) -> Reader:
+    def _reader(self, source: str) -> Reader:
         with blame_argument(ARGUMENTS[source], self.model):
-            return fit_context.reader(self.read_model(), self.probes[source].inputs)
+            return self.fit_context.reader(self.read_model(), self.probes[source].inputs)
 
     def read_model(self) -> Any:
         """The model that is read: the one being trained."""
         return self.model
 
     @abstractmethod
-    def choose(self, reader: Reader) -> None:
+    def find_layers(self, reader: Reader) -> None:
         """Find the layers and make the taps."""
 
     @abstractmethod
@@ -101,17 +101,8 @@ class ProbeView(View):
 
     def capture(self, step: int) -> dict[str, dict[Capture, Captured]]:
         """One pass a probe; this view's share of it."""
-        found = {}
+        found, context = {}, self._in_context()
         for source, probe in self.probes.items():
-            captured = self.fit_context.read(self, self.readers[source], probe, step)
+            captured = self.fit_context.read(context, self.readers[source], probe, step, context.schedule.unit)
             found[source] = {capture: captured[capture] for capture in self.request(source).captures}
         return found
-
-    def _leave(self, *, quietly: bool = False) -> None:
-        """The compiled passes go with the fit; the probes stay."""
-        super()._leave(quietly=quietly)
-        self.readers = {}
-
-    def __getstate__(self) -> dict[str, Any]:
-        """As for `View`; what was read for the last fit is read again."""
-        return {**super().__getstate__(), "probes": {}, "readers": {}, "probe_display": ProbeDisplay({}, None)}

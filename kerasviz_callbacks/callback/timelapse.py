@@ -6,12 +6,12 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
 
 from ..draw.stack import on_paper
 from ..draw.stamp import stamped
 from ..record.animation import animation
 from ..record.png import decode, encode, size_of
+from ..record.sink import Sink
 from .markdown import code_span
 from .types import Image
 
@@ -87,7 +87,7 @@ class Timelapse:
         """Keep one picture, encoded as it was logged."""
         self._frames.setdefault((drawn.source, drawn.tag), Frames(drawn.description)).add(step, png)
 
-    def write(self, log: Any, save_dir: Any) -> None:
+    def write(self, sinks: Sequence[Sink]) -> None:
         """Write them as `<tag>/timelapse` at the last step drawn."""
         for (source, tag), frames in self._frames.items():
             steps = [step for step, _ in frames.all()]
@@ -100,8 +100,9 @@ class Timelapse:
                 about=frames.about,
             )
             film = animated(frames.all())
-            with log.losses.noted():
-                log.encoded(source, f"{tag}/timelapse", steps[-1], film, about, save_dir=save_dir)
+            for sink in sinks:
+                with sink.errors.collect():
+                    sink.image(source, f"{tag}/timelapse", steps[-1], film, about)
 
 
 def animated(frames: Sequence[tuple[int, bytes]]) -> bytes:

@@ -4,49 +4,50 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from functools import partial
-from typing import Any, ClassVar
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from typing import Any, ClassVar, cast
 
 import keras
 
-from ..fit_context import FitContext, Request, say
-from ..record.directories import check_writable
+from ..fit_context import FitContext, Request
 from ..record.projector import Points
 from .arguments import directory, one_of, whole_number
-from .failures import Failures, report_write_errors
-from .fit import Fit, Last
-from .hand_over import hand_over
+from .failures import Failures
+from .schedule import Schedule, Unit
 from .snapshot import by_name, one_picture, snapshot
-from .timelapse import Timelapse
-from .types import UNTRAINED, Array, Image, Measured, Memory
-from .work import animate, drawn_last
+from .types import Array, FitResult, Image, Measured, Memory
+from .view_context import ViewContext
 
 
 class View(keras.callbacks.Callback, ABC):
-    """A callback that looks at the model at the end of an epoch and logs what it sees.
+    """A callback that looks at the model during training and logs what it sees.
 
     A view says what it captures of the model (`capture`, on the training thread), what numbers it makes (`measure`)
-    and how they look (`draw`), both on the worker. Everything else is here.
+    and how they look (`draw`), both on the worker. When that happens, and where it goes, is up to its `ViewContext`,
+    which works with a copy of the view: what `prepare` finds, and `memory`, belong to one fit.
 
     Args:
         log_dir: where TensorBoard looks; the view writes into run directories of its own below it.
         freq: drawn when `(epoch - start_from_epoch) % freq == 0`, and at the last epoch.
         start_from_epoch: the first epoch drawn, 0-based. At 0 the untrained model is drawn too, as step -1.
+        unit: `"epoch"`, or `"batch"`: `freq` and `start_from_epoch` count batches, and the step is the number of
+            batches trained: a fit of 500 batches with `freq=50` has the steps -1, 50, 100, ... 500.
         save_dir: also write each picture to `save_dir/<run>/<tag>/000007.png`.
         timelapse: at the end of training also log all its drawn steps as one animated picture, `<tag>/timelapse`.
         on_error: `"warn"`: a failure of the view warns once a cause, and training goes on; `"raise"`: it raises.
 
     Attributes:
-        publishes: whether it looks and measures at the end of every epoch, at once, and puts figures into `logs` for
-            the callbacks listed after it; drawn is only what `freq` says.
+        every_epoch: whether it looks and measures at the end of every epoch; drawn is only what `freq` says.
+        memory: what it remembers of the training, in the order of the steps; after a fit, of the last one.
+        context: the fit it takes part in; `None` outside of one.
+        result: what the last fit left, for `picture` and for a fit that is resumed.
 
     Raises:
         TypeError: an argument of the wrong type.
-        ValueError: `freq` < 1, `start_from_epoch` < 0, or another `on_error`.
+        ValueError: `freq` < 1, `start_from_epoch` < 0, another `unit` or `on_error`.
     """
 
-    publishes: ClassVar[bool] = False
+    every_epoch: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -54,6 +55,7 @@ class View(keras.callbacks.Callback, ABC):
         *,
         freq: int = 1,
         start_from_epoch: int = 0,
+        unit: Unit = "epoch",
         save_dir: str | os.PathLike[str] | None = None,
         timelapse: bool = False,
         on_error: str = "warn",
@@ -62,6 +64,8 @@ class View(keras.callbacks.Callback, ABC):
         self.log_dir = directory(log_dir, "log_dir")
         self.freq = whole_number(freq, "freq", least=1)
         self.start_from_epoch = whole_number(start_from_epoch, "start_from_epoch", least=0)
+        one_of(unit, "unit", "epoch", "batch")
+        self.unit = unit
         self.save_dir = None if save_dir is None else directory(save_dir, "save_dir")
         if not isinstance(timelapse, bool):
             raise TypeError(f"timelapse={timelapse!r}: expected True or False, got {type(timelapse).__name__}.")
@@ -69,11 +73,10 @@ class View(keras.callbacks.Callback, ABC):
         one_of(on_error, "on_error", "warn", "raise")
         self.on_error = on_error
         self.memory = Memory()
-        self._remembers: int | None = None  # the model that the memory is of; a resumed fit goes on with it
-        self._last: Last | None = None
-        self._read: dict[Any, Any] = {}  # the probes as the last fit read them; `picture` looks at the same rows
-        self._fit: Fit | None = None
-        self._failures = Failures()
+        self.context: ViewContext | None = None
+        self.result: FitResult | None = None
+        self.known_probes: dict[Any, Any] = {}  # as they were read last; `picture` looks at the same rows
+        self._gave_up = False
 
     # What a view is.
 
@@ -83,34 +86,62 @@ class View(keras.callbacks.Callback, ABC):
 
     @abstractmethod
     def capture(self, step: int) -> dict[str, Any]:
-        """On the training thread: what is needed of the model now, copied, by source; validation first."""
+        """Copy the required tensors, keyed by data source, validation first. Runs on the training thread."""
 
     @abstractmethod
     def measure(self, captured: Any, source: str, step: int) -> Measured:
-        """Numbers from what was taken; pure numpy. Runs in the order of the steps and keeps history in `memory`."""
+        """Numbers from what was captured; pure numpy. Runs in the order of the steps; histories go into `memory`."""
 
     @abstractmethod
     def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
-        """Pictures from numbers, all sources at once, so that they share their scale."""
+        """Pictures from numbers, all sources at once, so that they share their scale. May be skipped."""
 
     def points(self, measured: Mapping[str, Measured]) -> Iterator[tuple[str, Points]]:
-        """What TensorBoard's projector shows of this step, by source; nothing, for most views."""
+        """What TensorBoard's projector shows of this step, by source. Default: nothing."""
         return iter(())
 
     def on_logs(self, step: int, logs: Mapping[str, Any]) -> None:
-        """What Keras says of an epoch, before it is looked at; nothing to most views."""
+        """Receive the epoch's Keras logs, before the step is measured. Default: ignore them."""
+
+    def published(self) -> bool:
+        """Whether metrics go into `logs`: they are then measured at once, on the training thread. Default: no."""
+        return False
 
     def logged_metrics(self, measured: Mapping[str, Measured]) -> dict[str, float]:
-        """What goes into `logs`, of a view that `publishes`; the same keys where nothing could be measured."""
+        """The metrics that go into `logs`; the same keys where nothing could be measured. Default: none."""
         return {}
 
     def requests(self) -> Mapping[tuple[int, int], Request]:
-        """What is wanted of the passes that all callbacks share."""
+        """What is wanted of the passes that all callbacks share. Default: nothing."""
         return {}
 
-    def ready(self) -> bool:
+    def tags(self) -> Mapping[str, Hashable]:
+        """The tags it writes, known once it is prepared, each with what it is of.
+
+        Two views of one fit may write the same tag where it is of the same; `None` is a view's own alone, and a second
+        view that would write it too gets tags of its own, such as `"grad_cam-2/conv2"`.
+        """
+        return {}
+
+    def can_prepare(self) -> bool:
         """Whether the layers can be found already; else that is done as soon as they can."""
         return True
+
+    def check(self, captured: dict[str, Any]) -> None:
+        """Check what was captured before the first batch; raises what can only be seen by running the model."""
+
+    def describe(self, tag: str) -> str:
+        """The description of a scalar, in Markdown."""
+        return ""
+
+    def summary(self) -> str:
+        """The view and what it shows in a few words, for the line that says what was chosen."""
+        return type(self).__name__
+
+    def chosen_summary(self) -> str:
+        """The same of a view in a fit, which knows the layers that were found for it."""
+        summary: str = (self.context.view if self.context is not None else self).summary()
+        return summary
 
     # Without `fit`.
 
@@ -141,153 +172,104 @@ class View(keras.callbacks.Callback, ABC):
         """As `picture`, each by run and tag: `{"validation/grad_cam/conv2": uint8 (h, w, 3)}`."""
         return by_name(snapshot([self], model))
 
-    # When.
-
-    def due(self, step: int) -> bool:
-        """Whether this step is drawn."""
-        if self._fit is not None and step == self._fit.force_step:
-            return True
-        if step == UNTRAINED:
-            return self.start_from_epoch == 0
-        late = step - self.start_from_epoch
-        return (late >= 0 and late % self.freq == 0) or step == (self.params or {}).get("epochs", 0) - 1
-
-    def observes(self, step: int) -> bool:
-        """Whether the model is read at this step."""
-        return (self.publishes and step != UNTRAINED) or self.due(step)
+    # When: Keras calls these; all else is up to the context.
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Check all that can be known before the first batch; what is wrong raises, whatever `on_error`."""
-        self._leave(quietly=True)  # a fit that died calls no `on_train_end`
-        self._fit = Fit(FitContext.join(self.model, self, self.params), Timelapse() if self.timelapse else None)
-        self._read, self._failures = self._fit.fit_context.probes, Failures()
-        try:
-            check_writable(self.log_dir, "log_dir")
-            if self.save_dir is not None:
-                self._fit.save_dir = check_writable(self.save_dir, "save_dir")
-            self._prepare_if_ready()
-        except BaseException:
-            self._leave(quietly=True)
-            raise
+        self.abandon()  # a fit that died calls no `on_train_end`
+        self._gave_up = False
+        context = self.context = ViewContext(self, self.model, self.params)
+        self.known_probes = context.fit.probes
+        self._or_abandon(context.check_request)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Before the first batch: try the whole way once, and draw the untrained model."""
-        if self._fit is None or not self._fit.first:
-            return
-        self._fit.first = False
-        self._fit.fit_context.training = True
-        captured = None
-        try:
-            if epoch == 0 or self._remembers != id(self.model):
-                self.memory, self._last, self._remembers = Memory(), None, id(self.model)
-            self._fit.log = self._fit.fit_context.log(self.log_dir, UNTRAINED if epoch == 0 else epoch)
-            self._prepare_if_ready()
-            if self._fit.prepared:
-                captured = self.capture(UNTRAINED)
-                self.check(captured)
-            elif self.fit_context.verbose:
-                say(
-                    f"kerasviz_callbacks: the model has no weights yet, so {type(self).__name__} begins "
-                    "after the first epoch; give the model an Input to see it untrained."
-                )
-        except BaseException:
-            self._leave(quietly=True)
-            raise
-        if epoch == 0 and self.due(UNTRAINED):
-            self._look(UNTRAINED, captured=captured)
+        if self.context is None:
+            self.on_train_begin()
+        if self.context is not None and not self.context.begun:
+            context = self.context
+            self._or_abandon(lambda: context.begin(epoch, untrained=True))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Look at the model, if this epoch is drawn, or its figures are published."""
-        if self._fit is None:
-            return
-        self._fit.last_epoch = epoch
-        if self.observes(epoch):
-            self._look(epoch, logs=logs)
-        else:
-            self._fit.weights = self._fit.fit_context.fingerprint()
+        """Look at the model, if this epoch is drawn, or its metrics are published."""
+        self._begin_late(epoch)
+        if self.context is not None:
+            self.context.epoch_ended(epoch, logs)
+
+    @property
+    def on_train_batch_end(self) -> Callable[..., None]:
+        """Look at the model, if this batch is drawn. Keras' own, which it never calls, where epochs are counted."""
+        if self.unit == "batch":
+            return self._batch_ended
+        return cast(Callable[..., None], super().on_train_batch_end)
+
+    def _batch_ended(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        self._begin_late(0)
+        if self.context is not None:
+            self.context.batch_ended(batch)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """After an early stop, draw the last epoch if it was not; then the animation, and finish writing."""
-        fit = self._fit
-        if fit is None:
+        context, self.context = self.context, None
+        if context is not None:
+            self._keep(None)
+            self._keep(context.finish())
+
+    def abandon(self) -> None:
+        """Leave a fit that will not begin after all, or that an exception has ended."""
+        context, self.context = self.context, None
+        if context is not None:
+            left = context.abandon()
+            if context.begun:
+                self._keep(left)
+
+    def _begin_late(self, epoch: int) -> None:
+        """Begin where the hooks are called by hand and those before were left out: under `on_error`, once."""
+        if self._gave_up or (self.context is not None and self.context.begun):
             return
+        failures = Failures(type(self).__name__, self.on_error)
+        with failures.collect("begin (call on_train_begin before the first batch, to be told then)"):
+            if self.context is None:
+                self.on_train_begin()
+            if self.context is not None:
+                context = self.context
+                self._or_abandon(lambda: context.begin(epoch, untrained=False))
+        self._gave_up = self.context is None
+        failures.report()
+
+    def _or_abandon(self, step: Callable[[], None]) -> None:
         try:
-            self._look_at_last(fit)
-            if fit.timelapse is not None and fit.last_observed_step is not None:
-                fit.fit_context.work.submit(
-                    partial(animate, self, fit), step=fit.last_observed_step, size=0, drawn=False
-                )
-            fit.fit_context.wait()
-            self._report()
-        finally:
-            self._leave()
+            step()
+        except BaseException:
+            self.abandon()
+            raise
 
-    def _look_at_last(self, fit: Fit) -> None:
-        """The last epoch, if it was not drawn; of one that was left out only the drawing is missing."""
-        last, work = fit.last_epoch, fit.fit_context.work
-        if last is not None and fit.last_observed_step != last:
-            changed = fit.weights != fit.fit_context.fingerprint()
-            fit.force_step = last
-            self._look(last, note="restored" if changed else "")
-        elif last is not None and (work.left_out(last) or not self.due(last)):
-            work.make_up(partial(drawn_last, self, fit, last), step=last)
+    def _keep(self, result: FitResult | None) -> None:
+        self.result = result
+        self.memory = Memory() if result is None else result.memory
 
-    def check(self, captured: dict[str, Any]) -> None:
-        """Look at what was taken before the first batch; raises what can only be seen by running the model."""
-
-    # How.
+    # How: what a working copy finds here.
 
     @property
     def in_fit(self) -> bool:
         """Whether a fit is under way, and this view is a part of it."""
-        return self._fit is not None
+        return self.context is not None
 
     @property
     def fit_context(self) -> FitContext:
         """What this view shares with the other callbacks of the fit."""
-        if self._fit is None:
+        return self._in_context().fit
+
+    @property
+    def schedule(self) -> Schedule:
+        """When it is drawn, which step is the last, and what the axis of the steps is called."""
+        return self._in_context().schedule
+
+    def _in_context(self) -> ViewContext:
+        if self.context is None:
             raise RuntimeError(f"{type(self).__name__} is not in a fit.")
-        return self._fit.fit_context
-
-    def _prepare_if_ready(self) -> None:
-        if self._fit is not None and not self._fit.prepared and self.ready():
-            self.prepare()
-            self._fit.prepared = True
-
-    def _look(self, step: int, note: str = "", *, captured: Any = None, logs: dict[str, Any] | None = None) -> None:
-        """Take on this thread, unless that was done; hand the rest over, and publish."""
-        if self._fit is None:
-            return
-        found: Mapping[str, Measured] = {}
-        try:
-            found = hand_over(self, self._fit, step, note=note, captured=captured, logs=logs)
-        finally:
-            if logs is not None:
-                logs.update(self.logged_metrics(found))
-            self._fit.fit_context.mark_observed(self, step)
-
-    def describe(self, tag: str) -> str:
-        """What stands behind the "i" of a scalar, in Markdown."""
-        return ""
-
-    def _report(self) -> None:
-        self._failures.report(type(self).__name__, self.on_error)
-        if self._fit is not None and self._fit.log is not None:
-            report_write_errors(self._fit.log, self.on_error)
-
-    def abandon(self) -> None:
-        """Leave a fit that will not begin after all, or that an exception has ended."""
-        self._leave(quietly=True)
-
-    def summary(self) -> str:
-        """What it shows, in a few words, for the line that says what was chosen."""
-        return type(self).__name__
-
-    def _leave(self, *, quietly: bool = False) -> None:
-        fit, self._fit = self._fit, None
-        if fit is not None:
-            fit.fit_context.leave(self, quietly=quietly)
+        return self.context
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy (KerasTuner makes them) takes no fit along: no threads, files or compiled functions."""
-        return {**self.__dict__, "_fit": None, "_remembers": None, "_last": None, "_read": {}, "_model": None}
+        return {**self.__dict__, "context": None, "result": None, "known_probes": {}, "_model": None}

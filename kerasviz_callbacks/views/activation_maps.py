@@ -57,7 +57,7 @@ class ActivationMaps(LayersView):
         >>> model.fit(x, y, callbacks=[kv.ActivationMaps("logs", (x_val, y_val))])  # doctest: +SKIP
     """
 
-    def choose(self, reader: Reader) -> None:
+    def find_layers(self, reader: Reader) -> None:
         """Find the layers."""
         self.calls = {
             Capture(call.path, reduce=_REDUCES[_rectified(call.ref.layer), _all(call)], owner=id(self)): call
@@ -71,10 +71,14 @@ class ActivationMaps(LayersView):
         choices = {capture: chosen.get(call.path, _some(call)) for capture, call in self.calls.items()}
         return Request(tuple(self.calls), choices=choices)
 
+    def tags(self) -> Mapping[str, None]:
+        """A picture a layer."""
+        return dict.fromkeys(f"activations/{call.path}" for call in self.calls.values())
+
     def capture(self, step: int) -> dict[str, dict[Capture, Captured]]:
         """One pass; at the first drawn step a second one, of the channels that the first has shown to vary most."""
         captured = super().capture(step)
-        if "channels" not in self.memory.shared and self.due(step):
+        if "channels" not in self.memory.shared and self.schedule.is_due(step):
             self.memory.shared["channels"] = {
                 call.path: most_variable(_variance(captured[VALIDATION][capture]), len(_some(call)))
                 for capture, call in self.calls.items()
@@ -93,11 +97,13 @@ class ActivationMaps(LayersView):
             if (maps < 0).any():
                 self.memory.extend_scale(f"{call.path} is signed", 1.0)
             numbers[call.path] = maps
+            if call.answer:
+                continue  # of the model's own answer none of them means anything
             if rectified is not None:
-                scalars[f"activations/{call.path}/dead"] = dead(metrics, rectified)
+                scalars[f"health/{call.path}/dead"] = dead(metrics, rectified)
             if rectified:
-                scalars[f"activations/{call.path}/sparsity"] = sparsity(metrics)
-            scalars[f"activations/{call.path}/dormant"] = dormant(metrics)
+                scalars[f"health/{call.path}/sparsity"] = sparsity(metrics)
+            scalars[f"health/{call.path}/dormant"] = dormant(metrics)
         return Measured(step, numbers, scalars)
 
     def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
@@ -146,10 +152,6 @@ class ActivationMaps(LayersView):
         if not finite.size:
             return None
         return trace_pictures(fed, low=float(finite.min()), high=float(finite.max()))
-
-    def __getstate__(self) -> dict[str, Any]:
-        """As for `LayersView`; the pictures of the probe are read again."""
-        return {**super().__getstate__(), "_small": {}}
 
     def describe(self, tag: str) -> str:
         """What the scalar means."""

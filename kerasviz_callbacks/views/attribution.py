@@ -75,9 +75,9 @@ class Attribution(ExplainedView):
         checked_method(method, of_method)
         self.method, self.options = method, of_method
 
-    def choose(self, reader: Reader) -> None:
+    def find_layers(self, reader: Reader) -> None:
         """Find the inputs, and the class of each row."""
-        super().choose(reader)
+        super().find_layers(reader)
         first = next(iter(self.probes.values()))
         self._explained = InputMaps(reader, self.score, self.method, self.options, first.inputs)
 
@@ -88,6 +88,10 @@ class Attribution(ExplainedView):
     def request(self, source: str) -> Request:
         """The predictions; the maps take passes of their own."""
         return Request((self.output,))
+
+    def tags(self) -> Mapping[str, None]:
+        """A picture a input."""
+        return dict.fromkeys(f"{self._title}/{name}" for name in self._explained.names)
 
     def capture(self, step: int) -> dict[str, dict[Any, Any]]:
         """One shared pass a probe, and the method's own."""

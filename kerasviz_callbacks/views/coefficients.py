@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..callback import MODEL, UNTRAINED, Image, Measured, View
+from ..callback import MODEL, Image, Measured, View
 from ..callback.markdown import code_span
 from ..draw.coefficients import ACROSS, Heat, coefficient_panels, input_ticks, step_ticks
 from ..draw.colour import DIVERGING, HEAT, SEQUENTIAL, count_non_finite
@@ -96,7 +96,7 @@ class Coefficients(View):
         self.layer = layer
         self._matrix: WeightMatrix | None = None
 
-    def ready(self) -> bool:
+    def can_prepare(self) -> bool:
         """A model without an `Input` has no weights before it is called; its untrained units cannot be shown."""
         return bool(self.model.built)
 
@@ -128,6 +128,10 @@ class Coefficients(View):
         """The view and its layer."""
         return type(self).__name__ if self._matrix is None else f"{type(self).__name__} of {self._matrix.path}"
 
+    def tags(self) -> Mapping[str, None]:
+        """A picture a kernel."""
+        return {f"coefficients/{self.matrix.path}": None}
+
     def capture(self, step: int) -> dict[str, Array]:
         """A copy of the kernel."""
         return {MODEL: self.matrix.array()}
@@ -148,7 +152,7 @@ class Coefficients(View):
         self.memory.extend_scale(path, robust_max(portrait.weights))
         self.memory.extend_scale(f"{path} direction", robust_max(portrait.directions))
         self.memory.extend_scale(f"{path} length", robust_max(own["lengths"][-1], share=1.0))
-        return Measured(step, portrait, {f"coefficients/{path}/{name}": value for name, value in metrics.items()})
+        return Measured(step, portrait, {f"health/{path}/{name}": value for name, value in metrics.items()})
 
     def _remember(self, own: dict[str, Any], step: int, units: Array, before: Array | None) -> None:
         """Lengths and turns, a thin row each a step."""
@@ -163,8 +167,8 @@ class Coefficients(View):
 
     def _portrait(self, own: dict[str, Any], units: Array, shown: Array, note: str) -> CoefficientsData:
         steps = own["steps"]
-        first = min(UNTRAINED if self.start_from_epoch == 0 else self.start_from_epoch, steps[0])
-        last = max((self.params or {}).get("epochs", 0) - 1, steps[-1])
+        first = min(self.schedule.first, steps[0])
+        last = max(self.schedule.last, steps[-1])
         axis: dict[str, Any] = {"first": first, "last": last, "columns": ACROSS}
         # What is drawn at a step holds since the step drawn before it; at the first it holds of no other.
         starts, ends = [steps[0] - 1, *steps[:-1]], steps
@@ -231,7 +235,3 @@ class Coefficients(View):
     def describe(self, tag: str) -> str:
         """What the scalar means."""
         return _SCALARS[tag.rsplit("/", 1)[-1]]
-
-    def __getstate__(self) -> dict[str, Any]:
-        """As for `View`; the layer belongs to the model, and is found again."""
-        return {**super().__getstate__(), "_matrix": None}

@@ -75,7 +75,7 @@ class FilterImages(View):
         self.channels, self.relative_to = channels, relative_to
         self._kernels: dict[str, Kernel] = {}
 
-    def ready(self) -> bool:
+    def can_prepare(self) -> bool:
         """A model without an `Input` has no weights before it is called; its untrained filters cannot be shown."""
         return bool(self.model.built)
 
@@ -108,6 +108,10 @@ class FilterImages(View):
         """The view and its layers."""
         return f"{type(self).__name__} of {listed(list(self._kernels))}"
 
+    def tags(self) -> Mapping[str, None]:
+        """A picture a layer."""
+        return dict.fromkeys(f"filters/{path}" for path in self._kernels)
+
     def capture(self, step: int) -> dict[str, dict[str, Array]]:
         """Copies of the kernels, `(filters, inputs, *spatial)`."""
         return {MODEL: {path: kernel.filters() for path, kernel in self._kernels.items()}}
@@ -118,9 +122,9 @@ class FilterImages(View):
         for path, filters in captured.items():
             rows = filters.reshape(len(filters), -1)
             before = own.get(f"previous {path}")
-            scalars[f"filters/{path}/redundancy"] = redundancy(rows)
-            scalars[f"filters/{path}/turn"] = np.nan if before is None else turn(rows, before.reshape(rows.shape))
-            scalars[f"filters/{path}/norm"] = norm(rows)
+            scalars[f"health/{path}/redundancy"] = redundancy(rows)
+            scalars[f"health/{path}/turn"] = np.nan if before is None else turn(rows, before.reshape(rows.shape))
+            scalars[f"health/{path}/norm"] = norm(rows)
             shown = self._shown(path, filters, own)
             own[f"previous {path}"] = filters
             self.memory.extend_scale(path, robust_max(shown))
@@ -202,10 +206,6 @@ class FilterImages(View):
     def describe(self, tag: str) -> str:
         """What the scalar means."""
         return _SCALARS[tag.rsplit("/", 1)[-1]]
-
-    def __getstate__(self) -> dict[str, Any]:
-        """As for `View`; the layers belong to the model, and are found again."""
-        return {**super().__getstate__(), "_kernels": {}}
 
 
 @dataclass(frozen=True)

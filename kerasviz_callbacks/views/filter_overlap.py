@@ -62,7 +62,7 @@ class FilterOverlap(LayersView):
         >>> model.fit(x, y, callbacks=[kv.FilterOverlap("logs", (x_val, y_val))])  # doctest: +SKIP
     """
 
-    def choose(self, reader: Reader) -> None:
+    def find_layers(self, reader: Reader) -> None:
         """Find the layers; where none was named, those of a single channel, which has no other, are left out."""
         calls = self.wanted_calls(reader)
         if self.layers is None:
@@ -85,7 +85,7 @@ class FilterOverlap(LayersView):
 
     def capture(self, step: int) -> dict[str, dict[Capture, Captured]]:
         """One pass; at the first drawn step, before it, one of the layers that have more channels than are shown."""
-        if "channels" not in self.memory.shared and self.due(step):
+        if "channels" not in self.memory.shared and self.schedule.is_due(step):
             wide = {
                 Capture(call.path, reduce=_spreads): call for call in self.calls.values() if not self._takes_all(call)
             }
@@ -109,6 +109,10 @@ class FilterOverlap(LayersView):
     def _takes_all(self, call: Call) -> bool:
         return self._most(call) == _channels(call)
 
+    def tags(self) -> Mapping[str, None]:
+        """A picture a layer."""
+        return dict.fromkeys(f"overlap/{call.path}" for call in self.calls.values())
+
     def measure(self, captured: dict[Capture, Captured], source: str, step: int) -> Measured:
         """Correlations by layer, in the order of the channels, and their overlap."""
         orders = self.memory.shared.setdefault("order", {})
@@ -120,7 +124,7 @@ class FilterOverlap(LayersView):
                 numbers[call.path] = channel_overlap(shift + rest, output.get("widths"), output.get("products"))
             if call.path not in orders:  # validation data come first
                 orders[call.path] = clustered_order(numbers[call.path].correlation)
-            scalars[f"overlap/{call.path}/overlap"] = overlap(numbers[call.path].correlation)
+            scalars[f"health/{call.path}/overlap"] = overlap(numbers[call.path].correlation)
         return Measured(step, numbers, scalars)
 
     def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:

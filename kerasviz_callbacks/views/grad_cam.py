@@ -78,9 +78,9 @@ class GradCAM(ExplainedView):
         method_named(method)
         self.layer, self.method = layer, method
 
-    def choose(self, reader: Reader) -> None:
+    def find_layers(self, reader: Reader) -> None:
         """Find the layer, and the class of each row."""
-        super().choose(reader)
+        super().find_layers(reader)
         self._explained = LayerMaps(reader, self.layer, self.score, self.method)
         self.path = self._explained.call.path
 
@@ -91,6 +91,10 @@ class GradCAM(ExplainedView):
     def request(self, source: str) -> Request:
         """The layer's output and the gradient of the score by it; the predictions."""
         return Request((self._explained.capture, self.output), targets={self.score.targets: self.targets[source]})
+
+    def tags(self) -> Mapping[str, None]:
+        """A picture a layer."""
+        return {f"{self.method}/{self.path}": None}
 
     def capture(self, step: int) -> dict[str, dict[Any, Any]]:
         """One pass a probe, and those that the method takes beside it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -97,12 +97,7 @@ class LatentProfiles(CodesView):
         >>> vae.fit(x, x, callbacks=[kv.LatentProfiles("logs", (x_val, y_val))])  # doctest: +SKIP
     """
 
-    _planned: int = UNTRAINED
-
-    def prepare(self) -> None:
-        """Also note how many epochs there will be: the x axis."""
-        super().prepare()
-        self._planned = ((self.params or {}).get("epochs") or 0) - 1
+    tag: ClassVar[str] = TAG
 
     def measure(self, captured: dict[Capture, Captured], source: str, step: int) -> Measured:
         """The quantiles of every step so far, and the latent figures."""
@@ -127,7 +122,7 @@ class LatentProfiles(CodesView):
 
     def _may_choose(self, codes: Array, step: int) -> bool:
         """Whether there is nothing to choose, or training to judge by, or none to come."""
-        return codes.shape[1] <= MOST_PANELS or step > UNTRAINED or self._planned <= UNTRAINED
+        return codes.shape[1] <= MOST_PANELS or step > UNTRAINED or self.schedule.last <= UNTRAINED
 
     def _widen(self, newest: Array) -> None:
         scales = self.memory.scales
@@ -160,7 +155,7 @@ class LatentProfiles(CodesView):
 
     def _drawn(self, profile: Profile, rows: str, note: str, bad: str, lines: Lines | None = None) -> Array:
         scales = self.memory.scales
-        last = horizon(self._planned, int(profile.steps[-1]))
+        last = horizon(self.schedule.last, int(profile.steps[-1]))
         return profiles(
             profile.quantiles,
             profile.active,

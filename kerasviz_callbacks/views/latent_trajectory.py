@@ -107,6 +107,7 @@ class LatentTrajectory(CodesView):
     """
 
     least_dimensions: ClassVar[int] = 2
+    tag: ClassVar[str] = TAG
 
     def measure(self, captured: dict[Capture, Captured], source: str, step: int) -> Measured:
         """The codes' history seen in the plane that is held, and the latent figures."""

@@ -51,13 +51,17 @@ class NeuronResponses(LayersView):
         >>> model.fit(x, y, callbacks=[kv.NeuronResponses("logs", (x_val, y_val))])  # doctest: +SKIP
     """
 
-    def choose(self, reader: Reader) -> None:
+    def find_layers(self, reader: Reader) -> None:
         """Find the layers."""
         self.calls = {Capture(call.path, reduce=_strengths): call for call in self.wanted_calls(reader)}
 
     def request(self, source: str) -> Request:
         """Each layer's response strengths."""
         return Request(tuple(self.calls))
+
+    def tags(self) -> Mapping[str, None]:
+        """A picture a layer."""
+        return dict.fromkeys(f"responses/{call.path}" for call in self.calls.values())
 
     def measure(self, captured: dict[Capture, Captured], source: str, step: int) -> Measured:
         """Response strengths `(n, neurons)` by layer, of the neurons that are shown."""

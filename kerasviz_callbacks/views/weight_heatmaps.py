@@ -118,17 +118,17 @@ class WeightHeatmaps(ProbeView):
         self._matrices: dict[str, WeightMatrix] = {}
         self._trial_step: TrialStep | None = None
 
-    def ready(self) -> bool:
+    def can_prepare(self) -> bool:
         """Without data to build it with, a model without an `Input` has no weights before it is called."""
         return bool(self.model.built) or self._source() is not None
 
     def prepare(self) -> None:
         """Read the data, if there are any, and find the kernels."""
-        self.read(self.fit_context)
+        self.read_data()
         source = self._source()
-        self.choose(None if source is None else self.readers[source])
+        self.find_layers(None if source is None else self.readers[source])
 
-    def choose(self, reader: Reader | None) -> None:
+    def find_layers(self, reader: Reader | None) -> None:
         """Find the kernels, and make what makes the step; without a reader (no data) there is none."""
         known = self.fit_context.layers()
         if self.layers is None:
@@ -166,6 +166,10 @@ class WeightHeatmaps(ProbeView):
         """The view and its layers."""
         return f"{type(self).__name__} of {listed(list(self._matrices))}"
 
+    def tags(self) -> Mapping[str, None]:
+        """A picture a kernel."""
+        return dict.fromkeys(f"weights/{path}" for path in self._matrices)
+
     def capture(self, step: int) -> dict[str, Any]:
         """Copies of the kernels, and of what a step would make of them."""
         trial_step = self._trial_step
@@ -201,7 +205,7 @@ class WeightHeatmaps(ProbeView):
             if seen.difference is not None:
                 self.memory.extend_scale(f"{path} difference", robust_max(seen.difference))
             if found.get("clipped"):
-                scalars[f"weights/{path}/removed"] = seen.removed
+                scalars[f"health/{path}/removed"] = seen.removed
             numbers[path] = seen
         return Measured(step, numbers, scalars)
 
@@ -252,15 +256,6 @@ class WeightHeatmaps(ProbeView):
     def describe(self, tag: str) -> str:
         """What the scalar means."""
         return _REMOVED
-
-    def _leave(self, *, quietly: bool = False) -> None:
-        """The compiled step and its copies go with the fit."""
-        super()._leave(quietly=quietly)
-        self._trial_step = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        """As for `ProbeView`; layers and step belong to the model, and are found again."""
-        return {**super().__getstate__(), "_matrices": {}, "_trial_step": None}
 
 
 def _seen(

@@ -11,13 +11,16 @@ from typing import Any, cast
 import keras
 
 from ..callback import VALIDATION, Image, ProbeView, View
+from ..callback.failures import Failures
 from ..callback.snapshot import by_name, one_picture, snapshot
+from ..callback.view_context import ViewContext
 from ..fit_context import FitContext, say
 from ..views.activation_maps import ActivationMaps
 from ..views.filter_images import FilterImages
+from ..views.overfitting_monitor import OverfittingMonitor
 from .choice import VIEWS, fitting_views, requested
 
-_SHARED = ("freq", "start_from_epoch", "save_dir", "timelapse", "on_error")
+_SHARED = ("freq", "start_from_epoch", "unit", "save_dir", "timelapse", "on_error")
 _OF_DATA = ("training_data", "count", "class_names", "display")
 
 
@@ -34,8 +37,10 @@ class Visualizer(keras.callbacks.Callback):
         validation_data: what the views look at; `None`: only views of the weights. See `ProbeView`.
         training_data: the same views of training data, beside it in TensorBoard.
         views: instead of the automatic choice: classes, their names, or instances (whose own arguments win).
-        options: as for the single views: `freq`, `start_from_epoch`, `save_dir`, `timelapse`, `on_error`, `count`,
-            `class_names`, `display`.
+        publish: whether `OverfittingMonitor` puts its metrics into `logs`, or the names of those that it does; `None`:
+            it does where it is named in `views`, and not where it was chosen automatically.
+        options: as for the single views: `freq`, `start_from_epoch`, `unit`, `save_dir`, `timelapse`, `on_error`,
+            `count`, `class_names`, `display`.
 
     Raises:
         TypeError: `views` holds something else, or an unknown option.
@@ -52,6 +57,7 @@ class Visualizer(keras.callbacks.Callback):
         *,
         training_data: Any = None,
         views: Sequence[str | type[View] | View] | None = None,
+        publish: bool | Sequence[str] | None = None,
         count: int | None = None,
         class_names: Sequence[str] | None = None,
         display: Callable[[Any], Any] | None = None,
@@ -72,37 +78,43 @@ class Visualizer(keras.callbacks.Callback):
             "display": display,
         }
         self.views = None if views is None else requested(views)
+        self.publish = views is not None if publish is None else publish
         self._running: list[View] = []
-        self._read: dict[Any, Any] = {}  # what was read of the data, for `picture`
-        self._make(FilterImages if validation_data is None else ActivationMaps)  # checks the arguments, as a view does
+        self._begun = False
+        self._known_probes: dict[Any, Any] = {}  # what was read of the data, for `picture`
+        self._make(
+            FilterImages if validation_data is None else OverfittingMonitor
+        )  # checks the arguments, as a view does
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Choose the views, begin them, and say in one line which they are."""
-        self._running = []
+        self.abandon()  # a fit that died calls no `on_train_end`
+        self._running, self._begun = [], True
         verbose = (self.params or {}).get("verbose", 1)
-        # A member while it chooses, so that the views find the data read and the model traced.
-        fit_context = FitContext.join(self.model, self, self.params)
+        # A participant while it chooses, so that the views find the data read and the model traced.
+        fit = FitContext.join(self.model, self, self.params)
         try:
-            self._running = self._fitting(fit_context) if self.views is None else [self._made(v) for v in self.views]
-            for view in self._running:
+            chosen = self.fitting_views(fit) if self.views is None else [self._made(view) for view in self.views]
+            for view in chosen:
                 view.set_model(self.model)
                 view.set_params(self.params)
-            begun = []
             try:
-                for view in self._running:
-                    begun.append(view)
+                for view in chosen:
+                    self._running.append(view)
                     view.on_train_begin(logs)
             except BaseException:
-                for view in begun:
-                    view.abandon()
+                self.abandon()
                 raise
         finally:
-            fit_context.leave(self, quietly=True)
+            fit.leave(self, quietly=True)
+        self._known_probes = fit.probes
         if verbose:
-            say(f"kerasviz_callbacks: {', '.join(view.summary() for view in self._running)}.")
+            say(f"kerasviz_callbacks: {', '.join(view.chosen_summary() for view in self._running)}.")
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Hand on to the views."""
+        if not self._begun:
+            self.on_train_begin()
         try:
             with self._frozen_weights():
                 for view in self._running:
@@ -112,20 +124,47 @@ class Visualizer(keras.callbacks.Callback):
             raise
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Hand on to the views, one right after the other: the weights are looked at once for all."""
+        """Hand on to the views, one right after the other: the weights are compared once for all."""
+        self._begin_late()
         with self._frozen_weights():
             for view in self._running:
                 view.on_epoch_end(epoch, logs)
 
+    @property
+    def on_train_batch_end(self) -> Callable[..., None]:
+        """Hand on to the views that count batches; Keras' own, which it never calls, where none does."""
+        units = [getattr(view, "unit", None) for view in self.views or ()]  # of instances; classes have none
+        if "batch" in (*units, self.options.get("unit")):
+            return self._batch_ended
+        return cast(Callable[..., None], super().on_train_batch_end)
+
+    def _batch_ended(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        self._begin_late()
+        for view in self._running:
+            if view.unit == "batch":
+                view.on_train_batch_end(batch, logs)
+
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Hand on to the views."""
+        self._begun = False
         for view in self._running:
             view.on_train_end(logs)
 
     def abandon(self) -> None:
         """Leave a fit that will not begin after all, or that an exception has ended."""
+        self._begun = False
         for view in self._running:
             view.abandon()
+
+    def _begin_late(self) -> None:
+        """Begin where the hooks are called by hand and those before were left out: under `on_error`, once."""
+        if self._begun:
+            return
+        failures = Failures(type(self).__name__, self.options.get("on_error", "warn"))
+        with failures.collect("begin (call on_train_begin before the first batch, to be told then)"):
+            self.on_train_begin()
+        self._begun = True
+        failures.report()
 
     def picture(self, model: Any, tag: str | None = None) -> Any:
         """See the model as it is now, as an array uint8 `(h, w, 3)`: all its views below each other, or one `tag`.
@@ -147,13 +186,13 @@ class Visualizer(keras.callbacks.Callback):
                 return self._running
             twin = copy.copy(self)
             twin.set_model(model)
-            fit_context.probes.update(self._read)
-            self._read = fit_context.probes
-            return twin._fitting(fit_context) if self.views is None else [self._made(view) for view in self.views]
+            fit_context.probes.update(self._known_probes)
+            self._known_probes = fit_context.probes
+            return twin.fitting_views(fit_context) if self.views is None else [self._made(v) for v in self.views]
 
         return snapshot(chosen, model)
 
-    def observes(self, step: int) -> bool:
+    def observes(self, step: int, unit: str) -> bool:
         """The visualizer itself looks at nothing."""
         return False
 
@@ -163,7 +202,7 @@ class Visualizer(keras.callbacks.Callback):
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy takes no fit along, neither the model nor the views chosen for it."""
-        return {**self.__dict__, "_model": None, "_running": [], "_read": {}}
+        return {**self.__dict__, "_model": None, "_running": [], "_begun": False, "_known_probes": {}}
 
     @contextmanager
     def _frozen_weights(self) -> Iterator[None]:
@@ -174,7 +213,7 @@ class Visualizer(keras.callbacks.Callback):
                     stack.enter_context(watching.frozen_weights())
             yield
 
-    def _fitting(self, fit_context: FitContext) -> list[View]:
+    def fitting_views(self, fit_context: FitContext) -> list[View]:
         """The views that fit the model.
 
         Raises:
@@ -182,10 +221,13 @@ class Visualizer(keras.callbacks.Callback):
         """
         reader, probes = None, []
         if self.validation_data is not None:  # first, since this builds the model, if it was not
-            view = ActivationMaps(self.log_dir, self.validation_data, **self.of_data)
-            view.set_model(self.model)
-            view.read(fit_context)
-            reader, probes = view.readers[VALIDATION], list(view.probes.values())
+            looking = ViewContext(self._make(ActivationMaps), self.model, self.params, fit=fit_context)
+            try:
+                view = cast(ProbeView, looking.view)
+                view.read_data()
+                reader, probes = view.readers[VALIDATION], list(view.probes.values())
+            finally:
+                fit_context.participants.remove(looking)
         chosen = fitting_views(self.model, fit_context.layers(), reader, probes)
         if not chosen:
             without = "" if self.validation_data is not None else " without validation_data"
@@ -200,4 +242,7 @@ class Visualizer(keras.callbacks.Callback):
     def _make(self, view: type[View]) -> View:
         if not issubclass(view, ProbeView):
             return view(self.log_dir, **self.options)
-        return view(self.log_dir, self.validation_data, **self.of_data, **self.options)
+        options = {**self.of_data, **self.options}
+        if issubclass(view, OverfittingMonitor):
+            options["publish"] = self.publish
+        return view(self.log_dir, self.validation_data, **options)

@@ -8,15 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from ..callback import VALIDATION, Image, Measured, ProbeView
-from ..callback.given_back import MOST_LINES, ReconstructionDisplay, as_signals, middle
-from ..callback.markdown import code_span
-from ..draw.colour import count_non_finite
-from ..draw.reconstructions import reconstruction_tiles, reconstruction_traces, walk_tiles
-from ..draw.sheet import Scale
-from ..draw.text import format_number, join_notes, shape_text
-from ..fit_context import Request
-from ..maths.reconstruction import (
+from ...callback import VALIDATION, Image, Measured, ProbeView
+from ...callback.markdown import code_span
+from ...draw.colour import count_non_finite
+from ...draw.reconstructions import reconstruction_tiles, reconstruction_traces, walk_tiles
+from ...draw.sheet import Scale
+from ...draw.text import format_number, join_notes, shape_text
+from ...fit_context import Request
+from ...maths.reconstruction import (
     differences,
     interpolate,
     interpolation_pairs,
@@ -24,12 +23,13 @@ from ..maths.reconstruction import (
     mean_squared_error,
     walk_metrics,
 )
-from ..maths.scale import count_clipped, robust_max
-from ..taps.decoding import Decoder, decoded, gives_logits, repeated, wanted_of
-from ..taps.input_spec import position_axes
-from ..taps.layer_selection import find_decoder, reconstruction
-from ..taps.passes import output_path
-from ..taps.reader import Capture, Reader
+from ...maths.scale import count_clipped, robust_max
+from ...taps.decoding import Decoder, decoded, gives_logits, repeated, wanted_of
+from ...taps.input_spec import position_axes
+from ...taps.layer_selection import find_decoder, reconstruction
+from ...taps.passes import output_path
+from ...taps.reader import Capture, Reader
+from .reconstruction_display import MOST_LINES, ReconstructionDisplay, as_signals, middle
 
 Array = np.ndarray[Any, Any]
 MOST_ROWS = 32
@@ -97,7 +97,7 @@ class Reconstructions(ProbeView):
         super().__init__(log_dir, validation_data, **options)
         self.layer = layer
 
-    def choose(self, reader: Reader) -> None:
+    def find_layers(self, reader: Reader) -> None:
         """Find the reconstruction, the codes, and the decoder."""
         inputs = self.probes[VALIDATION].inputs
         number = reconstruction(reader, inputs)
@@ -126,6 +126,10 @@ class Reconstructions(ProbeView):
     def request(self, source: str) -> Request:
         """The reconstructions, and the codes where they can be decoded."""
         return Request((self._given_back, *([] if self._decoder is None else [self._decoder.capture])))
+
+    def tags(self) -> Mapping[str, None]:
+        """The reconstructions."""
+        return {"reconstructions/pictures": None}
 
     def capture(self, step: int) -> dict[str, Any]:
         """One pass, and one further pass of codes between pictures, together with the means of a sampling model."""
@@ -252,10 +256,6 @@ class Reconstructions(ProbeView):
     def describe(self, tag: str) -> str:
         """What the scalar means."""
         return _SCALARS[tag.rsplit("/", 1)[-1]]
-
-    def __getstate__(self) -> dict[str, Any]:
-        """As for `ProbeView`; the layers belong to the model, and are found again, as the data are read again."""
-        return {**super().__getstate__(), "_decoder": None, "_shown_as": None, "_wanted": {}}
 
 
 def _metrics(walks: Array, ends: Array) -> str:

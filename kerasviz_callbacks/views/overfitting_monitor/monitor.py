@@ -9,13 +9,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..callback import COMPARED_SOURCES, VALIDATION, Image, Measured
-from ..callback.epoch_history import EpochHistory
-from ..callback.evaluated_view import EvaluatedView, Evaluation, metrics_of
-from ..draw.curves import Epochs
-from ..draw.lines import horizon
-from ..draw.overfitting import DegradedExample, Summary, overfitting_sheet
-from ..draw.overfitting_charts import (
+from ...callback import COMPARED_SOURCES, VALIDATION, Image, Measured
+from ...callback.evaluated_view import EvaluatedView, Evaluation
+from ...draw.curves import Epochs
+from ...draw.lines import horizon
+from ...draw.overfitting import DegradedExample, Summary, overfitting_sheet
+from ...draw.overfitting_charts import (
     METRICS,
     extend_axis,
     flat_maps,
@@ -25,9 +24,11 @@ from ..draw.overfitting_charts import (
     most_degraded,
     per_class_scores,
 )
-from ..draw.text import format_number, join_notes
-from ..fit_context import say
-from ..taps.reader import Reader
+from ...draw.text import format_number, join_notes
+from ...fit_context import say
+from ...taps.reader import Reader
+from .epoch_history import EpochHistory
+from .metrics import metrics_of
 
 Array = np.ndarray[Any, Any]
 Histories = dict[str, tuple[tuple[int, ...], tuple[float, ...]]]
@@ -143,20 +144,38 @@ class OverfittingMonitor(EvaluatedView):
         >>> model.fit(x, y, validation_data=(x_val, y_val), callbacks=[monitor, stop])  # doctest: +SKIP
     """
 
-    publishes: ClassVar[bool] = True
-    metrics: Sequence[str] = ()  # those that can be had of this model
+    every_epoch: ClassVar[bool] = True
 
-    def choose(self, reader: Reader) -> None:
+    def __init__(self, log_dir: Any, validation_data: Any, *, publish: bool | Sequence[str] = True, **options: Any):
+        super().__init__(log_dir, validation_data, **options)
+        self.publish = _checked_publish(publish)
+        self.metrics: Sequence[str] = ()  # those that can be had of this model
+        self._published: Sequence[str] = ()  # those that go into `logs`
+
+    def find_layers(self, reader: Reader) -> None:
         """Find features and maps, and which figures can be had."""
-        super().choose(reader)
+        super().find_layers(reader)
         missing = self._missing()
         if self.fit_context.verbose:
             for names, why in missing.items():
                 say(f"kerasviz_callbacks: {type(self).__name__} leaves out {names}: {why}.")
-            if any(isinstance(one, OverfittingMonitor) and one is not self for one in self.fit_context.participants):
-                say(f"kerasviz_callbacks: two {type(self).__name__} in one fit; logs hold the figures of the last.")
         without = {name for names in missing for name in names.split(", ")}
         self.metrics = [name for name in METRICS if name not in without and self.task.kind != "values"]
+        self._published = [name for name in self.metrics if name in self.publish]
+        if not self.fit_context.claim_log_keys(self._in_context(), self._log_keys()):
+            self._published = ()
+            if self.fit_context.verbose:
+                say(
+                    f"kerasviz_callbacks: another {type(self).__name__} of this fit publishes these metrics into "
+                    "logs; this one publishes none."
+                )
+
+    def _log_keys(self) -> list[str]:
+        return [_log_key(name, source) for source in self.probes for name in self._published]
+
+    def published(self) -> bool:
+        """Whether metrics go into `logs`."""
+        return bool(self._published)
 
     def _missing(self) -> dict[str, str]:
         """Which figures cannot be had of this model and these data, and why."""
@@ -179,34 +198,37 @@ class OverfittingMonitor(EvaluatedView):
             missing[", ".join(_MAPS)] = "no layer on the way to the answer has maps"
         return missing
 
+    def tags(self) -> Mapping[str, None]:
+        """The summary."""
+        return {"overfitting/summary": None}
+
     def on_logs(self, step: int, logs: Mapping[str, Any]) -> None:
         """Loss and metrics of the epoch."""
         ours = {f"{of}{name}" for name in METRICS for of in ("", "val_")}
-        self._course().record(step, logs, without=ours)
+        self._history().record(step, logs, without=ours)
 
     def logged_metrics(self, measured: Mapping[str, Measured]) -> dict[str, float]:
         """The figures, NaN where they could not be measured."""
         found = {}
         for source in self.probes:
             scalars = measured[source].scalars if source in measured else {}
-            for name in self.metrics:
-                key = f"val_{name}" if source == VALIDATION else name
-                found[key] = float(scalars.get(f"overfitting/{name}", math.nan))
+            for name in self._published:
+                found[_log_key(name, source)] = float(scalars.get(f"overfitting/{name}", math.nan))
         return found
 
     def measure(self, captured: Any, source: str, step: int) -> Measured:
         """The figures, and what the rows were at the best epoch."""
-        now, course, own = self.evaluate(captured, source), self._course(), self.memory.for_source(source)
-        if course.best == step:
+        now, history, own = self.evaluate(captured, source), self._history(), self.memory.for_source(source)
+        if history.best == step:
             own["then"] = BestEpoch(step, now.true_score, now.true_maps)
         then = own.get("then")
-        then = then if then is not None and then.step == course.best else None
+        then = then if then is not None and then.step == history.best else None
         metrics, left_out = metrics_of(now, self.labels[source], None if then is None else then.maps)
         metrics = {name: value for name, value in metrics.items() if name in self.metrics}
         histories = own.setdefault("histories", {})
         for name, value in metrics.items():
             known = {at: old for at, old in histories.get(name, {}).items() if at < step}
-            histories[name] = known | ({} if name == "cam_drift" and course.best is None else {step: value})
+            histories[name] = known | ({} if name == "cam_drift" and history.best is None else {step: value})
             extend_axis(self.memory.scales, name, value, METRICS[name].window)
         if now.true_maps is not None:
             self.memory.extend_scale("maps", float(now.true_maps.max(initial=0, where=np.isfinite(now.true_maps))))
@@ -217,22 +239,22 @@ class OverfittingMonitor(EvaluatedView):
         return Measured(step, self._seen(source, now, earlier, left_out), scalars)
 
     def _seen(self, source: str, now: Evaluation, then: BestEpoch | None, left_out: tuple[int, int]) -> OverfittingData:
-        course, own = self._course(), self.memory.for_source(source)
-        metric = course.metric()
+        history, own = self._history(), self.memory.for_source(source)
+        metric = history.metric()
         curves = {}
         for key in ("loss", *([metric] if metric else [])):
             for of in ("", "val_"):
-                curves[f"{of}{key}"] = course.curve(f"{of}{key}")
+                curves[f"{of}{key}"] = history.curve(f"{of}{key}")
                 for value in curves[f"{of}{key}"][1][-1:]:
                     extend_axis(self.memory.scales, key, value)
         histories = {name: (tuple(known), tuple(known.values())) for name, known in own["histories"].items()}
         scales = dict(self.memory.scales)
         kept = replace(now, features=None, predicted_maps=None)
-        return OverfittingData(histories, curves, scales, course.best, metric, kept, then, left_out)
+        return OverfittingData(histories, curves, scales, history.best, metric, kept, then, left_out)
 
-    def _course(self) -> EpochHistory:
-        course: EpochHistory = self.memory.shared.setdefault("course", EpochHistory())
-        return course
+    def _history(self) -> EpochHistory:
+        history: EpochHistory = self.memory.shared.setdefault("history", EpochHistory())
+        return history
 
     def describe(self, tag: str) -> str:
         """What a figure is."""
@@ -247,7 +269,7 @@ class OverfittingMonitor(EvaluatedView):
         newest = list(seen.values())[-1]  # its axes hold what the others have seen
         of = seen[VALIDATION]
         first = min([step for steps, _ in of.histories.values() for step in steps[:1]] + [min(one.step, 0)])
-        planned = (self.params or {}).get("epochs", 0) - 1
+        planned = self.schedule.last
         epochs = Epochs(first, horizon(planned, one.step), of.best, max(one.step, first))
         before = None if of.then is None else of.then.true_score
         named = self.probe_display.class_name if self.task.kind == "classes" else None
@@ -311,3 +333,25 @@ class OverfittingMonitor(EvaluatedView):
             f"{self.probe_display.class_name(int(labels[row]))}  {change}",
             f"now: {said} {now.answer_scores.confidence[row]:.2f}",
         )
+
+
+def _log_key(name: str, source: str) -> str:
+    """What a metric of a source is called in `logs`."""
+    return f"val_{name}" if source == VALIDATION else name
+
+
+def _checked_publish(publish: Any) -> Sequence[str]:
+    """The names of the metrics that go into `logs`.
+
+    Raises:
+        TypeError: neither a bool nor a list of names.
+        ValueError: a name of no metric.
+    """
+    if isinstance(publish, bool):
+        return tuple(METRICS) if publish else ()
+    if isinstance(publish, str) or not isinstance(publish, Sequence):
+        raise TypeError(f"publish={publish!r}: expected True, False or a list of names, such as ['knn'].")
+    for name in publish:
+        if name not in METRICS:
+            raise ValueError(f"publish={name!r}: no such metric; expected some of {', '.join(METRICS)}.")
+    return tuple(publish)

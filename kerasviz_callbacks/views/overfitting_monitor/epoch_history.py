@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..draw.overfitting_charts import is_accuracy
+from ...draw.overfitting_charts import is_accuracy
 
 LOSS = "val_loss"
 

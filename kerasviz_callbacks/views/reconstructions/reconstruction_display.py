@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from ..draw.inputs import IntensityRange
-from ..draw.reconstructions import signal_tiles
-from ..maths.choice import most_variable
-from ..maths.matrices import strongest
-from ..maths.reconstruction import differences, mean_baseline_mse
-from .probe_display import ProbeDisplay
+from ...callback.probe_display import ProbeDisplay
+from ...draw.inputs import IntensityRange
+from ...draw.reconstructions import signal_tiles
+from ...maths.choice import most_variable
+from ...maths.matrices import strongest
+from ...maths.reconstruction import differences, mean_baseline_mse
 
 Array = np.ndarray[Any, Any]
 MOST_LINES = 4
