@@ -12,7 +12,7 @@ from ..probe import Probe, check_count
 from ..taps.input_errors import blame_argument
 from ..taps.reader import Capture, Captured, Reader
 from .probe_display import ProbeDisplay
-from .types import ARGUMENTS, TRAINING, VALIDATION
+from .types import ARGUMENTS, TRAINING, VALIDATION, FitResult
 from .view import View
 
 
@@ -87,9 +87,8 @@ class ProbeView(View):
         """The model that is read: the one being trained."""
         return self.model
 
-    @abstractmethod
     def find_layers(self, reader: Reader) -> None:
-        """Find the layers and make the taps."""
+        """Find the layers, and raise what is wrong with the request. Default: the view needs none."""
 
     @abstractmethod
     def request(self, source: str) -> Request:
@@ -106,3 +105,12 @@ class ProbeView(View):
             captured = self.fit_context.read(context, self.readers[source], probe, step, context.schedule.unit)
             found[source] = {capture: captured[capture] for capture in self.request(source).captures}
         return found
+
+    def _keep(self, result: FitResult | None) -> None:
+        """Keep what a fit left, and the rows that were looked at."""
+        super()._keep(result)
+        self.probes = {} if result is None else dict(result.probes)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """As for `View`; the data are read again."""
+        return {**super().__getstate__(), "probes": {}}

@@ -101,12 +101,14 @@ class FitResult:
         memory: what the view remembers.
         last: what it measured last.
         params: what Keras told the callbacks of the fit.
+        probes: by source, the rows that were looked at, of a view that looks at data.
     """
 
     model: weakref.ref[Any]
     memory: Memory
     last: LastStep | None
     params: Mapping[str, Any]
+    probes: Mapping[str, Any]
 
 
 class ViewMethods(Protocol):

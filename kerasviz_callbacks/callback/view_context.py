@@ -160,7 +160,8 @@ class ViewContext(Participant):
     def _left(self, finished: bool) -> FitResult | None:
         if not finished or not self.begun:
             return None
-        return FitResult(weakref.ref(self.fit.model), self.view.memory, self.last, dict(self.fit.params or {}))
+        probes, params = getattr(self.view, "probes", {}), dict(self.fit.params or {})
+        return FitResult(weakref.ref(self.fit.model), self.view.memory, self.last, params, probes)
 
     def _observe_last(self) -> None:
         """The last step, if it was not looked at; of one that was, only the drawing may be missing."""
