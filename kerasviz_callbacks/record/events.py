@@ -195,12 +195,15 @@ class EventFile:
             self._closing()
 
     def _write(self, values: Sequence[_Value]) -> None:
-        """Write values in one write, behind the header where the file is begun with them."""
-        file, parts = self._opened()
-        tags = set(self._described)
+        """Write values in one write, an image last, behind the header where the file is begun with them."""
+        file, small = self._opened()
+        tags, large = set(self._described), []
         for value in values:
-            parts += framed(*_event(value, described=value.tag in tags))
+            record = framed(*_event(value, described=value.tag in tags))
+            (small if value.last_string is None else large).extend(record)
             tags.add(value.tag)
+        # Scalars are joined, since `writev` takes only so many parts; an image is large, and is not copied.
+        parts = [b"".join(small), *large]
         try:
             write_all(file.fileno(), parts)
         except BaseException:

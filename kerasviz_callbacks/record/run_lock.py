@@ -5,6 +5,7 @@ Two writers in one run directory hide each other's images: TensorBoard's Python 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +32,10 @@ class RunLock:
         self.directory = directory
         self._lock: BaseFileLock | None = None
 
+    def __reduce__(self) -> tuple[type[RunLock], tuple[Path]]:
+        """A copy or pickle holds no lock."""
+        return RunLock, (self.directory,)
+
     def acquire(self) -> bool:
         """Lock the directory; return False if another sink, here or in another process, holds it."""
         from filelock import FileLock, Timeout
@@ -39,8 +44,8 @@ class RunLock:
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
             lock.acquire(blocking=False)
-        except Timeout:  # an OSError too
-            return False
+        except Timeout:  # an OSError too; also raised where the file cannot be made though its directory is there
+            return not os.path.lexists(lock.lock_file)
         except (OSError, NotImplementedError):
             return True  # if the directory cannot be written either, the first write says so
         self._lock = lock
