@@ -197,7 +197,7 @@ class EventFile:
     def _write(self, values: Sequence[_Value]) -> None:
         """Write values in one write, an image last, behind the header where the file is begun with them."""
         file, small = self._opened()
-        tags, large = set(self._described), []
+        tags, large = set(self._described), list[bytes]()
         for value in values:
             record = framed(*_event(value, described=value.tag in tags))
             (small if value.last_string is None else large).extend(record)

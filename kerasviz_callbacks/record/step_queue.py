@@ -23,6 +23,9 @@ LONGEST_WAIT = 1.0
 FORCED_WAIT = 10.0
 """Seconds that a forced step waits at most for room."""
 
+MAX_LAG = 5.0
+"""Seconds that drawing may be behind training; beyond, steps are not drawn until it has caught up."""
+
 FLUSH_INTERVAL = 1.0
 """Seconds between flushes while undrawn steps wait in a row, so that a slow disk is not asked once a step."""
 
@@ -90,11 +93,13 @@ class StepQueue:
         self._held: deque[_Submission] = deque()
         self._step: int | None = None
         self._admission = Admission(measure=True, draw=True)
+        self._draw_decided = False  # whether anybody who would draw has asked about the step
         self._began = time.monotonic()
         self._hurried = False
         # Of the work that was begun and is not done; changed on both threads.
         self._changed = threading.Condition()
-        self._jobs = self._bytes = self._drawing = 0
+        self._jobs = self._bytes = 0
+        self._drawing_since: deque[float] = deque()  # when each step began that is still to be drawn
         # What the last step took: the next one is expected to take as much.
         self._jobs_a_step = self._bytes_a_step = 0
         self._flushed = -FLUSH_INTERVAL
@@ -103,27 +108,31 @@ class StepQueue:
         """A copy has the same limits, and none of the work."""
         return partial(StepQueue, max_bytes=self.max_bytes, max_jobs=self.max_jobs), (self._flush,)
 
-    def admit(self, step: int, *, force: bool) -> Admission:
+    def admit(self, step: int, *, force: bool, draw: bool = True) -> Admission:
         """Say what is done of a step; asked on the training thread before anything is captured.
 
-        Waits for the drawing of earlier steps to end and for room in the queue, at most a tenth of the time since
-        the previous step began and at most a second. The answer holds for all who ask about the same step.
+        Where drawing is more than `MAX_LAG` behind, or the queue is full, it waits for that to change, at most a tenth
+        of the time since the previous step began and at most a second. The answer holds for all who ask about the same
+        step.
 
         Args:
             step: The epoch or batch.
             force: Measure and draw in any case, as at the last epoch; waits up to 10 s for room in the queue.
+            draw: Whether who asks would draw; a step that nobody would draw is not counted as skipped.
         """
+        patience = 0.0
         if step != self._step:
             self.begin()
             now = time.monotonic()
             patience, self._began = min((now - self._began) / 10, LONGEST_WAIT), now
-            self._step = step
-            self._admission = Admission(measure=True, draw=True) if force else self._admitted(patience)
-            if force:
-                self._wait_for_room(FORCED_WAIT)
-        elif force and not self._admission.draw:
+            self._step, self._admission, self._draw_decided = step, Admission(measure=True, draw=True), False
+            if not force and not draw:
+                self._admission = Admission(measure=self._wait_for_room(patience), draw=True)
+        if force and not (self._draw_decided and self._admission.draw):
             self._wait_for_room(FORCED_WAIT)
-            self._admission = Admission(measure=True, draw=True)
+            self._admission, self._draw_decided = Admission(measure=True, draw=True), True
+        elif draw and not self._draw_decided:
+            self._admission, self._draw_decided = self._admitted(patience), True
         self._count(step)
         return self._admission
 
@@ -164,7 +173,8 @@ class StepQueue:
         with self._changed:
             self._jobs += self._jobs_a_step
             self._bytes += self._bytes_a_step
-            self._drawing += sum(one.draw is not None for one in work)
+            if any(one.draw is not None for one in work):
+                self._drawing_since.append(time.monotonic())
         self._worker.submit(partial(self._work, work))
 
     def wait(self, patience: float, *, anyway: bool = False) -> bool:
@@ -192,12 +202,16 @@ class StepQueue:
 
     def _admitted(self, patience: float) -> Admission:
         with self._changed:
-            draw = self._changed.wait_for(lambda: not self._drawing and self._has_room(), patience)
+            draw = self._changed.wait_for(lambda: self._keeps_up() and self._has_room(), patience)
             return Admission(measure=draw or self._has_room(), draw=draw)
 
-    def _wait_for_room(self, patience: float) -> None:
+    def _wait_for_room(self, patience: float) -> bool:
         with self._changed:
-            self._changed.wait_for(self._has_room, patience)
+            return self._changed.wait_for(self._has_room, patience)
+
+    def _keeps_up(self) -> bool:
+        """Say whether drawing is not too far behind training."""
+        return not self._drawing_since or time.monotonic() - self._drawing_since[0] < MAX_LAG
 
     def _has_room(self) -> bool:
         """Say whether a step like the last one fits into the queue."""
@@ -230,8 +244,11 @@ class StepQueue:
                 draw, size = draws.popleft()
                 run_job(draw)
                 del draw
-                self._done(1, size, drawn=1)
+                self._done(1, size)
             run_job(self._flush)
+            with self._changed:
+                self._drawing_since.popleft()
+                self._changed.notify_all()
 
     def _flush_unless_more_waits(self, draws: bool) -> None:
         """Flush what was measured; where only more measuring waits behind, leave it to that, for a while."""
@@ -239,9 +256,8 @@ class StepQueue:
             run_job(self._flush)
             self._flushed = time.monotonic()
 
-    def _done(self, jobs: int, size: int, *, drawn: int = 0) -> None:
+    def _done(self, jobs: int, size: int) -> None:
         with self._changed:
             self._jobs -= jobs
             self._bytes -= size
-            self._drawing -= drawn
             self._changed.notify_all()
