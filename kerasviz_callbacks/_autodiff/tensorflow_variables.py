@@ -49,9 +49,11 @@ def fingerprint(variables: Sequence[Any]) -> Callable[[], bytes]:
 def _checksum(variable: Any) -> bytes:
     try:
         value = getattr(variable, "value", variable)
-        # `np.asarray` of a tensor copies nothing, of a variable it would.
-        array = np.asarray(tf.convert_to_tensor(value() if callable(value) else value))
-        if array.dtype == object:  # text, whose bytes are only where it stands
+        tensor = tf.convert_to_tensor(value() if callable(value) else value)
+        if tensor.shape.rank == 0:  # TensorFlow gives a scalar of bfloat16 as no array
+            tensor = tf.reshape(tensor, (1,))
+        array = np.asarray(tensor)  # copies nothing, as it would of a variable
+        if array.dtype == object:  # text: the array holds only where it stands
             return crc32(repr(array.tolist()).encode()).to_bytes(4, "big")
         return crc32(np.ascontiguousarray(array).reshape(-1).view(np.uint8)).to_bytes(4, "big")
     except Exception:  # a kind of variable that has no one value, such as one that was deleted
