@@ -69,11 +69,19 @@ class InLibrary(AtTracing):
         return x * tf.ensure_shape(self.factor(), ())
 
 
-class Constant(AtTracing):
-    """Runs a Python function in the graph that draws nothing."""
+class Watching(keras.layers.Layer):
+    """Runs a Python function that draws nothing, but lets a loader draw while a callback of ours runs the model."""
+
+    def __init__(self, loader, **options):
+        super().__init__(**options)
+        self.loader = loader
 
     def call(self, x):
-        return x * tf.ensure_shape(tf.numpy_function(lambda: np.float32(0.9), [], tf.float32), ())
+        def factor():
+            self.loader.let_draw()
+            return np.float32(0.9)
+
+        return x * tf.ensure_shape(tf.numpy_function(factor, [], tf.float32), ())
 
 
 def model_with(layer=None, **compiled):
@@ -86,15 +94,15 @@ def model_with(layer=None, **compiled):
     return model
 
 
-def trained(build, data, where=None, **options):
+def trained(build, data, where=None, around=(), **options):
     """Weights and losses after a fit; with a callback of ours where there is a directory."""
     keras.backend.clear_session()
     gc.collect()
     keras.utils.set_random_seed(3)
-    views = []
+    views = list(around)
     if where is not None:
         given = {"count": 4, "on_error": "raise"}
-        views = [kv.GradCAM(where, (DATA.x_val, DATA.y_val), layer="conv1", **given)]
+        views.insert(len(views) // 2, kv.GradCAM(where, (DATA.x_val, DATA.y_val), layer="conv1", **given))
     model = build()
     history = model.fit(*data(), epochs=EPOCHS, verbose=0, callbacks=views, **options)
     return [*model.get_weights(), np.array(history.history["loss"])]
@@ -135,79 +143,128 @@ def test_a_model_that_draws_from_a_global_random_state_is_trained_the_same(kind,
     assert_the_same(build, lambda: (DATA.x, DATA.y), tmp_path, beside=next_numbers, batch_size=12)
 
 
-# A data set that draws in a thread of TensorFlow's, ahead of the training.
+# Data that are drawn in another thread, ahead of the training.
 
-MODELS = {
-    "compiled": lambda: model_with(),
-    "with a Python function": lambda: model_with(Constant(None)),
-    "eager": lambda: model_with(run_eagerly=True),
+
+class Loader:
+    """Draws in a thread that is not ours; slowly, so that it is not far ahead of the training."""
+
+    def __init__(self, draw, waits=False):
+        self.draw, self.drawn, self.watched = draw, 0, 0
+        self.looking = False
+        self.started, self.stopped = threading.Event(), threading.Event()
+        if not waits:
+            self.started.set()
+
+    def number(self):
+        self.started.wait()
+        time.sleep(0.01)
+        number = np.float32(self.draw())
+        self.drawn += 1
+        return number
+
+    def let_draw(self):
+        """While a callback of ours runs the model, wait until some numbers were drawn."""
+        if self.looking:
+            self.started.set()
+            before, until = self.drawn, time.monotonic() + 10
+            while self.drawn < before + 3 and time.monotonic() < until:
+                time.sleep(0.001)
+            self.watched += self.drawn - before
+
+    def around(self):
+        """Callbacks that stand before and after ours."""
+        return [Look(self, True), Look(self, False)]
+
+    def examples(self):
+        for x, y in zip(DATA.x, DATA.y, strict=True):
+            yield x + self.number(), y
+
+    def data_set(self):
+        signature = (tf.TensorSpec((8, 8, 1), tf.float32), tf.TensorSpec((), tf.int32))
+        return tf.data.Dataset.from_generator(self.examples, output_signature=signature)
+
+    def batches(self):
+        """A generator over what a thread makes that runs from now on."""
+        made = queue.Queue()
+
+        def fill():
+            while not self.stopped.is_set():
+                made.put((DATA.x[:4] + self.number(), DATA.y[:4]))
+
+        threading.Thread(target=fill, daemon=True).start()
+        return iter(made.get, None)
+
+
+class Look(keras.callbacks.Callback):
+    """Says to a loader that a callback of ours runs the model, or has done so."""
+
+    def __init__(self, loader, looking):
+        super().__init__()
+        self.loader, self.looking = loader, looking
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.loader.looking = self.looking
+
+    on_epoch_end = on_epoch_begin
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self.loader.started.set()
+
+
+def assert_not_rewound(loader, build, data, where, **options):
+    def run(where=None):
+        used = loader()
+        return trained(lambda: build(used), lambda: (data(used),), where, used.around(), shuffle=False, **options), used
+
+    (alone, _), (watched, used) = run(), run(where)
+    assert same_weights(alone, watched)
+    return used
+
+
+LOADED = {
+    "compiled": (lambda loader: model_with(), of_numpy),
+    "with a Python function": (lambda loader: model_with(Watching(loader)), of_numpy),
+    "eager": (lambda loader: model_with(Watching(loader), run_eagerly=True), of_python),
 }
 
 
-def slowly(draw):
-    """Pictures plus a drawn number, slowly enough that the thread is never done when an epoch ends."""
-    for x, y in zip(DATA.x, DATA.y, strict=True):
-        time.sleep(0.001)
-        yield x + np.float32(draw()), y
+@pytest.mark.parametrize("name", list(LOADED))
+def test_a_data_set_that_draws_ahead_of_the_training_is_not_rewound(name, tmp_path):
+    build, draw = LOADED[name]
+
+    def repeated(loader):
+        return loader.data_set().repeat().batch(4).prefetch(2000)
+
+    used = assert_not_rewound(lambda: Loader(draw), build, repeated, tmp_path, steps_per_epoch=3)
+    assert used.watched or name == "compiled", "it did draw while the model was looked at"
 
 
-def from_generator(draw):
-    signature = (tf.TensorSpec((8, 8, 1), tf.float32), tf.TensorSpec((), tf.int32))
-    return tf.data.Dataset.from_generator(lambda: slowly(draw), output_signature=signature)
+def test_a_data_set_that_ends_with_the_epoch_is_not_rewound(tmp_path):
+    def plain(loader):
+        return loader.data_set().apply(tf.data.experimental.assert_cardinality(36)).batch(12).prefetch(4)
 
-
-LOADERS = [("compiled", of_numpy), ("with a Python function", of_numpy), ("eager", of_python)]
-
-
-@pytest.mark.parametrize(("name", "draw"), LOADERS, ids=[name for name, _ in LOADERS])
-def test_a_data_set_that_draws_ahead_of_the_training_is_not_rewound(name, draw, tmp_path):
-    def repeated():
-        return (from_generator(draw).repeat().batch(4).prefetch(50),)
-
-    def plain():
-        return (from_generator(draw).batch(4).apply(tf.data.experimental.assert_cardinality(9)).prefetch(4),)
-
-    assert_the_same(MODELS[name], repeated, tmp_path / "repeated", steps_per_epoch=3, shuffle=False)
-    assert_the_same(MODELS[name], plain, tmp_path / "plain", shuffle=False)
-
-
-def batches_of_a_thread():
-    """Batches of a thread of its own, which runs before `fit` begins."""
-    made, stop = queue.Queue(maxsize=200), threading.Event()
-
-    def fill():
-        while not stop.is_set():
-            time.sleep(0.002)
-            made.put((DATA.x[:4] + np.float32(np.random.rand()), DATA.y[:4]))
-
-    def batches():
-        try:
-            while True:
-                yield made.get()
-        finally:
-            stop.set()
-            made.get()  # it may be waiting for a free place
-            thread.join()
-
-    thread = threading.Thread(target=fill)
-    thread.start()
-    return batches()
+    build, draw = LOADED["with a Python function"]
+    assert_not_rewound(lambda: Loader(draw), build, plain, tmp_path)
 
 
 def test_a_thread_of_the_users_that_draws_before_the_first_batch_is_not_rewound(tmp_path):
-    def run(where=None):
-        made = []
+    build, draw = LOADED["with a Python function"]
+    loaders = []
 
-        def data():
-            made.append(batches_of_a_thread())
-            return made
+    def loader():
+        for one in loaders:
+            one.stopped.set()
+        loaders.append(Loader(draw, waits=True))
+        return loaders[-1]
 
-        found = trained(MODELS["with a Python function"], data, where, steps_per_epoch=3, shuffle=False)
-        gc.collect()  # ends the thread of Keras' that runs the generator
-        made[0].close()
-        return found
+    def batches(loader):
+        made = loader.batches()
+        return (batch for batch in made)
 
-    assert same_weights(run(), run(tmp_path))
+    used = assert_not_rewound(loader, build, batches, tmp_path, steps_per_epoch=3)
+    used.stopped.set()
+    assert used.watched
 
 
 # Who may draw.
@@ -229,7 +286,7 @@ PIPELINES = {
     "arrays, mapped and shuffled": (tf.data.Dataset.from_tensor_slices(DATA.x).map(tf.abs).shuffle(9).batch(2), False),
     "interleaved": (NUMBERS.interleave(lambda x: tf.data.Dataset.range(x)), False),
     "a generator": (tf.data.Dataset.from_generator(lambda: [1], output_signature=tf.TensorSpec((), tf.int32)), True),
-    "a generator under others": (from_generator(of_numpy).repeat().batch(4).prefetch(2), True),
+    "a generator under others": (Loader(of_numpy).data_set().repeat().batch(4).prefetch(2), True),
     "numpy in a map": (NUMBERS.map(_numpy_of), True),
     "numpy in an interleaved map": (NUMBERS.interleave(lambda x: tf.data.Dataset.range(x).map(_numpy_of)), True),
     "numpy in one of two": (tf.data.Dataset.zip((NUMBERS, NUMBERS.map(_numpy_of))), True),
