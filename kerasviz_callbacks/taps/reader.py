@@ -178,22 +178,27 @@ class Reader:
         self._passes[key] = run
         return run
 
-    def _eager(self, body: Callable[..., Any]) -> Callable[..., Any]:
-        eager: Callable[..., Any] = framework().Eager(body, lambda: all_variables(self.model))
+    def _eager(self, body: Callable[..., Any], *, builds: bool = False) -> Callable[..., Any]:
+        eager: Callable[..., Any] = framework().Eager(body, lambda: all_variables(self.model), builds=builds)
         return eager
 
-    def abstractly(self, body: Callable[..., Any], example: tuple[Any, ...]) -> Any:
+    def abstractly(self, body: Callable[..., Any], example: tuple[Any, ...], *, builds: bool = False) -> Any:
         """Run `body(*example)` on symbols, for what it notes on the way; eagerly where the model cannot be traced.
+
+        Args:
+            body: tensors -> anything.
+            example: arrays, for their types and shapes.
+            builds: whether `body` builds the model, whose layers then keep the random numbers that they draw.
 
         Returns:
             The trace; `None` where there is none.
         """
         if not getattr(self.model, "run_eagerly", False):
             try:
-                return framework().Traced(body, example, fixed_rows=self._fixed_rows is not None)
+                return framework().Traced(body, example, fixed_rows=self._fixed_rows is not None, builds=builds)
             except Exception:  # not traceable: the eager run below gives the same notes, or the reason
                 pass
-        self._eager(lambda *arguments: body(*arguments) or [])(*example)
+        self._eager(lambda *arguments: body(*arguments) or [], builds=builds)(*example)
         return None
 
     def _build(self) -> None:
@@ -202,7 +207,7 @@ class Reader:
         def body(inputs: Any) -> None:
             self.model(inputs, training=False)
 
-        self.abstractly(body, (self.few(),))
+        self.abstractly(body, (self.few(),), builds=True)
         self.model._clear_losses()
 
     def _survey(self) -> list[Call]:
