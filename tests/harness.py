@@ -15,6 +15,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 from PIL import Image
 from scipy import ndimage
@@ -113,6 +114,27 @@ def same_weights(one, other) -> bool:
     """Bit for bit."""
     pairs = list(zip(one, other, strict=True))
     return all(a.dtype == b.dtype and a.tobytes() == b.tobytes() for a, b in pairs) and bool(pairs)
+
+
+# Many small cases in one test.
+
+
+def check_each(cases, check) -> None:
+    """Call `check(case)` for every case, and raise what failed, each named: cheaper than a test for every case."""
+    failed = []
+    for case in cases:
+        try:
+            check(case)
+        except (Exception, pytest.fail.Exception) as error:  # pytest's own is no Exception
+            kept = (
+                error
+                if isinstance(error, Exception)
+                else AssertionError(str(error)).with_traceback(error.__traceback__)
+            )
+            kept.add_note(f"case: {case!r}")
+            failed.append(kept)
+    if failed:
+        raise ExceptionGroup(f"{len(failed)} of {len(cases)} cases failed", failed)
 
 
 # Reading back, with TensorBoard's own reader.
