@@ -143,21 +143,21 @@ def logits_of(model, x, classes):
 def by_the_paper(method, a, g):
     """One picture's map, position by position: `a` and `g` are `(h, w, channels)`."""
     h, w, channels = a.shape
-    list_layers = [(i, j) for i in range(h) for j in range(w)]
+    places = [(i, j) for i in range(h) for j in range(w)]
     weight = np.zeros(channels)
     for c in range(channels):
-        total = sum(a[p][c] for p in list_layers)
-        for p in list_layers:
+        total = sum(a[p][c] for p in places)
+        for p in places:
             slope = g[p][c]
             if method == "grad_cam":
-                weight[c] += slope / len(list_layers)
+                weight[c] += slope / len(places)
             elif method == "grad_cam++" and slope != 0:
                 alpha = slope**2 / (2 * slope**2 + slope**3 * total)
                 weight[c] += alpha * max(slope, 0)
             elif method == "xgrad_cam":
                 weight[c] += slope * a[p][c] / total
     found = np.zeros((h, w))
-    for p in list_layers:
+    for p in places:
         for c in range(channels):
             factor = {"hires_cam": g[p][c], "layer_cam": max(g[p][c], 0)}.get(method, weight[c])
             found[p] += factor * a[p][c]

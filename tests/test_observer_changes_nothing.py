@@ -179,7 +179,12 @@ def trained(training, watched_in=None):
     return state, optimizer, {key: np.array(values) for key, values in history.history.items()}, random_streams()
 
 
-@pytest.mark.parametrize("name", list(TRAININGS))
+QUICK = ("dropout, noise and batch normalisation", "a VAE with the global one", "a data set that reshuffles")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in TRAININGS]
+)
 def test_the_training_is_the_same_with_all_our_callbacks(name, tmp_path):
     training = TRAININGS[name]
     alone, again, watched = trained(training), trained(training), trained(training, tmp_path)

@@ -391,7 +391,7 @@ def test_anything_may_stand_in_logs(tmp_path):
 class Kept(kv.OverfittingMonitor):
     """Keeps what the model makes of the validation rows."""
 
-    def judged(self, captured, source):
+    def evaluate(self, captured, source):
         self.kept = super().evaluate(captured, source)
         return self.kept
 
@@ -399,7 +399,7 @@ class Kept(kv.OverfittingMonitor):
 class OfOne(kv.OverfittingMonitor):
     """Cannot measure training data."""
 
-    def judged(self, captured, source):
+    def evaluate(self, captured, source):
         if source == "train":
             raise RuntimeError("on purpose")
         return super().evaluate(captured, source)
@@ -418,7 +418,7 @@ def test_one_set_that_cannot_be_measured_leaves_the_other_as_it_is(tmp_path):
 class Broken(kv.OverfittingMonitor):
     """Cannot measure its second epoch."""
 
-    def judged(self, captured, source):
+    def evaluate(self, captured, source):
         if len(self.memory.for_source("validation").get("histories", {}).get("knn", {})) == 2:
             self.memory.for_source("validation")["histories"]["knn"][99] = 0.0
             raise RuntimeError("on purpose")

@@ -441,6 +441,7 @@ def test_every_other_epoch_late_and_stopped_early(tmp_path):
     assert seen(late)[2].span == (1, 8)
 
 
+@pytest.mark.slow
 def test_hundreds_of_epochs_share_columns_and_what_is_remembered_is_thin_and_can_be_kept(tmp_path):
     keras.utils.set_random_seed(5)
     model = keras.Sequential([keras.Input((3,)), layers.Dense(4, name="hidden"), layers.Dense(1)])
