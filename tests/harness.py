@@ -116,7 +116,13 @@ def same_weights(one, other) -> bool:
     return all(a.dtype == b.dtype and a.tobytes() == b.tobytes() for a, b in pairs) and bool(pairs)
 
 
-# Many small cases in one test.
+# Many cases of one test.
+
+
+def quick(cases, *names) -> list:
+    """Parameters of which only those named are run by default, the others with `-m slow`; ids as the cases' names."""
+    assert set(names) <= set(cases), names
+    return [pytest.param(case, id=case, marks=[] if case in names else pytest.mark.slow) for case in cases]
 
 
 def check_each(cases, check) -> None:

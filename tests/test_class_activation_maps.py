@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from harness import quick
 from keras import layers, ops
 from keras.src.random.seed_generator import global_seed_generator
 from mapped import Sampling, close, dense, draw
@@ -516,8 +517,9 @@ def test_flat_nested_and_subclassed_models_of_equal_weights_give_the_same_map_by
     close(expected["ablation_cam"], kv.class_activation_map(flat, x, target=EACH_CLASS[:3], method="ablation_cam"), 0)
 
 
-@pytest.mark.parametrize("eagerly", [False, True], ids=["compiled", "eagerly"])
-def test_the_model_is_left_to_the_bit_by_every_method_also_where_it_samples(eagerly):
+@pytest.mark.parametrize("how", quick(["compiled", "eagerly"], "compiled"))
+def test_the_model_is_left_to_the_bit_by_every_method_also_where_it_samples(how):
+    eagerly = how == "eagerly"
     inputs = keras.Input((5, 6, 2))
     x = layers.Dropout(0.5)(layers.BatchNormalization()(conv(3, "maps")(Sampling()(inputs))))
     model = keras.Model(inputs, dense(CLASSES, "answer", "softmax")(global_mean()(x)))

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from harness import autoencoder, classifier, pictures
+from harness import autoencoder, classifier, pictures, quick
 from keras import layers, ops, optimizers
 from keras.src.random.seed_generator import global_seed_generator
 
@@ -70,7 +70,7 @@ def assert_is_the_models_own_step(model, x=X, y=Y, clip=None, rtol=1e-5):
     return found
 
 
-@pytest.mark.parametrize("kind", ["sgd", "adam", pytest.param("momentum", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kind", quick(KINDS, "sgd", "adam"))
 @pytest.mark.parametrize("clip", CLIPS, ids=lambda clip: next(iter(clip), "none"))
 def test_it_is_the_step_that_the_model_then_makes_the_first_one_and_a_later_one(kind, clip):
     model = compiled(KINDS[kind](**clip))

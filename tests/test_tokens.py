@@ -185,7 +185,10 @@ def test_a_named_layer_is_folded_by_every_method():
     close(explained(vit, "score_cam", layer), np.maximum((a * shares).sum(-1), 0))
 
 
-@pytest.mark.parametrize("made", [{"head": "zeros"}, {"gates": True}], ids=["head", "gates"])
+@pytest.mark.parametrize(
+    "made",
+    [pytest.param({"head": "zeros"}, id="head"), pytest.param({"gates": True}, id="gates", marks=pytest.mark.slow)],
+)
 def test_weights_that_are_still_zero_do_not_hide_what_the_answer_will_depend_on(made):
     vit = Vit(1, **made)
     before = [weight.numpy().tobytes() for weight in vit.model.weights]
