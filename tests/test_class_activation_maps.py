@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from harness import quick
 from keras import layers, ops
 from keras.src.random.seed_generator import global_seed_generator
 from mapped import Sampling, close, dense, draw
@@ -143,21 +144,21 @@ def logits_of(model, x, classes):
 def by_the_paper(method, a, g):
     """One picture's map, position by position: `a` and `g` are `(h, w, channels)`."""
     h, w, channels = a.shape
-    list_layers = [(i, j) for i in range(h) for j in range(w)]
+    places = [(i, j) for i in range(h) for j in range(w)]
     weight = np.zeros(channels)
     for c in range(channels):
-        total = sum(a[p][c] for p in list_layers)
-        for p in list_layers:
+        total = sum(a[p][c] for p in places)
+        for p in places:
             slope = g[p][c]
             if method == "grad_cam":
-                weight[c] += slope / len(list_layers)
+                weight[c] += slope / len(places)
             elif method == "grad_cam++" and slope != 0:
                 alpha = slope**2 / (2 * slope**2 + slope**3 * total)
                 weight[c] += alpha * max(slope, 0)
             elif method == "xgrad_cam":
                 weight[c] += slope * a[p][c] / total
     found = np.zeros((h, w))
-    for p in list_layers:
+    for p in places:
         for c in range(channels):
             factor = {"hires_cam": g[p][c], "layer_cam": max(g[p][c], 0)}.get(method, weight[c])
             found[p] += factor * a[p][c]
@@ -516,8 +517,9 @@ def test_flat_nested_and_subclassed_models_of_equal_weights_give_the_same_map_by
     close(expected["ablation_cam"], kv.class_activation_map(flat, x, target=EACH_CLASS[:3], method="ablation_cam"), 0)
 
 
-@pytest.mark.parametrize("eagerly", [False, True], ids=["compiled", "eagerly"])
-def test_the_model_is_left_to_the_bit_by_every_method_also_where_it_samples(eagerly):
+@pytest.mark.parametrize("how", quick(["compiled", "eagerly"], "compiled"))
+def test_the_model_is_left_to_the_bit_by_every_method_also_where_it_samples(how):
+    eagerly = how == "eagerly"
     inputs = keras.Input((5, 6, 2))
     x = layers.Dropout(0.5)(layers.BatchNormalization()(conv(3, "maps")(Sampling()(inputs))))
     model = keras.Model(inputs, dense(CLASSES, "answer", "softmax")(global_mean()(x)))

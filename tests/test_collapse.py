@@ -17,6 +17,7 @@ from fashion import load
 from watch_a_vae import KLWeight, build
 
 EPOCHS, JUMP, WIDTH = 10, 5, 6
+pytestmark = pytest.mark.slow
 DOTS = slice(37, 637), slice(12, 612)  # the window of the trajectory
 
 

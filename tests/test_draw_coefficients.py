@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from harness import boxes, magenta
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kerasviz_callbacks.draw.coefficients import (
@@ -107,7 +107,6 @@ def test_any_layer_is_seen_and_stays_within_bounds(units, inputs):
 
 
 @given(st.sampled_from([0.0, 1e-320, -1e308, np.nan, np.inf, -np.inf]), st.integers(0, 5))
-@settings(max_examples=20, deadline=None)
 def test_the_size_does_not_depend_on_what_is_in_it(value, done):
     filled = np.arange(5) < done
     one, other = drawn(filled=filled)[1], drawn(value=value)[1]

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kerasviz_callbacks.draw.colour import NON_FINITE, colourise, luminance, table
@@ -95,7 +95,6 @@ def test_the_strongest_pairs_are_framed_on_both_sides_of_the_diagonal():
     st.sampled_from([0.0, 0.2, 1.0]),
     st.sampled_from([1, 1000, 10**9]),
 )
-@settings(max_examples=25, deadline=None)
 def test_the_size_and_the_caption_depend_on_no_value(count, seed, share, step):
     rng = np.random.default_rng(seed)
     options = {"channels": np.arange(count) * step}

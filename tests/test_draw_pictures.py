@@ -2,7 +2,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.lib.stride_tricks import sliding_window_view
 
@@ -100,7 +100,6 @@ def body(picture):
     share=st.sampled_from([0.0, 0.1, 1.0]),
     scale=st.sampled_from([0.0, 1e-30, 0.3, 7.0, 1e30]),
 )
-@settings(max_examples=12, deadline=None)
 def test_the_size_depends_on_no_value(kind, seed, dtype, bad, share, scale):
     values, draw = plain(kind, seed)
     size = draw(values, 1.0).shape
@@ -252,7 +251,10 @@ def halved(left, right, **options):
     return sheet, found
 
 
-@pytest.mark.parametrize(("left", "right"), [(8, 8), (3, 8), (8, 1), (1, 1), (5, 2)])
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [*(pytest.param(*pair, marks=pytest.mark.slow) for pair in [(8, 8), (3, 8), (8, 1)]), (1, 1), (5, 2)],
+)
 def test_halves_hold_their_own_tiles_in_their_order(left, right):
     sheet, found = halved(left, right)
     assert [len(at) for at in found] == [1] * (left + right)
@@ -342,7 +344,6 @@ def test_bars_rise_from_zero_in_the_colour_of_their_value():
 
 
 @given(st.integers(1, 300), st.integers(1, 3), st.sampled_from([0.0, np.nan, np.inf, 1e30]))
-@settings(max_examples=20, deadline=None)
 def test_any_signal_becomes_a_picture(steps, channels, value):
     pictures = trace_pictures(np.full((2, steps, channels), value), low=-1, high=1)
     assert pictures.shape == (2, 48, 96, 3)

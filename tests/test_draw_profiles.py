@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -178,7 +178,6 @@ def test_a_second_set_may_lack_steps_and_has_columns_for_what_is_not_finite():
     ),
     st.sampled_from([(0.0, 0.0), (-1e-30, 0.0), (-2.0, 3e38), (-1e300, 1e300)]),
 )
-@settings(max_examples=40, deadline=None)
 def test_no_value_stops_it(values, reach):
     window = Window(*reach, 0, 9)
     assert drawn(values, window=window).shape == drawn(ribbons(1, values.shape[2]), window=window).shape

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from harness import boxes, places_of
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kerasviz_callbacks.draw.colour import NON_FINITE, colourise
@@ -133,7 +133,6 @@ def test_what_is_not_finite_keeps_its_colour_when_a_picture_shrinks():
     share=st.sampled_from([0.0, 0.1, 1.0]),
     scale=st.sampled_from([0.0, 1e-30, 0.3, 1e30]),
 )
-@settings(max_examples=20, deadline=None)
 def test_the_size_depends_on_no_value(seed, bad, share, scale):
     for draw, shape in ((tiles, (5, 8, 8)), (traces, (3, 50))):
         values = signed(*shape, seed=seed)

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from test_draw_colour import VISION, oklab
 
@@ -131,7 +131,6 @@ def test_nan_is_seen_and_counted_once():
     st.sampled_from([np.nan, np.inf, 0.0, 1e30]),
     st.sampled_from([0.0, 1e-30, 1.0, 1e30]),
 )
-@settings(max_examples=25, deadline=None)
 def test_the_size_and_the_caption_depend_on_no_value(rows, neurons, classes, value, high):
     options = {"labels": [str(row * classes // rows) for row in range(rows)], "classes": list(map(str, range(classes)))}
     plain = drawn(np.zeros((rows, neurons)), np.zeros((classes, neurons)), **options)

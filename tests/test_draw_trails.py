@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kerasviz_callbacks.draw.clouds import Cloud, spread_apart
@@ -115,7 +115,6 @@ def test_codes_that_are_not_finite_are_left_out_and_counted():
     st.sampled_from([0.0, 1e-320, 1e-12, 1.0, 1e30, 1.7e308, np.inf, np.nan]),
     st.integers(0, 5),
 )
-@settings(max_examples=30, deadline=None)
 def test_no_value_stops_it(value, half_width, count):
     tails = np.full((3, count, 2), value)
     tails[:1] = 0
@@ -174,7 +173,6 @@ def test_discs_that_are_alone_stay_and_crowded_ones_part():
 
 
 @given(st.integers(2, 25), st.floats(0, 600), st.floats(0, 600))
-@settings(max_examples=25, deadline=None)
 def test_discs_in_one_place_form_a_close_cluster_inside_the_window(count, x, y):
     moved = spread_apart(np.full((count, 2), (x, y)), 24, 588)
     gaps = np.linalg.norm(moved[:, None] - moved[None], axis=-1) + 99 * np.eye(count)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from harness import boxes, magenta, values_of
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kerasviz_callbacks.draw.colour import NON_FINITE
@@ -74,7 +74,6 @@ def test_any_matrix_is_seen_and_stays_within_bounds(shape):
     st.sampled_from([0.0, 1e-320, 1.0, 1e308, np.nan, np.inf]),
     st.text(max_size=80),
 )
-@settings(max_examples=25, deadline=None)
 def test_size_and_caption_do_not_depend_on_what_is_in_it(rows, columns, value, note):
     options = {"inputs": rows, "outputs": columns, "caption": "layer\nstep on 16 rows"}
     zero, full = np.zeros((rows, columns)), np.full((rows, columns), value)

@@ -22,6 +22,7 @@ from harness import (
     pictures,
     pixels_of,
     places_of,
+    quick,
     recorded,
     runs,
     same_weights,
@@ -530,7 +531,17 @@ CHOICES = {
 }
 
 
-@pytest.mark.parametrize("case", list(CHOICES))
+@pytest.mark.parametrize(
+    "case",
+    quick(
+        CHOICES,
+        "a convolutional classifier",
+        "a classifier without data",
+        "a dense autoencoder",
+        "a variational autoencoder",
+        "a regression",
+    ),
+)
 def test_the_visualizer_picks_the_views_that_fit_and_says_which(case, tmp_path, capsys):
     build, data, said = CHOICES[case]
     model = build()

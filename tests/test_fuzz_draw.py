@@ -414,7 +414,7 @@ def not_finite(*arrays):
 
 @pytest.mark.fault("any shapes, types, NaN and words, to every figure", "pictures; NaN is counted")
 @pytest.mark.parametrize("metric", list(METRICS))
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(data=st.data())
 def test_a_figure_of_any_numbers(metric, data):
     one = METRICS[metric]
@@ -731,7 +731,7 @@ PARTS = {name.removeprefix("part_"): part for name, part in list(globals().items
 
 
 @pytest.mark.parametrize("part", list(PARTS))
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(data=st.data())
 def test_a_part_of_any_numbers(part, data):
     captured = []

@@ -7,7 +7,7 @@ from unittest.mock import Mock
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -200,7 +200,6 @@ class TestMasks:
             window = np.asarray(large)[top : top + sides[0], left : left + sides[1]]
             np.testing.assert_allclose(mask, window, atol=1e-6)
 
-    @settings(deadline=None, max_examples=40)
     @given(
         st.lists(st.integers(1, 12), min_size=1, max_size=3),
         st.none() | st.integers(1, 9),
@@ -298,7 +297,6 @@ class TestRise:
         assert abs(top - 3) <= 1
         assert abs(left - 15) <= 2
 
-    @settings(deadline=None, max_examples=40)
     @given(st.floats(-1e6, 1e6, width=32), st.sampled_from(KINDS))
     def test_a_score_that_never_changes_is_the_map(self, value, kind):
         shape, spatial = kind
@@ -338,7 +336,6 @@ kinds = st.sampled_from(KINDS)
 
 @pytest.mark.parametrize("function", [occluded, risen])
 class TestLaws:
-    @settings(deadline=None, max_examples=40)
     @given(kind=kinds, seed=st.integers(0, 99), random=st.randoms(use_true_random=False))
     def test_the_order_of_the_rows_only_permutes_to_the_bit(self, function, kind, seed, random):
         shape, spatial = kind
@@ -349,14 +346,12 @@ class TestLaws:
         assert function(bent, x, spatial).tobytes() == found.tobytes()
         assert function(bent, x[:1], spatial).tobytes() == found[:1].tobytes()
 
-    @settings(deadline=None, max_examples=40)
     @given(kind=kinds, value=st.floats(-100, 100, width=32))
     def test_constant_inputs_stay_finite(self, function, kind, value):
         shape, spatial = kind
         found = function(bent, np.full(shape, value, np.float32), spatial)
         assert np.isfinite(found).all()
 
-    @settings(deadline=None, max_examples=40)
     @given(kind=kinds, bad=st.sampled_from([np.nan, np.inf, -np.inf]), data=st.data())
     def test_what_is_not_finite_stays_in_its_own_row(self, function, kind, bad, data):
         shape, spatial = kind

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 from entries.overfitting_monitor import by_hand
-from harness import EPOCHS, autoencoder, classifier, fit, pictures, read, runs
+from harness import EPOCHS, autoencoder, classifier, fit, pictures, quick, read, runs
 from sklearn.metrics import silhouette_score
 
 import kerasviz_callbacks as kv
@@ -178,7 +178,7 @@ def probabilities(model, x, activation):
     return np.concatenate([1 - shares, shares], axis=1) if shares.shape[1] == 1 else shares
 
 
-@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("head", quick(HEADS, "a sigmoid", "a logit", "logits", "labels"))
 def test_every_kind_of_classifier_is_judged_by_its_own_probabilities(head, tmp_path):
     (units, activation), loss, made = HEADS[head]
     keras.utils.set_random_seed(5)
@@ -391,7 +391,7 @@ def test_anything_may_stand_in_logs(tmp_path):
 class Kept(kv.OverfittingMonitor):
     """Keeps what the model makes of the validation rows."""
 
-    def judged(self, captured, source):
+    def evaluate(self, captured, source):
         self.kept = super().evaluate(captured, source)
         return self.kept
 
@@ -399,7 +399,7 @@ class Kept(kv.OverfittingMonitor):
 class OfOne(kv.OverfittingMonitor):
     """Cannot measure training data."""
 
-    def judged(self, captured, source):
+    def evaluate(self, captured, source):
         if source == "train":
             raise RuntimeError("on purpose")
         return super().evaluate(captured, source)
@@ -418,7 +418,7 @@ def test_one_set_that_cannot_be_measured_leaves_the_other_as_it_is(tmp_path):
 class Broken(kv.OverfittingMonitor):
     """Cannot measure its second epoch."""
 
-    def judged(self, captured, source):
+    def evaluate(self, captured, source):
         if len(self.memory.for_source("validation").get("histories", {}).get("knn", {})) == 2:
             self.memory.for_source("validation")["histories"]["knn"][99] = 0.0
             raise RuntimeError("on purpose")

@@ -441,6 +441,7 @@ def test_every_other_epoch_late_and_stopped_early(tmp_path):
     assert seen(late)[2].span == (1, 8)
 
 
+@pytest.mark.slow
 def test_hundreds_of_epochs_share_columns_and_what_is_remembered_is_thin_and_can_be_kept(tmp_path):
     keras.utils.set_random_seed(5)
     model = keras.Sequential([keras.Input((3,)), layers.Dense(4, name="hidden"), layers.Dense(1)])
@@ -452,7 +453,7 @@ def test_hundreds_of_epochs_share_columns_and_what_is_remembered_is_thin_and_can
     assert own["steps"] == list(range(-1, 300))
     assert own["lengths"][0].dtype == np.float32
     kept = pickle.loads(pickle.dumps(view.memory))
-    assert kept.own["model"]["steps"] == own["steps"]
+    assert kept.per_source["model"]["steps"] == own["steps"]
     sizes = {
         one.picture("coefficients/hidden", step).shape for one in runs(tmp_path).values() for step in (-1, 150, 299)
     }
