@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .latent import centred, radius
+from .singular import right_singular_vectors
 
 KEPT_SHARE = 0.9
 """The plane is held while it shows this share of what the best plane of the step would show."""
@@ -24,11 +25,6 @@ SPREAD_FLOOR = 0.05
 
 POOLED_STEPS = 5
 """A plane is fitted to this many steps at once, so that it does not follow one of them."""
-
-_EXACT_SIDE = 256
-"""Up to this side of the smaller Gram matrix all its eigenvectors are worked out; beyond, a Krylov space."""
-
-_BLOCK, _MOST_COLUMNS, _NO_GAIN = 8, 104, 1e-10
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,13 +153,7 @@ def _shows_enough(cloud: NDArray[np.float64], basis: NDArray[np.float64]) -> boo
 
 def _best_shown(rows: NDArray[np.float64]) -> float:
     """The sum of the two largest eigenvalues of `rows' rows`."""
-    if min(rows.shape) > 3 * _EXACT_SIDE:
-        return _squares(rows @ _krylov_axes(rows))
-    return float(np.linalg.eigvalsh(_gram(rows))[-2:].sum())
-
-
-def _gram(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    return rows.T @ rows if rows.shape[1] <= rows.shape[0] else rows @ rows.T
+    return _squares(rows @ right_singular_vectors(rows, 2))
 
 
 def _pooled(recent: Sequence[ArrayLike], newest: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -179,39 +169,11 @@ def _pooled(recent: Sequence[ArrayLike], newest: NDArray[np.float64]) -> NDArray
 
 
 def _principal_axes(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The two leading right singular vectors `(d, 2)` of `rows (m, d)`, larger first, signs as they come."""
-    if min(rows.shape) > _EXACT_SIDE:
-        return _krylov_axes(rows)
-    vectors = np.linalg.eigh(_gram(rows))[1][:, ::-1][:, :2]
-    if rows.shape[1] > rows.shape[0]:
-        vectors = rows.T @ vectors
+    """The two leading right singular vectors `(d, 2)` of `rows (m, d)`, larger first, signs arbitrary."""
+    vectors = right_singular_vectors(rows, 2)
     missing = np.zeros((rows.shape[1], 2 - vectors.shape[1]))
-    # QR by reflections: orthonormal even where there is less than a plane to see (two rows, say).
+    # QR by reflections completes a single vector (from a single row) to an orthonormal pair.
     return np.linalg.qr(np.concatenate([vectors, missing], axis=1))[0]
-
-
-def _krylov_axes(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The same for many rows of many variables, in a tenth of the time (block Krylov, Musco & Musco 2015).
-
-    It ends when another block shows no more. Where the third eigenvalue is hardly below the second, a plane
-    may be returned that shows a per cent less than the best. The start is fixed: same rows, same bytes.
-    """
-    start = np.random.default_rng(0).standard_normal((rows.shape[1], _BLOCK))
-    space = np.linalg.qr(start)[0]
-    seen = rows @ space
-    shown = 0.0
-    while True:
-        values, vectors = np.linalg.eigh(seen.T @ seen)
-        gained, shown = values[-2:].sum() - shown, values[-2:].sum()
-        if gained <= _NO_GAIN * shown or space.shape[1] >= _MOST_COLUMNS:
-            axes: NDArray[np.float64] = space @ vectors[:, ::-1][:, :2]
-            return axes
-        block = rows.T @ seen[:, -_BLOCK:]
-        # Twice: once leaves rounding, which grows to whole axes where the rows have few dimensions.
-        for _ in range(2):
-            block = np.linalg.qr(block - space @ (space.T @ block))[0]
-        space = np.concatenate([space, block], axis=1)
-        seen = np.concatenate([seen, rows @ block], axis=1)
 
 
 def _upright(axes: NDArray[np.float64]) -> NDArray[np.float64]:
