@@ -2,11 +2,10 @@
 
 Filters come as `(f, ...)`, one filter a row (`geometry.filters_of` folds a kernel so); what follows the
 first axis is flattened to the fan-in p. Channels come as figures of each probe row, worked out where the
-activations are, so that only small arrays travel; `channel_figures` folds the rows.
+activations are, so that only small arrays travel; `channel_metrics` folds the rows.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -79,7 +78,7 @@ def norm(filters: ArrayLike) -> float:
 
 
 @dataclass(frozen=True, eq=False)
-class ChannelFigures:
+class ChannelMetrics:
     """What the channels of a layer did over a probe and all its positions; every array is `(channels,)`.
 
     A channel that was NaN or infinite in any row has NaN in every figure but `non_finite`. What was not worked out is
@@ -93,21 +92,21 @@ class ChannelFigures:
         non_finite: The number of probe rows in which a figure of the channel was NaN or infinite.
     """
 
-    mean_abs: NDArray[np.float64]
     non_finite: NDArray[np.intp]
+    mean_abs: NDArray[np.float64] | None = None
     largest: NDArray[np.float64] | None = None
     share_not_positive: NDArray[np.float64] | None = None
     variance: NDArray[np.float64] | None = None
 
 
-def channel_stats(
+def channel_metrics(
     *,
-    mean_abs: ArrayLike,
+    mean_abs: ArrayLike | None = None,
     largest: ArrayLike | None = None,
     share_not_positive: ArrayLike | None = None,
     mean: ArrayLike | None = None,
     variance: ArrayLike | None = None,
-) -> ChannelFigures:
+) -> ChannelMetrics:
     """Fold the figures of each probe row, worked out inside the model's pass, into one figure a channel.
 
     The variance is folded by the law of total variance (mean of the variances + variance of the means), which
@@ -131,10 +130,12 @@ def channel_stats(
     if (mean is None) != (variance is None):
         raise ValueError("mean, variance: the means of the rows are a part of the variance; give both or neither")
     rows = {name: np.asarray(values, np.float64) for name, values in given.items() if values is not None}
-    shape = rows["mean_abs"].shape
+    if not rows:
+        raise ValueError(f"{', '.join(given)}: all are None; give at least one")
+    first, shape = next((name, values.shape) for name, values in rows.items())
     for name, values in rows.items():
         if values.ndim != 2 or values.shape != shape or not len(values):
-            raise ValueError(f"{name}: must be (n >= 1, channels) like mean_abs {shape}, got {values.shape}")
+            raise ValueError(f"{name}: must be (n >= 1, channels) like {first} {shape}, got {values.shape}")
     bad = ~np.logical_and.reduce([np.isfinite(values) for values in rows.values()])
     spoilt = bad.any(axis=0)
     rows = {name: np.where(spoilt, 0.0, values) for name, values in rows.items()}
@@ -146,10 +147,32 @@ def channel_stats(
         within = np.maximum(rows["variance"], 0.0)  # mean of squares - square of mean in float32 may pass below 0
         folded["variance"] = within.mean(axis=0) + rows["mean"].var(axis=0)
     finite = {name: np.where(spoilt, np.nan, values) for name, values in folded.items()}
-    return ChannelFigures(**finite, non_finite=np.count_nonzero(bad, axis=0).astype(np.intp))
+    return ChannelMetrics(**finite, non_finite=np.count_nonzero(bad, axis=0).astype(np.intp))
 
 
-def dead(metrics: ChannelFigures, rectified: bool) -> float:
+def dead_channels(metrics: ChannelMetrics, rectified: bool | None) -> NDArray[np.bool_]:
+    """Find the channels that are dead: the one definition that every view uses.
+
+    Args:
+        metrics: Of the channels over the probe.
+        rectified: True if the layer's own output is cut off at 0 (ReLU): dead is a maximum of at most 1e-6. False for
+            other activation functions (GELU, SiLU, tanh): dead is a standard deviation of at most 1e-6. None for a
+            linear output, such as that of a convolution before batch normalisation: none of its channels is dead.
+
+    Returns:
+        `(channels,)`; False for channels that are not finite.
+
+    Raises:
+        ValueError: If the statistic that this needs was not computed.
+    """
+    if rectified is None:
+        return np.zeros(metrics.non_finite.shape, bool)
+    if rectified:
+        return np.asarray(_known(metrics.largest, "largest") <= DEAD)
+    return np.asarray(np.sqrt(_known(metrics.variance, "variance")) <= DEAD)
+
+
+def dead(metrics: ChannelMetrics, rectified: bool) -> float:
     """Say which share of the channels answers to nothing.
 
     Args:
@@ -163,14 +186,11 @@ def dead(metrics: ChannelFigures, rectified: bool) -> float:
     Raises:
         ValueError: If the figure that this goes by was not worked out.
     """
-    if rectified:
-        largest = _known(metrics.largest, "largest")
-        return _share(largest, largest <= DEAD)
-    variance = _known(metrics.variance, "variance")
-    return _share(variance, np.sqrt(variance) <= DEAD)
+    finite = metrics.non_finite == 0
+    return float(dead_channels(metrics, rectified)[finite].mean()) if finite.any() else float("nan")
 
 
-def dormant(metrics: ChannelFigures) -> float:
+def dormant(metrics: ChannelMetrics) -> float:
     """Say which share of the channels hardly speaks beside the others.
 
     Args:
@@ -183,10 +203,12 @@ def dormant(metrics: ChannelFigures) -> float:
     Reference:
         Sokar et al., "The Dormant Neuron Phenomenon in Deep Reinforcement Learning", ICML 2023.
     """
-    return _share(metrics.mean_abs, metrics.mean_abs <= DORMANT * _mean_of_finite(metrics.mean_abs))
+    mean_abs = _known(metrics.mean_abs, "mean_abs")
+    finite = mean_abs[np.isfinite(mean_abs)]
+    return float(np.mean(finite <= DORMANT * finite.mean())) if finite.size else float("nan")
 
 
-def sparsity(metrics: ChannelFigures) -> float:
+def sparsity(metrics: ChannelMetrics) -> float:
     """Say which share of all activations is not positive; for rectified outputs only.
 
     Args:
@@ -204,7 +226,7 @@ def sparsity(metrics: ChannelFigures) -> float:
 
 def _known(format_number: NDArray[np.float64] | None, name: str) -> NDArray[np.float64]:
     if format_number is None:
-        raise ValueError(f"figures: {name} was not worked out; give it to channel_figures")
+        raise ValueError(f"figures: {name} was not worked out; give it to channel_metrics")
     return format_number
 
 
@@ -219,7 +241,3 @@ def _mean_of_finite(values: NDArray[np.float64]) -> float:
     finite = values[np.isfinite(values)]
     return float(finite.mean()) if finite.size else float("nan")
 
-
-def _share(format_number: NDArray[np.float64], holds: NDArray[Any]) -> float:
-    counted = np.isfinite(format_number)
-    return float(np.mean(holds[counted])) if counted.any() else float("nan")

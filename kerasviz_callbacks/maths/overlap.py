@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .health import ChannelMetrics, dead_channels
+
 CONSTANT = 1e-6
-"""A channel is dead if its standard deviation is at most this, or at most this share of its mean: float32 resolves
-no more, and what it leaves of a constant would correlate by chance."""
+"""A channel has no correlation if its standard deviation is at most this, or at most this share of its largest mean:
+float32 resolves no more, and the rounding errors of a constant correlate by chance."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,15 +23,25 @@ class Overlap:
 
     Attributes:
         correlation: `(c, c)`, Pearson, from -1 to 1, symmetric, 1 on the diagonal; NaN in the rows and columns of
-            channels that are dead or were NaN or infinite somewhere.
-        dead: `(c,)`, whether a channel is the same everywhere.
+            channels that are constant or were NaN or infinite somewhere.
+        constant: `(c,)`, whether a channel is constant up to the resolution of float32.
+        dead: `(c,)`, whether a channel is dead, as `health.dead_channels` defines it. A dead channel is constant; a
+            constant one need not be dead.
     """
 
     correlation: NDArray[np.float64]
+    constant: NDArray[np.bool_]
     dead: NDArray[np.bool_]
 
 
-def channel_overlap(means: ArrayLike, widths: ArrayLike | None = None, products: ArrayLike | None = None) -> Overlap:
+def channel_overlap(
+    means: ArrayLike,
+    widths: ArrayLike | None = None,
+    products: ArrayLike | None = None,
+    *,
+    rectified: bool | None = None,
+    largest: ArrayLike | None = None,
+) -> Overlap:
     """Correlate the maps of every two channels over all rows and positions together.
 
     The covariance is folded by the law of total covariance, mean of the covariances within the rows + covariance of
@@ -40,6 +52,8 @@ def channel_overlap(means: ArrayLike, widths: ArrayLike | None = None, products:
         widths: `(n, c)`, at least 0: the unit in which `products` count the deviations from these means.
         products: `(n, c, c)`, for each row the mean over its positions of the product of two channels' deviations
             from their means. Both None where a row has one position.
+        rectified: Whether the layer's own output is cut off at 0; None: it is linear, and no channel is dead.
+        largest: `(n, c)`, for each row the maximum of a channel over its positions; needed where `rectified` is True.
 
     Returns:
         The correlations, in float64. Every row has the same number of positions, so rows weigh the same.
@@ -73,8 +87,16 @@ def channel_overlap(means: ArrayLike, widths: ArrayLike | None = None, products:
         covariance += total / len(moved)
     deviation = np.sqrt(np.maximum(np.diagonal(covariance), 0.0))
     level = np.max(np.abs(np.where(finite, centres, 0.0)), axis=0)
-    dead = finite & (deviation * np.where(finite, size, 0.0) <= CONSTANT * np.maximum(1.0, level))
-    return Overlap(_correlation(covariance, deviation, finite & ~dead), dead)
+    unscaled = deviation * np.where(finite, size, 0.0)
+    constant = finite & (unscaled <= CONSTANT * np.maximum(1.0, level))
+    with np.errstate(over="ignore"):
+        metrics = ChannelMetrics(
+            non_finite=(~finite).astype(np.intp),
+            largest=None if largest is None else np.asarray(largest, np.float64).max(axis=0),
+            variance=np.square(unscaled),
+        )
+    dead = finite & dead_channels(metrics, rectified)
+    return Overlap(_correlation(covariance, deviation, finite & ~constant), constant, dead)
 
 
 def _checked(
@@ -114,7 +136,7 @@ def largest_overlap(correlation: ArrayLike) -> NDArray[np.float64]:
 
     Returns:
         `(c,)`, each from 0 (nobody answers alike) to 1 (another channel says the same, or its opposite); NaN for a
-        channel that is dead or not finite, or the only one that is neither.
+        channel that is constant or not finite, or the only one that is neither.
     """
     magnitudes = np.abs(np.asarray(correlation, np.float64))
     known = ~np.isnan(magnitudes)
@@ -130,7 +152,7 @@ def overlap(correlation: ArrayLike) -> float:
         correlation: `(c, c)`, as in `Overlap`.
 
     Returns:
-        From 0 to 1; channels that are dead or not finite are left out, and NaN if fewer than two are left.
+        From 0 to 1; channels that are constant or not finite are left out, and NaN if fewer than two are left.
     """
     largest = largest_overlap(correlation)
     counted = largest[~np.isnan(largest)]
@@ -146,7 +168,7 @@ def strongest_pairs(correlation: ArrayLike, most: int = 3) -> list[tuple[int, in
 
     Returns:
         At most `most` of `(i, j, correlation)` with i < j, the strongest first, of equal ones the first; pairs with a
-        channel that is dead or not finite never are among them.
+        channel that is constant or not finite never are among them.
     """
     values = np.asarray(correlation, np.float64)
     rows, columns = np.triu_indices(len(values), 1)
@@ -165,7 +187,7 @@ def clustered_order(correlation: ArrayLike) -> NDArray[np.intp]:
         correlation: `(c, c)`, as in `Overlap`.
 
     Returns:
-        `(c,)`, a permutation; channels that are dead or not finite come last, in the order of their numbers.
+        `(c,)`, a permutation; channels that are constant or not finite come last, in the order of their numbers.
     """
     from scipy.cluster.hierarchy import leaves_list, linkage
 

@@ -3,9 +3,6 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-SILENT = 1e-6
-"""A neuron whose response is no stronger to any picture is silent."""
-
 
 def by_class(labels: ArrayLike) -> NDArray[np.intp]:
     """Order pictures by class, and within a class as they came.
@@ -62,14 +59,3 @@ def between_pictures(strengths: ArrayLike) -> NDArray[np.float64]:
     finite = np.isfinite(values).all(axis=0)
     with np.errstate(over="ignore", invalid="ignore"):  # of the largest floats: infinity or NaN, which come last
         return np.where(finite, np.where(finite, values, 0.0).var(axis=0), np.nan)
-
-
-def silent(strengths: ArrayLike) -> int:
-    """Count the neurons that answer to no picture; those with NaN or infinity do not count.
-
-    Args:
-        strengths: `(n, neurons)`, at least 0.
-    """
-    values = np.asarray(strengths, np.float64)
-    # A comparison with NaN is false, so it needs no case of its own.
-    return int(np.count_nonzero((values <= SILENT).all(axis=0)))
