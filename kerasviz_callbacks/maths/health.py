@@ -240,4 +240,3 @@ def _rows(filters: ArrayLike) -> NDArray[np.float64]:
 def _mean_of_finite(values: NDArray[np.float64]) -> float:
     finite = values[np.isfinite(values)]
     return float(finite.mean()) if finite.size else float("nan")
-

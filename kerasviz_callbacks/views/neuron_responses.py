@@ -68,7 +68,8 @@ class NeuronResponses(LayersView):
     def choose(self, reader: Reader) -> None:
         """Find the layers."""
         self.calls = {
-            Capture(call.path, reduce=_REDUCES[is_rectified(call.ref.layer)]): call for call in self.wanted_calls(reader)
+            Capture(call.path, reduce=_REDUCES[is_rectified(call.ref.layer)]): call
+            for call in self.wanted_calls(reader)
         }
 
     def request(self, source: str) -> Request:
