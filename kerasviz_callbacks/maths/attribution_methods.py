@@ -13,7 +13,7 @@ from .perturbation import occlusion, rise
 
 
 @dataclass(frozen=True)
-class Method:
+class AttributionMethod:
     """One way to say which inputs a score hangs on.
 
     Attributes:
@@ -36,25 +36,29 @@ class Method:
         return dict(getattr(self.function, "__kwdefaults__", None) or {})
 
 
-METHODS: dict[str, Method] = {
-    "gradient": Method(gradient, "gradients", True, "Simonyan et al. 2014, https://arxiv.org/abs/1312.6034"),
-    "input_x_gradient": Method(
+METHODS: dict[str, AttributionMethod] = {
+    "gradient": AttributionMethod(gradient, "gradients", True, "Simonyan et al. 2014, https://arxiv.org/abs/1312.6034"),
+    "input_x_gradient": AttributionMethod(
         input_x_gradient, "gradients", False, "Shrikumar et al. 2016, https://arxiv.org/abs/1605.01713"
     ),
-    "guided_backprop": Method(
+    "guided_backprop": AttributionMethod(
         gradient, "guided gradients", True, "Springenberg et al. 2015, https://arxiv.org/abs/1412.6806"
     ),
-    "smooth_grad": Method(smooth_grad, "gradients", True, "Smilkov et al. 2017, https://arxiv.org/abs/1706.03825"),
-    "integrated_gradients": Method(
+    "smooth_grad": AttributionMethod(
+        smooth_grad, "gradients", True, "Smilkov et al. 2017, https://arxiv.org/abs/1706.03825"
+    ),
+    "integrated_gradients": AttributionMethod(
         integrated_gradients, "gradients", False, "Sundararajan et al. 2017, https://arxiv.org/abs/1703.01365"
     ),
-    "occlusion": Method(occlusion, "scores", None, "Zeiler and Fergus 2014, https://arxiv.org/abs/1311.2901"),
-    "rise": Method(rise, "scores", None, "Petsiuk et al. 2018, https://arxiv.org/abs/1806.07421"),
+    "occlusion": AttributionMethod(
+        occlusion, "scores", None, "Zeiler and Fergus 2014, https://arxiv.org/abs/1311.2901"
+    ),
+    "rise": AttributionMethod(rise, "scores", None, "Petsiuk et al. 2018, https://arxiv.org/abs/1806.07421"),
 }
 """The methods by the name that `Attribution(method=...)` and `attribution(method=...)` take."""
 
 
-def method_named(method: Any) -> Method:
+def attribution_method(method: Any) -> AttributionMethod:
     """The method of a name.
 
     Raises:
@@ -83,7 +87,7 @@ def check_options(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
         >>> check_options("integrated_gradients", {"steps": 64})
         {'baseline': 0.0, 'steps': 64}
     """
-    usual = method_named(method).options
+    usual = attribution_method(method).options
     for name in options:
         if name not in usual:
             known = f"expected one of {', '.join(usual)}" if usual else "it takes none"

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .confidence import softmax
+
 Array = NDArray[Any]
 Real = NDArray[np.float64]
 MaskedScores = Callable[[NDArray[np.float32]], Array]
@@ -55,8 +57,7 @@ def score_cam_weights(activations: Array, scores: MaskedScores) -> Real:
         if not (np.isfinite(span[row]).all() and np.isfinite(found[row]).all()):
             weights[row] = np.nan
         elif varies[row].any():
-            powers = np.exp(found[row, varies[row]] - found[row, varies[row]].max())
-            weights[row, varies[row]] = powers / powers.sum()
+            weights[row, varies[row]] = softmax(found[row, varies[row]])
     return weights
 
 

@@ -212,7 +212,7 @@ def weighted(activations: Array, weights: Array) -> Maps:
 
 
 @dataclass(frozen=True)
-class Method:
+class CamMethod:
     """How a class activation map is made, for glue and views without a case for each.
 
     Attributes:
@@ -229,24 +229,24 @@ class Method:
     paper: str
 
 
-METHODS: dict[str, Method] = {
-    "grad_cam": Method(grad_cam, "gradient", False, "Selvaraju et al. 2017, https://arxiv.org/abs/1610.02391"),
-    "grad_cam++": Method(
+METHODS: dict[str, CamMethod] = {
+    "grad_cam": CamMethod(grad_cam, "gradient", False, "Selvaraju et al. 2017, https://arxiv.org/abs/1610.02391"),
+    "grad_cam++": CamMethod(
         grad_cam_plus_plus, "gradient", False, "Chattopadhay et al. 2018, https://arxiv.org/abs/1710.11063"
     ),
-    "hires_cam": Method(hires_cam, "gradient", True, "Draelos & Carin 2020, https://arxiv.org/abs/2011.08891"),
-    "layer_cam": Method(layer_cam, "gradient", False, "Jiang et al. 2021, https://doi.org/10.1109/TIP.2021.3089943"),
-    "xgrad_cam": Method(xgrad_cam, "gradient", False, "Fu et al. 2020, https://arxiv.org/abs/2008.02312"),
-    "eigen_cam": Method(eigen_cam, "activations", True, "Muhammad & Yeasin 2020, https://arxiv.org/abs/2008.00299"),
-    "score_cam": Method(score_cam, "masked scores", False, "Wang et al. 2020, https://arxiv.org/abs/1910.01279"),
-    "ablation_cam": Method(
+    "hires_cam": CamMethod(hires_cam, "gradient", True, "Draelos & Carin 2020, https://arxiv.org/abs/2011.08891"),
+    "layer_cam": CamMethod(layer_cam, "gradient", False, "Jiang et al. 2021, https://doi.org/10.1109/TIP.2021.3089943"),
+    "xgrad_cam": CamMethod(xgrad_cam, "gradient", False, "Fu et al. 2020, https://arxiv.org/abs/2008.02312"),
+    "eigen_cam": CamMethod(eigen_cam, "activations", True, "Muhammad & Yeasin 2020, https://arxiv.org/abs/2008.00299"),
+    "score_cam": CamMethod(score_cam, "masked scores", False, "Wang et al. 2020, https://arxiv.org/abs/1910.01279"),
+    "ablation_cam": CamMethod(
         ablation_cam, "ablated scores", False, "Desai & Ramaswamy 2020, https://doi.org/10.1109/WACV45572.2020.9093360"
     ),
 }
 """By the name that `GradCAM(method=...)` and `class_activation_map(method=...)` take."""
 
 
-def method_named(method: Any) -> Method:
+def cam_method(method: Any) -> CamMethod:
     """The method of a name.
 
     Raises:

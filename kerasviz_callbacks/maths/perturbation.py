@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .attribution_checks import Array, baseline_like, check_answer, check_spatial, check_values, floats_of
+from .resampling import resize_weights
 
 Scores = Callable[[Array], Any]
 Extent = int | Sequence[int] | None
@@ -171,28 +172,13 @@ def rise_masks(
             yield (draws.random(sides) < keep).astype(np.float32)
         return
     sizes = [-(-side // cells) for side in sides]
-    stretches = [stretch(cells, (cells + 1) * size) for size in sizes]
+    resizes = [resize_weights(cells, (cells + 1) * size) for size in sizes]
     for _ in range(samples):
         mask = (draws.random([cells] * len(sides)) < keep).astype(np.float64)
-        for axis, (weights, side, size) in enumerate(zip(stretches, sides, sizes, strict=True)):
+        for axis, (weights, side, size) in enumerate(zip(resizes, sides, sizes, strict=True)):
             shift = int(draws.integers(size))
             mask = np.moveaxis(np.tensordot(weights[shift : shift + side], mask, axes=(1, axis)), 0, axis)
         yield mask.astype(np.float32)
-
-
-def stretch(cells: int, length: int) -> NDArray[np.float64]:
-    """The weights `(length, cells)` that stretch values along a line bilinearly.
-
-    Centres fall on centres, as in the resizing of pictures, and what lies beyond the outermost centres keeps the
-    outermost value.
-
-    Example:
-        >>> stretch(2, 4).tolist()
-        [[1.0, 0.0], [0.75, 0.25], [0.25, 0.75], [0.0, 1.0]]
-    """
-    places = np.clip((np.arange(length) + 0.5) * cells / length - 0.5, 0, cells - 1)
-    weights: NDArray[np.float64] = np.maximum(1 - np.abs(places[:, None] - np.arange(cells)), 0.0)
-    return weights
 
 
 def _patches(
