@@ -212,7 +212,7 @@ class TestErrors:
             METHODS[name].maps(np.zeros((1, 2, 3)), np.zeros((1, 2, 4)))
 
     def test_weights_of_another_shape(self):
-        with pytest.raises(ValueError, match=r"weights: must be one a picture and channel, \(1, 3\), got \(3,\)"):
+        with pytest.raises(ValueError, match=r"weights: must be one per image and channel, \(1, 3\), got \(3,\)"):
             weighted(np.zeros((1, 2, 3)), np.zeros(3))
 
     @pytest.mark.parametrize("name", ["grad_can", None, ["grad_cam"]])

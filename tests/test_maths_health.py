@@ -100,7 +100,7 @@ class TestFilters:
     def test_wrong_shapes_are_named(self):
         with pytest.raises(ValueError, match=r"previous: must have the shape of filters \(2, 3\), got"):
             turn(np.ones((2, 3)), np.ones((3, 3)))
-        with pytest.raises(ValueError, match=r"filters: must be \(f, ...\), one filter a row, got \(3,\)"):
+        with pytest.raises(ValueError, match=r"filters: must be \(f, ...\), one filter per row, got \(3,\)"):
             norm(np.ones(3))
 
 
@@ -182,7 +182,7 @@ class TestChannels:
             (lambda: dead(metrics, rectified=False), "variance"),
             (lambda: sparsity(metrics), "share_not_positive"),
         ):
-            with pytest.raises(ValueError, match=f"{name} was not worked out"):
+            with pytest.raises(ValueError, match=f"{name} was not computed"):
                 ask()
         with pytest.raises(ValueError, match="give both or neither"):
             channel_metrics(mean_abs=np.ones((2, 3)), variance=np.ones((2, 3)))

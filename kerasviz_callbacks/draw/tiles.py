@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from kerasviz_callbacks.draw.colour import Picture, at_least_float
 from kerasviz_callbacks.draw.text import LINE
-from kerasviz_callbacks.maths.resampling import source_positions
 
 
 def enlarge(pictures: NDArray[Any], factor: int | tuple[int, int]) -> NDArray[Any]:
@@ -44,7 +43,7 @@ def _resize_axis(values: NDArray[Any], axis: int, length: int) -> NDArray[Any]:
     old = values.shape[axis]
     if old == length:
         return values
-    places = source_positions(old, length)
+    places = np.clip((np.arange(length) + 0.5) * old / length - 0.5, 0, old - 1)
     before = np.minimum(places.astype(np.intp), max(old - 2, 0))
     weight = (places - before).astype(values.dtype)
     weight = weight.reshape([-1] + [1] * (-axis - 1))

@@ -1,4 +1,4 @@
-"""The attribution methods by name: what each needs of the model, what it can be told, and where it comes from."""
+"""The attribution methods by name, with their requirements, options and papers."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from .perturbation import occlusion, rise
 
 @dataclass(frozen=True)
 class AttributionMethod:
-    """One way to say which inputs a score hangs on.
+    """An attribution method.
 
     Attributes:
         function: `(callable, x, **options)`; those that need scores also take `spatial`.
-        needs: What the callable gives: the gradient of each row's score by the input; the same with the backward pass
-            of guided backpropagation; or the score itself.
-        largest: How channels are folded: True by the value of largest magnitude, False by their sum, None where
-            the method itself gives one value a position.
+        needs: What the callable returns: the gradient of each row's score with respect to the input; the same with the
+            backward pass of guided backpropagation; or the score itself.
+        largest: How channels are reduced: True by the value of largest magnitude, False by their sum, None where the
+            method itself returns one value per position.
         paper: Authors, year and link.
     """
 
@@ -32,7 +32,7 @@ class AttributionMethod:
 
     @property
     def options(self) -> dict[str, Any]:
-        """What it can be told, with what holds where nothing is said."""
+        """Its options with their default values."""
         return dict(getattr(self.function, "__kwdefaults__", None) or {})
 
 
@@ -59,10 +59,10 @@ METHODS: dict[str, AttributionMethod] = {
 
 
 def attribution_method(method: Any) -> AttributionMethod:
-    """The method of a name.
+    """Look up a method by name.
 
     Raises:
-        ValueError: There is no such method; the error lists those there are.
+        ValueError: An unknown name; the error lists the known ones.
     """
     if not isinstance(method, str) or method not in METHODS:
         raise ValueError(f"method={method!r}: expected one of {', '.join(map(repr, METHODS))}.")
@@ -70,14 +70,14 @@ def attribution_method(method: Any) -> AttributionMethod:
 
 
 def check_options(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Check what a method is told, as far as can be known before an input is seen.
+    """Check the options of a method, as far as possible without the input.
 
     Args:
         method: Its name.
         options: The options given, by name.
 
     Returns:
-        All options of the method: those given, and the usual values of the others.
+        All options of the method: those given, and the defaults of the others.
 
     Raises:
         TypeError: An option that the method does not have (the error lists those it has), or of the wrong type.
@@ -87,10 +87,10 @@ def check_options(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
         >>> check_options("integrated_gradients", {"steps": 64})
         {'baseline': 0.0, 'steps': 64}
     """
-    usual = attribution_method(method).options
+    defaults = attribution_method(method).options
     for name in options:
-        if name not in usual:
-            known = f"expected one of {', '.join(usual)}" if usual else "it takes none"
+        if name not in defaults:
+            known = f"expected one of {', '.join(defaults)}" if defaults else "it takes none"
             raise TypeError(f"{name}: not an option of method={method!r}; {known}.")
     check_values(**options)
-    return {**usual, **options}
+    return {**defaults, **options}

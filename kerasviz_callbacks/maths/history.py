@@ -1,7 +1,5 @@
 """A history of arrays, one for each step of a training, in bounded memory however many steps there are."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import numpy as np

@@ -4,27 +4,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def source_positions(old: int, new: int) -> NDArray[np.float64]:
-    """Compute where the cells of a resized axis lie on the original one.
-
-    Args:
-        old: Length of the original axis, at least 1.
-        new: Length of the resized axis.
-
-    Returns:
-        `(new,)`, in units of original cells from 0 to `old - 1`; what lies beyond the outermost centres is clipped to
-        them.
-
-    Example:
-        >>> source_positions(2, 4).tolist()
-        [0.0, 0.25, 0.75, 1.0]
-    """
-    positions: NDArray[np.float64] = np.clip((np.arange(new) + 0.5) * old / new - 0.5, 0, old - 1)
-    return positions
-
-
 def resize_weights(old: int, new: int) -> NDArray[np.float64]:
     """Compute the matrix that resizes an axis linearly.
+
+    The centres of the outermost cells are not extrapolated beyond: what lies outside takes the outermost value.
 
     Args:
         old: Length of the original axis, at least 1.
@@ -37,6 +20,6 @@ def resize_weights(old: int, new: int) -> NDArray[np.float64]:
         >>> resize_weights(2, 4).tolist()
         [[1.0, 0.0], [0.75, 0.25], [0.25, 0.75], [0.0, 1.0]]
     """
-    positions = source_positions(old, new)
+    positions = np.clip((np.arange(new) + 0.5) * old / new - 0.5, 0, old - 1)
     weights: NDArray[np.float64] = np.maximum(1 - np.abs(positions[:, None] - np.arange(old)), 0.0)
     return weights

@@ -15,7 +15,7 @@ from ..draw.text import join_notes, shape_text
 from ..fit_context import Request
 from ..maths.choice import most_variable
 from ..maths.health import channel_metrics, dead_channels
-from ..maths.responses import between_pictures, by_class, class_means
+from ..maths.responses import by_class, class_means, response_variance
 from ..maths.scale import count_clipped, robust_max
 from ..taps.channel_statistics import DEATH_STATISTICS, channel_statistics, is_rectified
 from ..taps.output_recorder import Call
@@ -84,7 +84,7 @@ class NeuronResponses(LayersView):
             statistics = captured[capture].output
             strengths, rectified = statistics["mean_abs"], is_rectified(call.ref.layer)
             if call.path not in chosen:  # validation data come first
-                chosen[call.path] = most_variable(between_pictures(strengths), MOST_NEURONS)
+                chosen[call.path] = most_variable(response_variance(strengths), MOST_NEURONS)
             shown = chosen[call.path]
             dead = dead_channels(channel_metrics(**statistics), rectified)[shown]
             numbers[call.path] = Responses(strengths[:, shown], dead)
