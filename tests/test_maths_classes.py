@@ -125,7 +125,7 @@ class TestWithinToBetween:
         assert within_to_between(features, labels) == pytest.approx(within / between, rel=1e-12)
 
     def test_it_splits_the_whole_variance(self):
-        """Within and between add up to the whole: the figure follows from scikit-learn's share explained by classes."""
+        """Within and between add up to the whole: the metric follows from scikit-learn's share explained by classes."""
         from sklearn.linear_model import LinearRegression
 
         features, labels = clouds()
@@ -167,7 +167,7 @@ def test_what_is_not_finite_is_nan_and_so_is_nothing(metric):
 
 
 @pytest.mark.parametrize("metric", [silhouette, within_to_between])
-def test_one_class_alone_has_no_figure_and_neither_have_as_many_classes_as_rows(metric):
+def test_one_class_alone_has_no_metric_and_neither_have_as_many_classes_as_rows(metric):
     assert np.isnan(metric(clouds()[0], np.zeros(120)))
     assert np.isnan(metric(clouds()[0], np.arange(120)))
 

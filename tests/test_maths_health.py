@@ -1,4 +1,4 @@
-"""Health figures of filters and channels, by hand and by law."""
+"""Health metrics of filters and channels, by hand and by law."""
 
 import numpy as np
 import pytest
@@ -105,7 +105,7 @@ class TestFilters:
 
 
 class TestChannels:
-    def test_figures_worked_by_hand(self):
+    def test_metrics_worked_by_hand(self):
         metrics = metrics_of([[[1, 0], [3, 0]], [[-1, 0], [5, 0]]])  # 2 rows, 2 positions, 2 channels
         assert metrics.largest.tolist() == [5, 0]
         assert metrics.mean_abs.tolist() == [2.5, 0]
@@ -174,7 +174,7 @@ class TestChannels:
         with pytest.raises(ValueError, match=r"mean_abs: must be \(n >= 1, channels\)"):
             channel_metrics(**dict.fromkeys(names, np.zeros(shape)))
 
-    def test_a_figure_that_was_not_worked_out_is_named(self):
+    def test_a_statistic_that_was_not_computed_is_named(self):
         metrics = channel_metrics(mean_abs=np.ones((2, 3)))
         assert dormant(metrics) == 0
         for ask, name in (
@@ -184,5 +184,7 @@ class TestChannels:
         ):
             with pytest.raises(ValueError, match=f"{name} was not computed"):
                 ask()
+        with pytest.raises(ValueError, match="all are None; give at least one"):
+            channel_metrics()
         with pytest.raises(ValueError, match="give both or neither"):
             channel_metrics(mean_abs=np.ones((2, 3)), variance=np.ones((2, 3)))

@@ -136,7 +136,7 @@ class TestLines:
             interpolate(np.zeros((3, 2)), none, 1)
 
 
-class TestFigures:
+class TestMetrics:
     def test_worked_by_hand(self):
         # Two walks of pictures of two pixels: 3-4-5 triangles.
         walks = [[[0, 0], [3, 4], [6, 8]], [[1, 1], [1, 1], [1, 7]]]

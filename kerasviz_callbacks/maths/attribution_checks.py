@@ -130,7 +130,7 @@ def _as_float(value: Any) -> float:
 
 def _noise(name: str, value: Any) -> None:
     if not 0 <= _real(name, value) < np.inf:
-        raise ValueError(f"{name}={value}: expected a finite number of at least 0, a share of the picture's range.")
+        raise ValueError(f"{name}={value}: expected a finite number of at least 0, a fraction of the input's range.")
 
 
 def _share(name: str, value: Any) -> None:

@@ -24,7 +24,7 @@ def score_cam_weights(activations: Array, scores: MaskedScores) -> Real:
 
     Args:
         activations: `(n, *spatial, channels)`.
-        scores: Called once for each channel that varies in some picture, in their order, with that channel's
+        scores: Called once for each channel that varies in some image, in their order, with that channel's
             masks `(n, *spatial)`, float32, each image's scaled to 0..1; all zeros for an image in which
             the channel is constant or not finite. Returns `(n,)`: the score of each input multiplied with
             its mask (which the callable resizes to the input).
