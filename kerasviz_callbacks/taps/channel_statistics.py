@@ -18,8 +18,8 @@ def is_rectified(layer: Any) -> bool | None:
         layer: A Keras layer.
 
     Returns:
-        True for ReLU and its bounded forms, False for any other activation function (GELU, tanh, a leaky ReLU layer),
-        `None` for a linear output, of which no channel can be called dead.
+        True for ReLU and its bounded forms, False for any other activation function (GELU, tanh,
+        `ReLU(negative_slope=0.1)`), `None` for a linear output, of which no channel can be called dead.
     """
     if isinstance(layer, keras.layers.ReLU):
         return not layer.negative_slope
