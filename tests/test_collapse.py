@@ -1,4 +1,4 @@
-"""Acceptance: a VAE whose KL term begins to weigh too much is seen to collapse, in every figure and picture of ours."""
+"""Acceptance: a VAE whose KL term begins to weigh too much is seen to collapse, in every metric and image of ours."""
 
 import sys
 from pathlib import Path
@@ -128,7 +128,7 @@ def dots_cover(picture):
     return (np.ptp(rows) + 1) * (np.ptp(columns) + 1)
 
 
-def test_both_views_write_the_figures_once(collapsed):
+def test_both_views_write_the_metrics_once(collapsed):
     for name, steps in collapsed.read.scalars.items():
         if name.startswith("latent/"):
             assert len(steps) == len(set(steps)) >= EPOCHS
