@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.lib.stride_tricks import sliding_window_view
 
-from kerasviz_callbacks.draw.activations import activation_tiles, response_matrix, round_step
+from kerasviz_callbacks.draw.activations import activation_tiles, response_matrix
 from kerasviz_callbacks.draw.colour import NON_FINITE, table
 from kerasviz_callbacks.draw.filters import filter_matrix, filter_tiles
 from kerasviz_callbacks.draw.heat import (
@@ -198,11 +198,6 @@ def test_equal_labels_are_written_once_for_their_group():
     draw = partial(response_matrix, values, low=0, high=1, caption="dense")
     grouped, single = draw(labels=list("aaaabbbb")), draw(labels=list("abababab"))
     assert (grouped < 128).all(axis=-1).sum() < (single < 128).all(axis=-1).sum()
-
-
-@pytest.mark.parametrize(("room", "pixels", "step"), [(20, 32, 1), (20, 11, 2), (20, 4, 5), (40, 1, 50)])
-def test_ticks_stand_at_round_numbers(room, pixels, step):
-    assert round_step(room, pixels) == step
 
 
 def test_cold_regions_show_the_grey_picture_and_heat_rises():

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from kerasviz_callbacks.draw.clouds import Cloud, spread_apart
 from kerasviz_callbacks.draw.colour import class_colours
 from kerasviz_callbacks.draw.sheet import footer_height
-from kerasviz_callbacks.draw.trails import extend_window, round_length, trajectories, trajectory
+from kerasviz_callbacks.draw.trails import extend_window, trajectories, trajectory
 
 OPTIONS = {"half_width": 1.0, "title": "latent  2"}
 
@@ -154,13 +154,6 @@ def test_the_window_grows_in_steps_of_a_quarter():
     np.testing.assert_allclose(sorted(widths), 1.25 ** np.arange(5))
     assert extend_window(3.0, math.nan) == extend_window(3.0, math.inf) == extend_window(3.0, 2.9) == 3.0
     assert extend_window(0.0, 0.0) == 0.0
-
-
-@pytest.mark.parametrize(
-    ("span", "length"), [(1.0, 1), (1.9, 1), (2.0, 2), (4.9, 2), (7.0, 5), (0.03, 0.02), (640, 500)]
-)
-def test_scale_bars_have_round_lengths(span, length):
-    assert round_length(span) == pytest.approx(length)
 
 
 def test_discs_that_are_alone_stay_and_crowded_ones_part():

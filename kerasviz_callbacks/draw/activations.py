@@ -14,6 +14,7 @@ from kerasviz_callbacks.draw.marks import fill
 from kerasviz_callbacks.draw.rows import LABEL, groups, write_rows
 from kerasviz_callbacks.draw.sheet import Scale, Sheet
 from kerasviz_callbacks.draw.text import LINE, QUIET, SMALL, clean, text_width, write
+from kerasviz_callbacks.draw.ticks import numbered_cells
 from kerasviz_callbacks.draw.tiles import enlarge, fit, place, place_all, shrink, whole_factor
 from kerasviz_callbacks.draw.traces import bars
 
@@ -151,8 +152,7 @@ def response_matrix(
     place(canvas, painted, left + 1, top + 1)
     write(canvas, (left - 7, top - 6), "unit", size=size, colour=QUIET, bold=True, anchor="rs")
     pixels = width / units
-    every = round_step(text_width(str(units), size) + 10, pixels)
-    for unit in range(0, units, every):
+    for unit in numbered_cells(units, pixels, text_width(str(units), size) + 10):
         x = left + 1 + (unit + 0.5) * pixels
         fill(canvas, (x, top - 4, x, top - 1), QUIET)
         write(canvas, (x, top - 6), unit, size=size, colour=QUIET, anchor="ms")
@@ -164,13 +164,3 @@ def response_matrix(
             fill(canvas, (left - 5, edge, left - 1, edge), LINE)
     legend = Scale(low, high, colours, "activation")
     return page.finished(legend=legend, note=note, bad=count_non_finite(numbers))
-
-
-def round_step(room: float, pixels: float) -> int:
-    """The least of 1, 2, 5, 10, 20, ... cells of `pixels` each that take up `room` pixels."""
-    step, factors = 1, (2, 2.5, 2)
-    for turn in range(60):
-        if step * pixels >= room:
-            break
-        step = round(step * factors[turn % 3])
-    return step

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasviz_callbacks.draw.activations import round_step
 from kerasviz_callbacks.draw.colour import Picture, colourise
 from kerasviz_callbacks.draw.marks import fill
 from kerasviz_callbacks.draw.sheet import Scale, Sheet
 from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, format_number, text_width, write
+from kerasviz_callbacks.draw.ticks import integer_ticks, numbered_cells
 from kerasviz_callbacks.draw.tiles import place
 
 ACROSS = 216
@@ -90,16 +90,23 @@ def unit_height(count: int) -> int:
     return int(np.clip(round(_HIGH / max(count, 1)), _LEAST, _MOST))
 
 
-def step_ticks(first: int, last: int, names: int = 6) -> list[tuple[float, str]]:
-    """Where the axis of all steps is numbered: round epochs, from the first step's middle to the last's."""
+def step_ticks(first: int, last: int) -> list[tuple[float, str]]:
+    """The numbers along an axis of all steps, at most seven.
+
+    Args:
+        first: the first step of the axis.
+        last: the last one.
+
+    Returns:
+        `(place, name)` of each: the middle of the step's column, from 0 to 1 of the width.
+    """
     steps = last - first + 1
-    every = round_step(1.0, names / steps)
-    return [((step - first + 0.5) / steps, str(step)) for step in range(-(-first // every) * every, last + 1, every)]
+    return [((step - first + 0.5) / steps, str(step)) for step in integer_ticks(first, last, 6)]
 
 
-def input_ticks(count: int, names: int = 6) -> list[tuple[float, str]]:
-    """Where an axis of inputs is numbered."""
-    return step_ticks(0, count - 1, names)
+def input_ticks(count: int) -> list[tuple[float, str]]:
+    """The numbers along an axis of `count` inputs, as `step_ticks` gives them."""
+    return step_ticks(0, count - 1)
 
 
 def _stretched(panel: Heat, tall: int) -> Picture:
@@ -139,7 +146,7 @@ def _foot(canvas: Picture, panel: Heat, x: int, y: int, *, named: bool) -> None:
 def _number_units(canvas: Picture, units: Sequence[int], x: int, y: int, tall: int) -> None:
     """Numbers of units left of a panel, as many as there is room for."""
     write(canvas, (x - 8, y - 7), "unit", size=_SIZE - 1, colour=QUIET, bold=True, anchor="rs")
-    for row in range(0, len(units), round_step(_SIZE + 4, tall)):
+    for row in numbered_cells(len(units), tall, _SIZE + 4):
         middle = y + (row + 0.5) * tall
         fill(canvas, (x - 5, middle, x - 2, middle), QUIET)
         write(canvas, (x - 8, middle), units[row], size=_SIZE - 1, colour=INK, anchor="rm")

@@ -13,7 +13,7 @@ from kerasviz_callbacks.draw.colour import NON_FINITE, Picture
 from kerasviz_callbacks.draw.lines import coverage, extremes
 from kerasviz_callbacks.draw.marks import fill, frame
 from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, Colour, format_number, write
-from kerasviz_callbacks.draw.trails import round_length
+from kerasviz_callbacks.draw.ticks import integer_ticks, round_ticks
 
 Values = NDArray[np.float64]
 SETS: dict[str, Colour] = {"training": (213, 94, 0), "validation": (0, 88, 155)}
@@ -123,7 +123,7 @@ def paint_chart(canvas: Picture, chart: Chart, epochs: Epochs) -> None:
     for name, ink in SETS.items():
         if name in chart.curves:
             _paint_best(canvas, chart.curves[name], axes, ink)
-    for step in _epoch_marks(epochs):
+    for step in integer_ticks(epochs.first, epochs.last, 8):
         x, foot = AXIS + axes.across(step), height - FOOT
         fill(canvas, (x, foot, x, foot + 2), QUIET)
         write(canvas, (x, foot + 4), format_number(step), size=10, colour=QUIET, anchor="mt")
@@ -172,14 +172,11 @@ class _Axes:
         return rows
 
     def ticks(self) -> list[float]:
-        """Round numbers, at most five."""
+        """Round numbers, at least three where that is possible."""
         if self.log:
-            low, high = math.ceil(self.low - 1e-9), math.floor(self.high + 1e-9)
-            every = max(1, math.ceil((high - low) / 4))
-            return [10.0**power for power in range(low, high + 1, every)]
-        length = round_length((self.high - self.low) / 2) if self.high - self.low > 1e-300 else 1.0
-        first, last = math.ceil(self.low / length - 1e-9), math.floor(self.high / length + 1e-9)
-        return [number * length for number in range(first, last + 1)]
+            powers = integer_ticks(math.ceil(self.low - 1e-9), math.floor(self.high + 1e-9), 4)
+            return [10.0**power for power in powers]
+        return round_ticks(self.low, self.high, 4, least=3)
 
     def _toned(self, values: float | Values) -> Values:
         given = np.asarray(values, np.float64)
@@ -223,9 +220,3 @@ def _paint_broken(plot: Picture, curve: Curve, axes: _Axes) -> None:
 def _paint_upright(plot: Picture, x: int) -> None:
     for top in range(0, plot.shape[0], 6):
         fill(plot, (x, top, x, top + 2), INK)
-
-
-def _epoch_marks(epochs: Epochs) -> list[int]:
-    span = epochs.last - epochs.first + 1
-    every = max(1, round(round_length(max(span / 5, 1.0))))
-    return [step for step in range(epochs.first, epochs.last + 1) if step % every == 0]

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from kerasviz_callbacks.draw.colour import DIVERGING, Picture, colourise, count_non_finite, is_signed, rgb
 from kerasviz_callbacks.draw.sheet import Scale, Sheet
 from kerasviz_callbacks.draw.text import QUIET, SMALL, text_width, write
+from kerasviz_callbacks.draw.ticks import numbered_cells
 from kerasviz_callbacks.draw.tiles import Grid, compact, enlarge, shrink, whole_factor
 
 # A kernel's longest side before it is shrunk: a dense layer's is as large as the picture it is fed.
@@ -104,12 +105,10 @@ def filter_matrix(
     write(canvas, (left - 6, top - 5), "in", size=size, colour=QUIET, bold=True, anchor="rs")
     # Numbers side by side need room: every second, fifth, ... column is named if they are narrow.
     widest = max(text_width(name, size) for name in across) + 3
-    every = next(step for step in (1, 2, 5, 10, 20, 50, 100) if step * (width + 4) >= widest or step == 100)
-    for column in range(0, columns, every):
+    for column in numbered_cells(columns, width + 4, widest):
         x = left + grid.corner(column)[0] + width / 2
         write(canvas, (x, top - 5), across[column], size=size, colour=QUIET, anchor="ms")
-    every = next(step for step in (1, 2, 5, 10) if step * (height + 4) >= size + 1 or step == 10)
-    for row in range(0, rows, every):
+    for row in numbered_cells(rows, height + 4, size + 1):
         y = top + grid.corner(row * columns)[1] + height / 2
         write(canvas, (left - 6, y), down[row], size=size, colour=QUIET, anchor="rm")
     legend = Scale(-scale, scale, colours, "weight")

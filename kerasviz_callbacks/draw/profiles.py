@@ -14,7 +14,7 @@ from kerasviz_callbacks.draw.lines import coverage, extremes
 from kerasviz_callbacks.draw.marks import fill, frame
 from kerasviz_callbacks.draw.sheet import blank, sheet
 from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, Colour, format_number, text_width, write
-from kerasviz_callbacks.draw.trails import round_length
+from kerasviz_callbacks.draw.ticks import integer_ticks, round_ticks
 
 MOST_PANELS = 32
 _WIDTH, _AXIS, _GAP, _TITLE, _LEGEND, _TICKS = 640, 44, 10, 19, 22, 16
@@ -239,18 +239,13 @@ def _mark(panels: Picture, broken: NDArray[np.bool_], places: Values, cell: floa
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """Zero, and a round number on each side that has room for one."""
-    most = max(high, -low)
-    beside = [
-        sign * round_length(0.9 * reach) for sign, reach in ((1, high), (-1, -low)) if reach > 0.3 * most > 1e-300
-    ]
-    return [0.0, *beside]
+    """Round numbers that do not touch the edges, 0 among them."""
+    return round_ticks(0.9 * low, 0.9 * high, 4, least=3)
 
 
 def _write_axes(body: Picture, grid: _Grid, window: Window, units: Sequence[int]) -> None:
     span = window.last - window.first + 1
-    every = max(1, round(round_length(max(span / 3, 1.0))))
-    marks = [step for step in range(window.first, window.last + 1) if step % every == 0]
+    marks = integer_ticks(window.first, window.last, 5)
     for number, unit in enumerate(units):
         top, left = grid.place(number)
         frame(body, (left, top, left + grid.width - 1, top + grid.height - 1), LINE)

@@ -8,12 +8,12 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kerasviz_callbacks.draw.activations import round_step
 from kerasviz_callbacks.draw.colour import NON_FINITE, Picture, count_non_finite, share
 from kerasviz_callbacks.draw.marks import fill
 from kerasviz_callbacks.draw.rows import LABEL, groups, write_rows
 from kerasviz_callbacks.draw.sheet import Scale, Sheet, blank
 from kerasviz_callbacks.draw.text import QUIET, SMALL, clean, text_width, write
+from kerasviz_callbacks.draw.ticks import numbered_cells
 from kerasviz_callbacks.draw.tiles import enlarge, place, shrink
 
 # Degrees in OKLab. No two that follow each other are nearer than 0.09 there when dark, with normal, protan, deutan or
@@ -151,8 +151,7 @@ def _panel(
 
 def _write_neurons(canvas: Picture, neurons: Sequence[int], left: int, top: int, across: int, size: int) -> None:
     write(canvas, (left - 7, top - 6), "neuron", size=size, colour=QUIET, bold=True, anchor="rs")
-    every = round_step(text_width(str(max(neurons)), size) + 8, across)
-    for place_of, neuron in list(enumerate(neurons))[::every]:
-        x = left + 1 + (place_of + 0.5) * across
+    for column in numbered_cells(len(neurons), across, text_width(str(max(neurons)), size) + 8):
+        x = left + 1 + (column + 0.5) * across
         fill(canvas, (x, top - 4, x, top - 1), QUIET)
-        write(canvas, (x, top - 6), neuron, size=size, colour=QUIET, anchor="ms")
+        write(canvas, (x, top - 6), neurons[column], size=size, colour=QUIET, anchor="ms")

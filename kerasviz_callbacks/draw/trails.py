@@ -13,6 +13,7 @@ from kerasviz_callbacks.draw.clouds import DISC, TIMES, Cloud, draw_cloud, write
 from kerasviz_callbacks.draw.colour import Picture, class_colours
 from kerasviz_callbacks.draw.sheet import Ruler, sheet
 from kerasviz_callbacks.draw.text import PAPER, QUIET, Colour, clean, text_width, write
+from kerasviz_callbacks.draw.ticks import round_length
 
 _SIDE, _BESIDE = 600, 450  # of a window that is alone, and of each of two
 _GAP, _HEADING = 14, 28
@@ -36,15 +37,6 @@ def extend_window(half_width: float, needed: float) -> float:
     while 1.25**power < needed:
         power += 1
     return max(half_width, 1.25**power)
-
-
-def round_length(span: float) -> float:
-    """The largest of 1, 2, 5 times a power of ten that is at most `span`."""
-    power = 10.0 ** math.floor(math.log10(span))
-    for factor in (5, 2, 1):
-        if factor * power <= span:
-            return factor * power
-    return power / 2
 
 
 def trajectory(

@@ -8,11 +8,11 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from kerasviz_callbacks.draw.activations import round_step
 from kerasviz_callbacks.draw.colour import DIVERGING, Picture, colourise
 from kerasviz_callbacks.draw.marks import fill, frame
 from kerasviz_callbacks.draw.sheet import Scale, Sheet
 from kerasviz_callbacks.draw.text import INK, PAPER, QUIET, text_width, write
+from kerasviz_callbacks.draw.ticks import numbered_cells
 from kerasviz_callbacks.draw.tiles import enlarge, place
 
 SIDE = 200
@@ -88,8 +88,8 @@ def cell_size(rows: int, columns: int) -> tuple[int, int]:
 
 def _number(canvas: Picture, count: int, pixels: int, x: int, y: int, *, across: bool) -> None:
     """Writes the numbers of inputs down the left side, or of outputs along the top, as many as there is room for."""
-    room = text_width(str(count), _SIZE) + 12 if across else 2 * _SIZE
-    for index in range(0, count, round_step(room, pixels / count)):
+    needed = text_width(str(count), _SIZE) + 12 if across else 2 * _SIZE
+    for index in numbered_cells(count, pixels / count, needed):
         along = (index + 0.5) * pixels / count
         if across:
             fill(canvas, (x + along, y - 5, x + along, y - 2), QUIET)

@@ -3,7 +3,6 @@
 The units come as `(units, inputs)`, one a row.
 """
 
-import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -111,27 +110,3 @@ def along_steps(
 def edges_of_steps(first: int, last: int, columns: int) -> NDArray[np.intp]:
     """The step at which each column of `along_steps` begins, and the one after the last, `(c + 1,)`."""
     return first + edges(last - first + 1, columns)
-
-
-def round_up(value: float) -> float:
-    """The least of 1, 1.5, 2, 3, 4, 6, 8 times a power of ten that is at least `value`: scales that grow in steps.
-
-    Args:
-        value: At least 0.
-
-    Returns:
-        1 for 0 and for what is not finite; the value itself beyond the largest such float.
-
-    Example:
-        >>> round_up(0.21), round_up(1.0), round_up(730)
-        (0.3, 1.0, 800.0)
-    """
-    if not (np.isfinite(value) and value > 0):
-        return 1.0
-    power = math.floor(math.log10(value)) - 1
-    for exponent in range(power, power + 4):
-        for factor in (1, 1.5, 2, 3, 4, 6, 8):
-            found = float(f"{factor}e{exponent}")  # as text: a product would be off by a last digit
-            if value <= found < math.inf:
-                return found
-    return float(value)
