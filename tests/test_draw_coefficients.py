@@ -41,9 +41,9 @@ def drawn(units=4, inputs=6, steps=5, filled=None, seed=0, value=None):
 
 def test_every_cell_has_the_colour_of_its_number_and_the_same_unit_stands_in_one_row():
     shown, picture = drawn()
-    list_layers = boxes(magenta(drawn(value=np.nan)[1]))
-    assert len(list_layers) == 4
-    for panel, box in zip(shown, list_layers, strict=True):
+    places = boxes(magenta(drawn(value=np.nan)[1]))
+    assert len(places) == 4
+    for panel, box in zip(shown, places, strict=True):
         assert box[1].stop - box[1].start == ACROSS
         assert box[0].stop - box[0].start == 4 * unit_height(4)
         rows = ((np.arange(4) + 0.5) * unit_height(4)).astype(int)
@@ -51,9 +51,9 @@ def test_every_cell_has_the_colour_of_its_number_and_the_same_unit_stands_in_one
         seen = picture[box][np.ix_(rows, columns)]
         scale = panel.scale
         np.testing.assert_array_equal(seen, colourise(panel.cells, scale.low, scale.high, scale.colours))
-    assert list_layers[0][0] == list_layers[1][0]
-    assert list_layers[2][0] == list_layers[3][0]
-    assert list_layers[0][1] == list_layers[2][1]
+    assert places[0][0] == places[1][0]
+    assert places[2][0] == places[3][0]
+    assert places[0][1] == places[2][1]
 
 
 def test_steps_to_come_are_blank_paper_and_the_rest_stays_where_it_is():

@@ -22,12 +22,12 @@ def panels(weights, after=None, mark=None):
 def test_the_panels_stand_side_by_side_and_their_colours_are_the_numbers():
     weights = np.random.default_rng(0).uniform(-1, 1, (9, 4))
     after = weights + np.random.default_rng(1).uniform(-0.1, 0.1, (9, 4))
-    list_layers = boxes(magenta(weight_panels(panels(np.full((9, 4), np.nan), np.full((9, 4), np.nan)), **OPTIONS)))
-    assert len(list_layers) == 3
-    assert len({box[0].start for box in list_layers}) == 1
-    assert list_layers[0][1].stop < list_layers[1][1].start < list_layers[1][1].stop < list_layers[2][1].start
+    places = boxes(magenta(weight_panels(panels(np.full((9, 4), np.nan), np.full((9, 4), np.nan)), **OPTIONS)))
+    assert len(places) == 3
+    assert len({box[0].start for box in places}) == 1
+    assert places[0][1].stop < places[1][1].start < places[1][1].stop < places[2][1].start
     picture = weight_panels(panels(weights, after), **OPTIONS)
-    for box, matrix, scale in zip(list_layers, (weights, after, after - weights), (1.0, 1.0, 0.1), strict=True):
+    for box, matrix, scale in zip(places, (weights, after, after - weights), (1.0, 1.0, 0.1), strict=True):
         shown = values_of(picture, box, (9, 4), "RdBu_r", scale)
         np.testing.assert_allclose(shown, np.clip(matrix, -scale, scale), atol=1.6 * scale / 128)
 

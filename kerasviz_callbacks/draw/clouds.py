@@ -61,15 +61,7 @@ class Cloud:
         return int((~np.isfinite(self.tails[-1]).all(axis=-1)).sum())
 
 
-def draw_cloud(
-    cloud: Cloud,
-    inks: list[Colour],
-    *,
-    side: int,
-    half_width: float,
-    centre: tuple[float, float] = (0.0, 0.0),
-    numbered: bool = True,
-) -> Image.Image:
+def draw_cloud(cloud: Cloud, inks: list[Colour], *, side: int, half_width: float) -> Image.Image:
     """A square window on a cloud.
 
     Args:
@@ -77,23 +69,20 @@ def draw_cloud(
         inks: the colour of each class, at least one.
         side: of the window, in pixels.
         half_width: half the side, in the codes' units; above 0.
-        centre: the middle of the window.
-        numbered: whether the discs carry the numbers of the classes.
     """
     edge = side * TIMES
 
     def pixels(points: NDArray[np.float64]) -> NDArray[np.float64]:
         with np.errstate(over="ignore", invalid="ignore"):
-            relative = (points / half_width - np.asarray(centre) / half_width) * np.array([1.0, -1.0])
+            relative = points / half_width * np.array([1.0, -1.0])
         # What lies far outside still points the right way, near enough, and fits into Pillow's integers.
         placed: NDArray[np.float64] = (np.clip(relative, -20, 20) + 1) * (edge / 2)
         return placed
 
     picture = Image.new("RGB", (edge, edge), PAPER)
     draw = ImageDraw.Draw(picture)
-    middle = pixels(np.zeros((1, 2)))[0]
-    draw.line((middle[0], 0, middle[0], edge), fill=_AXIS, width=TIMES)
-    draw.line((0, middle[1], edge, middle[1]), fill=_AXIS, width=TIMES)
+    draw.line((edge / 2, 0, edge / 2, edge), fill=_AXIS, width=TIMES)
+    draw.line((0, edge / 2, edge, edge / 2), fill=_AXIS, width=TIMES)
     dots = [inks[0]] * cloud.tails.shape[1]
     if cloud.classes is not None:
         dots = [inks[kind] if kind >= 0 else _UNKNOWN for kind in cloud.classes.tolist()]
@@ -101,7 +90,7 @@ def draw_cloud(
     _draw_dots(draw, pixels(cloud.tails[-1]), dots)
     if cloud.means is not None and len(cloud.means):
         _draw_ways(draw, pixels(cloud.means), inks)
-        _draw_discs(draw, pixels(cloud.means[-1]), inks, numbered, edge)
+        _draw_discs(draw, pixels(cloud.means[-1]), inks, edge)
     small = picture.reduce(TIMES)
     ImageDraw.Draw(small).rectangle((0, 0, side - 1, side - 1), outline=LINE)
     return small
@@ -158,11 +147,9 @@ def _unbroken(path: NDArray[np.float64]) -> list[Points]:
     return [run for run in runs if run]
 
 
-def _draw_discs(
-    draw: ImageDraw.ImageDraw, ends: NDArray[np.float64], inks: list[Colour], numbered: bool, edge: int
-) -> None:
+def _draw_discs(draw: ImageDraw.ImageDraw, ends: NDArray[np.float64], inks: list[Colour], edge: int) -> None:
     """A disc at each path's end; discs that would hide each other step aside, tied to their end by a line."""
-    radius = (DISC if numbered else 6) * TIMES
+    radius = DISC * TIMES
     aside = np.clip(ends, radius, edge - radius)
     if len(ends) <= _CROWD:
         aside = spread_apart(ends, 2 * radius + TIMES, float(edge - radius))
@@ -176,14 +163,13 @@ def _draw_discs(
     for number in seen:
         x, y = aside[number].tolist()
         draw.ellipse((x - radius, y - radius, x + radius, y + radius), inks[number], PAPER, 2 * TIMES)
-        if numbered:
-            write_number(draw, x, y, number, inks[number], TIMES)
+        write_number(draw, x, y, number, inks[number])
 
 
-def write_number(draw: ImageDraw.ImageDraw, x: float, y: float, number: int, ink: Colour, times: int) -> None:
-    """Writes the number of a class into its disc."""
+def write_number(draw: ImageDraw.ImageDraw, x: float, y: float, number: int, ink: Colour) -> None:
+    """Writes the number of a class into its disc, on a picture drawn `TIMES` as large."""
     text = str(number)
-    size = (13 if len(text) == 1 else 11 if len(text) == 2 else 8) * times
+    size = (13 if len(text) == 1 else 11 if len(text) == 2 else 8) * TIMES
     colour = INK if luminance(ink) > 140 else PAPER
     write(draw, (x, y), text, size=size, colour=colour, bold=True, anchor="mm")
 

@@ -142,8 +142,13 @@ def shape_text(shape: Iterable[object]) -> str:
     return " × ".join(str(size) for size in shape)
 
 
+def plural(noun: str, count: int = 2) -> str:
+    """A noun as it follows a count: `1 epoch`, `2 epochs`, `2 batches`."""
+    return noun if count == 1 else f"{noun}es" if noun.endswith("tch") else f"{noun}s"
+
+
 def join_notes(*notes: str) -> str:
-    """Several notes in one strip; those that are empty take no room."""
+    """Join several notes for one strip; empty ones are left out."""
     return "   ".join(note for note in notes if note)
 
 

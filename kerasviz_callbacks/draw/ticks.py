@@ -30,7 +30,7 @@ def round_ticks(low: float, high: float, intervals: int, *, least: int = 1) -> l
     """
     low, high = float(low), float(high)
     span = high - low
-    if not (low < high and _LEAST < max(abs(low), abs(high)) and span < _MOST):
+    if not (low < high and max(abs(low), abs(high)) > _LEAST and span < _MOST):
         return [0.0]
     found = _locator(intervals, _ROUND, min_n_ticks=least).tick_values(low, high).tolist()
     rest = 1e-9 * span  # of rounding: 0.1 + 0.2 is still 0.3, and 1e-17 is still 0
