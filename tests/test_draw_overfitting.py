@@ -232,7 +232,9 @@ def summary(**given):
     charts = [Chart(name, curves, 0.0, 1.0) for name in ("loss", "accuracy")]
     metrics = [Chart(name, curves, 0.0, 1.0) for name in METRICS]
     ready = {"headline": ("one", "two"), "losses": charts, "metrics": metrics, "steps": StepAxis(-1, 9, 3, 9)}
-    return Summary(**ready, **{"sets": ["validation", "training"], "heading": "fell", "placeholder": "nothing", **given})
+    return Summary(
+        **ready, **{"sets": ["validation", "training"], "heading": "fell", "placeholder": "nothing", **given}
+    )
 
 
 def degraded(count=8, maps=True, seed=0):
@@ -244,7 +246,9 @@ def degraded(count=8, maps=True, seed=0):
     )
 
 
-CLASS_SCORES = PerClassScores(["shirt", "coat"], np.array([0.9, 0.4]), np.array([0.3, 0.6]), "by class", "ring and disc")
+CLASS_SCORES = PerClassScores(
+    ["shirt", "coat"], np.array([0.9, 0.4]), np.array([0.3, 0.6]), "by class", "ring and disc"
+)
 
 
 def holds(sheet, tile):
@@ -290,3 +294,10 @@ def test_heat_that_is_no_number_is_counted_and_an_empty_map_is_told_in_words():
     laid = overlay(fit(shown.pictures, 84), shown.then, scale=1.0)[1]
     assert holds(marked, laid) == 0
     assert (marked[-40:] != plain[-40:]).any(), "the strip counts it"
+
+
+def test_scores_out_of_range_are_drawn_at_the_edge():
+    far = PerClassScores(["shirt", "coat"], np.array([1e306, 0.4]), np.array([0.3, -1e300]), "by class", "ring and disc")
+    edge = PerClassScores(["shirt", "coat"], np.array([1.0, 0.4]), np.array([0.3, 0.0]), "by class", "ring and disc")
+    one, other = (overfitting_sheet(summary(class_scores=scores), caption="c") for scores in (far, edge))
+    np.testing.assert_array_equal(one, other)

@@ -3,8 +3,6 @@ from functools import partial
 import numpy as np
 import pytest
 from harness import boxes
-from hypothesis import given
-from hypothesis import strategies as st
 
 from kerasviz_callbacks.draw.activations import activation_tiles, response_matrix
 from kerasviz_callbacks.draw.colour import NON_FINITE, table
@@ -84,23 +82,6 @@ def marked(picture):
 
 def body(picture):
     return picture[: len(picture) - footer_height(picture.shape[1])]
-
-
-@ALL
-@given(
-    seed=st.integers(0, 2**32 - 1),
-    dtype=st.sampled_from([np.float16, np.float32, np.float64]),
-    bad=st.sampled_from([np.nan, np.inf, -np.inf, 0.0, 1e4]),
-    share=st.sampled_from([0.0, 0.1, 1.0]),
-    scale=st.sampled_from([0.0, 1e-30, 0.3, 7.0, 1e30]),
-)
-def test_the_size_depends_on_no_value(kind, seed, dtype, bad, share, scale):
-    values, draw = plain(kind, seed)
-    size = draw(values, 1.0).shape
-    values[np.random.default_rng(seed).random(values.shape) < share] = bad
-    picture = draw(values.astype(dtype), scale)
-    assert picture.dtype == np.uint8
-    assert picture.shape == size
 
 
 @ALL
@@ -251,7 +232,9 @@ def test_halves_hold_their_own_tiles_in_their_order(left, right):
         assert len(set(part[:, 1])) == min(len(part), 2)
     assert corners[:left, 1].max() < corners[left:, 1].min()
     both = min(left, right)
-    np.testing.assert_array_equal(corners[:both:2, 0], corners[left : left + both : 2, 0], "the same place in each half")
+    np.testing.assert_array_equal(
+        corners[:both:2, 0], corners[left : left + both : 2, 0], "the same place in each half"
+    )
     gap = sheet[45:-80, corners[:left, 1].max() + 1 : corners[left:, 1].min()]
     hairline = (gap == (208, 213, 219)).all(axis=-1).all(axis=0)
     assert hairline.sum() == 1
@@ -328,10 +311,10 @@ def test_bars_rise_from_zero_in_the_colour_of_their_value():
     assert (tile[:, 2] == entries[128]).all(axis=-1).sum() == 1
 
 
-@given(st.integers(1, 300), st.integers(1, 3), st.sampled_from([0.0, np.nan, np.inf, 1e30]))
-def test_any_signal_becomes_a_picture(steps, channels, value):
-    pictures = trace_pictures(np.full((2, steps, channels), value), low=-1, high=1)
-    assert pictures.shape == (2, 48, 96, 3)
+@pytest.mark.parametrize("steps", [1, 30, 300])
+@pytest.mark.parametrize("value", [0.0, 1e30, np.nan, np.inf])
+def test_a_signal_that_is_never_finite_is_all_of_that_colour(steps, value):
+    pictures = trace_pictures(np.full((2, steps, 3), value), low=-1, high=1)
     assert marked(pictures).all() == (not np.isfinite(value))
 
 

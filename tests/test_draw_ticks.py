@@ -1,6 +1,7 @@
 """Round numbers for axes, scales and rulers: what they are by hand, and what holds for any range."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -38,7 +39,7 @@ def test_ticks_lie_in_the_range_one_round_step_apart_and_are_not_too_many(span, 
     ticks = round_ticks(low, low + span, intervals)
     assert len(ticks) <= intervals + 1
     assert all(low - 1e-8 * span <= tick <= low + 1.00000001 * span for tick in ticks)
-    for one, other in zip(ticks, ticks[1:], strict=False):
+    for one, other in pairwise(ticks):
         assert is_round(other - one)
         assert abs(one / (other - one) - round(one / (other - one))) < 1e-6, "a multiple of the step"
 

@@ -67,25 +67,23 @@ def activation_tiles(
     if shown is not None:
         place_all(canvas, shown[:, None], left + 1, top + 1 + (line - shown.shape[1]) // 2, pitch)
     place_all(canvas, tiles, start + 1 + (cell - width) // 2, top + 1 + (line - height) // 2, pitch, tall=tall)
-    for column, channel in enumerate(channels):
-        x = start + column * (cell + gap) + cell / 2 + 1
-        write(canvas, (x, top - 5), channel, size=size, colour=QUIET, anchor="ms")
-    if start >= text_width("channel", size) + 10:
-        write(
-            canvas,
-            (start - 8, top - 5),
-            "channel",
-            size=size,
-            colour=QUIET,
-            bold=True,
-            anchor="rs",
-            width=start - 10,
-        )
+    _write_channels(canvas, channels, start, top - 5, cell, gap)
     for row, name in enumerate(names or []):
         y = top + row * (line + gap) + line / 2
         write(canvas, (left - 7, y), name, size=size, anchor="rm", width=LABEL)
     legend = Scale(low, high, colours, "activation")
     return page.finished(legend=legend, note=note, bad=count_non_finite(values))
+
+
+def _write_channels(canvas: Picture, channels: Sequence[int], start: int, y: int, cell: int, gap: int) -> None:
+    """Numbers above the columns, the first of which begins at `start`, and the word before them if it fits."""
+    size = SMALL + 1
+    for column, channel in enumerate(channels):
+        x = start + column * (cell + gap) + cell / 2 + 1
+        write(canvas, (x, y), channel, size=size, colour=QUIET, anchor="ms")
+    if start >= text_width("channel", size) + 10:
+        left = start - 8
+        write(canvas, (left, y), "channel", size=size, colour=QUIET, bold=True, anchor="rs", width=left - 2)
 
 
 def picture_side(columns: int) -> int:

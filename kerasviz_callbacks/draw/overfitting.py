@@ -169,7 +169,7 @@ def _paint_class_scores(part: Picture, class_scores: PerClassScores) -> None:
         then = now if class_scores.then is None else float(class_scores.then[number])
         if not (np.isfinite(now) and np.isfinite(then)):
             continue
-        x, before = (left + value * (right - left) for value in (now, then))
+        x, before = (left + min(max(value, 0.0), 1.0) * (right - left) for value in (now, then))
         lost = now < then
         ink = SETS["validation"]
         if class_scores.then is not None:
