@@ -9,7 +9,6 @@ from kerasviz_callbacks.draw.colour import (
     class_colours,
     colourise,
     count_non_finite,
-    largest_finite,
     luminance,
     rgb,
     table,
@@ -147,12 +146,6 @@ def test_what_is_not_finite_is_counted_in_words():
     assert count_non_finite([np.nan, 2.0, np.inf], [[-np.inf, np.nan, np.nan]]) == "3 NaN, 2 inf"
     assert count_non_finite(np.full(1200, np.nan)) == "1,200 NaN"
     assert count_non_finite(np.arange(3)) == ""
-
-
-def test_the_largest_finite_value_ignores_nan_and_is_zero_without_any():
-    assert largest_finite([1.0, -3.0, np.nan, np.inf]) == 3
-    assert largest_finite([np.nan]) == 0
-    assert largest_finite([]) == 0
 
 
 @pytest.mark.parametrize(

@@ -297,7 +297,9 @@ def test_heat_that_is_no_number_is_counted_and_an_empty_map_is_told_in_words():
 
 
 def test_scores_out_of_range_are_drawn_at_the_edge():
-    far = PerClassScores(["shirt", "coat"], np.array([1e306, 0.4]), np.array([0.3, -1e300]), "by class", "ring and disc")
+    far = PerClassScores(
+        ["shirt", "coat"], np.array([1e306, 0.4]), np.array([0.3, -1e300]), "by class", "ring and disc"
+    )
     edge = PerClassScores(["shirt", "coat"], np.array([1.0, 0.4]), np.array([0.3, 0.0]), "by class", "ring and disc")
     one, other = (overfitting_sheet(summary(class_scores=scores), caption="c") for scores in (far, edge))
     np.testing.assert_array_equal(one, other)

@@ -58,7 +58,7 @@ def only_place(tile, picture):
 @pytest.mark.parametrize(("count", "factor"), [(1, 18), (4, 18), (5, 12), (9, 12), (20, 12)])
 def test_below_each_picture_stands_its_reconstruction_and_below_that_its_error(count, factor):
     picture, wanted = tiles(count), noise(count, 8, 8, seed=2)
-    with_wanted = tiles(count, wanted=wanted)
+    with_wanted = tiles(count, targets=wanted)
     errors = colourise(signed(count, 8, 8), -1, 1, "RdBu_r")
     columns = {}
     for number in range(count):

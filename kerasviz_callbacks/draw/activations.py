@@ -1,4 +1,4 @@
-"""What layers answer: maps as tiles, dense layers as a matrix."""
+"""Layer activations: maps as tiles, dense layers as a matrix."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ def activation_tiles(
     labels: Sequence[str] | None = None,
     note: str = "",
 ) -> Picture:
-    """Shows a row for each probe picture, the picture first, then its map in each of the chosen channels.
+    """Shows one row per probe input: the image, then its activation map in each of the chosen channels.
 
     Args:
-        pictures: the probe as bytes, `(n, H, W, 3)`, or None to leave it out.
-        maps: `(n, c, h, w)`; or `(n, c, t)` of signals, drawn as areas from zero.
+        pictures: the probe as images, bytes `(n, H, W, 3)`; None leaves them out.
+        maps: `(n, c, h, w)`; or `(n, c, t)` for signals, drawn as areas from zero.
         low: the value of the first colour; below 0 the colours diverge and should be symmetric.
         high: the value of the last colour.
         caption: layer and shape; never the step.
         channels: the number of each channel shown, c of them.
         labels: the class of each picture, n of them.
-        note: figures that change from step to step, for the strip below.
+        note: values that change from step to step, for the strip below.
 
     Returns:
         The picture, `(h, w, 3)`.
@@ -92,9 +92,10 @@ def picture_side(columns: int) -> int:
 
 
 def _map_tiles(maps: NDArray[Any], low: float, high: float, colours: str, target: int) -> tuple[Picture, int]:
-    """The maps coloured, `(n, c, height, width, 3)`, near `target` pixels once each line is repeated as often as said.
+    """Colours the maps and brings their longer side near `target` pixels; maps grow by a whole factor.
 
-    Where maps grow, they do so by a whole factor.
+    Returns:
+        `(n, c, height, width, 3)`, and how often each of their lines is still to be repeated.
     """
     if maps.ndim == 3:
         return bars(maps, low, high, (target * 3 // 4, max(target, min(96, 640 // maps.shape[1]))), colours), 1
@@ -119,15 +120,15 @@ def response_matrix(
     labels: Sequence[str] | None = None,
     note: str = "",
 ) -> Picture:
-    """Shows what each unit of a dense layer answers to each picture: a row a picture, a column a unit.
+    """Shows the activations of a dense layer: one row per input, one column per unit.
 
     Args:
         values: `(n, units)`.
         low: the value of the first colour; below 0 the colours diverge and should be symmetric.
         high: the value of the last colour.
         caption: layer and shape; never the step.
-        labels: the class of each picture; equal labels that follow each other are written once.
-        note: figures that change from step to step, for the strip below.
+        labels: the class of each input; equal labels that follow each other are written once.
+        note: values that change from step to step, for the strip below.
 
     Returns:
         The picture, `(h, w, 3)`.
@@ -143,7 +144,7 @@ def response_matrix(
 
     size = SMALL + 1
     names = [str(row) for row in range(rows)] if labels is None else [clean(label) for label in labels]
-    left = max(min(max(text_width(name, size) for name in names), LABEL), text_width("picture", size, True)) + 10
+    left = max(min(max(text_width(name, size) for name in names), LABEL), text_width("input", size, True)) + 10
     top = size + 10
     page = Sheet(top + height + 2, left + width + 8, caption)
     canvas = page.body

@@ -1,4 +1,4 @@
-"""One window on codes: dots with fading tails, the whole paths of the class means, discs at their ends."""
+"""One window on latent codes: dots with fading tails, the paths of the class means, discs at their ends."""
 
 from __future__ import annotations
 
@@ -13,25 +13,28 @@ from kerasviz_callbacks.draw.colour import luminance
 from kerasviz_callbacks.draw.text import INK, LINE, PAPER, Colour, write
 
 TIMES = 2
-"""Drawn twice as large and reduced: smooth edges at a fraction of what matplotlib costs."""
+"""Drawn twice as large and reduced: smooth edges, much quicker than matplotlib's."""
 
 DISC = 11
 _AXIS: Colour = (236, 238, 241)
 _UNKNOWN: Colour = (150, 156, 163)
-_PULLED, _PUSHED = 100, 800  # turns in which crowded discs are drawn home too, and in which they only part
-_CROWD = 40  # more discs than this have no room to step aside
+_PULLED, _PUSHED = (
+    100,
+    800,
+)  # iterations that also pull crowded discs back to their place, and those that only part them
+_CROWD = 40  # more discs than this are left where they are
 Points = list[tuple[float, float]]
 
 
 @dataclass(frozen=True)
 class Cloud:
-    """Where the codes of one set of data are, and where they came from.
+    """Where the codes of one data set are, and where they came from.
 
     Attributes:
-        tails: the codes of the last steps, oldest first, `(t, n, 2)`; the last ones are the dots.
+        tails: the codes of the last steps, oldest first, `(t, n, 2)`; the last ones are drawn as dots.
         means: the class means of all steps, oldest first, `(T, k, 2)`.
         classes: the class of each code, `(n,)`, -1 where it is not known; `None`: one colour.
-        name: what stands above it.
+        name: the heading above it.
     """
 
     tails: NDArray[np.float64]
@@ -41,7 +44,7 @@ class Cloud:
 
     @classmethod
     def of(cls, tails: ArrayLike, means: ArrayLike | None, classes: ArrayLike | None, name: str = "") -> Cloud:
-        """From anything that numpy takes."""
+        """Build a cloud from anything that numpy takes as arrays."""
         return cls(
             np.asarray(tails, np.float64),
             None if means is None else np.asarray(means, np.float64),
@@ -51,13 +54,13 @@ class Cloud:
 
     @property
     def class_count(self) -> int:
-        """How many classes it knows of."""
+        """The number of classes, by labels and means."""
         known = 0 if self.classes is None or not self.classes.size else int(self.classes.max()) + 1
         return max(known, 0 if self.means is None else self.means.shape[1])
 
     @property
     def skipped(self) -> int:
-        """How many codes are not finite now."""
+        """The number of codes that are not finite now."""
         return int((~np.isfinite(self.tails[-1]).all(axis=-1)).sum())
 
 
@@ -65,7 +68,7 @@ def draw_cloud(cloud: Cloud, inks: list[Colour], *, side: int, half_width: float
     """A square window on a cloud.
 
     Args:
-        cloud: what is seen; what is not finite is left out.
+        cloud: the codes; those that are not finite are left out.
         inks: the colour of each class, at least one.
         side: of the window, in pixels.
         half_width: half the side, in the codes' units; above 0.
@@ -85,11 +88,11 @@ def draw_cloud(cloud: Cloud, inks: list[Colour], *, side: int, half_width: float
     draw.line((0, edge / 2, edge, edge / 2), fill=_AXIS, width=TIMES)
     dots = [inks[0]] * cloud.tails.shape[1]
     if cloud.classes is not None:
-        dots = [inks[kind] if kind >= 0 else _UNKNOWN for kind in cloud.classes.tolist()]
+        dots = [inks[label] if label >= 0 else _UNKNOWN for label in cloud.classes.tolist()]
     _draw_tails(draw, pixels(cloud.tails), dots)
     _draw_dots(draw, pixels(cloud.tails[-1]), dots)
     if cloud.means is not None and len(cloud.means):
-        _draw_ways(draw, pixels(cloud.means), inks)
+        _draw_paths(draw, pixels(cloud.means), inks)
         _draw_discs(draw, pixels(cloud.means[-1]), inks, edge)
     small = picture.reduce(TIMES)
     ImageDraw.Draw(small).rectangle((0, 0, side - 1, side - 1), outline=LINE)
@@ -122,7 +125,7 @@ def _draw_dots(draw: ImageDraw.ImageDraw, points: NDArray[np.float64], inks: lis
         draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=ink, outline=rims[ink], width=TIMES // 2)
 
 
-def _draw_ways(draw: ImageDraw.ImageDraw, points: NDArray[np.float64], inks: list[Colour]) -> None:
+def _draw_paths(draw: ImageDraw.ImageDraw, points: NDArray[np.float64], inks: list[Colour]) -> None:
     """The whole path of each class mean in its colour with a white casing, from a ring at its beginning."""
     for number in range(points.shape[1]):
         runs = _unbroken(points[:, number])

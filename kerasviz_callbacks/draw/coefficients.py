@@ -1,4 +1,4 @@
-"""The units of a layer: their weights now, and how they learned over all steps."""
+"""The units of a layer: their weights now, and their length and turn over all steps."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ _BAR = 46
 
 @dataclass(frozen=True)
 class Heat:
-    """One panel: a row a unit.
+    """One panel with one row per unit.
 
     Attributes:
         title: above it.
         cells: `(units, columns)`, at most `ACROSS` columns.
-        scale: what the colours mean; shown beside the title.
+        scale: the values of the colours; shown beside the title.
         ticks: `(place, name)` along the bottom, the place from 0 to 1 of the width.
-        axis: what the columns are.
-        filled: `(columns,)`, those that hold anything; the others stay paper. `None`: all.
+        axis: what the columns are: `"input"`, `"epoch"` or `"batch"`.
+        filled: `(columns,)`, those that hold values; the others stay white. `None`: all.
     """
 
     title: str
@@ -52,10 +52,10 @@ def coefficient_panels(
     """Shows four panels, two and two, whose rows are the same units.
 
     Args:
-        panels: four, row by row; the scale of the last stands in the strip, where there is room for what it is of.
+        panels: four, row by row; the scale of the last stands in the strip, where its label fits.
         units: the number of each unit shown, one a row.
         caption: layer and shape; never the step.
-        note: figures that change from step to step, for the strip below.
+        note: values that change from step to step, for the strip below.
         bad: how many weights are not finite, as `count_non_finite` says it.
 
     Returns:
@@ -64,8 +64,8 @@ def coefficient_panels(
     tall = unit_height(len(units))
     height = tall * len(units)
     title, below = _SIZE + 12, _SIZE + 10
-    words = ["unit", str(max(units, default=0)), *(panel.axis for panel in panels)]
-    left = max(text_width(word, _SIZE - 1, bold=True) for word in words) + 10
+    labels = ["unit", str(max(units, default=0)), *(panel.axis for panel in panels)]
+    left = max(text_width(word, _SIZE - 1, bold=True) for word in labels) + 10
     page = Sheet(2 * (title + height + below) + _GAP // 2, left + 2 * ACROSS + _GAP + 12, caption)
     canvas = page.body
     corners = [
@@ -134,7 +134,7 @@ def _head(canvas: Picture, panel: Heat, x: int, y: int) -> None:
 
 
 def _foot(canvas: Picture, panel: Heat, x: int, y: int, *, named: bool) -> None:
-    """Numbers below the panel, and left of those of a first panel what they count."""
+    """Numbers below the panel; left of those of a first panel the name of the axis."""
     for share, name in panel.ticks:
         at = x + share * ACROSS
         fill(canvas, (at, y + 1, at, y + 4), QUIET)
@@ -144,7 +144,7 @@ def _foot(canvas: Picture, panel: Heat, x: int, y: int, *, named: bool) -> None:
 
 
 def _number_units(canvas: Picture, units: Sequence[int], x: int, y: int, tall: int) -> None:
-    """Numbers of units left of a panel, as many as there is room for."""
+    """Numbers of units left of a panel, as many as fit."""
     write(canvas, (x - 8, y - 7), "unit", size=_SIZE - 1, colour=QUIET, bold=True, anchor="rs")
     for row in numbered_cells(len(units), tall, _SIZE + 4):
         middle = y + (row + 0.5) * tall

@@ -33,7 +33,7 @@ _FAR = 1e6
 
 @dataclass(frozen=True)
 class Curve:
-    """A figure over the axis.
+    """A metric over the steps.
 
     Attributes:
         steps: in increasing order, `(t,)`.
@@ -210,7 +210,7 @@ def _paint_best(canvas: Picture, curve: Curve, axes: _Axes, ink: Colour) -> None
 
 
 def _paint_non_finite(plot: Picture, curve: Curve, axes: _Axes) -> None:
-    """Colours the steps whose value is not finite."""
+    """Colours the columns of the steps whose value is not finite."""
     for step, value in zip(curve.steps, curve.values, strict=True):
         if not math.isfinite(value):
             left = axes.across(step) - axes.cell / 2

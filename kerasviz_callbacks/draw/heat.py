@@ -178,7 +178,7 @@ def _paint_tiles(
     titles: Sequence[tuple[str, str]] | None,
     wrong: Sequence[bool] | None,
 ) -> None:
-    """Paints tiles with their frames and words onto a canvas, in place."""
+    """Paints tiles with their frames and titles onto a canvas, in place."""
     height, width = tiles.shape[1:3]
     grid.paint(canvas, tiles, _FRAME, _FRAME)
     for index in np.flatnonzero(wrong if wrong is not None else []).tolist():
@@ -188,18 +188,17 @@ def _paint_tiles(
         x, y = grid.corner(index)
         first = y + height + 2 * _FRAME + _TEXT + 1
         second = first + round(_TEXT * 1.35)
-        room = width + 2 * _FRAME
-        write(canvas, (x + _FRAME, first), true, size=_TEXT, bold=True, width=room - 2 * _FRAME)
+        write(canvas, (x + _FRAME, first), true, size=_TEXT, bold=True, width=width)
         left = x + _FRAME
         if wrong is not None and wrong[index]:
             canvas[second - _TEXT + 2 : second + 2, left : left + _TEXT] = _cross(_TEXT)
             left += _TEXT + 4
-        _write_prediction(canvas, predicted, left, second, x + room - left - _FRAME)
+        _write_prediction(canvas, predicted, left, second, x + _FRAME + width - left)
 
 
 @cache
 def _cross(size: int) -> Picture:
-    """A white cross in a square: the sign of a wrong prediction, readable without its colour."""
+    """A white cross in a square, the mark of a wrong prediction, readable without its colour."""
     picture = Image.new("RGB", (size, size), WRONG)
     draw = ImageDraw.Draw(picture)
     near, far = 3, size - 4
@@ -208,12 +207,12 @@ def _cross(size: int) -> Picture:
     return np.asarray(picture)
 
 
-def _write_prediction(canvas: Picture, text: str, x: float, y: float, room: float) -> None:
-    """Writes "name p" so that a long name is shortened but never its probability."""
+def _write_prediction(canvas: Picture, text: str, x: float, y: float, width: float) -> None:
+    """Writes "name probability"; a long name is shortened, its probability never."""
     name, _, probability = text.rpartition(" ")
     if not name or not probability[:1].isdigit():
-        write(canvas, (x, y), text, size=_TEXT, colour=QUIET, width=int(room))
+        write(canvas, (x, y), text, size=_TEXT, colour=QUIET, width=int(width))
         return
     taken = text_width(probability, _TEXT) + 6
-    written = write(canvas, (x, y), name, size=_TEXT, colour=QUIET, width=max(0, int(room - taken)))
+    written = write(canvas, (x, y), name, size=_TEXT, colour=QUIET, width=max(0, int(width - taken)))
     write(canvas, (x + written + 6, y), probability, size=_TEXT, colour=INK)

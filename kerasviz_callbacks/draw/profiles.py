@@ -1,4 +1,4 @@
-"""Latent variables over the whole training: a panel each, ribbons of quantiles and the median."""
+"""The distribution of each latent variable over all steps: one panel each, quantiles as ribbons, and the median."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ MOST_PANELS = 32
 _WIDTH, _AXIS, _GAP, _TITLE, _LEGEND, _TICKS = 640, 44, 10, 19, 22, 16
 _HEIGHTS = {1: 220, 2: 140, 3: 100, 4: 72}  # of a panel, by how many stand beside each other
 _FAR = 1e6  # windows: what lies farther away leaves the panel as steeply
-_OFF: Colour = (222, 225, 229)  # the ground of a panel whose unit is inactive now
+_OFF: Colour = (222, 225, 229)  # the background of a panel whose unit is inactive now
 _GRID: Colour = (208, 213, 219)
-# Outer ribbon, inner ribbon, median. Told apart by lightness alone, so that no kind of sight is needed for it; what is
-# inactive differs by its ground too.
+# Outer ribbon, inner ribbon, median: they differ in lightness, so that the colour-blind can tell them apart; inactive
+# units differ by their background too.
 _BLUES: tuple[Colour, ...] = ((176, 212, 236), (94, 162, 210), (0, 62, 116))
 _GREYS: tuple[Colour, ...] = ((196, 200, 205), (160, 165, 171), (96, 102, 110))
 _VERMILION: Colour = (213, 94, 0)
-"""The lines of a second set over the ribbons: no kind of sight takes it for blue or grey."""
+"""The lines of a second data set over the ribbons: distinct from blue and grey for the colour-blind too."""
 
 _MEDIAN, _BORDER = 2.5, 0.7  # half their thickness; this median shows on both sides of the other where they agree
 _NAMES = 18  # pixels of the second line of the legend
@@ -37,7 +37,7 @@ Values = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Window:
-    """What every panel shows, the same for all.
+    """The range of both axes, the same for all panels.
 
     Attributes:
         low: the value at the lower edge, at most 0.
@@ -54,7 +54,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Lines:
-    """A second set of data, drawn as lines over the ribbons of the first.
+    """A second data set, drawn as lines over the ribbons of the first.
 
     Attributes:
         quantiles: as for `profiles`, `(t, 5, k)`, of the same units.
@@ -82,7 +82,7 @@ def profiles(
     lines: Lines | None = None,
     axis: str = "epoch",
 ) -> Picture:
-    """Draws where the codes lie in each latent variable, step by step.
+    """Draws the distribution of the codes in each latent variable, step by step.
 
     Args:
         quantiles: of each unit at each step, ascending, `(t, 5, k)`: 5, 25, 50, 75 and 95 %. A unit that is not finite
@@ -93,7 +93,7 @@ def profiles(
         window: the axes that all panels share.
         units: the number of each unit, `(k,)`, at most 32.
         title: caption; must not change during a run.
-        note: figures that change from step to step, for the strip below.
+        note: values that change from step to step, for the strip below.
         bad: how many codes are not finite.
         lines: a second set: its median and the borders of its 25-75 % as lines; its steps that are not finite are
             columns of that colour too.

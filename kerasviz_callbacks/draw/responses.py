@@ -1,4 +1,4 @@
-"""How strongly each neuron answers to each picture: a hue a neuron, the stronger the darker."""
+"""How strongly each neuron responds to each input: one hue per neuron, the stronger the darker."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ _RAMPS = (
 _HUES = len(_RAMPS) - 1
 _STEPS = 257
 
-_WIDE, _HIGH = 640, 400  # pixels that the cells fill at most, unless there are more neurons
-_ROWS = 480  # more pictures are averaged down to so many rows
+_WIDE, _HIGH = 640, 400  # pixels that the cells take at most, unless there are more neurons
+_ROWS = 480  # more inputs are averaged down to so many rows
 
 
 @lru_cache(maxsize=1)
@@ -70,17 +70,17 @@ def response_strengths(
     labels: Sequence[str] | None = None,
     note: str = "",
 ) -> Picture:
-    """Shows each neuron as a column of a hue: above its response to each picture, below its mean over each class.
+    """Shows each neuron as a column of one hue: above its response to each input, below its mean over each class.
 
     Args:
-        strengths: `(n, neurons)`, at least 0, pictures of a class side by side.
+        strengths: `(n, neurons)`, at least 0, inputs of a class below each other.
         means: `(k, neurons)`.
         high: the strength of the darkest colour.
         caption: layer and shape; never the step.
         neurons: the number of each neuron shown.
         classes: what each row of `means` is of, k of them.
-        labels: the class of each picture, n of them; equal ones that follow each other are named once.
-        note: figures that change from step to step, for the strip below.
+        labels: the class of each input, n of them; equal ones that follow each other are named once.
+        note: values that change from step to step, for the strip below.
 
     Returns:
         The picture, `(h, w, 3)`.
@@ -106,9 +106,14 @@ def response_strengths(
     for (panel, _), y in zip(panels, corners, strict=True):
         place(canvas, panel, left + 1, y)
     _write_neurons(canvas, neurons, left, top, across, size)
-    for (_, middles), y, words in zip(panels, corners, (names, below), strict=True):
+    for (_, middles), y, labels_of_rows in zip(panels, corners, (names, below), strict=True):
         write_rows(
-            canvas, words, middles + y, left - 7, groups(words) if words is names else range(len(words)), size=size
+            canvas,
+            labels_of_rows,
+            middles + y,
+            left - 7,
+            groups(names) if labels_of_rows is names else range(len(below)),
+            size=size,
         )
     heading = "mean" if labels is None else "class means"
     write(canvas, (left + 1, corners[1] - 6), heading, size=size, colour=QUIET, bold=True)

@@ -75,7 +75,7 @@ def round_length(span: float) -> float:
     """A round length for a ruler, more than half of `span` and at most `span`.
 
     Args:
-        span: the room that the ruler has, in its own unit, above 0.
+        span: the length available, above 0.
 
     Example:
         >>> round_length(640.0)

@@ -1,4 +1,4 @@
-"""How codes move: dots with fading tails, the whole paths of the class means, a window that only grows."""
+"""How latent codes move: dots with fading tails, the paths of the class means, a window that only grows."""
 
 from __future__ import annotations
 
@@ -49,16 +49,16 @@ def trajectory(
     title: str,
     note: str = "",
 ) -> Picture:
-    """Draws where codes are, where they came from, and the whole way of the class means.
+    """Draws the latent codes, their last positions, and the whole paths of the class means.
 
     Args:
         tails: the codes of the last steps, oldest first, `(t, n, 2)`; the last ones are the dots.
         means: the class means of all steps, oldest first, `(T, k, 2)`.
         classes: the class of each code, `(n,)`, -1 where it is not known; one colour if left out.
-        half_width: half the side of the square window, as `grow` gives it.
+        half_width: half the side of the square window, as `extend_window` gives it.
         names: of the classes; their numbers if left out.
         title: caption; must not change during a run.
-        note: figures that change from step to step, for the strip below.
+        note: values that change from step to step, for the strip below.
 
     Returns:
         The picture, `(h, w, 3)`. Codes that are not finite are left out and counted in the strip.
@@ -78,10 +78,10 @@ def trajectories(
 
     Args:
         clouds: from left to right; their classes are the same.
-        half_width: half the side of every window, as `grow` gives it.
+        half_width: half the side of every window, as `extend_window` gives it.
         names: of the classes; their numbers if left out.
         title: caption; must not change during a run.
-        note: figures that change from step to step, for the strip below.
+        note: values that change from step to step, for the strip below.
 
     Returns:
         The picture, `(h, w, 3)`. Codes that are not finite are left out and counted in the strip.
