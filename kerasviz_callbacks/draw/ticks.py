@@ -1,11 +1,11 @@
 """Round numbers for axes, colour scales and rulers, all found by `matplotlib.ticker.MaxNLocator`.
 
-The colour maps load `matplotlib.ticker` anyway, and a call takes about 9 µs, so that no picture costs more for it.
+The colour maps load `matplotlib.ticker` anyway; what it finds is kept, so that no picture takes longer for it.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from functools import lru_cache
 
 _ROUND = (1, 2, 5, 10)
 _ROUND_SCALES = (1, 1.5, 2, 3, 4, 6, 8, 10)
@@ -32,7 +32,7 @@ def round_ticks(low: float, high: float, intervals: int, *, least: int = 1) -> l
     span = high - low
     if not (low < high and max(abs(low), abs(high)) > _LEAST and span < _MOST):
         return [0.0]
-    found = _locator(intervals, _ROUND, min_n_ticks=least).tick_values(low, high).tolist()
+    found = _tick_values(low, high, intervals, least=least)
     rest = 1e-9 * span  # of rounding: 0.1 + 0.2 is still 0.3, and 1e-17 is still 0
     return [0.0 if abs(tick) < rest else tick for tick in found if low - rest <= tick <= high + rest]
 
@@ -51,8 +51,8 @@ def integer_ticks(first: int, last: int, intervals: int) -> list[int]:
     """
     if first == last:
         return [first]
-    found = _locator(intervals, _ROUND, min_n_ticks=1, integer=True).tick_values(first, last)
-    return [tick for tick in map(round, found.tolist()) if first <= tick <= last]
+    found = _tick_values(first, last, intervals, integer=True)
+    return [tick for tick in map(round, found) if first <= tick <= last]
 
 
 def numbered_cells(count: int, pixels: float, needed: float) -> range:
@@ -67,8 +67,7 @@ def numbered_cells(count: int, pixels: float, needed: float) -> range:
         >>> list(numbered_cells(12, 4, 20))
         [0, 5, 10]
     """
-    found = _locator(1, _ROUND, min_n_ticks=1, integer=True).tick_values(0, needed / pixels)
-    return range(0, count, max(1, round(found[-1])))
+    return range(0, count, max(1, round(_tick_values(0.0, needed / pixels, 1, integer=True)[-1])))
 
 
 def round_length(span: float) -> float:
@@ -101,10 +100,18 @@ def round_up(value: float) -> float:
         return 1.0
     if not _LEAST < value < _MOST:
         return float(value)
-    return max(float(value), float(_locator(1, _ROUND_SCALES, min_n_ticks=1).tick_values(0, value)[-1]))
+    return max(float(value), _tick_values(0.0, float(value), 1, _ROUND_SCALES)[-1])
 
 
-def _locator(intervals: int, steps: tuple[float, ...], **options: Any) -> Any:
+@lru_cache(maxsize=1024)
+def _tick_values(
+    low: float, high: float, intervals: int, steps: tuple[float, ...] = _ROUND, *, least: int = 1, integer: bool = False
+) -> tuple[float, ...]:
+    """The ticks of `MaxNLocator`, which may lie one step beyond the range.
+
+    Axes are the same in many charts and from step to step, so that nearly all are found here again.
+    """
     from matplotlib.ticker import MaxNLocator
 
-    return MaxNLocator(nbins=intervals, steps=list(steps), **options)
+    locator = MaxNLocator(nbins=intervals, steps=list(steps), min_n_ticks=least, integer=integer)
+    return tuple(map(float, locator.tick_values(low, high)))
