@@ -1,8 +1,5 @@
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 from kerasviz_callbacks.draw.colour import NON_FINITE
 from kerasviz_callbacks.draw.profiles import (
@@ -168,19 +165,6 @@ def test_a_second_set_may_lack_steps_and_has_columns_for_what_is_not_finite():
     orange = np.flatnonzero((seen == _VERMILION).all(axis=-1).any(axis=0))
     assert orange.min() == pytest.approx(2.5 * WIDTH / 10, abs=2)
     assert picture.shape == drawn(ribbons(3), lines=beside(ribbons(1))).shape
-
-
-@given(
-    hnp.arrays(
-        np.float32,
-        st.tuples(st.integers(1, 4), st.just(5), st.integers(1, 3)),
-        elements=st.floats(width=32),
-    ),
-    st.sampled_from([(0.0, 0.0), (-1e-30, 0.0), (-2.0, 3e38), (-1e300, 1e300)]),
-)
-def test_no_value_stops_it(values, reach):
-    window = Window(*reach, 0, 9)
-    assert drawn(values, window=window).shape == drawn(ribbons(1, values.shape[2]), window=window).shape
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 10, 17, 32])

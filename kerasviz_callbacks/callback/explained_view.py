@@ -9,7 +9,7 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
-from ..draw.heat import heat_signals, heat_tiles, heat_volumes
+from ..draw.heat import heat_maps
 from ..draw.inputs import IntensityRange
 from ..draw.text import join_notes
 from ..maths.geometry import image_shape
@@ -109,7 +109,7 @@ class ExplainedView(ProbeView):
             maps: `(n, *spatial)`.
             answer: from `answers`.
             number: which input of several, as Keras counts them; `None`: the one that is shown.
-            given: what the functions of `draw/heat.py` take: `scale`, `caption`, `note`, `signed`.
+            given: what `heat_maps` takes: `scale`, `caption`, `note`, `signed`.
         """
         if len(maps) > MOST_TILES:
             given["caption"] += f"   first {MOST_TILES} of {len(maps)}"
@@ -162,8 +162,7 @@ class ExplainedView(ProbeView):
         given["titles"] = [title for one in seen for title in one.titles]
         if any(one.wrong is not None for one in seen):
             given["wrong"] = [bad for one in seen for bad in one.wrong or [False] * len(one.maps)]
-        draw = {2: heat_signals, 4: heat_volumes}.get(maps.ndim, heat_tiles)
-        picture: Array = draw(inputs, maps, **given)
+        picture: Array = heat_maps(inputs, maps, **given)
         return picture
 
     def _classes(self, reader: Reader, probe: Probe, source: str) -> Array:

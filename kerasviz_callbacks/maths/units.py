@@ -3,7 +3,6 @@
 Weights are `(units, inputs)`, one unit per row.
 """
 
-import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -111,29 +110,3 @@ def along_steps(
 def edges_of_steps(first: int, last: int, columns: int) -> NDArray[np.intp]:
     """Compute the first step of each column of `along_steps`, and the one after the last column, `(c + 1,)`."""
     return first + edges(last - first + 1, columns)
-
-
-def round_up(value: float) -> float:
-    """Round up to the next of 1, 1.5, 2, 3, 4, 6, 8 times a power of ten, so that axis limits grow in steps.
-
-    Args:
-        value: At least 0.
-
-    Returns:
-        1 for 0, NaN and infinity; the value itself beyond the largest such float.
-
-    Example:
-        >>> round_up(0.21), round_up(1.0), round_up(730)
-        (0.3, 1.0, 800.0)
-    """
-    if not (np.isfinite(value) and value > 0):
-        return 1.0
-    power = math.floor(math.log10(value)) - 1
-    for exponent in range(power, power + 4):
-        for factor in (1, 1.5, 2, 3, 4, 6, 8):
-            found = float(
-                f"{factor}e{exponent}"
-            )  # parsed from text: a product would be off by one unit in the last place
-            if value <= found < math.inf:
-                return found
-    return float(value)

@@ -14,11 +14,12 @@ from ..draw.coefficients import ACROSS, Heat, coefficient_panels, input_ticks, s
 from ..draw.colour import DIVERGING, HEAT, SEQUENTIAL, count_non_finite
 from ..draw.sheet import Scale
 from ..draw.text import format_number, join_notes, shape_text
+from ..draw.ticks import round_up
 from ..maths.choice import largest_norm
 from ..maths.health import norm, turn
 from ..maths.matrices import block_extremes, fold
 from ..maths.scale import robust_max
-from ..maths.units import along_steps, directions, lengths, log_turn, round_up
+from ..maths.units import along_steps, directions, lengths, log_turn
 from ..taps.weights import WeightMatrix, matrices_named, narrowest_hidden
 
 Array = np.ndarray[Any, Any]

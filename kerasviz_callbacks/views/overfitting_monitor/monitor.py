@@ -11,7 +11,7 @@ import numpy as np
 
 from ...callback import COMPARED_SOURCES, VALIDATION, Image, Measured
 from ...callback.evaluated_view import EvaluatedView, Evaluation
-from ...draw.curves import Epochs
+from ...draw.curves import StepAxis
 from ...draw.lines import horizon
 from ...draw.overfitting import DegradedExample, Summary, overfitting_sheet
 from ...draw.overfitting_charts import (
@@ -270,7 +270,7 @@ class OverfittingMonitor(EvaluatedView):
         of = seen[VALIDATION]
         first = min([step for steps, _ in of.histories.values() for step in steps[:1]] + [min(one.step, 0)])
         planned = self.schedule.last
-        epochs = Epochs(first, horizon(planned, one.step), of.best, max(one.step, first))
+        steps = StepAxis(first, horizon(planned, one.step), of.best, max(one.step, first))
         before = None if of.then is None else of.then.true_score
         named = self.probe_display.class_name if self.task.kind == "classes" else None
         shown = ": picture, evidence then, now" if of.then and of.then.maps is not None else ""
@@ -281,12 +281,12 @@ class OverfittingMonitor(EvaluatedView):
             metrics=metric_charts(
                 self.metrics, {COMPARED_SOURCES[at]: s.histories for at, s in seen.items()}, newest.scales
             ),
-            epochs=epochs,
+            steps=steps,
             sets=["validation", "training"],
             class_scores=per_class_scores(self.labels[VALIDATION], of.now.true_score, before, named, best=of.best),
             degraded=self._degraded(of),
             heading=f"{fell} since {f'epoch {of.best}' if of.then else 'the best epoch'}{shown}",
-            words=self._nothing(of, one.step),
+            placeholder=self._nothing(of, one.step),
         )
         rows = [f"{len(probe)} {COMPARED_SOURCES[source]}" for source, probe in self.probes.items()]
         caption = f"overfitting of {self.model.name}   {' and '.join(rows)} rows"

@@ -200,7 +200,7 @@ class Reconstructions(ProbeView):
             return reconstruction_traces(lines, over, seen.errors, low=look.scale.low, high=look.scale.high, **given)
         other = None if self._wanted[source] is self.probes[source].images else look.pictures(wanted)
         fed, given_back = self._originals(source)[:rows], look.pictures(seen.reconstructions)
-        return reconstruction_tiles(fed, given_back, seen.errors, wanted=other, **given)
+        return reconstruction_tiles(fed, given_back, seen.errors, targets=other, **given)
 
     def _originals(self, source: str) -> Array:
         """What the model is fed, as tiles."""
