@@ -191,7 +191,7 @@ def test_a_layer_of_unknown_width_is_told_before_the_first_batch():
     some = layers.Lambda(lambda x: tf.boolean_mask(x, x[0] > 0, axis=1), output_shape=(None,), name="some")
     total = layers.Lambda(lambda x: keras.ops.sum(x, axis=1, keepdims=True), output_shape=(1,), name="total")
     view = kv.FilterOverlap("logs", RNG.normal(size=(4, 5)).astype(np.float32), layers=["some"])
-    with pytest.raises(ValueError, match=r'layers: "some" puts out \(None, None\), .* name a layer whose last axis'):
+    with pytest.raises(ValueError, match=r'layers: "some" has output shape \(None, None\), .* name a layer'):
         view.picture(network(some, total, shape=(5,)))
 
 
