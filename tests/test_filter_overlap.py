@@ -149,7 +149,7 @@ def test_of_a_wide_layer_the_channels_that_vary_most_are_shown():
 
 
 def test_what_travels_is_bounded_for_large_probes(monkeypatch):
-    monkeypatch.setattr(filter_overlap, "MOST_PRODUCTS", 9 * 4 * 4 + 5)
+    monkeypatch.setattr(filter_overlap, "MAX_PRODUCTS", 9 * 4 * 4 + 5)
     x = RNG.normal(size=(9, 12, 12, 2)).astype(np.float32)
     model = network(convolution(), layers.Flatten(), layers.Dense(20, name="dense"))
     one = measured(kv.FilterOverlap, model, x)

@@ -283,7 +283,7 @@ def test_how_large_the_error_is_stands_below_beside_that_of_the_mean_picture(tmp
     model.layers[-2].bias.assign(x.mean(axis=0).ravel())
     view = seen(model, x, tmp_path)
     error = x.astype(np.float64).var(axis=0).mean()
-    assert numbers(view).note == f"MSE {error:.3g}, 1 × that of the mean picture"
+    assert numbers(view).note == f"MSE {error:.3g}, 1 × that of the mean image"
 
 
 def test_what_cannot_be_shown_is_said_before_training(tmp_path):

@@ -21,8 +21,8 @@ from .probe_view import ProbeView
 from .types import ARGUMENTS, COMPARED_SOURCES, VALIDATION
 
 Array = np.ndarray[Any, Any]
-MOST_TILES = 64
-MOST_COMPARED = 8
+MAX_TILES = 64
+MAX_COMPARED = 8
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ class ExplainedView(ProbeView):
         given: Any = target
         if not callable(given) and np.ndim(given):
             raise TypeError(
-                f'target={target!r}: expected None, a class (int), "true" or a callable; for a class a row pass them '
-                'as labels, (x, y), and target="true".'
+                f'target={target!r}: expected None, a class (int), "true" or a callable; for one class per row pass '
+                'labels, (x, y), and target="true".'
             )
         self.output = Capture(OUTPUT)
         self.targets: dict[str, Array] = {}
@@ -94,7 +94,7 @@ class ExplainedView(ProbeView):
             named: formats a class name for the text, such as `code_span` for Markdown.
         """
         if callable(self.target):
-            return "a score of the user's own"
+            return "a custom score"
         if self._head.regression:
             return "the output"
         if self.score.targets in ("predicted", "true"):
@@ -113,9 +113,9 @@ class ExplainedView(ProbeView):
             number: index of the input in a model with several, in Keras' order; `None`: the displayed one.
             given: keyword arguments of the functions in `draw/heat.py`: `scale`, `caption`, `note`, `signed`.
         """
-        if len(maps) > MOST_TILES:
-            given["caption"] += f"   first {MOST_TILES} of {len(maps)}"
-        return self._heat_over([self._heat_rows(source, maps[:MOST_TILES], predicted, number)], given)
+        if len(maps) > MAX_TILES:
+            given["caption"] += f"   first {MAX_TILES} of {len(maps)}"
+        return self._heat_over([self._heat_rows(source, maps[:MAX_TILES], predicted, number)], given)
 
     def comparison_sheet(
         self, maps: Mapping[str, Array], predicted: Mapping[str, Predictions], **given: Any
@@ -130,11 +130,10 @@ class ExplainedView(ProbeView):
         Returns:
             The image; `None` if training and validation inputs differ in size.
         """
-        if max(map(len, maps.values())) > MOST_COMPARED:
-            given["caption"] += f"   at most {MOST_COMPARED} of each"
+        if max(map(len, maps.values())) > MAX_COMPARED:
+            given["caption"] += f"   at most {MAX_COMPARED} of each"
         rows = [
-            self._heat_rows(source, maps[source][:MOST_COMPARED], predicted[source], None)
-            for source in COMPARED_SOURCES
+            self._heat_rows(source, maps[source][:MAX_COMPARED], predicted[source], None) for source in COMPARED_SOURCES
         ]
         if len({(one.inputs.shape[1:], one.maps.shape[1:]) for one in rows}) > 1:
             return None
@@ -216,12 +215,13 @@ class ExplainedView(ProbeView):
 
 def labels_of_output(reader: Reader, probe: Probe) -> Labels:
     """Return the labels of the explained output; with a dict `y`, those under the output's name."""
-    own, y, name = Labels(probe.labels, why_none=probe.why_no_labels), probe.targets, reader.first_output
+    probe_labels, y, name = Labels(probe.labels, why_none=probe.why_no_labels), probe.targets, reader.first_output
     if not isinstance(y, Mapping) or len(y) < 2 or name not in y:
-        return own
-    read = labels_of(y, probe.inputs).numbers
-    given = own.numbers is not None and (read is None or not np.array_equal(own.numbers, read))
-    return own if given else labels_of(y[name], probe.inputs)
+        return probe_labels
+    inferred = labels_of(y, probe.inputs).numbers
+    numbers = probe_labels.numbers
+    passed_by_user = numbers is not None and (inferred is None or not np.array_equal(numbers, inferred))
+    return probe_labels if passed_by_user else labels_of(y[name], probe.inputs)
 
 
 def _signals(values: Array, maps: Array) -> Array:

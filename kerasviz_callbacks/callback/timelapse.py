@@ -15,14 +15,14 @@ from ..record.sink import Sink
 from .markdown import code_span
 from .types import Image
 
-MOST_FRAMES = 50
-MOST_BYTES = 8 * 2**20
-LAST = 2000
-"""Milliseconds that the last frame is shown; all others together take at most `_PLAYED`."""
+MAX_FRAMES = 50
+MAX_BYTES = 8 * 2**20
+LAST_FRAME_MS = 2000
+"""Milliseconds that the last frame is shown; all others together take at most `_PLAY_MS`."""
 
-_PLAYED, _FASTEST, _SLOWEST = 10_000, 200, 600
+_PLAY_MS, _MIN_FRAME_MS, _MAX_FRAME_MS = 10_000, 200, 600
 _THREADS = 4
-_DESCRIPTION = """**Training as an animation: {tag} from {first} to {last}**, {count} of its {seen} drawn steps.
+_DESCRIPTION = """**Training as an animation: {tag} from {first} to {last}**, {count} of its {drawn} drawn steps.
 
 *How to read it:* the step is printed below the image; the progress bar beside it runs from the first to the last step.
 The last step is held for two seconds, then the animation repeats.
@@ -36,27 +36,27 @@ class Frames:
 
     Attributes:
         about: description of the image, in Markdown.
-        most: maximum number of frames, at least 2.
-        most_bytes: maximum total size of the PNG files, in bytes; the first and last frames are always kept.
-        seen: number of frames added.
+        max_frames: maximum number of frames, at least 2.
+        max_bytes: maximum total size of the PNG files, in bytes; the first and last frames are always kept.
+        added: number of frames added.
     """
 
     about: str = ""
-    most: int = MOST_FRAMES
-    most_bytes: int = MOST_BYTES
-    seen: int = 0
+    max_frames: int = MAX_FRAMES
+    max_bytes: int = MAX_BYTES
+    added: int = 0
     _every: int = 1
     _kept: list[tuple[int, bytes]] = field(default_factory=list)
     _last: tuple[int, bytes] | None = None
 
     def add(self, step: int, png: bytes) -> None:
         """Add a frame; drop every second one if there are too many."""
-        if self.seen % self._every == 0:
+        if self.added % self._every == 0:
             self._kept.append((step, png))
             self._last = None
         else:
             self._last = (step, png)
-        self.seen += 1
+        self.added += 1
         while len(self._kept) > 1 and not self._fits():
             self._thin()
 
@@ -70,7 +70,9 @@ class Frames:
 
     def _fits(self) -> bool:
         frames = self.all()
-        return len(frames) <= self.most and (len(frames) <= 2 or sum(len(png) for _, png in frames) <= self.most_bytes)
+        return len(frames) <= self.max_frames and (
+            len(frames) <= 2 or sum(len(png) for _, png in frames) <= self.max_bytes
+        )
 
     def all(self) -> list[tuple[int, bytes]]:
         """Return the step and PNG file of each frame."""
@@ -96,7 +98,7 @@ class Timelapse:
                 first="the untrained model" if steps[0] < 0 else f"step {steps[0]}",
                 last=f"step {steps[-1]}",
                 count=len(steps),
-                seen=frames.seen,
+                drawn=frames.added,
                 about=frames.about,
             )
             animated_png = animated(frames.all())
@@ -119,12 +121,12 @@ def animated(frames: Sequence[tuple[int, bytes]]) -> bytes:
         step, png = frame
         return encode(stamped(on_paper(decode(png), height, width), step=step, first=steps[0], last=steps[-1]))
 
-    # Training is over; other threads run while pictures are decoded and encoded.
+    # Training is over; decoding and encoding release the GIL.
     with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
         return animation(list(pool.map(one, frames)), durations(len(frames)))
 
 
 def durations(count: int) -> list[int]:
     """Return the duration of each frame in milliseconds: at most 5 frames/s, about 12 s in all."""
-    each = min(max(_PLAYED // max(1, count - 1), _FASTEST), _SLOWEST)
-    return [each] * (count - 1) + [LAST]
+    each = min(max(_PLAY_MS // max(1, count - 1), _MIN_FRAME_MS), _MAX_FRAME_MS)
+    return [each] * (count - 1) + [LAST_FRAME_MS]

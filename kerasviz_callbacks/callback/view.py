@@ -62,8 +62,8 @@ class View(keras.callbacks.Callback, ABC):
     ):
         super().__init__()
         self.log_dir = directory(log_dir, "log_dir")
-        self.freq = whole_number(freq, "freq", least=1)
-        self.start_from_epoch = whole_number(start_from_epoch, "start_from_epoch", least=0)
+        self.freq = whole_number(freq, "freq", minimum=1)
+        self.start_from_epoch = whole_number(start_from_epoch, "start_from_epoch", minimum=0)
         one_of(unit, "unit", "epoch", "batch")
         self.unit = unit
         self.save_dir = None if save_dir is None else directory(save_dir, "save_dir")

@@ -23,10 +23,10 @@ from ..taps.output_recorder import Call
 from ..taps.reader import Capture, Captured, Reader
 
 Array = np.ndarray[Any, Any]
-MOST_CHANNELS = 16
-MOST_UNITS = 128
-MOST_ROWS = 16
-LARGEST_MAP = 64  # positions per side; larger maps are average-pooled in the forward pass
+MAX_CHANNELS = 16
+MAX_UNITS = 128
+MAX_ROWS = 16
+MAX_MAP_SIDE = 64  # positions per side; larger maps are average-pooled in the forward pass
 _DESCRIPTION = """**Activations of {path}** for each input; output shape {shape}.
 
 *How to read it:* {layout}. The columns are chosen once: those that varied most at the first step. All steps, training
@@ -64,7 +64,7 @@ class ActivationMaps(LayersView):
             Capture(call.path, reduce=_REDUCES[_rectified(call.ref.layer), _draws_all(call)], owner=id(self)): call
             for call in self.selected_calls(reader)
         }
-        self._small: dict[tuple[str, int, int], Array | None] = {}
+        self._input_images: dict[tuple[str, int, int], Array | None] = {}
 
     def request(self, source: str) -> Request:
         """Request the statistics of all channels, and the feature maps of the chosen ones."""
@@ -127,7 +127,7 @@ class ActivationMaps(LayersView):
         options: dict[str, Any] = {"low": low, "high": high, "caption": caption, "note": note}
         if maps.ndim == 2:
             return response_matrix(maps, labels=labels, **options)
-        rows = slice(0, MOST_ROWS)
+        rows = slice(0, MAX_ROWS)
         if maps.ndim == 5:  # the middle slice of a volume
             maps = maps[:, :, maps.shape[2] // 2]
         labels = None if labels is None else labels[rows]
@@ -143,7 +143,7 @@ class ActivationMaps(LayersView):
                 pictures = pictures[:, pictures.shape[1] // 2]
             if pictures is None and maps.ndim == 3:
                 pictures = self._traces(source)
-            self._input_images[key] = None if pictures is None else fit(pictures[:MOST_ROWS], side)
+            self._input_images[key] = None if pictures is None else fit(pictures[:MAX_ROWS], side)
         return self._input_images[key]
 
     def _traces(self, source: str) -> Array | None:
@@ -161,7 +161,7 @@ class ActivationMaps(LayersView):
 
 def _placeholders(call: Call) -> Array:
     """Return placeholders for the channels to draw before they are chosen: `~channel`, below 0."""
-    return ~np.arange(min(call.shape[-1] or 1, MOST_CHANNELS if len(call.shape) > 1 else MOST_UNITS))
+    return ~np.arange(min(call.shape[-1] or 1, MAX_CHANNELS if len(call.shape) > 1 else MAX_UNITS))
 
 
 def _draws_all(call: Call) -> bool:
@@ -225,9 +225,9 @@ def _variance(captured: Captured) -> Array:
 
 
 def _smaller(maps: Any) -> Any:
-    """Average-pool maps to at most `LARGEST_MAP` positions per side, by an integer factor."""
+    """Average-pool maps to at most `MAX_MAP_SIDE` positions per side, by an integer factor."""
     sides = maps.shape[1:-1]
-    factors = tuple(max(1, -(-(side or 1) // LARGEST_MAP)) for side in sides)
+    factors = tuple(max(1, -(-(side or 1) // MAX_MAP_SIDE)) for side in sides)
     if len(sides) not in (1, 2, 3) or max(factors, default=1) == 1:
         return maps
     return keras.ops.average_pool(maps, factors, strides=factors, padding="same")

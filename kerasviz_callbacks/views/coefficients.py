@@ -22,7 +22,7 @@ from ..maths.units import along_steps, directions, lengths, log_turn, round_up
 from ..taps.weights import WeightMatrix, matrices_named, narrowest_hidden
 
 Array = np.ndarray[Any, Any]
-MOST_UNITS = 128
+MAX_UNITS = 128
 LOWEST_TURN = -8.0  # log10; a unit that turns less counts as not moving
 _DESCRIPTION = """**Weights of each unit of {path}**, kernel {shape}: {units} units with {inputs} inputs{chosen}.
 
@@ -121,7 +121,7 @@ class Coefficients(View):
     def matrix(self) -> WeightMatrix:
         """The displayed kernel."""
         if self._matrix is None:
-            raise RuntimeError(f"{type(self).__name__} has not looked at a model yet.")
+            raise RuntimeError(f"{type(self).__name__} has no model yet; pass it to fit or call picture(model).")
         return self._matrix
 
     def summary(self) -> str:
@@ -143,7 +143,7 @@ class Coefficients(View):
         before = history.get("previous")
         history["previous"] = rows
         if "units" not in self.memory.shared:
-            self.memory.shared["units"] = largest_norm(lengths(rows), MOST_UNITS)
+            self.memory.shared["units"] = largest_norm(lengths(rows), MAX_UNITS)
         units = self.memory.shared["units"]
         shown = rows[units]
         self._remember(history, step, shown, None if before is None else before[units])

@@ -21,7 +21,7 @@ from ..taps.layers import LayerRef, find, listed, named
 from ..taps.weights import Layout, convolution_layout, first_dense, kernel, kernel_shape
 
 Array = np.ndarray[Any, Any]
-MOST_TILES = 64
+MAX_TILES = 64
 _DESCRIPTION = """**Filters of {path}**, {shape}.
 
 *How to read it:* {layout} All steps share one colour scale, symmetric about zero, which never shrinks; it covers
@@ -87,8 +87,8 @@ class FilterImages(View):
         if self.layers is None:
             if not kernels:
                 raise ValueError(
-                    f'layers=None: model "{self.model.name}" has neither a convolution nor a dense layer that is fed '
-                    "pictures, so there are no filters to show; leave FilterImages out, or name layers that have "
+                    f'layers=None: model "{self.model.name}" has neither a convolution nor a dense layer with '
+                    "image input, so there are no filters to show; leave FilterImages out, or name layers that have "
                     f"kernels. Its layers: {', '.join(ref.path for ref in known[:6]) or 'none'}."
                 )
             chosen = evenly_by_depth(kernels)
@@ -99,8 +99,8 @@ class FilterImages(View):
                 ref = find(known, name, argument="layers")[0]
                 if ref.path not in by_path:
                     raise ValueError(
-                        f'layers="{ref.path}": {type(ref.layer).__name__} has no filters to show as pictures; '
-                        f"those that have: {', '.join(by_path) or 'none'}."
+                        f'layers="{ref.path}": {type(ref.layer).__name__} has no filters to show as images; '
+                        f"layers that have: {', '.join(by_path) or 'none'}."
                     )
                 chosen.append(by_path[ref.path])
         self._kernels = {kernel.ref.path: kernel for kernel in chosen}
@@ -153,9 +153,9 @@ class FilterImages(View):
             count, inputs = filters.shape[:2]
             one_tile = inputs in (1, 3) or filters.ndim == 3 or self.channels == "norm"
             norms = np.linalg.norm(filters.reshape(count, -1).astype(np.float64), axis=1)
-            chosen = largest_norm(norms, MOST_TILES if one_tile else 8)
+            chosen = largest_norm(norms, MAX_TILES if one_tile else 8)
             by_input = np.square(filters[chosen].astype(np.float64)).sum(axis=(0, *range(2, filters.ndim)))
-            most = inputs if inputs == 3 else 32 if filters.ndim == 3 else max(8, MOST_TILES // max(1, len(chosen)))
+            most = inputs if inputs == 3 else 32 if filters.ndim == 3 else max(8, MAX_TILES // max(1, len(chosen)))
             self.memory.shared[path] = (chosen, largest_norm(by_input, most))
         choice: tuple[Array, Array] = self.memory.shared[path]
         return choice
@@ -220,12 +220,12 @@ class Kernel:
     Attributes:
         ref: the layer.
         layout: axis order of the kernel of a convolution.
-        picture: for a dense layer, the shape `(h, w, c)` of its input images.
+        image_shape: for a dense layer, the shape `(h, w, c)` of its input images.
     """
 
     ref: LayerRef
     layout: Layout = "conv"
-    picture: tuple[int, int, int] | None = None
+    image_shape: tuple[int, int, int] | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -235,7 +235,9 @@ class Kernel:
     def filters(self) -> Array:
         """Copy the current weights, float32 `(filters, inputs, *spatial)`."""
         weights = kernel(self.ref.layer)
-        return filters_of(weights, self.layout) if self.picture is None else dense_filters(weights, self.picture)
+        return (
+            filters_of(weights, self.layout) if self.image_shape is None else dense_filters(weights, self.image_shape)
+        )
 
 
 def filter_kernels(model: Any, known: Sequence[LayerRef]) -> list[Kernel]:
@@ -243,7 +245,7 @@ def filter_kernels(model: Any, known: Sequence[LayerRef]) -> list[Kernel]:
     found = []
     dense = first_dense(model, known)
     if dense is not None and picture_shape(dense[1]) is not None:
-        found.append(Kernel(dense[0], picture=picture_shape(dense[1])))
+        found.append(Kernel(dense[0], image_shape=picture_shape(dense[1])))
     for ref in known:
         layout = convolution_layout(ref.layer)
         if layout is not None and ref.layer.built:

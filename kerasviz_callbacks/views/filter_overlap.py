@@ -21,8 +21,8 @@ from ..taps.output_recorder import Call
 from ..taps.reader import Capture, Captured, Reader
 
 Array = np.ndarray[Any, Any]
-MOST_CHANNELS = 128
-MOST_PRODUCTS = 2**22  # values transferred per layer in one forward pass: 16 MiB
+MAX_CHANNELS = 128
+MAX_PRODUCTS = 2**22  # values transferred per layer in one forward pass: 16 MiB
 _DESCRIPTION = """**Which channels of {path} respond to the same features:** the correlation between the feature maps
 of each pair of channels, over {over}.
 
@@ -102,9 +102,9 @@ class FilterOverlap(LayersView):
     def _most(self, call: Call) -> int:
         """Return how many channels of a layer are shown."""
         rows = max(len(probe) for probe in self.probes.values())
-        most = MOST_CHANNELS
+        most = MAX_CHANNELS
         if len(call.shape) > 1:
-            most = min(most, max(2, math.isqrt(MOST_PRODUCTS // rows)))
+            most = min(most, max(2, math.isqrt(MAX_PRODUCTS // rows)))
         return min(_channels(call) or 1, most)
 
     def _shows_all(self, call: Call) -> bool:

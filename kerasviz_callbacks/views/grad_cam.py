@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ..callback import COMPARISON, TRAINING, VALIDATION, Image, Measured
-from ..callback.explained_view import MOST_COMPARED, ExplainedView
+from ..callback.explained_view import MAX_COMPARED, ExplainedView
 from ..callback.markdown import code_span
 from ..draw.text import shape_text
 from ..explain.layer_maps import LayerMaps
@@ -143,5 +143,5 @@ class GradCAM(ExplainedView):
                     VALIDATION,
                     f"{tag}/{COMPARISON}",
                     comparison,
-                    _COMPARISON.format(most=MOST_COMPARED, **texts),
+                    _COMPARISON.format(most=MAX_COMPARED, **texts),
                 )

@@ -20,7 +20,7 @@ from ..taps.output_recorder import Call
 from ..taps.reader import Capture, Captured, Reader
 
 Array = np.ndarray[Any, Any]
-MOST_NEURONS = 256
+MAX_NEURONS = 256
 _DESCRIPTION = """**Activation strength of every {neuron} of {path}** for each input: the mean of |activation|{where}.
 
 *How to read it:* one column and hue per {neuron}, darker is stronger; one row per input, sorted by class. Bottom: the
@@ -70,7 +70,7 @@ class NeuronResponses(LayersView):
         for capture, call in self.calls.items():
             strengths = captured[capture].output
             if call.path not in chosen:  # validation data come first
-                chosen[call.path] = most_variable(between_pictures(strengths), MOST_NEURONS)
+                chosen[call.path] = most_variable(between_pictures(strengths), MAX_NEURONS)
             data[call.path] = strengths[:, chosen[call.path]]
             self.memory.extend_scale(call.path, robust_max(data[call.path]))
         return Measured(step, data)
@@ -89,7 +89,7 @@ class NeuronResponses(LayersView):
         notes = (f"{inactive:,} of {len(neurons):,} silent" if inactive else "", count_clipped(strengths, high), note)
         labels, names = self.probes[source].labels, self.probe_display.label_names(source)
         if labels is None or names is None:
-            labels, order, classes = np.zeros(len(strengths), np.int64), np.arange(len(strengths)), ["all pictures"]
+            labels, order, classes = np.zeros(len(strengths), np.int64), np.arange(len(strengths)), ["all inputs"]
         else:
             order = by_class(labels)
             classes = [self.probe_display.class_name(int(label)) for label in np.unique(labels)]

@@ -173,7 +173,7 @@ class WeightHeatmaps(ProbeView):
         """Copy the kernels, and their values after one further training step."""
         trial_step = self._trial_step
         if trial_step is None:
-            raise RuntimeError(f"{type(self).__name__} has not looked at a model yet.")
+            raise RuntimeError(f"{type(self).__name__} has no model yet; pass it to fit or call picture(model).")
         enabled = not trial_step.reason
         stepped = trial_step()
         if enabled:

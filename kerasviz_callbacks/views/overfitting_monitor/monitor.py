@@ -33,7 +33,7 @@ from .metrics import metrics_of
 Array = np.ndarray[Any, Any]
 Histories = dict[str, tuple[tuple[int, ...], tuple[float, ...]]]
 _GEOMETRY, _MAPS = ("knn", "silhouette", "nc1"), ("cam_drift", "cam_true_vs_predicted")
-_LEAST_FALL = 0.01  # of the probability of the true class
+_MIN_DROP = 0.01  # of the probability of the true class
 _DESCRIPTION = """**Whether the model overfits, since which epoch, and on which inputs.**
 
 *How to read it:* training dashed, validation solid. The vertical line marks the best epoch, the one with the lowest
@@ -322,7 +322,7 @@ class OverfittingMonitor(EvaluatedView):
         now, then = data.now, data.then
         if then is None:
             return DegradedExample(None, None, None, 0.0, [])
-        rows = most_degraded(now.true_score, then.true_score, _LEAST_FALL if now.answer_scores is not None else 0.0)
+        rows = most_degraded(now.true_score, then.true_score, _MIN_DROP if now.answer_scores is not None else 0.0)
         before, after = (None if one is None else flat_maps(one[rows]) for one in (then.maps, now.true_maps))
         titles = [self._example_titles(int(row), then.true_score[row], now) for row in rows]
         return DegradedExample(

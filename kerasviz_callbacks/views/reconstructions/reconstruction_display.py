@@ -14,7 +14,7 @@ from ...maths.matrices import strongest
 from ...maths.reconstruction import differences, mean_baseline_mse
 
 Array = np.ndarray[Any, Any]
-MOST_LINES = 4
+MAX_LINES = 4
 
 
 class ReconstructionDisplay:
@@ -27,7 +27,7 @@ class ReconstructionDisplay:
 
     Attributes:
         signals: whether signals are drawn, not images.
-        what: `"signal"` or `"picture"`.
+        what: `"signal"` or `"image"`.
         scale: the value range, shown as dark to bright or as the bottom and top of a line plot.
         largest_error: upper limit of the error scale, in units of the targets.
         lines: indices of the signal channels that are drawn, those that vary most.
@@ -37,7 +37,7 @@ class ReconstructionDisplay:
         self._shown = shown
         images = None if series else shown.images(targets)
         self.signals = images is None
-        self.what = "signal" if self.signals else "picture"
+        self.what = "signal" if self.signals else "image"
         self.lines = np.arange(0)
         if images is not None:
             self.scale = IntensityRange.of(images if shown.display is not None else targets)
@@ -46,7 +46,7 @@ class ReconstructionDisplay:
             finite = images[np.isfinite(images)]
             self.scale = IntensityRange(float(finite.min(initial=0)), float(finite.max(initial=0)))
             with np.errstate(invalid="ignore", over="ignore"):
-                self.lines = most_variable(images.var(axis=(0, 1)), MOST_LINES)
+                self.lines = most_variable(images.var(axis=(0, 1)), MAX_LINES)
         # Twice the RMS error of always predicting the mean target: the errors of an untrained model may have any
         # size, and would make all later errors too pale to see.
         limit = 2 * np.sqrt(mean_baseline_mse(images))

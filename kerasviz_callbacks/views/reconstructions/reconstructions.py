@@ -29,10 +29,10 @@ from ...taps.input_spec import position_axes
 from ...taps.layer_selection import find_decoder, reconstruction
 from ...taps.passes import output_path
 from ...taps.reader import Capture, Reader
-from .reconstruction_display import MOST_LINES, ReconstructionDisplay, as_signals, middle
+from .reconstruction_display import MAX_LINES, ReconstructionDisplay, as_signals, middle
 
 Array = np.ndarray[Any, Any]
-MOST_ROWS = 32
+MAX_ROWS = 32
 _DESCRIPTION = """**Reconstruction** of each {thing} ({shape}), and its error.
 
 *How to read it:* {layout}; below it the error, reconstruction - {target}: red is too high, blue too low; of several
@@ -157,7 +157,7 @@ class Reconstructions(ProbeView):
         """Return the reconstructions, their errors and the mean squared error."""
         reconstructed, target_rows = self._in_input_units(captured["reconstructed"]), self._targets[source]
         error = mean_squared_error(differences(reconstructed, target_rows))
-        reconstructed, target_rows = reconstructed[:MOST_ROWS], target_rows[:MOST_ROWS]
+        reconstructed, target_rows = reconstructed[:MAX_ROWS], target_rows[:MAX_ROWS]
         errors = self._output_display.errors(reconstructed, target_rows)
         self.memory.extend_scale("error", min(robust_max(errors), self._output_display.largest_error))
         walks = self._in_input_units(captured["walks"]) if "walks" in captured else None
@@ -238,9 +238,9 @@ class Reconstructions(ProbeView):
 
     def _caption(self, source: str) -> str:
         probe = self.probes[source]
-        rows = f"{min(len(probe), MOST_ROWS)} of {len(probe)} rows" if len(probe) > MOST_ROWS else ""
+        rows = f"{min(len(probe), MAX_ROWS)} of {len(probe)} rows" if len(probe) > MAX_ROWS else ""
         channels = as_signals(probe.images[:1]).shape[-1] if self._output_display.signals else 0
-        lines = f"{MOST_LINES} of {channels} channels drawn" if channels > MOST_LINES else ""
+        lines = f"{MAX_LINES} of {channels} channels drawn" if channels > MAX_LINES else ""
         title = join_notes(f"reconstructions of {shape_text(probe.images.shape[1:])}", rows, lines)
         return "\n".join([title, *self._caption_details()])
 
