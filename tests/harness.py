@@ -228,8 +228,10 @@ def recorded(view: type) -> type:
         def __init__(self, *args, **kwargs):
             super().__init__(*args, **kwargs)
             self.measured, self.drawn_with = {}, {}
+            self.at_work = []  # the copy of the view that a fit works with
 
         def measure(self, captured, source, step):
+            self.at_work[:] = [self]
             self.measured[source, step] = super().measure(captured, source, step)
             return self.measured[source, step]
 
@@ -317,7 +319,7 @@ class Entry:
         log_dir, save_dir = directory / "logs", directory / "pictures"
         view = self.made(log_dir, data, recorded(self.view), save_dir=save_dir, on_error="raise", **options)
         history = fit(model, data.x, getattr(data, self.target), [*extra, weights, view])
-        return Run(self, view, model, weights.at, model.get_weights(), history.history, log_dir, save_dir)
+        return Run(self, view.at_work[0], model, weights.at, model.get_weights(), history.history, log_dir, save_dir)
 
 
 # What is shown, and what stays.

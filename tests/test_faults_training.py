@@ -201,7 +201,7 @@ def test_the_last_epoch_is_drawn_though_drawing_was_behind(tmp_path, monkeypatch
     found = runs(tmp_path)
     assert list(found["views/model"].pictures["filters/conv2"]) == [-1, 0, 3]
     assert list(found["views/validation"].pictures["grad_cam/conv2"]) == [-1, 0, 3]
-    assert list(found["views/model"].scalars["filters/conv2/norm"]) == [-1, 0, 1, 2, 3]
+    assert list(found["views/model"].scalars["health/conv2/norm"]) == [-1, 0, 1, 2, 3]
     assert "(2 epochs not drawn" in capsys.readouterr().out
 
 

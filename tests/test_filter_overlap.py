@@ -127,9 +127,9 @@ def test_a_doubled_filter_is_named_and_a_dead_one_left_out():
     assert overlap.correlation[1, 4] == pytest.approx(1, abs=1e-6)
     alive = [0, 1, 3, 4, 5]
     direct = np.abs(correlation_of(output_of(model, "conv", x)[..., alive])) - np.eye(5)
-    assert one.scalars["overlap/conv/overlap"] == pytest.approx(direct.max(axis=1).mean(), abs=1e-5)
+    assert one.scalars["health/conv/overlap"] == pytest.approx(direct.max(axis=1).mean(), abs=1e-5)
     assert list(pictures) == ["validation/overlap/conv"]
-    assert "Dead channels are left out" in view.describe("overlap/conv/overlap")
+    assert "Dead channels are left out" in view.describe("health/conv/overlap")
 
 
 def test_of_a_wide_layer_the_channels_that_vary_most_are_shown():

@@ -312,7 +312,7 @@ def test_what_gives_quantities_publishes_nothing_and_shows_where_its_errors_grew
     history = fit(model, data.x, y, [view], validation_data=(data.x_val, y_val), verbose=2).history
     assert set(history) == {"loss", "val_loss"}
     assert "leaves out all metrics: the model predicts continuous values, not classes" in told(capsys)[0]
-    true_score = view._last.measured["validation"].data.now.true_score
+    true_score = view.result.last.measured["validation"].data.now.true_score
     assert -true_score.mean() == pytest.approx(history["val_loss"][-1], rel=1e-4)
     assert list(read(tmp_path / "views" / "validation").pictures["overfitting/summary"]) == list(range(-1, EPOCHS))
 
@@ -382,7 +382,7 @@ def test_anything_may_stand_in_logs(tmp_path):
     view = kv.OverfittingMonitor(tmp_path, (data.x_val, data.y_val), on_error="raise")
     history = fit(model, data.x, data.y, [Strange(), view], epochs=2).history
     assert np.isfinite(history["val_knn"]).all()
-    assert view._last.measured["validation"].data.metric == "accuracy"
+    assert view.result.last.measured["validation"].data.metric == "accuracy"
 
 
 # What goes wrong.
@@ -453,7 +453,7 @@ def test_a_resumed_fit_goes_on_with_its_curves_and_an_earlier_start_replaces_the
     given = {"validation_data": (data.x_val, data.y_val)}
     fit(model, data.x, data.y, [view], epochs=4, **given)
     fit(model, data.x, data.y, [view], epochs=6, initial_epoch=2, **given)
-    seen = view._last.measured["validation"].data
+    seen = view.result.last.measured["validation"].data
     assert seen.histories["knn"][0] == tuple(range(-1, 6))
     assert seen.curves["val_loss"][0] == tuple(range(6))
 

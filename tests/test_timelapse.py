@@ -121,13 +121,13 @@ def test_nothing_is_kept_after_the_fit_nor_where_it_is_not_wanted(filmed, tmp_pa
 
     class Look(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
-            kept.append([view._fit.timelapse is None for view in (with_it, without)])
+            kept.append([view.context._timelapse is None for view in (with_it, without)])
 
     with_it, without = kv.FilterImages(tmp_path, timelapse=True), kv.FilterImages(tmp_path / "b")
     fit(classifier(), DATA.x, DATA.y, [with_it, without, Look()], epochs=1)
     assert kept == [[False, True]]
     for view in (*views, with_it):
-        assert view._fit is None
+        assert view.context is None
         twin = pickle.loads(pickle.dumps(view))
         assert twin.timelapse == copy.deepcopy(view).timelapse == view.timelapse
 
@@ -228,7 +228,7 @@ def test_one_that_cannot_be_made_is_told_once(on_error, tmp_path, monkeypatch):
         (ours,) = [str(one.message) for one in told if "FilterImages" in str(one.message)]
         assert "FilterImages could not write the timelapse (OSError: no room)" in ours
     assert list(runs(tmp_path)["views/model"].pictures["filters/conv1"]) == STEPS
-    assert view._fit is None
+    assert view.context is None
 
 
 def test_only_true_and_false_are_taken(tmp_path):

@@ -151,7 +151,7 @@ def test_a_kernel_that_the_loss_does_not_reach_has_no_gradient(tmp_path):
     assert seen(view)[0]["spare"].note.startswith("no gradient   largest")
     assert not seen(view)[0]["spare"].difference.any()
     assert seen(view)[0]["answer"].note.startswith("clipping removed over 99%")
-    assert set(runs(tmp_path)["views/model"].scalars) == {"weights/answer/removed"}
+    assert set(runs(tmp_path)["views/model"].scalars) == {"health/answer/removed"}
 
 
 def test_a_step_that_fails_later_is_told_and_training_goes_on(tmp_path, monkeypatch):

@@ -12,7 +12,7 @@ from ..probe import Probe, check_count
 from ..taps.input_errors import blame_argument
 from ..taps.reader import Capture, Captured, Reader
 from .probe_display import ProbeDisplay
-from .types import ARGUMENTS, TRAINING, VALIDATION
+from .types import ARGUMENTS, TRAINING, VALIDATION, FitResult
 from .view import View
 
 
@@ -89,9 +89,8 @@ class ProbeView(View):
         """Return the model to read: the one being trained."""
         return self.model
 
-    @abstractmethod
     def find_layers(self, reader: Reader) -> None:
-        """Find the layers and create the captures."""
+        """Find the layers and create the captures; raise errors in the arguments. Default: the view needs none."""
 
     @abstractmethod
     def request(self, source: str) -> Request:
@@ -108,3 +107,12 @@ class ProbeView(View):
             captured = self.fit_context.read(context, self.readers[source], probe, step, context.schedule.unit)
             found[source] = {capture: captured[capture] for capture in self.request(source).captures}
         return found
+
+    def _keep(self, result: FitResult | None) -> None:
+        """Keep the state after a fit, and the probes used."""
+        super()._keep(result)
+        self.probes = {} if result is None else dict(result.probes)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Exclude the probes from copies, which read the data again."""
+        return {**super().__getstate__(), "probes": {}}

@@ -102,12 +102,14 @@ class FitResult:
         memory: the state of the view.
         last: its latest measurements.
         params: the Keras callback `params` of the fit.
+        probes: by data source, the probes of a `ProbeView`; empty for other views.
     """
 
     model: weakref.ref[Any]
     memory: Memory
     last: LastStep | None
     params: Mapping[str, Any]
+    probes: Mapping[str, Any]
 
 
 class ViewMethods(Protocol):

@@ -246,6 +246,7 @@ class View(keras.callbacks.Callback, ABC):
             raise
 
     def _keep(self, result: FitResult | None) -> None:
+        """Keep what a fit left."""
         self.result = result
         self.memory = Memory() if result is None else result.memory
 

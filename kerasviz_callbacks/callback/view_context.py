@@ -160,7 +160,8 @@ class ViewContext(Participant):
     def _fit_result(self, finished: bool) -> FitResult | None:
         if not finished or not self.begun:
             return None
-        return FitResult(weakref.ref(self.fit.model), self.view.memory, self.last, dict(self.fit.params or {}))
+        probes, params = getattr(self.view, "probes", {}), dict(self.fit.params or {})
+        return FitResult(weakref.ref(self.fit.model), self.view.memory, self.last, params, probes)
 
     def _observe_last(self) -> None:
         """Observe the last step if it was not observed; if it was, draw it unless it was drawn."""

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Sequence
 from itertools import count
 
-from kerasviz_callbacks.record.png import SIGNATURE, chunk, chunks, size_of
+from .png import SIGNATURE, chunk, chunks, size_of
 
 _LONGEST = 65535
 

@@ -12,11 +12,11 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerasviz_callbacks.record.files import put
-from kerasviz_callbacks.record.png import encode
+from .directories import absolute
+from .files import put
+from .png import encode
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,7 +63,7 @@ class Projector:
     """
 
     def __init__(self, directory: str | os.PathLike[str]) -> None:
-        self.directory = Path(directory).absolute()
+        self.directory = absolute(directory)
         self._pictures: NDArray[np.uint8] | None = None
         self._side = 0
 

@@ -34,11 +34,6 @@ def framed(*parts: bytes) -> list[bytes]:
     return [length + _CHECKSUM.pack(masked_crc32c(length)), *parts, _CHECKSUM.pack(masked_crc32c(*parts))]
 
 
-def frame(data: bytes) -> bytes:
-    """Return the data as one record, 16 bytes longer."""
-    return b"".join(framed(data))
-
-
 def record_heads(path: Path, size: int) -> Iterator[bytes]:
     """Yield the first bytes of each whole record of a file, skipping the rest of it unread.
 

@@ -48,7 +48,8 @@ epoch and now, on one scale.
 of validation data get worse while those of training data improve. Memorised wrong labels also show in knn, silhouette
 and nc1, too little training data in overconfidence. No single metric is conclusive."""
 _SCALARS = {
-    "overconfidence": "Mean largest probability minus accuracy: 0 if confidence matches accuracy, above 0 if overconfident.",
+    "overconfidence": "Mean largest probability minus accuracy: "
+    "0 if confidence matches accuracy, above 0 if overconfident.",
     "knn": "Share of the 5 nearest neighbours of each feature vector that have the same label (leave-one-out).",
     "silhouette": "Silhouette score of the features by class, -1 to 1: distance to the nearest other class compared "
     "with the distance within the class.",
