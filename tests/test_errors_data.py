@@ -192,7 +192,7 @@ DATA_SETS = {
     ),
     "class names of a dict": of(VALIDATION, TypeError, "class_names", "a dict", class_names={"cat": 0}),
     "a display that raises": shown(lambda fed: fed["picture"], "raised", "inputs of shape (12, 8, 8, 1)"),
-    "a display without arguments": shown(lambda: 1, "raised TypeError", "must give pictures"),
+    "a display without arguments": shown(lambda: 1, "raised TypeError", "must return images"),
     "a display that gives nothing": shown(lambda fed: None, "shape ()", "expected (12, h, w)"),
     "a display that gives fewer": shown(lambda fed: fed[:3], "shape (3, 8, 8, 1)", "expected (12, h, w)"),
     "a display that gives no pixels": shown(lambda fed: fed[:, :0], "shape (12, 0, 8, 1)", "expected (12, h, w)"),

@@ -150,7 +150,7 @@ def test_of_a_wide_layer_the_channels_that_vary_most_are_shown():
 
 
 def test_what_travels_is_bounded_for_large_probes(monkeypatch):
-    monkeypatch.setattr(filter_overlap, "MOST_PRODUCTS", 9 * 4 * 4 + 5)
+    monkeypatch.setattr(filter_overlap, "MAX_PRODUCTS", 9 * 4 * 4 + 5)
     x = RNG.normal(size=(9, 12, 12, 2)).astype(np.float32)
     model = network(convolution(), layers.Flatten(), layers.Dense(20, name="dense"))
     one = measured(kv.FilterOverlap, model, x)
@@ -193,7 +193,7 @@ def test_a_layer_of_unknown_width_is_told_before_the_first_batch():
     some = layers.Lambda(lambda x: tf.boolean_mask(x, x[0] > 0, axis=1), output_shape=(None,), name="some")
     total = layers.Lambda(lambda x: keras.ops.sum(x, axis=1, keepdims=True), output_shape=(1,), name="total")
     view = kv.FilterOverlap("logs", RNG.normal(size=(4, 5)).astype(np.float32), layers=["some"])
-    with pytest.raises(ValueError, match=r'layers: "some" puts out \(None, None\), .* name a layer whose last axis'):
+    with pytest.raises(ValueError, match=r'layers: "some" has output shape \(None, None\), .* name a layer'):
         view.picture(network(some, total, shape=(5,)))
 
 

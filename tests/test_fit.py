@@ -503,19 +503,19 @@ CHOICES = {
         autoencoder,
         VALIDATION,
         "FilterImages of encoder, LatentTrajectory of codes, LatentProfiles of codes, "
-        "Reconstructions with a walk in codes",
+        "Reconstructions with interpolation in codes",
     ),
     "a convolutional autoencoder": (
         conv_autoencoder,
         DATA.x_val,
         "FilterImages of down, codes, up1, up2, ActivationMaps of down, codes, up1, up2, LatentTrajectory of codes, "
-        "LatentProfiles of codes, Reconstructions with a walk in codes",
+        "LatentProfiles of codes, Reconstructions with interpolation in codes",
     ),
     "a variational autoencoder": (
         vae,
         VALIDATION,
         "FilterImages of hidden, LatentTrajectory of z_mean, LatentProfiles of z_mean, "
-        "Reconstructions with a walk in z_mean",
+        "Reconstructions with interpolation in z_mean",
     ),
     "a classifier of numbers": (
         dense_of_numbers,

@@ -276,7 +276,7 @@ def test_a_network_of_dense_layers_has_geometry_and_no_maps_and_says_so(tmp_path
     assert {key for key in history if key.startswith("val_")} == {f"val_{name}" for name in NAMES[:4]}
     assert told(capsys) == [
         "kerasviz_callbacks: OverfittingMonitor leaves out cam_drift, cam_true_vs_predicted: "
-        "no layer on the way to the answer has maps."
+        "no layer before the output has feature maps."
     ]
     features = keras.Model(model.inputs[0], model.get_layer("hidden").output)(data.x_val).numpy()
     assert history["val_silhouette"][-1] == pytest.approx(silhouette_score(features, data.y_val), abs=1e-5)
@@ -289,7 +289,7 @@ def test_one_layer_alone_has_no_features(tmp_path, capsys):
     view = kv.OverfittingMonitor(tmp_path, (data.x_val, data.y_val), on_error="raise")
     history = fit(model, data.x, data.y, [view], verbose=2).history
     assert set(history) == {"loss", "val_overconfidence"}
-    assert "knn, silhouette, nc1: no layer that learns lies before the one that answers" in told(capsys)[0]
+    assert "knn, silhouette, nc1: no layer with weights comes before the output layer" in told(capsys)[0]
 
 
 @pytest.mark.parametrize("kind", ["regression", "autoencoder", "table"])
@@ -311,7 +311,7 @@ def test_what_gives_quantities_publishes_nothing_and_shows_where_its_errors_grew
     view = kv.OverfittingMonitor(tmp_path, shown, on_error="raise")
     history = fit(model, data.x, y, [view], validation_data=(data.x_val, y_val), verbose=2).history
     assert set(history) == {"loss", "val_loss"}
-    assert "leaves out all figures: the model gives quantities, not classes" in told(capsys)[0]
+    assert "leaves out all metrics: the model predicts continuous values, not classes" in told(capsys)[0]
     true_score = view.result.last.measured["validation"].data.now.true_score
     assert -true_score.mean() == pytest.approx(history["val_loss"][-1], rel=1e-4)
     assert list(read(tmp_path / "views" / "validation").pictures["overfitting/summary"]) == list(range(-1, EPOCHS))
@@ -340,8 +340,8 @@ def test_maps_made_within_the_pass_are_those_of_class_activation_map(tmp_path):
 @pytest.mark.parametrize(
     ("y_val", "why"),
     [
-        (np.zeros(12, int), "validation_data is of one class"),
-        (np.arange(12), "no two rows that are looked at are of one class; raise count"),
+        (np.zeros(12, int), "validation_data has one class"),
+        (np.arange(12), "no two of the rows used have the same class; increase count"),
     ],
 )
 def test_what_the_labels_do_not_give_is_left_out_and_said(y_val, why, tmp_path, capsys):

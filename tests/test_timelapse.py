@@ -16,7 +16,7 @@ from tensorboard.util import img_mime_type_detector
 
 import kerasviz_callbacks as kv
 from kerasviz_callbacks.callback import timelapse
-from kerasviz_callbacks.callback.timelapse import MOST_BYTES, MOST_FRAMES, Frames, animated, durations
+from kerasviz_callbacks.callback.timelapse import MAX_BYTES, MAX_FRAMES, Frames, animated, durations
 from kerasviz_callbacks.draw.sheet import MARGIN
 from kerasviz_callbacks.draw.stamp import stamp_height, stamped
 from kerasviz_callbacks.draw.text import LINE, QUIET
@@ -173,7 +173,7 @@ def test_a_fit_that_dies_or_has_no_epochs_has_none(tmp_path):
 
 
 def test_a_long_training_keeps_few_frames_the_first_and_the_last_among_them(tmp_path, monkeypatch):
-    monkeypatch.setattr(timelapse, "Frames", lambda about: Frames(about, most=4))
+    monkeypatch.setattr(timelapse, "Frames", lambda about: Frames(about, max_frames=4))
     view = kv.FilterImages(tmp_path, layers=["conv1"], timelapse=True, on_error="raise")
     fit(classifier(), DATA.x, DATA.y, [view], epochs=12)
     run = runs(tmp_path)["views/model"]
@@ -259,7 +259,7 @@ def test_the_visualizer_hands_it_to_its_views(tmp_path):
     first=st.integers(-1, 5),
 )
 def test_frames_are_first_last_and_every_2nd_4th_or_so_within_the_bounds(sizes, most, room, first):
-    frames = Frames(most=most, most_bytes=room)
+    frames = Frames(max_frames=most, max_bytes=room)
     for number, size in enumerate(sizes):
         frames.add(first + number, bytes(size))
         kept = frames.all()
@@ -275,11 +275,11 @@ def test_frames_are_first_last_and_every_2nd_4th_or_so_within_the_bounds(sizes, 
             assert gaps[-1] <= gaps[0] or len(gaps) == 1
         if len(gaps) > 1:
             assert gaps[0] & (gaps[0] - 1) == 0, "a power of two"
-    assert frames.seen == len(sizes)
+    assert frames.added == len(sizes)
 
 
 def test_no_more_is_dropped_than_must_be():
-    frames = Frames(most=5)
+    frames = Frames(max_frames=5)
     seen = []
     for step in range(10):
         frames.add(step, b"")
@@ -288,10 +288,10 @@ def test_no_more_is_dropped_than_must_be():
     assert seen[5] == [0, 2, 4, 5]
     assert seen[8] == [0, 2, 4, 6, 8]
     assert seen[9] == [0, 4, 8, 9]
-    assert (Frames().most, Frames().most_bytes) == (MOST_FRAMES, MOST_BYTES) == (50, 8 * 2**20)
+    assert (Frames().max_frames, Frames().max_bytes) == (MAX_FRAMES, MAX_BYTES) == (50, 8 * 2**20)
 
 
-@given(st.integers(1, MOST_FRAMES))
+@given(st.integers(1, MAX_FRAMES))
 def test_it_is_never_hectic_and_never_long(count):
     each = durations(count)
     assert len(each) == count
@@ -300,7 +300,7 @@ def test_it_is_never_hectic_and_never_long(count):
     assert all(one >= 200 for one in each)
     assert len(set(each[:-1])) <= 1
     assert durations(4) == [600, 600, 600, 2000]
-    assert durations(MOST_FRAMES)[0] == 204
+    assert durations(MAX_FRAMES)[0] == 204
 
 
 # The stamp.

@@ -345,7 +345,7 @@ def test_a_layer_of_several_kernel_layers_is_too_much_for_coefficients(tmp_path)
 
 
 def test_the_views_that_need_data_still_do_and_a_bad_clip_is_told_at_once():
-    with pytest.raises(ValueError, match=r"validation_data=None: ActivationMaps looks at data; pass \(x, y\)"):
+    with pytest.raises(ValueError, match=r"validation_data=None: ActivationMaps needs data; pass \(x, y\)"):
         kv.ActivationMaps("logs", None)
     with pytest.raises(ValueError, match=r"clip=.*expected exactly one of"):
         kv.WeightHeatmaps("logs", clip={"norm": 1.0})
@@ -479,8 +479,8 @@ def test_units_that_no_longer_learn_are_counted(tmp_path):
     model.compile("sgd", "mse")
     view = coefficients(tmp_path)
     fit(model, DATA.x, DATA.x, [view], epochs=1)
-    assert seen(view)[0].note.endswith("4 of 4 stand still")
-    assert "stand still" not in seen(view)[-1].note
+    assert seen(view)[0].note.endswith("4 of 4 not moving")
+    assert "not moving" not in seen(view)[-1].note
     assert (seen(view)[0].turns[:, 1] == -12).all()
 
 

@@ -1,19 +1,20 @@
-"""When a view looks at the model, and through what: the life of a view in a fit, and the base classes of all views.
+"""The callback base classes of all views, and how a view runs during `fit`.
 
-types          what passes between the parts of a view: Memory, Measured, Image
-schedule       `Schedule`: when a step is drawn, in epochs or batches
-failures       what went wrong, reported once a cause
-timelapse      the whole training as one animated picture
-view_context   `ViewContext`: one view in one fit
-snapshot       the pictures of a model without `fit`
-view           `View`: any callback of ours
-probe_display  how a probe is shown: pictures, class names
-probe_view     `ProbeView`: one that looks at data
-layers_view    `LayersView`: one that shows the outputs of several layers
-explained_view `ExplainedView`: one that explains an answer of the model
-evaluated_view `EvaluatedView`: one that compares answers with the truth
-codes_view     `CodesView`: one that shows the codes of an autoencoder
-markdown       names from outside in descriptions
+types          data passed between capture, measurement and drawing: Memory, Measured, Image
+schedule       `Schedule`: which steps are drawn, counted in epochs or batches
+failures       `Failures`: errors of a view, each cause reported once
+timelapse      all drawn steps as one animated image
+view_context   `ViewContext`: one view during one fit
+snapshot       images of a model without `fit`
+view           `View`: base class of all views
+probe_display  `ProbeDisplay`: images and class names of a probe
+probe_view     `ProbeView`: base class of views that need data
+layers_view    `LayersView`: base class of views of the activations of several layers
+explained_view `ExplainedView`: base class of views that explain a prediction as a heat map
+evaluated_view `EvaluatedView`: base class of views that compare predictions with labels or targets
+codes_view     `CodesView`: base class of views of an autoencoder's latent codes
+arguments      validation of user arguments
+markdown       user-supplied names in Markdown descriptions
 """
 
 from .codes_view import CodesView

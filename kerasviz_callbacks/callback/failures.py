@@ -1,4 +1,4 @@
-"""What went wrong in a view, and what could not be written: reported once a cause, on the training thread."""
+"""Errors of a view and write errors: each cause reported once, on the training thread."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from ..record.sink import Sink
 
 
 class Failures:
-    """Failures of a view, noted on any thread and reported on the training thread, where a warning is seen.
+    """Errors of a view, collected on any thread and reported on the training thread, where warnings are visible.
 
     Args:
-        name: of the view.
+        name: name of the view.
         on_error: `"warn"` or `"raise"`.
     """
 
@@ -23,22 +23,22 @@ class Failures:
         self._reported: set[tuple[str, str]] = set()
 
     def add(self, stage: str, error: BaseException) -> None:
-        """Note that the view could not `stage`, such as "draw"."""
+        """Record an error; `stage` is a verb, such as "draw": "GradCAM could not draw"."""
         self._waiting.append((stage, error))
 
     @contextmanager
     def collect(self, stage: str, kind: type[BaseException] = Exception) -> Iterator[None]:
-        """While open, what is raised is noted and goes no further."""
+        """Record and suppress exceptions of type `kind` raised in this context."""
         try:
             yield
         except kind as error:
             self.add(stage, error)
 
     def report(self, sinks: Sequence[Sink] = ()) -> None:
-        """Warn of what failed since the last time, each cause once; with `on_error="raise"` raise the first.
+        """Warn about errors since the last report, each cause once; with `on_error="raise"` raise the first.
 
         Args:
-            sinks: where the view writes; what they could not write is reported too, once for all views of a place.
+            sinks: where the view writes; their write errors are reported too, once for all views of a log directory.
         """
         waiting, self._waiting = self._waiting, []
         for stage, error in waiting:

@@ -1,4 +1,4 @@
-"""The pictures of views of a model as it is now, outside of any fit: the same way as in a fit, into memory."""
+"""Images of a model without `fit`: views run as they do during a fit, and write into memory."""
 
 from __future__ import annotations
 
@@ -21,16 +21,19 @@ _NO_WEIGHTS = (
 
 
 def snapshot(views: Sequence[Any] | Callable[[FitContext], Sequence[Any]], model: Any) -> list[Image]:
-    """The pictures of views in their order, validation data before training data; model and views stay as they were.
+    """Draw the views of a model with its current weights; neither model nor views change.
 
     Args:
-        views: the views, or what chooses them, given what they then share.
-        model: a Keras model that has weights.
+        views: the views, or a callable that selects them, given the `FitContext` that they share.
+        model: a built Keras model.
+
+    Returns:
+        The images in the order of the views, validation data before training data.
 
     Raises:
-        TypeError: `model` is no Keras model.
-        ValueError: it has no weights yet, or what a view finds wrong.
-        RuntimeError: a view is in a fit.
+        TypeError: `model` is not a Keras model.
+        ValueError: `model` has no weights yet, or an argument of a view is invalid for it.
+        RuntimeError: a view is taking part in a fit.
     """
     if not isinstance(model, keras.Model):
         raise TypeError(f"model: expected a keras.Model, got {type(model).__name__}.")
@@ -38,7 +41,7 @@ def snapshot(views: Sequence[Any] | Callable[[FitContext], Sequence[Any]], model
         raise ValueError(_NO_WEIGHTS.format(model=model.name))
     with FitContext.alone(model) as fit:
         contexts = [_context(view, fit) for view in (views(fit) if callable(views) else views)]
-        for context in contexts:  # all before the first pass, so that they share it
+        for context in contexts:  # prepare all before the first forward pass, so that they share it
             if not context.prepare():
                 raise ValueError(_NO_WEIGHTS.format(model=model.name))
         for context in contexts:
@@ -48,13 +51,13 @@ def snapshot(views: Sequence[Any] | Callable[[FitContext], Sequence[Any]], model
 
 
 def _has_weights(model: Any) -> bool:
-    """Whether all its layers are built; a model that is all `train_step` is never called itself."""
+    """Return whether the model or all its layers are built; one with a custom `train_step` may never be called."""
     layers = [ref.layer for ref in list_layers(model)]
     return bool(model.built or (layers and all(getattr(layer, "built", True) for layer in layers)))
 
 
 def _context(view: Any, fit: FitContext) -> ViewContext:
-    """A context that writes into memory, and raises what fails."""
+    """Create a context that writes into memory and raises errors."""
     if view.in_fit:
         name = type(view).__name__
         raise RuntimeError(
@@ -72,7 +75,7 @@ def _context(view: Any, fit: FitContext) -> ViewContext:
 
 
 def _images(context: ViewContext) -> list[Image]:
-    """What was drawn, validation data before training data."""
+    """Return the drawn images, validation data before training data."""
     context.failures.report(context.sinks)
     context.view.context = None
     sink: Any = context.sinks[0]
@@ -84,15 +87,15 @@ def _images(context: ViewContext) -> list[Image]:
 
 
 def by_name(images: Sequence[Image]) -> dict[str, Array]:
-    """Pictures by run and tag."""
+    """Return images by `"<run>/<tag>"`."""
     return {f"{one.source}/{one.tag}": one.picture for one in images}
 
 
 def one_picture(images: Sequence[Image], tag: str | None) -> Array:
-    """All pictures, or those of a tag, below each other; of several runs each under the name of its run.
+    """Stack all images, or those with a tag, vertically; images of several runs get the run's name as a heading.
 
     Raises:
-        ValueError: no picture has this tag.
+        ValueError: no image has this tag.
     """
     found = [one for one in images if tag in (None, one.tag, f"{one.source}/{one.tag}")]
     if not found:

@@ -1,5 +1,6 @@
-"""What passes between the parts of a view: what it remembers, what it measured, what it drew, what a fit leaves."""
+"""Data passed between capture, measurement and drawing, and what is kept after a fit."""
 
+# ruff: noqa: D102 (the methods of the protocol are documented in `View`)
 from __future__ import annotations
 
 import weakref
@@ -16,22 +17,22 @@ Array = np.ndarray[Any, Any]
 UNTRAINED = -1
 MODEL, VALIDATION, TRAINING = "model", "validation", "train"
 COMPARISON = "train_and_validation"
-"""Below the tag of two pictures: the one that has both sets of data beside each other, in the run of validation."""
+"""Tag suffix of the image that shows training and validation data side by side; it belongs to the validation run."""
 
 COMPARED_SOURCES = {TRAINING: "training", VALIDATION: "validation"}
-"""The sources on that picture, from left to right, and what they are called there."""
+"""The data sources in that image from left to right, with their headings."""
 
-ARGUMENTS = {VALIDATION: "validation_data", TRAINING: "training_data"}  # the user's name of the data of a source
+ARGUMENTS = {VALIDATION: "validation_data", TRAINING: "training_data"}  # data source -> argument name
 
 
 @dataclass
 class Memory:
-    """What a view remembers over one training, in the order of the steps. It can be pickled.
+    """State of a view over one training run; picklable.
 
     Attributes:
-        shared: what is decided once, on validation data, and then holds for both: channels, order, projection.
-        scales: by layer, the largest value of the colour scale, for all sources; it only grows.
-        per_source: by source, histories.
+        shared: choices made once on validation data and used for all data sources: channels, their order, projection.
+        scales: by layer, the upper limit of the colour scale, shared by all data sources; it never decreases.
+        per_source: by data source, histories over the steps.
     """
 
     shared: dict[str, Any] = field(default_factory=dict)
@@ -39,11 +40,11 @@ class Memory:
     per_source: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def for_source(self, source: str) -> dict[str, Any]:
-        """The history of one source."""
+        """Return the history of one data source."""
         return self.per_source.setdefault(source, {})
 
     def extend_scale(self, key: str, value: float) -> float:
-        """Extend a scale to cover `value`, and return it; NaN and infinity leave it as it is."""
+        """Extend a scale to include `value`, and return its limit; NaN and infinity are ignored."""
         if np.isfinite(value):
             self.scales[key] = max(self.scales.get(key, 0.0), float(value))
         return self.scales.get(key, 0.0)
@@ -51,13 +52,13 @@ class Memory:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a view makes of one source at one step.
+    """The measurements of one data source at one step.
 
     Attributes:
-        step: the epoch, or the number of batches; -1 for the untrained model.
-        data: what its picture is drawn from.
-        scalars: by tag; a value that is NaN is not written.
-        note: what stands in the strip of changing values, such as "restored".
+        step: the epoch, or the number of batches trained; -1 for the untrained model.
+        data: the data to draw.
+        scalars: values by tag; NaN is not written.
+        note: text for the status line below the image, such as "restored".
     """
 
     step: int
@@ -68,13 +69,13 @@ class Measured:
 
 @dataclass(frozen=True)
 class Image:
-    """One finished picture.
+    """One finished image.
 
     Attributes:
-        source: the run it belongs to: `"validation"`, `"train"` or `"model"`.
-        tag: such as `"grad_cam/conv2"`.
+        source: its TensorBoard run: `"validation"`, `"train"` or `"model"`.
+        tag: its TensorBoard tag, such as `"grad_cam/conv2"`.
         picture: uint8 `(height, width, 3)`.
-        description: Markdown.
+        description: text behind TensorBoard's "i", in Markdown.
     """
 
     source: str
@@ -85,7 +86,7 @@ class Image:
 
 @dataclass(frozen=True)
 class LastStep:
-    """What a view measured last: when, by source, and a fingerprint of the weights that it was measured of."""
+    """The latest measurements of a view, by data source, with the step and a fingerprint of the weights."""
 
     step: int
     measured: Mapping[str, Measured]
@@ -94,14 +95,14 @@ class LastStep:
 
 @dataclass(frozen=True)
 class FitResult:
-    """What a fit leaves to a view: `picture` shows it, and a resumed fit of the same model goes on from it.
+    """State of a view after a fit: `picture` shows it, and a resumed fit of the same model continues from it.
 
     Attributes:
-        model: the model that was trained, as a weak reference.
-        memory: what the view remembers.
-        last: what it measured last.
-        params: what Keras told the callbacks of the fit.
-        probes: by source, the rows that were looked at, of a view that looks at data.
+        model: weak reference to the trained model.
+        memory: the state of the view.
+        last: its latest measurements.
+        params: the Keras callback `params` of the fit.
+        probes: by data source, the probes of a `ProbeView`; empty for other views.
     """
 
     model: weakref.ref[Any]
@@ -112,7 +113,7 @@ class FitResult:
 
 
 class ViewMethods(Protocol):
-    """What the context of a view calls on it; `View` says what each of them is for."""
+    """The attributes and methods of a view that `ViewContext` uses; documented in `View`."""
 
     memory: Memory
     context: Any
@@ -145,7 +146,7 @@ class ViewMethods(Protocol):
 
 
 def held_bytes(captured: Any) -> int:
-    """How much memory is held, roughly: numpy arrays in nested dicts and dataclasses."""
+    """Return the approximate size in bytes: numpy arrays in nested dicts and dataclasses."""
     if isinstance(captured, np.ndarray):
         return captured.nbytes
     if isinstance(captured, Mapping):

@@ -1,4 +1,4 @@
-"""One view in one fit: what it captures, measures, draws and writes, what it remembers, and what fails."""
+"""`ViewContext`: one view during one fit: it captures, measures, draws and writes, and collects errors."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from .types import UNTRAINED, FitResult, Image, LastStep, Measured, Memory, View
 
 
 class ViewContext(Participant):
-    """One view in one fit.
+    """One view during one fit.
 
-    It works with a copy of the view, so that all that the view finds and remembers belongs to this fit: a worker that
-    is still busy with it when the next fit begins can write into nothing of that one.
+    It works on a copy of the view, so that the state belongs to this fit: a worker that is still busy with it cannot
+    interfere with the next fit.
 
     Args:
-        view: the view as the user made it; it stays as it is.
-        model: the model that is looked at.
-        params: what Keras tells the callbacks of a fit.
-        fit: what is shared with other views; `None`: that of the fit of this model.
+        view: the view as the user created it; it is not changed.
+        model: the model to visualize.
+        params: the Keras callback `params` of the fit.
+        fit: state shared with other views; `None`: join the fit of this model.
 
     Attributes:
-        view: the working copy.
-        fit: what is shared with the other callbacks of the fit.
-        schedule: when it is drawn.
-        failures: what failed, until it is reported.
-        sinks: where it writes, from the first epoch on.
-        last: what was measured last.
+        view: the working copy of the view.
+        fit: state shared with the other callbacks of the fit.
+        schedule: which steps are drawn.
+        failures: errors not reported yet.
+        sinks: where it writes, set at the first epoch.
+        last: the latest measurements.
         begun: whether the first epoch has begun.
     """
 
@@ -57,34 +57,34 @@ class ViewContext(Participant):
         self._prepared = False
         self._suffix = ""
         self._timelapse = Timelapse() if view.timelapse else None
-        self._ended: int | None = None  # the last step that has ended
-        self._observed: int | None = None  # the last that was looked at
-        self._drawn: int | None = None  # the last that was drawn, unless drawing was behind
+        self._ended: int | None = None  # the last completed step
+        self._observed: int | None = None  # the last observed step
+        self._drawn: int | None = None  # the last step due to be drawn; the queue may have skipped it
         self._weights = b""  # a fingerprint at the end of `_ended`
         self.fit = FitContext.join(model, self, params) if fit is None else fit
         if fit is not None:
             fit.participants.append(self)
 
     def _result(self) -> FitResult | None:
-        """What the last fit of this model left."""
+        """Return the result of the last fit of this model, if there is one."""
         result = self._source.result
         return result if result is not None and result.model() is self.fit.model else None
 
-    # The life of a fit, on the training thread.
+    # The course of a fit, on the training thread.
 
     def check_request(self) -> None:
-        """Raise what is wrong before the first batch: directories that cannot be written, layers that are not there."""
+        """Raise errors before the first batch, such as directories that are not writable or unknown layers."""
         check_writable(self.view.log_dir, "log_dir")
         if self.view.save_dir is not None:
             check_writable(self.view.save_dir, "save_dir")
         self.prepare()
 
     def begin(self, epoch: int, *, untrained: bool) -> None:
-        """The first epoch begins: try the whole way once, and draw the untrained model.
+        """Begin the first epoch: capture once as a check, and draw the untrained model.
 
         Args:
-            epoch: its number; after 0 the fit is resumed, and the view goes on with what it remembers of this model.
-            untrained: whether the model is as it was before the first batch.
+            epoch: its number, 0-based; if it is not 0, the fit is resumed and the view continues from its last result.
+            untrained: whether no batch of this fit has been trained yet.
         """
         self.begun = self.fit.training = True
         self.schedule.begin(epoch)
@@ -108,15 +108,15 @@ class ViewContext(Participant):
             self.observe(UNTRAINED, captured=captured)
 
     def batch_ended(self, batch: int) -> None:
-        """Look at the model if a step is due after this batch of the epoch."""
+        """Observe the model if a step is due after this batch of the epoch."""
         step = self.schedule.batch_ended(batch)
         if step is None or (self.view.every_epoch and self.schedule.ends_epoch(step)):
-            return  # what looks at every epoch does so once the epoch's logs are known
+            return  # with `every_epoch`, wait for `epoch_ended`, which has the logs
         self.observe(step)
         self._ended = step
 
     def epoch_ended(self, epoch: int, logs: dict[str, Any] | None) -> None:
-        """Look at the model, if it is due at the end of this epoch."""
+        """Observe the model if a step is due at the end of this epoch."""
         step = self.schedule.epoch_ended(epoch)
         self._ended = step
         if self.view.every_epoch or (step != self._observed and self.schedule.is_due(step)):
@@ -127,10 +127,10 @@ class ViewContext(Participant):
             self._report()
 
     def finish(self) -> FitResult | None:
-        """Training ends: draw the last step if it was not, then the animation, and wait until all is written.
+        """End training: draw the last step if it was not drawn, then the animation, and wait until all is written.
 
         Returns:
-            What a resumed fit goes on from; `None` where the worker is still busy with it.
+            The state from which a resumed fit continues; `None` if the worker is still busy with it.
         """
         finished = False
         try:
@@ -141,30 +141,30 @@ class ViewContext(Participant):
             self._report()
         finally:
             self._leave(finished, quietly=False)
-        return self._left(finished)
+        return self._fit_result(finished)
 
     def abandon(self) -> FitResult | None:
-        """Leave a fit that will not begin after all, or that an exception has ended."""
+        """Leave a fit that does not begin, or that an exception has ended."""
         finished = False
         try:
             finished = self.fit.wait()
         finally:
             self._leave(finished, quietly=True)
-        return self._left(finished)
+        return self._fit_result(finished)
 
     def _leave(self, finished: bool, *, quietly: bool) -> None:
         self.fit.leave(self, quietly=quietly)
         if finished:
-            self.view.context = None  # what the fit has compiled goes with it
+            self.view.context = None  # also frees the functions compiled for the fit
 
-    def _left(self, finished: bool) -> FitResult | None:
+    def _fit_result(self, finished: bool) -> FitResult | None:
         if not finished or not self.begun:
             return None
         probes, params = getattr(self.view, "probes", {}), dict(self.fit.params or {})
         return FitResult(weakref.ref(self.fit.model), self.view.memory, self.last, params, probes)
 
     def _observe_last(self) -> None:
-        """The last step, if it was not looked at; of one that was, only the drawing may be missing."""
+        """Observe the last step if it was not observed; if it was, draw it unless it was drawn."""
         step, queue = self._ended, self.fit.queue
         if self.schedule.unit == "batch" and self.schedule.step != UNTRAINED:
             step = self.schedule.step
@@ -182,23 +182,23 @@ class ViewContext(Participant):
     # One step, on the training thread.
 
     def observes(self, step: int, unit: str) -> bool:
-        """Whether the model is read at this step."""
+        """Return whether the view captures the model at this step."""
         if unit != self.schedule.unit:
             return False
         return (self.view.every_epoch and step != UNTRAINED and unit == "epoch") or self.schedule.is_due(step)
 
     def requests(self) -> Mapping[tuple[int, int], Any]:
-        """What the view wants of the passes that all share."""
+        """Return the captures that the view requires from the shared forward passes."""
         return self.view.requests() if self._prepared else {}
 
     def observe(self, step: int, *, logs: dict[str, Any] | None = None, note: str = "", captured: Any = None) -> None:
-        """Capture what the step needs, hand it over to the worker, and publish metrics.
+        """Capture the model at a step, queue measuring and drawing on the worker, and add metrics to `logs`.
 
         Args:
-            step: the epoch, or the number of batches.
-            logs: what Keras says of the epoch; metrics are put into it.
-            note: what stands in the strip of changing values beside the view's own.
-            captured: by source, what was captured already.
+            step: the epoch, or the number of batches trained.
+            logs: the epoch's Keras logs; metrics are added to it.
+            note: text for the status line below the image, such as "restored".
+            captured: by data source, tensors that were captured already.
         """
         self._report()
         measured: Mapping[str, Measured] = {}
@@ -206,18 +206,20 @@ class ViewContext(Participant):
             with self.failures.collect("read the model"):
                 self.prepare()
                 if self._prepared:
-                    measured = self._hand_over(step, logs, note, captured)
+                    measured = self._capture_and_submit(step, logs, note, captured)
             self._report()
         finally:
             if logs is not None and self._prepared and self.view.published():
                 logs.update(self.view.logged_metrics(measured))
             self.fit.mark_observed(self, step, self.schedule.unit)
 
-    def _hand_over(self, step: int, logs: Mapping[str, Any] | None, note: str, captured: Any) -> Mapping[str, Measured]:
-        """Capture, and queue what follows.
+    def _capture_and_submit(
+        self, step: int, logs: Mapping[str, Any] | None, note: str, captured: Any
+    ) -> Mapping[str, Measured]:
+        """Capture the model, and queue measuring and drawing.
 
         Returns:
-            What was measured, of a view that publishes; else empty, since measuring is left to the worker.
+            The measurements of a view that publishes metrics; otherwise empty, since the worker measures later.
         """
         due = self.schedule.is_due(step) and self._drawn != step
         force = step in (self.schedule.forced, self.schedule.last)
@@ -248,12 +250,12 @@ class ViewContext(Participant):
         try:
             return self.view.capture(step)
         except BaseException:
-            if logs is not None:  # what Keras says of the epoch is known all the same
+            if logs is not None:  # the logs are valid although the capture failed
                 self.fit.queue.submit(step, size=0, measure=partial(self.view.on_logs, step, dict(logs)), draw=None)
             raise
 
     def prepare(self) -> bool:
-        """Find the layers, if that was not done and can be done yet; whether they are found."""
+        """Prepare the view if it can be and was not yet; return whether it is prepared."""
         if not self._prepared and self.view.can_prepare():
             self.view.prepare()
             self._prepared = True
@@ -272,13 +274,13 @@ class ViewContext(Participant):
     # One step, on the worker.
 
     def _measure(self, captured: Mapping[str, Any], step: int, logs: Mapping[str, Any] | None) -> dict[str, Measured]:
-        """Every source; of a view that publishes those that can be measured, else all or none."""
+        """Measure every data source; after an error, keep the others only if the view publishes metrics."""
         if logs is not None:
             self.view.on_logs(step, logs)
         found = {}
-        for source, of_source in captured.items():
+        for source, tensors in captured.items():
             try:
-                found[source] = self.view.measure(of_source, source, step)
+                found[source] = self.view.measure(tensors, source, step)
             except Exception as error:
                 self.failures.add("measure", error)
                 if not self.view.published():
@@ -286,7 +288,7 @@ class ViewContext(Participant):
         return found
 
     def _keep(self, measure: Callable[[], Mapping[str, Measured]], step: int, note: str, weights: bytes) -> None:
-        """Measure, and write the scalars."""
+        """Measure, store the measurements, and write the scalars."""
         with self._any_failure("measure"):
             found = measure()
             if not found:
@@ -298,7 +300,7 @@ class ViewContext(Participant):
             self._write_scalars(LastStep(step, found, weights))
 
     def _draw(self, step: int) -> None:
-        """Draw what was measured last, if it is of this step: measuring may have failed."""
+        """Draw the latest measurements if they are of this step: measuring may have failed."""
         last = self.last
         if last is None or last.step != step:
             return
@@ -314,10 +316,10 @@ class ViewContext(Participant):
     def _write_scalars(self, last: LastStep) -> None:
         for source, one in last.measured.items():
             for tag, value in one.scalars.items():
-                named, about = with_suffix(tag, self._suffix), self.view.describe(tag)
+                suffixed, about = with_suffix(tag, self._suffix), self.view.describe(tag)
                 for sink in self.sinks:
                     with sink.errors.collect():
-                        sink.scalar(source, named, last.step, value, about)
+                        sink.scalar(source, suffixed, last.step, value, about)
 
     def _write_image(self, image: Image, step: int) -> None:
         png, tag = encode(image.picture), with_suffix(image.tag, self._suffix)
@@ -328,19 +330,19 @@ class ViewContext(Participant):
             self._timelapse.add(replace(image, tag=tag), step, png)
 
     def _animate(self) -> None:
-        """Write the animation of all that was drawn."""
+        """Write the animation of all drawn steps."""
         with self._any_failure("write the timelapse"):
             if self._timelapse is not None:
                 self._timelapse.write(self.sinks)
 
     def _any_failure(self, stage: str) -> Any:
-        """As `Failures.collect`; `sys.exit` in a function of the user's too: on the worker it would end nothing."""
+        """Collect any exception, `sys.exit` in user code included: on the worker thread it would have no effect."""
         return self.failures.collect(stage, BaseException)
 
     # Without a fit.
 
     def show(self) -> None:
-        """Draw the model as it is: the last step once more while the weights are those of it, else one step more."""
+        """Draw the current model: the last step again if the weights have not changed, otherwise one further step."""
         result = self._result()
         self.begun = True
         if result is not None:

@@ -1,4 +1,4 @@
-"""`Visualizer`: looks at the model and picks the views that fit it."""
+"""`Visualizer`: selects the views that suit the model."""
 
 from __future__ import annotations
 
@@ -25,26 +25,29 @@ _OF_DATA = ("training_data", "count", "class_names", "display")
 
 
 class Visualizer(keras.callbacks.Callback):
-    """See a model learn with one line: picks the views that fit the model and says which.
+    """Watch a model learn with one callback: selects the views that suit the model, and prints which.
 
-    The weights: as filters where they are pictures, else as matrices; without data as both, and the coefficients of
-    the bottleneck. With data, what the layers answer; of a classifier Grad-CAM and, where there are labels, whether it
-    overfits (which looks at up to 500 rows of each set at every epoch; name the other views to do without); of an
-    autoencoder the trajectories and profiles of its codes and its reconstructions.
+    - Weights: convolution kernels as images, other kernels as matrices; without data both, and the coefficients of the
+      bottleneck layer.
+    - With data: layer activations.
+    - Classifiers: Grad-CAM and, with labels, `OverfittingMonitor`, which evaluates up to 500 rows of each data set at
+      every epoch (pass the other views in `views` to leave it out).
+    - Autoencoders: trajectories and profiles of the latent codes, and reconstructions.
 
     Args:
-        log_dir: where TensorBoard looks.
-        validation_data: what the views look at; `None`: only views of the weights. See `ProbeView`.
-        training_data: the same views of training data, beside it in TensorBoard.
-        views: instead of the automatic choice: classes, their names, or instances (whose own arguments win).
-        publish: whether `OverfittingMonitor` puts its metrics into `logs`, or the names of those that it does; `None`:
-            it does where it is named in `views`, and not where it was chosen automatically.
-        options: as for the single views: `freq`, `start_from_epoch`, `unit`, `save_dir`, `timelapse`, `on_error`,
+        log_dir: the TensorBoard log directory.
+        validation_data: the data for the views; `None`: only views of the weights. See `ProbeView`.
+        training_data: also show training data, as a second run in TensorBoard.
+        views: the views to use instead of the automatic selection: classes, their names, or instances (which keep
+            their own arguments).
+        publish: whether `OverfittingMonitor` adds its metrics to `logs`, or the names of the metrics to add. `None`:
+            only if `views` names it.
+        options: options of the views: `freq`, `start_from_epoch`, `unit`, `save_dir`, `timelapse`, `on_error`,
             `count`, `class_names`, `display`.
 
     Raises:
-        TypeError: `views` holds something else, or an unknown option.
-        ValueError: an unknown view's name; before the first batch, a model for which no view fits.
+        TypeError: `views` is not a list of views, or an unknown option.
+        ValueError: an unknown name in `views`; before the first batch, a model that no view suits.
 
     Example:
         >>> model.fit(x, y, callbacks=[kv.Visualizer("logs", (x_val, y_val), training_data=(x, y))])  # doctest: +SKIP
@@ -81,17 +84,17 @@ class Visualizer(keras.callbacks.Callback):
         self.publish = views is not None if publish is None else publish
         self._running: list[View] = []
         self._begun = False
-        self._known_probes: dict[Any, Any] = {}  # what was read of the data, for `picture`
+        self._known_probes: dict[Any, Any] = {}  # probes read in the last fit, for `picture`
         self._make(
             FilterImages if validation_data is None else OverfittingMonitor
-        )  # checks the arguments, as a view does
+        )  # validates the arguments as a view does
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Choose the views, begin them, and say in one line which they are."""
-        self.abandon()  # a fit that died calls no `on_train_end`
+        """Select the views, begin them, and print their names in one line."""
+        self.abandon()  # after an exception in `fit`, Keras does not call `on_train_end`
         self._running, self._begun = [], True
         verbose = (self.params or {}).get("verbose", 1)
-        # A participant while it chooses, so that the views find the data read and the model traced.
+        # Take part in the fit during the selection, so that the views reuse the data read and the model traced.
         fit = FitContext.join(self.model, self, self.params)
         try:
             chosen = self.fitting_views(fit) if self.views is None else [self._made(view) for view in self.views]
@@ -112,7 +115,7 @@ class Visualizer(keras.callbacks.Callback):
             say(f"kerasviz_callbacks: {', '.join(view.chosen_summary() for view in self._running)}.")
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Hand on to the views."""
+        """Call the hook of each view."""
         if not self._begun:
             self.on_train_begin()
         try:
@@ -124,7 +127,7 @@ class Visualizer(keras.callbacks.Callback):
             raise
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Hand on to the views, one right after the other: the weights are compared once for all."""
+        """Call the hook of each view; the weights are fingerprinted once for all views."""
         self._begin_late()
         with self._frozen_weights():
             for view in self._running:
@@ -132,8 +135,8 @@ class Visualizer(keras.callbacks.Callback):
 
     @property
     def on_train_batch_end(self) -> Callable[..., None]:
-        """Hand on to the views that count batches; Keras' own, which it never calls, where none does."""
-        units = [getattr(view, "unit", None) for view in self.views or ()]  # of instances; classes have none
+        """Call the hook of the views with `unit="batch"`. Without any, it is the base method, which Keras skips."""
+        units = [getattr(view, "unit", None) for view in self.views or ()]  # classes in `views` have no unit
         if "batch" in (*units, self.options.get("unit")):
             return self._batch_ended
         return cast(Callable[..., None], super().on_train_batch_end)
@@ -145,89 +148,89 @@ class Visualizer(keras.callbacks.Callback):
                 view.on_train_batch_end(batch, logs)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Hand on to the views."""
+        """Call the hook of each view."""
         self._begun = False
         for view in self._running:
             view.on_train_end(logs)
 
     def abandon(self) -> None:
-        """Leave a fit that will not begin after all, or that an exception has ended."""
+        """Leave a fit that does not begin, or that an exception has ended."""
         self._begun = False
         for view in self._running:
             view.abandon()
 
     def _begin_late(self) -> None:
-        """Begin where the hooks are called by hand and those before were left out: under `on_error`, once."""
+        """Begin if a custom loop skipped the earlier hooks; errors follow `on_error`, and it is tried once."""
         if self._begun:
             return
         failures = Failures(type(self).__name__, self.options.get("on_error", "warn"))
-        with failures.collect("begin (call on_train_begin before the first batch, to be told then)"):
+        with failures.collect("begin (call on_train_begin before the first batch, to see this error earlier)"):
             self.on_train_begin()
         self._begun = True
         failures.report()
 
     def picture(self, model: Any, tag: str | None = None) -> Any:
-        """See the model as it is now, as an array uint8 `(h, w, 3)`: all its views below each other, or one `tag`.
+        """See the model with its current weights as an array, uint8 `(h, w, 3)`: all views stacked, or one `tag`.
 
-        Before a fit of this model the views that fit it are chosen for it alone; see `View.picture`.
+        Before a fit of this model, views are selected for it as `fit` would do; see `View.picture`.
 
         Example:
             >>> Image.fromarray(kv.Visualizer("logs", (x_val, y_val)).picture(model))  # doctest: +SKIP
         """
-        return one_picture(self._now(model), tag)
+        return one_picture(self._snapshot(model), tag)
 
     def pictures(self, model: Any) -> dict[str, Any]:
-        """As `picture`, each by run and tag: `{"validation/grad_cam/conv2": uint8 (h, w, 3)}`."""
-        return by_name(self._now(model))
+        """Return the images of `picture` one by one: `{"validation/grad_cam/conv2": uint8 (h, w, 3)}`."""
+        return by_name(self._snapshot(model))
 
-    def _now(self, model: Any) -> list[Image]:
-        def chosen(fit_context: FitContext) -> list[View]:
+    def _snapshot(self, model: Any) -> list[Image]:
+        def select(fit_context: FitContext) -> list[View]:
             if self._running and self._model is model:
                 return self._running
-            twin = copy.copy(self)
-            twin.set_model(model)
+            duplicate = copy.copy(self)
+            duplicate.set_model(model)
             fit_context.probes.update(self._known_probes)
             self._known_probes = fit_context.probes
-            return twin.fitting_views(fit_context) if self.views is None else [self._made(v) for v in self.views]
+            return duplicate.fitting_views(fit_context) if self.views is None else [self._made(v) for v in self.views]
 
-        return snapshot(chosen, model)
+        return snapshot(select, model)
 
     def observes(self, step: int, unit: str) -> bool:
-        """The visualizer itself looks at nothing."""
+        """Return `False`: only the views capture the model."""
         return False
 
     def requests(self) -> dict[tuple[int, int], Any]:
-        """The visualizer itself wants nothing."""
+        """Return nothing: only the views request captures."""
         return {}
 
     def __getstate__(self) -> dict[str, Any]:
-        """A copy takes no fit along, neither the model nor the views chosen for it."""
+        """Exclude the fit, the model and the views selected for it from copies."""
         return {**self.__dict__, "_model": None, "_running": [], "_begun": False, "_known_probes": {}}
 
     @contextmanager
     def _frozen_weights(self) -> Iterator[None]:
         with ExitStack() as stack:
-            watching = next((view.fit_context for view in self._running if view.in_fit), None)
-            if watching is not None:
-                with suppress(Exception):  # each view then looks by itself, and says what is wrong
-                    stack.enter_context(watching.frozen_weights())
+            fit_context = next((view.fit_context for view in self._running if view.in_fit), None)
+            if fit_context is not None:
+                with suppress(Exception):  # each view then reads the weights itself, and reports the error
+                    stack.enter_context(fit_context.frozen_weights())
             yield
 
     def fitting_views(self, fit_context: FitContext) -> list[View]:
-        """The views that fit the model.
+        """Create the views that suit the model.
 
         Raises:
-            ValueError: none does.
+            ValueError: there are none.
         """
         reader, probes = None, []
-        if self.validation_data is not None:  # first, since this builds the model, if it was not
-            looking = ViewContext(self._make(ActivationMaps), self.model, self.params, fit=fit_context)
+        if self.validation_data is not None:  # reading the data builds the model
+            context = ViewContext(self._make(ActivationMaps), self.model, self.params, fit=fit_context)
             try:
-                view = cast(ProbeView, looking.view)
+                view = cast(ProbeView, context.view)
                 view.read_data()
                 reader, probes = view.readers[VALIDATION], list(view.probes.values())
             finally:
-                fit_context.participants.remove(looking)
+                fit_context.participants.remove(context)
         chosen = fitting_views(self.model, fit_context.layers(), reader, probes)
         if not chosen:
             without = "" if self.validation_data is not None else " without validation_data"

@@ -1,3 +1,3 @@
-"""`OverfittingMonitor`: is the model overfitting, since when, and on which inputs."""
+"""`OverfittingMonitor`: whether the model overfits, since which epoch, and on which inputs."""
 
 from .monitor import OverfittingMonitor as OverfittingMonitor

@@ -1,4 +1,4 @@
-"""The metrics of overfitting, from the evaluation of a set of rows."""
+"""Metrics of overfitting, computed from the evaluation of a data set."""
 
 from __future__ import annotations
 
@@ -17,27 +17,30 @@ Array = np.ndarray[Any, Any]
 def metrics_of(
     now: Evaluation, labels: Array | None, maps_then: Array | None
 ) -> tuple[dict[str, float], tuple[int, int]]:
-    """The figures of overfitting that can be had, by name, and how many rows do not count in those of maps.
+    """Compute the metrics of overfitting that are available for a model and its data.
 
     Args:
-        now: what the model makes of the rows.
-        labels: their classes `(n,)`; `None`: they have none.
-        maps_then: the maps of what is true at the best epoch; `None`: there was none yet.
+        now: evaluation of the rows at this step.
+        labels: their classes `(n,)`; `None` without labels.
+        maps_then: Grad-CAM of the true class at the best epoch, `(n, *spatial)`; `None` without a best epoch.
+
+    Returns:
+        The metrics by name, and the number of rows excluded from `cam_drift` and from `cam_true_vs_predicted`.
     """
     found: dict[str, float] = {}
     if now.answer_scores is not None:
         found["overconfidence"] = overconfidence(now.answer_scores)
     if now.features is not None and labels is not None:
-        rows = FeatureDistances(now.features)
-        found["knn"] = knn_accuracy(rows, labels)
-        found["silhouette"] = silhouette(rows, labels)
-        found["nc1"] = within_to_between(rows, labels)
+        distances = FeatureDistances(now.features)
+        found["knn"] = knn_accuracy(distances, labels)
+        found["silhouette"] = silhouette(distances, labels)
+        found["nc1"] = within_to_between(distances, labels)
     if now.true_maps is None or now.predicted_maps is None or now.answer_scores is None:
         return found, (0, 0)
     if maps_then is not None:
-        moved, left_out = map_distance(now.true_maps, maps_then)
+        drift, excluded = map_distance(now.true_maps, maps_then)
     else:
-        moved, left_out = np.nan, int(empty(now.true_maps).sum())
+        drift, excluded = np.nan, int(empty(now.true_maps).sum())
     between = true_versus_predicted(now.true_maps, now.predicted_maps, ~now.answer_scores.wrong_rows)
-    found |= {"cam_drift": moved, "cam_true_vs_predicted": between.mean}
-    return found, (left_out, between.left_out)
+    found |= {"cam_drift": drift, "cam_true_vs_predicted": between.mean}
+    return found, (excluded, between.left_out)

@@ -1,4 +1,4 @@
-"""`Reconstructions`: what an autoencoder gives back, and what lies between two of its codes."""
+"""`Reconstructions`: the reconstructions of an autoencoder, and interpolations between latent codes."""
 
 from __future__ import annotations
 
@@ -29,40 +29,40 @@ from ...taps.input_spec import position_axes
 from ...taps.layer_selection import find_decoder, reconstruction
 from ...taps.passes import output_path
 from ...taps.reader import Capture, Reader
-from .reconstruction_display import MOST_LINES, ReconstructionDisplay, as_signals, middle
+from .reconstruction_display import MAX_LINES, ReconstructionDisplay, as_signals, middle
 
 Array = np.ndarray[Any, Any]
-MOST_ROWS = 32
-_DESCRIPTION = """**What the model gives back** for each {thing} of the probe ({shape}), and where it is wrong.
+MAX_ROWS = 32
+_DESCRIPTION = """**Reconstruction** of each {thing} ({shape}), and its error.
 
-*How to read it:* {layout}, and below the error, reconstruction - {wanted}: red where it is too high, blue where too
-low, of several colours or channels the one that is furthest off. The scale of errors only grows, as far as twice what
-always giving the mean {thing} costs (root mean square), and is shared by training and validation.{means}
-*Good signs:* errors fade to the colour of nothing.
-*Bad signs:* all reconstructions alike (the codes say nothing: collapse), blurred edges that stay, one class that is
-drawn as another, a training error that goes on falling while that of validation rises. At the bottom stands the mean
-squared error (MSE), and how it compares with that of always giving the probe's mean {thing}: 1 is no better."""
-_WALK = """**What the decoder makes of codes between two {thing}s**: {positions} codes at equal steps on the straight
-line between those of {codes}.
+*How to read it:* {layout}; below it the error, reconstruction - {target}: red is too high, blue too low; of several
+colours or channels, the one with the largest error. The error scale never shrinks, ends at most at twice the root mean
+square error of always predicting the mean {thing}, and is shared by training and validation data.{means} At the bottom:
+the mean squared error (MSE), and its ratio to that of always predicting the mean {thing} (1 is no better).
+*Good signs:* the errors fade.
+*Bad signs:* identical reconstructions (latent collapse), edges that stay blurred, one class reconstructed as another,
+a training error that keeps falling while the validation error rises."""
+_INTERPOLATION_DESCRIPTION = """**Latent interpolation between two {thing}s**: {positions} codes, evenly spaced on the
+straight line between two latent codes of {codes}, decoded.
 
-*How to read it:* each row goes from the {thing} at the left to the one at the right, of another class where there are
-labels; next to each stands its own code, decoded. The same pairs at every step.
-*Good signs:* one shape turns into the other, and what lies between could be a {thing} of the data.
-*Bad signs:* the two laid over each other (the codes hold pixels, not shapes), nonsense or nothing in the middle (holes
-in the latent space), a sudden jump (the largest step is many times the mean one), a row that does not change
-(collapse: its ends are nearly 0 times as far apart as the originals)."""
-_SCALARS = {"error": "Mean squared error of the reconstructions, over all of the probe."}
+*How to read it:* each row goes from the {thing} on the left to the one on the right, which has another class if there
+are labels; next to each of them is its own reconstruction. The pairs are the same at every step.
+*Good signs:* one shape morphs into the other, and every {thing} between them looks like one from the data.
+*Bad signs:* a cross-fade of the two (the code stores pixels, not shapes), implausible or empty reconstructions in the
+middle (holes in the latent space), a sudden jump (the largest step is many times the mean step), a row that does not
+change (collapse: the distance of its ends is close to 0 times that of the originals)."""
+_SCALARS = {"error": "Mean squared error of the reconstructions, over all inputs of the probe."}
 
 
 @dataclass(frozen=True)
 class ReconstructionsData:
-    """What is drawn of one source.
+    """The data to draw of one data source.
 
     Attributes:
-        reconstructions: `(n, *shape)` of the first rows.
-        errors: `(n, h, w)` or `(n, t)`, signed, as they are shown.
-        walks: `(pairs, positions, *shape)`, or `None` where no decoder can be told apart.
-        note: how large the error is.
+        reconstructions: `(n, *shape)`, of the first rows.
+        errors: `(n, h, w)` or `(n, t)`, signed.
+        walks: decoded interpolations, `(pairs, positions, *shape)`; `None` without a decoder.
+        note: the mean squared error, in words.
     """
 
     reconstructions: Array
@@ -72,22 +72,23 @@ class ReconstructionsData:
 
 
 class Reconstructions(ProbeView):
-    """See what an autoencoder gives back: picture, reconstruction and error; and walks between pairs of codes.
+    """See how an autoencoder reconstructs its inputs: input, reconstruction and error; and latent interpolations.
 
-    A step takes the pass that all views share and one further pass over each source, of the codes between pictures.
-    The walk is left out where no decoder can be told apart, as in a U-Net. Of a variational autoencoder means are
-    decoded, not samples, so that a tile changes only when the model does.
+    Each step takes the forward pass that all views share, and one further pass per data source to decode the
+    interpolated codes. There is no interpolation for models without a separable decoder, such as a U-Net. For a
+    variational autoencoder the means are decoded, not samples, so a tile changes only when the model does.
 
     Args:
-        log_dir: where TensorBoard looks.
-        validation_data: what the model is fed; of `(x, y)`, y of x's shape is what it should give back. Labels name
-            the pictures and choose the ends of the walks. See `ProbeView`.
-        layer: whose output are the codes; `None`: the narrowest one between the input and the reconstruction.
+        log_dir: the TensorBoard log directory.
+        validation_data: model inputs, or `(x, y)`; a `y` of the shape of `x` is the reconstruction target. Labels
+            become titles, and interpolations then go between two classes. See `ProbeView`.
+        layer: the layer whose output is the latent code; `None`: the output with the fewest values between the input
+            and the reconstruction.
         options: `training_data`, `count` (16), `class_names`, `display` (reconstructions go through it as well), and
             those of `View`.
 
     Raises:
-        ValueError: before the first batch: no output of the model has its input's shape, or an unknown layer.
+        ValueError: before the first batch: no output of the model has the shape of its input, or an unknown layer.
 
     Example:
         >>> autoencoder.fit(x, x, callbacks=[kv.Reconstructions("logs", (x_val, y_val))])  # doctest: +SKIP
@@ -98,168 +99,180 @@ class Reconstructions(ProbeView):
         self.layer = layer
 
     def find_layers(self, reader: Reader) -> None:
-        """Find the reconstruction, the codes, and the decoder."""
+        """Find the reconstruction, the latent code, and the decoder."""
         inputs = self.probes[VALIDATION].inputs
         number = reconstruction(reader, inputs)
         if number is None:
             raise ValueError(
                 f'model "{self.model.name}": none of its outputs {reader.output_shapes} has the shape of its input '
-                f"{reader.input_shapes[0]}, so there is no reconstruction; Reconstructions is for autoencoders. Let "
-                "what is reconstructed be the first input."
+                f"{reader.input_shapes[0]}, so there is no reconstruction; Reconstructions is for autoencoders. Make "
+                "the reconstructed input the first one."
             )
-        self._number, self._given_back = number, Capture(output_path(number))
+        self._number, self._reconstruction = number, Capture(output_path(number))
         self._from_logits = gives_logits(self.model, number, len(reader.output_shapes))
         self._decoder = find_decoder(reader, inputs, number, self.layer)
         self._pairs = {source: interpolation_pairs(probe.labels, len(probe)) for source, probe in self.probes.items()}
-        self._wanted = {source: wanted_of(probe.images, probe.targets) for source, probe in self.probes.items()}
-        self._of_the_mean = {source: mean_baseline_mse(wanted) for source, wanted in self._wanted.items()}
+        self._targets = {source: wanted_of(probe.images, probe.targets) for source, probe in self.probes.items()}
+        self._baseline_mse = {source: mean_baseline_mse(targets) for source, targets in self._targets.items()}
         shape = reader.input_shapes[0]
         series = self.display is None and len(shape) == 2 and position_axes(reader, shape) == 1
-        self._shown_as = ReconstructionDisplay(self.probe_display, self._wanted[VALIDATION], series=series)
+        self._output_display = ReconstructionDisplay(self.probe_display, self._targets[VALIDATION], series=series)
 
     def summary(self) -> str:
-        """The view, and whether there is a walk."""
+        """Return the name of the view, and the layer of the interpolation."""
         if self._decoder is None:
-            return f"{type(self).__name__} (no walk: no decoder to be told apart)"
-        return f"{type(self).__name__} with a walk in {self._decoder.codes.path}"
+            return f"{type(self).__name__} (no interpolation: the model has no separable decoder)"
+        return f"{type(self).__name__} with interpolation in {self._decoder.codes.path}"
 
     def request(self, source: str) -> Request:
-        """The reconstructions, and the codes where they can be decoded."""
-        return Request((self._given_back, *([] if self._decoder is None else [self._decoder.capture])))
+        """Request the reconstructions, and the latent codes if there is a decoder."""
+        return Request((self._reconstruction, *([] if self._decoder is None else [self._decoder.capture])))
 
     def tags(self) -> Mapping[str, None]:
-        """The reconstructions."""
+        """Return the tag of the reconstructions."""
         return {"reconstructions/pictures": None}
 
     def capture(self, step: int) -> dict[str, Any]:
-        """One pass, and one further pass of codes between pictures, together with the means of a sampling model."""
+        """Run the shared forward pass, and one to decode interpolated codes and, for a VAE, the means."""
         found: dict[str, Any] = {}
         for source, captured in super().capture(step).items():
-            found[source] = {"given back": captured[self._given_back].output}
+            found[source] = {"reconstructed": captured[self._reconstruction].output}
             if self._decoder is not None:
                 found[source].update(self._decoded(source, self._decoder, captured[self._decoder.capture].output))
         return found
 
     def _decoded(self, source: str, decoder: Decoder, codes: Array) -> dict[str, Array]:
-        """The walks between pairs of codes, and of a model that samples what it gives back for the codes themselves."""
+        """Decode the interpolations between pairs of codes and, for a model that samples, the codes themselves."""
         lines = interpolate(codes, self._pairs[source])
         between = lines.reshape(-1, *codes.shape[1:])
-        asked = np.concatenate([between, codes]) if decoder.samples else between
-        if not len(asked):  # a single picture
+        to_decode = np.concatenate([between, codes]) if decoder.samples else between
+        if not len(to_decode):  # a single input
             return {}
-        inputs = repeated(self.probes[source].inputs, len(asked))
-        answer = decoded(self.readers[source], inputs, decoder.entry, asked, self._number)
-        walks = answer[: len(between)].reshape(*lines.shape[:2], *answer.shape[1:])
-        return {"walks": walks, **({"given back": answer[len(between) :]} if decoder.samples else {})}
+        inputs = repeated(self.probes[source].inputs, len(to_decode))
+        output = decoded(self.readers[source], inputs, decoder.entry, to_decode, self._number)
+        walks = output[: len(between)].reshape(*lines.shape[:2], *output.shape[1:])
+        return {"walks": walks, **({"reconstructed": output[len(between) :]} if decoder.samples else {})}
 
     def measure(self, captured: dict[str, Array], source: str, step: int) -> Measured:
-        """The reconstructions, their errors as they are shown, and the mean squared error."""
-        given_back, wanted = self._as_fed(captured["given back"]), self._wanted[source]
-        error = mean_squared_error(differences(given_back, wanted))
-        given_back, wanted = given_back[:MOST_ROWS], wanted[:MOST_ROWS]
-        errors = self._shown_as.errors(given_back, wanted)
-        self.memory.extend_scale("error", min(robust_max(errors), self._shown_as.largest_error))
-        walks = self._as_fed(captured["walks"]) if "walks" in captured else None
+        """Return the reconstructions, their errors and the mean squared error."""
+        reconstructed, target_rows = self._in_input_units(captured["reconstructed"]), self._targets[source]
+        error = mean_squared_error(differences(reconstructed, target_rows))
+        reconstructed, target_rows = reconstructed[:MAX_ROWS], target_rows[:MAX_ROWS]
+        errors = self._output_display.errors(reconstructed, target_rows)
+        self.memory.extend_scale("error", min(robust_max(errors), self._output_display.largest_error))
+        walks = self._in_input_units(captured["walks"]) if "walks" in captured else None
         note = "" if np.isnan(error) else f"MSE {error:.3g}"
-        if note and self._of_the_mean[source] > 0:
-            note += f", {error / self._of_the_mean[source]:.2g} × the mean {self._shown_as.what}'s"
-        return Measured(step, ReconstructionsData(given_back, errors, walks, note), {"reconstructions/error": error})
+        if note and self._baseline_mse[source] > 0:
+            note += f", {error / self._baseline_mse[source]:.2g} × that of the mean {self._output_display.what}"
+        return Measured(step, ReconstructionsData(reconstructed, errors, walks, note), {"reconstructions/error": error})
 
-    def _as_fed(self, values: Array) -> Array:
-        """Logits through the sigmoid that the loss puts behind them."""
+    def _in_input_units(self, values: Array) -> Array:
+        """Apply the sigmoid to logits of a loss with `from_logits=True`; return other outputs unchanged."""
         if not self._from_logits:
             return values
         with np.errstate(over="ignore"):
-            squashed: Array = 1 / (1 + np.exp(-values.astype(np.float64)))
-        return squashed
+            probabilities: Array = 1 / (1 + np.exp(-values.astype(np.float64)))
+        return probabilities
 
     def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
-        """Reconstructions of each source, and its walks."""
+        """Draw the reconstructions and interpolations of each data source."""
         for source, one in measured.items():
-            seen: ReconstructionsData = one.data
-            yield Image(source, "reconstructions/pictures", self._drawn(source, seen, one.note), self._about(source))
-            if self._decoder is not None and seen.walks is not None and len(seen.walks):
-                codes, positions = self._decoder.codes.path, seen.walks.shape[1]
-                about = _WALK.format(positions=positions, codes=code_span(codes), thing=self._shown_as.what)
-                yield Image(source, "reconstructions/walk", self._walk(source, seen.walks, one.note), about)
+            data: ReconstructionsData = one.data
+            yield Image(
+                source,
+                "reconstructions/pictures",
+                self._reconstruction_image(source, data, one.note),
+                self._about(source),
+            )
+            if self._decoder is not None and data.walks is not None and len(data.walks):
+                codes, positions = self._decoder.codes.path, data.walks.shape[1]
+                about = _INTERPOLATION_DESCRIPTION.format(
+                    positions=positions, codes=code_span(codes), thing=self._output_display.what
+                )
+                yield Image(
+                    source, "reconstructions/walk", self._interpolation_image(source, data.walks, one.note), about
+                )
 
-    def _drawn(self, source: str, seen: ReconstructionsData, note: str) -> Array:
-        rows = len(seen.reconstructions)
-        names, wanted = self.probe_display.label_names(source), self._wanted[source][:rows]
+    def _reconstruction_image(self, source: str, data: ReconstructionsData, note: str) -> Array:
+        rows = len(data.reconstructions)
+        names, target_rows = self.probe_display.label_names(source), self._targets[source][:rows]
         scale = self.memory.scales.get("error", 0.0)
-        given: dict[str, Any] = {
+        options: dict[str, Any] = {
             "scale": scale,
             "caption": self._caption(source),
             "names": None if names is None else names[:rows],
-            "note": join_notes(seen.note, count_clipped(seen.errors, scale), note),
-            "bad": count_non_finite(seen.reconstructions),
+            "note": join_notes(data.note, count_clipped(data.errors, scale), note),
+            "bad": count_non_finite(data.reconstructions),
         }
-        look = self._shown_as
-        if look.signals:
-            lines, over = look.traces(wanted), look.traces(seen.reconstructions)
-            return reconstruction_traces(lines, over, seen.errors, low=look.scale.low, high=look.scale.high, **given)
-        other = None if self._wanted[source] is self.probes[source].images else look.pictures(wanted)
-        fed, given_back = self._originals(source)[:rows], look.pictures(seen.reconstructions)
-        return reconstruction_tiles(fed, given_back, seen.errors, targets=other, **given)
+        display = self._output_display
+        if display.signals:
+            lines, over = display.traces(target_rows), display.traces(data.reconstructions)
+            return reconstruction_traces(
+                lines, over, data.errors, low=display.scale.low, high=display.scale.high, **options
+            )
+        targets = None if self._targets[source] is self.probes[source].images else display.pictures(target_rows)
+        inputs, reconstructed = self._originals(source)[:rows], display.pictures(data.reconstructions)
+        return reconstruction_tiles(inputs, reconstructed, data.errors, targets=targets, **options)
 
     def _originals(self, source: str) -> Array:
-        """What the model is fed, as tiles."""
-        if self._shown_as.signals:
-            return self._shown_as.tiles(self.probes[source].images)
+        """Return the model inputs as small images."""
+        if self._output_display.signals:
+            return self._output_display.tiles(self.probes[source].images)
         return middle(self.probe_display.pictures(source))
 
-    def _walk(self, source: str, walks: Array, note: str) -> Array:
-        between, names, scale = self._pairs[source], self.probe_display.label_names(source), self._shown_as.scale
-        ends, tiles = self._originals(source)[between], self._shown_as.tiles(walks.reshape(-1, *walks.shape[2:]))
+    def _interpolation_image(self, source: str, walks: Array, note: str) -> Array:
+        between, names, scale = self._pairs[source], self.probe_display.label_names(source), self._output_display.scale
+        ends, tiles = self._originals(source)[between], self._output_display.tiles(walks.reshape(-1, *walks.shape[2:]))
         return walk_tiles(
             ends,
             tiles.reshape(*walks.shape[:2], *tiles.shape[1:]),
-            caption=f"walks between the codes of {self._decoder.codes.path if self._decoder else ''}",
-            what=self._shown_as.what,
-            legend=None if self._shown_as.signals or self.display else Scale(scale.low, scale.high, "grey", "value"),
+            caption=f"interpolation between latent codes of {self._decoder.codes.path if self._decoder else ''}",
+            what=self._output_display.what,
+            legend=None
+            if self._output_display.signals or self.display
+            else Scale(scale.low, scale.high, "grey", "value"),
             names=None if names is None else [(names[a], names[b]) for a, b in between.tolist()],
-            note=join_notes(_metrics(walks, self._wanted[source][between]), note),
+            note=join_notes(_metrics(walks, self._targets[source][between]), note),
             bad=count_non_finite(walks),
         )
 
     def _caption(self, source: str) -> str:
         probe = self.probes[source]
-        rows = f"{min(len(probe), MOST_ROWS)} of {len(probe)} rows" if len(probe) > MOST_ROWS else ""
-        channels = as_signals(probe.images[:1]).shape[-1] if self._shown_as.signals else 0
-        lines = f"{MOST_LINES} of {channels} channels drawn" if channels > MOST_LINES else ""
+        rows = f"{min(len(probe), MAX_ROWS)} of {len(probe)} rows" if len(probe) > MAX_ROWS else ""
+        channels = as_signals(probe.images[:1]).shape[-1] if self._output_display.signals else 0
+        lines = f"{MAX_LINES} of {channels} channels drawn" if channels > MAX_LINES else ""
         title = join_notes(f"reconstructions of {shape_text(probe.images.shape[1:])}", rows, lines)
-        return "\n".join([title, *self._how()])
+        return "\n".join([title, *self._caption_details()])
 
-    def _how(self) -> list[str]:
-        """What else is to be known of the picture."""
-        told = []
-        if self._shown_as.signals:
-            told.append(
-                f"traces from {format_number(self._shown_as.scale.low)} to {format_number(self._shown_as.scale.high)}"
-            )
+    def _caption_details(self) -> list[str]:
+        """Return further lines of the caption."""
+        parts = []
+        if self._output_display.signals:
+            scale = self._output_display.scale
+            parts.append(f"traces from {format_number(scale.low)} to {format_number(scale.high)}")
         if self._decoder is None:
-            told.append("no walk: no layer's output alone decides the reconstruction")
+            parts.append("no interpolation: no single layer output determines the reconstruction")
         elif self._decoder.samples:
-            told.append(f"decoded from the means {self._decoder.codes.path}")
-        return told
+            parts.append(f"decoded from the means {self._decoder.codes.path}")
+        return parts
 
     def _about(self, source: str) -> str:
         probe = self.probes[source]
         sampled = self._decoder is not None and self._decoder.samples
-        means = " The codes' means are decoded, not samples drawn round them." if sampled else ""
-        thing, shape = self._shown_as.what, shape_text(probe.images.shape[1:])
-        wanted = thing if self._wanted[source] is probe.images else "what was wanted"
+        means = " The means of the latent distribution are decoded, not samples from it." if sampled else ""
+        thing, shape = self._output_display.what, shape_text(probe.images.shape[1:])
+        target = thing if self._targets[source] is probe.images else "target"
         layout = f"the {thing}, below it its reconstruction on the same scale"
-        layout = "what was wanted, over it what was given back" if self._shown_as.signals else layout
-        return _DESCRIPTION.format(thing=thing, shape=shape, layout=layout, means=means, wanted=wanted)
+        layout = "the target, with the reconstruction drawn over it" if self._output_display.signals else layout
+        return _DESCRIPTION.format(thing=thing, shape=shape, layout=layout, means=means, target=target)
 
     def describe(self, tag: str) -> str:
-        """What the scalar means."""
+        """Return the description of a scalar."""
         return _SCALARS[tag.rsplit("/", 1)[-1]]
 
 
 def _metrics(walks: Array, ends: Array) -> str:
-    """How far the walks lead and how evenly, in words."""
+    """Return the relative distance of the ends of the interpolations, and their evenness, in words."""
     apart, largest = walk_metrics(walks, ends)
-    told = [] if np.isnan(apart) else [f"ends {apart:.2g} × as far apart as the originals"]
-    return ", ".join(told + ([] if np.isnan(largest) else [f"largest step {largest:.2g} × the mean"]))
+    parts = [] if np.isnan(apart) else [f"ends {apart:.2g} × as far apart as the originals"]
+    return ", ".join(parts + ([] if np.isnan(largest) else [f"largest step {largest:.2g} × the mean"]))
