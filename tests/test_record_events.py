@@ -284,7 +284,7 @@ def test_tensorboards_own_writer_is_left_alone(tmp_path):
 
 def test_a_patched_writer_that_fails_costs_a_warning_only(tmp_path, monkeypatch):
     monkeypatch.setattr(event_file_writer, "EventFileWriter", WatchingWriter)
-    with pytest.warns(UserWarning, match=r"test_record_events watches .* could not be told .*no run"):
+    with pytest.warns(UserWarning, match=r"test_record_events watches .* could not be given .*no run"):
         written(tmp_path / "refused", 0, 0.5)
     assert values_in(tmp_path / "refused") == [(0, "a", 0.5)]
 

@@ -225,8 +225,8 @@ def test_a_tile_is_the_mean_of_its_blocks():
     ("points", "said"),
     [
         (Points("a", CODES[:, :1]), r"values: must be \(n, d\) with d at least 2, got \(7, 1\)"),
-        (Points("a", CODES, {"row": range(6)}), r"columns\['row'\]: must be one a point, 7, got 6"),
-        (Points("a", CODES, {}, PICTURES[:5]), "pictures: must be one a point, 7, got 5"),
+        (Points("a", CODES, {"row": range(6)}), r"columns\['row'\]: must have one entry per point, 7, got 6"),
+        (Points("a", CODES, {}, PICTURES[:5]), "pictures: must have one entry per point, 7, got 5"),
     ],
 )
 def test_what_does_not_fit_is_named(points, said, tmp_path):

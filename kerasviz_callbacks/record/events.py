@@ -197,7 +197,8 @@ class EventFile:
     def _write(self, values: Sequence[_Value]) -> None:
         """Write values in one write, an image last, behind the header where the file is begun with them."""
         file, small = self._opened()
-        tags, large = set(self._described), list[bytes]()
+        large: list[bytes] = []
+        tags = set(self._described)
         for value in values:
             record = framed(*_event(value, described=value.tag in tags))
             (small if value.last_string is None else large).extend(record)
@@ -306,7 +307,7 @@ def _tell_patched_writer(directory: Path) -> None:
         writer(str(directory)).close()
     except Exception as error:
         warnings.warn(
-            f"{writer.__module__} watches TensorBoard's writers but could not be told of {directory}: "
-            f"{error!r}; the pictures are in the event files there all the same",
+            f"{writer.__module__} watches TensorBoard's writers but could not be given {directory}: "
+            f"{error!r}; images and scalars are in the event files there all the same",
             stacklevel=2,
         )

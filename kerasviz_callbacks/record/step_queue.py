@@ -227,7 +227,7 @@ class StepQueue:
                 out.add(step)
 
     def _work(self, work: deque[_Submission]) -> None:
-        """Do the work of one step, on the worker: all metrics before the first picture."""
+        """Do the work of one step, on the worker: all metrics before the first image."""
         draws: deque[tuple[Job, int]] = deque()
         while work:
             size, measure, draw = work.popleft()

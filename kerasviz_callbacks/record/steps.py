@@ -8,14 +8,14 @@ from pathlib import Path
 from .tfrecord import record_heads
 
 _TIME, _STEP, _SUMMARY = 0x09, 0x10, 0x2A
-# Wall time and step take at most 20 bytes; what follows may be megabytes of picture.
+# Wall time and step take at most 20 bytes; what follows may be a megabyte of image.
 _HEAD = 32
 
 
 def last_step(directory: str | os.PathLike[str]) -> int | None:
     """Return the largest step at which anything was logged in a run directory.
 
-    Only the first bytes of each record are read, so gigabytes of pictures are passed over quickly. A
+    Only the first bytes of each record are read, so gigabytes of images are skipped quickly. A
     truncated tail and files that are no event files are left out.
 
     Args:
