@@ -5,16 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-import numpy as np
-
-
-def whole_number(value: Any, argument: str, *, least: int) -> int:
-    """A whole number of at least `least`; else TypeError or ValueError."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{argument}={value!r}: expected a whole number, got {type(value).__name__}.")
-    if value < least:
-        raise ValueError(f"{argument}={value}: expected at least {least}.")
-    return int(value)
+from .._arguments import whole_number as whole_number
 
 
 def one_of(value: Any, argument: str, *allowed: str | None) -> None:
