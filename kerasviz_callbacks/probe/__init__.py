@@ -11,12 +11,12 @@
 A probe knows no model, no picture and no file.
 """
 
-import operator
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
+from .._arguments import integer
 from .labels import IntArray, given_labels
 from .reading import read
 from .streams import is_stream, own_class_names
@@ -72,6 +72,14 @@ class Probe:
         [2, 2, 2, 2, 2, 2, 2, 2, 2, 2]
     """
 
+    inputs: Structure
+    targets: Structure | None
+    labels: IntArray | None
+    index: IntArray
+    class_names: tuple[str, ...] | None
+    why_no_labels: str
+    _total: str  # how many samples the data hold, or of a stream were read
+
     def __init__(
         self,
         data: Any,
@@ -86,23 +94,7 @@ class Probe:
                 raise ValueError(f"count={count} beside a Probe: data has its own {len(data)} samples; leave it out")
             vars(self).update(vars(data))
             return
-        self._read(data, labels, check_count(count), class_names, "data")
-
-    def _read(self, data: Any, labels: Any, count: int, class_names: Any, name: str) -> None:
-        names = _checked_names(class_names)
-        if names is None:
-            names = _names_of_the_data(data)
-        given = None if labels is None else given_labels(labels)
-        chosen, found, total = read(data, given, count, len(names) if names else None, name)
-        if found.numbers is not None:
-            _check_enough_names(names, class_names is not None, found.numbers)
-        self.inputs: Structure = chosen.inputs
-        self.targets: Structure | None = chosen.targets
-        self.labels: IntArray | None = chosen.labels
-        self.index: IntArray = chosen.index
-        self.class_names: tuple[str, ...] | None = names
-        self.why_no_labels: str = found.why_none if chosen.labels is None else ""
-        self._total = f"{total} read" if is_stream(data) else str(total)
+        vars(self).update(_read_attributes(data, labels, check_count(count), class_names, "data"))
 
     @property
     def images(self) -> Array:
@@ -144,7 +136,8 @@ def as_probe(
         _nothing_beside_a_probe(argument, count=count, class_names=class_names)
         return data
     probe = Probe.__new__(Probe)
-    probe._read(data, None, check_count(default_count if count is None else count), class_names, argument)
+    wanted = check_count(default_count if count is None else count)
+    vars(probe).update(_read_attributes(data, None, wanted, class_names, argument))
     return probe
 
 
@@ -158,15 +151,32 @@ def check_count(count: Any) -> int:
         TypeError: If it is no whole number (True is none).
         ValueError: If it is less than 1.
     """
-    try:
-        whole = operator.index(count)
-    except TypeError:
-        whole = None
-    if whole is None or isinstance(count, bool | np.bool):
+    whole = integer(count)
+    if whole is None:
         raise TypeError(f"count: must be a whole number of samples, got {described(count)}; try count=16")
     if whole < 1:
         raise ValueError(f"count: must be at least 1, got {whole}; try count=16")
     return whole
+
+
+def _read_attributes(data: Any, labels: Any, count: int, class_names: Any, name: str) -> dict[str, Any]:
+    """The attributes of a `Probe` of these data; `name` is what the user calls them."""
+    names = _checked_names(class_names)
+    if names is None:
+        names = _names_of_the_data(data)
+    given = None if labels is None else given_labels(labels)
+    chosen, found, total = read(data, given, count, len(names) if names else None, name)
+    if found.numbers is not None:
+        _check_enough_names(names, class_names is not None, found.numbers)
+    return {
+        "inputs": chosen.inputs,
+        "targets": chosen.targets,
+        "labels": chosen.labels,
+        "index": chosen.index,
+        "class_names": names,
+        "why_no_labels": found.why_none if chosen.labels is None else "",
+        "_total": f"{total} read" if is_stream(data) else str(total),
+    }
 
 
 def _nothing_beside_a_probe(argument: str, **given: Any) -> None:
