@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import _keras
 from .structures import instance_of, loaded, named_leaves
 
 # The tensors of a tf.data set that are held in memory are copied with it, several times over on the way, and
@@ -137,10 +138,10 @@ def _with_own_state(tf: Any, text: bytes) -> bytes:
 
 
 def _bytes_in_memory(dataset: Any) -> int:
-    """Estimate what the sources of a set hold; private names, hence 0 where there are none."""
-    held = sum((tensor.shape.num_elements() or 0) * tensor.dtype.size for tensor in getattr(dataset, "_tensors", []))
-    inputs: list[Any] = getattr(dataset, "_inputs", list)()
-    return int(held) + sum(_bytes_in_memory(one) for one in inputs)
+    """Estimate the bytes that the sources of a data set hold; 0 where that is not known."""
+    tensors = _keras.dataset_tensors(dataset)
+    held = sum((tensor.shape.num_elements() or 0) * tensor.dtype.size for tensor in tensors)
+    return int(held) + sum(_bytes_in_memory(one) for one in _keras.dataset_inputs(dataset))
 
 
 @contextmanager
@@ -166,20 +167,16 @@ def _global_states() -> Iterator[_State]:
     if loaded("torch") is not None:
         torch = loaded("torch")
         yield torch.random.get_rng_state, torch.random.set_rng_state
-    keras = loaded("keras.src.backend.common.global_state")  # private: Keras offers no other way to it
-    if keras is not None:
-        yield (
-            lambda: _keras_seed(keras.get_global_attribute("global_seed_generator")),
-            lambda kept: _put_keras_seed(keras, *kept),
-        )
+    yield _keras_seed, lambda kept: _put_keras_seed(*kept)
 
 
-def _keras_seed(generator: Any) -> tuple[Any, Any]:
+def _keras_seed() -> tuple[Any, Any]:
+    generator = _keras.global_seed_generator()
     return generator, None if generator is None else np.array(generator.state)
 
 
-def _put_keras_seed(keras: Any, generator: Any, value: Any) -> None:
-    keras.set_global_attribute("global_seed_generator", generator)
+def _put_keras_seed(generator: Any, value: Any) -> None:
+    _keras.set_global_seed_generator(generator)
     if generator is not None:
         generator.state.assign(value)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from .. import _keras
 from .layers import LayerRef, below
 
 Note = Callable[[LayerRef, Any], Any]
@@ -19,7 +20,7 @@ def call_hooks(model: Any, watched: Sequence[LayerRef], note: Note) -> Iterator[
     or subclassed, where `keras.Model(model.input, layer.output)` does not. All is as before afterwards: the layers,
     and the losses that they hold between two steps of the training.
     """
-    kept = [(layer, list(layer._losses), set(layer._loss_ids)) for layer in (model, *below(model))]
+    restore_losses = _keras.keep_losses([model, *below(model)])
     put_back: list[Callable[[], None]] = []
     try:
         for ref in watched:
@@ -30,10 +31,7 @@ def call_hooks(model: Any, watched: Sequence[LayerRef], note: Note) -> Iterator[
     finally:
         for restore in reversed(put_back):
             restore()
-        for layer, losses, ids in kept:
-            layer._losses[:] = losses
-            layer._loss_ids.clear()
-            layer._loss_ids.update(ids)
+        restore_losses()
 
 
 def _wrap(ref: LayerRef, method: str, note: Note) -> Callable[[], None]:

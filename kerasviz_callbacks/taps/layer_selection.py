@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from .. import _keras
 from .decoding import Decoder, decoder_input, posterior_mean
 from .output_recorder import Call
 from .reader import Reader
@@ -186,7 +187,7 @@ def samples(layer: Any) -> bool:
         keras.layers.SpatialDropout3D,
         keras.Model,  # it may hold a sampling layer, and yet give the mean
     )
-    return bool(getattr(layer, "_seed_generators", None)) and not isinstance(layer, quiet)
+    return bool(_keras.seed_generators(layer)) and not isinstance(layer, quiet)
 
 
 def _listed(calls: Sequence[Call]) -> str:

@@ -9,6 +9,8 @@ from typing import Any
 
 import keras
 
+from .. import _keras
+
 _DIGITS = 9  # of the number of a call, at most: Python refuses to read numbers of thousands
 
 
@@ -53,9 +55,7 @@ def _below(layer: Any, prefix: str, seen: set[int], captured: set[str]) -> Itera
 
 def children(layer: Any) -> list[Any]:
     """The layers that `layer` itself holds: attributes, lists and dicts of layers, the layers of a model."""
-    # Private, but the only list that knows nested, subclassed and custom layers alike; `layers` is of models alone.
-    below = layer._flatten_layers(include_self=False, recursive=False)
-    return [one for one in below if not isinstance(one, keras.layers.InputLayer)]
+    return [one for one in _keras.child_layers(layer) if not isinstance(one, keras.layers.InputLayer)]
 
 
 def below(layer: Any) -> list[Any]:

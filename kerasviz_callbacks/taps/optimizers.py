@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from .. import _keras
 from ..probe.messages import short_message
 
 CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")
@@ -37,7 +38,7 @@ def twin_of(variable: Any) -> Any:
 def copied(optimizer: Any, own: Sequence[Any], twins: Sequence[Any], clip: Mapping[str, float] | None) -> Any:
     """An optimizer like this one, built for the twins."""
     kind = type(optimizer).__name__
-    if hasattr(optimizer, "_inner_optimizers"):
+    if isinstance(optimizer, getattr(keras.optimizers, "MultiOptimizer", ())):  # not in Keras 3.10
         raise NoStepError(f"the optimizer {kind} leaves the step to others, and they are not copied")
     try:
         copy = type(optimizer).from_config(optimizer.get_config())
@@ -47,13 +48,9 @@ def copied(optimizer: Any, own: Sequence[Any], twins: Sequence[Any], clip: Mappi
     if clip is not None:
         for name in CLIPS:
             setattr(copy, name, clip.get(name))
-    # Asked for after the optimizer was made, this is in no config.
-    excluded = getattr(optimizer, "_exclude_from_weight_decay", None)
-    if excluded is not None:
-        pairs = zip(own, twins, strict=True)
-        copy._exclude_from_weight_decay = {
-            copy._var_key(twin) for v, twin in pairs if optimizer._var_key(v) in excluded
-        }
-        copy._exclude_from_weight_decay_pattern = optimizer._exclude_from_weight_decay_pattern
+    try:
+        _keras.copy_weight_decay_exclusions(optimizer, copy, list(zip(own, twins, strict=True)))
+    except _keras.MissingNameError as error:
+        raise NoStepError(str(error)) from error
     copy.build(list(twins))
     return copy

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from .. import _keras
 from .._autodiff import ImpossibleError, framework
 from ..probe.messages import short_message
 from .batches import cut_rows, fixed_rows, unpadded
@@ -203,7 +204,7 @@ class Reader:
             self.model(inputs, training=False)
 
         self.abstractly(body, (self.few(),))
-        self.model._clear_losses()
+        _keras.clear_losses(self.model)
 
     def _survey(self) -> list[Call]:
         recorder = OutputRecorder(self.model, self.layers)
@@ -242,8 +243,5 @@ class Reader:
 
 def all_variables(model: Any) -> list[Any]:
     """The model's variables and the state of Keras' own random numbers, which no model lists."""
-    from keras.src.backend.common import global_state
-    from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR
-
-    shared = global_state.get_global_attribute(GLOBAL_SEED_GENERATOR)
+    shared = _keras.global_seed_generator()
     return [*model.variables, *([shared.state] if shared is not None else [])]

@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from .. import _keras
 from .._autodiff import framework
 from ..probe.messages import short_message
 from .batches import fixed_rows
@@ -71,7 +72,10 @@ class Step:
         self._theirs = getattr(model.optimizer, "inner_optimizer", model.optimizer)
         self._scaled = self._theirs is not model.optimizer or loss_scale(model.optimizer) != 1
         self._optimizer = copied(self._theirs, self._own, self._twins, clip)
-        self._loss = _copied_loss(model)
+        try:
+            self._loss = _keras.copy_compile_loss(model)
+        except _keras.MissingNameError as error:
+            raise NoStepError(str(error)) from error
         clips = {name: getattr(self._optimizer, name, None) or 0.0 for name in CLIPS}
         self.clip = {name: float(value) for name, value in clips.items() if value > 0}
         self._run: Callable[..., Any] | None = None
@@ -101,7 +105,7 @@ class Step:
         reached = [number for number, gradient in enumerate(gradients) if gradient is not None]
         kept = [gradients[number] for number in reached]
         clipped: list[Any] = [None] * len(gradients)
-        for number, gradient in zip(reached, self._optimizer._clip_gradients(kept), strict=True):
+        for number, gradient in zip(reached, _keras.clip_gradients(self._optimizer, kept), strict=True):
             clipped[number] = gradient
         times = getattr(self._optimizer, "gradient_accumulation_steps", None) or 1
         fed = [keras.ops.multiply(gradient, times) for gradient in kept] if times > 1 else kept
@@ -114,14 +118,8 @@ class Step:
 
         def loss() -> Any:
             predicted = self._model(inputs, training=True)
-            # The private wrapper is what `train_step` calls: it knows a `compute_loss` without `training` too.
-            total = self._model._compute_loss(
-                x=inputs,
-                y=None if self._without_targets else targets,
-                y_pred=predicted,
-                sample_weight=None,
-                training=True,
-            )
+            y = None if self._without_targets else targets
+            total = _keras.compute_loss(self._model, inputs, y, predicted)
             return keras.ops.multiply(total, keras.ops.cast(scale, total.dtype)) if self._scaled else total
 
         with _with_loss(self._model, self._loss):
@@ -153,9 +151,9 @@ class Step:
             mine.assign(theirs)
         times = getattr(self._optimizer, "gradient_accumulation_steps", None)
         if times:
-            iterations = self._optimizer._iterations
+            iterations, accumulators = _keras.accumulation_state(self._optimizer)
             iterations.assign(iterations // times * times + times - 1)
-            for accumulator in self._optimizer._accumulated_gradients:
+            for accumulator in accumulators:
                 accumulator.assign(keras.ops.zeros_like(accumulator))
 
     def _compiled(self, example: tuple[Any, ...]) -> Callable[..., Any]:
@@ -164,7 +162,7 @@ class Step:
             return eager
         try:
             compiled: Callable[..., Any] = framework().Compiled(self._body, example, fixed_rows=True)
-        except NoStepError:
+        except (NoStepError, _keras.MissingNameError):
             raise
         except Exception as error:
             eager(*example)  # raises what is wrong, if it is more than the tracing
@@ -211,7 +209,7 @@ def _check(model: Any, targets: Any) -> None:
         raise NoStepError("the model is not compiled with an optimizer")
     if "train_step" in vars(model) or type(model).train_step is not keras.Model.train_step:
         raise NoStepError("the model has a train_step of its own, which alone knows its loss")
-    if targets is None and model._compile_loss is not None:
+    if targets is None and getattr(model, "loss", None) is not None:
         raise NoStepError("the data have no targets")
     if not model.trainable_variables:
         raise NoStepError("no weight of the model is trained")
@@ -229,27 +227,11 @@ def _index(variables: Sequence[Any], wanted: Any) -> int:
     return next(number for number, variable in enumerate(variables) if variable is wanted)
 
 
-def _copied_loss(model: Any) -> Any:
-    """The loss of `compile`, not built yet: the model's own is built by its first batch, and no other."""
-    loss = model._compile_loss
-    if loss is None:
-        return None
-    return type(loss)(
-        loss._user_loss, loss._user_loss_weights, reduction=loss.reduction, output_names=loss.output_names
-    )
-
-
 @contextmanager
 def _with_loss(model: Any, loss: Any) -> Iterator[None]:
     """While open, the model computes its loss with another object; what its layers hold is as before afterwards."""
-    attributes = vars(model)  # past Keras' tracking of attributes
-    kept = attributes["_compile_loss"]
-    attributes["_compile_loss"] = loss
-    try:
-        with call_hooks(model, [], lambda ref, output: output):
-            yield
-    finally:
-        attributes["_compile_loss"] = kept
+    with _keras.using_compile_loss(model, loss), call_hooks(model, [], lambda ref, output: output):
+        yield
 
 
 def _norms(gradient: Any, clipped: Any) -> Any:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
+from .. import _keras
 from .layers import LayerRef, find
 
 Array = np.ndarray[Any, Any]
@@ -153,7 +154,7 @@ def narrowest_hidden(model: Any, known: Sequence[LayerRef]) -> WeightMatrix | No
     """
     firsts = {id(matrix.ref): matrix for matrix in reversed(weight_matrices(known))}
     layers = list(reversed(firsts.values()))
-    outputs = {id(tensor._keras_history.operation) for tensor in _symbolic_outputs(model)}
+    outputs = {id(_keras.producing_operation(tensor)) for tensor in _symbolic_outputs(model)}
     hidden = [matrix for matrix in layers[:-1] if id(matrix.ref.layer) not in outputs]
     dense = [matrix for matrix in hidden if isinstance(matrix.ref.layer, keras.layers.Dense)]
     if dense:
@@ -170,8 +171,9 @@ def _gives_back_its_input(model: Any) -> bool:
 
 
 def _symbolic_outputs(model: Any) -> list[Any]:
-    tensors = keras.tree.flatten(getattr(model, "outputs", None) or [])
-    return [tensor for tensor in tensors if hasattr(tensor, "_keras_history")]
+    return [
+        one for one in keras.tree.flatten(getattr(model, "outputs", None) or []) if isinstance(one, keras.KerasTensor)
+    ]
 
 
 def _matrices_of(ref: LayerRef) -> list[WeightMatrix]:
