@@ -13,6 +13,7 @@ def short_message(error: BaseException) -> str:
     Args:
         error: of any kind; of one without text the name of its type is given.
     """
-    lines = [_PLACE.sub("", _COLOURS.sub("", line).strip()) for line in str(error).splitlines()]
+    text = error.args[0] if isinstance(error, KeyError) and error.args else error  # `str` of a KeyError is a `repr`
+    lines = [_PLACE.sub("", _COLOURS.sub("", line).strip()) for line in str(text).splitlines()]
     telling = [line for line in lines if line and not _PREAMBLE.fullmatch(line)]
     return (telling or [type(error).__name__])[0]

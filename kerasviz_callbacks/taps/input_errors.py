@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from ..probe.messages import short_message
+from .training_mode import TrainingOnlyError
 
 
 def check_types(model: Any, inputs: Any) -> None:
@@ -35,7 +36,7 @@ def blame_argument(argument: str, model: Any) -> Iterator[None]:
     """
     try:
         yield
-    except NotImplementedError:  # another backend
+    except (NotImplementedError, TrainingOnlyError):  # another backend; a model that cannot be run on any data
         raise
     except Exception as error:
         raise ValueError(

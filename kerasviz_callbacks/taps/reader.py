@@ -20,6 +20,7 @@ from .output_recorder import Call, OutputRecorder
 from .passes import OUTPUT, Capture, Captured, captured_in_pass
 from .scores import Head, Score, head_of, score
 from .trace import ModelTrace
+from .training_mode import check_training_only
 
 __all__ = ["OUTPUT", "Capture", "Captured", "Reader"]
 
@@ -36,6 +37,7 @@ class Reader:
     """
 
     def __init__(self, model: Any, inputs: Any):
+        framework()  # raises on another backend
         self.model = model
         self.head = Head(None, 1, False)
         self.first_output: Any = None  # what y calls it, of the output that `head` is
@@ -47,11 +49,15 @@ class Reader:
         self._passes: dict[Hashable, Callable[..., Any]] = {}
         self._connections: dict[tuple[tuple[str, ...], Score], list[bool]] = {}
         self._model_trace: ModelTrace | None = None
-        if not getattr(model, "built", True):
-            self._build()
-        self.layers = list_layers(model)
-        self._fixed_rows = fixed_rows([model, *(ref.layer for ref in self.layers)])
-        self.calls: list[Call] = self._survey()
+        try:
+            if not getattr(model, "built", True):
+                self._build()
+            self.layers = list_layers(model)
+            self._fixed_rows = fixed_rows([model, *(ref.layer for ref in self.layers)])
+            self.calls: list[Call] = self._survey()
+        except Exception:
+            check_training_only(model, lambda body: self.abstractly(body, (self.few(),)))
+            raise
 
     def resolve(self, wanted: Any, *, argument: str = "layer", last: bool = False) -> Call:
         """The call that a name, a path, `path:k` or a layer means.
