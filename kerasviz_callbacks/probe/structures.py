@@ -62,6 +62,46 @@ def leaves(structure: Structure) -> list[Any]:
     return [leaf for _, leaf in named_leaves(structure, "")]
 
 
+def ordered_like(structure: Structure, example: Structure) -> Structure:
+    """The same structure with its dicts in the order of the example's, which has the same keys."""
+    if isinstance(structure, dict):
+        return {key: ordered_like(structure[key], part) for key, part in example.items()}
+    if isinstance(structure, tuple) and hasattr(structure, "_fields"):
+        return type(structure)(*map(ordered_like, structure, example))
+    if isinstance(structure, list | tuple):
+        return type(structure)(map(ordered_like, structure, example))
+    return structure
+
+
+def structure_text(structure: Structure, *, sizes: bool = True) -> str:
+    """Describe a batch: structure, dtypes and shapes, such as `(float32 (32, 8), {"a": int64 (32,)})`.
+
+    Args:
+        structure: Arrays or tensors in lists, tuples and dicts, or anything else.
+        sizes: False: the number of axes in place of their sizes, and the keys of dicts in alphabetical order, so that
+            two batches of one kind have one text.
+    """
+
+    def part(value: Structure) -> str:
+        return structure_text(value, sizes=sizes)
+
+    if isinstance(structure, dict):
+        items = structure.items() if sizes else sorted(structure.items(), key=lambda item: repr(item[0]))
+        return "{" + ", ".join(f"{key!r}: {part(value)}" for key, value in items) + "}"
+    if isinstance(structure, tuple):
+        return f"({', '.join(map(part, structure))}{',' if len(structure) == 1 else ''})"
+    if isinstance(structure, list):
+        return f"[{', '.join(map(part, structure))}]"
+    shape, dtype = getattr(structure, "shape", None), getattr(structure, "dtype", None)
+    if shape is None or dtype is None:
+        return described(structure)
+    kind = str(getattr(dtype, "name", dtype)).removeprefix("torch.")
+    if getattr(dtype, "kind", "") in ("S", "U", "O", "T"):
+        kind = "text"  # numpy's dtype names the longest of them
+    axes = tuple(shape)
+    return f"{kind} {axes if sizes else len(axes)}"
+
+
 def take(structure: Structure, index: NDArray[np.intp]) -> Structure:
     """Copy the rows of an index out of every array."""
     return mapped(lambda array: array[index], structure)
