@@ -16,7 +16,7 @@ def matrix(count=6, seed=0):
 
 def drawn(values, **options):
     count = len(values)
-    given = {"caption": "conv   8 × 8 × 6", "channels": range(count), "dead": np.zeros(count, bool), **options}
+    given = {"caption": "conv   8 × 8 × 6", "channels": range(count), "constant": np.zeros(count, bool), **options}
     return overlap_matrix(values, given.pop("largest", np.zeros(count)), **given)
 
 
@@ -49,7 +49,7 @@ def test_dead_channels_are_grey_and_those_that_are_nan_are_not():
     values = matrix()
     for lost in (1, 4):
         values[lost] = values[:, lost] = np.nan
-    picture = drawn(values, dead=np.arange(6) == 1)
+    picture = drawn(values, constant=np.arange(6) == 1)
     seen = cells(picture, values)
     assert (seen[1] == DEAD).all()
     assert (seen[:, 1] == DEAD).all()
@@ -104,7 +104,7 @@ def test_the_size_and_the_caption_depend_on_no_value(count, seed, share, step):
     lost = rng.random(count) < share
     values[lost] = values[:, lost] = np.nan
     pairs = [(0, count - 1)] if count > 1 else []
-    other = drawn(values, dead=lost & (rng.random(count) < 0.5), largest=rng.random(count), pairs=pairs, **options)
+    other = drawn(values, constant=lost & (rng.random(count) < 0.5), largest=rng.random(count), pairs=pairs, **options)
     assert other.shape == plain.shape
     top = header_height(plain.shape[1], "")
     np.testing.assert_array_equal(plain[:top], other[:top])

@@ -253,7 +253,7 @@ METRICS = {
         lambda c: {
             "correlation": numbers(c, c, types=FLOATS),
             "largest": numbers(c, types=FLOATS),
-            "dead": numbers(c, types=(np.bool_,)),
+            "constant": numbers(c, types=(np.bool_,)),
         },
         lambda c: {"caption": CAPTIONS, "channels": st.just(list(range(c)))},
         strip(pairs=st.sampled_from([(), [(0, 0)]])),

@@ -6,12 +6,12 @@ import pytest
 from kerasviz_callbacks.maths.class_activation import (
     METHODS,
     ablation_cam,
+    cam_method,
     eigen_cam,
     grad_cam,
     grad_cam_plus_plus,
     hires_cam,
     layer_cam,
-    method_named,
     score_cam,
     weighted,
     xgrad_cam,
@@ -212,13 +212,13 @@ class TestErrors:
             METHODS[name].maps(np.zeros((1, 2, 3)), np.zeros((1, 2, 4)))
 
     def test_weights_of_another_shape(self):
-        with pytest.raises(ValueError, match=r"weights: must be one a picture and channel, \(1, 3\), got \(3,\)"):
+        with pytest.raises(ValueError, match=r"weights: must be one per image and channel, \(1, 3\), got \(3,\)"):
             weighted(np.zeros((1, 2, 3)), np.zeros(3))
 
     @pytest.mark.parametrize("name", ["grad_can", None, ["grad_cam"]])
     def test_a_name_that_is_none_lists_those_there_are(self, name):
         with pytest.raises(ValueError, match=r"one of 'grad_cam', 'grad_cam\+\+', 'hires_cam'.*'ablation_cam'"):
-            method_named(name)
+            cam_method(name)
 
 
 class TestTable:
@@ -239,5 +239,5 @@ class TestTable:
         assert all(" 20" in paper and ", https://" in paper for paper in papers)
 
     def test_a_method_is_found_by_its_name(self):
-        assert method_named("grad_cam").maps is grad_cam
-        assert method_named("grad_cam++").maps is grad_cam_plus_plus
+        assert cam_method("grad_cam").maps is grad_cam
+        assert cam_method("grad_cam++").maps is grad_cam_plus_plus

@@ -81,7 +81,7 @@ class TestNeighbours:
         assert knn_accuracy(np.zeros((3, 2)), [0, 0, 1], k=5) == pytest.approx(1 / 3)
 
     def test_wrong_arguments_are_named(self):
-        with pytest.raises(ValueError, match=r"labels: must be one a row, \(3,\), got \(2,\)"):
+        with pytest.raises(ValueError, match=r"labels: must be one per row, \(3,\), got \(2,\)"):
             knn_accuracy(np.zeros((3, 2)), [0, 1])
         with pytest.raises(ValueError, match="k: must be at least 1, got 0"):
             knn_accuracy(np.zeros((3, 2)), [0, 1, 2], k=0)
@@ -184,5 +184,5 @@ def test_blocks_make_no_difference(metric, monkeypatch):
 def test_wrong_shapes_are_named(metric):
     with pytest.raises(ValueError, match=r"features: must be \(n, d\), got \(3, 2, 2\); flatten"):
         metric(np.zeros((3, 2, 2)), [0, 1, 2])
-    with pytest.raises(ValueError, match=r"labels: must be one a row, \(3,\), got \(2,\)"):
+    with pytest.raises(ValueError, match=r"labels: must be one per row, \(3,\), got \(2,\)"):
         metric(np.zeros((3, 2)), [0, 1])

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from kerasviz_callbacks.maths.perturbation import occlusion, rise, rise_masks, stretch
+from kerasviz_callbacks.maths.perturbation import occlusion, rise, rise_masks
+from kerasviz_callbacks.maths.resampling import resize_weights
 
 # Shape of x, and which axes are positions: features, a signal, a picture without channels, with channels last and
 # first, a volume, and positions and channels in turn.
@@ -163,7 +164,7 @@ class TestOcclusion:
             occlusion(bent, x, spatial=(1, 2), patch=0)
 
 
-def pillow_stretch(cells, length):
+def pillow_weights(cells, length):
     """The weights of Pillow's own bilinear enlargement: what it makes of each unit vector."""
     unit = Image.fromarray(np.eye(cells, dtype=np.float32))
     return np.asarray(unit.resize((cells, length), Image.Resampling.BILINEAR))
@@ -172,7 +173,7 @@ def pillow_stretch(cells, length):
 def overlap(side, cells):
     """How much two positions of a line hang on the same bit, on average over the shifts: `(side, side)`."""
     size = ceil(side / cells)
-    weights = pillow_stretch(cells, (cells + 1) * size).astype(float)
+    weights = pillow_weights(cells, (cells + 1) * size).astype(float)
     return np.mean([weights[s : s + side] @ weights[s : s + side].T for s in range(size)], axis=0)
 
 
@@ -187,7 +188,7 @@ def overlaps(sides, cells):
 class TestMasks:
     @pytest.mark.parametrize(("cells", "length"), [(1, 6), (2, 3), (3, 8), (7, 8), (7, 32), (5, 60)])
     def test_the_stretch_is_that_of_pillow(self, cells, length):
-        np.testing.assert_allclose(stretch(cells, length), pillow_stretch(cells, length), atol=1e-6)
+        np.testing.assert_allclose(resize_weights(cells, length), pillow_weights(cells, length), atol=1e-6)
 
     @pytest.mark.parametrize("sides", [(13, 22), (5, 5), (30, 3)])
     def test_a_mask_is_a_shifted_window_of_its_enlarged_bits(self, sides):

@@ -132,7 +132,7 @@ class TestLines:
         assert interpolate(np.zeros((3, 2), np.float64), none).shape == (0, 8, 2)
         assert interpolate(np.zeros((3, 2), np.float64), none).dtype == np.float64
         assert interpolate(np.zeros((3, 2), np.float16), none).dtype == np.float32
-        with pytest.raises(ValueError, match="positions: must be at least 2, both ends, got 1"):
+        with pytest.raises(ValueError, match="positions: must be at least 2, both ends included, got 1"):
             interpolate(np.zeros((3, 2)), none, 1)
 
 

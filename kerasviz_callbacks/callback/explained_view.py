@@ -12,7 +12,7 @@ import numpy as np
 from ..draw.heat import heat_signals, heat_tiles, heat_volumes
 from ..draw.inputs import IntensityRange
 from ..draw.text import join_notes
-from ..maths.geometry import picture_shape
+from ..maths.geometry import image_shape
 from ..probe import Probe
 from ..probe.labels import Labels, labels_of
 from ..taps.reader import OUTPUT, Capture, Reader
@@ -186,7 +186,7 @@ class ExplainedView(ProbeView):
         fed, first = (self._fed(one, number) for one in (source, VALIDATION))
         if fed is self.probes[source].images:  # by identity: Keras sorts the keys of a dict, the probe does not
             return self.probe_display.pictures(source)
-        shape = fed.shape[1:] if fed.ndim == 5 else picture_shape(fed.shape[1:])
+        shape = fed.shape[1:] if fed.ndim == 5 else image_shape(fed.shape[1:])
         if shape is None or fed.dtype.kind not in "buif":
             return None
         return IntensityRange.of(first.reshape(len(first), *shape))(fed.reshape(len(fed), *shape))

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..draw.inputs import IntensityRange
 from ..draw.traces import trace_pictures
-from ..maths.geometry import picture_shape
+from ..maths.geometry import image_shape
 from ..probe import Probe
 from ..probe.messages import short_message
 from .types import VALIDATION
@@ -134,7 +134,7 @@ class ProbeDisplay:
             return None
         if values.ndim == 5:
             return values
-        shape = picture_shape(values.shape[1:])
+        shape = image_shape(values.shape[1:])
         return None if shape is None else values.reshape(len(values), *shape)
 
     def _check(self) -> None:

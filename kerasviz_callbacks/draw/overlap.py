@@ -26,7 +26,7 @@ def overlap_matrix(
     *,
     caption: str,
     channels: Sequence[int],
-    dead: ArrayLike,
+    constant: ArrayLike,
     pairs: Sequence[tuple[int, int]] = (),
     note: str = "",
 ) -> Picture:
@@ -37,14 +37,14 @@ def overlap_matrix(
         largest: `(c,)`, from 0 to 1, the length of a channel's bar; NaN for no bar.
         caption: layer and shape; never the step.
         channels: the number of each channel, c of them.
-        dead: `(c,)`, whether a channel is dead: drawn grey, while others that are NaN get the colour of that.
+        constant: `(c,)`, whether a channel is constant: drawn grey, while others that are NaN get the colour of that.
         pairs: places `(i, j)` of the pairs that are framed.
         note: figures that change from step to step, for the strip below.
 
     Returns:
         The picture, `(h, w, 3)`.
     """
-    values, lengths, gone = np.asarray(correlation), np.asarray(largest), np.asarray(dead, bool)
+    values, lengths, gone = np.asarray(correlation), np.asarray(largest), np.asarray(constant, bool)
     count = len(values)
     cell = int(np.clip(_SIDE // count, 1, 36))
     size = SMALL + 1
@@ -67,7 +67,7 @@ def overlap_matrix(
             frame(canvas, (x - 1, y - 1, x + cell, y + cell), INK)
     spoilt = int(np.count_nonzero(np.isnan(np.diagonal(values)) & ~gone))
     bad = f"{spoilt:,} channel{'s' * (spoilt > 1)} NaN" if spoilt else ""
-    legend = Scale(-1.0, 1.0, DIVERGING, "correlation r   grey: dead")
+    legend = Scale(-1.0, 1.0, DIVERGING, "correlation r   grey: constant")
     return page.finished(legend=legend, note=note, bad=bad)
 
 

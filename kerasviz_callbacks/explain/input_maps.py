@@ -11,7 +11,7 @@ import numpy as np
 
 from ..maths.attribution import completeness_error, integrated_gradients, reduce_channels
 from ..maths.attribution_checks import baseline_like
-from ..maths.attribution_methods import METHODS, check_options, method_named
+from ..maths.attribution_methods import METHODS, attribution_method, check_options
 from ..probe.messages import short_message
 from ..taps.extra_passes import input_gradients, scores, settled
 from ..taps.input_spec import input_names, position_axes
@@ -204,7 +204,7 @@ def checked_method(method: Any, options: Mapping[str, Any]) -> tuple[Any, dict[s
         if options:
             raise TypeError(f"{next(iter(options))}: not an option of a callable method; set it within the callable.")
         return method, {}
-    found, rest = method_named(method), dict(options)
+    found, rest = attribution_method(method), dict(options)
     baselines = rest.get("baseline")
     if isinstance(baselines, Mapping):  # by input: each is checked as one would be
         for one in baselines.values():

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from ..maths.channel_weights import ablation_cam_weights, score_cam_weights
-from ..maths.class_activation import method_named, weighted
+from ..maths.class_activation import cam_method, weighted
 from ..maths.geometry import fold_tokens
 from ..taps.extra_passes import ablated_scores, masked_scores, settled
 from ..taps.input_spec import position_axes
@@ -41,7 +41,7 @@ class LayerMaps:
     """
 
     def __init__(self, reader: Reader, layer: Any, wanted: Score, method: str):
-        self.method = method_named(method)
+        self.method = cam_method(method)
         self.call = map_layer(reader, layer, wanted)
         self.capture = Capture(self.call.path, score=wanted if self.method.needs == "gradient" else None)
         self._score = wanted

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from .._autodiff import ImpossibleError, framework
-from ..maths.perturbation import stretch
+from ..maths.resampling import resize_weights
 from .output_recorder import Call, OutputRecorder
 from .passes import travelling
 from .reader import Reader
@@ -64,7 +64,7 @@ def masked_scores(reader: Reader, wanted: Score, inputs: Any, classes: Array, ma
         first, *others = keras.tree.flatten(inputs)
         first = keras.ops.cast(first, masks.dtype) if not keras.backend.is_float_dtype(first.dtype) else first
         for axis in range(1, len(masks.shape)):
-            weights = keras.ops.convert_to_tensor(stretch(masks.shape[axis], first.shape[axis]), masks.dtype)
+            weights = keras.ops.convert_to_tensor(resize_weights(masks.shape[axis], first.shape[axis]), masks.dtype)
             masks = keras.ops.moveaxis(keras.ops.tensordot(masks, weights, axes=[[axis], [1]]), -1, axis)
         masks = keras.ops.reshape(masks, (-1, *masks.shape[1:], *[1] * (len(first.shape) - len(masks.shape))))
         masked = first * keras.ops.cast(masks, first.dtype)

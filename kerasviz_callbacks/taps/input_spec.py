@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from ..maths.geometry import picture_shape
+from ..maths.geometry import image_shape
 from .reader import Reader
 
 _NUMBERED = re.compile(r"(keras_tensor|input_layer|input)(_\d+)?")  # names that Keras makes up, new in every process
@@ -54,4 +54,4 @@ def _is_made_a_picture(reader: Reader, shape: tuple[int, ...]) -> bool:
     if not changed:
         return False
     first = changed[0].shape
-    return first == (*shape, 1) or (first == (math.prod(shape),) and picture_shape(shape) is not None)
+    return first == (*shape, 1) or (first == (math.prod(shape),) and image_shape(shape) is not None)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
-from ..maths.confidence import AnswerScores, of_classes, of_labels, sigmoid, softmax
+from ..maths.confidence import AnswerScores, multiclass_scores, multilabel_scores, sigmoid, softmax
 from ..probe import Probe
 from .layer_selection import reconstruction
 from .reader import Reader
@@ -60,13 +60,13 @@ class Task:
         """
         values = output.reshape(len(output), self.units).astype(np.float64)
         if self.kind == "labels":
-            return of_labels(sigmoid(values) if self.output == "logits" else values, truth)
+            return multilabel_scores(sigmoid(values) if self.output == "logits" else values, truth)
         if self.units == 1:
             yes = sigmoid(values) if self.output == "logits" else values
-            return of_classes(np.concatenate([1 - yes, yes], axis=1), truth)
+            return multiclass_scores(np.concatenate([1 - yes, yes], axis=1), truth)
         if self.output == "logits" and not is_probabilities(values):  # they may come from a softmax that was not seen
             values = softmax(values)
-        return of_classes(np.exp(values) if values.min(initial=0) < 0 else values, truth)  # a log-softmax
+        return multiclass_scores(np.exp(values) if values.min(initial=0) < 0 else values, truth)  # a log-softmax
 
     def scores(self, of: Literal["logits", "output"]) -> tuple[Score, Score]:
         """What speaks for the truth, and for what is predicted: of several labels the sum."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -17,8 +17,9 @@ from ..draw.tiles import fit
 from ..draw.traces import trace_pictures
 from ..fit_context import Request
 from ..maths.choice import most_variable
-from ..maths.health import channel_stats, dead, dormant, sparsity
+from ..maths.health import channel_metrics, dead, dormant, sparsity
 from ..maths.scale import count_clipped, robust_max
+from ..taps.channel_statistics import channel_statistics, is_rectified
 from ..taps.output_recorder import Call
 from ..taps.reader import Capture, Captured, Reader
 
@@ -60,7 +61,7 @@ class ActivationMaps(LayersView):
     def choose(self, reader: Reader) -> None:
         """Find the layers."""
         self.calls = {
-            Capture(call.path, reduce=_REDUCES[_rectified(call.ref.layer), _all(call)], owner=id(self)): call
+            Capture(call.path, reduce=_REDUCES[is_rectified(call.ref.layer), _all(call)], owner=id(self)): call
             for call in self.wanted_calls(reader)
         }
         self._small: dict[tuple[str, int, int], Array | None] = {}
@@ -87,8 +88,8 @@ class ActivationMaps(LayersView):
         """Maps `(n, channels, *spatial)` and health figures by layer."""
         numbers, scalars = {}, {}
         for capture, call in self.calls.items():
-            rectified, maps = _rectified(call.ref.layer), captured[capture].output["maps"]
-            metrics = channel_stats(**{name: captured[capture].output[name] for name in _METRICS[rectified]})
+            rectified, maps = is_rectified(call.ref.layer), captured[capture].output["maps"]
+            metrics = channel_metrics(**{name: captured[capture].output[name] for name in _METRICS[rectified]})
             self.memory.extend_scale(call.path, robust_max(maps))
             if (maps < 0).any():
                 self.memory.extend_scale(f"{call.path} is signed", 1.0)
@@ -174,35 +175,19 @@ def _figures_and_maps(output: Any, choice: Any, metrics: Sequence[str], every: b
     """
     values = keras.ops.cast(output, "float32")
     rank = len(values.shape)
-    flat = values if rank > 2 else values[:, None]
-    axes = tuple(range(1, len(flat.shape) - 1))
     undecided = choice < 0
     chosen = values if every else keras.ops.take(values, keras.ops.where(undecided, -1 - choice, choice), axis=-1)
-    found = {name: _FIGURE[name](flat, axes) for name in metrics}
+    found = channel_statistics(values, metrics)
     if "variance" not in metrics:
-        still = keras.ops.zeros_like(found["mean_abs"])
-        found["mean"], found["variance"] = keras.ops.cond(
-            undecided[0], lambda: (_mean(flat, axes), _variance_of(flat, axes)), lambda: (still, still)
+        zeros = keras.ops.zeros_like(found["mean_abs"])
+        spread = ("mean", "variance")
+        found |= keras.ops.cond(
+            undecided[0], lambda: channel_statistics(values, spread), lambda: dict.fromkeys(spread, zeros)
         )
     return {**found, "maps": keras.ops.transpose(_smaller(chosen), (0, rank - 1, *range(1, rank - 1)))}
 
 
-def _mean(values: Any, axes: tuple[int, ...]) -> Any:
-    return keras.ops.mean(values, axis=axes)
-
-
-def _variance_of(values: Any, axes: tuple[int, ...]) -> Any:
-    return keras.ops.mean(keras.ops.square(values - keras.ops.mean(values, axis=axes, keepdims=True)), axis=axes)
-
-
-_FIGURE: Mapping[str, Callable[[Any, tuple[int, ...]], Any]] = {
-    "mean": _mean,
-    "mean_abs": lambda values, axes: _mean(keras.ops.abs(values), axes),
-    "variance": _variance_of,
-    "largest": lambda values, axes: keras.ops.max(values, axis=axes),
-    "share_not_positive": lambda values, axes: _mean(keras.ops.cast(values <= 0, "float32"), axes),
-}
-# What is asked of a layer, by whether its output is rectified; see `_rectified`.
+# What is asked of a layer, by whether its output is rectified; see `is_rectified`.
 _METRICS: Mapping[bool | None, tuple[str, ...]] = {
     None: ("mean_abs",),
     True: ("mean_abs", "largest", "share_not_positive"),
@@ -218,7 +203,7 @@ _REDUCES = {
 def _variance(captured: Captured) -> Array:
     """Of every channel, for as long as none is chosen."""
     names = ("mean_abs", "mean", "variance")
-    return np.asarray(channel_stats(**{name: captured.output[name] for name in names}).variance)
+    return np.asarray(channel_metrics(**{name: captured.output[name] for name in names}).variance)
 
 
 def _smaller(maps: Any) -> Any:
@@ -228,13 +213,3 @@ def _smaller(maps: Any) -> Any:
     if len(sides) not in (1, 2, 3) or max(factors, default=1) == 1:
         return maps
     return keras.ops.average_pool(maps, factors, strides=factors, padding="same")
-
-
-def _rectified(layer: Any) -> bool | None:
-    """Whether the layer's own output is cut off at 0; `None`: it is linear, so no channel of it can be called dead."""
-    if isinstance(layer, keras.layers.ReLU):
-        return True
-    name = getattr(getattr(layer, "activation", None), "__name__", "linear")
-    if name in ("relu", "relu6"):
-        return True
-    return None if name == "linear" else False

@@ -14,7 +14,7 @@ from ..callback.markdown import code_span
 from ..draw.filters import filter_matrix, filter_tiles
 from ..draw.text import join_notes, shape_text
 from ..maths.choice import evenly_by_depth, largest_norm
-from ..maths.geometry import dense_filters, filters_of, picture_shape
+from ..maths.geometry import dense_filters, filters_of, image_shape
 from ..maths.health import norm, redundancy, turn
 from ..maths.scale import count_clipped, robust_max
 from ..taps.layers import LayerRef, find, listed, named
@@ -237,8 +237,8 @@ def filter_kernels(model: Any, known: Sequence[LayerRef]) -> list[Kernel]:
     """The first dense layer's kernel where it is fed pictures, and every convolution's, in the order of tracking."""
     found = []
     dense = first_dense(model, known)
-    if dense is not None and picture_shape(dense[1]) is not None:
-        found.append(Kernel(dense[0], picture=picture_shape(dense[1])))
+    if dense is not None and image_shape(dense[1]) is not None:
+        found.append(Kernel(dense[0], picture=image_shape(dense[1])))
     for ref in known:
         layout = convolution_layout(ref.layer)
         if layout is not None and ref.layer.built:

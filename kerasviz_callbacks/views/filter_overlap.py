@@ -17,6 +17,7 @@ from ..draw.text import format_number, join_notes, shape_text
 from ..fit_context import Request
 from ..maths.choice import most_variable
 from ..maths.overlap import Overlap, channel_overlap, clustered_order, largest_overlap, overlap, strongest_pairs
+from ..taps.channel_statistics import is_rectified
 from ..taps.output_recorder import Call
 from ..taps.reader import Capture, Captured, Reader
 
@@ -30,12 +31,13 @@ channels, over {over}.
 together at the first step stand side by side. {which}Red: the two rise together; blue: one rises as the other falls;
 light: they have nothing to do with each other. The bar beside a row is the largest |correlation| of the channel with
 any other; `overlap` is the mean of the bars. The strongest pairs are framed, and named below. The diagonal is left out;
-grey channels are dead (the same everywhere), and count for nothing.
+grey channels are constant (the same value everywhere, so they have no correlation) and are left out of `overlap`; below
+it is said how many of them are dead (of a ReLU output those that never exceed 1e-6).
 *Bad signs:* deep red blocks and long bars that do not fade with training (several filters do the work of one), overlap
 that rises, grey lines (dead filters)."""
 _SCALAR = (
     "Mean over channels of the largest |correlation| of a channel's maps with those of another, over the probe and all "
-    "positions: 0 none goes with another, 1 each is doubled. Dead channels are left out. The fewer pictures and "
+    "positions: 0 none goes with another, 1 each is doubled. Constant channels are left out. The fewer pictures and "
     "positions, the larger it is by chance."
 )
 
@@ -74,7 +76,10 @@ class FilterOverlap(LayersView):
                     "before it runs; name a layer whose last axis has a fixed length."
                 )
         self.calls = {
-            Capture(call.path, reduce=_MOMENTS[self._takes_all(call)], owner=id(self)): call for call in calls
+            Capture(
+                call.path, reduce=_MOMENTS[self._takes_all(call), is_rectified(call.ref.layer)], owner=id(self)
+            ): call
+            for call in calls
         }
 
     def request(self, source: str) -> Request:
@@ -117,7 +122,13 @@ class FilterOverlap(LayersView):
             output = captured[capture].output
             shift, rest = (np.asarray(output[name], np.float64) for name in ("shift", "rest"))
             with np.errstate(invalid="ignore"):  # infinity minus infinity: NaN, which is shown
-                numbers[call.path] = channel_overlap(shift + rest, output.get("widths"), output.get("products"))
+                numbers[call.path] = channel_overlap(
+                    shift + rest,
+                    output.get("widths"),
+                    output.get("products"),
+                    rectified=is_rectified(call.ref.layer),
+                    largest=output.get("largest"),
+                )
             if call.path not in orders:  # validation data come first
                 orders[call.path] = clustered_order(numbers[call.path].correlation)
             scalars[f"overlap/{call.path}/overlap"] = overlap(numbers[call.path].correlation)
@@ -135,12 +146,14 @@ class FilterOverlap(LayersView):
         channels = self.memory.shared["channels"][call.path][order].tolist()
         correlation = found.correlation[np.ix_(order, order)]
         strongest = strongest_pairs(correlation)
-        gone = int(np.count_nonzero(found.dead))
+        dead = int(np.count_nonzero(found.dead))
+        constant = int(np.count_nonzero(found.constant & ~found.dead))
         named_pairs = ", ".join(f"{channels[i]} & {channels[j]} {format_number(round(r, 2))}" for i, j, r in strongest)
         mean = overlap(correlation)
         notes = (
             "" if np.isnan(mean) else f"overlap {mean:.2f}",
-            f"{gone:,} dead" if gone else "",
+            f"{dead:,} dead" if dead else "",
+            f"{constant:,} constant" if constant else "",
             f"strongest {named_pairs}" if strongest else "",
         )
         return overlap_matrix(
@@ -148,7 +161,7 @@ class FilterOverlap(LayersView):
             largest_overlap(correlation),
             caption=self._caption(source, call),
             channels=channels,
-            dead=found.dead[order],
+            constant=found.constant[order],
             pairs=[(i, j) for i, j, _ in strongest],
             note=join_notes(*notes, note),
         )
@@ -203,12 +216,13 @@ def _variance(mean: Array, variance: Array) -> Array:
         return np.asarray(variance.mean(axis=0, dtype=np.float64) + mean.astype(np.float64).var(axis=0))
 
 
-def _moments(output: Any, choice: Any, every: bool) -> dict[str, Any]:
+def _moments(output: Any, choice: Any, every: bool, rectified: bool | None) -> dict[str, Any]:
     """In the pass, for each row: the means of the chosen channels, and the mean products of what is left.
 
     The mean is the sum of two numbers, `shift` and `rest`, as float32 alone loses small changes of large activations;
     what is left of them is counted in units of its largest magnitude, `widths`, so that no square runs out of range.
-    With `every` all channels are meant: to pick some out takes longer than all that follows.
+    With `every` all channels are meant: to pick some out takes longer than all that follows. Of a rectified output also
+    the maxima, which tell its dead channels.
     """
     values = _positions(output) if every else keras.ops.take(_positions(output), choice, axis=-1)
     first = values[:, :1]  # taken off first, a constant leaves exactly 0
@@ -216,6 +230,8 @@ def _moments(output: Any, choice: Any, every: bool) -> dict[str, Any]:
     left = values - shift
     rest = keras.ops.mean(left, axis=1, keepdims=True)
     found = {"shift": shift[:, 0], "rest": rest[:, 0]}
+    if rectified:
+        found["largest"] = keras.ops.max(values, axis=1)
     if len(output.shape) < 3:
         return found
     left = left - rest
@@ -226,4 +242,8 @@ def _moments(output: Any, choice: Any, every: bool) -> dict[str, Any]:
     return {**found, "widths": widths[:, 0], "products": products / count}
 
 
-_MOMENTS = {every: partial(_moments, every=every) for every in (False, True)}
+_MOMENTS = {
+    (every, rectified): partial(_moments, every=every, rectified=rectified)
+    for every in (False, True)
+    for rectified in (None, False, True)
+}

@@ -13,7 +13,7 @@ from ..callback.markdown import code_span
 from ..draw.text import shape_text
 from ..explain.layer_maps import LayerMaps
 from ..fit_context import Request
-from ..maths.class_activation import method_named
+from ..maths.class_activation import cam_method
 from ..taps.reader import Reader
 
 _DESCRIPTION = """**Where the network looks** ({method} of {path}, {score}).
@@ -75,7 +75,7 @@ class GradCAM(ExplainedView):
         **options: Any,
     ):
         super().__init__(log_dir, validation_data, target=target, score=score, **options)
-        method_named(method)
+        cam_method(method)
         self.layer, self.method = layer, method
 
     def choose(self, reader: Reader) -> None:

@@ -16,6 +16,7 @@ from ..draw.profiles import MOST_PANELS, Lines, Window, profiles
 from ..draw.text import format_number, join_notes
 from ..draw.trails import extend_window
 from ..maths.choice import most_variable
+from ..maths.history import StepHistory
 from ..maths.latent import QUANTILES, active, quantiles, variances
 from ..taps.reader import Capture, Captured
 
@@ -47,7 +48,7 @@ class Profile:
     """What is drawn of one source.
 
     Attributes:
-        steps: increasing, `(t,)`.
+        steps: those in the history (`maths.history`), increasing, `(t,)`.
         quantiles: `(t, 5, k)`, float32, of the units shown; NaN where a unit is not finite.
         active: `(t, k)`, whether the unit was in use.
         units: the numbers of the units shown, `(k,)`; `None` before they are chosen.
@@ -108,21 +109,25 @@ class LatentProfiles(CodesView):
         """The quantiles of every step so far, and the latent figures."""
         codes = self.codes(captured)
         own, shared = self.memory.for_source(source), self.memory.shared
-        before, own["before"] = own.get("before"), codes
+        # A fit resumed from an earlier epoch replaces what came after that epoch.
+        past, own["before"] = own.get("before"), (step, codes)
+        before = past[1] if past is not None and past[0] < step else None
         shared["dimensions"] = codes.shape[1]
         if source == VALIDATION and "units" not in shared and self._may_choose(codes, step):
             shared["units"], shared["chosen"] = most_variable(variances(codes), MOST_PANELS), step
         in_use = active(codes, absolute=self.posterior)
-        own.setdefault("waiting", []).append((step, codes, in_use))
-        units = shared.get("units")
-        # A fit that is resumed from an earlier epoch draws anew what came after it.
-        history = own["history"] = [past for past in own.get("history", []) if past[0] < step]
-        if units is not None:
-            history += [(at, _float32(quantiles(then[:, units])), used[units]) for at, then, used in own.pop("waiting")]
-            self._widen(history[-1][1])
+        units, history = shared.get("units"), own.setdefault("history", StepHistory())
+        if units is None:
+            own["untrained"] = step, codes, in_use  # one step at most: after it the units are chosen
+        else:
+            at, then, used = own.pop("untrained", (step, codes, in_use))
+            if at < step:
+                history.append(at, _profile_of(then, used, units))
+            history.append(step, _profile_of(codes, in_use, units))
+            self._widen(history.values[-1, :-1])
         count = int(np.count_nonzero(in_use))
         note = f"active {count} of {codes.shape[1]}   {_widest(codes)}"
-        profile = Profile(*_stacked(history), units, count, note, count_non_finite(codes))
+        profile = Profile(*_unpacked(history), units, count, note, count_non_finite(codes))
         return Measured(step, profile, self.metrics(codes, before, source))
 
     def _may_choose(self, codes: Array, step: int) -> bool:
@@ -183,17 +188,17 @@ class LatentProfiles(CodesView):
         return f"{title}\nthe {len(units)} of largest variance {when}"
 
 
-def _stacked(history: list[tuple[int, Array, Array]]) -> tuple[Array, Array, Array]:
+def _profile_of(codes: Array, in_use: Array, units: Array) -> Array:
+    """What the history holds of a step, `(6, k)`: the quantiles of the units shown, and whether each was in use."""
+    return np.concatenate([quantiles(codes[:, units]), in_use[None, units]])
+
+
+def _unpacked(history: StepHistory) -> tuple[Array, Array, Array]:
     """Steps `(t,)`, quantiles `(t, 5, k)` and what was active `(t, k)`."""
-    if not history:
+    if not history.steps:
         return np.zeros(0, int), np.zeros((0, len(QUANTILES), 0), np.float32), np.zeros((0, 0), bool)
-    steps, values, in_use = zip(*history, strict=True)
-    return np.array(steps), np.stack(values), np.stack(in_use)
-
-
-def _float32(values: Array) -> Array:
-    with np.errstate(over="ignore"):  # what is beyond the range becomes infinite, which is shown
-        return values.astype(np.float32)
+    values = history.values
+    return np.array(history.steps), values[:, :-1].copy(), values[:, -1] == 1
 
 
 def _widest(codes: Array) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,8 +13,9 @@ from ..callback.markdown import code_span
 from ..draw.clouds import Cloud
 from ..draw.text import join_notes
 from ..draw.trails import extend_window, trajectories, trajectory
+from ..maths.history import StepHistory
 from ..maths.latent import spread
-from ..maths.projection import POOLED_STEPS, hold_plane, project, shares
+from ..maths.projection import POOLED_STEPS, Plane, hold_plane, project, shares
 from ..record.projector import Points
 from ..taps.reader import Capture, Captured
 
@@ -48,7 +49,7 @@ class Trail:
 
     Attributes:
         tails: `(t, n, 2)`, the newest last.
-        means: `(T, classes, 2)`, or `None` without labels.
+        means: `(T, classes, 2)` of the steps in the history (`maths.history`), or `None` without labels.
         fitted_at: the step of the axes.
         variance: the share of variance shown, 0 to 1.
         movement: the share of movement shown; NaN at the first step.
@@ -75,6 +76,19 @@ class Trail:
         if not any(np.isnan(one.movement) for one in trails):
             shown += f", {each([f'{one.movement:.0%}' for one in trails])} of movement"
         return f"{shown}   spread {each([f'{one.spread:.3g}' for one in trails])}"
+
+
+@dataclass
+class Projected:
+    """The class means of earlier steps in a plane, kept until the plane is fitted anew.
+
+    Attributes:
+        basis: of that plane, `(d, 2)`.
+        means: by step, `(classes, 2)`.
+    """
+
+    basis: Array | None = None
+    means: dict[int, Array] = field(default_factory=dict)
 
 
 class LatentTrajectory(CodesView):
@@ -111,19 +125,19 @@ class LatentTrajectory(CodesView):
     def measure(self, captured: dict[Capture, Captured], source: str, step: int) -> Measured:
         """The codes' history seen in the plane that is held, and the latent figures."""
         codes = self.codes(captured)
-        own = self.memory.for_source(source)
         if not np.isfinite(codes).all():
             raise FloatingPointError(f"codes of {source} at step {step} are NaN or infinite; the step is left out")
-        recent: list[Array] = own.setdefault("codes", [])
-        before = recent[-1] if recent else None
-        recent.append(codes)
-        del recent[:-TAIL]
+        own = self.memory.for_source(source)
+        # A fit resumed from an earlier epoch replaces what came after that epoch.
+        recent: list[tuple[int, Array]] = [past for past in own.get("codes", []) if past[0] < step]
+        before = recent[-1][1] if recent else None
+        own["codes"] = recent = [*recent, (step, codes)][-TAIL:]
         labels = self.probes[source].labels
         if labels is not None:
-            own.setdefault("means", []).append(_class_means(codes, labels, self.classes()))
+            own.setdefault("means", StepHistory()).append(step, _class_means(codes, labels, self.classes()))
         if source == VALIDATION:
-            plane = self.memory.shared.get("plane")
-            self.memory.shared["plane"] = hold_plane(plane, recent[-POOLED_STEPS:], step)[0]
+            plane, newest = self.memory.shared.get("plane"), [past for _, past in recent[-POOLED_STEPS:]]
+            self.memory.shared["plane"] = hold_plane(plane, newest, step)[0]
         trail = self._trail(own, codes, before)
         reach = float(np.abs(trail.tails[-1]).max(initial=0))
         self.memory.scales["window"] = extend_window(self.memory.scales.get("window", 0.0), reach)
@@ -131,8 +145,8 @@ class LatentTrajectory(CodesView):
 
     def _trail(self, own: dict[str, Any], codes: Array, before: Array | None) -> Trail:
         plane = self.memory.shared["plane"]
-        tails = np.stack([project(one, plane.basis) for one in own["codes"]])
-        means = np.stack(own["means"]) @ plane.basis if "means" in own else None
+        tails = np.stack([project(one, plane.basis) for _, one in own["codes"]])
+        means = _paths(own, plane) if "means" in own else None
         variance, movement = shares(codes, before, plane.basis)
         return Trail(tails, means, plane.fitted_at, variance, movement, spread(codes), codes)
 
@@ -184,6 +198,20 @@ class LatentTrajectory(CodesView):
             if pictures is not None and pictures.ndim == 5:  # of a volume the slice in the middle
                 pictures = pictures[:, pictures.shape[1] // 2]
             yield source, Points("latent_codes", one.data.codes, known, pictures)
+
+
+def _paths(own: dict[str, Any], plane: Plane) -> Array:
+    """The class means of all steps held, in the plane; those of earlier steps anew only if the plane was refitted."""
+    means, projected = own["means"], own.setdefault("projected", Projected())
+    if projected.basis is not plane.basis:
+        own["projected"] = projected = Projected(plane.basis)
+    known, newest = projected.means, means.steps[-1]  # the newest may replace one of the same step
+    # Step by step: class means in all their dimensions are large.
+    rows = zip(means.steps, means.values, strict=True)
+    projected.means = {
+        step: known[step] if step in known and step < newest else row @ plane.basis for step, row in rows
+    }
+    return np.stack(list(projected.means.values()))
 
 
 def _class_means(codes: Array, labels: Array, classes: int) -> Array:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
-import keras
 import numpy as np
 
 from ..callback import Image, LayersView, Measured
@@ -14,8 +14,10 @@ from ..draw.responses import response_strengths
 from ..draw.text import join_notes, shape_text
 from ..fit_context import Request
 from ..maths.choice import most_variable
-from ..maths.responses import between_pictures, by_class, class_means, silent
+from ..maths.health import channel_metrics, dead_channels
+from ..maths.responses import by_class, class_means, response_variance
 from ..maths.scale import count_clipped, robust_max
+from ..taps.channel_statistics import DEATH_STATISTICS, channel_statistics, is_rectified
 from ..taps.output_recorder import Call
 from ..taps.reader import Capture, Captured, Reader
 
@@ -30,6 +32,18 @@ ones in every class.
 *Bad signs:* white columns (they answer to nothing), few dark columns in all rows (few neurons do all the work,
 whatever is shown), class means that are all alike late in the network (the layer does not tell the classes apart),
 rows of one class that differ from each other as much as from other classes."""
+
+
+class Responses(NamedTuple):
+    """What the neurons shown of one layer did.
+
+    Attributes:
+        strengths: `(n, neurons)`, the mean of |activation| over the positions.
+        dead: `(neurons,)`, whether a neuron is dead; see `maths.health.dead_channels`.
+    """
+
+    strengths: Array
+    dead: Array
 
 
 class NeuronResponses(LayersView):
@@ -53,22 +67,28 @@ class NeuronResponses(LayersView):
 
     def choose(self, reader: Reader) -> None:
         """Find the layers."""
-        self.calls = {Capture(call.path, reduce=_strengths): call for call in self.wanted_calls(reader)}
+        self.calls = {
+            Capture(call.path, reduce=_REDUCES[is_rectified(call.ref.layer)]): call
+            for call in self.wanted_calls(reader)
+        }
 
     def request(self, source: str) -> Request:
-        """Each layer's response strengths."""
+        """Each layer's response strengths, and what tells its dead neurons."""
         return Request(tuple(self.calls))
 
     def measure(self, captured: dict[Capture, Captured], source: str, step: int) -> Measured:
-        """Response strengths `(n, neurons)` by layer, of the neurons that are shown."""
+        """The responses by layer, of the neurons that are shown."""
         chosen = self.memory.shared.setdefault("neurons", {})
         numbers = {}
         for capture, call in self.calls.items():
-            strengths = captured[capture].output
+            statistics = captured[capture].output
+            strengths, rectified = statistics["mean_abs"], is_rectified(call.ref.layer)
             if call.path not in chosen:  # validation data come first
-                chosen[call.path] = most_variable(between_pictures(strengths), MOST_NEURONS)
-            numbers[call.path] = strengths[:, chosen[call.path]]
-            self.memory.extend_scale(call.path, robust_max(numbers[call.path]))
+                chosen[call.path] = most_variable(response_variance(strengths), MOST_NEURONS)
+            shown = chosen[call.path]
+            dead = dead_channels(channel_metrics(**statistics), rectified)[shown]
+            numbers[call.path] = Responses(strengths[:, shown], dead)
+            self.memory.extend_scale(call.path, robust_max(numbers[call.path].strengths))
         return Measured(step, numbers)
 
     def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
@@ -78,11 +98,12 @@ class NeuronResponses(LayersView):
                 picture = self._picture(source, call, one.data[call.path], one.note)
                 yield Image(source, f"responses/{call.path}", picture, self._about(call))
 
-    def _picture(self, source: str, call: Call, strengths: Array, note: str) -> Array:
+    def _picture(self, source: str, call: Call, responses: Responses, note: str) -> Array:
+        strengths = responses.strengths
         high = self.memory.scales.get(call.path, 0.0)
         neurons = self.memory.shared["neurons"][call.path].tolist()
-        quiet = silent(strengths)
-        notes = (f"{quiet:,} of {len(neurons):,} silent" if quiet else "", count_clipped(strengths, high), note)
+        dead = int(np.count_nonzero(responses.dead))
+        notes = (f"{dead:,} of {len(neurons):,} dead" if dead else "", count_clipped(strengths, high), note)
         labels, names = self.probes[source].labels, self.probe_display.label_names(source)
         if labels is None or names is None:
             labels, order, classes = np.zeros(len(strengths), np.int64), np.arange(len(strengths)), ["all pictures"]
@@ -119,10 +140,10 @@ class NeuronResponses(LayersView):
         )
 
 
-def _strengths(output: Any, choice: Any) -> Any:
-    """In the pass: the mean of |a| over the positions, `(n, neurons)`."""
-    values = keras.ops.abs(keras.ops.cast(output, "float32"))
-    if len(values.shape) == 1:
-        return values[:, None]
-    positions = tuple(range(1, len(values.shape) - 1))
-    return keras.ops.mean(values, axis=positions) if positions else values
+def _statistics(output: Any, choice: Any, names: tuple[str, ...]) -> dict[str, Any]:
+    """In the pass: the mean of |a| over the positions, and what tells dead neurons; `(n, neurons)` each."""
+    return channel_statistics(output, names)
+
+
+_NAMES = {rectified: ("mean_abs", *names) for rectified, names in DEATH_STATISTICS.items()}
+_REDUCES = {rectified: partial(_statistics, names=names) for rectified, names in _NAMES.items()}

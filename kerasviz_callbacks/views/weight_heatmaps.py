@@ -16,7 +16,7 @@ from ..draw.weights import SIDE, Panel, weight_panels
 from ..fit_context import Request, say
 from ..maths.choice import evenly_by_depth
 from ..maths.clipping import share_removed
-from ..maths.matrices import block_extremes, block_of, fold, largest, place_in
+from ..maths.matrices import block_extremes, block_of, fold, largest, unfolded_index
 from ..maths.scale import robust_max
 from ..taps.layers import listed, named
 from ..taps.reader import Reader
@@ -274,7 +274,7 @@ def _seen(
     full = fold(weights, matrix.inputs, matrix.outputs)
     at, words, mark = largest(full), "", None
     if at is not None:
-        ref = place_in(weights.shape, matrix.inputs, matrix.outputs, at.row, at.column)
+        ref = unfolded_index(weights.shape, matrix.inputs, matrix.outputs, at.row, at.column)
         words = f"largest {format_number(at.value)} at {list(ref)}"
         mark = (block_of(at.row, full.shape[0], SIDE), block_of(at.column, full.shape[1], SIDE))
     seen = WeightHeatmapsData(block_extremes(full, SIDE, SIDE), mark, how, words, count_non_finite(weights))
