@@ -9,8 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from ..maths.channel_weights import ablation_cam_weights, score_cam_weights
-from ..maths.class_activation import cam_method, weighted
+from ..maths.class_activation import cam_method
 from ..maths.geometry import fold_tokens
 from ..taps.extra_passes import ablated_scores, masked_scores, settled
 from ..taps.input_spec import position_axes
@@ -61,18 +60,19 @@ class LayerMaps:
             inputs: as the model was fed.
             classes: `(n,)`, `PREDICTED` for the predicted one.
         """
-        if self.method.needs not in ("masked scores", "ablated scores"):
+        if self.method.weights is None:
             return None
         score = self._score
         fixed = settled(reader, inputs, classes) if score.function is None else classes
-        if self.method.needs == "masked scores":
-            return score_cam_weights(
-                self._folded(captured.output), lambda masks: masked_scores(reader, score, inputs, fixed, masks)
-            )
-        return ablation_cam_weights(
-            self._folded(captured.output),
-            lambda channel: ablated_scores(reader, score, inputs, fixed, self.call, channel),
-        )
+
+        def masked(masks: Array) -> Array:
+            return masked_scores(reader, score, inputs, fixed, masks)
+
+        def ablated(channel: int | None) -> Array:
+            return ablated_scores(reader, score, inputs, fixed, self.call, channel)
+
+        scores = masked if self.method.needs == "masked scores" else ablated
+        return self.method.weights(self._folded(captured.output), scores)
 
     def maps(self, captured: Captured, weights: Array | None = None) -> Array:
         """Raw maps `(n, *spatial)`, float32.
@@ -82,10 +82,10 @@ class LayerMaps:
             weights: from `weights`.
         """
         activations = self._folded(captured.output)
-        if weights is not None:
-            return weighted(activations, weights)
-        given = [] if self.method.needs == "activations" else [self._folded(captured.required_gradient)]
-        return np.asarray(self.method.maps(activations, *given))
+        if self.method.needs == "activations":
+            return self.method.maps(activations)
+        given = self._folded(captured.required_gradient) if weights is None else weights
+        return self.method.maps(activations, given)
 
     def within_pass(self, wanted: Score) -> Capture:
         """The maps themselves, made by Grad-CAM inside the pass: of many rows, what a layer puts out is too much.
