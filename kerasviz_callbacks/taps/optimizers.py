@@ -1,4 +1,4 @@
-"""Optimizers, copied with their state, so that a step can be tried without being made."""
+"""Copies of optimizers with their state, for a step that leaves the original untouched."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class NoStepError(ValueError):
 
 
 def loss_scale(optimizer: Any) -> float:
-    """What the optimizer multiplies the loss with, so that small gradients survive half precision."""
+    """The factor by which the optimizer scales the loss against underflow in half precision."""
     return float(keras.ops.convert_to_numpy(optimizer.scale_loss(keras.ops.convert_to_tensor(1.0, "float32"))))
 
 
 def twin_of(variable: Any) -> Any:
-    """A variable of its own with the same value, name and path, by which some optimizers tell variables apart."""
+    """A copy of a variable with its name and path, by which some optimizers tell variables apart."""
     with ExitStack() as scopes:
         for name in variable.path.split("/")[:-1]:
             scopes.enter_context(keras.name_scope(name))
@@ -36,10 +36,14 @@ def twin_of(variable: Any) -> Any:
 
 
 def copied(optimizer: Any, own: Sequence[Any], twins: Sequence[Any], clip: Mapping[str, float] | None) -> Any:
-    """An optimizer like this one, built for the twins."""
+    """A copy of an optimizer, built for copies of the variables.
+
+    Raises:
+        NoStepError: it cannot be copied.
+    """
     kind = type(optimizer).__name__
     if isinstance(optimizer, getattr(keras.optimizers, "MultiOptimizer", ())):  # not in Keras 3.10
-        raise NoStepError(f"the optimizer {kind} leaves the step to others, and they are not copied")
+        raise NoStepError(f"the optimizer {kind} delegates to other optimizers, which are not copied")
     try:
         copy = type(optimizer).from_config(optimizer.get_config())
     except Exception as error:
