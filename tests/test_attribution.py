@@ -683,9 +683,9 @@ def test_a_callable_may_answer_for_some_of_several_inputs(mixed):
             np.zeros((ROWS, 7, 5)),
             r'float64 of shape \(4, 7, 5\) for input "input" .*expected numbers \(4, 5, 7\) or \(4, 5,',
         ),
-        (np.zeros((ROWS, 5, 7), "U1"), "method: gave <U1"),
-        ({"image": 0}, r"method: gave maps of \['image'\]; the model's inputs are \['input'\]"),
-        ({}, r"method: gave maps of \[\]; the model's inputs"),
+        (np.zeros((ROWS, 5, 7), "U1"), "method: returned <U1"),
+        ({"image": 0}, r"method: returned maps of \['image'\]; the model's inputs are \['input'\]"),
+        ({}, r"method: returned maps of \[\]; the model's inputs"),
     ],
     ids=["shape", "text", "name", "nothing"],
 )

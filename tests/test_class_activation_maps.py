@@ -464,7 +464,8 @@ def test_maps_that_do_not_lie_on_the_input_cannot_mask_it_and_the_error_says_so(
     maps = layers.Reshape((7, 2, 2), name="maps")(layers.Embedding(9, 4, name="look_up")(words))
     model = keras.Model(words, layers.Dense(2, "softmax")(global_mean()(maps)))
     with pytest.raises(
-        ValueError, match=r'method="score_cam": it lays the maps of "maps" \(7, 2\) over the input, .* \(7,\) has'
+        ValueError,
+        match=r'method="score_cam": it masks the input with the maps of "maps" \(7, 2\), but the .* \(7,\) has',
     ):
         kv.class_activation_map(model, np.ones((2, 7), np.int32), method="score_cam")
 

@@ -90,10 +90,10 @@ OPTIONS = {
     "an answer for the whole batch": (
         lambda: maps(target=lambda outputs: keras.ops.mean(outputs)),
         ValueError,
-        ("target=<callable>", "(n,)", "it gave ()"),
+        ("target=<callable>", "(n,)", "it returned ()"),
     ),
     "a class of thirty digits": (lambda: maps(target=10**30), ValueError, (f"target={10**30}", "0 to 2")),
-    "classes for other rows": (lambda: maps(target=[0, 1]), ValueError, ("2 classes given for 12 inputs", "one int")),
+    "classes for other rows": (lambda: maps(target=[0, 1]), ValueError, ("2 classes for 12 inputs", "one int")),
     "half a class": (lambda: maps(target=[0.5] * 12), TypeError, ("target=[0.5", "a class (int)")),
     "a trillion steps": (
         lambda: kv.attribution(shared(classifier), X, method="integrated_gradients", steps=10**12),

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from test_maths_class_activation import maps_of
 
 from kerasviz_callbacks.maths.class_activation import METHODS, eigen_cam, grad_cam, grad_cam_plus_plus, weighted
 
@@ -40,7 +41,7 @@ def scored(pair):
 def maps_by(name, pair):
     with np.errstate(invalid="ignore"):  # the scores made up here, of what is not finite
         given = scored(pair)
-    return METHODS[name].maps(pair[0], *given[METHODS[name].needs])
+    return maps_of(name, pair[0], *given[METHODS[name].needs])
 
 
 class TestLaws:
@@ -139,7 +140,7 @@ class TestTypesAndSizes:
         exact = activations.astype(np.float64), gradients.astype(np.float64)
         method, asked = METHODS[name], scored(exact)
         given_too = [gradients] if name in GRADIENT else asked[method.needs]
-        maps, expected = method.maps(activations, *given_too), method.maps(exact[0], *asked[method.needs])
+        maps, expected = maps_of(name, activations, *given_too), maps_of(name, exact[0], *asked[method.needs])
         assert expected.any()
         np.testing.assert_array_equal(maps, expected)
 

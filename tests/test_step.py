@@ -360,7 +360,7 @@ class Unsaved(optimizers.SGD):
         ("no targets", "the data have no targets"),
         ("frozen", "no weight of the model is trained"),
         ("unsaved", "the optimizer Unsaved cannot be copied: .*argument"),
-        ("several", "the optimizer MultiOptimizer leaves the step to others"),
+        ("several", "the optimizer MultiOptimizer delegates to other optimizers"),
     ],
 )
 def test_it_says_why_there_is_no_step(case, words):

@@ -5,26 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-import numpy as np
-
-
-def whole_number(value: Any, argument: str, *, minimum: int) -> int:
-    """Return `value` as an `int`.
-
-    Args:
-        value: an `int` or a numpy integer.
-        argument: the user's name for it, used in the error message.
-        minimum: the smallest allowed value.
-
-    Raises:
-        TypeError: `value` is not an integer (a bool is not).
-        ValueError: `value` is below `minimum`.
-    """
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{argument}={value!r}: expected a whole number, got {type(value).__name__}.")
-    if value < minimum:
-        raise ValueError(f"{argument}={value}: expected at least {minimum}.")
-    return int(value)
+from .._arguments import whole_number as whole_number
 
 
 def one_of(value: Any, argument: str, *allowed: str | None) -> None:

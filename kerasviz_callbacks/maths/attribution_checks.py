@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._arguments import whole_number
+
 Array = NDArray[Any]
 MOST_PASSES = 100_000  # more would take hours a step
 MOST_CELLS = 1000  # along each side; more would exhaust the memory
@@ -92,16 +94,12 @@ def check_answer(answer: Any, shape: tuple[int, ...], name: str) -> Array:
     return given
 
 
-def _whole(name: str, value: Any, least: int = 1, shown: Any = None) -> None:
-    shown = value if shown is None else shown
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise TypeError(f"{name}={shown!r}: expected a whole number, got {type(value).__name__}.")
-    if value < least:
-        raise ValueError(f"{name}={shown}: expected at least {least}.")
+def _whole(name: str, value: Any) -> None:
+    whole_number(value, name, minimum=1)
 
 
 def _whole_or_zero(name: str, value: Any) -> None:
-    _whole(name, value, least=0)
+    whole_number(value, name, minimum=0)
 
 
 def _extent(name: str, value: Any) -> None:
@@ -111,7 +109,7 @@ def _extent(name: str, value: Any) -> None:
     if several and not value:
         raise ValueError(f"{name}={value!r}: expected a whole number, or one for each axis of positions.")
     for part in value if several else (value,):
-        _whole(name, part, shown=value)
+        whole_number(part, name, minimum=1, shown=value)
 
 
 def _real(name: str, value: Any) -> float:

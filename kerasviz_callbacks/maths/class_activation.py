@@ -16,9 +16,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .channel_weights import AblatedScores, MaskedScores, check_maps
-from .channel_weights import ablation_cam_weights as ablation_cam_weights  # the same name: for others to import
-from .channel_weights import score_cam_weights as score_cam_weights
+from .channel_weights import ablation_cam_weights, check_maps, score_cam_weights
 from .singular import first_component
 
 Array = NDArray[Any]
@@ -164,34 +162,6 @@ def eigen_cam(activations: Array) -> Maps:
     return _map_images(first_component, activations)
 
 
-def score_cam(activations: Array, scores: MaskedScores) -> Maps:
-    """See what speaks for the class, each channel weighted by the score of the input seen through its map.
-
-    Args:
-        activations: `(n, *spatial, channels)`.
-        scores: What `score_cam_weights` asks: given masks `(n, *spatial)`, the scores `(n,)` of the inputs
-            multiplied with them. A pass of the model for each channel.
-
-    Returns:
-        `(n, *spatial)`, at least 0, in the unit of the activations.
-    """
-    return weighted(activations, score_cam_weights(activations, scores))
-
-
-def ablation_cam(activations: Array, scores: AblatedScores) -> Maps:
-    """See what speaks for the class, each channel weighted by the share of the score that is lost without it.
-
-    Args:
-        activations: `(n, *spatial, channels)`.
-        scores: What `ablation_cam_weights` asks: the scores `(n,)` of the layer as it is (None) or with one
-            channel set to 0 (its number). A pass of the model for each channel.
-
-    Returns:
-        `(n, *spatial)`, at least 0, in the unit of the activations.
-    """
-    return weighted(activations, ablation_cam_weights(activations, scores))
-
-
 def weighted(activations: Array, weights: Array) -> Maps:
     """Sum the channels with given weights and keep the positive part: `relu(sum_c w_c A_c)`.
 
@@ -216,17 +186,20 @@ class CamMethod:
     """A class activation method.
 
     Attributes:
-        maps: Computes the raw maps from the activations, and from what `needs` says.
+        maps: Computes the raw maps from the activations and, unless these suffice, gradients or weights of channels.
         needs: `"gradient"`: gradients of the activations' shape. `"activations"`: nothing more.
-            `"masked scores"`, `"ablated scores"`: the callable that `score_cam` or `ablation_cam` describes.
+            `"masked scores"`, `"ablated scores"`: weights of channels.
         signed: Whether maps have negative values, which are evidence against the class.
         paper: Authors, year and link.
+        weights: Computes the weights of channels `(n, channels)` from the activations and a callable that runs the
+            model again, see `score_cam_weights` and `ablation_cam_weights`; None for methods without.
     """
 
     maps: Callable[..., Maps]
     needs: Needs
     signed: bool
     paper: str
+    weights: Callable[[Array, Callable[[Any], Array]], _Real] | None = None
 
 
 METHODS: dict[str, CamMethod] = {
@@ -238,9 +211,15 @@ METHODS: dict[str, CamMethod] = {
     "layer_cam": CamMethod(layer_cam, "gradient", False, "Jiang et al. 2021, https://doi.org/10.1109/TIP.2021.3089943"),
     "xgrad_cam": CamMethod(xgrad_cam, "gradient", False, "Fu et al. 2020, https://arxiv.org/abs/2008.02312"),
     "eigen_cam": CamMethod(eigen_cam, "activations", True, "Muhammad & Yeasin 2020, https://arxiv.org/abs/2008.00299"),
-    "score_cam": CamMethod(score_cam, "masked scores", False, "Wang et al. 2020, https://arxiv.org/abs/1910.01279"),
+    "score_cam": CamMethod(
+        weighted, "masked scores", False, "Wang et al. 2020, https://arxiv.org/abs/1910.01279", score_cam_weights
+    ),
     "ablation_cam": CamMethod(
-        ablation_cam, "ablated scores", False, "Desai & Ramaswamy 2020, https://doi.org/10.1109/WACV45572.2020.9093360"
+        weighted,
+        "ablated scores",
+        False,
+        "Desai & Ramaswamy 2020, https://doi.org/10.1109/WACV45572.2020.9093360",
+        ablation_cam_weights,
     ),
 }
 """The methods by the name that `GradCAM(method=...)` and `class_activation_map(method=...)` take."""
