@@ -162,7 +162,7 @@ def check_count(count: Any) -> int:
         whole = operator.index(count)
     except TypeError:
         whole = None
-    if whole is None or isinstance(count, bool | np.bool):
+    if whole is None or isinstance(count, bool | np.bool_):
         raise TypeError(f"count: must be a whole number of samples, got {described(count)}; try count=16")
     if whole < 1:
         raise ValueError(f"count: must be at least 1, got {whole}; try count=16")
