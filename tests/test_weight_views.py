@@ -470,7 +470,7 @@ def test_of_many_units_the_longest_at_first_are_shown_and_kept(tmp_path):
     for one in seen(view).values():
         assert one.units.tolist() == sorted(np.argsort(-first)[:128].tolist())
         assert one.weights.shape == (128, 3)
-    assert "the 128 longest" in runs(tmp_path)["views/model"].descriptions["coefficients/many"]
+    assert "the 128 of largest norm" in runs(tmp_path)["views/model"].descriptions["coefficients/many"]
 
 
 def test_units_that_no_longer_learn_are_counted(tmp_path):
