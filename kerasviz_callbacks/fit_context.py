@@ -199,10 +199,8 @@ class FitContext:
             sink: Sink = kind(directory)
             group = sink.begin(first_step)
             if group != "views" and self.verbose:
-                why = "already holds later steps, or another fit writes there"
-                say(
-                    f'kerasviz_callbacks: "{directory}" {why}; this fit is written as {group}/.{self._remedy(first_step)}'
-                )
+                why, remedy = "already holds later steps, or another fit writes there", self._remedy(first_step)
+                say(f'kerasviz_callbacks: "{directory}" {why}; this fit is written as {group}/.{remedy}')
             self._sinks[key] = sink
         return self._sinks[key]
 

@@ -8,6 +8,7 @@ import warnings
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from entries import ENTRIES
 from harness import Read, autoencoder, classifier, fit, pictures, pixels_of, read, runs, same_weights
 
@@ -55,7 +56,7 @@ def interrupted(view, log_dir, monkeypatch, epochs=3):
             if epoch == epochs - 1:
                 monkeypatch.setattr(view.fit_context.queue, "wait", interrupt)
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt), pytest.warns(UserWarning, match="still being written"):
         fit(model, DATA.x, DATA.y, [view, Interrupt()], epochs=epochs)
     return model
 
@@ -179,12 +180,9 @@ def test_batches_are_drawn_over_epochs_by_visualizer_and_published_at_their_ends
 
 
 def test_a_last_batch_that_could_not_be_foreseen_is_drawn_at_the_end(tmp_path):
-    def batches():
-        for start in range(0, 20, 4):
-            yield DATA.x[start : start + 4], DATA.y[start : start + 4]
-
+    batches = tf.data.Dataset.from_tensor_slices((DATA.x[:20], DATA.y[:20])).batch(4).filter(lambda x, y: True)
     view = kv.FilterImages(tmp_path, unit="batch", freq=3, on_error="raise")
-    classifier().fit(batches(), epochs=1, verbose=0, callbacks=[view])
+    classifier().fit(batches, epochs=1, verbose=0, callbacks=[view])
     assert {tuple(steps) for steps in read(tmp_path / "views/model").pictures.values()} == {(-1, 3, 5)}
 
 

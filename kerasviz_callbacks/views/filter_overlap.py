@@ -37,8 +37,8 @@ never exceed 1e-6) stands below.
 lines (dead filters)."""
 _SCALAR = (
     "Mean over channels of the largest |correlation| between a channel's feature maps and those of another, over all "
-    "inputs and positions: 0 if all channels are uncorrelated, 1 if each has a duplicate. Constant channels are excluded. "
-    "With few inputs and positions it is larger by chance."
+    "inputs and positions: 0 if all channels are uncorrelated, 1 if each has a duplicate. Constant channels are "
+    "excluded. With few inputs and positions it is larger by chance."
 )
 
 

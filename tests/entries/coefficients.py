@@ -45,7 +45,7 @@ ENTRY = Entry(
     autoencoder,
     target="x",
     tags=frozenset({"coefficients/codes"}),
-    scalars=frozenset({"health/codes/norm", "coefficients/codes/turn"}),
+    scalars=frozenset({"health/codes/norm", "health/codes/turn"}),
     poison="codes",
     sources=("model",),
     needs_data=False,
