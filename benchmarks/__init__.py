@@ -12,4 +12,8 @@ python -m benchmarks --write            # and renew benchmarks/README.md
     others      the same job by tf-explain, tf-keras-vis and Xplique
     growth      more views, pictures, channels, layers, epochs
     writing     event files, the interpreter lock, import
+    start       the time before the first batch beside the model's own first training step
+    autoencoder the autoencoder example's whole fit
+    batches     a step with unit="batch" beside an epoch
+    disk        short epochs on a slow disk
 """

@@ -11,7 +11,18 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 README = Path(__file__).with_name("README.md")
-TABLES = {"floor": 15, "fits": 5, "others": 15, "growth": 9, "writing": 15, "overfitting": 5}  # and rounds of each
+TABLES = {  # and rounds of each
+    "floor": 15,
+    "fits": 5,
+    "others": 15,
+    "growth": 9,
+    "writing": 15,
+    "overfitting": 5,
+    "start": 3,
+    "autoencoder": 5,
+    "batches": 15,
+    "disk": 3,
+}
 
 
 def main() -> None:
