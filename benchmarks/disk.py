@@ -120,7 +120,7 @@ def rows_of(name: str, make: Callable[[str], Any], epochs: int, most: float | No
     return [
         Row(what, f"{value:.3g} x ({detail})") if most is None else at_most(what, value, most, detail=detail),
         Row(f"{name}: steps not drawn", f"{len(clock.queue.skipped)} of {epochs + 1}"),
-        at_most(f"{name}: scalars lost", len(expected - scalars(slow)), 0, f"of {len(expected)}"),
+        at_most(f"{name}: scalars lost", len(expected - scalars(slow)), 0, "", f"of {len(expected)}"),
         Row(f"{name}: memory", f"{clock.growth / 2**20:.3g} MiB"),
     ]
 
