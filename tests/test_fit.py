@@ -859,7 +859,7 @@ def of_dicts(n=10):
 
 
 def test_each_input_of_a_dict_is_shown_under_its_own_map(tmp_path):
-    view = kv.Attribution(tmp_path, of_dicts(), method="gradient", on_error="raise")
+    view = recorded(kv.Attribution)(tmp_path, of_dicts(), method="gradient", on_error="raise")
     x, y = of_dicts()
     fit(dicts(), x, y, [view], epochs=1)
     found = runs(tmp_path)["views/validation"]
@@ -868,7 +868,7 @@ def test_each_input_of_a_dict_is_shown_under_its_own_map(tmp_path):
         "gradient/age": [-1, 0],
     }
     picture = found.picture("gradient/image", -1)
-    for one in view.probe_display.pictures("validation"):
+    for one in view.at_work[0].probe_display.pictures("validation"):
         assert places_of(one.repeat(12, 0).repeat(12, 1), picture), "the picture stands beside its map"
 
 

@@ -117,8 +117,8 @@ def test_codes_are_found_and_judged_by_the_rule_of_their_kind(case, tmp_path):
     views = [recorded(view)(tmp_path, VALIDATION, layer=layer, on_error="raise") for view in kind]
     fit(model, DATA.x, DATA.x, views, 2)
     for view in views:
-        assert view.path == path
-        assert view.posterior is rule
+        assert view.at_work[0].path == path
+        assert view.at_work[0].posterior is rule
     found = runs(tmp_path)["views/validation"]
     for view in kind:
         assert list(found.pictures[f"latent/{view.__name__.removeprefix('Latent').lower()}"]) == [-1, 0, 1]

@@ -24,7 +24,7 @@ def seen(model, data, log_dir, epochs=1, **options):
     x = data[0] if isinstance(data, tuple) else data
     outputs = keras.tree.map_structure(np.asarray, model(x))
     fit(model, x, outputs, [view], epochs=epochs)
-    return view
+    return view.at_work[0]
 
 
 def numbers(view, step=0):
@@ -309,11 +309,15 @@ def test_codes_can_be_named(tmp_path):
 
 
 def test_a_copy_takes_no_model_along(tmp_path):
-    view = seen(dense(SHAPE), pictures(), tmp_path)
+    model, x = dense(SHAPE), pictures()
+    model.compile("sgd", "mse")
+    view = kv.Reconstructions(tmp_path, x, on_error="raise")
+    fit(model, x, x, [view], epochs=1)
+    assert len(view.probes["validation"]) == len(x)
     other = copy.deepcopy(view)
-    assert other._decoder is None
-    assert other._targets == {}
     assert other.probes == {}
+    assert other.result is None
+    assert other.model is None
 
 
 def test_a_model_can_be_looked_at_without_a_fit(tmp_path):
