@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import sys
+import threading
 import warnings
 import weakref
 from collections.abc import Callable, Hashable, Iterator, Mapping
@@ -11,7 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from types import FrameType
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import keras
 import numpy as np
@@ -83,6 +85,7 @@ class FitContext:
         self._observed_step: tuple[int, str] | None = None
         self._observed_by: list[Participant] = []
         self._at_exit = partial(_close, weakref.ref(self))
+        self._call = _call_of_fit()
 
     @classmethod
     def join(cls, model: Any, participant: Participant, params: Any) -> FitContext:
@@ -158,6 +161,10 @@ class FitContext:
                 ).rstrip()
             )
 
+    def is_over(self) -> bool:
+        """Whether nobody takes part any more, or the call of `fit` has ended by an exception."""
+        return not self.participants or (self._call is not None and not self._call.is_running())
+
     def layers(self) -> list[LayerRef]:
         """The model's layers as they are now; some come only when it is built."""
         return list_layers(self.model)
@@ -194,8 +201,8 @@ class FitContext:
         key = kind, str(Path(directory).expanduser().resolve())
         if key not in self._sinks:
             for other in list(self._running.values()):
-                if other is not self and not other.participants and key in other._sinks:
-                    other.wait()  # of a fit that died: what it still writes decides which runs are free
+                if other is not self and key in other._sinks and other.is_over():
+                    other.close(LAST_PATIENCE)  # it died; what it still writes decides which runs are free
             sink: Sink = kind(directory)
             group = sink.begin(first_step)
             if group != "views" and self.verbose:
@@ -330,6 +337,31 @@ class FitContext:
         for sink in list(self._sinks.values()):
             with sink.errors.collect():
                 sink.flush()
+
+
+class _Call(NamedTuple):
+    """A call of a function, known by its thread and frame without keeping the frame."""
+
+    thread: int
+    frame: int
+
+    def is_running(self) -> bool:
+        """Whether the thread is still inside the call."""
+        return any(id(frame) == self.frame for frame in _stack(sys._current_frames().get(self.thread)))
+
+
+def _call_of_fit() -> _Call | None:
+    """The innermost call of Keras' `fit` that we are in; `None` where the hooks are called by hand."""
+    for frame in _stack(sys._getframe()):
+        if frame.f_code.co_name == "fit" and isinstance(frame.f_locals.get("self"), keras.Model):
+            return _Call(threading.get_ident(), id(frame))
+    return None
+
+
+def _stack(frame: FrameType | None) -> Iterator[FrameType]:
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
 
 
 def with_suffix(tag: str, suffix: str) -> str:
