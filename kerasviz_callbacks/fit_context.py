@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import inspect
 import sys
 import threading
 import warnings
@@ -346,19 +347,23 @@ class _Call(NamedTuple):
     frame: int
 
     def is_running(self) -> bool:
-        """Whether the thread is still inside the call."""
-        return any(id(frame) == self.frame for frame in _stack(sys._current_frames().get(self.thread)))
+        """Whether the thread is still inside the call; asked from another thread, whether that one is alive."""
+        if self.thread != threading.get_ident():
+            return any(thread.ident == self.thread for thread in threading.enumerate())
+        return any(id(frame) == self.frame for frame in _stack())
 
 
 def _call_of_fit() -> _Call | None:
     """The innermost call of Keras' `fit` that we are in; `None` where the hooks are called by hand."""
-    for frame in _stack(sys._getframe()):
+    for frame in _stack():
         if frame.f_code.co_name == "fit" and isinstance(frame.f_locals.get("self"), keras.Model):
             return _Call(threading.get_ident(), id(frame))
     return None
 
 
-def _stack(frame: FrameType | None) -> Iterator[FrameType]:
+def _stack() -> Iterator[FrameType]:
+    """The calls that this thread is in, the innermost first."""
+    frame = inspect.currentframe()
     while frame is not None:
         yield frame
         frame = frame.f_back
