@@ -161,7 +161,7 @@ def test_a_step_that_fails_later_is_told_and_training_goes_on(tmp_path, monkeypa
         def on_epoch_end(self, epoch, logs=None):
             monkeypatch.setattr("kerasviz_callbacks.taps.step.Step._copy_state", lambda self: 1 / 0)
 
-    with pytest.warns(UserWarning, match=r"WeightHeatmaps could not take \(ZeroDivisionError"):
+    with pytest.warns(UserWarning, match=r"WeightHeatmaps could not read the model \(ZeroDivisionError"):
         fit(classifier(), DATA.x, DATA.y, [Breaks(), view])
     assert list(runs(tmp_path)["views/model"].pictures["weights/conv1"]) == [-1]
 

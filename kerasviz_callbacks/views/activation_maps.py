@@ -19,7 +19,7 @@ from ..fit_context import Request
 from ..maths.choice import most_variable
 from ..maths.health import channel_metrics, dead, dormant, sparsity
 from ..maths.scale import count_clipped, robust_max
-from ..taps.channel_statistics import channel_statistics, is_rectified
+from ..taps.channel_statistics import channel_statistics, output_is_rectified
 from ..taps.output_recorder import Call
 from ..taps.reader import Capture, Captured, Reader
 
@@ -62,7 +62,7 @@ class ActivationMaps(LayersView):
     def find_layers(self, reader: Reader) -> None:
         """Find the layers."""
         self.calls = {
-            Capture(call.path, reduce=_REDUCES[is_rectified(call.ref.layer), _draws_all(call)], owner=id(self)): call
+            Capture(call.path, reduce=_REDUCES[output_is_rectified(call), _draws_all(call)], owner=id(self)): call
             for call in self.selected_calls(reader)
         }
         self._input_images: dict[tuple[str, int, int], Array | None] = {}
@@ -93,7 +93,7 @@ class ActivationMaps(LayersView):
         """Return feature maps `(n, channels, *spatial)` and health metrics, by layer."""
         data, scalars = {}, {}
         for capture, call in self.calls.items():
-            rectified, maps = is_rectified(call.ref.layer), captured[capture].output["maps"]
+            rectified, maps = output_is_rectified(call), captured[capture].output["maps"]
             metrics = channel_metrics(**{name: captured[capture].output[name] for name in _METRICS[rectified]})
             self.memory.extend_scale(call.path, robust_max(maps))
             if (maps < 0).any():

@@ -229,8 +229,8 @@ class Coefficients(View):
         return [
             Heat("weights", data.weights, Scale(-widest, widest, DIVERGING), across, "input"),
             Heat("normalised weights", data.directions, Scale(-unit, unit, DIVERGING), across, "input"),
-            Heat("norm ‖w‖", data.lengths, Scale(0.0, longest, SEQUENTIAL), along, "epoch", data.has_length),
-            Heat("turn since the previous step", data.turns, _TURN, along, "epoch", data.has_turn),
+            Heat("norm ‖w‖", data.lengths, Scale(0.0, longest, SEQUENTIAL), along, self.schedule.unit, data.has_length),
+            Heat("turn since the previous step", data.turns, _TURN, along, self.schedule.unit, data.has_turn),
         ]
 
     def describe(self, tag: str) -> str:

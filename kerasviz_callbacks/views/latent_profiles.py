@@ -175,6 +175,7 @@ class LatentProfiles(CodesView):
             note=note,
             bad=bad,
             lines=lines,
+            axis=self.schedule.unit,
         )
 
     def _title(self, rows: str) -> str:
@@ -183,7 +184,7 @@ class LatentProfiles(CodesView):
         if len(units) == dimensions:
             return title
         chosen = self.memory.shared["chosen"]
-        when = "before training" if chosen == UNTRAINED else f"at epoch {chosen}"
+        when = "before training" if chosen == UNTRAINED else f"at {self.schedule.unit} {chosen}"
         return f"{title}\nthe {len(units)} of largest variance {when}"
 
 
