@@ -1,4 +1,4 @@
-"""`WeightHeatmaps` and `Coefficients` in fits: which kernels, which step, and nothing of the training moved."""
+"""`WeightHeatmaps` and `Coefficients` in fits: which kernels, which training step, and that training is unchanged."""
 
 import pickle
 import re
