@@ -219,6 +219,7 @@ def equal_metrics(one, other, names):
         np.testing.assert_allclose(one[f"val_{name}"], other[f"val_{name}"], atol=2e-4, err_msg=name)
 
 
+@pytest.mark.slow
 def test_one_logit_one_sigmoid_and_two_softmax_units_of_equal_probabilities_give_equal_metrics(tmp_path):
     """The same weights with z, sigmoid(z) and softmax(0, z): the two classes' maps are those of z and -z."""
     data = pictures()
@@ -436,6 +437,7 @@ def test_what_could_not_be_measured_is_nan_and_not_missing(tmp_path):
     assert list(read(tmp_path / "views" / "validation").scalars["overfitting/knn"]) == [-1, 0, 2]
 
 
+@pytest.mark.slow
 def test_training_is_the_same_with_it_and_keras_own_history_too(tmp_path):
     found = []
     for views in ([], [kv.OverfittingMonitor(tmp_path, (pictures().x_val, pictures().y_val), training_data=None)]):
