@@ -59,11 +59,11 @@ def test_a_probe_read_in_several_batches_gives_the_same(monkeypatch):
     parts = measured(kv.FilterOverlap, model, x)
     assert [3, 3, 3, 1] in sizes
     for path in ("conv", "dense"):
-        np.testing.assert_allclose(parts.numbers[path].correlation, whole.numbers[path].correlation, atol=1e-6)
+        np.testing.assert_allclose(parts.data[path].correlation, whole.data[path].correlation, atol=1e-6)
         direct = correlation_of(output_of(model, path, x))
-        np.testing.assert_allclose(whole.numbers[path].correlation, direct, atol=1e-5)
+        np.testing.assert_allclose(whole.data[path].correlation, direct, atol=1e-5)
     again = measured(kv.NeuronResponses, model, x)
-    np.testing.assert_allclose(again.numbers["conv"], strengths.numbers["conv"], rtol=1e-5)
+    np.testing.assert_allclose(again.data["conv"], strengths.data["conv"], rtol=1e-5)
 
 
 def test_rows_that_fill_up_a_fixed_batch_do_not_count():
@@ -72,9 +72,9 @@ def test_rows_that_fill_up_a_fixed_batch_do_not_count():
     free, fixed = network(convolution()), network(convolution(), rows=5)
     fixed.set_weights(free.get_weights())
     direct = correlation_of(output_of(free, "conv", x))
-    found = measured(kv.FilterOverlap, fixed, x).numbers["conv"].correlation
+    found = measured(kv.FilterOverlap, fixed, x).data["conv"].correlation
     np.testing.assert_allclose(found, direct, atol=1e-5)
-    strengths = measured(kv.NeuronResponses, fixed, x).numbers["conv"]
+    strengths = measured(kv.NeuronResponses, fixed, x).data["conv"]
     np.testing.assert_allclose(strengths, np.abs(output_of(free, "conv", x)).mean(axis=(1, 2)), rtol=1e-5)
 
 
@@ -96,7 +96,7 @@ def test_outputs_of_any_rank(layer, shape):
     maps = output.reshape(9, -1, output.shape[-1] if output.ndim > 1 else 1)
     found = measured(kv.FilterOverlap, model, x, layers=["layer"])
     np.testing.assert_allclose(found.data["layer"].correlation, np.atleast_2d(correlation_of(maps)), atol=1e-5)
-    strengths = measured(kv.NeuronResponses, model, x, layers=["layer"]).numbers["layer"]
+    strengths = measured(kv.NeuronResponses, model, x, layers=["layer"]).data["layer"]
     np.testing.assert_allclose(strengths, np.abs(maps).mean(axis=1), rtol=1e-5)
 
 
@@ -105,11 +105,11 @@ def test_large_means_and_magnitudes_cost_no_digits(scale, level):
     x = (RNG.normal(size=(6, 8, 8, 3)) @ RNG.normal(size=(3, 3)) * scale + level * scale).astype(np.float32)
     x[:, 0, 0] = 0  # as at the edge of a padded picture
     model = network(layers.Activation("linear", name="same"), shape=(8, 8, 3))
-    found = measured(kv.FilterOverlap, model, x, layers=["same"]).numbers["same"]
+    found = measured(kv.FilterOverlap, model, x, layers=["same"]).data["same"]
     np.testing.assert_allclose(found.correlation, correlation_of(x.astype(np.float64)), atol=1e-5)
     away = x[:, 1:]
     model = network(layers.Activation("linear", name="same"), shape=(7, 8, 3))
-    found = measured(kv.FilterOverlap, model, away, layers=["same"]).numbers["same"]
+    found = measured(kv.FilterOverlap, model, away, layers=["same"]).data["same"]
     np.testing.assert_allclose(found.correlation, correlation_of(away.astype(np.float64)), atol=2e-5)
 
 
@@ -163,13 +163,13 @@ def test_nan_and_infinity_spoil_their_own_channel_alone():
     bias[[1, 3]] = np.nan, np.inf
     model.get_layer("conv").set_weights([kernel, bias])
     x = RNG.normal(size=(6, 12, 12, 2)).astype(np.float32)
-    found = measured(kv.FilterOverlap, model, x).numbers["conv"]
+    found = measured(kv.FilterOverlap, model, x).data["conv"]
     assert np.isnan(np.diagonal(found.correlation)).tolist() == [False, True, False, True, False, False]
     assert not found.dead.any()
     alive = [0, 2, 4, 5]
     direct = correlation_of(output_of(model, "conv", x)[..., alive])
     np.testing.assert_allclose(found.correlation[np.ix_(alive, alive)], direct, atol=1e-5)
-    strengths = measured(kv.NeuronResponses, model, x).numbers["conv"]
+    strengths = measured(kv.NeuronResponses, model, x).data["conv"]
     assert np.isfinite(strengths).all(axis=0).tolist() == [True, False, True, False, True, True]
 
 
