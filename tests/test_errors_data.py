@@ -1,4 +1,4 @@
-"""Data that cannot be looked at are refused before the first batch, by the name under which they were passed."""
+"""Invalid data raise before the first batch, under the name of the argument that passed them."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""`Probe` and the functions without `fit` refuse what they cannot work with, in plain words."""
+"""`Probe` and the functions without `fit` raise on invalid input; the message names argument, value and remedy."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""`WeightHeatmaps` and `Coefficients` in fits: which kernels, which step, and nothing of the training moved."""
+"""`WeightHeatmaps` and `Coefficients` in fits: which kernels, which training step, and that training is unchanged."""
 
 import pickle
 import re
@@ -45,7 +45,7 @@ def coefficients(tmp_path, **options):
     return recorded(kv.Coefficients)(tmp_path, on_error="raise", **options)
 
 
-@pytest.mark.parametrize("eagerly", [False, True])
+@pytest.mark.parametrize("eagerly", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_training_with_dropout_batch_averages_and_moments_is_the_same_to_the_bit(tmp_path, eagerly):
     def run(*views):
         model = dropping(run_eagerly=eagerly)
