@@ -146,7 +146,7 @@ BEFORE_THE_FIRST_BATCH = {
     "a score for the whole batch": Wrong(
         anywhere(kv.GradCAM, VALIDATION, target=lambda outputs: keras.ops.sum(outputs)),
         ValueError,
-        ("target=", "one number a row", "(n,)"),
+        ("target=", "one number per row", "(n,)"),
     ),
     "a layer without maps": Wrong(
         anywhere(kv.GradCAM, VALIDATION, layer="mean"), ValueError, ('layer="mean"', "(None, 5)", "no maps")
@@ -253,17 +253,17 @@ BEFORE_THE_FIRST_BATCH = {
     "a callable score that raises": Wrong(
         anywhere(kv.GradCAM, VALIDATION, target=lambda outputs: outputs["answer"]),
         ValueError,
-        ("target=<callable>", "raised", "outputs of shape", "one number a row"),
+        ("target=<callable>", "raised", "outputs of shape", "one number per row"),
     ),
     "a callable score that gives nothing": Wrong(
         anywhere(kv.GradCAM, VALIDATION, target=lambda outputs: None),
         ValueError,
-        ("target=<callable>", "one number a row", "NoneType"),
+        ("target=<callable>", "one number per row", "NoneType"),
     ),
     "a callable score that gives text": Wrong(
         anywhere(kv.Attribution, VALIDATION, target=lambda outputs: "cat"),
         ValueError,
-        ("target=<callable>", "one number a row", "string"),
+        ("target=<callable>", "one number per row", "string"),
     ),
     "a class of thirty digits": Wrong(
         anywhere(kv.GradCAM, VALIDATION, target=10**30), ValueError, (f"target={10**30}", "0 to 2")
