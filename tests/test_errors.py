@@ -113,7 +113,7 @@ BEFORE_THE_FIRST_BATCH = {
     "a layer that is never called": Wrong(
         anywhere(kv.ActivationMaps, VALIDATION, layers=["spare_conv"]),
         ValueError,
-        ('layers="spare_conv"', "unused", "name the layer that holds it"),
+        ('layers="spare_conv"', "unused", "name the layer that contains it"),
         unused_layer,
     ),
     "a call that there is not": Wrong(
@@ -317,12 +317,12 @@ BEFORE_THE_FIRST_BATCH = {
     "a method of one's own that gives nothing": Wrong(
         anywhere(kv.Attribution, VALIDATION, method=lambda model, inputs, targets: None),
         ValueError,
-        ("method", "gave object of shape ()", "expected numbers (12, 8, 8)"),
+        ("method", "returned object of shape ()", "expected numbers (12, 8, 8)"),
     ),
     "a method of one's own that gives lists of unequal length": Wrong(
         anywhere(kv.Attribution, VALIDATION, method=lambda model, inputs, targets: [[1.0], [1.0, 2.0]]),
         ValueError,
-        ("method", "gave object", "expected numbers (12, 8, 8)"),
+        ("method", "returned object", "expected numbers (12, 8, 8)"),
     ),
     "a method of one's own that names other inputs": Wrong(
         anywhere(kv.Attribution, VALIDATION, method=lambda model, inputs, targets: {"depth": inputs}),
