@@ -145,7 +145,7 @@ DATA_SETS = {
         "mend the data set",
     ),
     "a PyDataset that raises": of(
-        Batches(broken), UnreadableError, "validation_data: cannot be read", "KeyError ('no such picture')"
+        Batches(broken), UnreadableError, "validation_data: cannot be read", "KeyError (no such picture)"
     ),
     "a PyDataset that ends early": of(
         Batches(lambda place: next(iter(()))), UnreadableError, "validation_data: cannot be read", "StopIteration"

@@ -58,7 +58,7 @@ def output_path(number: int) -> str:
     return f":{number}" if number else OUTPUT
 
 
-def captured_in_pass(
+def run_captures(
     model: Any, known: Sequence[LayerRef], captures: Sequence[Capture], inputs: Any, targets: Any, choices: Any
 ) -> list[tuple[Any, Any]]:
     """The body of a pass: for each capture its (reduced) output and the gradient with respect to it."""
@@ -87,10 +87,12 @@ def captured_in_pass(
         reduced = capture.reduce(output, choices.get(str(number))) if capture.reduce else output
         if capture.maps is not None:
             reduced, gradient = capture.maps(output, *gradient), []
-        results.append((keras.tree.map_structure(travelling, reduced), keras.tree.map_structure(travelling, gradient)))
+        results.append(
+            (keras.tree.map_structure(half_to_float32, reduced), keras.tree.map_structure(half_to_float32, gradient))
+        )
     return results
 
 
-def travelling(tensor: Any) -> Any:
+def half_to_float32(tensor: Any) -> Any:
     """Cast half precision to float32 (exact); leave other types unchanged."""
     return keras.ops.cast(tensor, "float32") if tensor.dtype in ("float16", "bfloat16") else tensor
