@@ -3,19 +3,21 @@
     import kerasviz_callbacks as kv
     model.fit(x, y, callbacks=[kv.Visualizer("logs", validation_data=(x_val, y_val))])
 
-The way through the code, each room knowing only those before it:
+The subpackages in the order of the data; each imports only those listed before it:
 
-    probe       what is looked at: a fixed set of inputs
-    _autodiff   the few lines in which a framework computes and differentiates
-    maths       numbers in, numbers out
-    taps        how a model is read: layers, outputs, gradients, scores, kernels
-    explain     numbers without `fit`: activations, class_activation_map, attribution
-    draw        how it looks: numbers in, pictures out
-    record      where it goes: event files, PNG files, the worker
+    _arguments  checks of arguments that all of them share
+    probe       the inputs that are looked at: a fixed set of samples
+    _autodiff   computing, differentiating and compiling in each framework
+    _keras      every private name of Keras, each with a fallback
+    maths       pure numpy: arrays in, arrays out
+    taps        reading a model: layers, outputs, gradients, scores, kernels
+    explain     results without `fit`: activations, class_activation_map, attribution
+    draw        arrays drawn as images
+    record      event files, PNG files, the worker that writes them
     fit_context what the callbacks of one `fit` share
-    callback    when: cadence, life cycle, errors
-    views       what each picture means, one file a view
-    visualizer  which views fit a model
+    callback    base classes of views: schedule, life cycle, errors
+    views       one file a view: what it captures, measures and draws
+    visualizer  which views suit a model
 """
 
 from __future__ import annotations

@@ -1,14 +1,12 @@
-"""What all callbacks of one `fit` share: the pass over the model, the worker, the event files, the closing line."""
+"""What all callbacks of one `fit` share: the pass over the model, the worker, the sinks, the closing line."""
 
 from __future__ import annotations
 
 import atexit
-import os
-import shlex
 import sys
 import warnings
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,9 +18,10 @@ import numpy as np
 
 from ._autodiff import framework
 from .probe import Probe, as_probe
-from .record.log import Log
+from .record.event_files import EventFileSink
+from .record.png_files import PNGFileSink
+from .record.sink import Sink
 from .record.step_queue import StepQueue
-from .record.steps import claimed_free_run
 from .taps.layers import LayerRef, list_layers
 from .taps.reader import Capture, Captured, Reader
 
@@ -31,10 +30,10 @@ LAST_PATIENCE = 120.0  # seconds at the end of a fit, when nothing else is waiti
 
 
 class Participant(Protocol):
-    """What the observer must know of a callback to read the model for all of them at once."""
+    """What the context of a fit must know of a callback to read the model for all of them at once."""
 
-    def observes(self, step: int) -> bool:
-        """Whether it reads the model at this step."""
+    def observes(self, step: int, unit: str) -> bool:
+        """Whether it reads the model at this step, counted in epochs or batches."""
 
     def requests(self) -> Mapping[tuple[int, int], Request]:
         """What it wants of each reader and probe, by their identities."""
@@ -57,48 +56,51 @@ class FitContext:
         params: what Keras tells the callbacks of a fit; nothing is printed at `verbose` 0.
 
     Attributes:
+        participants: the callbacks that take part.
+        training: whether the first epoch has begun: a callback that joins later belongs to another fit.
         probes: what was read of the data, and the data themselves, so that the ids by which they are found stay theirs.
-        work: what is handed over to the worker.
+        queue: what the worker is given, step by step.
     """
 
-    _watching: ClassVar[weakref.WeakValueDictionary[int, FitContext]] = weakref.WeakValueDictionary()
+    _running: ClassVar[weakref.WeakValueDictionary[int, FitContext]] = weakref.WeakValueDictionary()
 
     def __init__(self, model: Any, params: Any):
         self.model = model
         self.params = params
         self.verbose = (params or {}).get("verbose", 1)
         self.participants: list[Participant] = []
-        self.training = False  # from the first epoch on: who comes later belongs to another fit
+        self.training = False
         self.probes: dict[Any, tuple[Any, Probe]] = {}
-        self.work = StepQueue()
+        self.queue = StepQueue(self._flush)
         self._readers: dict[Any, Reader] = {}
-        self._logs: dict[Path, Log] = {}
-        self._named: dict[Path, str] = {}
-        self._taken: dict[tuple[int, int], tuple[int, bytes, dict[Capture, Captured]]] = {}
+        self._sinks: dict[tuple[type, str], Sink] = {}
+        self._tags: dict[Any, dict[str, Hashable]] = {}
+        self._log_keys: dict[str, Participant] = {}
+        self._captured: dict[tuple[int, int], tuple[int, bytes, dict[Capture, Captured]]] = {}
         self._fingerprint: Callable[[], bytes] | None = None
         self._fingerprinted: list[int] = []
         self._weights: bytes | None = None  # their fingerprint, while callbacks look at the model
-        self._observed_step: int | None = None
+        self._observed_step: tuple[int, str] | None = None
         self._observed_by: list[Participant] = []
         self._at_exit = partial(_close, weakref.ref(self))
 
     @classmethod
     def join(cls, model: Any, participant: Participant, params: Any) -> FitContext:
-        """The observer of this model's fit, a new one for a new fit.
+        """The context of this model's fit, a new one for a new fit.
 
         Args:
             model: the model being trained.
             participant: the callback that joins.
             params: what Keras tells the callbacks of the fit: the same object to all of one fit.
         """
-        found = cls._watching.get(id(model))
+        found = cls._running.get(id(model))
         if found is not None and not found._is_same_fit(participant, params):
             found.close(LAST_PATIENCE)
             found = None
         if found is None:
             found = cls(model, params)
             atexit.register(found._at_exit)
-            cls._watching[id(model)] = found
+            cls._running[id(model)] = found
         found.participants.append(participant)
         return found
 
@@ -106,19 +108,19 @@ class FitContext:
     @contextmanager
     def alone(cls, model: Any) -> Iterator[FitContext]:
         """One of no fit, for a look at the model as it is: nothing is printed or written, and nothing stays behind."""
-        fit_context = cls(model, {"verbose": 0})
+        context = cls(model, {"verbose": 0})
         try:
-            yield fit_context
+            yield context
         finally:
-            fit_context.participants.clear()
-            fit_context.close(LAST_PATIENCE)
+            context.participants.clear()
+            context.close(LAST_PATIENCE)
 
     def _is_same_fit(self, participant: Participant, params: Any) -> bool:
-        """Whether the fit is that of the member, and not one that died, in training or before its first batch."""
+        """Whether the fit is that of the participant, and not one that died, in training or before its first batch."""
         return params is self.params and not self.training and participant not in self.participants
 
     def leave(self, participant: Participant, *, quietly: bool = False) -> None:
-        """The last to leave closes the files and prints how to look at them."""
+        """Leave the fit; the last to leave closes the sinks and prints how to look at the log."""
         if participant in self.participants:
             self.participants.remove(participant)
         if self.participants:
@@ -126,26 +128,35 @@ class FitContext:
         finished = self.close(LAST_PATIENCE)
         if finished:
             atexit.unregister(self._at_exit)
-        if self._watching.get(id(self.model)) is self:
-            del self._watching[id(self.model)]
+        if self._running.get(id(self.model)) is self:
+            del self._running[id(self.model)]
         if not finished:
             warnings.warn(
                 "kerasviz_callbacks: pictures are still being written; the last may be missing.", stacklevel=2
             )
-        if not quietly and self.verbose and self.work.steps:
-            say(self.closing_line())
+        if not quietly and self.verbose and self.queue.steps:
+            self._say_how_to_look()
 
-    def closing_line(self) -> str:
-        """How to see every step, ready to paste; TensorBoard shows ten otherwise."""
-        at = os.path.commonpath(list(self._logs)) if len(self._logs) > 1 else next(iter(self._named.values()))
-        shown = max(1000, 2 * len(self.work.steps))
-        line = f"kerasviz_callbacks: tensorboard --logdir {shlex.quote(at or '.')} --samples_per_plugin images={shown}"
-        if self.work.skipped:
-            line += f"  ({len(self.work.skipped)} epochs not drawn: drawing took longer than training)"
-        lost = sum(log.losses.count for log in self._logs.values())
+    def _say_how_to_look(self) -> None:
+        """Print how to see every step, ready to paste (TensorBoard shows ten otherwise), and what is missing."""
+        lines = [sink.closing_line(len(self.queue.steps)) for sink in self._sinks.values()]
+        missing = []
+        if self.queue.skipped:
+            missing.append(f"{len(self.queue.skipped)} steps not drawn: drawing or writing took longer than training")
+        if self.queue.dropped:
+            missing.append(f"{len(self.queue.dropped)} steps not measured: too much was waiting to be written")
+        lost = sum(errors.count for errors in {id(sink.errors): sink.errors for sink in self._sinks.values()}.values())
         if lost:
-            line += f"  ({lost} pictures and figures could not be written)"
-        return line
+            missing.append(f"{lost} images and scalars could not be written")
+        told = [line for line in lines if line]
+        for line in told[:-1]:
+            say(f"kerasviz_callbacks: {line}")
+        if told or missing:
+            say(
+                "  ".join(
+                    [f"kerasviz_callbacks: {told[-1] if told else ''}", *(f"({one})" for one in missing)]
+                ).rstrip()
+            )
 
     def layers(self) -> list[LayerRef]:
         """The model's layers as they are now; some come only when it is built."""
@@ -168,23 +179,71 @@ class FitContext:
             self._readers[key] = Reader(model, inputs)
         return self._readers[key]
 
-    def log(self, log_dir: str | os.PathLike[str], first_step: int) -> Log:
-        """The one log of this directory, in run directories that hold no later steps of an earlier fit."""
-        where = Path(log_dir).resolve()
-        if where not in self._logs:
-            for other in list(self._watching.values()):
-                if where in other._logs:
-                    other.wait()  # of a fit that died: what it still writes decides which runs are free
-            group = claimed_free_run(where, first_step)
-            if group != "views" and self.verbose:
-                why = "already holds later steps, or another process logs there"
-                say(f'kerasviz_callbacks: "{log_dir}" {why}; this fit is logged as {group}/.')
-            self._logs[where] = Log(where, group, claimed=True)
-            self._named[where] = os.fspath(log_dir)
-        return self._logs[where]
+    def sinks(self, log_dir: str, save_dir: str | None, first_step: int) -> list[Sink]:
+        """Where a callback writes: event files below `log_dir`, and PNG files below `save_dir` if there is one.
 
-    def read(self, participant: Participant, reader: Reader, probe: Probe, step: int) -> dict[Capture, Captured]:
-        """What all callbacks that draw at this step want of this probe, from one pass.
+        Callbacks that name the same directory share the sink. A sink that already holds later steps, or is written to
+        by another fit, counts its runs on ("views-2"), which is said in a line.
+        """
+        wanted: list[tuple[type, str]] = [(EventFileSink, log_dir)]
+        if save_dir is not None:
+            wanted.append((PNGFileSink, save_dir))
+        return [self._sink(kind, directory, first_step) for kind, directory in wanted]
+
+    def _sink(self, kind: type, directory: str, first_step: int) -> Sink:
+        key = kind, str(Path(directory).expanduser().resolve())
+        if key not in self._sinks:
+            for other in list(self._running.values()):
+                if other is not self and not other.participants and key in other._sinks:
+                    other.wait()  # of a fit that died: what it still writes decides which runs are free
+            sink: Sink = kind(directory)
+            group = sink.begin(first_step)
+            if group != "views" and self.verbose:
+                why, remedy = "already holds later steps, or another fit writes there", self._remedy(first_step)
+                say(f'kerasviz_callbacks: "{directory}" {why}; this fit is written as {group}/.{remedy}')
+            self._sinks[key] = sink
+        return self._sinks[key]
+
+    def _remedy(self, first_step: int) -> str:
+        """What to do where a training is a loop over `fit(epochs=1)`, each of which begins at epoch 0 again."""
+        if first_step >= 0 or (self.params or {}).get("epochs") != 1:
+            return ""
+        return " To go on with one training, pass initial_epoch=n, epochs=n + 1 to fit."
+
+    def claim_tags(self, participant: Participant, place: Hashable, tags: Mapping[str, Hashable]) -> str:
+        """What is added to the sections of the tags of a callback, so that no other of this fit writes the same ones.
+
+        Args:
+            participant: the callback.
+            place: where it writes.
+            tags: each with what it is of: two callbacks may share a tag that is of the same; `None` is its own alone.
+
+        Returns:
+            "" for the first, "-2", "-3", ... where another callback writes one of them.
+        """
+        taken = self._tags.setdefault(place, {})
+        own: dict[str, Any] = {tag: participant if of is None else of for tag, of in tags.items()}
+        number = 1
+        while True:
+            suffix = "" if number == 1 else f"-{number}"
+            wanted = {with_suffix(tag, suffix): of for tag, of in own.items()}
+            if all(taken.get(tag, of) == of for tag, of in wanted.items()):
+                taken.update(wanted)
+                return suffix
+            number += 1
+
+    def claim_log_keys(self, participant: Participant, keys: Iterator[str] | list[str]) -> bool:
+        """Whether a callback may publish metrics under these keys into `logs`: no other of the fit does."""
+        wanted = list(keys)
+        if any(self._log_keys.get(key, participant) is not participant for key in wanted):
+            return False
+        self._log_keys.update(dict.fromkeys(wanted, participant))
+        return True
+
+    def read(
+        self, participant: Participant, reader: Reader, probe: Probe, step: int, unit: str
+    ) -> dict[Capture, Captured]:
+        """What all callbacks that look at this step want of this probe, from one pass.
 
         The first to ask pays; the others get the same, unless the weights have changed in between (a callback that
         swaps in averaged weights, say).
@@ -192,23 +251,25 @@ class FitContext:
         key = (id(reader), id(probe))
         own = participant.requests()[key]
         now = self.fingerprint() if len(self.participants) > 1 else b""
-        known = self._taken.get(key)
-        if known is not None and known[:2] == (step, now) and all(capture in known[2] for capture in own.captures):
+        known = self._captured.get(key)
+        if known is not None and known[:2] == (step, now) and all(one in known[2] for one in own.captures):
             return known[2]
-        others = [one.requests().get(key) for one in self.participants if one is not participant and one.observes(step)]
+        others = [
+            one.requests().get(key) for one in self.participants if one is not participant and one.observes(step, unit)
+        ]
         requests = [own, *(request for request in others if request is not None)]
-        captures = dict.fromkeys(capture for request in requests for capture in request.captures)
+        captures = dict.fromkeys(one for request in requests for one in request.captures)
         targets = {name: row for request in requests for name, row in request.targets.items()}
-        choices = {capture: choice for request in requests for capture, choice in request.choices.items()}
+        choices = {one: choice for request in requests for one, choice in request.choices.items()}
         captured = reader.read(captures, probe.inputs, targets=targets, choices=choices)
-        self._taken[key] = (step, now, captured)
+        self._captured[key] = (step, now, captured)
         return captured
 
     @contextmanager
     def frozen_weights(self) -> Iterator[bytes]:
         """While open, no weight changes, so that all that is read meanwhile shares one fingerprint.
 
-        For as long as one callback takes what it needs, or several whom nothing comes between.
+        For as long as one callback takes what it needs, or several that nothing comes between.
         """
         outermost = self._weights is None
         try:
@@ -221,10 +282,10 @@ class FitContext:
 
     def forget(self) -> None:
         """The next to ask reads the model again: what is wanted of the pass has changed."""
-        self._taken.clear()
+        self._captured.clear()
 
     def fingerprint(self) -> bytes:
-        """Equal for equal weights; the state of random numbers is not looked at."""
+        """Equal for equal weights; the state of random numbers does not count."""
         if self._weights is not None:
             return self._weights
         weights = self.model.weights
@@ -233,34 +294,48 @@ class FitContext:
             self._fingerprinted = [id(one) for one in weights]  # some come only when the model is built
         return self._fingerprint()
 
-    def mark_observed(self, participant: Participant, step: int) -> None:
-        """A callback has taken what it needs of a step, or could not; after the last, the work begins."""
-        if step != self._observed_step:
-            self._observed_step, self._observed_by = step, []
-        self._observed_by.append(participant)
-        if all(one in self._observed_by or not one.observes(step) for one in self.participants):
-            self.work.begin()
+    def mark_observed(self, participant: Participant, step: int, unit: str) -> None:
+        """A callback has captured what it needs of a step, or could not; after the last, the worker begins.
 
-    def wait(self) -> None:
-        """Until all that was handed over is done."""
-        self.work.wait(LAST_PATIENCE)
+        Drawing meanwhile would take a core from the pass that the training waits for.
+        """
+        if (step, unit) != self._observed_step:
+            self._observed_step, self._observed_by = (step, unit), []
+        self._observed_by.append(participant)
+        if all(one in self._observed_by or not one.observes(step, unit) for one in self.participants):
+            self.queue.begin()
+
+    def wait(self) -> bool:
+        """Wait until all that was handed over is done; whether it is."""
+        return self.queue.wait(LAST_PATIENCE)
 
     def close(self, patience: float, *, anyway: bool = False) -> bool:
-        """Finish what is under way and close the files; whether that was done in time.
+        """Finish what is under way and close the sinks; whether that was done in time.
 
         Args:
             patience: seconds to wait at most.
             anyway: also where that was waited for in vain before.
         """
-        finished = self.work.wait(patience, anyway=anyway)
+        finished = self.queue.wait(patience, anyway=anyway)
         if finished:
-            for log in self._logs.values():
+            for sink in self._sinks.values():
                 try:
-                    log.close()
+                    sink.close()
                 except OSError as error:
                     warnings.warn(f"kerasviz_callbacks: {error}", stacklevel=2)
-        self._taken.clear()
+        self._captured.clear()
         return finished
+
+    def _flush(self) -> None:
+        for sink in list(self._sinks.values()):
+            with sink.errors.collect():
+                sink.flush()
+
+
+def with_suffix(tag: str, suffix: str) -> str:
+    """A tag whose section, what stands before the first `/`, has a suffix: `"grad_cam-2/conv2"`."""
+    section, slash, rest = tag.partition("/")
+    return f"{section}{suffix}{slash}{rest}"
 
 
 def say(text: str) -> None:
@@ -271,6 +346,6 @@ def say(text: str) -> None:
 
 
 def _close(reference: weakref.ref[FitContext]) -> None:
-    fit_context = reference()
-    if fit_context is not None:
-        fit_context.close(10.0, anyway=True)
+    context = reference()
+    if context is not None:
+        context.close(10.0, anyway=True)

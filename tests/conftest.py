@@ -1,4 +1,4 @@
-"""What holds for every test: the machine's own arithmetic stays out of it, and hypothesis searches briefly."""
+"""Settings of every test session: no oneDNN, and how long hypothesis searches."""
 
 import os
 
@@ -10,8 +10,10 @@ from pathlib import Path
 
 from hypothesis import settings
 
-# Enough to find what is wrong, little enough to be run often; other work on the machine is no failure.
-settings.register_profile("quick", max_examples=40, deadline=None)
+# `quick` is the default; CI also runs `-m "slow or hypothesis" --hypothesis-profile=thorough`. A test that sets
+# `max_examples` itself would escape both, so none does. No deadline: a busy machine is no failure.
+settings.register_profile("quick", max_examples=20, deadline=None)
+settings.register_profile("thorough", max_examples=150, deadline=None)
 settings.load_profile("quick")
 
 FAULTS = """# What was done to trainings, and what held

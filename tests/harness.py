@@ -15,6 +15,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 from PIL import Image
 from scipy import ndimage
@@ -115,6 +116,33 @@ def same_weights(one, other) -> bool:
     return all(a.dtype == b.dtype and a.tobytes() == b.tobytes() for a, b in pairs) and bool(pairs)
 
 
+# Many cases of one test.
+
+
+def quick(cases, *names) -> list:
+    """Parameters of which only those named are run by default, the others with `-m slow`; ids as the cases' names."""
+    assert set(names) <= set(cases), names
+    return [pytest.param(case, id=case, marks=[] if case in names else pytest.mark.slow) for case in cases]
+
+
+def check_each(cases, check) -> None:
+    """Call `check(case)` for every case, and raise what failed, each named: cheaper than a test for every case."""
+    failed = []
+    for case in cases:
+        try:
+            check(case)
+        except (Exception, pytest.fail.Exception) as error:  # pytest's own is no Exception
+            kept = (
+                error
+                if isinstance(error, Exception)
+                else AssertionError(str(error)).with_traceback(error.__traceback__)
+            )
+            kept.add_note(f"case: {case!r}")
+            failed.append(kept)
+    if failed:
+        raise ExceptionGroup(f"{len(failed)} of {len(cases)} cases failed", failed)
+
+
 # Reading back, with TensorBoard's own reader.
 
 
@@ -197,9 +225,10 @@ def values_of(picture, box, shape, colours, scale) -> np.ndarray:
 def places_of(tile: np.ndarray, picture: np.ndarray) -> list[tuple[int, int]]:
     """Where a picture contains exactly these pixels."""
     height, width = tile.shape[:2]
-    wanted, found = np.ascontiguousarray(tile[0]).tobytes(), []
-    for y, row in enumerate(picture[: len(picture) - height + 1]):
-        line, start = row.tobytes(), 0
+    rarest = (tile[:, 1:] != tile[:, :-1]).any(axis=-1).sum(axis=1).argmax()  # a blank row is found everywhere
+    wanted, found = np.ascontiguousarray(tile[rarest]).tobytes(), []
+    for y in range(len(picture) - height + 1):
+        line, start = picture[y + rarest].tobytes(), 0
         while (at := line.find(wanted, start)) >= 0:
             x, start = at // 3, at + 1
             if at % 3 == 0 and np.array_equal(picture[y : y + height, x : x + width], tile):
@@ -228,8 +257,10 @@ def recorded(view: type) -> type:
         def __init__(self, *args, **kwargs):
             super().__init__(*args, **kwargs)
             self.measured, self.drawn_with = {}, {}
+            self.at_work = []  # the copy of the view that a fit works with
 
         def measure(self, captured, source, step):
+            self.at_work[:] = [self]
             self.measured[source, step] = super().measure(captured, source, step)
             return self.measured[source, step]
 
@@ -317,7 +348,7 @@ class Entry:
         log_dir, save_dir = directory / "logs", directory / "pictures"
         view = self.made(log_dir, data, recorded(self.view), save_dir=save_dir, on_error="raise", **options)
         history = fit(model, data.x, getattr(data, self.target), [*extra, weights, view])
-        return Run(self, view, model, weights.at, model.get_weights(), history.history, log_dir, save_dir)
+        return Run(self, view.at_work[0], model, weights.at, model.get_weights(), history.history, log_dir, save_dir)
 
 
 # What is shown, and what stays.

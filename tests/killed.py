@@ -30,7 +30,7 @@ def train(directory: Path) -> None:
             self.file = file
 
         def on_epoch_end(self, epoch, logs=None):
-            line = json.dumps({"epoch": epoch, "skipped": sorted(views[0].fit_context.work.skipped)})
+            line = json.dumps({"epoch": epoch, "skipped": sorted(views[0].fit_context.queue.skipped)})
             os.write(self.file, f"{line}\n".encode())
 
     test = (DATA.x_val, DATA.y_val)

@@ -6,7 +6,7 @@ from functools import cache
 
 import keras
 import pytest
-from harness import classifier, fit, pictures, same_weights
+from harness import check_each, classifier, fit, pictures, same_weights
 
 DATA = pictures()
 VALIDATION = (DATA.x_val, DATA.y_val)
@@ -42,6 +42,18 @@ def anywhere(view, *args, **given):
 def shared(build):
     """One model for all that is refused: nothing trains it, as each of them shows."""
     return build()
+
+
+def assert_all_refused(requests: dict[str, Wrong], where):
+    """All of them under `on_error="warn"`, where one could be swallowed, and every tenth under `"raise"`."""
+
+    def check(case):
+        name, on_error = case
+        directory = where / f"{list(requests).index(name)} {on_error}"
+        directory.mkdir()
+        assert_refused(requests[name], on_error, directory)
+
+    check_each([*((name, "warn") for name in requests), *((name, "raise") for name in list(requests)[::10])], check)
 
 
 def assert_refused(wrong: Wrong, on_error: str, where):

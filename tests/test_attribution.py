@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from harness import quick
 from keras import layers, ops
 from keras.src.random.seed_generator import global_seed_generator
 from mapped import Sampling, close, dense, draw
@@ -315,7 +316,10 @@ RELU = {
 }
 
 
-@pytest.mark.parametrize("kind", RELU)
+@pytest.mark.parametrize(
+    "kind",
+    quick(RELU, "activation argument", "ReLU up to 6", "ops.relu in a subclassed model", "in a nested model"),
+)
 def test_guided_backprop_is_the_gradient_that_every_relu_lets_through_only_where_it_speaks_for_the_score(kind):
     asked, replaced = (make() for make in RELU[kind])
     x = 6 * draw(ROWS, *SHAPE)  # beyond 6 after a convolution
@@ -679,9 +683,9 @@ def test_a_callable_may_answer_for_some_of_several_inputs(mixed):
             np.zeros((ROWS, 7, 5)),
             r'float64 of shape \(4, 7, 5\) for input "input" .*expected numbers \(4, 5, 7\) or \(4, 5,',
         ),
-        (np.zeros((ROWS, 5, 7), "U1"), "method: gave <U1"),
-        ({"image": 0}, r"method: gave maps of \['image'\]; the model's inputs are \['input'\]"),
-        ({}, r"method: gave maps of \[\]; the model's inputs"),
+        (np.zeros((ROWS, 5, 7), "U1"), "method: returned <U1"),
+        ({"image": 0}, r"method: returned maps of \['image'\]; the model's inputs are \['input'\]"),
+        ({}, r"method: returned maps of \[\]; the model's inputs"),
     ],
     ids=["shape", "text", "name", "nothing"],
 )
@@ -754,8 +758,9 @@ def test_flat_nested_and_subclassed_models_of_equal_weights_give_the_same_map_by
     close(expected["rise"], kv.attribution(flat, x, method="rise", target=TARGETS, **FEW["rise"]), 0)
 
 
-@pytest.mark.parametrize("eagerly", [False, True], ids=["compiled", "eagerly"])
-def test_the_model_is_left_to_the_bit_by_every_method_also_where_it_samples(eagerly):
+@pytest.mark.parametrize("how", quick(["compiled", "eagerly"], "compiled"))
+def test_the_model_is_left_to_the_bit_by_every_method_also_where_it_samples(how):
+    eagerly = how == "eagerly"
     inputs = keras.Input(SHAPE)
     x = layers.Conv2D(3, 3, activation="relu")(Sampling()(inputs))
     x = layers.Flatten()(layers.Dropout(0.5)(layers.BatchNormalization()(x)))

@@ -42,6 +42,7 @@ def test_the_floor_is_what_we_compute_and_no_more():
     np.testing.assert_allclose(slopes, captured.required_gradient, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_one_table_by_its_command():
     done = benchmarks("writing", "--rounds", "1")
     assert done.returncode == 0, done.stderr[-2000:]

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from harness import quick
 from keras import layers, ops
 from keras.src.random.seed_generator import global_seed_generator
 from mapped import Sampling, close, dense, draw
@@ -143,21 +144,21 @@ def logits_of(model, x, classes):
 def by_the_paper(method, a, g):
     """One picture's map, position by position: `a` and `g` are `(h, w, channels)`."""
     h, w, channels = a.shape
-    list_layers = [(i, j) for i in range(h) for j in range(w)]
+    places = [(i, j) for i in range(h) for j in range(w)]
     weight = np.zeros(channels)
     for c in range(channels):
-        total = sum(a[p][c] for p in list_layers)
-        for p in list_layers:
+        total = sum(a[p][c] for p in places)
+        for p in places:
             slope = g[p][c]
             if method == "grad_cam":
-                weight[c] += slope / len(list_layers)
+                weight[c] += slope / len(places)
             elif method == "grad_cam++" and slope != 0:
                 alpha = slope**2 / (2 * slope**2 + slope**3 * total)
                 weight[c] += alpha * max(slope, 0)
             elif method == "xgrad_cam":
                 weight[c] += slope * a[p][c] / total
     found = np.zeros((h, w))
-    for p in list_layers:
+    for p in places:
         for c in range(channels):
             factor = {"hires_cam": g[p][c], "layer_cam": max(g[p][c], 0)}.get(method, weight[c])
             found[p] += factor * a[p][c]
@@ -463,7 +464,8 @@ def test_maps_that_do_not_lie_on_the_input_cannot_mask_it_and_the_error_says_so(
     maps = layers.Reshape((7, 2, 2), name="maps")(layers.Embedding(9, 4, name="look_up")(words))
     model = keras.Model(words, layers.Dense(2, "softmax")(global_mean()(maps)))
     with pytest.raises(
-        ValueError, match=r'method="score_cam": it lays the maps of "maps" \(7, 2\) over the input, .* \(7,\) has'
+        ValueError,
+        match=r'method="score_cam": it masks the input with the maps of "maps" \(7, 2\), but the .* \(7,\) has',
     ):
         kv.class_activation_map(model, np.ones((2, 7), np.int32), method="score_cam")
 
@@ -516,8 +518,9 @@ def test_flat_nested_and_subclassed_models_of_equal_weights_give_the_same_map_by
     close(expected["ablation_cam"], kv.class_activation_map(flat, x, target=EACH_CLASS[:3], method="ablation_cam"), 0)
 
 
-@pytest.mark.parametrize("eagerly", [False, True], ids=["compiled", "eagerly"])
-def test_the_model_is_left_to_the_bit_by_every_method_also_where_it_samples(eagerly):
+@pytest.mark.parametrize("how", quick(["compiled", "eagerly"], "compiled"))
+def test_the_model_is_left_to_the_bit_by_every_method_also_where_it_samples(how):
+    eagerly = how == "eagerly"
     inputs = keras.Input((5, 6, 2))
     x = layers.Dropout(0.5)(layers.BatchNormalization()(conv(3, "maps")(Sampling()(inputs))))
     model = keras.Model(inputs, dense(CLASSES, "answer", "softmax")(global_mean()(x)))

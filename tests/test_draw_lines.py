@@ -15,13 +15,13 @@ series = hnp.arrays(np.float64, st.tuples(st.just(2), st.integers(1, 40)), eleme
 
 @given(series, st.integers(1, 30), st.floats(0.1, 3))
 def test_the_extremes_of_a_column_are_those_of_the_lines_within_it(values, width, cell):
-    list_layers = (np.arange(values.shape[1]) + 0.5) * cell
-    least, most = extremes(values, list_layers, width)
+    places = (np.arange(values.shape[1]) + 0.5) * cell
+    least, most = extremes(values, places, width)
     for number, line in enumerate(values):
         for column in range(width):
-            ends = [x for x in (column, column + 1) if list_layers[0] - 1.5 <= x <= list_layers[-1] + 1.5]
-            inside = [place for place in list_layers if column <= place <= column + 1]
-            wanted = [np.interp(x, list_layers, line) for x in [*ends, *inside]]
+            ends = [x for x in (column, column + 1) if places[0] - 1.5 <= x <= places[-1] + 1.5]
+            inside = [place for place in places if column <= place <= column + 1]
+            wanted = [np.interp(x, places, line) for x in [*ends, *inside]]
             if not wanted:
                 assert np.isnan([least[number, column], most[number, column]]).all()
                 continue

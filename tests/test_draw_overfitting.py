@@ -1,4 +1,4 @@
-"""The sheet of overfitting and its charts: what stands where, and what its words say."""
+"""The overfitting sheet and its charts: what stands where, and what its texts say."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kerasviz_callbacks.draw.colour import NON_FINITE
-from kerasviz_callbacks.draw.curves import AXIS, FOOT, HEAD, SETS, Chart, Curve, Epochs, paint_chart, paint_dot
+from kerasviz_callbacks.draw.curves import AXIS, FOOT, HEAD, SETS, Chart, Curve, StepAxis, paint_chart, paint_dot
 from kerasviz_callbacks.draw.overfitting import DegradedExample, PerClassScores, Summary, overfitting_sheet
 from kerasviz_callbacks.draw.overfitting_charts import (
     METRICS,
@@ -28,7 +28,7 @@ HEIGHT, WIDTH = HEAD + 101 + FOOT, AXIS + 200  # a plot of 101 x 200: ten epochs
 def charted(curves, *, low=0.0, high=1.0, best=None, now=9, log=False):
     """The plot of a chart."""
     canvas = np.full((HEIGHT, WIDTH, 3), 255, np.uint8)
-    paint_chart(canvas, Chart("title", curves, low, high, "words", "hint", log=log), Epochs(0, 9, best, now))
+    paint_chart(canvas, Chart("title", curves, low, high, "words", "hint", log=log), StepAxis(0, 9, best, now))
     return canvas[HEAD : HEAD + 101, AXIS:]
 
 
@@ -130,15 +130,15 @@ def test_each_axis_holds_what_was_seen_and_only_grows():
     assert windows[-1]["cam_drift"][0] == 0
 
 
-def test_words_give_the_best_value_and_its_epoch_and_the_newest():
+def test_the_subtitle_gives_the_best_value_its_epoch_and_the_newest_value():
     history = {"knn": ((-1, 0, 1, 2), (0.3, 0.6, 0.7, 0.65)), "nc1": ((-1, 0, 1), (4.0, 0.75, np.nan))}
     knn, nc1, drift = metric_charts(["knn", "nc1", "cam_drift"], {"validation": history}, {})
-    assert knn.words == "most 0.7 at 1     now 0.65"
-    assert nc1.words == "least 0.75 at 0     now unknown"
+    assert knn.subtitle == "max 0.7 at 1     now 0.65"
+    assert nc1.subtitle == "min 0.75 at 0     now not finite"
     assert (knn.curves["validation"].best, nc1.curves["validation"].best) == (1, 0)
     (sure,) = metric_charts(["overconfidence"], {"validation": {"overconfidence": ((0, 1, 2), (-0.3, -0.02, 0.1))}}, {})
-    assert sure.words == "nearest 0: -0.02 at 1     now 0.1".replace("-", "−")
-    assert (drift.words, drift.curves["validation"].best) == ("", None)
+    assert sure.subtitle == "nearest 0: -0.02 at 1     now 0.1".replace("-", "−")
+    assert (drift.subtitle, drift.curves["validation"].best) == ("", None)
 
 
 def test_a_loss_begins_at_zero_and_an_accuracy_ends_at_one():
@@ -150,24 +150,24 @@ def test_a_loss_begins_at_zero_and_an_accuracy_ends_at_one():
     loss, accuracy = loss_charts(logged | {"val_accuracy": ((), ())}, "accuracy", scales, 1)
     assert (loss.low, accuracy.low, accuracy.high) == (0, 0, 1)
     assert 2.3 <= loss.high <= 2.3 * 1.25
-    assert loss.words == "now   validation 1.5   training 1"
-    assert accuracy.words == "now   training 0.6"
+    assert loss.subtitle == "now   validation 1.5   training 1"
+    assert accuracy.subtitle == "now   training 0.6"
     extend_axis(scales, "loss", -0.5)
     assert loss_charts(logged, None, scales, 1)[0].low <= -0.5
     (later,) = loss_charts(logged | {"loss": ((0, 1, 2), (2.3, 1.0, 0.5))}, None, scales, 2)
-    assert later.words == "now   validation 1.5 (of 1)   training 0.5", "validation_freq skips epochs"
+    assert later.subtitle == "now   validation 1.5 (at 1)   training 0.5", "validation_freq skips epochs"
 
 
 @pytest.mark.parametrize(
     ("best", "step", "said"),
     [
         (None, -1, "No epoch has ended yet."),
-        (None, 2, "No val_loss was seen: give fit validation_data to know the best epoch."),
-        (2, 2, "val_loss is at its least so far: 0.5 at epoch 2."),
-        (1, 2, "val_loss was least at epoch 1: 0.4; 1 epoch later it is 0.5 (+25%)."),
-        (0, 3, "val_loss was least at epoch 0: 0.8; 3 epochs later it is not known."),
-        (1, 3, "val_loss was least at epoch 1: 0.4; 2 epochs later it is 8 (20 times as much)."),
-        (None, 1, "val_loss was never finite, so no epoch is the best."),
+        (None, 2, "No val_loss yet: pass validation_data to fit to find the best epoch."),
+        (2, 2, "val_loss is at its lowest so far: 0.5 at epoch 2."),
+        (1, 2, "val_loss was lowest at epoch 1: 0.4; 1 epoch later it is 0.5 (+25%)."),
+        (0, 3, "val_loss was lowest at epoch 0: 0.8; 3 epochs later it is unknown."),
+        (1, 3, "val_loss was lowest at epoch 1: 0.4; 2 epochs later it is 8 (20 times as high)."),
+        (None, 1, "val_loss was never finite, so there is no best epoch."),
     ],
 )
 def test_the_headline_says_where_the_validation_loss_is(best, step, said):
@@ -186,13 +186,23 @@ def test_the_headline_says_where_the_validation_loss_is(best, step, said):
         assert second == "val_acc 0.6     loss 0.1"
 
 
-def test_kinds_are_means_by_class_and_of_many_those_that_lost_most():
+def test_the_texts_name_the_axis():
+    losses = {"val_loss": ((0, 500, 1000), (0.8, 0.4, 0.5))}
+    assert headlines({}, None, None, -1, axis="batch")[0] == "No batch has ended yet."
+    assert headlines(losses, None, 500, 500, axis="batch")[0].endswith("0.4 at batch 500.")
+    assert "at batch 500: 0.4; 500 batches later" in headlines(losses, None, 500, 1000, axis="batch")[0]
+    (drift,) = metric_charts(["cam_drift"], {"validation": {}}, {}, axis="batch")
+    assert drift.hint == "0 at the best batch"
+    assert "batch 500" in per_class_scores([0, 1], [0.1, 0.2], [0.3, 0.4], str, best=500, axis="batch").legend
+
+
+def test_class_scores_are_means_by_class_and_of_many_classes_those_that_dropped_most():
     labels, now, then = [0, 0, 2, 2], [0.1, 0.3, 0.8, 1.0], [0.5, 0.7, 0.7, 0.9]
     class_scores = per_class_scores(labels, now, then, "class {}".format, best=4)
     assert class_scores.names == ["class 0", "class 2"]
     assert class_scores.now == pytest.approx([0.2, 0.9])
     assert class_scores.then == pytest.approx([0.6, 0.8])
-    assert "epoch 4" in class_scores.words
+    assert "epoch 4" in class_scores.legend
     many = np.arange(40)
     lost = per_class_scores(many, np.where(many % 3 == 0, 0.1, 0.9), np.full(40, 0.5), str, best=0)
     assert lost.names == [str(number) for number in range(0, 36, 3)]
@@ -200,11 +210,11 @@ def test_kinds_are_means_by_class_and_of_many_those_that_lost_most():
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), max_size=30))
-def test_the_most_fallen_are_those_that_fell_most(pairs):
+def test_the_most_degraded_rows_are_those_whose_score_dropped_most(pairs):
     now, then = (np.array([pair[at] for pair in pairs]) for at in (0, 1))
     chosen = most_degraded(now, then, 0.01)
-    fall = then - now
-    assert list(fall[chosen]) == sorted((one for one in fall if one > 0.01), reverse=True)[:8]
+    drop = then - now
+    assert list(drop[chosen]) == sorted((one for one in drop if one > 0.01), reverse=True)[:8]
 
 
 def test_maps_of_signals_and_volumes_become_flat():
@@ -221,8 +231,10 @@ def summary(**given):
     curves = {"validation": Curve(range(10), np.linspace(0.2, 0.8, 10)), "training": Curve(range(10), [0.5] * 10)}
     charts = [Chart(name, curves, 0.0, 1.0) for name in ("loss", "accuracy")]
     metrics = [Chart(name, curves, 0.0, 1.0) for name in METRICS]
-    ready = {"headline": ("one", "two"), "losses": charts, "figures": metrics, "epochs": Epochs(-1, 9, 3, 9)}
-    return Summary(**ready, **{"sets": ["validation", "training"], "heading": "fell", "words": "nothing", **given})
+    ready = {"headline": ("one", "two"), "losses": charts, "metrics": metrics, "steps": StepAxis(-1, 9, 3, 9)}
+    return Summary(
+        **ready, **{"sets": ["validation", "training"], "heading": "fell", "placeholder": "nothing", **given}
+    )
 
 
 def degraded(count=8, maps=True, seed=0):
@@ -234,7 +246,9 @@ def degraded(count=8, maps=True, seed=0):
     )
 
 
-KINDS = PerClassScores(["shirt", "coat"], np.array([0.9, 0.4]), np.array([0.3, 0.6]), "by class", "ring and disc")
+CLASS_SCORES = PerClassScores(
+    ["shirt", "coat"], np.array([0.9, 0.4]), np.array([0.3, 0.6]), "by class", "ring and disc"
+)
 
 
 def holds(sheet, tile):
@@ -246,7 +260,7 @@ def holds(sheet, tile):
 
 def test_every_picture_stands_there_with_its_heat_then_and_now():
     shown = degraded()
-    sheet = overfitting_sheet(summary(class_scores=KINDS, degraded=shown), caption="overfitting of a model")
+    sheet = overfitting_sheet(summary(class_scores=CLASS_SCORES, degraded=shown), caption="overfitting of a model")
     pictures = fit(shown.pictures, 84)
     for index in range(8):
         assert holds(sheet, pictures[index]) == 1
@@ -254,16 +268,16 @@ def test_every_picture_stands_there_with_its_heat_then_and_now():
             assert holds(sheet, overlay(pictures, maps, scale=1.0)[index]) == 1
 
 
-def test_its_size_does_not_depend_on_what_has_fallen():
+def test_its_size_does_not_depend_on_what_has_degraded():
     sizes = set()
     for one in (degraded(), degraded(3), degraded(1, maps=False), DegradedExample(None, None, None, 0.0, [])):
-        sizes.add(overfitting_sheet(summary(class_scores=KINDS, degraded=one), caption="c").shape)
+        sizes.add(overfitting_sheet(summary(class_scores=CLASS_SCORES, degraded=one), caption="c").shape)
     assert len(sizes) == 1
 
 
 def test_a_class_is_a_ring_where_it_was_and_a_disc_where_it_is():
-    sheet = overfitting_sheet(summary(class_scores=KINDS, degraded=degraded(0)), caption="c")
-    still = PerClassScores(KINDS.names, None, KINDS.now, "by class", "ring and disc")
+    sheet = overfitting_sheet(summary(class_scores=CLASS_SCORES, degraded=degraded(0)), caption="c")
+    still = PerClassScores(CLASS_SCORES.names, None, CLASS_SCORES.now, "by class", "ring and disc")
     alone = overfitting_sheet(summary(class_scores=still, degraded=degraded(0)), caption="c")
     changed = np.argwhere((sheet != alone).any(axis=-1))
     across = 12 + 98 + np.array([0.3, 0.9, 0.4, 0.6]) * (278 - 18 - 98)  # margin, names, plot
@@ -280,3 +294,12 @@ def test_heat_that_is_no_number_is_counted_and_an_empty_map_is_told_in_words():
     laid = overlay(fit(shown.pictures, 84), shown.then, scale=1.0)[1]
     assert holds(marked, laid) == 0
     assert (marked[-40:] != plain[-40:]).any(), "the strip counts it"
+
+
+def test_scores_out_of_range_are_drawn_at_the_edge():
+    far = PerClassScores(
+        ["shirt", "coat"], np.array([1e306, 0.4]), np.array([0.3, -1e300]), "by class", "ring and disc"
+    )
+    edge = PerClassScores(["shirt", "coat"], np.array([1.0, 0.4]), np.array([0.3, 0.0]), "by class", "ring and disc")
+    one, other = (overfitting_sheet(summary(class_scores=scores), caption="c") for scores in (far, edge))
+    np.testing.assert_array_equal(one, other)

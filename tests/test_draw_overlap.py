@@ -1,11 +1,9 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from kerasviz_callbacks.draw.colour import NON_FINITE, colourise, luminance, table
 from kerasviz_callbacks.draw.overlap import DEAD, overlap_matrix
-from kerasviz_callbacks.draw.sheet import footer_height, header_height
+from kerasviz_callbacks.draw.sheet import footer_height
 from kerasviz_callbacks.draw.text import INK, LINE, QUIET
 
 
@@ -87,27 +85,6 @@ def test_the_strongest_pairs_are_framed_on_both_sides_of_the_diagonal():
     assert changed[top : top + 38, left + 3 * 36].all(), "row 0, column 3"
     assert changed[top + 3 * 36, left : left + 38].all(), "row 3, column 0"
     assert not changed[top + 40 : top + 100, left + 40 : left + 100].any()
-
-
-@given(
-    st.integers(1, 140),
-    st.integers(0, 2**32 - 1),
-    st.sampled_from([0.0, 0.2, 1.0]),
-    st.sampled_from([1, 1000, 10**9]),
-)
-@settings(max_examples=25, deadline=None)
-def test_the_size_and_the_caption_depend_on_no_value(count, seed, share, step):
-    rng = np.random.default_rng(seed)
-    options = {"channels": np.arange(count) * step}
-    plain = drawn(np.eye(count), **options)
-    values = rng.uniform(-1, 1, (count, count))
-    lost = rng.random(count) < share
-    values[lost] = values[:, lost] = np.nan
-    pairs = [(0, count - 1)] if count > 1 else []
-    other = drawn(values, dead=lost & (rng.random(count) < 0.5), largest=rng.random(count), pairs=pairs, **options)
-    assert other.shape == plain.shape
-    top = header_height(plain.shape[1], "")
-    np.testing.assert_array_equal(plain[:top], other[:top])
 
 
 def test_a_note_alters_only_the_strip():

@@ -1,8 +1,5 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 from kerasviz_callbacks.draw.colour import NON_FINITE
 from kerasviz_callbacks.draw.profiles import (
@@ -170,20 +167,6 @@ def test_a_second_set_may_lack_steps_and_has_columns_for_what_is_not_finite():
     assert picture.shape == drawn(ribbons(3), lines=beside(ribbons(1))).shape
 
 
-@given(
-    hnp.arrays(
-        np.float32,
-        st.tuples(st.integers(1, 4), st.just(5), st.integers(1, 3)),
-        elements=st.floats(width=32),
-    ),
-    st.sampled_from([(0.0, 0.0), (-1e-30, 0.0), (-2.0, 3e38), (-1e300, 1e300)]),
-)
-@settings(max_examples=40, deadline=None)
-def test_no_value_stops_it(values, reach):
-    window = Window(*reach, 0, 9)
-    assert drawn(values, window=window).shape == drawn(ribbons(1, values.shape[2]), window=window).shape
-
-
 @pytest.mark.parametrize("count", [1, 2, 5, 10, 17, 32])
 def test_every_number_of_panels_fits_a_card(count):
     picture = drawn(ribbons(3, count), units=[10**6 + number for number in range(count)])
@@ -197,3 +180,10 @@ def test_every_length_of_training_has_an_axis(window):
     picture = drawn(ribbons(1), steps=[window.first], window=window)
     below = picture[TOP + HEIGHT + 3 : TOP + HEIGHT + 16]
     assert (below != 255).any() or window.first == window.last  # there are numbers
+
+
+def test_the_axis_is_named_as_said_and_nothing_else_changes():
+    epochs, batches = drawn(ribbons(10)), drawn(ribbons(10), axis="batch")
+    ys, xs = np.nonzero((epochs != batches).any(axis=-1))
+    assert ys.max() < TOP - 19, "in the line of the legend"
+    assert xs.min() > LEFT + WIDTH - 60, "at its right end"

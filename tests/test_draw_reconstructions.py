@@ -3,8 +3,6 @@
 import numpy as np
 import pytest
 from harness import boxes, places_of
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from kerasviz_callbacks.draw.colour import NON_FINITE, colourise
 from kerasviz_callbacks.draw.reconstructions import (
@@ -60,7 +58,7 @@ def only_place(tile, picture):
 @pytest.mark.parametrize(("count", "factor"), [(1, 18), (4, 18), (5, 12), (9, 12), (20, 12)])
 def test_below_each_picture_stands_its_reconstruction_and_below_that_its_error(count, factor):
     picture, wanted = tiles(count), noise(count, 8, 8, seed=2)
-    with_wanted = tiles(count, wanted=wanted)
+    with_wanted = tiles(count, targets=wanted)
     errors = colourise(signed(count, 8, 8), -1, 1, "RdBu_r")
     columns = {}
     for number in range(count):
@@ -125,22 +123,6 @@ def test_what_is_not_finite_keeps_its_colour_when_a_picture_shrinks():
     marked = (small == NON_FINITE).all(axis=-1)
     assert np.argwhere(marked[0]).tolist() == [[130 // 4, 61 // 4]]
     np.testing.assert_array_equal(fit_marked(noise(2, 200, 100), 400)[:, ::2, ::2], noise(2, 200, 100))
-
-
-@given(
-    seed=st.integers(0, 2**32 - 1),
-    bad=st.sampled_from([np.nan, np.inf, -np.inf, 0.0, 1e4]),
-    share=st.sampled_from([0.0, 0.1, 1.0]),
-    scale=st.sampled_from([0.0, 1e-30, 0.3, 1e30]),
-)
-@settings(max_examples=20, deadline=None)
-def test_the_size_depends_on_no_value(seed, bad, share, scale):
-    for draw, shape in ((tiles, (5, 8, 8)), (traces, (3, 50))):
-        values = signed(*shape, seed=seed)
-        values[np.random.default_rng(seed).random(shape) < share] = bad
-        picture = draw(errors=values, scale=scale)
-        assert picture.dtype == np.uint8
-        assert picture.shape == draw().shape
 
 
 @pytest.mark.parametrize("draw", [tiles, traces, walk])

@@ -2,25 +2,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 from kerasviz_callbacks.draw.colour import NON_FINITE
 from kerasviz_callbacks.draw.inputs import IntensityRange
 from kerasviz_callbacks.draw.text import LINE
 from kerasviz_callbacks.draw.tiles import Grid, compact, enlarge, fit, place_all, resize, shrink
 
-FLOATS = st.sampled_from([np.float16, np.float32, np.float64])
 SIDES = st.integers(1, 9)
-
-
-@given(FLOATS.flatmap(lambda kind: hnp.arrays(kind, st.tuples(st.just(2), SIDES, SIDES))), SIDES, SIDES)
-def test_resized_values_stay_in_the_range_and_sizes_do_not_depend_on_them(values, height, width):
-    large = resize(values, (height, width))
-    assert large.shape == (2, height, width)
-    finite = np.isfinite(values).all(axis=(1, 2))
-    for before, after in zip(values[finite], large[finite], strict=True):
-        assert after.min() >= before.min()
-        assert after.max() <= before.max()
 
 
 @given(st.floats(-1e300, 1e300), SIDES, SIDES, SIDES, SIDES)
@@ -113,14 +101,15 @@ def test_tiles_stand_where_the_grid_says():
 def test_tiles_painted_together_stand_as_if_painted_one_by_one(rows, columns, height, width, gaps):
     tiles = np.random.default_rng(0).integers(0, 200, (rows, columns, height, width, 3), np.uint8)
     pitch = height + gaps[0], width + gaps[1]
-    canvas = np.full((rows * pitch[0] + 5, columns * pitch[1] + 7, 3), 255, np.uint8)
+    canvas = np.full((rows * pitch[0] + 5, columns * pitch[1] + 11, 3), 255, np.uint8)
     expected = canvas.copy()
+    part = expected[:, 4:]  # of a wider canvas
     for row in range(rows):
         for column in range(columns):
             y, x = 2 + row * pitch[0], 3 + column * pitch[1]
-            expected[y - 1 : y + height + 1, x - 1 : x + width + 1] = LINE
-            expected[y : y + height, x : x + width] = tiles[row, column]
-    place_all(canvas, tiles, 3, 2, pitch)
+            part[y - 1 : y + height + 1, x - 1 : x + width + 1] = LINE
+            part[y : y + height, x : x + width] = tiles[row, column]
+    place_all(canvas[:, 4:], tiles, 3, 2, pitch)
     np.testing.assert_array_equal(canvas, expected)
 
 
@@ -173,15 +162,3 @@ def test_inputs_by_their_channels():
 def test_inputs_without_pictures_are_refused():
     with pytest.raises(ValueError, match=r"images: must be \(n, h, w\) or .* got shape \(2, 3\)"):
         IntensityRange(0, 1)(np.zeros((2, 3)))
-
-
-@given(
-    hnp.arrays(
-        st.sampled_from([np.float16, np.float32, np.float64, np.int16, np.uint8]),
-        st.tuples(st.integers(1, 2), st.integers(1, 4), st.integers(1, 4), st.integers(1, 6)),
-    )
-)
-def test_any_inputs_become_bytes(images):
-    picture = IntensityRange.of(images)(images)
-    assert picture.dtype == np.uint8
-    assert picture.shape == (*images.shape[:3], 3)

@@ -2,18 +2,18 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kerasviz_callbacks.draw.clouds import Cloud, spread_apart
 from kerasviz_callbacks.draw.colour import class_colours
 from kerasviz_callbacks.draw.sheet import footer_height
-from kerasviz_callbacks.draw.trails import extend_window, round_length, trajectories, trajectory
+from kerasviz_callbacks.draw.trails import extend_window, trajectories, trajectory
 
 OPTIONS = {"half_width": 1.0, "title": "latent  2"}
 
 
-def list_layers(picture, colour):
+def coordinates(picture, colour):
     """Where a colour stands in the window, as coordinates from -1 to 1."""
     top = 10 + 21 + 6
     left = 12
@@ -26,12 +26,12 @@ def test_a_dot_stands_where_its_code_is():
     tails = np.array([[[0.5, 0.25], [-0.5, -0.75]]])
     picture = trajectory(tails, classes=[0, 1], **OPTIONS)
     for colour, (x, y) in zip(class_colours(2), tails[0], strict=True):
-        np.testing.assert_allclose(list_layers(picture, colour).mean(axis=0), [x, y], atol=0.005)
+        np.testing.assert_allclose(coordinates(picture, colour).mean(axis=0), [x, y], atol=0.005)
 
 
-def test_the_window_is_moved_and_widened():
-    picture = trajectory([[[3.0, 2.0]]], half_width=4.0, centre=(1.0, 1.0), title="latent  2")
-    np.testing.assert_allclose(list_layers(picture, class_colours(1)[0]).mean(axis=0), [0.5, 0.25], atol=0.005)
+def test_the_window_is_as_wide_as_said():
+    picture = trajectory([[[2.0, 1.0]]], half_width=4.0, title="latent  2")
+    np.testing.assert_allclose(coordinates(picture, class_colours(1)[0]).mean(axis=0), [0.5, 0.25], atol=0.005)
 
 
 def windows(picture):
@@ -76,15 +76,15 @@ def test_what_is_not_finite_is_counted_over_both_clouds_and_the_size_stays():
 
 def test_a_collapsing_cloud_is_seen_to_shrink():
     codes = np.random.default_rng(0).normal(0, 0.3, (200, 2))
-    wide = list_layers(trajectory(codes[None], **OPTIONS), class_colours(1)[0])
-    small = list_layers(trajectory(codes[None] * 0.1, **OPTIONS), class_colours(1)[0])
+    wide = coordinates(trajectory(codes[None], **OPTIONS), class_colours(1)[0])
+    small = coordinates(trajectory(codes[None] * 0.1, **OPTIONS), class_colours(1)[0])
     assert np.ptp(small[:, 0]) < 0.2 * np.ptp(wide[:, 0])
 
 
 def test_the_path_of_a_class_mean_is_drawn_through_its_history():
     means = np.array([[[-0.8, 0.5]], [[0.0, 0.5]], [[0.8, 0.5]]])
     picture = trajectory(np.full((1, 1, 2), -0.9), means, [0], **OPTIONS)
-    line = list_layers(picture, class_colours(1)[0])
+    line = coordinates(picture, class_colours(1)[0])
     near = line[np.abs(line[:, 1] - 0.5) < 0.02]
     assert near[:, 0].min() < -0.7
     assert near[:, 0].max() > 0.7
@@ -108,22 +108,6 @@ def test_codes_that_are_not_finite_are_left_out_and_counted():
     np.testing.assert_array_equal(picture[:-strip], trajectory(np.delete(tails, 4, 1), **OPTIONS)[:-strip])
     assert (picture[-strip:] != whole[-strip:]).any()
     assert ((picture[-strip:] == (255, 0, 255)).all(axis=-1)).any()
-
-
-@given(
-    st.sampled_from([0.0, 1.0, 1e-320, -1e308, 1e308, np.nan, np.inf, -np.inf]),
-    st.sampled_from([0.0, 1e-320, 1e-12, 1.0, 1e30, 1.7e308, np.inf, np.nan]),
-    st.integers(0, 5),
-)
-@settings(max_examples=30, deadline=None)
-def test_no_value_stops_it(value, half_width, count):
-    tails = np.full((3, count, 2), value)
-    tails[:1] = 0
-    size = trajectory(np.zeros((3, count, 2)), tails[:, :2], np.arange(count) - 1, **OPTIONS).shape
-    picture = trajectory(
-        tails, tails[:, :2], np.arange(count) - 1, half_width=half_width, title="latent  2", note="any"
-    )
-    assert picture.shape == size
 
 
 @pytest.mark.parametrize("count", [1, 10, 23, 60, 150])
@@ -156,13 +140,6 @@ def test_the_window_grows_in_steps_of_a_quarter():
     assert extend_window(0.0, 0.0) == 0.0
 
 
-@pytest.mark.parametrize(
-    ("span", "length"), [(1.0, 1), (1.9, 1), (2.0, 2), (4.9, 2), (7.0, 5), (0.03, 0.02), (640, 500)]
-)
-def test_scale_bars_have_round_lengths(span, length):
-    assert round_length(span) == pytest.approx(length)
-
-
 def test_discs_that_are_alone_stay_and_crowded_ones_part():
     points = np.array([[100.0, 100.0], [100.0, 100.0], [104.0, 100.0], [400.0, 300.0], [np.nan, 5.0]])
     moved = spread_apart(points, 20, 600)
@@ -174,7 +151,6 @@ def test_discs_that_are_alone_stay_and_crowded_ones_part():
 
 
 @given(st.integers(2, 25), st.floats(0, 600), st.floats(0, 600))
-@settings(max_examples=25, deadline=None)
 def test_discs_in_one_place_form_a_close_cluster_inside_the_window(count, x, y):
     moved = spread_apart(np.full((count, 2), (x, y)), 24, 588)
     gaps = np.linalg.norm(moved[:, None] - moved[None], axis=-1) + 99 * np.eye(count)

@@ -1,9 +1,11 @@
 """`Probe` and the functions without `fit` refuse what they cannot work with, in plain words."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
-from harness import classifier
+from harness import check_each, classifier
 from refused import VALIDATION, shared
 
 import kerasviz_callbacks as kv
@@ -45,11 +47,12 @@ INPUTS = {
 
 
 @pytest.mark.fault("malformed inputs of functions", "the right error with its words")
-@pytest.mark.parametrize("function", list(FUNCTIONS))
-@pytest.mark.parametrize("case", list(INPUTS))
-def test_inputs_are_refused_by_every_function(case, function):
-    given, error, words = INPUTS[case]
-    assert_raised(lambda: FUNCTIONS[function](shared(classifier), given), error, words)
+def test_inputs_are_refused_by_every_function():
+    def check(case):
+        function, (given, error, words) = FUNCTIONS[case[0]], INPUTS[case[1]]
+        assert_raised(lambda: function(shared(classifier), given), error, words)
+
+    check_each(list(itertools.product(FUNCTIONS, INPUTS)), check)
 
 
 OPTIONS = {
@@ -87,10 +90,10 @@ OPTIONS = {
     "an answer for the whole batch": (
         lambda: maps(target=lambda outputs: keras.ops.mean(outputs)),
         ValueError,
-        ("target=<callable>", "(n,)", "it gave ()"),
+        ("target=<callable>", "(n,)", "it returned ()"),
     ),
     "a class of thirty digits": (lambda: maps(target=10**30), ValueError, (f"target={10**30}", "0 to 2")),
-    "classes for other rows": (lambda: maps(target=[0, 1]), ValueError, ("2 classes given for 12 inputs", "one int")),
+    "classes for other rows": (lambda: maps(target=[0, 1]), ValueError, ("2 classes for 12 inputs", "one int")),
     "half a class": (lambda: maps(target=[0.5] * 12), TypeError, ("target=[0.5", "a class (int)")),
     "a trillion steps": (
         lambda: kv.attribution(shared(classifier), X, method="integrated_gradients", steps=10**12),
@@ -122,9 +125,8 @@ def maps(**given):
 
 
 @pytest.mark.fault("wrong options of functions", "the right error with its words")
-@pytest.mark.parametrize("case", list(OPTIONS))
-def test_options_are_refused(case):
-    assert_raised(*OPTIONS[case])
+def test_options_are_refused():
+    check_each(OPTIONS, lambda case: assert_raised(*OPTIONS[case]))
 
 
 def assert_raised(call, error, words):

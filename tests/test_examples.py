@@ -70,6 +70,7 @@ def test_every_example_is_run_here():
     assert runnable == set(TAGS)
 
 
+@pytest.mark.slow  # by default the README's fit is run, and what each example is made of is tested on small models
 @pytest.mark.parametrize("name", TAGS)
 def test_an_example_logs_its_views_beside_keras_own_curves(name, tmp_path):
     epochs = 1 if name in ONE_EPOCH else 2

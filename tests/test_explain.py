@@ -280,13 +280,17 @@ def test_with_the_output_as_score_a_softmax_by_hand_is_the_closed_form(parts, ma
         ({"target": 3}, ValueError, "target=3: the model's output has 3 classes; expected 0 to 2"),
         ({"target": -1}, ValueError, "target=-1: the model's output has 3 classes; expected 0 to 2"),
         ({"target": [0, 1, 2, 3, 0, 0]}, ValueError, "target=3: the model's output has 3 classes"),
-        ({"target": [0, 1]}, ValueError, "target: 2 classes given for 6 inputs; give one class each, or one int"),
+        ({"target": [0, 1]}, ValueError, "target: 2 classes for 6 inputs; pass one class per input, or one int"),
         ({"target": 1.0}, TypeError, r"target=1.0: expected None, a class \(int\)"),
         ({"target": True}, TypeError, r"target=True: expected None, a class \(int\)"),
         ({"target": "cat"}, TypeError, r"target='cat': expected None, a class \(int\)"),
         ({"target": [[1]] * 6}, TypeError, r"target=\[\[1\].*: expected None, a class \(int\)"),
         ({"target": "true"}, ValueError, r'target="true": labels are not known here; pass them as target, \(n,\) ints'),
-        ({"target": lambda p: p}, ValueError, r"target=<callable>: must give one number a row, shape \(n,\); it gave"),
+        (
+            {"target": lambda p: p},
+            ValueError,
+            r"target=<callable>: must return one number per row, shape \(n,\); it returned",
+        ),
         ({"method": "gradcam"}, ValueError, "method='gradcam': expected one of 'grad_cam'"),
         ({"score": "probability"}, ValueError, 'score=\'probability\': expected "logits" or "output"'),
         ({"model": None}, TypeError, "model=None: expected a keras.Model, got NoneType"),
@@ -333,7 +337,7 @@ def test_an_ambiguous_name_lists_the_paths_and_an_exact_path_wins():
 
 def test_a_model_without_maps_is_an_error_that_says_so():
     dense = keras.Sequential([keras.Input((4,)), layers.Dense(3, name="d1"), layers.Dense(2, activation="softmax")])
-    with pytest.raises(ValueError, match=r'layer=None: no layer on the way to the score has maps.*"d1" \(None, 3\)'):
+    with pytest.raises(ValueError, match=r'layer=None: no layer on the path to the score has maps.*"d1" \(None, 3\)'):
         kv.class_activation_map(dense, np.ones((2, 4), np.float32))
 
 

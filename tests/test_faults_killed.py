@@ -14,7 +14,11 @@ from harness import runs
 from served import started, steps_of
 
 HERE = Path(__file__).parent
-KILLED = 10  # a worker; two of them
+KILLED = [  # how many trainings, and the seed of their moments
+    pytest.param((2, 3), id="two"),
+    pytest.param((10, 1), id="first ten", marks=pytest.mark.slow),
+    pytest.param((10, 2), id="second ten", marks=pytest.mark.slow),
+]
 TAGS = {
     "views/model": "filters/conv2",
     "views/validation": "grad_cam/conv2",
@@ -31,21 +35,21 @@ def python(code: str, *arguments, timeout: float, **given):
     )
 
 
-@pytest.fixture(scope="module", params=[1, 2], ids=["first ten", "second ten"])
+@pytest.fixture(scope="module", params=KILLED)
 def killed(request, tmp_path_factory):
     """Logs of trainings that were killed at random moments."""
-    where = tmp_path_factory.mktemp("killed")
+    where, (count, seed) = tmp_path_factory.mktemp("killed"), request.param
     done = python(
         "import runpy; runpy.run_path(__import__('sys').argv.pop(1), run_name='__main__')",
         HERE / "killed.py",
         where,
-        KILLED,
-        request.param,
+        count,
+        seed,
         timeout=300,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     found = sorted(where.iterdir())
-    assert len(found) == KILLED
+    assert len(found) == count
     assert {(one / "ended").read_text() for one in found} == {str(int(signal.SIGKILL))}
     return where
 
@@ -59,8 +63,11 @@ def must_be_readable(directory: Path) -> list[int]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="forks after TensorFlow was imported, which is safe only there")
-@pytest.mark.fault("`kill -9` at 20 random moments", "every drawn epoch before the one in flight, by both loaders")
-@pytest.mark.parametrize("fast", [True, False], ids=["fast loader", "Python loader"])
+@pytest.mark.fault("`kill -9` at 22 random moments", "every drawn epoch before the one in flight, by both loaders")
+@pytest.mark.parametrize(
+    "fast",
+    [pytest.param(True, id="fast loader"), pytest.param(False, id="Python loader", marks=pytest.mark.slow)],
+)
 def test_every_drawn_epoch_before_the_one_in_flight_is_readable(fast, killed, tmp_path):
     with started(killed, tmp_path / "output", fast=fast) as address:
         for directory in sorted(killed.iterdir()):
@@ -72,6 +79,7 @@ def test_every_drawn_epoch_before_the_one_in_flight_is_readable(fast, killed, tm
                 assert len(shown) <= len(wanted) + 2, "no more than the one in flight, and the one after"
 
 
+@pytest.mark.slow
 @pytest.mark.fault("one callback list in two processes at once", "each has runs of its own, both complete")
 def test_a_callback_list_that_two_processes_use_at_once_makes_two_complete_logs(tmp_path):
     code = """
@@ -128,6 +136,7 @@ ENDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.fault(
     "the process ends in the midst of a training", "it ends at once, with its own code, and the log is whole"
 )
@@ -161,6 +170,7 @@ def test_a_process_that_ends_in_the_midst_of_training_does_so_at_once_and_its_lo
     assert list(found["views/validation"].pictures["grad_cam/conv2"]) == [-1, 0, 1, 2]
 
 
+@pytest.mark.slow
 @pytest.mark.fault("a view that hangs in drawing when the process ends", "it ends after ten seconds")
 def test_a_view_that_hangs_does_not_keep_the_process(tmp_path):
     done = python(

@@ -133,6 +133,7 @@ def open_files() -> int:
     return len(list(Path("/proc/self/fd").iterdir())) if Path("/proc/self/fd").exists() else 0
 
 
+@pytest.mark.slow
 @pytest.mark.fault("eight fits in a row, and copies", "no thread, file or graph stays behind, nothing is traced again")
 def test_fits_in_a_row_leave_nothing_behind(tmp_path, caplog):
     gc.collect()
@@ -201,7 +202,7 @@ def test_the_last_epoch_is_drawn_though_drawing_was_behind(tmp_path, monkeypatch
     found = runs(tmp_path)
     assert list(found["views/model"].pictures["filters/conv2"]) == [-1, 0, 3]
     assert list(found["views/validation"].pictures["grad_cam/conv2"]) == [-1, 0, 3]
-    assert list(found["views/model"].scalars["filters/conv2/norm"]) == [-1, 0, 1, 2, 3]
+    assert list(found["views/model"].scalars["health/conv2/norm"]) == [-1, 0, 1, 2, 3]
     assert "(2 epochs not drawn" in capsys.readouterr().out
 
 
@@ -222,8 +223,8 @@ def test_weights_that_come_with_the_first_batch_are_looked_at_too(tmp_path):
 
 
 def test_an_epoch_that_could_not_be_measured_is_not_drawn_as_the_one_before(tmp_path, monkeypatch):
-    monkeypatch.setattr("kerasviz_callbacks.record.HandOver.draws", lambda self, step, *, must: must or step < 2)
-    monkeypatch.setattr("kerasviz_callbacks.record.HandOver.left_out", lambda self, step: step >= 2)
+    monkeypatch.setattr("kerasviz_callbacks.record.StepQueue.draws", lambda self, step, *, must: must or step < 2)
+    monkeypatch.setattr("kerasviz_callbacks.record.StepQueue.left_out", lambda self, step: step >= 2)
 
     class Broken(kv.FilterImages):
         def measure(self, captured, source, step):

@@ -59,11 +59,11 @@ def test_a_probe_read_in_several_batches_gives_the_same(monkeypatch):
     parts = measured(kv.FilterOverlap, model, x)
     assert [3, 3, 3, 1] in sizes
     for path in ("conv", "dense"):
-        np.testing.assert_allclose(parts.numbers[path].correlation, whole.numbers[path].correlation, atol=1e-6)
+        np.testing.assert_allclose(parts.data[path].correlation, whole.data[path].correlation, atol=1e-6)
         direct = correlation_of(output_of(model, path, x))
-        np.testing.assert_allclose(whole.numbers[path].correlation, direct, atol=1e-5)
+        np.testing.assert_allclose(whole.data[path].correlation, direct, atol=1e-5)
     again = measured(kv.NeuronResponses, model, x)
-    np.testing.assert_allclose(again.numbers["conv"], strengths.numbers["conv"], rtol=1e-5)
+    np.testing.assert_allclose(again.data["conv"].strengths, strengths.data["conv"].strengths, rtol=1e-5)
 
 
 def test_rows_that_fill_up_a_fixed_batch_do_not_count():
@@ -72,9 +72,9 @@ def test_rows_that_fill_up_a_fixed_batch_do_not_count():
     free, fixed = network(convolution()), network(convolution(), rows=5)
     fixed.set_weights(free.get_weights())
     direct = correlation_of(output_of(free, "conv", x))
-    found = measured(kv.FilterOverlap, fixed, x).numbers["conv"].correlation
+    found = measured(kv.FilterOverlap, fixed, x).data["conv"].correlation
     np.testing.assert_allclose(found, direct, atol=1e-5)
-    strengths = measured(kv.NeuronResponses, fixed, x).numbers["conv"]
+    strengths = measured(kv.NeuronResponses, fixed, x).data["conv"].strengths
     np.testing.assert_allclose(strengths, np.abs(output_of(free, "conv", x)).mean(axis=(1, 2)), rtol=1e-5)
 
 
@@ -96,7 +96,7 @@ def test_outputs_of_any_rank(layer, shape):
     maps = output.reshape(9, -1, output.shape[-1] if output.ndim > 1 else 1)
     found = measured(kv.FilterOverlap, model, x, layers=["layer"])
     np.testing.assert_allclose(found.data["layer"].correlation, np.atleast_2d(correlation_of(maps)), atol=1e-5)
-    strengths = measured(kv.NeuronResponses, model, x, layers=["layer"]).numbers["layer"]
+    strengths = measured(kv.NeuronResponses, model, x, layers=["layer"]).data["layer"].strengths
     np.testing.assert_allclose(strengths, np.abs(maps).mean(axis=1), rtol=1e-5)
 
 
@@ -105,15 +105,15 @@ def test_large_means_and_magnitudes_cost_no_digits(scale, level):
     x = (RNG.normal(size=(6, 8, 8, 3)) @ RNG.normal(size=(3, 3)) * scale + level * scale).astype(np.float32)
     x[:, 0, 0] = 0  # as at the edge of a padded picture
     model = network(layers.Activation("linear", name="same"), shape=(8, 8, 3))
-    found = measured(kv.FilterOverlap, model, x, layers=["same"]).numbers["same"]
+    found = measured(kv.FilterOverlap, model, x, layers=["same"]).data["same"]
     np.testing.assert_allclose(found.correlation, correlation_of(x.astype(np.float64)), atol=1e-5)
     away = x[:, 1:]
     model = network(layers.Activation("linear", name="same"), shape=(7, 8, 3))
-    found = measured(kv.FilterOverlap, model, away, layers=["same"]).numbers["same"]
+    found = measured(kv.FilterOverlap, model, away, layers=["same"]).data["same"]
     np.testing.assert_allclose(found.correlation, correlation_of(away.astype(np.float64)), atol=2e-5)
 
 
-def test_a_doubled_filter_is_named_and_a_dead_one_left_out():
+def test_a_doubled_filter_is_named_and_a_constant_one_left_out():
     model = network(convolution(activation="relu"))
     kernel, bias = model.get_layer("conv").get_weights()
     kernel[..., 4] = 2 * kernel[..., 1]
@@ -123,13 +123,14 @@ def test_a_doubled_filter_is_named_and_a_dead_one_left_out():
     view, pictures, found = looked_at(recorded(kv.FilterOverlap)("logs", x), model)
     one = found["validation", -1]
     overlap = one.data["conv"]
-    assert overlap.dead.tolist() == [False, False, True, False, False, False]
+    assert overlap.constant.tolist() == [False, False, True, False, False, False]
+    assert overlap.dead.tolist() == overlap.constant.tolist()
     assert overlap.correlation[1, 4] == pytest.approx(1, abs=1e-6)
     alive = [0, 1, 3, 4, 5]
     direct = np.abs(correlation_of(output_of(model, "conv", x)[..., alive])) - np.eye(5)
-    assert one.scalars["overlap/conv/overlap"] == pytest.approx(direct.max(axis=1).mean(), abs=1e-5)
+    assert one.scalars["health/conv/overlap"] == pytest.approx(direct.max(axis=1).mean(), abs=1e-5)
     assert list(pictures) == ["validation/overlap/conv"]
-    assert "Dead channels are left out" in view.describe("overlap/conv/overlap")
+    assert "Constant channels are left out" in view.describe("health/conv/overlap")
 
 
 def test_of_a_wide_layer_the_channels_that_vary_most_are_shown():
@@ -144,12 +145,12 @@ def test_of_a_wide_layer_the_channels_that_vary_most_are_shown():
         if name == "wide":
             np.testing.assert_allclose(numbers.correlation, correlation_of(output[..., best]), atol=1e-4)
         else:
-            np.testing.assert_allclose(numbers, np.abs(output)[:, best], rtol=1e-5)
+            np.testing.assert_allclose(numbers.strengths, np.abs(output)[:, best], rtol=1e-5)
         assert len(pictures) == 2
 
 
 def test_what_travels_is_bounded_for_large_probes(monkeypatch):
-    monkeypatch.setattr(filter_overlap, "MOST_PRODUCTS", 9 * 4 * 4 + 5)
+    monkeypatch.setattr(filter_overlap, "MAX_PRODUCTS", 9 * 4 * 4 + 5)
     x = RNG.normal(size=(9, 12, 12, 2)).astype(np.float32)
     model = network(convolution(), layers.Flatten(), layers.Dense(20, name="dense"))
     one = measured(kv.FilterOverlap, model, x)
@@ -163,13 +164,14 @@ def test_nan_and_infinity_spoil_their_own_channel_alone():
     bias[[1, 3]] = np.nan, np.inf
     model.get_layer("conv").set_weights([kernel, bias])
     x = RNG.normal(size=(6, 12, 12, 2)).astype(np.float32)
-    found = measured(kv.FilterOverlap, model, x).numbers["conv"]
+    found = measured(kv.FilterOverlap, model, x).data["conv"]
     assert np.isnan(np.diagonal(found.correlation)).tolist() == [False, True, False, True, False, False]
+    assert not found.constant.any()
     assert not found.dead.any()
     alive = [0, 2, 4, 5]
     direct = correlation_of(output_of(model, "conv", x)[..., alive])
     np.testing.assert_allclose(found.correlation[np.ix_(alive, alive)], direct, atol=1e-5)
-    strengths = measured(kv.NeuronResponses, model, x).numbers["conv"]
+    strengths = measured(kv.NeuronResponses, model, x).data["conv"].strengths
     assert np.isfinite(strengths).all(axis=0).tolist() == [True, False, True, False, True, True]
 
 
@@ -191,7 +193,7 @@ def test_a_layer_of_unknown_width_is_told_before_the_first_batch():
     some = layers.Lambda(lambda x: tf.boolean_mask(x, x[0] > 0, axis=1), output_shape=(None,), name="some")
     total = layers.Lambda(lambda x: keras.ops.sum(x, axis=1, keepdims=True), output_shape=(1,), name="total")
     view = kv.FilterOverlap("logs", RNG.normal(size=(4, 5)).astype(np.float32), layers=["some"])
-    with pytest.raises(ValueError, match=r'layers: "some" puts out \(None, None\), .* name a layer whose last axis'):
+    with pytest.raises(ValueError, match=r'layers: "some" has output shape \(None, None\), .* name a layer'):
         view.picture(network(some, total, shape=(5,)))
 
 
@@ -206,7 +208,7 @@ def test_a_single_picture_and_a_single_channel_make_a_picture(kind):
     model = network(layers.Conv2D(1, 3, name="conv"))
     picture = kind("logs", RNG.normal(size=(1, 12, 12, 2)).astype(np.float32)).picture(model)
     assert picture.shape[2] == 3
-    assert channel_overlap([[1.0]]).dead.tolist() == [True]
+    assert channel_overlap([[1.0]]).constant.tolist() == [True]
 
 
 def test_a_pass_that_another_view_began_is_read_anew_once_the_channels_are_chosen(tmp_path):

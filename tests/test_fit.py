@@ -22,6 +22,7 @@ from harness import (
     pictures,
     pixels_of,
     places_of,
+    quick,
     recorded,
     runs,
     same_weights,
@@ -502,19 +503,19 @@ CHOICES = {
         autoencoder,
         VALIDATION,
         "FilterImages of encoder, LatentTrajectory of codes, LatentProfiles of codes, "
-        "Reconstructions with a walk in codes",
+        "Reconstructions with interpolation in codes",
     ),
     "a convolutional autoencoder": (
         conv_autoencoder,
         DATA.x_val,
         "FilterImages of down, codes, up1, up2, ActivationMaps of down, codes, up1, up2, LatentTrajectory of codes, "
-        "LatentProfiles of codes, Reconstructions with a walk in codes",
+        "LatentProfiles of codes, Reconstructions with interpolation in codes",
     ),
     "a variational autoencoder": (
         vae,
         VALIDATION,
         "FilterImages of hidden, LatentTrajectory of z_mean, LatentProfiles of z_mean, "
-        "Reconstructions with a walk in z_mean",
+        "Reconstructions with interpolation in z_mean",
     ),
     "a classifier of numbers": (
         dense_of_numbers,
@@ -530,7 +531,17 @@ CHOICES = {
 }
 
 
-@pytest.mark.parametrize("case", list(CHOICES))
+@pytest.mark.parametrize(
+    "case",
+    quick(
+        CHOICES,
+        "a convolutional classifier",
+        "a classifier without data",
+        "a dense autoencoder",
+        "a variational autoencoder",
+        "a regression",
+    ),
+)
 def test_the_visualizer_picks_the_views_that_fit_and_says_which(case, tmp_path, capsys):
     build, data, said = CHOICES[case]
     model = build()
@@ -848,7 +859,7 @@ def of_dicts(n=10):
 
 
 def test_each_input_of_a_dict_is_shown_under_its_own_map(tmp_path):
-    view = kv.Attribution(tmp_path, of_dicts(), method="gradient", on_error="raise")
+    view = recorded(kv.Attribution)(tmp_path, of_dicts(), method="gradient", on_error="raise")
     x, y = of_dicts()
     fit(dicts(), x, y, [view], epochs=1)
     found = runs(tmp_path)["views/validation"]
@@ -857,7 +868,7 @@ def test_each_input_of_a_dict_is_shown_under_its_own_map(tmp_path):
         "gradient/age": [-1, 0],
     }
     picture = found.picture("gradient/image", -1)
-    for one in view.probe_display.pictures("validation"):
+    for one in view.at_work[0].probe_display.pictures("validation"):
         assert places_of(one.repeat(12, 0).repeat(12, 1), picture), "the picture stands beside its map"
 
 

@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "examples"))
 from fashion import load
 
 EPOCHS = 30
+pytestmark = pytest.mark.slow
 
 
 class Watched(kv.LatentTrajectory):

@@ -117,8 +117,8 @@ def test_codes_are_found_and_judged_by_the_rule_of_their_kind(case, tmp_path):
     views = [recorded(view)(tmp_path, VALIDATION, layer=layer, on_error="raise") for view in kind]
     fit(model, DATA.x, DATA.x, views, 2)
     for view in views:
-        assert view.path == path
-        assert view.posterior is rule
+        assert view.at_work[0].path == path
+        assert view.at_work[0].posterior is rule
     found = runs(tmp_path)["views/validation"]
     for view in kind:
         assert list(found.pictures[f"latent/{view.__name__.removeprefix('Latent').lower()}"]) == [-1, 0, 1]
@@ -212,12 +212,32 @@ def test_the_axis_holds_all_epochs_and_a_resumed_fit_goes_on(tmp_path):
     np.testing.assert_array_equal(profile.quantiles[:4], early.quantiles)
 
 
+def test_the_paths_of_a_resumed_fit_have_each_step_once_as_it_was_last(tmp_path):
+    keras.utils.set_random_seed(5)
+    model, view = autoencoder(), recorded(kv.LatentTrajectory)(tmp_path, VALIDATION, on_error="raise")
+    fit(model, DATA.x, DATA.x, [view], epochs=6)
+    replaced = view.measured["validation", 4].data.codes
+    fit(model, DATA.x, DATA.x, [view], epochs=6, initial_epoch=2)  # four epochs once more
+    steps, basis = range(-1, 6), view.memory.shared["plane"].basis
+    codes = [view.measured["validation", step].data.codes for step in steps]
+    assert not np.allclose(codes[5], replaced, atol=1e-3)
+    centred = [one - one.mean(axis=0) for one in codes]
+    trail, labels = view.measured["validation", 5].data, view.probes["validation"].labels
+    assert trail.means.shape[0] == len(steps)
+    for label in np.unique(labels):
+        path = [one[labels == label].mean(axis=0) @ basis for one in centred]
+        np.testing.assert_allclose(trail.means[:, label], path, atol=1e-5)
+    # Of the first fit's tails, those of the last 9 steps, only the ones before the resume are left.
+    np.testing.assert_allclose(trail.tails, [one @ basis for one in centred], atol=1e-5)
+    assert view.memory.per_source["validation"]["means"].nbytes <= 2**25
+
+
 def test_a_step_is_remembered_as_five_numbers_a_unit_shown(tmp_path):
     view = kv.LatentProfiles(tmp_path, VALIDATION, layer="codes", on_error="raise")
     fit(autoencoder(codes=40), DATA.x, DATA.x, [view])
     own = view.memory.per_source["validation"]
-    assert [step for step, _, _ in own["history"]] == STEPS
-    assert all((values.nbytes, used.nbytes) == (5 * 32 * 4, 32) for _, values, used in own["history"])
+    assert own["history"].steps == STEPS
+    assert own["history"].values.nbytes == len(STEPS) * 6 * 32 * 4, "five quantiles, and whether it is in use"
     assert set(own) == {"history", "before"}, "codes of one step alone"
 
 

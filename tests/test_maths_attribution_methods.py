@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kerasviz_callbacks.maths.attribution import gradient, integrated_gradients
-from kerasviz_callbacks.maths.attribution_methods import METHODS, check_options, method_named
+from kerasviz_callbacks.maths.attribution_methods import METHODS, attribution_method, check_options
 
 CONTRACT = {  # name: what it needs, how channels are folded, its options
     "gradient": ("gradients", True, {}),
@@ -21,7 +21,7 @@ def test_the_table_is_the_contract():
     assert {name: (m.needs, m.largest, m.options) for name, m in METHODS.items()} == CONTRACT
     assert all("https://arxiv.org/abs/" in method.paper for method in METHODS.values())
     assert METHODS["guided_backprop"].function is gradient
-    assert method_named("integrated_gradients").function is integrated_gradients
+    assert attribution_method("integrated_gradients").function is integrated_gradients
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -40,7 +40,7 @@ def test_a_method_can_be_run_by_what_its_entry_says(name):
 @pytest.mark.parametrize("name", ["gradcam", "Gradient", None, 3, ["rise"]])
 def test_an_unknown_method_is_answered_with_those_there_are(name):
     with pytest.raises(ValueError, match=r"method=.*'gradient', 'input_x_gradient', 'guided_backprop', 'smooth_grad'"):
-        method_named(name)
+        attribution_method(name)
 
 
 @pytest.mark.parametrize("name", METHODS)

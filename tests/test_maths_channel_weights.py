@@ -83,7 +83,7 @@ class TestMasked:
         np.testing.assert_array_equal(found, [[0.5, 0.5], [np.nan, np.nan], [0.5, 0.5]])
 
     def test_of_an_answer_of_another_shape_it_says_so(self):
-        with pytest.raises(ValueError, match=r"scores: must return one score a picture, \(2,\), got shape \(2, 1\)"):
+        with pytest.raises(ValueError, match=r"scores: must return one score per image, \(2,\), got shape \(2, 1\)"):
             score_cam_weights(np.eye(2)[..., None], lambda masks: np.zeros((2, 1)))
 
 
@@ -125,5 +125,5 @@ class TestAblated:
         np.testing.assert_array_equal(found, [[0.5, -0.5], [np.nan, np.nan], [0, 0]])
 
     def test_of_an_answer_of_another_shape_it_says_so(self):
-        with pytest.raises(ValueError, match=r"scores: must return one score a picture, \(2,\), got shape \(\)"):
+        with pytest.raises(ValueError, match=r"scores: must return one score per image, \(2,\), got shape \(\)"):
             ablation_cam_weights(np.ones((2, 2, 1)), lambda channel: np.float64(1))

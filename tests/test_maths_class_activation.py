@@ -5,14 +5,12 @@ import pytest
 
 from kerasviz_callbacks.maths.class_activation import (
     METHODS,
-    ablation_cam,
+    cam_method,
     eigen_cam,
     grad_cam,
     grad_cam_plus_plus,
     hires_cam,
     layer_cam,
-    method_named,
-    score_cam,
     weighted,
     xgrad_cam,
 )
@@ -22,6 +20,13 @@ GRADIENT = [name for name, method in METHODS.items() if method.needs == "gradien
 SPATIAL = [(6,), (3, 4), (2, 3, 4)]
 HAND = np.array([[[1, 0], [2, 2]], [[0, 1], [1, 1]]], float)[None]  # 2 x 2 positions, 2 channels, each of sum 4
 SLOPE = np.array([[[1, -2], [1, 0]], [[0, 1], [2, -1]]], float)[None]  # of means 1 and -1/2
+
+
+def maps_of(name, activations, *given):
+    """The maps of a method; of those that run the model again from the callable that does."""
+    method = METHODS[name]
+    given = given if method.weights is None else [method.weights(activations, *given)]
+    return method.maps(activations, *given)
 
 
 class TestByHand:
@@ -70,12 +75,13 @@ class TestByHand:
     def test_score_cam(self):
         activations = HAND * [1, 2] + [0, 5]  # masks [[.5, 1], [0, .5]] and [[0, 1], [.5, .5]], of sum 2 and 2
         activations[0, 0, 1, 1] = 13  # now the second is [[0, 1], [.25, .25]], of sum 1.5
-        maps = score_cam(activations, lambda masks: np.log(masks.sum(axis=(1, 2))))
+        maps = maps_of("score_cam", activations, lambda masks: np.log(masks.sum(axis=(1, 2))))
         np.testing.assert_allclose(maps[0], activations[0] @ [4 / 7, 3 / 7], rtol=1e-6)
 
     @pytest.mark.parametrize(("whole", "without"), [(10, (4, 12)), (-10, (-16, -8)), (10, (4, 12.0))])
     def test_ablation_cam_weighs_by_what_is_lost_whatever_the_sign_of_the_score(self, whole, without):
-        maps = ablation_cam(HAND, lambda channel: np.array([whole if channel is None else without[channel]]))
+        answers = {None: whole, **dict(enumerate(without))}
+        maps = maps_of("ablation_cam", HAND, lambda channel: np.array([answers[channel]]))
         np.testing.assert_allclose(maps[0], np.maximum(HAND[0] @ [0.6, -0.2], 0), rtol=1e-6)
 
 
@@ -187,7 +193,7 @@ class TestOnAGlobalMean:
         means = activations.mean(axis=(1, 2), dtype=np.float64)
         weights = kernel * means / np.abs(means @ kernel + 0.3)[:, None]
         expected = np.maximum(np.einsum("nhwc,nc->nhw", activations, weights), 0)
-        self.close(ablation_cam(activations, scores), expected)
+        self.close(maps_of("ablation_cam", activations, scores), expected)
 
     def test_score_cam_of_a_linear_score_is_a_softmax_of_what_the_masks_let_through(self, head):
         activations, _, _ = head
@@ -197,14 +203,15 @@ class TestOnAGlobalMean:
         let_through = np.einsum("hw,nhw,nhwc->nc", kernel, fed, (activations - low[:, None, None]).astype(np.float64))
         powers = np.exp(let_through / (high - low))
         expected = np.einsum("nhwc,nc->nhw", activations, powers / powers.sum(axis=1, keepdims=True))
-        self.close(score_cam(activations, lambda masks: np.einsum("hw,nhw->n", kernel, fed * masks)), expected)
+        found = maps_of("score_cam", activations, lambda masks: np.einsum("hw,nhw->n", kernel, fed * masks))
+        self.close(found, expected)
 
 
 class TestErrors:
     @pytest.mark.parametrize("name", NAMES)
     def test_no_positions(self, name):
         with pytest.raises(ValueError, match=r"at least one position, got \(2, 3\); take a layer that still has maps"):
-            METHODS[name].maps(np.zeros((2, 3)), *[np.zeros((2, 3))] * (METHODS[name].needs != "activations"))
+            maps_of(name, np.zeros((2, 3)), *[np.zeros((2, 3))] * (METHODS[name].needs != "activations"))
 
     @pytest.mark.parametrize("name", GRADIENT)
     def test_gradients_of_another_shape(self, name):
@@ -212,13 +219,13 @@ class TestErrors:
             METHODS[name].maps(np.zeros((1, 2, 3)), np.zeros((1, 2, 4)))
 
     def test_weights_of_another_shape(self):
-        with pytest.raises(ValueError, match=r"weights: must be one a picture and channel, \(1, 3\), got \(3,\)"):
+        with pytest.raises(ValueError, match=r"weights: must be one per image and channel, \(1, 3\), got \(3,\)"):
             weighted(np.zeros((1, 2, 3)), np.zeros(3))
 
     @pytest.mark.parametrize("name", ["grad_can", None, ["grad_cam"]])
     def test_a_name_that_is_none_lists_those_there_are(self, name):
         with pytest.raises(ValueError, match=r"one of 'grad_cam', 'grad_cam\+\+', 'hires_cam'.*'ablation_cam'"):
-            method_named(name)
+            cam_method(name)
 
 
 class TestTable:
@@ -239,5 +246,5 @@ class TestTable:
         assert all(" 20" in paper and ", https://" in paper for paper in papers)
 
     def test_a_method_is_found_by_its_name(self):
-        assert method_named("grad_cam").maps is grad_cam
-        assert method_named("grad_cam++").maps is grad_cam_plus_plus
+        assert cam_method("grad_cam").maps is grad_cam
+        assert cam_method("grad_cam++").maps is grad_cam_plus_plus

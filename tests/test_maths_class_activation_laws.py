@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from test_maths_class_activation import maps_of
 
 from kerasviz_callbacks.maths.class_activation import METHODS, eigen_cam, grad_cam, grad_cam_plus_plus, weighted
 
@@ -40,12 +41,11 @@ def scored(pair):
 def maps_by(name, pair):
     with np.errstate(invalid="ignore"):  # the scores made up here, of what is not finite
         given = scored(pair)
-    return METHODS[name].maps(pair[0], *given[METHODS[name].needs])
+    return maps_of(name, pair[0], *given[METHODS[name].needs])
 
 
 class TestLaws:
     @pytest.mark.parametrize("name", NAMES)
-    @settings(max_examples=40, deadline=None)
     @given(pair=pairs(), random=st.randoms(use_true_random=False))
     def test_a_map_is_finite_of_its_own_sign_and_its_own_pictures_alone(self, name, pair, random):
         maps = maps_by(name, pair)
@@ -58,7 +58,6 @@ class TestLaws:
         assert maps_by(name, (pair[0][order], pair[1][order])).tobytes() == maps[order].tobytes()
 
     @pytest.mark.parametrize("name", NAMES)
-    @settings(max_examples=40, deadline=None)
     @given(pair=pairs(), bad=st.sampled_from([np.nan, np.inf, -np.inf]), data=st.data())
     def test_what_is_not_finite_shows_in_its_own_picture_and_in_no_other(self, name, pair, bad, data):
         clean = maps_by(name, pair)
@@ -70,7 +69,6 @@ class TestLaws:
         assert maps[others].tobytes() == clean[others].tobytes()
 
     @pytest.mark.parametrize("name", NAMES)
-    @settings(max_examples=40, deadline=None)
     @given(pair=pairs(), factor=st.floats(-100, 100, width=32))
     def test_of_zeros_it_is_0_and_of_what_is_the_same_everywhere_it_is_too(self, name, pair, factor):
         zeros, flat = np.zeros_like(pair[0]), np.full_like(pair[0], factor)
@@ -83,7 +81,6 @@ class TestLaws:
         assert (spread <= 1e-6 * np.abs(maps).max()).all()
 
     @pytest.mark.parametrize("name", NAMES)
-    @settings(max_examples=40, deadline=None)
     @given(pair=whole_pairs)
     def test_how_positions_are_laid_out_changes_nothing(self, name, pair):
         flat = tuple(array.reshape(len(array), -1, array.shape[-1]) for array in pair)
@@ -91,7 +88,6 @@ class TestLaws:
         np.testing.assert_allclose(maps_by(name, flat), maps.reshape(len(maps), -1), rtol=1e-6, atol=1e-9)
 
     @pytest.mark.parametrize("name", [name for name in NAMES if name != "eigen_cam"])
-    @settings(max_examples=40, deadline=None)
     @given(pair=whole_pairs, random=st.randoms(use_true_random=False))
     def test_positions_moved_move_the_map(self, name, pair, random):
         # not Eigen-CAM: of a map of sum 0 the first of the strongest values is positive, and which is first moves
@@ -102,27 +98,23 @@ class TestLaws:
         np.testing.assert_allclose(moved, maps_by(name, flat)[:, order], rtol=1e-6, atol=1e-9)
 
     @pytest.mark.parametrize("name", [name for name in NAMES if name != "grad_cam++"])
-    @settings(max_examples=40, deadline=None)
     @given(pair=whole_pairs, factor=st.sampled_from([0.25, 2.0, 8.0]))
     def test_it_grows_in_proportion_to_the_activations(self, name, pair, factor):
         grown = maps_by(name, (pair[0] * factor, pair[1]))
         np.testing.assert_allclose(grown, maps_by(name, pair) * factor, rtol=1e-6, atol=1e-9)
 
     @pytest.mark.parametrize("name", [name for name in GRADIENT if name != "grad_cam++"])
-    @settings(max_examples=40, deadline=None)
     @given(pair=whole_pairs, factor=st.sampled_from([0.25, 2.0, 8.0]))
     def test_it_grows_in_proportion_to_the_gradients(self, name, pair, factor):
         grown = maps_by(name, (pair[0], pair[1] * factor))
         np.testing.assert_allclose(grown, maps_by(name, pair) * factor, rtol=1e-6, atol=1e-9)
 
-    @settings(max_examples=40, deadline=None)
     @given(pair=whole_pairs, factor=st.sampled_from([0.25, 2.0, 8.0]))
     def test_grad_cam_plus_plus_knows_no_unit_of_the_activations(self, pair, factor):
         """Measured in another unit, activations and gradients change inversely, and the map not at all."""
         found = grad_cam_plus_plus(pair[0] * factor, pair[1] / factor)
         assert found.tobytes() == grad_cam_plus_plus(*pair).tobytes()
 
-    @settings(max_examples=40, deadline=None)
     @given(pair=whole_pairs)
     def test_eigen_cam_knows_no_sign(self, pair):
         np.testing.assert_allclose(eigen_cam(-pair[0]), eigen_cam(pair[0]), rtol=1e-6, atol=1e-6)
@@ -148,7 +140,7 @@ class TestTypesAndSizes:
         exact = activations.astype(np.float64), gradients.astype(np.float64)
         method, asked = METHODS[name], scored(exact)
         given_too = [gradients] if name in GRADIENT else asked[method.needs]
-        maps, expected = method.maps(activations, *given_too), method.maps(exact[0], *asked[method.needs])
+        maps, expected = maps_of(name, activations, *given_too), maps_of(name, exact[0], *asked[method.needs])
         assert expected.any()
         np.testing.assert_array_equal(maps, expected)
 

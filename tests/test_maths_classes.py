@@ -81,7 +81,7 @@ class TestNeighbours:
         assert knn_accuracy(np.zeros((3, 2)), [0, 0, 1], k=5) == pytest.approx(1 / 3)
 
     def test_wrong_arguments_are_named(self):
-        with pytest.raises(ValueError, match=r"labels: must be one a row, \(3,\), got \(2,\)"):
+        with pytest.raises(ValueError, match=r"labels: must be one per row, \(3,\), got \(2,\)"):
             knn_accuracy(np.zeros((3, 2)), [0, 1])
         with pytest.raises(ValueError, match="k: must be at least 1, got 0"):
             knn_accuracy(np.zeros((3, 2)), [0, 1, 2], k=0)
@@ -125,7 +125,7 @@ class TestWithinToBetween:
         assert within_to_between(features, labels) == pytest.approx(within / between, rel=1e-12)
 
     def test_it_splits_the_whole_variance(self):
-        """Within and between add up to the whole: the figure follows from scikit-learn's share explained by classes."""
+        """Within and between add up to the whole: the metric follows from scikit-learn's share explained by classes."""
         from sklearn.linear_model import LinearRegression
 
         features, labels = clouds()
@@ -167,7 +167,7 @@ def test_what_is_not_finite_is_nan_and_so_is_nothing(metric):
 
 
 @pytest.mark.parametrize("metric", [silhouette, within_to_between])
-def test_one_class_alone_has_no_figure_and_neither_have_as_many_classes_as_rows(metric):
+def test_one_class_alone_has_no_metric_and_neither_have_as_many_classes_as_rows(metric):
     assert np.isnan(metric(clouds()[0], np.zeros(120)))
     assert np.isnan(metric(clouds()[0], np.arange(120)))
 
@@ -184,5 +184,5 @@ def test_blocks_make_no_difference(metric, monkeypatch):
 def test_wrong_shapes_are_named(metric):
     with pytest.raises(ValueError, match=r"features: must be \(n, d\), got \(3, 2, 2\); flatten"):
         metric(np.zeros((3, 2, 2)), [0, 1, 2])
-    with pytest.raises(ValueError, match=r"labels: must be one a row, \(3,\), got \(2,\)"):
+    with pytest.raises(ValueError, match=r"labels: must be one per row, \(3,\), got \(2,\)"):
         metric(np.zeros((3, 2)), [0, 1])

@@ -5,17 +5,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from scipy.special import expit
 from scipy.special import softmax as scipy_softmax
 from sklearn.metrics import accuracy_score
 
-from kerasviz_callbacks.maths.confidence import of_classes, of_labels, overconfidence, sigmoid, softmax
+from kerasviz_callbacks.maths.confidence import multiclass_scores, multilabel_scores, overconfidence, sigmoid, softmax
 
 logits = hnp.arrays(np.float64, st.tuples(st.integers(1, 8), st.integers(2, 5)), elements=st.floats(-30, 30))
 
 
 def test_classes_worked_by_hand():
-    answer_scores = of_classes([[0.7, 0.2, 0.1], [0.5, 0.3, 0.2], [0.1, 0.1, 0.8], [0.6, 0.4, 0.0]], [0, 1, 2, 1])
+    answer_scores = multiclass_scores(
+        [[0.7, 0.2, 0.1], [0.5, 0.3, 0.2], [0.1, 0.1, 0.8], [0.6, 0.4, 0.0]], [0, 1, 2, 1]
+    )
     assert answer_scores.predicted.tolist() == [0, 0, 2, 0]
     assert answer_scores.right.tolist() == [True, False, True, False]
     assert answer_scores.true.tolist() == [0.7, 0.3, 0.8, 0.4]
@@ -24,7 +25,7 @@ def test_classes_worked_by_hand():
 
 
 def test_labels_worked_by_hand():
-    answer_scores = of_labels([[0.9, 0.2], [0.4, 0.5]], [[1, 1], [0, 1]])
+    answer_scores = multilabel_scores([[0.9, 0.2], [0.4, 0.5]], [[1, 1], [0, 1]])
     assert answer_scores.confidence == pytest.approx([0.9, 0.8, 0.6, 0.5])
     assert answer_scores.right.tolist() == [True, False, True, True]
     assert answer_scores.true == pytest.approx([(0.9 + 0.2) / 2, (0.6 + 0.5) / 2])
@@ -34,8 +35,8 @@ def test_labels_worked_by_hand():
 
 
 def test_sure_and_wrong_is_one_and_unsure_and_right_is_below_zero():
-    assert overconfidence(of_classes(np.eye(3), [1, 2, 0])) == 1
-    assert overconfidence(of_classes([[0.4, 0.3, 0.3]], [0])) == pytest.approx(-0.6)
+    assert overconfidence(multiclass_scores(np.eye(3), [1, 2, 0])) == 1
+    assert overconfidence(multiclass_scores([[0.4, 0.3, 0.3]], [0])) == pytest.approx(-0.6)
 
 
 @given(logits, st.data())
@@ -43,7 +44,7 @@ def test_it_agrees_with_scikit_learn_and_stays_in_its_range(values, data):
     labels = data.draw(hnp.arrays(np.int64, len(values), elements=st.integers(0, values.shape[1] - 1)))
     shares = scipy_softmax(values, axis=1)
     expected = shares.max(axis=1).mean() - accuracy_score(labels, shares.argmax(axis=1))
-    found = overconfidence(of_classes(shares, labels))
+    found = overconfidence(multiclass_scores(shares, labels))
     assert found == pytest.approx(expected, abs=1e-12)
     assert -1 <= found <= 1
 
@@ -52,13 +53,18 @@ def test_a_model_that_is_as_sure_as_it_should_be_is_at_zero():
     generator = np.random.default_rng(0)
     shares = generator.dirichlet(np.ones(4), 40_000)
     labels = (shares.cumsum(axis=1) > generator.random((len(shares), 1))).argmax(axis=1)  # true as often as it says
-    assert overconfidence(of_classes(shares, labels)) == pytest.approx(0, abs=0.01)
+    assert overconfidence(multiclass_scores(shares, labels)) == pytest.approx(0, abs=0.01)
 
 
 @given(logits)
-def test_probabilities_are_those_of_scipy(values):
-    np.testing.assert_allclose(softmax(values), scipy_softmax(values, axis=1), rtol=1e-12)
-    np.testing.assert_allclose(sigmoid(values), expit(values), rtol=1e-12)
+def test_probabilities_are_those_of_the_formulas(values):
+    for dtype in (np.float64, np.float16):  # whatever the type, computed in float64
+        given = values.astype(dtype).astype(np.float64)
+        powers = np.exp(given)
+        shares = softmax(values.astype(dtype))
+        assert shares.dtype == np.float64
+        np.testing.assert_allclose(shares, powers / powers.sum(axis=1, keepdims=True), rtol=1e-12)
+        np.testing.assert_allclose(sigmoid(values.astype(dtype)), 1 / (1 + np.exp(-given)), rtol=1e-12)
 
 
 def test_probabilities_of_huge_logits_do_not_overflow():
@@ -67,9 +73,9 @@ def test_probabilities_of_huge_logits_do_not_overflow():
 
 
 def test_what_is_not_finite_is_nan_and_wrong():
-    answer_scores = of_classes([[np.nan, np.nan], [0.2, 0.8]], [0, 1])
+    answer_scores = multiclass_scores([[np.nan, np.nan], [0.2, 0.8]], [0, 1])
     assert answer_scores.right.tolist() == [False, True]
     assert np.isnan(overconfidence(answer_scores))
-    assert np.isnan(overconfidence(of_classes(np.zeros((0, 3)), [])))
-    assert np.isnan(softmax([[np.nan, 0.0]])).all()
-    assert np.isnan(overconfidence(of_labels([[np.nan, 0.5]], [[1, 0]])))
+    assert np.isnan(overconfidence(multiclass_scores(np.zeros((0, 3)), [])))
+    assert np.isnan(softmax([[np.nan, 0.0], [np.inf, 0.0]])).all()
+    assert np.isnan(overconfidence(multilabel_scores([[np.nan, 0.5]], [[1, 0]])))

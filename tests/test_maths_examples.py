@@ -1,4 +1,4 @@
-"""The examples in the docstrings of `maths` run as written, and the room stays pure numpy."""
+"""The examples in the docstrings of `maths` run as written, and the subpackage stays pure numpy."""
 
 import ast
 import doctest

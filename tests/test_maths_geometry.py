@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from kerasviz_callbacks.maths.geometry import dense_filters, filters_of, fold_tokens, picture_shape, token_grid
+from kerasviz_callbacks.maths.geometry import dense_filters, filters_of, fold_tokens, image_shape, token_grid
 
 
 class TestPictures:
@@ -37,14 +37,14 @@ class TestPictures:
         ],
     )
     def test_worked_by_hand(self, shape, picture):
-        assert picture_shape(shape) == picture
+        assert image_shape(shape) == picture
 
     @given(st.lists(st.integers(0, 3000), max_size=4).map(tuple))
     def test_a_picture_holds_every_value_and_is_one_itself(self, shape):
-        picture = picture_shape(shape)
+        picture = image_shape(shape)
         if picture is not None:
             assert np.prod(picture) == np.prod(shape)
-            assert picture_shape(picture) == picture
+            assert image_shape(picture) == picture
 
 
 class TestKernels:
@@ -100,7 +100,7 @@ class TestKernels:
         np.testing.assert_allclose(np.einsum("nhwc,uchw->nu", pictures, filters), pictures.reshape(5, -1) @ kernel)
 
     def test_what_does_not_fit_is_named(self):
-        with pytest.raises(ValueError, match=r"kernel: must be \(24, units\) for pictures of \(4, 3, 2\), got"):
+        with pytest.raises(ValueError, match=r"kernel: must be \(24, units\) for images of \(4, 3, 2\), got"):
             dense_filters(np.zeros((25, 6)), (4, 3, 2))
         with pytest.raises(ValueError, match='kind: must be "conv", "conv_transpose" or "depthwise", got'):
             filters_of(np.zeros((3, 3)), "dense")

@@ -1,4 +1,4 @@
-"""Health figures of filters and channels, by hand and by law."""
+"""Health metrics of filters and channels, by hand and by law."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from kerasviz_callbacks.maths.health import (
-    channel_stats,
+    channel_metrics,
     dead,
     dormant,
     norm,
@@ -23,7 +23,7 @@ def metrics_of(activations):
     """What the model's pass gives for each row, from whole activations `(n, *spatial, c)`."""
     rows = np.asarray(activations, np.float64).reshape(len(activations), -1, np.shape(activations)[-1])
     with np.errstate(invalid="ignore"):
-        return channel_stats(
+        return channel_metrics(
             largest=rows.max(axis=1),
             mean=rows.mean(axis=1),
             mean_abs=np.abs(rows).mean(axis=1),
@@ -100,12 +100,12 @@ class TestFilters:
     def test_wrong_shapes_are_named(self):
         with pytest.raises(ValueError, match=r"previous: must have the shape of filters \(2, 3\), got"):
             turn(np.ones((2, 3)), np.ones((3, 3)))
-        with pytest.raises(ValueError, match=r"filters: must be \(f, ...\), one filter a row, got \(3,\)"):
+        with pytest.raises(ValueError, match=r"filters: must be \(f, ...\), one filter per row, got \(3,\)"):
             norm(np.ones(3))
 
 
 class TestChannels:
-    def test_figures_worked_by_hand(self):
+    def test_metrics_worked_by_hand(self):
         metrics = metrics_of([[[1, 0], [3, 0]], [[-1, 0], [5, 0]]])  # 2 rows, 2 positions, 2 channels
         assert metrics.largest.tolist() == [5, 0]
         assert metrics.mean_abs.tolist() == [2.5, 0]
@@ -165,24 +165,26 @@ class TestChannels:
 
     def test_a_variance_that_rounding_made_negative_is_none(self):
         rows = {name: np.zeros((2, 1)) for name in ("mean", "mean_abs")}
-        metrics = channel_stats(**rows, variance=np.full((2, 1), -1e-9))
+        metrics = channel_metrics(**rows, variance=np.full((2, 1), -1e-9))
         assert dead(metrics, rectified=False) == 1
 
     @pytest.mark.parametrize("shape", [(0, 3), (3,)])
     def test_no_rows_are_an_error(self, shape):
         names = ("largest", "mean", "mean_abs", "variance", "share_not_positive")
         with pytest.raises(ValueError, match=r"mean_abs: must be \(n >= 1, channels\)"):
-            channel_stats(**dict.fromkeys(names, np.zeros(shape)))
+            channel_metrics(**dict.fromkeys(names, np.zeros(shape)))
 
-    def test_a_figure_that_was_not_worked_out_is_named(self):
-        metrics = channel_stats(mean_abs=np.ones((2, 3)))
+    def test_a_statistic_that_was_not_computed_is_named(self):
+        metrics = channel_metrics(mean_abs=np.ones((2, 3)))
         assert dormant(metrics) == 0
         for ask, name in (
             (lambda: dead(metrics, rectified=True), "largest"),
             (lambda: dead(metrics, rectified=False), "variance"),
             (lambda: sparsity(metrics), "share_not_positive"),
         ):
-            with pytest.raises(ValueError, match=f"{name} was not worked out"):
+            with pytest.raises(ValueError, match=f"{name} was not computed"):
                 ask()
+        with pytest.raises(ValueError, match="all are None; give at least one"):
+            channel_metrics()
         with pytest.raises(ValueError, match="give both or neither"):
-            channel_stats(mean_abs=np.ones((2, 3)), variance=np.ones((2, 3)))
+            channel_metrics(mean_abs=np.ones((2, 3)), variance=np.ones((2, 3)))

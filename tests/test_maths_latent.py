@@ -85,7 +85,7 @@ class TestClouds:
     def test_wrong_shapes_are_named(self):
         with pytest.raises(ValueError, match=r"previous: must have the shape of codes \(4, 2\), got \(3, 2\)"):
             move(square, square[:3])
-        with pytest.raises(ValueError, match="flatten what follows the first axis"):
+        with pytest.raises(ValueError, match="flatten the axes after the first"):
             spread(np.zeros((2, 2, 2)))
 
 

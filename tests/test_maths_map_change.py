@@ -73,5 +73,5 @@ def test_what_is_not_finite_is_nan_and_not_empty():
 
 
 def test_shapes_that_differ_are_named():
-    with pytest.raises(ValueError, match=r"maps: both must have one shape, got \(1, 2\) and \(2, 2\)"):
+    with pytest.raises(ValueError, match=r"maps: both must have the same shape, got \(1, 2\) and \(2, 2\)"):
         map_distance(rows([1, 0]), rows([1, 0], [1, 0]))

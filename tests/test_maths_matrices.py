@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from kerasviz_callbacks.maths.matrices import block_extremes, block_of, edges, fold, largest, place_in
+from kerasviz_callbacks.maths.matrices import block_extremes, block_of, edges, fold, largest, unfolded_index
 
 SIDES = st.integers(1, 7)
 FLOATS = st.floats(-(2.0**100), 2.0**100, width=32) | st.sampled_from([np.nan, np.inf, -np.inf])
@@ -36,7 +36,7 @@ def test_every_entry_is_found_again_in_the_kernel(shape, chance):
     assert sorted(matrix.ravel()) == list(range(kernel.size))
     for row in range(matrix.shape[0]):
         for column in range(matrix.shape[1]):
-            assert kernel[place_in(kernel.shape, inputs, outputs, row, column)] == matrix[row, column]
+            assert kernel[unfolded_index(kernel.shape, inputs, outputs, row, column)] == matrix[row, column]
 
 
 def test_a_spike_survives_shrinking_with_its_sign():

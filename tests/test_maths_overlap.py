@@ -81,33 +81,33 @@ def test_a_large_mean_costs_no_digits():
 
 
 @given(seeds, st.sampled_from([0.0, 5.0, -1e6, 0.1]))
-def test_a_channel_that_is_the_same_everywhere_is_dead_and_leaves_the_others_alone(seed, value):
+def test_a_channel_that_is_the_same_everywhere_is_constant_and_leaves_the_others_alone(seed, value):
     maps = random_maps(seed)
     maps[..., 2] = value
     found = channel_overlap(*folded(maps))
-    assert found.dead.tolist() == [False, False, True, False, False]
+    assert found.constant.tolist() == [False, False, True, False, False]
     assert np.isnan(found.correlation[2]).all()
     assert np.isnan(found.correlation[:, 2]).all()
     rest = [0, 1, 3, 4]
     np.testing.assert_allclose(found.correlation[np.ix_(rest, rest)], direct(maps[..., rest]), atol=1e-9)
 
 
-def test_what_float32_leaves_of_a_constant_is_dead_too():
+def test_what_float32_leaves_of_a_constant_is_constant_too():
     rng = np.random.default_rng(0)
     means = np.stack([1e4 + 1e-3 * rng.normal(size=9), 1e4 + rng.normal(size=9), 1e-7 * rng.normal(size=9)], 1)
-    assert channel_overlap(means).dead.tolist() == [True, False, True]
+    assert channel_overlap(means).constant.tolist() == [True, False, True]
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("where", [0, 1, 2])
-def test_a_channel_that_is_not_finite_somewhere_is_unknown_but_not_dead(value, where):
+def test_a_channel_that_is_not_finite_somewhere_is_unknown_but_not_constant(value, where):
     maps = random_maps(0)
     given = [array.copy() for array in folded(maps)]
     given[where][1, ..., 3] = value
     if where == 2:
         given[2][1, 3] = value
     found = channel_overlap(*given)
-    assert not found.dead.any()
+    assert not found.constant.any()
     assert np.isnan(found.correlation[3]).all()
     rest = [0, 1, 2, 4]
     np.testing.assert_allclose(found.correlation[np.ix_(rest, rest)], direct(maps[..., rest]), atol=1e-9)
@@ -122,7 +122,7 @@ def test_whatever_comes_in_the_range_holds(means):
     counted = np.diagonal(known)
     np.testing.assert_array_equal(known, np.outer(counted, counted))
     assert (np.diagonal(found.correlation)[counted] == 1).all()
-    assert not (found.dead & counted).any()
+    assert not (found.constant & counted).any()
     value = overlap(found.correlation)
     assert np.isnan(value) if counted.sum() < 2 else 0 <= value <= 1
 

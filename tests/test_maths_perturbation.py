@@ -7,11 +7,12 @@ from unittest.mock import Mock
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from kerasviz_callbacks.maths.perturbation import occlusion, rise, rise_masks, stretch
+from kerasviz_callbacks.maths.perturbation import occlusion, rise, rise_masks
+from kerasviz_callbacks.maths.resampling import resize_weights
 
 # Shape of x, and which axes are positions: features, a signal, a picture without channels, with channels last and
 # first, a volume, and positions and channels in turn.
@@ -163,7 +164,7 @@ class TestOcclusion:
             occlusion(bent, x, spatial=(1, 2), patch=0)
 
 
-def pillow_stretch(cells, length):
+def pillow_weights(cells, length):
     """The weights of Pillow's own bilinear enlargement: what it makes of each unit vector."""
     unit = Image.fromarray(np.eye(cells, dtype=np.float32))
     return np.asarray(unit.resize((cells, length), Image.Resampling.BILINEAR))
@@ -172,7 +173,7 @@ def pillow_stretch(cells, length):
 def overlap(side, cells):
     """How much two positions of a line hang on the same bit, on average over the shifts: `(side, side)`."""
     size = ceil(side / cells)
-    weights = pillow_stretch(cells, (cells + 1) * size).astype(float)
+    weights = pillow_weights(cells, (cells + 1) * size).astype(float)
     return np.mean([weights[s : s + side] @ weights[s : s + side].T for s in range(size)], axis=0)
 
 
@@ -187,7 +188,7 @@ def overlaps(sides, cells):
 class TestMasks:
     @pytest.mark.parametrize(("cells", "length"), [(1, 6), (2, 3), (3, 8), (7, 8), (7, 32), (5, 60)])
     def test_the_stretch_is_that_of_pillow(self, cells, length):
-        np.testing.assert_allclose(stretch(cells, length), pillow_stretch(cells, length), atol=1e-6)
+        np.testing.assert_allclose(resize_weights(cells, length), pillow_weights(cells, length), atol=1e-6)
 
     @pytest.mark.parametrize("sides", [(13, 22), (5, 5), (30, 3)])
     def test_a_mask_is_a_shifted_window_of_its_enlarged_bits(self, sides):
@@ -200,7 +201,6 @@ class TestMasks:
             window = np.asarray(large)[top : top + sides[0], left : left + sides[1]]
             np.testing.assert_allclose(mask, window, atol=1e-6)
 
-    @settings(deadline=None, max_examples=40)
     @given(
         st.lists(st.integers(1, 12), min_size=1, max_size=3),
         st.none() | st.integers(1, 9),
@@ -298,7 +298,6 @@ class TestRise:
         assert abs(top - 3) <= 1
         assert abs(left - 15) <= 2
 
-    @settings(deadline=None, max_examples=40)
     @given(st.floats(-1e6, 1e6, width=32), st.sampled_from(KINDS))
     def test_a_score_that_never_changes_is_the_map(self, value, kind):
         shape, spatial = kind
@@ -338,7 +337,6 @@ kinds = st.sampled_from(KINDS)
 
 @pytest.mark.parametrize("function", [occluded, risen])
 class TestLaws:
-    @settings(deadline=None, max_examples=40)
     @given(kind=kinds, seed=st.integers(0, 99), random=st.randoms(use_true_random=False))
     def test_the_order_of_the_rows_only_permutes_to_the_bit(self, function, kind, seed, random):
         shape, spatial = kind
@@ -349,14 +347,12 @@ class TestLaws:
         assert function(bent, x, spatial).tobytes() == found.tobytes()
         assert function(bent, x[:1], spatial).tobytes() == found[:1].tobytes()
 
-    @settings(deadline=None, max_examples=40)
     @given(kind=kinds, value=st.floats(-100, 100, width=32))
     def test_constant_inputs_stay_finite(self, function, kind, value):
         shape, spatial = kind
         found = function(bent, np.full(shape, value, np.float32), spatial)
         assert np.isfinite(found).all()
 
-    @settings(deadline=None, max_examples=40)
     @given(kind=kinds, bad=st.sampled_from([np.nan, np.inf, -np.inf]), data=st.data())
     def test_what_is_not_finite_stays_in_its_own_row(self, function, kind, bad, data):
         shape, spatial = kind

@@ -132,11 +132,11 @@ class TestLines:
         assert interpolate(np.zeros((3, 2), np.float64), none).shape == (0, 8, 2)
         assert interpolate(np.zeros((3, 2), np.float64), none).dtype == np.float64
         assert interpolate(np.zeros((3, 2), np.float16), none).dtype == np.float32
-        with pytest.raises(ValueError, match="positions: must be at least 2, both ends, got 1"):
+        with pytest.raises(ValueError, match="positions: must be at least 2, both ends included, got 1"):
             interpolate(np.zeros((3, 2)), none, 1)
 
 
-class TestFigures:
+class TestMetrics:
     def test_worked_by_hand(self):
         # Two walks of pictures of two pixels: 3-4-5 triangles.
         walks = [[[0, 0], [3, 4], [6, 8]], [[1, 1], [1, 1], [1, 7]]]

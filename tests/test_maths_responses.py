@@ -1,4 +1,4 @@
-"""Response strengths: by class, and which neurons say anything."""
+"""Response strengths: by class and by neuron."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from kerasviz_callbacks.maths.responses import between_pictures, by_class, class_means, silent
+from kerasviz_callbacks.maths.responses import by_class, class_means, response_variance
 
 anything = st.floats(allow_nan=True, allow_infinity=True)
 strengths = hnp.arrays(np.float64, st.tuples(st.integers(1, 8), st.integers(1, 5)), elements=anything)
@@ -37,7 +37,7 @@ def test_nan_and_infinity_stay_with_their_neuron_and_class(values):
     classes, means = class_means(values, groups)
     for number, one in enumerate(classes):
         np.testing.assert_array_equal(np.isfinite(means[number]), np.isfinite(values[groups == one]).all(axis=0))
-    spread = between_pictures(values)
+    spread = response_variance(values)
     assert spread.shape == values.shape[1:]
     assert not np.isfinite(spread[~np.isfinite(values).all(axis=0)]).any()
 
@@ -53,8 +53,4 @@ def test_labels_that_do_not_fit_are_told():
 
 
 def test_between_pictures_is_the_variance_over_them():
-    np.testing.assert_allclose(between_pictures([[1.0, 2.0], [3.0, 2.0]]), [1.0, 0.0])
-
-
-def test_silent_neurons_answer_to_no_picture():
-    assert silent([[0, 0, 1e-6, np.nan, 0.0], [0, 1, 0, 0, np.inf]]) == 2
+    np.testing.assert_allclose(response_variance([[1.0, 2.0], [3.0, 2.0]]), [1.0, 0.0])

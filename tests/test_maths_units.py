@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.spatial.distance import cosine
 
-from kerasviz_callbacks.maths.units import FLOOR, along_steps, directions, edges_of_steps, lengths, log_turn, round_up
+from kerasviz_callbacks.maths.units import FLOOR, along_steps, directions, edges_of_steps, lengths, log_turn
 
 ANY = st.floats(-1e300, 1e300) | st.sampled_from([np.nan, np.inf, -np.inf, 0.0, 1e-320])
 UNITS = arrays(np.float64, st.tuples(st.integers(1, 5), st.integers(1, 6)), elements=ANY)
@@ -131,23 +131,3 @@ def test_the_axis_of_steps_by_a_plain_loop(gaps, first, to_come, columns, fold):
             np.testing.assert_allclose(grid[:, column], wanted)
         else:
             assert np.isnan(grid[:, column]).all()
-
-
-@given(st.floats(1e-300, 1e300))
-def test_scales_grow_in_coarse_steps(value):
-    scale = round_up(value)
-    assert value <= scale <= 1.5000001 * value
-    assert round_up(scale) == scale
-
-
-@pytest.mark.parametrize(
-    ("value", "scale"),
-    [(0.21, 0.3), (1, 1), (1.01, 1.5), (6.5, 8), (8.5, 10), (730, 800), (0, 1), (np.nan, 1), (np.inf, 1)],
-)
-def test_scales_by_hand(value, scale):
-    assert round_up(value) == scale
-
-
-@pytest.mark.parametrize("value", [5e-324, 1.7e308])
-def test_a_scale_at_the_ends_of_the_floats_still_holds_the_value(value):
-    assert value <= round_up(value) < np.inf

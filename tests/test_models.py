@@ -204,9 +204,9 @@ def test_layers_hidden_in_a_tf_function_are_an_error_that_names_the_remedy(eager
     model = Hidden()
     model.compile(loss="mse", run_eagerly=eagerly)
     assert kv.activations(model, models.pictures()) == {}
-    with pytest.raises(ValueError, match=r'layers="conv2": is not called where .* Take @tf.function off `call`'):
+    with pytest.raises(ValueError, match=r'layers="conv2": is not called where .* Remove @tf.function from `call`'):
         kv.activations(model, models.pictures(), ["conv2"])
-    with pytest.raises(ValueError, match=r'layer="conv2": is not called where .* Take @tf.function off `call`'):
+    with pytest.raises(ValueError, match=r'layer="conv2": is not called where .* Remove @tf.function from `call`'):
         kv.class_activation_map(model, models.pictures(), layer="conv2")
     with pytest.raises(ValueError, match=r"layer=None: .*@tf\.function"):
         kv.class_activation_map(model, models.pictures())

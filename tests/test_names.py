@@ -149,7 +149,7 @@ def test_tensorboard_gives_every_tag_back(classified):
         for view in views:
             assert {f"{view}/{path}" for path in PATHS} <= set(tags)
     assert f"gradient/{in_tags(INPUT)}" in found["views/validation"].pictures
-    assert {f"filters/{path}/norm" for path in PATHS} <= set(found["views/model"].scalars)
+    assert {f"health/{path}/norm" for path in PATHS} <= set(found["views/model"].scalars)
 
 
 @pytest.mark.fault(

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from harness import autoencoder, classifier, pictures, runs, same_weights
+from harness import autoencoder, classifier, pictures, quick, runs, same_weights
 
 import kerasviz_callbacks as kv
 from kerasviz_callbacks.draw.overfitting_charts import METRICS
@@ -179,7 +179,12 @@ def trained(training, watched_in=None):
     return state, optimizer, {key: np.array(values) for key, values in history.history.items()}, random_streams()
 
 
-@pytest.mark.parametrize("name", list(TRAININGS))
+@pytest.mark.parametrize(
+    "name",
+    quick(
+        TRAININGS, "dropout, noise and batch normalisation", "a VAE with the global one", "a data set that reshuffles"
+    ),
+)
 def test_the_training_is_the_same_with_all_our_callbacks(name, tmp_path):
     training = TRAININGS[name]
     alone, again, watched = trained(training), trained(training), trained(training, tmp_path)

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 from entries.overfitting_monitor import by_hand
-from harness import EPOCHS, autoencoder, classifier, fit, pictures, read, runs
+from harness import EPOCHS, autoencoder, classifier, fit, pictures, quick, read, runs
 from sklearn.metrics import silhouette_score
 
 import kerasviz_callbacks as kv
@@ -178,7 +178,7 @@ def probabilities(model, x, activation):
     return np.concatenate([1 - shares, shares], axis=1) if shares.shape[1] == 1 else shares
 
 
-@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("head", quick(HEADS, "a sigmoid", "a logit", "logits", "labels"))
 def test_every_kind_of_classifier_is_judged_by_its_own_probabilities(head, tmp_path):
     (units, activation), loss, made = HEADS[head]
     keras.utils.set_random_seed(5)
@@ -276,7 +276,7 @@ def test_a_network_of_dense_layers_has_geometry_and_no_maps_and_says_so(tmp_path
     assert {key for key in history if key.startswith("val_")} == {f"val_{name}" for name in NAMES[:4]}
     assert told(capsys) == [
         "kerasviz_callbacks: OverfittingMonitor leaves out cam_drift, cam_true_vs_predicted: "
-        "no layer on the way to the answer has maps."
+        "no layer before the output has feature maps."
     ]
     features = keras.Model(model.inputs[0], model.get_layer("hidden").output)(data.x_val).numpy()
     assert history["val_silhouette"][-1] == pytest.approx(silhouette_score(features, data.y_val), abs=1e-5)
@@ -289,7 +289,7 @@ def test_one_layer_alone_has_no_features(tmp_path, capsys):
     view = kv.OverfittingMonitor(tmp_path, (data.x_val, data.y_val), on_error="raise")
     history = fit(model, data.x, data.y, [view], verbose=2).history
     assert set(history) == {"loss", "val_overconfidence"}
-    assert "knn, silhouette, nc1: no layer that learns lies before the one that answers" in told(capsys)[0]
+    assert "knn, silhouette, nc1: no layer with weights comes before the output layer" in told(capsys)[0]
 
 
 @pytest.mark.parametrize("kind", ["regression", "autoencoder", "table"])
@@ -311,8 +311,8 @@ def test_what_gives_quantities_publishes_nothing_and_shows_where_its_errors_grew
     view = kv.OverfittingMonitor(tmp_path, shown, on_error="raise")
     history = fit(model, data.x, y, [view], validation_data=(data.x_val, y_val), verbose=2).history
     assert set(history) == {"loss", "val_loss"}
-    assert "leaves out all figures: the model gives quantities, not classes" in told(capsys)[0]
-    true_score = view._last.measured["validation"].data.now.true_score
+    assert "leaves out all metrics: the model predicts continuous values, not classes" in told(capsys)[0]
+    true_score = view.result.last.measured["validation"].data.now.true_score
     assert -true_score.mean() == pytest.approx(history["val_loss"][-1], rel=1e-4)
     assert list(read(tmp_path / "views" / "validation").pictures["overfitting/summary"]) == list(range(-1, EPOCHS))
 
@@ -340,8 +340,8 @@ def test_maps_made_within_the_pass_are_those_of_class_activation_map(tmp_path):
 @pytest.mark.parametrize(
     ("y_val", "why"),
     [
-        (np.zeros(12, int), "validation_data is of one class"),
-        (np.arange(12), "no two rows that are looked at are of one class; raise count"),
+        (np.zeros(12, int), "validation_data has one class"),
+        (np.arange(12), "no two of the rows used have the same class; increase count"),
     ],
 )
 def test_what_the_labels_do_not_give_is_left_out_and_said(y_val, why, tmp_path, capsys):
@@ -382,7 +382,7 @@ def test_anything_may_stand_in_logs(tmp_path):
     view = kv.OverfittingMonitor(tmp_path, (data.x_val, data.y_val), on_error="raise")
     history = fit(model, data.x, data.y, [Strange(), view], epochs=2).history
     assert np.isfinite(history["val_knn"]).all()
-    assert view._last.measured["validation"].data.metric == "accuracy"
+    assert view.result.last.measured["validation"].data.metric == "accuracy"
 
 
 # What goes wrong.
@@ -391,7 +391,7 @@ def test_anything_may_stand_in_logs(tmp_path):
 class Kept(kv.OverfittingMonitor):
     """Keeps what the model makes of the validation rows."""
 
-    def judged(self, captured, source):
+    def evaluate(self, captured, source):
         self.kept = super().evaluate(captured, source)
         return self.kept
 
@@ -399,7 +399,7 @@ class Kept(kv.OverfittingMonitor):
 class OfOne(kv.OverfittingMonitor):
     """Cannot measure training data."""
 
-    def judged(self, captured, source):
+    def evaluate(self, captured, source):
         if source == "train":
             raise RuntimeError("on purpose")
         return super().evaluate(captured, source)
@@ -418,7 +418,7 @@ def test_one_set_that_cannot_be_measured_leaves_the_other_as_it_is(tmp_path):
 class Broken(kv.OverfittingMonitor):
     """Cannot measure its second epoch."""
 
-    def judged(self, captured, source):
+    def evaluate(self, captured, source):
         if len(self.memory.for_source("validation").get("histories", {}).get("knn", {})) == 2:
             self.memory.for_source("validation")["histories"]["knn"][99] = 0.0
             raise RuntimeError("on purpose")
@@ -453,7 +453,7 @@ def test_a_resumed_fit_goes_on_with_its_curves_and_an_earlier_start_replaces_the
     given = {"validation_data": (data.x_val, data.y_val)}
     fit(model, data.x, data.y, [view], epochs=4, **given)
     fit(model, data.x, data.y, [view], epochs=6, initial_epoch=2, **given)
-    seen = view._last.measured["validation"].data
+    seen = view.result.last.measured["validation"].data
     assert seen.histories["knn"][0] == tuple(range(-1, 6))
     assert seen.curves["val_loss"][0] == tuple(range(6))
 

@@ -142,7 +142,7 @@ def test_it_writes_prints_and_leaves_nothing(tmp_path, monkeypatch, capfd):
     assert atexit._ncallbacks() == callbacks
     gc.collect()
     assert id(model) not in FitContext._watching
-    assert view._fit is None
+    assert view.context is None
     assert view.memory == type(view.memory)()
 
 

@@ -11,7 +11,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kerasviz_callbacks.probe import Probe, as_probe, check_count
@@ -62,7 +62,6 @@ class TestChoice:
         count=st.integers(1, 70),
         structure=st.sampled_from(["array", "list", "dict", "nested"]),
     )
-    @settings(max_examples=60, deadline=None)
     def test_laws(self, labels, count, structure):
         n = len(labels)
         a, b = coded(n, 2), coded(n, 1, 3, dtype="uint8")

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -150,7 +150,6 @@ class TestHowFar:
     batch=st.integers(1, 9),
     known=st.booleans(),
 )
-@settings(max_examples=150, deadline=None)
 def test_laws_of_the_pool(labels, count, batch, known):
     pool, most = Pool(count, 6 if known else None), 0
     for start in range(0, len(labels), batch):

@@ -24,7 +24,7 @@ def seen(model, data, log_dir, epochs=1, **options):
     x = data[0] if isinstance(data, tuple) else data
     outputs = keras.tree.map_structure(np.asarray, model(x))
     fit(model, x, outputs, [view], epochs=epochs)
-    return view
+    return view.at_work[0]
 
 
 def numbers(view, step=0):
@@ -77,8 +77,8 @@ def test_of_a_sampling_model_means_are_decoded_so_that_only_the_model_moves_a_ti
     assert np.abs(model(x).numpy() - decoded).max() > 0.05, "what the model itself gives is a sample"
     middle = model.get_layer("picture")(model.get_layer("pixels")(mean[:1] * 4 / 7 + mean[1:2] * 3 / 7)).numpy()
     np.testing.assert_allclose(numbers(view).walks[0, 3:4], middle, atol=1e-6)
-    assert view._how() == ["decoded from the means z_mean"]
-    assert view.summary() == "Reconstructions with a walk in z_mean"
+    assert view._caption_details() == ["decoded from the means z_mean"]
+    assert view.summary() == "Reconstructions with interpolation in z_mean"
     found = runs(tmp_path)["views/validation"]
     for steps in found.pictures.values():
         assert len(steps) == 4
@@ -90,8 +90,8 @@ def test_where_there_are_ways_round_the_codes_there_is_no_walk_and_the_caption_s
     view = seen(model, (x, np.arange(6)), tmp_path)
     np.testing.assert_allclose(numbers(view).reconstructions, model(x), atol=1e-6)
     assert set(runs(tmp_path)["views/validation"].pictures) == {"reconstructions/pictures"}
-    assert view.summary() == "Reconstructions (no walk: no decoder to be told apart)"
-    assert "no walk: no layer's output alone decides the reconstruction" in view._caption("validation")
+    assert view.summary() == "Reconstructions (no interpolation: the model has no separable decoder)"
+    assert "no interpolation: no single layer output determines the reconstruction" in view._caption("validation")
 
 
 def test_the_output_of_the_inputs_shape_is_the_reconstruction_wherever_it_stands(tmp_path):
@@ -119,7 +119,7 @@ def test_targets_of_the_inputs_shape_are_what_is_wanted_and_are_shown(tmp_path):
     same = seen(dense(SHAPE), (clean, clean.copy()), tmp_path / "same")
     plain = runs(tmp_path / "same")["views/validation"].picture("reconstructions/pictures", 0)
     assert len(picture) == len(plain) + 8 * 12 + 3, "a strip more, of what was wanted"
-    assert same._wanted["validation"] is same.probes["validation"].images
+    assert same._targets["validation"] is same.probes["validation"].images
 
 
 def test_logits_are_shown_as_the_loss_sees_them(tmp_path):
@@ -200,7 +200,7 @@ def test_anything_can_be_given_back(shape, errors, tmp_path):
         np.testing.assert_allclose(numbers(view).errors.reshape(5, -1), wrong.reshape(5, -1), atol=1e-6)
     found = runs(tmp_path)["views/validation"]
     assert set(found.pictures) == {"reconstructions/pictures", "reconstructions/walk"}
-    assert view._shown_as.signals == (len(errors) == 1)
+    assert view._output_display.signals == (len(errors) == 1)
 
 
 @pytest.mark.parametrize(
@@ -220,14 +220,14 @@ def test_anything_can_be_given_back(shape, errors, tmp_path):
 )
 def test_rows_and_columns_are_a_picture_where_the_model_takes_them_for_one(parts, errors, tmp_path):
     view = seen(keras.Sequential([keras.Input((9, 9)), *parts]), pictures(2, (9, 9)), tmp_path)
-    assert view._shown_as.signals == (len(errors) == 1)
+    assert view._output_display.signals == (len(errors) == 1)
     assert numbers(view).errors.shape == (2, *errors)
 
 
 def test_many_channels_are_drawn_by_those_that_vary_most(tmp_path):
     x = pictures(3, (40, 9)) * np.array([1, 9, 1, 8, 1, 7, 1, 6, 1], np.float32)
     view = seen(dense((40, 9)), x, tmp_path)
-    assert view._shown_as.lines.tolist() == [1, 3, 5, 7]
+    assert view._output_display.lines.tolist() == [1, 3, 5, 7]
     assert "4 of 9 channels drawn" in view._caption("validation")
 
 
@@ -283,7 +283,7 @@ def test_how_large_the_error_is_stands_below_beside_that_of_the_mean_picture(tmp
     model.layers[-2].bias.assign(x.mean(axis=0).ravel())
     view = seen(model, x, tmp_path)
     error = x.astype(np.float64).var(axis=0).mean()
-    assert numbers(view).note == f"MSE {error:.3g}, 1 × the mean picture's"
+    assert numbers(view).note == f"MSE {error:.3g}, 1 × that of the mean image"
 
 
 def test_what_cannot_be_shown_is_said_before_training(tmp_path):
@@ -309,11 +309,15 @@ def test_codes_can_be_named(tmp_path):
 
 
 def test_a_copy_takes_no_model_along(tmp_path):
-    view = seen(dense(SHAPE), pictures(), tmp_path)
+    model, x = dense(SHAPE), pictures()
+    model.compile("sgd", "mse")
+    view = kv.Reconstructions(tmp_path, x, on_error="raise")
+    fit(model, x, x, [view], epochs=1)
+    assert len(view.probes["validation"]) == len(x)
     other = copy.deepcopy(view)
-    assert other._decoder is None
-    assert other._wanted == {}
     assert other.probes == {}
+    assert other.result is None
+    assert other.model is None
 
 
 def test_a_model_can_be_looked_at_without_a_fit(tmp_path):

@@ -2,11 +2,14 @@
 
 import errno
 import os
+import shutil
+import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
-from kerasviz_callbacks.record import check_writable
+from kerasviz_callbacks.record import absolute, check_writable
 
 
 @pytest.mark.parametrize("kind", [str, Path])
@@ -43,10 +46,78 @@ def test_the_kind_of_error_is_the_systems(tmp_path, monkeypatch):
         check_writable(tmp_path / "logs", "log_dir")
 
 
-@pytest.mark.parametrize("address", ["gs://bucket/logs", "s3://bucket", "hdfs://host/x", "https://x.org/y"])
-def test_remote_addresses_are_refused_with_a_remedy(address):
-    with pytest.raises(ValueError, match=r"log_dir='.*://.*': remote .*; log to a local directory and copy it"):
-        check_writable(address, "log_dir")
+@pytest.mark.parametrize("kind", [str, Path])
+@pytest.mark.parametrize(
+    "address", ["gs://bucket/logs", "s3://bucket", "hdfs://host/x", "https://x.org/y", "a+b-c.d://x"]
+)
+def test_remote_addresses_are_refused_with_a_remedy_as_text_and_as_paths(address, kind, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=r"log_dir='.*:/.*': remote .*; log to a local directory and copy it"):
+        check_writable(kind(address), "log_dir")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a colon is a drive there")
+@pytest.mark.parametrize("name", ["c:/logs", "run:1", "./s3:/x", "a b://c", "2023:/x"])
+def test_other_colons_are_local(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert check_writable(name, "log_dir") == tmp_path / name
+
+
+def test_the_directory_is_absolute_and_a_tilde_the_home(tmp_path, monkeypatch):
+    (tmp_path / "home").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    assert check_writable("logs", "log_dir") == absolute("logs") == tmp_path / "logs"
+    assert check_writable("~/logs", "log_dir") == absolute(Path("~/logs")) == tmp_path / "home/logs"
+    assert (tmp_path / "home/logs").is_dir()
+    assert not (tmp_path / "~").exists()
+    assert absolute("a~b") == tmp_path / "a~b"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows looks for no users")
+def test_the_home_of_an_unknown_user_is_refused():
+    with pytest.raises(ValueError, match=r"log_dir='~nobody-of-this-name/x': .*home.*; write the path in full"):
+        check_writable("~nobody-of-this-name/x", "log_dir")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right on Windows")
+@pytest.mark.parametrize("below", ["", "deeper/still"])
+def test_a_link_that_leads_nowhere_is_named(tmp_path, below):
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    words = (
+        r'save_dir=".*": cannot be written: ".*/link" is a symbolic link to ".*/nowhere", which does not exist; pass'
+    )
+    with pytest.raises(FileNotFoundError, match=words):
+        check_writable(tmp_path / "link" / below, "save_dir")
+    assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right on Windows")
+def test_a_link_to_a_directory_is_a_directory(tmp_path):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "there")
+    assert check_writable(tmp_path / "link" / "logs", "log_dir") == tmp_path / "link" / "logs"
+    assert (tmp_path / "there/logs").is_dir()
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="needs to become another user, as root can")
+@pytest.mark.parametrize("below", ["", "logs", "file"])
+def test_what_belongs_to_another_user_is_named(below):
+    directory = Path(tempfile.mkdtemp())  # pytest's own are closed to other users
+    (directory / "file").touch()
+    directory.chmod(0o755)
+    os.seteuid(65534)
+    try:
+        with pytest.raises(
+            OSError, match=r'log_dir=".*": cannot be written: (Permission denied|is a file); pass a dir'
+        ):
+            check_writable(directory / below, "log_dir")
+    finally:
+        os.seteuid(0)
+    assert [path.name for path in directory.iterdir()] == ["file"]
+    shutil.rmtree(directory)
 
 
 @pytest.mark.parametrize("name", ["", "a\0b"])

@@ -19,7 +19,7 @@ from tensorboard.plugins import base_plugin
 from tensorboard.plugins.projector import projector_plugin
 from werkzeug.test import Client
 
-from kerasviz_callbacks.record import Log, MemorySink, Points, Projector
+from kerasviz_callbacks.record import EventFileSink, MemorySink, Points, Projector
 from kerasviz_callbacks.record.projector import LARGEST_SPRITE, MOST_VARIABLES, metadata_text, sprite, values_text
 
 RUN = "views/validation"
@@ -67,7 +67,8 @@ def served(monkeypatch):
 
 
 def written(log_dir, points=POINTS):
-    log = Log(log_dir, "views")
+    log = EventFileSink(log_dir)
+    log.begin(-1)
     log.points("validation", points)
     log.close()
     return log
@@ -154,13 +155,12 @@ def test_a_full_disk_leaves_the_old_files_and_no_rest(tmp_path, monkeypatch):
     projector = Projector(tmp_path)
     projector.write(POINTS)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    write = Path.write_bytes
 
-    def full(self, content):
-        write(self, content[: len(content) // 2])
+    def full(descriptor, parts):
+        os.write(descriptor, parts[0][: len(parts[0]) // 2])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(os, "writev", full)
     with pytest.raises(OSError, match="No space left"):
         projector.write(Points("latent_codes", CODES + 1, KNOWN, PICTURES))
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
@@ -225,8 +225,8 @@ def test_a_tile_is_the_mean_of_its_blocks():
     ("points", "said"),
     [
         (Points("a", CODES[:, :1]), r"values: must be \(n, d\) with d at least 2, got \(7, 1\)"),
-        (Points("a", CODES, {"row": range(6)}), r"columns\['row'\]: must be one a point, 7, got 6"),
-        (Points("a", CODES, {}, PICTURES[:5]), "pictures: must be one a point, 7, got 5"),
+        (Points("a", CODES, {"row": range(6)}), r"columns\['row'\]: must have one entry per point, 7, got 6"),
+        (Points("a", CODES, {}, PICTURES[:5]), "pictures: must have one entry per point, 7, got 5"),
     ],
 )
 def test_what_does_not_fit_is_named(points, said, tmp_path):

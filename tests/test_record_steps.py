@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tensorboard.compat.proto import event_pb2, summary_pb2
 
-from kerasviz_callbacks.record import EventFile, claimed_free_run, last_step
-from kerasviz_callbacks.record.tfrecord import frame
+from kerasviz_callbacks.record import EventFile, EventFileSink, last_step
+from kerasviz_callbacks.record.tfrecord import framed
 
 SUMMARY = summary_pb2.Summary(value=[summary_pb2.Summary.Value(tag="a", simple_value=1.0)])
 contents = st.sampled_from([{"summary": SUMMARY}, {"file_version": "brain.Event:2"}, {"graph_def": b"graph"}, {}])
@@ -18,6 +18,18 @@ events = st.builds(
     st.sampled_from([0.0, 1.5, 1.8e9]),
     contents,
 )
+
+
+def frame(data):
+    return b"".join(framed(data))
+
+
+def free_group(log_dir, first_step):
+    """The group that a sink begins with; given back."""
+    sink = EventFileSink(log_dir)
+    group = sink.begin(first_step)
+    sink.close()
+    return group
 
 
 def log(directory, *steps):
@@ -89,26 +101,26 @@ def test_payloads_are_not_read(tmp_path):
 
 
 def test_a_free_log_directory_gives_views(tmp_path):
-    assert claimed_free_run(tmp_path / "absent", 0) == "views"
+    assert free_group(tmp_path / "absent", 0) == "views"
     log(tmp_path / "validation", 0, 1, 2)
     log(tmp_path / "train", 0, 1, 2)
-    assert claimed_free_run(tmp_path, 0) == "views"
+    assert free_group(tmp_path, 0) == "views"
 
 
 def test_a_resumed_training_stays_in_its_runs_and_a_new_one_does_not(tmp_path):
     log(tmp_path / "views" / "model", -1, 0, 1)
     log(tmp_path / "views" / "validation", -1, 0, 1, 2)
-    assert claimed_free_run(tmp_path, 3) == "views"
-    assert claimed_free_run(tmp_path, 2) == "views-2"
-    assert claimed_free_run(tmp_path, -1) == "views-2"
+    assert free_group(tmp_path, 3) == "views"
+    assert free_group(tmp_path, 2) == "views-2"
+    assert free_group(tmp_path, -1) == "views-2"
     log(tmp_path / "views-2" / "train", 0)
-    assert claimed_free_run(tmp_path, 0) == "views-3"
-    assert claimed_free_run(tmp_path, 1) == "views-2"
+    assert free_group(tmp_path, 0) == "views-3"
+    assert free_group(tmp_path, 1) == "views-2"
     log(tmp_path / "views-3", 0)
-    assert claimed_free_run(str(tmp_path), 0) == "views-4"
+    assert free_group(str(tmp_path), 0) == "views-4"
 
 
 def test_the_untrained_model_alone_is_step_minus_one(tmp_path):
     log(tmp_path / "views" / "model", -1)
-    assert claimed_free_run(tmp_path, 0) == "views"
-    assert claimed_free_run(tmp_path, -1) == "views-2"
+    assert free_group(tmp_path, 0) == "views"
+    assert free_group(tmp_path, -1) == "views-2"

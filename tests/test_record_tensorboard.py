@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from served import ask, started
 
-from kerasviz_callbacks.record import Log, encode
+from kerasviz_callbacks.record import EventFileSink, encode
 
 PICTURE = np.arange(9 * 12 * 3, dtype=np.uint8).reshape(9, 12, 3)
 STEPS = list(range(-1, 14))
@@ -17,12 +17,15 @@ STEPS = list(range(-1, 14))
 def log_dir(tmp_path_factory):
     """A log with the untrained model, a deleted file's successor and a truncated tail."""
     directory = tmp_path_factory.mktemp("logs")
-    log = Log(directory, "views")
+    log = EventFileSink(directory)
+    log.begin(-1)
     for step in STEPS:
         if step == 9:
             log.close()
-        log.picture("validation", "grad_cam/conv5", step, PICTURE + np.uint8(step + 1), "*Read* me")
-        log.scalar("validation", "overfitting/knn", step, step / 16, "*Figure*")
+        log.image("validation", "grad_cam/conv5", step, encode(PICTURE + np.uint8(step + 1)), "*Read* me")
+        log.scalar("validation", "overfitting/knn", step, step / 16, "*Scalar*")
+        log.text("validation", "notes/run", step, f"# Step {step}", "*Text*")
+        log.flush()
     log.close()
     newest = max((directory / "views" / "validation").iterdir())
     with newest.open("ab") as file:
@@ -53,4 +56,9 @@ def test_every_step_is_shown_the_untrained_model_too(tensorboard):
     metrics = json.loads(ask(tensorboard, "plugin/scalars/scalars", **name))
     assert [(step, value) for _, step, value in metrics] == [(step, step / 16) for step in STEPS]
     tags = json.loads(ask(tensorboard, "plugin/scalars/tags"))["views/validation"]["overfitting/knn"]
-    assert "<em>Figure</em>" in tags["description"]
+    assert "<em>Scalar</em>" in tags["description"]
+
+    name["tag"] = "notes/run"
+    texts = json.loads(ask(tensorboard, "plugin/text/text", **name, markdown="true"))
+    assert texts[-1]["step"] == STEPS[-1]
+    assert f"<h1>Step {STEPS[-1]}</h1>" in texts[-1]["text"]

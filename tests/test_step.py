@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from harness import autoencoder, classifier, pictures
+from harness import autoencoder, classifier, pictures, quick
 from keras import layers, ops, optimizers
 from keras.src.random.seed_generator import global_seed_generator
 
@@ -70,7 +70,7 @@ def assert_is_the_models_own_step(model, x=X, y=Y, clip=None, rtol=1e-5):
     return found
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", quick(KINDS, "sgd", "adam"))
 @pytest.mark.parametrize("clip", CLIPS, ids=lambda clip: next(iter(clip), "none"))
 def test_it_is_the_step_that_the_model_then_makes_the_first_one_and_a_later_one(kind, clip):
     model = compiled(KINDS[kind](**clip))
@@ -170,7 +170,7 @@ def test_a_learning_rate_that_a_callback_sets_is_followed_and_so_is_a_schedule()
     np.testing.assert_allclose(step()[0].weights - start, whole / 10, atol=1e-6)
 
 
-@pytest.mark.parametrize("steps", [2, 3])
+@pytest.mark.parametrize("steps", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_accumulated_gradients_make_the_next_update_as_if_every_batch_were_this_one(steps):
     plain = stepped(compiled(optimizers.Adam(0.01, clipnorm=0.05)))[1]
     model = compiled(optimizers.Adam(0.01, clipnorm=0.05, gradient_accumulation_steps=steps))
@@ -360,7 +360,7 @@ class Unsaved(optimizers.SGD):
         ("no targets", "the data have no targets"),
         ("frozen", "no weight of the model is trained"),
         ("unsaved", "the optimizer Unsaved cannot be copied: .*argument"),
-        ("several", "the optimizer MultiOptimizer leaves the step to others"),
+        ("several", "the optimizer MultiOptimizer delegates to other optimizers"),
     ],
 )
 def test_it_says_why_there_is_no_step(case, words):

@@ -9,14 +9,14 @@ import keras
 import numpy as np
 import pytest
 from harness import EPOCHS, STEPS, autoencoder, classifier, decoded, fit, pictures, read, runs
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from tensorboard.util import img_mime_type_detector
 
 import kerasviz_callbacks as kv
 from kerasviz_callbacks.callback import timelapse
-from kerasviz_callbacks.callback.timelapse import MOST_BYTES, MOST_FRAMES, Frames, animated, durations
+from kerasviz_callbacks.callback.timelapse import MAX_BYTES, MAX_FRAMES, Frames, animated, durations
 from kerasviz_callbacks.draw.sheet import MARGIN
 from kerasviz_callbacks.draw.stamp import stamp_height, stamped
 from kerasviz_callbacks.draw.text import LINE, QUIET
@@ -121,13 +121,13 @@ def test_nothing_is_kept_after_the_fit_nor_where_it_is_not_wanted(filmed, tmp_pa
 
     class Look(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
-            kept.append([view._fit.timelapse is None for view in (with_it, without)])
+            kept.append([view.context._timelapse is None for view in (with_it, without)])
 
     with_it, without = kv.FilterImages(tmp_path, timelapse=True), kv.FilterImages(tmp_path / "b")
     fit(classifier(), DATA.x, DATA.y, [with_it, without, Look()], epochs=1)
     assert kept == [[False, True]]
     for view in (*views, with_it):
-        assert view._fit is None
+        assert view.context is None
         twin = pickle.loads(pickle.dumps(view))
         assert twin.timelapse == copy.deepcopy(view).timelapse == view.timelapse
 
@@ -173,7 +173,7 @@ def test_a_fit_that_dies_or_has_no_epochs_has_none(tmp_path):
 
 
 def test_a_long_training_keeps_few_frames_the_first_and_the_last_among_them(tmp_path, monkeypatch):
-    monkeypatch.setattr(timelapse, "Frames", lambda about: Frames(about, most=4))
+    monkeypatch.setattr(timelapse, "Frames", lambda about: Frames(about, max_frames=4))
     view = kv.FilterImages(tmp_path, layers=["conv1"], timelapse=True, on_error="raise")
     fit(classifier(), DATA.x, DATA.y, [view], epochs=12)
     run = runs(tmp_path)["views/model"]
@@ -203,7 +203,7 @@ def test_pictures_whose_sizes_differ_are_put_on_white(tmp_path):
 
 def test_pictures_that_were_skipped_are_not_in_it(tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "kerasviz_callbacks.record.HandOver.draws", lambda self, step, *, must: must or step % 2 == 0 or step < 0
+        "kerasviz_callbacks.record.StepQueue.draws", lambda self, step, *, must: must or step % 2 == 0 or step < 0
     )
     fit(autoencoder(), DATA.x, DATA.x, [kv.LatentTrajectory(tmp_path, VALIDATION, timelapse=True)], epochs=6)
     run = runs(tmp_path)["views/validation"]
@@ -228,7 +228,7 @@ def test_one_that_cannot_be_made_is_told_once(on_error, tmp_path, monkeypatch):
         (ours,) = [str(one.message) for one in told if "FilterImages" in str(one.message)]
         assert "FilterImages could not write the timelapse (OSError: no room)" in ours
     assert list(runs(tmp_path)["views/model"].pictures["filters/conv1"]) == STEPS
-    assert view._fit is None
+    assert view.context is None
 
 
 def test_only_true_and_false_are_taken(tmp_path):
@@ -252,7 +252,6 @@ def test_the_visualizer_hands_it_to_its_views(tmp_path):
 # Which frames are kept.
 
 
-@settings(deadline=None)
 @given(
     sizes=st.lists(st.integers(0, 60), min_size=1, max_size=200),
     most=st.integers(2, 9),
@@ -260,27 +259,27 @@ def test_the_visualizer_hands_it_to_its_views(tmp_path):
     first=st.integers(-1, 5),
 )
 def test_frames_are_first_last_and_every_2nd_4th_or_so_within_the_bounds(sizes, most, room, first):
-    frames = Frames(most=most, most_bytes=room)
+    frames = Frames(max_frames=most, max_bytes=room)
     for number, size in enumerate(sizes):
         frames.add(first + number, bytes(size))
         kept = frames.all()
-        list_layers = [step - first for step, _ in kept]
-        assert list_layers[0] == 0
-        assert list_layers[-1] == number
-        assert len(set(list_layers)) == len(list_layers) <= most
-        assert len(list_layers) <= 2 or sum(len(png) for _, png in kept) <= room
-        assert all(len(png) == sizes[place] for (_, png), place in zip(kept, list_layers, strict=True))
-        gaps = np.diff(list_layers)
+        places = [step - first for step, _ in kept]
+        assert places[0] == 0
+        assert places[-1] == number
+        assert len(set(places)) == len(places) <= most
+        assert len(places) <= 2 or sum(len(png) for _, png in kept) <= room
+        assert all(len(png) == sizes[place] for (_, png), place in zip(kept, places, strict=True))
+        gaps = np.diff(places)
         if len(gaps):
             assert (gaps[:-1] == gaps[0]).all()
             assert gaps[-1] <= gaps[0] or len(gaps) == 1
         if len(gaps) > 1:
             assert gaps[0] & (gaps[0] - 1) == 0, "a power of two"
-    assert frames.seen == len(sizes)
+    assert frames.added == len(sizes)
 
 
 def test_no_more_is_dropped_than_must_be():
-    frames = Frames(most=5)
+    frames = Frames(max_frames=5)
     seen = []
     for step in range(10):
         frames.add(step, b"")
@@ -289,10 +288,10 @@ def test_no_more_is_dropped_than_must_be():
     assert seen[5] == [0, 2, 4, 5]
     assert seen[8] == [0, 2, 4, 6, 8]
     assert seen[9] == [0, 4, 8, 9]
-    assert (Frames().most, Frames().most_bytes) == (MOST_FRAMES, MOST_BYTES) == (50, 8 * 2**20)
+    assert (Frames().max_frames, Frames().max_bytes) == (MAX_FRAMES, MAX_BYTES) == (50, 8 * 2**20)
 
 
-@given(st.integers(1, MOST_FRAMES))
+@given(st.integers(1, MAX_FRAMES))
 def test_it_is_never_hectic_and_never_long(count):
     each = durations(count)
     assert len(each) == count
@@ -301,7 +300,7 @@ def test_it_is_never_hectic_and_never_long(count):
     assert all(one >= 200 for one in each)
     assert len(set(each[:-1])) <= 1
     assert durations(4) == [600, 600, 600, 2000]
-    assert durations(MOST_FRAMES)[0] == 204
+    assert durations(MAX_FRAMES)[0] == 204
 
 
 # The stamp.
@@ -336,7 +335,6 @@ def test_the_stamp_says_the_step_and_leaves_the_picture():
 
 
 @given(st.integers(1, 140), st.integers(-1, 10**9), st.integers(0, 10**9))
-@settings(deadline=None, max_examples=30)
 def test_a_stamp_fits_pictures_of_any_width(width, first, more):
     whole = stamped(np.zeros((1, width, 3), np.uint8), step=first, first=first, last=first + more)
     assert whole.shape == (1 + stamp_height(width), width, 3)

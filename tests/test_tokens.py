@@ -131,7 +131,14 @@ def chosen(model, x=PICTURES):
 LAST = {0: "norm", 1: "two_before", 2: "two_before"}
 
 
-@pytest.fixture(scope="module", params=LAST, ids=["mean of patches", "class token", "class and distillation token"])
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(0, id="mean of patches"),
+        pytest.param(1, id="class token"),
+        pytest.param(2, id="class and distillation token", marks=pytest.mark.slow),
+    ],
+)
 def vit(request):
     return Vit(request.param)
 
@@ -143,7 +150,7 @@ def test_the_map_is_that_of_the_patches_of_the_last_layer_on_which_the_answer_de
     close(explained(vit), np.maximum((a * slopes.mean((1, 2), keepdims=True)).sum(-1), 0))
 
 
-@pytest.mark.parametrize("leading", [1, 2])
+@pytest.mark.parametrize("leading", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_patches_of_the_last_block_do_not_count_where_a_token_is_classified(leading):
     """Why they are not chosen: the gradient by every patch is 0 there, and the map would be empty for ever."""
     vit = Vit(leading)
@@ -178,7 +185,10 @@ def test_a_named_layer_is_folded_by_every_method():
     close(explained(vit, "score_cam", layer), np.maximum((a * shares).sum(-1), 0))
 
 
-@pytest.mark.parametrize("made", [{"head": "zeros"}, {"gates": True}], ids=["head", "gates"])
+@pytest.mark.parametrize(
+    "made",
+    [pytest.param({"head": "zeros"}, id="head"), pytest.param({"gates": True}, id="gates", marks=pytest.mark.slow)],
+)
 def test_weights_that_are_still_zero_do_not_hide_what_the_answer_will_depend_on(made):
     vit = Vit(1, **made)
     before = [weight.numpy().tobytes() for weight in vit.model.weights]

@@ -1,5 +1,6 @@
 """What holds for every view, in a real fit, read with TensorBoard's own reader; the entries are in `entries/`."""
 
+import functools
 import itertools
 import warnings
 
@@ -124,12 +125,19 @@ def test_weights_that_become_nan_do_not_stop_the_training_and_are_seen(entry, tm
         assert not ours
 
 
-def test_the_training_is_the_same_without_it(entry, run):
+@functools.cache
+def trained_without(build, target):
+    """Weights and history of a training without any callback, the same for all views of one model."""
     keras.utils.set_random_seed(7)
-    data, model = pictures(), entry.build()
-    history = fit(model, data.x, getattr(data, entry.target))
-    assert same_weights(model.get_weights(), run.final)
-    assert history.history == {key: run.history[key] for key in history.history}
+    data, model = pictures(), build()
+    history = fit(model, data.x, getattr(data, target)).history
+    return model.get_weights(), history
+
+
+def test_the_training_is_the_same_without_it(entry, run):
+    weights, history = trained_without(entry.build, entry.target)
+    assert same_weights(weights, run.final)
+    assert history == {key: run.history[key] for key in history}
 
 
 def test_the_same_seed_gives_the_same_pictures_to_the_pixel(entry, run, logged, tmp_path):

@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
-from tensorflow.python.framework import ops
 
 from .tensorflow_gradients import dense as dense
 from .tensorflow_gradients import gradients as gradients
 from .tensorflow_gradients import guided_gradients as guided_gradients
-from .tensorflow_gradients import in_graph
+from .tensorflow_gradients import in_graph, is_differentiable
 from .tensorflow_gradients import loss_gradients as loss_gradients
 from .tensorflow_gradients import wide as wide
+from .tensorflow_private import private
+from .tensorflow_random import (
+    RUNS_EAGERLY,
+    kept_eager_stream,
+    kept_global_states,
+    may_draw_elsewhere,
+    python_functions,
+)
+from .tensorflow_variables import changed_variables
+from .tensorflow_variables import fingerprint as fingerprint
 
 Tensor = Any
-# What a graph does with a variable that leaves it as it was; whatever else touches one is taken to change it.
-_READS = frozenset({"ReadVariableOp", "ResourceGather", "ResourceGatherNd", "VariableShape", "VarIsInitializedOp"})
 _PROBABILITIES = {"Softmax": "softmax", "LogSoftmax": "softmax", "Sigmoid": "sigmoid"}
 
 
 class Compiled:
-    """`function(*arguments)` as one graph, for any number of rows; it leaves every variable as it found it.
+    """`function(*arguments)` as one graph, for any number of rows.
+
+    Neither tracing nor a call changes a variable, or a random state that it can keep (see `tensorflow_random`).
 
     Args:
         function: gets one tensor for each array of `example` (same structure), gives a structure of tensors.
@@ -41,18 +50,31 @@ class Compiled:
 
         # Flat, since TensorFlow takes as long to walk through a structure at each call as to run a small model.
         specs = [_spec(array, fixed_rows) for array in keras.tree.flatten(tuple(example))]
-        self._graph = tf.function(flat, autograph=False).get_concrete_function(*specs)
-        self._changed = _changed_variables(self._graph.graph)
+        with kept_global_states():
+            self._graph = tf.function(flat, autograph=False).get_concrete_function(*specs)
+        self._changed = changed_variables(self._graph)
+        self._python_functions = python_functions(self._graph.graph)
 
     def __call__(self, *arguments: Any) -> Any:
         tensors = [tf.convert_to_tensor(array) for array in keras.tree.flatten(arguments)]
         kept = [tf.identity(variable) for variable in self._changed]
         try:
-            found = self._graph(*tensors)
+            with self._kept_random_states():
+                found = [_numpy(tensor) for tensor in self._graph(*tensors)]
         finally:
             for variable, value in zip(self._changed, kept, strict=True):
                 variable.assign(value)
-        return keras.tree.pack_sequence_as(self._results, [_numpy(tensor) for tensor in found])
+        return keras.tree.pack_sequence_as(self._results, found)
+
+    def _kept_random_states(self) -> AbstractContextManager[Any]:
+        """A graph without Python functions can draw from no global random state, so nothing is looked at."""
+        if not self._python_functions:
+            return nullcontext()
+        kept = ExitStack()
+        if RUNS_EAGERLY in self._python_functions and not may_draw_elsewhere():
+            kept.enter_context(kept_eager_stream(in_all_threads=True))
+        kept.enter_context(kept_global_states())
+        return kept
 
 
 class Eager:
@@ -61,16 +83,18 @@ class Eager:
     Args:
         function: as for `Compiled`.
         variables: every variable that the pass might assign; looked up anew at each call.
+        builds: the pass builds the model; see `Traced`.
     """
 
-    def __init__(self, function: Callable[..., Any], variables: Callable[[], Sequence[Any]]):
+    def __init__(self, function: Callable[..., Any], variables: Callable[[], Sequence[Any]], *, builds: bool = False):
         self._function = function
         self._variables = variables
+        self._builds = builds
 
     def __call__(self, *arguments: Any) -> Any:
         kept = [(variable, variable.numpy().copy()) for variable in self._variables()]
         try:
-            with _kept_random_state():
+            with kept_eager_stream(), nullcontext() if self._builds else kept_global_states():
                 result = self._function(*keras.tree.map_structure(tf.convert_to_tensor, arguments))
         finally:
             for variable, value in kept:
@@ -86,11 +110,16 @@ class Traced:
         function: as for `Compiled`; what it gives does not matter.
         example: the arguments as numpy arrays, for their types and shapes.
         fixed_rows: as for `Compiled`.
+        builds: the pass builds the model, whose layers draw their first weights from Python's global random state:
+            these numbers are the model's, and are not given back.
     """
 
-    def __init__(self, function: Callable[..., Any], example: Sequence[Any], *, fixed_rows: bool = False):
+    def __init__(
+        self, function: Callable[..., Any], example: Sequence[Any], *, fixed_rows: bool = False, builds: bool = False
+    ):
         specs = keras.tree.map_structure(lambda array: _spec(array, fixed_rows), tuple(example))
-        self._graph = tf.function(function, autograph=False).get_concrete_function(*specs).graph
+        with nullcontext() if builds else kept_global_states():
+            self._graph = tf.function(function, autograph=False).get_concrete_function(*specs).graph
 
     def depends(self, score: Callable[[], Tensor], tensors: Sequence[Tensor]) -> list[bool]:
         """Whether a score depends smoothly on each of some tensors that were met on the way.
@@ -98,24 +127,30 @@ class Traced:
         Args:
             score: computes it from symbols that were met.
             tensors: such symbols.
+
+        Raises:
+            NotImplementedError: this TensorFlow does not tell.
         """
-        with self._graph.as_default():
+        with kept_global_states(), self._graph.as_default():
             behind = _smoothly_behind(score())
         return [id(tensor) in behind for tensor in tensors]
 
 
 def _smoothly_behind(tensor: Tensor) -> set[int]:
     """The ids of all tensors by which a symbol has a gradient, itself among them; no gradient is traced for it."""
+    gradient_of = private("get_gradient_function")
+    if gradient_of is None:
+        raise NotImplementedError("this TensorFlow does not tell which operations have a gradient")
     found, waiting = {id(tensor)}, [tensor]
     while waiting:
         made_by = waiting.pop().op
         try:
-            if ops.get_gradient_function(made_by) is None:
+            if gradient_of(made_by) is None:
                 continue  # such as argmax, or the shape of something
         except LookupError:
             continue
         for given in made_by.inputs:
-            if id(given) not in found and given.dtype in _SMOOTH:
+            if id(given) not in found and is_differentiable(given.dtype):
                 found.add(id(given))
                 waiting.append(given)
     return found
@@ -165,23 +200,6 @@ def visible(tensor: Any) -> bool:
     return tf.is_symbolic_tensor(tensor) and tensor.graph is tf.compat.v1.get_default_graph()
 
 
-def fingerprint(variables: Sequence[Any]) -> Callable[[], bytes]:
-    """A function that says whether variables have changed: equal bytes for equal values, at memory speed."""
-    numeric = [v.value for v in variables if tf.as_dtype(v.dtype).size in _BITS]
-
-    def sums() -> Tensor:
-        # Bits, not values: NaN equals itself, and adding integers does not depend on the order.
-        bits = [tf.bitcast(v, _BITS[v.dtype.size]) for v in numeric]
-        return tf.stack([tf.reduce_sum(tf.cast(b, tf.int32)) for b in bits] or [tf.constant(0)])
-
-    # Concrete: a second fit's would else be taken for a retracing of the first's, and warned of.
-    compiled = tf.function(sums, autograph=False).get_concrete_function()
-    return lambda: bytes(compiled().numpy().tobytes())
-
-
-# What has a gradient, and the lists that a recurrent layer gathers its steps in.
-_SMOOTH = frozenset({tf.float16, tf.bfloat16, tf.float32, tf.float64, tf.complex64, tf.complex128, tf.variant})
-_BITS: Mapping[int, Any] = {1: tf.uint8, 2: tf.int16, 4: tf.int32, 8: tf.int64}
 _REARRANGE: Mapping[str, Callable[[Tensor, Any], Tensor]] = {
     "Identity": lambda tensor, op: tensor,
     "Cast": lambda tensor, op: tf.cast(tensor, op.outputs[0].dtype),
@@ -211,31 +229,3 @@ def _spec(array: Any, fixed_rows: bool) -> tf.TensorSpec:
 
 def _numpy(tensor: Tensor) -> np.ndarray[Any, Any]:
     return np.asarray(tensor.numpy())
-
-
-def _changed_variables(graph: Any) -> list[tf.Variable]:
-    """The variables that the graph may assign: a sampling layer's seed state, a counter, a table of averages."""
-    by_handle = {id(variable.handle): variable for variable in graph.variables}
-    changed = []
-    for outside, inside in graph.captures:
-        variable = by_handle.get(id(outside))
-        if variable is not None and any(operation.type not in _READS for operation in inside.consumers()):
-            changed.append(variable)
-    return changed
-
-
-@contextmanager
-def _kept_random_state() -> Iterator[None]:
-    """TensorFlow numbers the random operations run eagerly; ours must not move the count."""
-    from tensorflow.python.eager import context
-
-    generator = getattr(context.context(), "_rng", None)
-    state = generator.getstate() if generator is not None else None
-    if generator is not None:
-        # An operation's kernel is kept by its number and counts what it drew: ours must never get the user's number.
-        generator.seed("kerasviz_callbacks")
-    try:
-        yield
-    finally:
-        if generator is not None:
-            generator.setstate(state)

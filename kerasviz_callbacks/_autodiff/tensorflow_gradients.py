@@ -30,7 +30,8 @@ def gradients(
     with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
 
         def watch(tensor: Tensor) -> Tensor:
-            tape.watch(tensor)
+            if is_differentiable(tensor.dtype):  # the tape would log a warning of any other
+                tape.watch(tensor)
             return tensor
 
         outputs = forward(watch)
@@ -130,11 +131,17 @@ def wide(dtype: Any) -> Any:
     return tf.float32 if dtype in (tf.float16, tf.bfloat16) else dtype
 
 
+def is_differentiable(dtype: Any) -> bool:
+    """Whether tensors of this type can have a gradient: numbers but integers, and the lists of a recurrent layer."""
+    return dtype in _DIFFERENTIABLE
+
+
 def in_graph(tensor: Tensor) -> bool:
     """Whether `tensor` is a symbol of a graph that is being traced, and so can be asked how it was made."""
     return not tf.executing_eagerly() and hasattr(tensor, "op")
 
 
+_DIFFERENTIABLE = frozenset({tf.float16, tf.bfloat16, tf.float32, tf.float64, tf.complex64, tf.complex128, tf.variant})
 _LOSS_SCALE = 1024.0  # a power of two, so exact
 _RELUS = ("Relu", "Relu6")
 _GUIDED_RELU, _GUIDED_RELU6 = "KerasvizGuidedRelu", "KerasvizGuidedRelu6"

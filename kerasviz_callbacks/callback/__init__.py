@@ -1,21 +1,20 @@
-"""When: cadence, life cycle, what happens on errors, and the hand-over to the worker. The base classes of all views.
+"""The callback base classes of all views, and how a view runs during `fit`.
 
-numbers     what a view remembers, measures and draws
-fit         what a view knows of the fit under way
-failures    what went wrong, told once a cause
-markdown    names from outside in descriptions
-timelapse   the whole training as one animated picture
-work        what a view does on the worker: measure, write, draw
-hand_over   what it does before, on the training thread
-still       what views show of a model outside of any fit
-view        `View`: any callback of ours
-shown       how a probe is shown: pictures, class names
-probe_view  `ProbeView`: one that looks at data
-layers_view `LayersView`: one of what several layers put out
-given_back  how what an autoencoder gives back is shown
-course      what Keras says of each epoch, and which was best
-judged_view `EvaluatedView`: one that holds answers beside the truth
-codes_view  `CodesView`: one that looks at an autoencoder's codes
+types          data passed between capture, measurement and drawing: Memory, Measured, Image
+schedule       `Schedule`: which steps are drawn, counted in epochs or batches
+failures       `Failures`: errors of a view, each cause reported once
+timelapse      all drawn steps as one animated image
+view_context   `ViewContext`: one view during one fit
+snapshot       images of a model without `fit`
+view           `View`: base class of all views
+probe_display  `ProbeDisplay`: images and class names of a probe
+probe_view     `ProbeView`: base class of views that need data
+layers_view    `LayersView`: base class of views of the activations of several layers
+explained_view `ExplainedView`: base class of views that explain a prediction as a heat map
+evaluated_view `EvaluatedView`: base class of views that compare predictions with labels or targets
+codes_view     `CodesView`: base class of views of an autoencoder's latent codes
+arguments      validation of user arguments
+markdown       user-supplied names in Markdown descriptions
 """
 
 from .codes_view import CodesView

@@ -1,8 +1,9 @@
-"""`CodesView`: a view of an autoencoder's codes."""
+"""`CodesView`: base class of views of an autoencoder's latent codes."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Hashable, Mapping
 from typing import Any, ClassVar
 
 import keras
@@ -19,56 +20,59 @@ from .types import VALIDATION
 
 Array = np.ndarray[Any, Any]
 _METRICS = {
-    "spread": "Root mean square distance of the codes from their mean.",
-    "move": "Mean distance moved since the step before, centred, beside the spread.",
-    "drift": "How far the cloud moved as a whole since the step before, beside the spread.",
-    "active_units": "Latent variables in use: variance above 0.01 (means of a VAE), else above 0.01 of the largest.",
-    "participation_ratio": "In how many dimensions the codes spread. Look at it only beside `spread`: it rises as "
-    "codes collapse to noise.",
-    "knn": "Leave-one-out share of the 5 nearest codes that have the same label.",
+    "spread": "Root mean square distance of the latent codes from their mean.",
+    "move": "Mean distance that the centred codes moved since the previous step, divided by `spread`.",
+    "drift": "Distance that the mean code moved since the previous step, divided by `spread`.",
+    "active_units": "Number of active latent dimensions: variance above 0.01 (VAE means), else above 0.01 times the "
+    "largest variance.",
+    "participation_ratio": "Effective number of dimensions that the codes span. Compare it with `spread`: it also "
+    "rises when the codes collapse to noise.",
+    "knn": "Share of the 5 nearest neighbours of each code that have the same label (leave-one-out).",
 }
 
 
 class CodesView(ProbeView):
-    """A view of an autoencoder's codes: finds them, and measures the figures `latent/...`.
+    """A view of an autoencoder's latent codes: finds them, and logs the scalars `latent/...`.
 
-    Every view of codes gives the figures, so that each may stand alone; of several that log to one place the first
-    that draws a step writes them.
+    Every view of latent codes logs these scalars, so each works alone. When several log to the same directory, the
+    first one that draws a step writes them.
 
     Args:
-        log_dir: where TensorBoard looks.
-        validation_data: what the model is fed, with labels for colours; see `ProbeView`.
-        layer: whose output are the codes, or an encoder `Model`; `None`: the narrowest output between the input and an
-            output of the input's shape, the first called on a tie (a VAE's mean).
+        log_dir: the TensorBoard log directory.
+        validation_data: model inputs, with labels for the colours; see `ProbeView`.
+        layer: the layer whose output is the latent code, or an encoder `Model`. `None`: the output with the fewest
+            values between the input and an output of the input's shape; on a tie the first one called (a VAE's mean).
         options: `training_data`, `count` (500), `class_names`, and those of `View`.
 
     Attributes:
-        path: the layer whose output are the codes.
-        posterior: whether they are the means of a VAE. It is known by what samples: a layer that holds a
-            `keras.random.SeedGenerator` and gives an output of the codes' shape, or a model that holds one itself and
-            has a second layer of their kind and shape (the log-variances).
+        path: path of the layer whose output is the latent code.
+        posterior: whether the codes are the means of a VAE: a layer with a `keras.random.SeedGenerator` has an output
+            of the codes' shape, or the model has a `SeedGenerator` and a second layer of the same type and output
+            shape (the log-variances).
     """
 
     default_count: ClassVar[int] = 500
     least_dimensions: ClassVar[int] = 1
+    tag: ClassVar[str]  # of the image
 
     def __init__(self, log_dir: Any, validation_data: Any, *, layer: Any = None, **options: Any):
         super().__init__(log_dir, validation_data, **options)
         self.layer = layer
 
     def read_model(self) -> Any:
-        """The model being trained; an encoder where it is not one of its layers, or where that model has no `call`."""
+        """Return the trained model; the encoder if the model has no `call` or does not contain the encoder."""
         if not isinstance(self.layer, keras.Model):
             return self.model
         inside = any(ref.layer is self.layer for ref in list_layers(self.model))
-        # A VAE that is all `train_step`, with an encoder and a decoder, is often written without a `call`.
+        # A VAE with a custom `train_step`, an encoder and a decoder often has no `call`.
         return self.model if inside and type(self.model).call is not keras.Model.call else self.layer
 
-    def choose(self, reader: Reader) -> None:
-        """Find the codes.
+    def find_layers(self, reader: Reader) -> None:
+        """Find the layer whose output is the latent code.
 
         Raises:
-            ValueError: an unknown layer, no bottleneck to be found, or codes of fewer dimensions than the view needs.
+            ValueError: an unknown layer, no bottleneck found, or latent codes with fewer dimensions than the view
+                needs.
         """
         if self.layer is not None and reader.model is self.layer:
             self.path, shape, capture = self.layer.name, reader.output_shapes[0], OUTPUT
@@ -87,25 +91,30 @@ class CodesView(ProbeView):
         self.posterior = _is_posterior(reader, self.path, shape)
 
     def summary(self) -> str:
-        """The view and its layers."""
+        """Return the name of the view and its layer."""
         return f"{type(self).__name__} of {self.path}"
 
+    def tags(self) -> Mapping[str, Hashable]:
+        """Return the tags of the image and of the scalars; other views of the same codes write the same scalars."""
+        of = (self.path, *(id(probe) for probe in self.probes.values()))
+        return {self.tag: None, **{f"latent/{name}": of for name in _METRICS}}
+
     def request(self, source: str) -> Request:
-        """The codes `(n, d)`."""
+        """Request the latent codes `(n, d)`."""
         return Request((self._capture,))
 
     def codes(self, captured: dict[Capture, Captured]) -> Array:
-        """The codes `(n, d)`, float64; they may hold NaN and infinity."""
+        """Return the latent codes, float64 `(n, d)`; they may contain NaN and infinity."""
         codes: Array = captured[self._capture].output.astype(np.float64)
         return codes
 
     def metrics(self, codes: Array, before: Array | None, source: str) -> dict[str, float]:
-        """The figures by tag.
+        """Return the scalars by tag.
 
         Args:
-            codes: `(n, d)`, now.
-            before: the same rows at the step before; `None` at the first.
-            source: whose labels say who is a neighbour.
+            codes: `(n, d)`, at this step.
+            before: `(n, d)`, the same rows at the previous step; `None` at the first step.
+            source: the data source whose labels `latent/knn` uses.
         """
         labels = self.probes[source].labels
         return {
@@ -118,12 +127,12 @@ class CodesView(ProbeView):
         }
 
     def classes(self) -> int:
-        """How many classes any of the probes has."""
+        """Return the largest number of classes among the data sources."""
         labelled = [probe.labels for probe in self.probes.values() if probe.labels is not None]
         return max((int(labels.max()) + 1 for labels in labelled), default=0)
 
     def describe(self, tag: str) -> str:
-        """What the scalar means."""
+        """Return the description of a scalar."""
         return _METRICS[tag.rsplit("/", 1)[-1]]
 
 
@@ -132,10 +141,10 @@ def _flat(output: Any, choice: Any) -> Any:
 
 
 def _is_posterior(reader: Reader, path: str, shape: tuple[int | None, ...]) -> bool:
-    """Whether the codes are a VAE's means."""
-    alike = [call for call in reader.calls if call.shape == shape]
-    if any(samples(call.ref.layer) for call in alike if call.path != path):
+    """Whether the latent codes are the means of a VAE."""
+    same_shape = [call for call in reader.calls if call.shape == shape]
+    if any(samples(call.ref.layer) for call in same_shape if call.path != path):
         return True
-    heads = Counter(type(layer) for layer in {id(call.ref.layer): call.ref.layer for call in alike}.values())
+    heads = Counter(type(layer) for layer in {id(call.ref.layer): call.ref.layer for call in same_shape}.values())
     models = [reader.model, *(ref.layer for ref in reader.layers if isinstance(ref.layer, keras.Model))]
     return max(heads.values(), default=0) > 1 and any(getattr(model, "_seed_generators", None) for model in models)

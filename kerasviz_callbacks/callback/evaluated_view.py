@@ -1,4 +1,4 @@
-"""`EvaluatedView`: a view that compares the model's answers with the truth, with features and maps."""
+"""`EvaluatedView`: base class of views that compare predictions with labels or targets."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ import numpy as np
 
 from ..explain.layer_maps import LayerMaps
 from ..fit_context import Request
-from ..maths.classes import FeatureDistances, knn_accuracy, silhouette, within_to_between
-from ..maths.confidence import AnswerScores, overconfidence
-from ..maths.map_change import empty, map_distance, true_versus_predicted
+from ..maths.confidence import AnswerScores
 from ..taps.layer_selection import penultimate
 from ..taps.reader import OUTPUT, Capture, Captured, Reader
 from ..taps.scores import check_looked_through, score_for
@@ -26,14 +24,15 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What the model makes of the rows of a probe.
+    """Predictions, features and Grad-CAM maps of the rows of a probe.
 
     Attributes:
-        answer_scores: of its answers; `None` for a regression or a reconstruction.
-        true_score: `(n,)`, how good each answer is: the probability of the true class, or minus the squared error.
-        features: `(n, d)`; `None`: there are none.
-        true_maps: Grad-CAM of what is true, `(n, *spatial)`; `None`: there are none.
-        predicted_maps: of what is predicted.
+        answer_scores: confidence and correctness of the predictions; `None` for a regression or a reconstruction.
+        true_score: `(n,)`, quality of each prediction: the probability of the true class, or minus the mean squared
+            error.
+        features: `(n, d)` penultimate features; `None` if the model has none.
+        true_maps: `(n, *spatial)`, Grad-CAM of the true class; `None` if the model has no feature maps.
+        predicted_maps: `(n, *spatial)`, Grad-CAM of the predicted class, or `None`.
     """
 
     answer_scores: AnswerScores | None
@@ -44,20 +43,20 @@ class Evaluation:
 
 
 class EvaluatedView(ProbeView):
-    """A view that holds the model's answers beside the truth.
+    """A view that compares predictions with labels or targets.
 
     Args:
-        log_dir: where TensorBoard looks.
-        validation_data: with labels, or with the targets of a regression; see `ProbeView`.
-        layer: whose Grad-CAM; `None`: the last output with more than one position on the way to the score.
-        features: whose output are the features, averaged over positions; `None`: what feeds the last layer that has a
-            kernel.
-        score: `"logits"`: what feeds the softmax or sigmoid; or `"output"`.
+        log_dir: the TensorBoard log directory.
+        validation_data: `(x, y)` with labels or regression targets; see `ProbeView`.
+        layer: the Grad-CAM layer; `None`: the last layer before the score whose output has more than one position.
+        features: the layer whose output, averaged over positions, gives the features; `None`: the input of the last
+            layer with a kernel.
+        score: `"logits"`: the input of the softmax or sigmoid; or `"output"`.
         options: `training_data`, `count` (500), `class_names`, `display`, and those of `View`.
 
     Attributes:
-        task: what the model is asked for.
-        labels: by source, the classes `(n,)`; `None` where there are none.
+        task: the task of the model: classes, multi-label, regression or one prediction per position.
+        labels: by data source, the classes `(n,)`; `None` without labels.
     """
 
     default_count: ClassVar[int] = 500
@@ -80,11 +79,12 @@ class EvaluatedView(ProbeView):
         self._truth: dict[str, Array] = {}
         self._targets: dict[str, dict[str, Array]] = {}
 
-    def choose(self, reader: Reader) -> None:
-        """Find what the model is asked for, the features and the maps.
+    def find_layers(self, reader: Reader) -> None:
+        """Find the task, the features and the Grad-CAM layer.
 
         Raises:
-            ValueError: no truth to judge by, an answer for each position, an unknown layer, one without maps.
+            ValueError: no labels or targets, one prediction per position, an unknown layer, or a layer without feature
+                maps.
         """
         self._head, self._out = reader.head, Capture(OUTPUT)
         self.labels, self._truth = {}, {}
@@ -93,8 +93,8 @@ class EvaluatedView(ProbeView):
         for source, task in tasks.items():
             if task.kind != self.task.kind:
                 raise ValueError(
-                    f"{ARGUMENTS[source]}: its y says {task.kind}, that of validation_data {self.task.kind}; pass both "
-                    "sets in the same form."
+                    f"{ARGUMENTS[source]}: its y has {task.kind}, that of validation_data has {self.task.kind}; pass "
+                    "both in the same form."
                 )
         self._features = self._maps = None
         call = None if self.features is None else reader.resolve(self.features, argument="features")
@@ -105,28 +105,28 @@ class EvaluatedView(ProbeView):
             self._features = None if call is None else Capture(call.path, reduce=_mean_over_positions)
             self.features_path = "" if call is None else call.path
         if self.task.kind in ("classes", "labels"):
-            self._maps = self._map_taps(reader)
+            self._maps = self._map_captures(reader)
         explained = self.probes if self._maps is not None else ()
         self._targets = {s: self.task.targets(self.readers[s], self._truth[s], self.score.of) for s in explained}
 
     def _task_of_source(self, reader: Reader, source: str) -> Task:
-        """What is true of each row of a source, noted, and what the model is therefore asked for."""
+        """Return the task that the labels or targets of a data source imply, and store them."""
         probe, labels = self.probes[source], labels_of_output(reader, self.probes[source])
         task = task_of(reader, probe, labels.numbers)
         shape = (None, *reader.output_shapes[0])
         if task.kind == "positions":
             raise ValueError(
-                f'model "{reader.model.name}": it answers for each position, with an output of shape {shape}; '
-                f"{type(self).__name__} judges one answer an input. Look at such a model with GradCAM or "
+                f'model "{reader.model.name}": it predicts one class per position, with an output of shape {shape}; '
+                f"{type(self).__name__} needs one prediction per input. For such a model use GradCAM or "
                 "ActivationMaps."
             )
         truth = truth_of(task, reader, probe, labels.numbers)
         if truth is None:
             why = labels.why_none or f"y does not fit the output of shape {shape}"
             raise ValueError(
-                f"{ARGUMENTS[source]}: has nothing to judge the answers by ({why}); pass (x, y) with class numbers or "
-                "one-hot rows (of soft labels y.argmax(-1)), with rows of 0 and 1 where several labels may be true, or "
-                "with the targets of a regression."
+                f"{ARGUMENTS[source]}: has no labels or targets for the predictions ({why}); pass (x, y) with class "
+                "numbers or one-hot rows (for soft labels y.argmax(-1)), with rows of 0 and 1 for multi-label models, "
+                "or with the targets of a regression."
             )
         if task.kind == "classes" and not 0 <= truth.min() <= truth.max() < task.choices:
             raise ValueError(
@@ -136,83 +136,50 @@ class EvaluatedView(ProbeView):
         self.labels[source], self._truth[source] = labels.numbers, truth
         return task
 
-    def _map_taps(self, reader: Reader) -> tuple[Capture, Capture] | None:
+    def _map_captures(self, reader: Reader) -> tuple[Capture, Capture] | None:
         true, predicted = self.task.scores(self.score.of)
         try:
             explained = LayerMaps(reader, self.layer, predicted, "grad_cam")
         except ValueError:
             if self.layer is not None:
                 raise
-            return None  # no output of this model has positions: a network of dense layers, say
+            return None  # no layer output has positions, as in a network of dense layers
         self.maps_path = explained.call.path
         return explained.within_pass(true), explained.within_pass(predicted)
 
     def request(self, source: str) -> Request:
-        """The answers, the features, and the maps of two classes."""
+        """Request the predictions, the features, and the Grad-CAM of the true and the predicted class."""
         captures = [self._out, *([self._features] if self._features else []), *(self._maps or ())]
         return Request(tuple(captures), targets=self._targets.get(source, {}))
 
     def check(self, captured: dict[str, dict[Capture, Captured]]) -> None:
-        """A softmax that is there but was not found would make maps of nothing."""
+        """Check that no softmax was overlooked: its saturated gradients would make the maps meaningless."""
         if self.task.kind == "classes":
             check_looked_through(self.score, self._head, captured[VALIDATION][self._out].output)
 
     def evaluate(self, captured: dict[Capture, Captured], source: str) -> Evaluation:
-        """What the model makes of each row now."""
+        """Evaluate each row with the current weights."""
         output, truth = captured[self._out].output, self._truth[source]
         if self.task.kind == "values":
-            away = output.reshape(len(output), -1).astype(np.float64) - truth.reshape(len(truth), -1)
-            return Evaluation(None, -np.square(away).mean(axis=1))
+            error = output.reshape(len(output), -1).astype(np.float64) - truth.reshape(len(truth), -1)
+            return Evaluation(None, -np.square(error).mean(axis=1))
         answer_scores = self.task.answer_scores(output, truth)
         features = captured[self._features].output if self._features else None
         maps = [captured[capture].output for capture in self._maps or ()] or [None, None]
         return Evaluation(answer_scores, answer_scores.true, features, *maps)
 
     def truth(self, source: str) -> Array:
-        """What is true of each row: classes `(n,)`, 0 and 1 `(n, labels)`, or what should have come out."""
+        """Return labels or targets: classes `(n,)`, 0 and 1 `(n, labels)`, or regression targets."""
         return self._truth[source]
 
     def summary(self) -> str:
-        """The view, and what it reads: the features, then the maps."""
+        """Return the name of the view and its layers: the features, then the maps."""
         read = [*([self.features_path] if self._features else []), *([self.maps_path] if self._maps else [])]
         return type(self).__name__ + (f" of {', '.join(read)}" if read else "")
 
-    def __getstate__(self) -> dict[str, Any]:
-        """As for `ProbeView`; what was found in the model is found again."""
-        return {**super().__getstate__(), "labels": {}, "_truth": {}, "_targets": {}}
-
-
-def metrics_of(
-    now: Evaluation, labels: Array | None, maps_then: Array | None
-) -> tuple[dict[str, float], tuple[int, int]]:
-    """The figures of overfitting that can be had, by name, and how many rows do not count in those of maps.
-
-    Args:
-        now: what the model makes of the rows.
-        labels: their classes `(n,)`; `None`: they have none.
-        maps_then: the maps of what is true at the best epoch; `None`: there was none yet.
-    """
-    found: dict[str, float] = {}
-    if now.answer_scores is not None:
-        found["overconfidence"] = overconfidence(now.answer_scores)
-    if now.features is not None and labels is not None:
-        rows = FeatureDistances(now.features)
-        found["knn"] = knn_accuracy(rows, labels)
-        found["silhouette"] = silhouette(rows, labels)
-        found["nc1"] = within_to_between(rows, labels)
-    if now.true_maps is None or now.predicted_maps is None or now.answer_scores is None:
-        return found, (0, 0)
-    if maps_then is not None:
-        moved, left_out = map_distance(now.true_maps, maps_then)
-    else:
-        moved, left_out = np.nan, int(empty(now.true_maps).sum())
-    between = true_versus_predicted(now.true_maps, now.predicted_maps, ~now.answer_scores.wrong_rows)
-    found |= {"cam_drift": moved, "cam_true_vs_predicted": between.mean}
-    return found, (left_out, between.left_out)
-
 
 def _mean_over_positions(output: Any, choice: Any) -> Any:
-    """`(n, d)`: outputs with positions by their mean, as a global pooling makes it."""
+    """Average over positions, as global average pooling does: `(n, d)`."""
     if len(output.shape) == 1:
         return output[:, None]
     axes = tuple(range(1, len(output.shape) - 1))

@@ -1,4 +1,4 @@
-"""`ExplainedView`: a view that says for which answer of the model, and shows it as heat over the probe."""
+"""`ExplainedView`: base class of views that explain a prediction as a heat map over each input."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
-from ..draw.heat import heat_signals, heat_tiles, heat_volumes
+from ..draw.heat import heat_maps
 from ..draw.inputs import IntensityRange
 from ..draw.text import join_notes
-from ..maths.geometry import picture_shape
+from ..maths.geometry import image_shape
 from ..probe import Probe
 from ..probe.labels import Labels, labels_of
 from ..taps.reader import OUTPUT, Capture, Reader
@@ -21,13 +21,13 @@ from .probe_view import ProbeView
 from .types import ARGUMENTS, COMPARED_SOURCES, VALIDATION
 
 Array = np.ndarray[Any, Any]
-MOST_TILES = 64
-MOST_COMPARED = 8
+MAX_TILES = 64
+MAX_COMPARED = 8
 
 
 @dataclass(frozen=True)
 class _HeatRows:
-    """Rows of one source as they stand on a sheet: pictures, signals or volumes, and what is said of each."""
+    """Rows of one data source as they are drawn: images, signals or volumes, with maps and titles."""
 
     inputs: Array
     maps: Array
@@ -36,19 +36,19 @@ class _HeatRows:
 
 
 class ExplainedView(ProbeView):
-    """A view that explains an answer of the model.
+    """A view that explains a prediction of the model.
 
     Args:
-        log_dir: where TensorBoard looks.
+        log_dir: the TensorBoard log directory.
         validation_data: see `ProbeView`.
-        target: what is explained: `None` the predicted class, an int, `"true"` the labelled class, or a callable from
-            the model's outputs (before softmax with `score="logits"`) to one number a row.
-        score: `"logits"`: what feeds the softmax or sigmoid, whose gradients do not saturate; or `"output"`.
+        target: what to explain: `None` the predicted class, an int that class, `"true"` the labelled class, or a
+            callable from the model's outputs (before the softmax with `score="logits"`) to one value per row.
+        score: `"logits"`: the input of the softmax or sigmoid, whose gradients do not saturate; or `"output"`.
         options: those of `ProbeView`.
 
     Attributes:
-        output: the tap of the model's answer.
-        targets: by source the class of each row.
+        output: the `Capture` of the model's output.
+        targets: by data source, the explained class of each row, `(n,)`.
     """
 
     def __init__(
@@ -65,105 +65,108 @@ class ExplainedView(ProbeView):
         given: Any = target
         if not callable(given) and np.ndim(given):
             raise TypeError(
-                f'target={target!r}: expected None, a class (int), "true" or a callable; for a class a row pass them '
-                'as labels, (x, y), and target="true".'
+                f'target={target!r}: expected None, a class (int), "true" or a callable; for one class per row pass '
+                'labels, (x, y), and target="true".'
             )
         self.output = Capture(OUTPUT)
         self.targets: dict[str, Array] = {}
         self._explained: Any = None
         self._labels: dict[str, Labels] = {}
 
-    def choose(self, reader: Reader) -> None:
-        """The class of each row that is explained."""
+    def find_layers(self, reader: Reader) -> None:
+        """Find the explained class of each row."""
         self._head = reader.head
         self._labels = {source: labels_of_output(reader, probe) for source, probe in self.probes.items()}
         self.targets = {source: self._classes(reader, probe, source) for source, probe in self.probes.items()}
 
     def check(self, captured: dict[str, dict[Any, Any]]) -> None:
-        """A softmax that is there but was not found would make maps of nothing."""
+        """Check that no softmax was overlooked: its saturated gradients would make the maps meaningless."""
         check_looked_through(self.score, self._head, captured[VALIDATION][self.output].output)
 
-    def answers(self, captured: dict[Any, Any]) -> Predictions:
-        """What the model answers to each row."""
+    def read_predictions(self, captured: dict[Any, Any]) -> Predictions:
+        """Return the prediction for each row."""
         return predictions(captured[self.output].output, self._head)
 
     def target_in_words(self, named: Callable[[str], str] = str) -> str:
-        """What is explained.
+        """Return what is explained, in words.
 
         Args:
-            named: what makes of a class' name what may stand in the text.
+            named: formats a class name for the text, such as `code_span` for Markdown.
         """
         if callable(self.target):
-            return "a score of the user's own"
+            return "a custom score"
         if self._head.regression:
             return "the output"
         if self.score.targets in ("predicted", "true"):
             return f"the {self.score.targets} class"
         return f"class {named(self.probe_display.class_name(int(self.target)))}"  # type: ignore[arg-type]
 
-    def heat(self, source: str, maps: Array, answer: Predictions, *, number: int | None = None, **given: Any) -> Array:
-        """The maps over the inputs that they explain, each with what it is and what the model says.
+    def heat(
+        self, source: str, maps: Array, predicted: Predictions, *, number: int | None = None, **given: Any
+    ) -> Array:
+        """Draw each map over its input, with the true and the predicted label.
 
         Args:
-            source: whose inputs.
+            source: the data source.
             maps: `(n, *spatial)`.
-            answer: from `answers`.
-            number: which input of several, as Keras counts them; `None`: the one that is shown.
-            given: what the functions of `draw/heat.py` take: `scale`, `caption`, `note`, `signed`.
+            predicted: from `read_predictions`.
+            number: index of the input in a model with several, in Keras' order; `None`: the displayed one.
+            given: keyword arguments of `heat_maps`: `scale`, `caption`, `note`, `signed`.
         """
-        if len(maps) > MOST_TILES:
-            given["caption"] += f"   first {MOST_TILES} of {len(maps)}"
-        return self._heat_over([self._seen(source, maps[:MOST_TILES], answer, number)], given)
+        if len(maps) > MAX_TILES:
+            given["caption"] += f"   first {MAX_TILES} of {len(maps)}"
+        return self._heat_over([self._heat_rows(source, maps[:MAX_TILES], predicted, number)], given)
 
     def comparison_sheet(
-        self, maps: Mapping[str, Array], answers: Mapping[str, Predictions], **given: Any
+        self, maps: Mapping[str, Array], predicted: Mapping[str, Predictions], **given: Any
     ) -> Array | None:
-        """Training data left and validation data right on one sheet, as `heat` shows each of them.
+        """Draw training data on the left and validation data on the right of one image, as `heat` draws each of them.
 
         Args:
-            maps: by source, `(n, *spatial)`.
-            answers: by source, from `answers`.
+            maps: by data source, `(n, *spatial)`.
+            predicted: by data source, from `read_predictions`.
             given: as for `heat`.
 
         Returns:
-            The sheet; `None` where the inputs of the two have not the same size, so that no tile fits both.
+            The image; `None` if training and validation inputs differ in size.
         """
-        if max(map(len, maps.values())) > MOST_COMPARED:
-            given["caption"] += f"   at most {MOST_COMPARED} of each"
-        seen = [self._seen(source, maps[source][:MOST_COMPARED], answers[source], None) for source in COMPARED_SOURCES]
-        if len({(one.inputs.shape[1:], one.maps.shape[1:]) for one in seen}) > 1:
+        if max(map(len, maps.values())) > MAX_COMPARED:
+            given["caption"] += f"   at most {MAX_COMPARED} of each"
+        rows = [
+            self._heat_rows(source, maps[source][:MAX_COMPARED], predicted[source], None) for source in COMPARED_SOURCES
+        ]
+        if len({(one.inputs.shape[1:], one.maps.shape[1:]) for one in rows}) > 1:
             return None
-        if all(one.wrong is not None for one in seen):
-            shares = " | ".join(f"{sum(one.wrong or [])} of {len(one.maps)}" for one in seen)
+        if all(one.wrong is not None for one in rows):
+            shares = " | ".join(f"{sum(one.wrong or [])} of {len(one.maps)}" for one in rows)
             given["note"] = join_notes(f"wrong: {shares}", given.get("note", ""))
         given["halves"] = tuple(
-            (name, len(one.maps)) for name, one in zip(COMPARED_SOURCES.values(), seen, strict=True)
+            (name, len(one.maps)) for name, one in zip(COMPARED_SOURCES.values(), rows, strict=True)
         )
-        return self._heat_over(seen, given)
+        return self._heat_over(rows, given)
 
-    def _seen(self, source: str, maps: Array, answer: Predictions, number: int | None) -> _HeatRows:
-        """The first rows of a source, as many as there are maps."""
-        titles, wrong = self._titles(source, answer)
-        fed, pictures = self._fed(source, number), self._pictures(source, number)
+    def _heat_rows(self, source: str, maps: Array, predicted: Predictions, number: int | None) -> _HeatRows:
+        """Return the first rows of a data source, as many as there are maps."""
+        titles, wrong = self._titles(source, predicted)
+        values, pictures = self._inputs(source, number), self._pictures(source, number)
         count = len(maps)
-        if maps.ndim == 2 and fed.ndim == 2 and pictures is not None and maps.shape[1:] == fed.shape[1:]:
-            maps = maps.reshape(count, *pictures.shape[1:3], -1).sum(axis=-1)  # pictures fed as rows of numbers
+        if maps.ndim == 2 and values.ndim == 2 and pictures is not None and maps.shape[1:] == values.shape[1:]:
+            maps = maps.reshape(count, *pictures.shape[1:3], -1).sum(axis=-1)  # images passed as flat vectors
         if maps.ndim == 2:
-            inputs = _signals(fed[:count], maps)
-        elif pictures is None or pictures.ndim != maps.ndim + 1:  # the maps have a shape that the inputs have not
+            inputs = _signals(values[:count], maps)
+        elif pictures is None or pictures.ndim != maps.ndim + 1:  # the shapes of maps and inputs do not match
             inputs = np.zeros((*maps.shape, 3), np.uint8)
         else:
             inputs = pictures[:count]
         return _HeatRows(inputs, maps, titles[:count], None if wrong is None else wrong[:count])
 
-    def _heat_over(self, seen: Sequence[_HeatRows], given: dict[str, Any]) -> Array:
-        """One sheet of all that is seen."""
-        inputs, maps = (np.concatenate(parts) for parts in zip(*((one.inputs, one.maps) for one in seen), strict=True))
-        given["titles"] = [title for one in seen for title in one.titles]
-        if any(one.wrong is not None for one in seen):
-            given["wrong"] = [bad for one in seen for bad in one.wrong or [False] * len(one.maps)]
-        draw = {2: heat_signals, 4: heat_volumes}.get(maps.ndim, heat_tiles)
-        picture: Array = draw(inputs, maps, **given)
+    def _heat_over(self, rows: Sequence[_HeatRows], given: dict[str, Any]) -> Array:
+        """Draw all rows into one image."""
+        inputs, maps = (np.concatenate(parts) for parts in zip(*((one.inputs, one.maps) for one in rows), strict=True))
+        given["titles"] = [title for one in rows for title in one.titles]
+        if any(one.wrong is not None for one in rows):
+            given["wrong"] = [bad for one in rows for bad in one.wrong or [False] * len(one.maps)]
+        picture: Array = heat_maps(inputs, maps, **given)
         return picture
 
     def _classes(self, reader: Reader, probe: Probe, source: str) -> Array:
@@ -177,54 +180,51 @@ class ExplainedView(ProbeView):
             )
         return class_targets(labels.numbers, reader.head, len(probe), argument="labels")
 
-    def _fed(self, source: str, number: int | None) -> Array:
+    def _inputs(self, source: str, number: int | None) -> Array:
         probe = self.probes[source]
         return probe.images if number is None else np.asarray(keras.tree.flatten(probe.inputs)[number])
 
     def _pictures(self, source: str, number: int | None) -> Array | None:
-        """An input as a person should see it; one beside the shown one on the range of its validation data."""
-        fed, first = (self._fed(one, number) for one in (source, VALIDATION))
-        if fed is self.probes[source].images:  # by identity: Keras sorts the keys of a dict, the probe does not
+        """Return an input as images; one that `ProbeDisplay` does not cover is scaled by its validation data."""
+        values, first = (self._inputs(one, number) for one in (source, VALIDATION))
+        if values is self.probes[source].images:  # by identity: Keras sorts the keys of a dict, the probe does not
             return self.probe_display.pictures(source)
-        shape = fed.shape[1:] if fed.ndim == 5 else picture_shape(fed.shape[1:])
-        if shape is None or fed.dtype.kind not in "buif":
+        shape = values.shape[1:] if values.ndim == 5 else image_shape(values.shape[1:])
+        if shape is None or values.dtype.kind not in "buif":
             return None
-        return IntensityRange.of(first.reshape(len(first), *shape))(fed.reshape(len(fed), *shape))
+        return IntensityRange.of(first.reshape(len(first), *shape))(values.reshape(len(values), *shape))
 
-    def _titles(self, source: str, answer: Predictions) -> tuple[list[tuple[str, str]], list[bool] | None]:
-        """For each row what it is, what was predicted, and whether that was wrong."""
+    def _titles(self, source: str, predicted: Predictions) -> tuple[list[tuple[str, str]], list[bool] | None]:
+        """Return the true label, the prediction and whether it is wrong, for each row."""
         labels = self._labels[source].numbers
         true = (
-            [""] * len(answer.confidence)
+            [""] * len(predicted.confidence)
             if labels is None
             else [self.probe_display.class_name(int(one)) for one in labels]
         )
-        if answer.classes is None:
-            return [(t, f"{value:.3g}") for t, value in zip(true, answer.confidence, strict=True)], None
-        said = [
+        if predicted.classes is None:
+            return [(t, f"{value:.3g}") for t, value in zip(true, predicted.confidence, strict=True)], None
+        texts = [
             f"{self.probe_display.class_name(int(c))} {p:.2f}"
-            for c, p in zip(answer.classes, answer.confidence, strict=True)
+            for c, p in zip(predicted.classes, predicted.confidence, strict=True)
         ]
-        wrong = None if labels is None else [bool(a != b) for a, b in zip(labels, answer.classes, strict=True)]
-        return list(zip(true, said, strict=True)), wrong
-
-    def __getstate__(self) -> dict[str, Any]:
-        """As for `ProbeView`; what is explained belongs to the model, and is found again."""
-        return {**super().__getstate__(), "_explained": None}
+        wrong = None if labels is None else [bool(a != b) for a, b in zip(labels, predicted.classes, strict=True)]
+        return list(zip(true, texts, strict=True)), wrong
 
 
 def labels_of_output(reader: Reader, probe: Probe) -> Labels:
-    """The labels of the output that is explained: of y by name, its own, which need not be the first of the dict."""
-    own, y, name = Labels(probe.labels, why_none=probe.why_no_labels), probe.targets, reader.first_output
+    """Return the labels of the explained output; with a dict `y`, those under the output's name."""
+    probe_labels, y, name = Labels(probe.labels, why_none=probe.why_no_labels), probe.targets, reader.first_output
     if not isinstance(y, Mapping) or len(y) < 2 or name not in y:
-        return own
-    read = labels_of(y, probe.inputs).numbers
-    given = own.numbers is not None and (read is None or not np.array_equal(own.numbers, read))
-    return own if given else labels_of(y[name], probe.inputs)
+        return probe_labels
+    inferred = labels_of(y, probe.inputs).numbers
+    numbers = probe_labels.numbers
+    passed_by_user = numbers is not None and (inferred is None or not np.array_equal(numbers, inferred))
+    return probe_labels if passed_by_user else labels_of(y[name], probe.inputs)
 
 
-def _signals(fed: Array, maps: Array) -> Array:
-    """An input as `(n, t, channels)`; flat lines where it is no signal."""
-    if fed.dtype.kind not in "buif" or fed.ndim not in (2, 3):
+def _signals(values: Array, maps: Array) -> Array:
+    """Return inputs as signals `(n, t, channels)`; zeros if they are not signals."""
+    if values.dtype.kind not in "buif" or values.ndim not in (2, 3):
         return np.zeros((*maps.shape, 1))
-    return fed if fed.ndim == 3 else fed[..., None]
+    return values if values.ndim == 3 else values[..., None]

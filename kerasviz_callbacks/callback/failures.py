@@ -1,61 +1,71 @@
-"""What went wrong in a view, and what could not be written: told once a cause, on the training thread."""
+"""Errors of a view and write errors: each cause reported once, on the training thread."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
-from ..record.log import Log
+from ..record.sink import Sink
 
 
 class Failures:
-    """Failures of a view, noted on any thread and told on the training thread, where a warning is seen."""
+    """Errors of a view, collected on any thread and reported on the training thread, where warnings are visible.
 
-    def __init__(self) -> None:
+    Args:
+        name: name of the view.
+        on_error: `"warn"` or `"raise"`.
+    """
+
+    def __init__(self, name: str, on_error: str) -> None:
+        self.name, self.on_error = name, on_error
         self._waiting: list[tuple[str, BaseException]] = []
-        self._told: set[tuple[str, str]] = set()
+        self._reported: set[tuple[str, str]] = set()
 
     def add(self, stage: str, error: BaseException) -> None:
-        """Note that the view could not `stage`, such as "draw"."""
+        """Record an error; `stage` is a verb, such as "draw": "GradCAM could not draw"."""
         self._waiting.append((stage, error))
 
-    def report(self, name: str, on_error: str) -> None:
-        """Say what failed since the last time, each cause once; with `on_error="raise"` raise the first.
+    @contextmanager
+    def collect(self, stage: str, kind: type[BaseException] = Exception) -> Iterator[None]:
+        """Record and suppress exceptions of type `kind` raised in this context."""
+        try:
+            yield
+        except kind as error:
+            self.add(stage, error)
+
+    def report(self, sinks: Sequence[Sink] = ()) -> None:
+        """Warn about errors since the last report, each cause once; with `on_error="raise"` raise the first.
 
         Args:
-            name: of the view.
-            on_error: `"warn"` or `"raise"`.
+            sinks: where the view writes; their write errors are reported too, once for all views of a log directory.
         """
         waiting, self._waiting = self._waiting, []
         for stage, error in waiting:
-            if on_error == "raise":
+            if self.on_error == "raise":
                 raise error
             cause = (stage, type(error).__name__)
-            if cause not in self._told:
-                self._told.add(cause)
+            if cause not in self._reported:
+                self._reported.add(cause)
                 warnings.warn(
-                    f"{name} could not {stage} ({type(error).__name__}: {error}); training goes on. "
+                    f"{self.name} could not {stage} ({type(error).__name__}: {error}); training goes on. "
                     'Further failures of this kind are not shown; on_error="raise" stops at the first.',
                     stacklevel=4,
                 )
+        for sink in sinks:
+            self._report_write_errors(sink)
 
-
-def report_write_errors(log: Log, on_error: str) -> None:
-    """Say what could not be written since the last time, once a cause for all views that log to one place.
-
-    Args:
-        log: where it should have gone.
-        on_error: `"warn"` or `"raise"`.
-    """
-    causes = log.losses.causes
-    if on_error == "raise" and causes:
-        raise causes[0]
-    while log.losses.told < len(causes):
-        error = causes[log.losses.told]
-        log.losses.told += 1
-        where = error.filename or log.log_dir
-        warnings.warn(
-            f'kerasviz_callbacks could not write to "{where}" ({type(error).__name__}: {error}); '
-            "training goes on, and so do the views: what cannot be written is lost, and counted at the end. Free some "
-            'space or make the directory writable again; on_error="raise" stops at the first.',
-            stacklevel=4,
-        )
+    def _report_write_errors(self, sink: Sink) -> None:
+        causes = sink.errors.causes
+        if self.on_error == "raise" and causes:
+            raise causes[0]
+        while sink.errors.told < len(causes):
+            error = causes[sink.errors.told]
+            sink.errors.told += 1
+            where = f'"{error.filename}"' if error.filename else "the log"
+            warnings.warn(
+                f"kerasviz_callbacks could not write to {where} ({type(error).__name__}: {error}); training goes on, "
+                "and so do the views: what cannot be written is lost, and counted at the end. Free some space or make "
+                'the directory writable again; on_error="raise" stops at the first.',
+                stacklevel=5,
+            )

@@ -1,4 +1,4 @@
-"""`LayersView`: a view of what several layers put out."""
+"""`LayersView`: base class of views of the activations of several layers."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from .probe_view import ProbeView
 
 
 class LayersView(ProbeView):
-    """A view of what several layers put out; a child's `choose` makes a tap of each call that `wanted_calls` gives.
+    """A view of the activations of several layers; `find_layers` of a subclass fills `calls` from `selected_calls`.
 
     Args:
-        log_dir: where TensorBoard looks.
-        validation_data: pictures, signals or anything else that the model is fed; see `ProbeView`.
-        layers: names or paths; `None`: convolutions and dense layers, at most eight, evenly by depth.
+        log_dir: the TensorBoard log directory.
+        validation_data: model inputs such as images or signals; see `ProbeView`.
+        layers: layer names or paths; `None`: convolutions and dense layers, at most eight, evenly spaced by depth.
         options: `training_data`, `count`, `class_names`, `display`, and those of `View`.
 
     Attributes:
-        calls: the layers by tap, in the order in which they are shown.
+        calls: the layer calls by `Capture`, in the order in which they are shown.
     """
 
     def __init__(self, log_dir: Any, validation_data: Any, *, layers: Sequence[Any] | None = None, **options: Any):
@@ -31,27 +31,32 @@ class LayersView(ProbeView):
         self.layers = None if layers is None else named(layers)
         self.calls: dict[Capture, Call] = {}
 
-    def wanted_calls(self, reader: Reader) -> list[Call]:
-        """The layers that were named, or those that are shown when none is.
+    def selected_calls(self, reader: Reader) -> list[Call]:
+        """Return the calls of the layers in `layers`, or of the default selection.
 
         Raises:
-            ValueError: an unknown or ambiguous layer, one that the model never calls, or nothing to show.
+            ValueError: an unknown or ambiguous layer, a layer that the model never calls, or no layer to show.
         """
         if self.layers is None:
             return evenly_by_depth(activation_layers(reader))
-        return [reader.resolve(wanted, argument="layers") for wanted in self.layers]
+        return [reader.resolve(layer, argument="layers") for layer in self.layers]
 
     @staticmethod
-    def which(shown: int, whole: int | None, what: str) -> str:
-        """Which channels are shown, in words; empty where it is all of them, or not known how many there are."""
+    def selection_text(shown: int, whole: int | None, what: str) -> str:
+        """Return which channels are shown, in words.
+
+        Args:
+            shown: number of channels shown.
+            whole: number of channels of the layer; `None`: unknown.
+            what: "channels" or "neurons".
+
+        Returns:
+            An empty string if all channels are shown or their number is unknown.
+        """
         if whole is None or shown == whole:
             return ""
         return f"{shown:,} of {whole:,} {what}, which varied most at the first step"
 
     def summary(self) -> str:
-        """The view and its layers."""
+        """Return the name of the view and its layers."""
         return f"{type(self).__name__} of {listed([call.path for call in self.calls.values()])}"
-
-    def __getstate__(self) -> dict[str, Any]:
-        """As for `View`; the layers belong to the model, and are found again."""
-        return {**super().__getstate__(), "calls": {}}

@@ -1,4 +1,4 @@
-"""Names from outside in the Markdown of a description."""
+"""User-supplied names in Markdown descriptions."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import unicodedata
 
 
 def code_span(name: object) -> str:
-    """A name as a code span of Markdown, whatever it holds: it is shown as it is and never read as Markdown or HTML.
+    """Format a name as a Markdown code span, so that it is shown literally and never parsed as Markdown or HTML.
 
-    Line ends and tabs become spaces, and what is no character (controls, half a surrogate pair) a question mark in a
-    diamond. The fence is longer than any run of backticks within, with a space beside one at an end:
+    Whitespace becomes spaces; control characters and lone surrogates become U+FFFD. The fence is longer than any run
+    of backticks in the name, and a name that begins or ends with a backtick is padded with spaces:
     https://spec.commonmark.org/0.31.2/#code-spans
 
     Example:

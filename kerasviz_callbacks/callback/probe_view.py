@@ -1,4 +1,4 @@
-"""`ProbeView`: a view that looks at data through the model."""
+"""`ProbeView`: base class of views that run the model on data."""
 
 from __future__ import annotations
 
@@ -7,30 +7,32 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from ..fit_context import FitContext, Request
+from ..fit_context import Request
 from ..probe import Probe, check_count
 from ..taps.input_errors import blame_argument
 from ..taps.reader import Capture, Captured, Reader
 from .probe_display import ProbeDisplay
-from .types import ARGUMENTS, TRAINING, VALIDATION
+from .types import ARGUMENTS, TRAINING, VALIDATION, FitResult
 from .view import View
 
 
 class ProbeView(View):
-    """A view that looks at data through the model: validation data, and beside it training data.
+    """A view that runs the model on validation data and, optionally, on training data.
 
     Args:
-        log_dir: where TensorBoard looks.
+        log_dir: the TensorBoard log directory.
         validation_data: `(x, y)`, `x`, a `tf.data.Dataset`, a `PyDataset`, a torch `DataLoader` or a `Probe`.
-        training_data: the same; shown in a second run with the same tags and the same scales.
-        count: how many rows are looked at, spread evenly over the classes.
-        class_names: one for each class; read from the data set where it has them.
-        display: what the model is fed `(n, ...)` -> what a person should see, `(n, h, w)` or `(n, h, w, 3)`.
+        training_data: the same; logged to a second run, with the same tags and colour scales.
+        count: number of rows to use, spread evenly over the classes.
+        class_names: one for each class; default: those of the data set, if it has them.
+        display: callable from model inputs `(n, ...)` to images `(n, h, w)` or `(n, h, w, 3)`, such as to undo
+            preprocessing.
         options: those of `View`.
 
     Attributes:
-        default_count: how many rows it looks at by itself.
-        needs_data: whether it is nothing without data; a view that is something finds its layers without a reader.
+        default_count: number of rows with `count=None`.
+        needs_data: whether `validation_data` is required; a view that works without it finds its layers without a
+            reader.
     """
 
     default_count: ClassVar[int] = 16
@@ -49,9 +51,9 @@ class ProbeView(View):
     ):
         super().__init__(log_dir, **options)
         if validation_data is None and self.needs_data:
-            raise ValueError(f"validation_data=None: {type(self).__name__} looks at data; pass (x, y) or a data set.")
+            raise ValueError(f"validation_data=None: {type(self).__name__} needs data; pass (x, y) or a data set.")
         if display is not None and not callable(display):
-            raise TypeError(f"display={display!r}: expected a callable from the model's inputs to pictures.")
+            raise TypeError(f"display={display!r}: expected a callable from model inputs to images.")
         self.validation_data, self.training_data = validation_data, training_data
         self.count = None if count is None else check_count(count)
         self.class_names, self.display = class_names, display
@@ -60,58 +62,57 @@ class ProbeView(View):
         self.probe_display = ProbeDisplay({}, None)
 
     def prepare(self) -> None:
-        """Read the data, once, trace the model on it, and find the layers."""
-        self.read(self.fit_context)
+        """Read the data once, trace the model on it, and find the layers."""
+        self.read_data()
         self.probe_display = ProbeDisplay(self.probes, self.display)
-        self.choose(self.readers[VALIDATION])
+        self.find_layers(self.readers[VALIDATION])
 
-    def read(self, fit_context: FitContext) -> None:
-        """The probes and what reads the model on them, shared with the other callbacks of the fit."""
+    def read_data(self) -> None:
+        """Create the probes and their readers, shared with the other callbacks of the fit."""
         self.probes = {}
         for source, data in ((VALIDATION, self.validation_data), (TRAINING, self.training_data)):
             if data is not None:
-                self.probes[source] = fit_context.probe(
+                self.probes[source] = self.fit_context.probe(
                     data,
                     count=self.count,
                     default_count=self.default_count,
                     class_names=self.class_names,
                     argument=ARGUMENTS[source],
                 )
-        self.readers = {source: self._reader(fit_context, source) for source in self.probes}
+        self.readers = {source: self._reader(source) for source in self.probes}
 
-    def _reader(self, fit_context: FitContext, source: str) -> Reader:
+    def _reader(self, source: str) -> Reader:
         with blame_argument(ARGUMENTS[source], self.model):
-            return fit_context.reader(self.read_model(), self.probes[source].inputs)
+            return self.fit_context.reader(self.read_model(), self.probes[source].inputs)
 
     def read_model(self) -> Any:
-        """The model that is read: the one being trained."""
+        """Return the model to read: the one being trained."""
         return self.model
 
-    @abstractmethod
-    def choose(self, reader: Reader) -> None:
-        """Find the layers and make the taps."""
+    def find_layers(self, reader: Reader) -> None:
+        """Find the layers and create the captures; raise errors in the arguments. Default: the view needs none."""
 
     @abstractmethod
     def request(self, source: str) -> Request:
-        """What is wanted of the pass over one source."""
+        """Return the captures and gradients required from the forward pass over one data source."""
 
     def requests(self) -> Mapping[tuple[int, int], Request]:
-        """By reader and probe, for the pass that all callbacks share."""
+        """Return the requests by reader and probe, for the forward pass that all callbacks share."""
         return {(id(self.readers[s]), id(probe)): self.request(s) for s, probe in self.probes.items()}
 
     def capture(self, step: int) -> dict[str, dict[Capture, Captured]]:
-        """One pass a probe; this view's share of it."""
-        found = {}
+        """Run one shared forward pass per probe; return what this view requested of it."""
+        found, context = {}, self._in_context()
         for source, probe in self.probes.items():
-            captured = self.fit_context.read(self, self.readers[source], probe, step)
+            captured = self.fit_context.read(context, self.readers[source], probe, step, context.schedule.unit)
             found[source] = {capture: captured[capture] for capture in self.request(source).captures}
         return found
 
-    def _leave(self, *, quietly: bool = False) -> None:
-        """The compiled passes go with the fit; the probes stay."""
-        super()._leave(quietly=quietly)
-        self.readers = {}
+    def _keep(self, result: FitResult | None) -> None:
+        """Keep the state after a fit, and the probes used."""
+        super()._keep(result)
+        self.probes = {} if result is None else dict(result.probes)
 
     def __getstate__(self) -> dict[str, Any]:
-        """As for `View`; what was read for the last fit is read again."""
-        return {**super().__getstate__(), "probes": {}, "readers": {}, "probe_display": ProbeDisplay({}, None)}
+        """Exclude the probes from copies, which read the data again."""
+        return {**super().__getstate__(), "probes": {}}

@@ -1,22 +1,18 @@
-"""What views show of a model as it is now, outside of any fit."""
+"""Images of a model without `fit`: views run as they do during a fit, and write into memory."""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 
 from ..draw.stack import stacked
 from ..fit_context import FitContext
+from ..record.memory import MemorySink
 from ..taps.layers import list_layers
-from .failures import Failures
-from .fit import Fit
-from .types import TRAINING, UNTRAINED, Array, Image, Memory
-
-if TYPE_CHECKING:
-    from .view import View
+from .types import TRAINING, Array, Image
+from .view_context import ViewContext
 
 _NO_WEIGHTS = (
     'model: "{model}" has no weights yet, so there is nothing to see; call it once on data, such as model(x[:1]), or '
@@ -24,89 +20,86 @@ _NO_WEIGHTS = (
 )
 
 
-def snapshot(views: Sequence[View] | Callable[[FitContext], Sequence[View]], model: Any) -> list[Image]:
-    """The pictures of views in their order, validation data before training data; model and views stay as they were.
+def snapshot(views: Sequence[Any] | Callable[[FitContext], Sequence[Any]], model: Any) -> list[Image]:
+    """Draw the views of a model with its current weights; neither model nor views change.
 
     Args:
-        views: the views, or what chooses them, given what they then share.
-        model: a Keras model that has weights.
+        views: the views, or a callable that selects them, given the `FitContext` that they share.
+        model: a built Keras model.
+
+    Returns:
+        The images in the order of the views, validation data before training data.
 
     Raises:
-        TypeError: `model` is no Keras model.
-        ValueError: it has no weights yet, or what a view finds wrong.
-        RuntimeError: a view is in a fit.
+        TypeError: `model` is not a Keras model.
+        ValueError: `model` has no weights yet, or an argument of a view is invalid for it.
+        RuntimeError: a view is taking part in a fit.
     """
     if not isinstance(model, keras.Model):
         raise TypeError(f"model: expected a keras.Model, got {type(model).__name__}.")
     if not _has_weights(model):
         raise ValueError(_NO_WEIGHTS.format(model=model.name))
-    with FitContext.alone(model) as fit_context:
-        chosen = views(fit_context) if callable(views) else views
-        twins = [_working_copy(view, fit_context) for view in chosen]
-        for twin in twins:  # all before the first pass, so that they share it
-            if not twin.ready():
+    with FitContext.alone(model) as fit:
+        contexts = [_context(view, fit) for view in (views(fit) if callable(views) else views)]
+        for context in contexts:  # prepare all before the first forward pass, so that they share it
+            if not context.prepare():
                 raise ValueError(_NO_WEIGHTS.format(model=model.name))
-            twin.prepare()
-        return [drawn for twin, view in zip(twins, chosen, strict=True) for drawn in _drawn(twin, view)]
+        for context in contexts:
+            context.show()
+        fit.wait()
+        return [image for context in contexts for image in _images(context)]
 
 
 def _has_weights(model: Any) -> bool:
-    """Whether all its layers are built; a model that is all `train_step` is never called itself."""
+    """Return whether the model or all its layers are built; one with a custom `train_step` may never be called."""
     layers = [ref.layer for ref in list_layers(model)]
     return bool(model.built or (layers and all(getattr(layer, "built", True) for layer in layers)))
 
 
-def _working_copy(view: View, fit_context: FitContext) -> View:
-    """A copy to work with: what it finds, takes and remembers leaves the view as it was."""
-    name = type(view).__name__
-    if view._fit is not None:
+def _context(view: Any, fit: FitContext) -> ViewContext:
+    """Create a context that writes into memory and raises errors."""
+    if view.in_fit:
+        name = type(view).__name__
         raise RuntimeError(
             f"{name} is in a fit, which goes on with what it remembers: look at TensorBoard, or make another {name} "
             "for the picture. If that fit was ended by an exception, call its abandon() first."
         )
-    twin = copy.copy(view)  # takes neither fit nor model along
-    twin._failures = Failures()
-    twin._fit = Fit(fit_context)
-    known = view._remembers == id(fit_context.model)
-    twin.memory = copy.deepcopy(view.memory) if known else Memory()
-    twin.set_model(fit_context.model)
-    twin.set_params(dict(view.params or {}) if known else {})
-    fit_context.participants.append(twin)
-    fit_context.probes.update({key: probe for key, probe in view._read.items() if key not in fit_context.probes})
-    view._read = fit_context.probes
-    return twin
+    fit.probes.update({key: probe for key, probe in view.known_probes.items() if key not in fit.probes})
+    view.known_probes = fit.probes
+    result = view.result
+    known = result is not None and result.model() is fit.model
+    context = ViewContext(view, fit.model, dict(result.params) if known else {}, fit=fit)
+    context.failures.on_error = "raise"
+    context.sinks = [MemorySink()]
+    return context
 
 
-def _drawn(twin: View, view: View) -> Iterator[Image]:
-    """The last step once more while the weights are those of it, else one step more."""
-    last = view._last if view._remembers == id(twin.model) else None
-    if last is not None and last.weights == twin.fit_context.fingerprint():
-        measured = dict(last.measured)
-    else:
-        step = UNTRAINED if last is None else last.step + 1
-        twin._fit.force_step = step  # type: ignore[union-attr]
-        if last is not None:
-            twin.params["epochs"] = max(twin.params.get("epochs", 0), step + 1)
-        captured = twin.capture(step)
-        twin.check(captured)
-        measured = {source: twin.measure(found, source, step) for source, found in captured.items()}
-    yield from sorted(twin.draw(measured), key=lambda drawn: drawn.source == TRAINING)
+def _images(context: ViewContext) -> list[Image]:
+    """Return the drawn images, validation data before training data."""
+    context.failures.report(context.sinks)
+    context.view.context = None
+    sink: Any = context.sinks[0]
+    found = [
+        Image(run, tag, next(reversed(steps.values())), sink.descriptions[run, tag])
+        for (run, tag), steps in sink.pictures.items()
+    ]
+    return sorted(found, key=lambda image: image.source == TRAINING)
 
 
-def by_name(drawn: Sequence[Image]) -> dict[str, Array]:
-    """Pictures by run and tag."""
-    return {f"{one.source}/{one.tag}": one.picture for one in drawn}
+def by_name(images: Sequence[Image]) -> dict[str, Array]:
+    """Return images by `"<run>/<tag>"`."""
+    return {f"{one.source}/{one.tag}": one.picture for one in images}
 
 
-def one_picture(drawn: Sequence[Image], tag: str | None) -> Array:
-    """All pictures, or those of a tag, below each other; of several runs each under the name of its run.
+def one_picture(images: Sequence[Image], tag: str | None) -> Array:
+    """Stack all images, or those with a tag, vertically; images of several runs get the run's name as a heading.
 
     Raises:
-        ValueError: no picture has this tag.
+        ValueError: no image has this tag.
     """
-    found = [one for one in drawn if tag in (None, one.tag, f"{one.source}/{one.tag}")]
+    found = [one for one in images if tag in (None, one.tag, f"{one.source}/{one.tag}")]
     if not found:
-        tags = ", ".join(f'"{one}"' for one in dict.fromkeys(one.tag for one in drawn))
+        tags = ", ".join(f'"{one}"' for one in dict.fromkeys(one.tag for one in images))
         raise ValueError(f"tag={tag!r}: no such picture; expected one of {tags or 'none: nothing was drawn'}.")
     several = len({one.source for one in found}) > 1
     return stacked([one.picture for one in found], [one.source for one in found] if several else None)

@@ -1,4 +1,4 @@
-"""The whole training as one animated picture a tag, kept small while it goes on."""
+"""All drawn steps of a tag as one animated image, with bounded memory during training."""
 
 from __future__ import annotations
 
@@ -6,57 +6,57 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
 
 from ..draw.stack import on_paper
 from ..draw.stamp import stamped
 from ..record.animation import animation
 from ..record.png import decode, encode, size_of
+from ..record.sink import Sink
 from .markdown import code_span
 from .types import Image
 
-MOST_FRAMES = 50
-MOST_BYTES = 8 * 2**20
-LAST = 2000
-"""Milliseconds that the last frame is held; all others together take `_PLAYED` at most."""
+MAX_FRAMES = 50
+MAX_BYTES = 8 * 2**20
+LAST_FRAME_MS = 2000
+"""Milliseconds that the last frame is shown; all others together take at most `_PLAY_MS`."""
 
-_PLAYED, _FASTEST, _SLOWEST = 10_000, 200, 600
+_PLAY_MS, _MIN_FRAME_MS, _MAX_FRAME_MS = 10_000, 200, 600
 _THREADS = 4
-_DESCRIPTION = """**The training as it went: {tag} from {first} to {last}**, {count} of its {seen} drawn steps.
+_DESCRIPTION = """**Training as an animation: {tag} from {first} to {last}**, {count} of its {drawn} drawn steps.
 
-*How to read it:* below the picture stands the step; the line beside it fills from the first step to the last, which is
-held for two seconds. Then it begins again.
+*How to read it:* the step is printed below the image; the progress bar beside it runs from the first to the last step.
+The last step is held for two seconds, then the animation repeats.
 
 {about}"""
 
 
 @dataclass
 class Frames:
-    """The steps of one tag, as many as there is room for: all, every 2nd, every 4th ..., always the first and the last.
+    """The frames of one tag, thinned to fit the limits: all, every 2nd, every 4th, ..., always the first and last.
 
     Attributes:
-        about: what the picture is, in Markdown.
-        most: frames, at least 2.
-        most_bytes: bytes of PNG; the first and the last are kept in any case.
-        seen: how many steps were added.
+        about: description of the image, in Markdown.
+        max_frames: maximum number of frames, at least 2.
+        max_bytes: maximum total size of the PNG files, in bytes; the first and last frames are always kept.
+        added: number of frames added.
     """
 
     about: str = ""
-    most: int = MOST_FRAMES
-    most_bytes: int = MOST_BYTES
-    seen: int = 0
+    max_frames: int = MAX_FRAMES
+    max_bytes: int = MAX_BYTES
+    added: int = 0
     _every: int = 1
     _kept: list[tuple[int, bytes]] = field(default_factory=list)
     _last: tuple[int, bytes] | None = None
 
     def add(self, step: int, png: bytes) -> None:
-        """Keep a frame; drop every second one where they become too many."""
-        if self.seen % self._every == 0:
+        """Add a frame; drop every second one if there are too many."""
+        if self.added % self._every == 0:
             self._kept.append((step, png))
             self._last = None
         else:
             self._last = (step, png)
-        self.seen += 1
+        self.added += 1
         while len(self._kept) > 1 and not self._fits():
             self._thin()
 
@@ -70,25 +70,27 @@ class Frames:
 
     def _fits(self) -> bool:
         frames = self.all()
-        return len(frames) <= self.most and (len(frames) <= 2 or sum(len(png) for _, png in frames) <= self.most_bytes)
+        return len(frames) <= self.max_frames and (
+            len(frames) <= 2 or sum(len(png) for _, png in frames) <= self.max_bytes
+        )
 
     def all(self) -> list[tuple[int, bytes]]:
-        """Step and PNG file of each frame."""
+        """Return the step and PNG file of each frame."""
         return [*self._kept, *([self._last] if self._last is not None else [])]
 
 
 class Timelapse:
-    """Keeps what is drawn during a fit as PNG bytes, and writes one animation a tag at its end."""
+    """Collects the images drawn during a fit as PNG files, and writes one animation per tag at its end."""
 
     def __init__(self) -> None:
         self._frames: dict[tuple[str, str], Frames] = {}
 
-    def add(self, drawn: Image, step: int, png: bytes) -> None:
-        """Keep one picture, encoded as it was logged."""
-        self._frames.setdefault((drawn.source, drawn.tag), Frames(drawn.description)).add(step, png)
+    def add(self, image: Image, step: int, png: bytes) -> None:
+        """Add one image, in the PNG encoding in which it was logged."""
+        self._frames.setdefault((image.source, image.tag), Frames(image.description)).add(step, png)
 
-    def write(self, log: Any, save_dir: Any) -> None:
-        """Write them as `<tag>/timelapse` at the last step drawn."""
+    def write(self, sinks: Sequence[Sink]) -> None:
+        """Write the animations as `<tag>/timelapse`, at the last drawn step."""
         for (source, tag), frames in self._frames.items():
             steps = [step for step, _ in frames.all()]
             about = _DESCRIPTION.format(
@@ -96,16 +98,21 @@ class Timelapse:
                 first="the untrained model" if steps[0] < 0 else f"step {steps[0]}",
                 last=f"step {steps[-1]}",
                 count=len(steps),
-                seen=frames.seen,
+                drawn=frames.added,
                 about=frames.about,
             )
-            film = animated(frames.all())
-            with log.losses.noted():
-                log.encoded(source, f"{tag}/timelapse", steps[-1], film, about, save_dir=save_dir)
+            animated_png = animated(frames.all())
+            for sink in sinks:
+                with sink.errors.collect():
+                    sink.image(source, f"{tag}/timelapse", steps[-1], animated_png, about)
 
 
 def animated(frames: Sequence[tuple[int, bytes]]) -> bytes:
-    """An animated PNG file of frames `(step, PNG file)`, each stamped with its step; on white where sizes differ."""
+    """Return an animated PNG file, each frame labelled with its step.
+
+    Args:
+        frames: `(step, PNG file)` pairs; smaller images are padded with white.
+    """
     steps = [step for step, _ in frames]
     sizes = [size_of(png) for _, png in frames]
     height, width = (max(side) for side in zip(*sizes, strict=True))
@@ -114,12 +121,12 @@ def animated(frames: Sequence[tuple[int, bytes]]) -> bytes:
         step, png = frame
         return encode(stamped(on_paper(decode(png), height, width), step=step, first=steps[0], last=steps[-1]))
 
-    # Training is over; other threads run while pictures are decoded and encoded.
+    # Training is over; decoding and encoding release the GIL.
     with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
         return animation(list(pool.map(one, frames)), durations(len(frames)))
 
 
 def durations(count: int) -> list[int]:
-    """Milliseconds of each frame: at most five a second, about twelve seconds in all, the last held."""
-    each = min(max(_PLAYED // max(1, count - 1), _FASTEST), _SLOWEST)
-    return [each] * (count - 1) + [LAST]
+    """Return the duration of each frame in milliseconds: at most 5 frames/s, about 12 s in all."""
+    each = min(max(_PLAY_MS // max(1, count - 1), _MIN_FRAME_MS), _MAX_FRAME_MS)
+    return [each] * (count - 1) + [LAST_FRAME_MS]

@@ -1,33 +1,38 @@
-"""What passes between the parts of a view: what it remembers, what it measured, what it drew."""
+"""Data passed between capture, measurement and drawing, and what is kept after a fit."""
 
+# ruff: noqa: D102 (the methods of the protocol are documented in `View`)
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+import weakref
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass, field, is_dataclass
+from typing import Any, Protocol
 
 import numpy as np
+
+from ..fit_context import Request
+from ..record.projector import Points
 
 Array = np.ndarray[Any, Any]
 UNTRAINED = -1
 MODEL, VALIDATION, TRAINING = "model", "validation", "train"
 COMPARISON = "train_and_validation"
-"""Below the tag of two pictures: the one that has both sets of data beside each other, in the run of validation."""
+"""Tag suffix of the image that shows training and validation data side by side; it belongs to the validation run."""
 
 COMPARED_SOURCES = {TRAINING: "training", VALIDATION: "validation"}
-"""What stands on that one, from left to right, and what it is called there."""
+"""The data sources in that image from left to right, with their headings."""
 
-ARGUMENTS = {VALIDATION: "validation_data", TRAINING: "training_data"}  # what the user calls the data of a source
+ARGUMENTS = {VALIDATION: "validation_data", TRAINING: "training_data"}  # data source -> argument name
 
 
 @dataclass
 class Memory:
-    """What a view remembers over one training: one pickleable value, in the order of the steps.
+    """State of a view over one training run; picklable.
 
     Attributes:
-        shared: what is decided once, on validation data, and then holds for both: channels, order, projection.
-        scales: by layer, how far the scale reaches, for all sources; it only grows.
-        per_source: by source, histories.
+        shared: choices made once on validation data and used for all data sources: channels, their order, projection.
+        scales: by layer, the upper limit of the colour scale, shared by all data sources; it never decreases.
+        per_source: by data source, histories over the steps.
     """
 
     shared: dict[str, Any] = field(default_factory=dict)
@@ -35,11 +40,11 @@ class Memory:
     per_source: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def for_source(self, source: str) -> dict[str, Any]:
-        """The history of one source."""
+        """Return the history of one data source."""
         return self.per_source.setdefault(source, {})
 
     def extend_scale(self, key: str, value: float) -> float:
-        """Extend the scale to cover `value`; NaN and infinity leave it as it is."""
+        """Extend a scale to include `value`, and return its limit; NaN and infinity are ignored."""
         if np.isfinite(value):
             self.scales[key] = max(self.scales.get(key, 0.0), float(value))
         return self.scales.get(key, 0.0)
@@ -47,13 +52,13 @@ class Memory:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a view makes of one source at one step.
+    """The measurements of one data source at one step.
 
     Attributes:
-        step: the epoch, -1 for the untrained model.
-        data: what its picture is drawn from.
-        scalars: figures by tag; one that is NaN is not written.
-        note: what stands in the strip of changing figures, such as "restored".
+        step: the epoch, or the number of batches trained; -1 for the untrained model.
+        data: the data to draw.
+        scalars: values by tag; NaN is not written.
+        note: text for the status line below the image, such as "restored".
     """
 
     step: int
@@ -64,9 +69,86 @@ class Measured:
 
 @dataclass(frozen=True)
 class Image:
-    """One finished picture: where it belongs, uint8 `(h, w, 3)`, and what it is, in Markdown."""
+    """One finished image.
+
+    Attributes:
+        source: its TensorBoard run: `"validation"`, `"train"` or `"model"`.
+        tag: its TensorBoard tag, such as `"grad_cam/conv2"`.
+        picture: uint8 `(height, width, 3)`.
+        description: text behind TensorBoard's "i", in Markdown.
+    """
 
     source: str
     tag: str
     picture: Array
     description: str
+
+
+@dataclass(frozen=True)
+class LastStep:
+    """The latest measurements of a view, by data source, with the step and a fingerprint of the weights."""
+
+    step: int
+    measured: Mapping[str, Measured]
+    weights: bytes
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """State of a view after a fit: `picture` shows it, and a resumed fit of the same model continues from it.
+
+    Attributes:
+        model: weak reference to the trained model.
+        memory: the state of the view.
+        last: its latest measurements.
+        params: the Keras callback `params` of the fit.
+        probes: by data source, the probes of a `ProbeView`; empty for other views.
+    """
+
+    model: weakref.ref[Any]
+    memory: Memory
+    last: LastStep | None
+    params: Mapping[str, Any]
+    probes: Mapping[str, Any]
+
+
+class ViewMethods(Protocol):
+    """The attributes and methods of a view that `ViewContext` uses; documented in `View`."""
+
+    memory: Memory
+    context: Any
+    result: FitResult | None
+    log_dir: str
+    save_dir: str | None
+    freq: int
+    start_from_epoch: int
+    unit: Any
+    timelapse: bool
+    on_error: str
+    every_epoch: bool
+
+    def set_model(self, model: Any) -> None: ...
+    def set_params(self, params: Any) -> None: ...
+    def prepare(self) -> None: ...
+    def can_prepare(self) -> bool: ...
+    def requests(self) -> Mapping[tuple[int, int], Request]: ...
+    def capture(self, step: int) -> dict[str, Any]: ...
+    def check(self, captured: dict[str, Any]) -> None: ...
+    def on_logs(self, step: int, logs: Mapping[str, Any]) -> None: ...
+    def measure(self, captured: Any, source: str, step: int) -> Measured: ...
+    def logged_metrics(self, measured: Mapping[str, Measured]) -> dict[str, float]: ...
+    def published(self) -> bool: ...
+    def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]: ...
+    def points(self, measured: Mapping[str, Measured]) -> Iterator[tuple[str, Points]]: ...
+    def tags(self) -> Mapping[str, Hashable]: ...
+    def describe(self, tag: str) -> str: ...
+    def summary(self) -> str: ...
+
+
+def held_bytes(captured: Any) -> int:
+    """Return the approximate size in bytes: numpy arrays in nested dicts and dataclasses."""
+    if isinstance(captured, np.ndarray):
+        return captured.nbytes
+    if isinstance(captured, Mapping):
+        return sum(held_bytes(value) for value in captured.values())
+    return sum(held_bytes(value) for value in vars(captured).values()) if is_dataclass(captured) else 0

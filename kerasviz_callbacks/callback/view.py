@@ -1,52 +1,53 @@
-"""`View`: a callback that looks at the model as training goes on, and never breaks it."""
+"""`View`: base class of all views, callbacks that visualize the model during training and never break it."""
 
 from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from functools import partial
-from typing import Any, ClassVar
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from typing import Any, ClassVar, cast
 
 import keras
 
-from ..fit_context import FitContext, Request, say
-from ..record.directories import check_writable
+from ..fit_context import FitContext, Request
 from ..record.projector import Points
 from .arguments import directory, one_of, whole_number
-from .failures import Failures, report_write_errors
-from .fit import Fit, Last
-from .hand_over import hand_over
+from .failures import Failures
+from .schedule import Schedule, Unit
 from .snapshot import by_name, one_picture, snapshot
-from .timelapse import Timelapse
-from .types import UNTRAINED, Array, Image, Measured, Memory
-from .work import animate, drawn_last
+from .types import Array, FitResult, Image, Measured, Memory
+from .view_context import ViewContext
 
 
 class View(keras.callbacks.Callback, ABC):
-    """A callback that looks at the model at the end of an epoch and logs what it sees.
+    """A callback that visualizes the model during training and logs images and scalars to TensorBoard.
 
-    A view says what it captures of the model (`capture`, on the training thread), what numbers it makes (`measure`)
-    and how they look (`draw`), both on the worker. Everything else is here.
+    A subclass implements three stages: `capture` copies tensors from the model on the training thread; `measure`
+    computes from them, and `draw` draws images, both on a worker thread. `ViewContext` schedules them and writes the
+    results. It works on a copy of the view, so `memory` and the layers that `prepare` finds belong to one fit.
 
     Args:
-        log_dir: where TensorBoard looks; the view writes into run directories of its own below it.
-        freq: drawn when `(epoch - start_from_epoch) % freq == 0`, and at the last epoch.
-        start_from_epoch: the first epoch drawn, 0-based. At 0 the untrained model is drawn too, as step -1.
-        save_dir: also write each picture to `save_dir/<run>/<tag>/000007.png`.
-        timelapse: at the end of training also log all its drawn steps as one animated picture, `<tag>/timelapse`.
-        on_error: `"warn"`: a failure of the view warns once a cause, and training goes on; `"raise"`: it raises.
+        log_dir: the TensorBoard log directory; the view writes into its own run directories below it.
+        freq: draw when `(epoch - start_from_epoch) % freq == 0`, and at the last epoch.
+        start_from_epoch: the first epoch to draw, 0-based. At 0 the untrained model is drawn too, as step -1.
+        unit: `"epoch"`, or `"batch"`: `freq` and `start_from_epoch` count batches, and the step is the number of
+            batches trained: a fit of 500 batches with `freq=50` has the steps -1, 50, 100, ... 500.
+        save_dir: also write each image to `save_dir/<run>/<tag>/000007.png`.
+        timelapse: at the end of training also log all drawn steps as one animated image, `<tag>/timelapse`.
+        on_error: `"warn"`: warn once for each cause of an error and continue training; `"raise"`: raise it.
 
     Attributes:
-        publishes: whether it looks and measures at the end of every epoch, at once, and puts figures into `logs` for
-            the callbacks listed after it; drawn is only what `freq` says.
+        every_epoch: whether the view measures at the end of every epoch; it still draws only as `freq` says.
+        memory: its state during a fit; afterwards that of the last fit.
+        context: the fit that it takes part in; `None` outside of `fit`.
+        result: what the last fit left, used by `picture` and by a resumed fit.
 
     Raises:
         TypeError: an argument of the wrong type.
-        ValueError: `freq` < 1, `start_from_epoch` < 0, or another `on_error`.
+        ValueError: `freq` < 1, `start_from_epoch` < 0, another `unit` or `on_error`.
     """
 
-    publishes: ClassVar[bool] = False
+    every_epoch: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -54,14 +55,17 @@ class View(keras.callbacks.Callback, ABC):
         *,
         freq: int = 1,
         start_from_epoch: int = 0,
+        unit: Unit = "epoch",
         save_dir: str | os.PathLike[str] | None = None,
         timelapse: bool = False,
         on_error: str = "warn",
     ):
         super().__init__()
         self.log_dir = directory(log_dir, "log_dir")
-        self.freq = whole_number(freq, "freq", least=1)
-        self.start_from_epoch = whole_number(start_from_epoch, "start_from_epoch", least=0)
+        self.freq = whole_number(freq, "freq", minimum=1)
+        self.start_from_epoch = whole_number(start_from_epoch, "start_from_epoch", minimum=0)
+        one_of(unit, "unit", "epoch", "batch")
+        self.unit = unit
         self.save_dir = None if save_dir is None else directory(save_dir, "save_dir")
         if not isinstance(timelapse, bool):
             raise TypeError(f"timelapse={timelapse!r}: expected True or False, got {type(timelapse).__name__}.")
@@ -69,68 +73,96 @@ class View(keras.callbacks.Callback, ABC):
         one_of(on_error, "on_error", "warn", "raise")
         self.on_error = on_error
         self.memory = Memory()
-        self._remembers: int | None = None  # the model that the memory is of; a resumed fit goes on with it
-        self._last: Last | None = None
-        self._read: dict[Any, Any] = {}  # the probes as the last fit read them; `picture` looks at the same rows
-        self._fit: Fit | None = None
-        self._failures = Failures()
+        self.context: ViewContext | None = None
+        self.result: FitResult | None = None
+        self.known_probes: dict[Any, Any] = {}  # the probes read last; `picture` uses the same rows
+        self._gave_up = False
 
-    # What a view is.
+    # The methods that a subclass implements.
 
     @abstractmethod
     def prepare(self) -> None:
-        """Find the layers; called before the first batch. Raises what is wrong with the request, in plain words."""
+        """Find the layers. Called before the first batch; raises an error if an argument does not fit the model."""
 
     @abstractmethod
     def capture(self, step: int) -> dict[str, Any]:
-        """On the training thread: what is needed of the model now, copied, by source; validation first."""
+        """Copy the required tensors, keyed by data source, validation first. Runs on the training thread."""
 
     @abstractmethod
     def measure(self, captured: Any, source: str, step: int) -> Measured:
-        """Numbers from what was taken; pure numpy. Runs in the order of the steps and keeps history in `memory`."""
+        """Compute the data to draw and the scalars, in pure numpy. Called in step order; keep histories in `memory`."""
 
     @abstractmethod
     def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
-        """Pictures from numbers, all sources at once, so that they share their scale."""
+        """Draw images of all data sources, which share one scale. Skipped if drawing falls behind training."""
 
     def points(self, measured: Mapping[str, Measured]) -> Iterator[tuple[str, Points]]:
-        """What TensorBoard's projector shows of this step, by source; nothing, for most views."""
+        """Return the points for TensorBoard's projector, by data source. Default: none."""
         return iter(())
 
     def on_logs(self, step: int, logs: Mapping[str, Any]) -> None:
-        """What Keras says of an epoch, before it is looked at; nothing to most views."""
+        """Receive the epoch's Keras logs, before the step is measured. Default: ignore them."""
+
+    def published(self) -> bool:
+        """Return whether the view adds metrics to `logs`; `measure` then runs on the training thread. Default: no."""
+        return False
 
     def logged_metrics(self, measured: Mapping[str, Measured]) -> dict[str, float]:
-        """What goes into `logs`, of a view that `publishes`; the same keys where nothing could be measured."""
+        """Return the metrics for `logs`, always with the same keys (NaN if not measured). Default: none."""
         return {}
 
     def requests(self) -> Mapping[tuple[int, int], Request]:
-        """What is wanted of the passes that all callbacks share."""
+        """Return the captures required from the forward passes that all callbacks share. Default: none."""
         return {}
 
-    def ready(self) -> bool:
-        """Whether the layers can be found already; else that is done as soon as they can."""
+    def tags(self) -> Mapping[str, Hashable]:
+        """Return the tags that the view writes, known after `prepare`, each with a key that identifies its content.
+
+        Two views of one fit may write the same tag if its keys are equal. The key `None` equals no other: a second
+        view with that tag gets tags with a suffix, such as `"grad_cam-2/conv2"`.
+        """
+        return {}
+
+    def can_prepare(self) -> bool:
+        """Return whether `prepare` can run yet, such as after the model is built; otherwise it is retried later."""
         return True
+
+    def check(self, captured: dict[str, Any]) -> None:
+        """Check the tensors captured before the first batch; raises errors that only running the model reveals."""
+
+    def describe(self, tag: str) -> str:
+        """Return the description of a scalar, in Markdown."""
+        return ""
+
+    def summary(self) -> str:
+        """Return the view and what it shows in a few words, for the line that lists the chosen views."""
+        return type(self).__name__
+
+    def chosen_summary(self) -> str:
+        """Return `summary` with the layers found for the current fit, if there is one."""
+        summary: str = (self.context.view if self.context is not None else self).summary()
+        return summary
 
     # Without `fit`.
 
     def picture(self, model: Any, tag: str | None = None) -> Array:
-        """See the model as it is now, as an array: before, after or without `fit`; nothing is written or printed.
+        """See the model with its current weights as an array, before, after or without `fit`; nothing is written.
 
-        After a fit of this model it is what the next step would look like, with the channels, scales and histories of
-        that fit; the last step itself while the weights are those of the last step. Neither model nor view change.
+        After a fit of this model, the image keeps that fit's channels, scales and histories: it shows the last step
+        again if the weights have not changed, otherwise one further step. Neither model nor view changes.
 
         Args:
-            model: a Keras model that has weights; it need not be compiled.
-            tag: which picture, such as `"filters/conv1"` or `"train/grad_cam/conv2"`; `None`: all of them.
+            model: a built Keras model; it need not be compiled.
+            tag: which image, such as `"filters/conv1"` or `"train/grad_cam/conv2"`; `None`: all of them.
 
         Returns:
-            uint8 `(h, w, 3)`; several pictures stand below each other, validation data first.
+            uint8 `(h, w, 3)`; several images are stacked vertically, validation data first.
 
         Raises:
-            TypeError: `model` is no Keras model.
-            ValueError: no such tag, a model without weights, and what `fit` would refuse before its first batch.
-            RuntimeError: this view is in a fit.
+            TypeError: `model` is not a Keras model.
+            ValueError: an unknown tag, a model without weights, or any error that `fit` would raise before its first
+                batch.
+            RuntimeError: this view is taking part in a fit.
 
         Example:
             >>> Image.fromarray(kv.GradCAM("logs", (x_val, y_val)).picture(model))  # doctest: +SKIP
@@ -138,156 +170,108 @@ class View(keras.callbacks.Callback, ABC):
         return one_picture(snapshot([self], model), tag)
 
     def pictures(self, model: Any) -> dict[str, Array]:
-        """As `picture`, each by run and tag: `{"validation/grad_cam/conv2": uint8 (h, w, 3)}`."""
+        """Return the images of `picture` one by one: `{"validation/grad_cam/conv2": uint8 (h, w, 3)}`."""
         return by_name(snapshot([self], model))
 
-    # When.
-
-    def due(self, step: int) -> bool:
-        """Whether this step is drawn."""
-        if self._fit is not None and step == self._fit.force_step:
-            return True
-        if step == UNTRAINED:
-            return self.start_from_epoch == 0
-        late = step - self.start_from_epoch
-        return (late >= 0 and late % self.freq == 0) or step == (self.params or {}).get("epochs", 0) - 1
-
-    def observes(self, step: int) -> bool:
-        """Whether the model is read at this step."""
-        return (self.publishes and step != UNTRAINED) or self.due(step)
+    # Hooks that Keras calls; the context does the rest.
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Check all that can be known before the first batch; what is wrong raises, whatever `on_error`."""
-        self._leave(quietly=True)  # a fit that died calls no `on_train_end`
-        self._fit = Fit(FitContext.join(self.model, self, self.params), Timelapse() if self.timelapse else None)
-        self._read, self._failures = self._fit.fit_context.probes, Failures()
-        try:
-            check_writable(self.log_dir, "log_dir")
-            if self.save_dir is not None:
-                self._fit.save_dir = check_writable(self.save_dir, "save_dir")
-            self._prepare_if_ready()
-        except BaseException:
-            self._leave(quietly=True)
-            raise
+        """Check the arguments against the model before the first batch; errors raise, whatever `on_error`."""
+        self.abandon()  # after an exception in `fit`, Keras does not call `on_train_end`
+        self._gave_up = False
+        context = self.context = ViewContext(self, self.model, self.params)
+        self.known_probes = context.fit.probes
+        self._or_abandon(context.check_request)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Before the first batch: try the whole way once, and draw the untrained model."""
-        if self._fit is None or not self._fit.first:
-            return
-        self._fit.first = False
-        self._fit.fit_context.training = True
-        captured = None
-        try:
-            if epoch == 0 or self._remembers != id(self.model):
-                self.memory, self._last, self._remembers = Memory(), None, id(self.model)
-            self._fit.log = self._fit.fit_context.log(self.log_dir, UNTRAINED if epoch == 0 else epoch)
-            self._prepare_if_ready()
-            if self._fit.prepared:
-                captured = self.capture(UNTRAINED)
-                self.check(captured)
-            elif self.fit_context.verbose:
-                say(
-                    f"kerasviz_callbacks: the model has no weights yet, so {type(self).__name__} begins "
-                    "after the first epoch; give the model an Input to see it untrained."
-                )
-        except BaseException:
-            self._leave(quietly=True)
-            raise
-        if epoch == 0 and self.due(UNTRAINED):
-            self._look(UNTRAINED, captured=captured)
+        """Before the first batch: capture once as a check, and draw the untrained model."""
+        if self.context is None:
+            self.on_train_begin()
+        if self.context is not None and not self.context.begun:
+            context = self.context
+            self._or_abandon(lambda: context.begin(epoch, untrained=True))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Look at the model, if this epoch is drawn, or its figures are published."""
-        if self._fit is None:
-            return
-        self._fit.last_epoch = epoch
-        if self.observes(epoch):
-            self._look(epoch, logs=logs)
-        else:
-            self._fit.weights = self._fit.fit_context.fingerprint()
+        """Capture the model if this epoch is drawn or metrics are due."""
+        self._begin_late(epoch)
+        if self.context is not None:
+            self.context.epoch_ended(epoch, logs)
+
+    @property
+    def on_train_batch_end(self) -> Callable[..., None]:
+        """Capture the model if this batch is drawn. With `unit="epoch"` it is the base method, which Keras skips."""
+        if self.unit == "batch":
+            return self._batch_ended
+        return cast(Callable[..., None], super().on_train_batch_end)
+
+    def _batch_ended(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        self._begin_late(0)
+        if self.context is not None:
+            self.context.batch_ended(batch)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """After an early stop, draw the last epoch if it was not; then the animation, and finish writing."""
-        fit = self._fit
-        if fit is None:
+        """Draw the last step if training stopped early, write the animation, and wait until all is written."""
+        context, self.context = self.context, None
+        if context is not None:
+            self._keep(None)
+            self._keep(context.finish())
+
+    def abandon(self) -> None:
+        """Leave a fit that does not begin, or that an exception has ended."""
+        context, self.context = self.context, None
+        if context is not None:
+            result = context.abandon()
+            if context.begun:
+                self._keep(result)
+
+    def _begin_late(self, epoch: int) -> None:
+        """Begin if a custom loop skipped the earlier hooks; errors follow `on_error`, and it is tried once."""
+        if self._gave_up or (self.context is not None and self.context.begun):
             return
+        failures = Failures(type(self).__name__, self.on_error)
+        with failures.collect("begin (call on_train_begin before the first batch, to see this error earlier)"):
+            if self.context is None:
+                self.on_train_begin()
+            if self.context is not None:
+                context = self.context
+                self._or_abandon(lambda: context.begin(epoch, untrained=False))
+        self._gave_up = self.context is None
+        failures.report()
+
+    def _or_abandon(self, step: Callable[[], None]) -> None:
         try:
-            self._look_at_last(fit)
-            if fit.timelapse is not None and fit.last_observed_step is not None:
-                fit.fit_context.work.submit(
-                    partial(animate, self, fit), step=fit.last_observed_step, size=0, drawn=False
-                )
-            fit.fit_context.wait()
-            self._report()
-        finally:
-            self._leave()
+            step()
+        except BaseException:
+            self.abandon()
+            raise
 
-    def _look_at_last(self, fit: Fit) -> None:
-        """The last epoch, if it was not drawn; of one that was left out only the drawing is missing."""
-        last, work = fit.last_epoch, fit.fit_context.work
-        if last is not None and fit.last_observed_step != last:
-            changed = fit.weights != fit.fit_context.fingerprint()
-            fit.force_step = last
-            self._look(last, note="restored" if changed else "")
-        elif last is not None and (work.left_out(last) or not self.due(last)):
-            work.make_up(partial(drawn_last, self, fit, last), step=last)
+    def _keep(self, result: FitResult | None) -> None:
+        """Keep what a fit left."""
+        self.result = result
+        self.memory = Memory() if result is None else result.memory
 
-    def check(self, captured: dict[str, Any]) -> None:
-        """Look at what was taken before the first batch; raises what can only be seen by running the model."""
-
-    # How.
+    # What a view can use during a fit.
 
     @property
     def in_fit(self) -> bool:
-        """Whether a fit is under way, and this view is a part of it."""
-        return self._fit is not None
+        """Whether this view is taking part in a fit."""
+        return self.context is not None
 
     @property
     def fit_context(self) -> FitContext:
-        """What this view shares with the other callbacks of the fit."""
-        if self._fit is None:
+        """The state shared with the other callbacks of the fit."""
+        return self._in_context().fit
+
+    @property
+    def schedule(self) -> Schedule:
+        """Which steps are drawn in this fit."""
+        return self._in_context().schedule
+
+    def _in_context(self) -> ViewContext:
+        if self.context is None:
             raise RuntimeError(f"{type(self).__name__} is not in a fit.")
-        return self._fit.fit_context
-
-    def _prepare_if_ready(self) -> None:
-        if self._fit is not None and not self._fit.prepared and self.ready():
-            self.prepare()
-            self._fit.prepared = True
-
-    def _look(self, step: int, note: str = "", *, captured: Any = None, logs: dict[str, Any] | None = None) -> None:
-        """Take on this thread, unless that was done; hand the rest over, and publish."""
-        if self._fit is None:
-            return
-        found: Mapping[str, Measured] = {}
-        try:
-            found = hand_over(self, self._fit, step, note=note, captured=captured, logs=logs)
-        finally:
-            if logs is not None:
-                logs.update(self.logged_metrics(found))
-            self._fit.fit_context.mark_observed(self, step)
-
-    def describe(self, tag: str) -> str:
-        """What stands behind the "i" of a scalar, in Markdown."""
-        return ""
-
-    def _report(self) -> None:
-        self._failures.report(type(self).__name__, self.on_error)
-        if self._fit is not None and self._fit.log is not None:
-            report_write_errors(self._fit.log, self.on_error)
-
-    def abandon(self) -> None:
-        """Leave a fit that will not begin after all, or that an exception has ended."""
-        self._leave(quietly=True)
-
-    def summary(self) -> str:
-        """What it shows, in a few words, for the line that says what was chosen."""
-        return type(self).__name__
-
-    def _leave(self, *, quietly: bool = False) -> None:
-        fit, self._fit = self._fit, None
-        if fit is not None:
-            fit.fit_context.leave(self, quietly=quietly)
+        return self.context
 
     def __getstate__(self) -> dict[str, Any]:
-        """A copy (KerasTuner makes them) takes no fit along: no threads, files or compiled functions."""
-        return {**self.__dict__, "_fit": None, "_remembers": None, "_last": None, "_read": {}, "_model": None}
+        """Exclude the fit from copies (KerasTuner makes them): no threads, files or compiled functions."""
+        return {**self.__dict__, "context": None, "result": None, "known_probes": {}, "_model": None}

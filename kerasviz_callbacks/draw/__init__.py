@@ -2,32 +2,33 @@
 
 In the order of use:
 
-    inputs      what the model is fed, as a person should see it
+    inputs      model inputs as images, on one intensity range
     colour      lookup tables, a colour for NaN, class colours
-    tiles       enlarge, shrink, resize, lay out
-    text        words and numbers
+    ticks       round numbers for axes, rulers and scales
+    tiles       enlarge, shrink, resize, lay out in a grid
+    text        text and numbers
     marks       bars, hairlines, frames
-    sheet       caption above, strip of changing figures below; the size never depends on the step
-    stack       several pictures on one paper
+    sheet       caption above, strip of changing values below; the size never depends on the step
+    stack       several pictures below each other
     stamp       the step below a frame of an animation
-    filters     kernels as tiles, kernels as a matrix
-    weights     a kernel as a matrix, as it is and after a step
-    coefficients  the units of a layer, and how they learned over all steps
-    rows        names beside rows
+    filters     kernels as tiles, kernels as a matrix of tiles
+    weights     a kernel as a matrix, before and after a step
+    coefficients  the units of a layer: weights now, length and turn over all steps
+    rows        labels beside rows
     activations maps of layers as tiles, dense layers as a matrix
-    responses   how strongly each neuron answers, a hue a neuron
+    responses   how strongly each neuron responds to each input, one hue per neuron
     overlap     correlations of channels as a matrix
     traces      signals over time
-    overlay     heat over a picture
-    heat        heat maps over pictures, signals, volumes
-    clouds      one window on codes, with their tails
-    trails      how codes move
-    lines       lines over the epochs, to the part of a pixel
-    profiles    latent variables over the whole training
-    reconstructions  what an autoencoder gives back
-    curves      figures of both sets over the epochs
-    overfitting  the sheet that says whether, since when and on what a model overfits
-    overfitting_charts  its charts and words, from histories
+    overlay     heat over an image
+    heat        heat maps over images, signals, volumes
+    clouds      one window on latent codes, with their paths
+    trails      how latent codes move
+    lines       lines over the steps, anti-aliased
+    profiles    the distribution of each latent variable over all steps
+    reconstructions  inputs, reconstructions and errors
+    curves      metrics of both data sets over the steps
+    overfitting  the overfitting sheet: losses, metrics, classes and examples
+    overfitting_charts  its charts and texts, from histories
 
-The modules are imported by name; none knows Keras, files or other rooms of this package.
+The modules are imported by name; none knows Keras, files or other subpackages.
 """

@@ -1,4 +1,4 @@
-"""What layers answer: maps as tiles, dense layers as a matrix."""
+"""Layer activations: maps as tiles, dense layers as a matrix."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from kerasviz_callbacks.draw.marks import fill
 from kerasviz_callbacks.draw.rows import LABEL, groups, write_rows
 from kerasviz_callbacks.draw.sheet import Scale, Sheet
 from kerasviz_callbacks.draw.text import LINE, QUIET, SMALL, clean, text_width, write
+from kerasviz_callbacks.draw.ticks import numbered_cells
 from kerasviz_callbacks.draw.tiles import enlarge, fit, place, place_all, shrink, whole_factor
 from kerasviz_callbacks.draw.traces import bars
 
@@ -31,17 +32,17 @@ def activation_tiles(
     labels: Sequence[str] | None = None,
     note: str = "",
 ) -> Picture:
-    """Shows a row for each probe picture, the picture first, then its map in each of the chosen channels.
+    """Shows one row per probe input: the image, then its activation map in each of the chosen channels.
 
     Args:
-        pictures: the probe as bytes, `(n, H, W, 3)`, or None to leave it out.
-        maps: `(n, c, h, w)`; or `(n, c, t)` of signals, drawn as areas from zero.
+        pictures: the probe as images, bytes `(n, H, W, 3)`; None leaves them out.
+        maps: `(n, c, h, w)`; or `(n, c, t)` for signals, drawn as areas from zero.
         low: the value of the first colour; below 0 the colours diverge and should be symmetric.
         high: the value of the last colour.
         caption: layer and shape; never the step.
         channels: the number of each channel shown, c of them.
         labels: the class of each picture, n of them.
-        note: figures that change from step to step, for the strip below.
+        note: values that change from step to step, for the strip below.
 
     Returns:
         The picture, `(h, w, 3)`.
@@ -66,25 +67,23 @@ def activation_tiles(
     if shown is not None:
         place_all(canvas, shown[:, None], left + 1, top + 1 + (line - shown.shape[1]) // 2, pitch)
     place_all(canvas, tiles, start + 1 + (cell - width) // 2, top + 1 + (line - height) // 2, pitch, tall=tall)
-    for column, channel in enumerate(channels):
-        x = start + column * (cell + gap) + cell / 2 + 1
-        write(canvas, (x, top - 5), channel, size=size, colour=QUIET, anchor="ms")
-    if start >= text_width("channel", size) + 10:
-        write(
-            canvas,
-            (start - 8, top - 5),
-            "channel",
-            size=size,
-            colour=QUIET,
-            bold=True,
-            anchor="rs",
-            width=start - 10,
-        )
+    _write_channels(canvas, channels, start, top - 5, cell, gap)
     for row, name in enumerate(names or []):
         y = top + row * (line + gap) + line / 2
         write(canvas, (left - 7, y), name, size=size, anchor="rm", width=LABEL)
     legend = Scale(low, high, colours, "activation")
     return page.finished(legend=legend, note=note, bad=count_non_finite(values))
+
+
+def _write_channels(canvas: Picture, channels: Sequence[int], start: int, y: int, cell: int, gap: int) -> None:
+    """Numbers above the columns, the first of which begins at `start`, and the word before them if it fits."""
+    size = SMALL + 1
+    for column, channel in enumerate(channels):
+        x = start + column * (cell + gap) + cell / 2 + 1
+        write(canvas, (x, y), channel, size=size, colour=QUIET, anchor="ms")
+    if start >= text_width("channel", size) + 10:
+        left = start - 8
+        write(canvas, (left, y), "channel", size=size, colour=QUIET, bold=True, anchor="rs", width=left - 2)
 
 
 def picture_side(columns: int) -> int:
@@ -93,9 +92,10 @@ def picture_side(columns: int) -> int:
 
 
 def _map_tiles(maps: NDArray[Any], low: float, high: float, colours: str, target: int) -> tuple[Picture, int]:
-    """The maps coloured, `(n, c, height, width, 3)`, near `target` pixels once each line is repeated as often as said.
+    """Colours the maps and brings their longer side near `target` pixels; maps grow by a whole factor.
 
-    Where maps grow, they do so by a whole factor.
+    Returns:
+        `(n, c, height, width, 3)`, and how often each of their lines is still to be repeated.
     """
     if maps.ndim == 3:
         return bars(maps, low, high, (target * 3 // 4, max(target, min(96, 640 // maps.shape[1]))), colours), 1
@@ -120,15 +120,15 @@ def response_matrix(
     labels: Sequence[str] | None = None,
     note: str = "",
 ) -> Picture:
-    """Shows what each unit of a dense layer answers to each picture: a row a picture, a column a unit.
+    """Shows the activations of a dense layer: one row per input, one column per unit.
 
     Args:
         values: `(n, units)`.
         low: the value of the first colour; below 0 the colours diverge and should be symmetric.
         high: the value of the last colour.
         caption: layer and shape; never the step.
-        labels: the class of each picture; equal labels that follow each other are written once.
-        note: figures that change from step to step, for the strip below.
+        labels: the class of each input; equal labels that follow each other are written once.
+        note: values that change from step to step, for the strip below.
 
     Returns:
         The picture, `(h, w, 3)`.
@@ -144,15 +144,14 @@ def response_matrix(
 
     size = SMALL + 1
     names = [str(row) for row in range(rows)] if labels is None else [clean(label) for label in labels]
-    left = max(min(max(text_width(name, size) for name in names), LABEL), text_width("picture", size, True)) + 10
+    left = max(min(max(text_width(name, size) for name in names), LABEL), text_width("input", size, True)) + 10
     top = size + 10
     page = Sheet(top + height + 2, left + width + 8, caption)
     canvas = page.body
     place(canvas, painted, left + 1, top + 1)
     write(canvas, (left - 7, top - 6), "unit", size=size, colour=QUIET, bold=True, anchor="rs")
     pixels = width / units
-    every = round_step(text_width(str(units), size) + 10, pixels)
-    for unit in range(0, units, every):
+    for unit in numbered_cells(units, pixels, text_width(str(units), size) + 10):
         x = left + 1 + (unit + 0.5) * pixels
         fill(canvas, (x, top - 4, x, top - 1), QUIET)
         write(canvas, (x, top - 6), unit, size=size, colour=QUIET, anchor="ms")
@@ -164,13 +163,3 @@ def response_matrix(
             fill(canvas, (left - 5, edge, left - 1, edge), LINE)
     legend = Scale(low, high, colours, "activation")
     return page.finished(legend=legend, note=note, bad=count_non_finite(numbers))
-
-
-def round_step(room: float, pixels: float) -> int:
-    """The least of 1, 2, 5, 10, 20, ... cells of `pixels` each that take up `room` pixels."""
-    step, factors = 1, (2, 2.5, 2)
-    for turn in range(60):
-        if step * pixels >= room:
-            break
-        step = round(step * factors[turn % 3])
-    return step

@@ -1,4 +1,4 @@
-"""One window on codes: dots with fading tails, the whole paths of the class means, discs at their ends."""
+"""One window on latent codes: dots with fading tails, the paths of the class means, discs at their ends."""
 
 from __future__ import annotations
 
@@ -13,25 +13,28 @@ from kerasviz_callbacks.draw.colour import luminance
 from kerasviz_callbacks.draw.text import INK, LINE, PAPER, Colour, write
 
 TIMES = 2
-"""Drawn twice as large and reduced: smooth edges at a fraction of what matplotlib costs."""
+"""Drawn twice as large and reduced: smooth edges, much quicker than matplotlib's."""
 
 DISC = 11
 _AXIS: Colour = (236, 238, 241)
 _UNKNOWN: Colour = (150, 156, 163)
-_PULLED, _PUSHED = 100, 800  # turns in which crowded discs are drawn home too, and in which they only part
-_CROWD = 40  # more discs than this have no room to step aside
+_PULLED, _PUSHED = (
+    100,
+    800,
+)  # iterations that also pull crowded discs back to their place, and those that only part them
+_CROWD = 40  # more discs than this are left where they are
 Points = list[tuple[float, float]]
 
 
 @dataclass(frozen=True)
 class Cloud:
-    """Where the codes of one set of data are, and where they came from.
+    """Where the codes of one data set are, and where they came from.
 
     Attributes:
-        tails: the codes of the last steps, oldest first, `(t, n, 2)`; the last ones are the dots.
+        tails: the codes of the last steps, oldest first, `(t, n, 2)`; the last ones are drawn as dots.
         means: the class means of all steps, oldest first, `(T, k, 2)`.
         classes: the class of each code, `(n,)`, -1 where it is not known; `None`: one colour.
-        name: what stands above it.
+        name: the heading above it.
     """
 
     tails: NDArray[np.float64]
@@ -41,7 +44,7 @@ class Cloud:
 
     @classmethod
     def of(cls, tails: ArrayLike, means: ArrayLike | None, classes: ArrayLike | None, name: str = "") -> Cloud:
-        """From anything that numpy takes."""
+        """Build a cloud from anything that numpy takes as arrays."""
         return cls(
             np.asarray(tails, np.float64),
             None if means is None else np.asarray(means, np.float64),
@@ -51,57 +54,46 @@ class Cloud:
 
     @property
     def class_count(self) -> int:
-        """How many classes it knows of."""
+        """The number of classes, by labels and means."""
         known = 0 if self.classes is None or not self.classes.size else int(self.classes.max()) + 1
         return max(known, 0 if self.means is None else self.means.shape[1])
 
     @property
     def skipped(self) -> int:
-        """How many codes are not finite now."""
+        """The number of codes that are not finite now."""
         return int((~np.isfinite(self.tails[-1]).all(axis=-1)).sum())
 
 
-def draw_cloud(
-    cloud: Cloud,
-    inks: list[Colour],
-    *,
-    side: int,
-    half_width: float,
-    centre: tuple[float, float] = (0.0, 0.0),
-    numbered: bool = True,
-) -> Image.Image:
+def draw_cloud(cloud: Cloud, inks: list[Colour], *, side: int, half_width: float) -> Image.Image:
     """A square window on a cloud.
 
     Args:
-        cloud: what is seen; what is not finite is left out.
+        cloud: the codes; those that are not finite are left out.
         inks: the colour of each class, at least one.
         side: of the window, in pixels.
         half_width: half the side, in the codes' units; above 0.
-        centre: the middle of the window.
-        numbered: whether the discs carry the numbers of the classes.
     """
     edge = side * TIMES
 
     def pixels(points: NDArray[np.float64]) -> NDArray[np.float64]:
         with np.errstate(over="ignore", invalid="ignore"):
-            relative = (points / half_width - np.asarray(centre) / half_width) * np.array([1.0, -1.0])
+            relative = points / half_width * np.array([1.0, -1.0])
         # What lies far outside still points the right way, near enough, and fits into Pillow's integers.
         placed: NDArray[np.float64] = (np.clip(relative, -20, 20) + 1) * (edge / 2)
         return placed
 
     picture = Image.new("RGB", (edge, edge), PAPER)
     draw = ImageDraw.Draw(picture)
-    middle = pixels(np.zeros((1, 2)))[0]
-    draw.line((middle[0], 0, middle[0], edge), fill=_AXIS, width=TIMES)
-    draw.line((0, middle[1], edge, middle[1]), fill=_AXIS, width=TIMES)
+    draw.line((edge / 2, 0, edge / 2, edge), fill=_AXIS, width=TIMES)
+    draw.line((0, edge / 2, edge, edge / 2), fill=_AXIS, width=TIMES)
     dots = [inks[0]] * cloud.tails.shape[1]
     if cloud.classes is not None:
-        dots = [inks[kind] if kind >= 0 else _UNKNOWN for kind in cloud.classes.tolist()]
+        dots = [inks[label] if label >= 0 else _UNKNOWN for label in cloud.classes.tolist()]
     _draw_tails(draw, pixels(cloud.tails), dots)
     _draw_dots(draw, pixels(cloud.tails[-1]), dots)
     if cloud.means is not None and len(cloud.means):
-        _draw_ways(draw, pixels(cloud.means), inks)
-        _draw_discs(draw, pixels(cloud.means[-1]), inks, numbered, edge)
+        _draw_paths(draw, pixels(cloud.means), inks)
+        _draw_discs(draw, pixels(cloud.means[-1]), inks, edge)
     small = picture.reduce(TIMES)
     ImageDraw.Draw(small).rectangle((0, 0, side - 1, side - 1), outline=LINE)
     return small
@@ -133,7 +125,7 @@ def _draw_dots(draw: ImageDraw.ImageDraw, points: NDArray[np.float64], inks: lis
         draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=ink, outline=rims[ink], width=TIMES // 2)
 
 
-def _draw_ways(draw: ImageDraw.ImageDraw, points: NDArray[np.float64], inks: list[Colour]) -> None:
+def _draw_paths(draw: ImageDraw.ImageDraw, points: NDArray[np.float64], inks: list[Colour]) -> None:
     """The whole path of each class mean in its colour with a white casing, from a ring at its beginning."""
     for number in range(points.shape[1]):
         runs = _unbroken(points[:, number])
@@ -158,11 +150,9 @@ def _unbroken(path: NDArray[np.float64]) -> list[Points]:
     return [run for run in runs if run]
 
 
-def _draw_discs(
-    draw: ImageDraw.ImageDraw, ends: NDArray[np.float64], inks: list[Colour], numbered: bool, edge: int
-) -> None:
+def _draw_discs(draw: ImageDraw.ImageDraw, ends: NDArray[np.float64], inks: list[Colour], edge: int) -> None:
     """A disc at each path's end; discs that would hide each other step aside, tied to their end by a line."""
-    radius = (DISC if numbered else 6) * TIMES
+    radius = DISC * TIMES
     aside = np.clip(ends, radius, edge - radius)
     if len(ends) <= _CROWD:
         aside = spread_apart(ends, 2 * radius + TIMES, float(edge - radius))
@@ -176,14 +166,13 @@ def _draw_discs(
     for number in seen:
         x, y = aside[number].tolist()
         draw.ellipse((x - radius, y - radius, x + radius, y + radius), inks[number], PAPER, 2 * TIMES)
-        if numbered:
-            write_number(draw, x, y, number, inks[number], TIMES)
+        write_number(draw, x, y, number, inks[number])
 
 
-def write_number(draw: ImageDraw.ImageDraw, x: float, y: float, number: int, ink: Colour, times: int) -> None:
-    """Writes the number of a class into its disc."""
+def write_number(draw: ImageDraw.ImageDraw, x: float, y: float, number: int, ink: Colour) -> None:
+    """Writes the number of a class into its disc, on a picture drawn `TIMES` as large."""
     text = str(number)
-    size = (13 if len(text) == 1 else 11 if len(text) == 2 else 8) * times
+    size = (13 if len(text) == 1 else 11 if len(text) == 2 else 8) * TIMES
     colour = INK if luminance(ink) > 140 else PAPER
     write(draw, (x, y), text, size=size, colour=colour, bold=True, anchor="mm")
 

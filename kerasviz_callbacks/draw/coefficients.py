@@ -1,4 +1,4 @@
-"""The units of a layer: their weights now, and how they learned over all steps."""
+"""The units of a layer: their weights now, and their length and turn over all steps."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasviz_callbacks.draw.activations import round_step
 from kerasviz_callbacks.draw.colour import Picture, colourise
 from kerasviz_callbacks.draw.marks import fill
 from kerasviz_callbacks.draw.sheet import Scale, Sheet
 from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, format_number, text_width, write
+from kerasviz_callbacks.draw.ticks import integer_ticks, numbered_cells
 from kerasviz_callbacks.draw.tiles import place
 
 ACROSS = 216
@@ -27,15 +27,15 @@ _BAR = 46
 
 @dataclass(frozen=True)
 class Heat:
-    """One panel: a row a unit.
+    """One panel with one row per unit.
 
     Attributes:
         title: above it.
         cells: `(units, columns)`, at most `ACROSS` columns.
-        scale: what the colours mean; shown beside the title.
+        scale: the values of the colours; shown beside the title.
         ticks: `(place, name)` along the bottom, the place from 0 to 1 of the width.
-        axis: what the columns are.
-        filled: `(columns,)`, those that hold anything; the others stay paper. `None`: all.
+        axis: what the columns are: `"input"`, `"epoch"` or `"batch"`.
+        filled: `(columns,)`, those that hold values; the others stay white. `None`: all.
     """
 
     title: str
@@ -52,10 +52,10 @@ def coefficient_panels(
     """Shows four panels, two and two, whose rows are the same units.
 
     Args:
-        panels: four, row by row; the scale of the last stands in the strip, where there is room for what it is of.
+        panels: four, row by row; the scale of the last stands in the strip, where its label fits.
         units: the number of each unit shown, one a row.
         caption: layer and shape; never the step.
-        note: figures that change from step to step, for the strip below.
+        note: values that change from step to step, for the strip below.
         bad: how many weights are not finite, as `count_non_finite` says it.
 
     Returns:
@@ -64,8 +64,8 @@ def coefficient_panels(
     tall = unit_height(len(units))
     height = tall * len(units)
     title, below = _SIZE + 12, _SIZE + 10
-    words = ["unit", str(max(units, default=0)), *(panel.axis for panel in panels)]
-    left = max(text_width(word, _SIZE - 1, bold=True) for word in words) + 10
+    labels = ["unit", str(max(units, default=0)), *(panel.axis for panel in panels)]
+    left = max(text_width(word, _SIZE - 1, bold=True) for word in labels) + 10
     page = Sheet(2 * (title + height + below) + _GAP // 2, left + 2 * ACROSS + _GAP + 12, caption)
     canvas = page.body
     corners = [
@@ -90,16 +90,23 @@ def unit_height(count: int) -> int:
     return int(np.clip(round(_HIGH / max(count, 1)), _LEAST, _MOST))
 
 
-def step_ticks(first: int, last: int, names: int = 6) -> list[tuple[float, str]]:
-    """Where the axis of all steps is numbered: round epochs, from the first step's middle to the last's."""
+def step_ticks(first: int, last: int) -> list[tuple[float, str]]:
+    """The numbers along an axis of all steps, at most seven.
+
+    Args:
+        first: the first step of the axis.
+        last: the last one.
+
+    Returns:
+        `(place, name)` of each: the middle of the step's column, from 0 to 1 of the width.
+    """
     steps = last - first + 1
-    every = round_step(1.0, names / steps)
-    return [((step - first + 0.5) / steps, str(step)) for step in range(-(-first // every) * every, last + 1, every)]
+    return [((step - first + 0.5) / steps, str(step)) for step in integer_ticks(first, last, 6)]
 
 
-def input_ticks(count: int, names: int = 6) -> list[tuple[float, str]]:
-    """Where an axis of inputs is numbered."""
-    return step_ticks(0, count - 1, names)
+def input_ticks(count: int) -> list[tuple[float, str]]:
+    """The numbers along an axis of `count` inputs, as `step_ticks` gives them."""
+    return step_ticks(0, count - 1)
 
 
 def _stretched(panel: Heat, tall: int) -> Picture:
@@ -127,7 +134,7 @@ def _head(canvas: Picture, panel: Heat, x: int, y: int) -> None:
 
 
 def _foot(canvas: Picture, panel: Heat, x: int, y: int, *, named: bool) -> None:
-    """Numbers below the panel, and left of those of a first panel what they count."""
+    """Numbers below the panel; left of those of a first panel the name of the axis."""
     for share, name in panel.ticks:
         at = x + share * ACROSS
         fill(canvas, (at, y + 1, at, y + 4), QUIET)
@@ -137,9 +144,9 @@ def _foot(canvas: Picture, panel: Heat, x: int, y: int, *, named: bool) -> None:
 
 
 def _number_units(canvas: Picture, units: Sequence[int], x: int, y: int, tall: int) -> None:
-    """Numbers of units left of a panel, as many as there is room for."""
+    """Numbers of units left of a panel, as many as fit."""
     write(canvas, (x - 8, y - 7), "unit", size=_SIZE - 1, colour=QUIET, bold=True, anchor="rs")
-    for row in range(0, len(units), round_step(_SIZE + 4, tall)):
+    for row in numbered_cells(len(units), tall, _SIZE + 4):
         middle = y + (row + 0.5) * tall
         fill(canvas, (x - 5, middle, x - 2, middle), QUIET)
         write(canvas, (x - 8, middle), units[row], size=_SIZE - 1, colour=INK, anchor="rm")

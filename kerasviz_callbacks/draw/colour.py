@@ -173,15 +173,6 @@ def count_non_finite(*values: ArrayLike) -> str:
     return ", ".join(f"{count:,} {name}" for count, name in ((nan, "NaN"), (infinite, "inf")) if count)
 
 
-def largest_finite(*values: ArrayLike) -> float:
-    """The largest magnitude among the finite values, 0 if there is none: a scale that NaN cannot spoil."""
-    largest = 0.0
-    for array in values:
-        numbers = np.abs(np.asarray(array, np.float64))
-        largest = max(largest, float(np.max(numbers, initial=0.0, where=np.isfinite(numbers))))
-    return largest
-
-
 def at_least_float(values: Any) -> NDArray[Any]:
     """The array itself if it holds floats of 32 or 64 bits, else as float32 (float16, integers, booleans)."""
     array: NDArray[Any] = np.asarray(values)

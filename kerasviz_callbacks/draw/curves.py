@@ -1,4 +1,4 @@
-"""Curves over the whole training: two sets of data on one pair of axes, the best epoch marked."""
+"""Curves of metrics over the whole training: two data sets on one pair of axes, the best step marked."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from kerasviz_callbacks.draw.colour import NON_FINITE, Picture
 from kerasviz_callbacks.draw.lines import coverage, extremes
 from kerasviz_callbacks.draw.marks import fill, frame
 from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, Colour, format_number, write
-from kerasviz_callbacks.draw.trails import round_length
+from kerasviz_callbacks.draw.ticks import integer_ticks, round_ticks
 
 Values = NDArray[np.float64]
 SETS: dict[str, Colour] = {"training": (213, 94, 0), "validation": (0, 88, 155)}
-"""The sets of data in the order in which they are drawn, and their colours; training is dashed too."""
+"""The data sets in the order in which they are drawn, and their colours; training is dashed too."""
 
 HEAD = 36
-"""Pixels above the plot: a title and a line of words."""
+"""Pixels above the plot: a title and a subtitle."""
 AXIS, FOOT = 44, 18
 """Pixels left of the plot and below it, for numbers."""
 
 _GRID: Colour = (225, 229, 233)
-_SINCE: Colour = (252, 243, 231)  # the ground since the best epoch
+_SINCE: Colour = (252, 243, 231)  # the ground since the best step
 _DASH, _THICK, _RING = 7, 2.0, 5.0
 _EDGE = 3  # pixels above the highest value and below the lowest, so that a line there is seen whole
 _FAR = 1e6
@@ -33,7 +33,7 @@ _FAR = 1e6
 
 @dataclass(frozen=True)
 class Curve:
-    """A figure over the epochs.
+    """A metric over the steps.
 
     Attributes:
         steps: in increasing order, `(t,)`.
@@ -60,7 +60,7 @@ class Chart:
         curves: by the name of the set, `"validation"` or `"training"`.
         low: the value at the lower edge.
         high: the value at the upper edge.
-        words: below the title: the best value and the newest.
+        subtitle: the line below the title, such as the best value and the newest.
         hint: beside the title, quietly.
         log: values stand at their logarithm to base 10; `low` and `high` are above 0.
     """
@@ -69,20 +69,20 @@ class Chart:
     curves: Mapping[str, Curve]
     low: float
     high: float
-    words: str = ""
+    subtitle: str = ""
     hint: str = ""
     log: bool = False
 
 
 @dataclass(frozen=True)
-class Epochs:
+class StepAxis:
     """The horizontal axis, the same for all charts.
 
     Attributes:
         first: the first step.
         last: the last step.
-        best: the best epoch, a line through all charts; `None`: none is known.
-        now: the newest step; between the best and it the ground is tinted.
+        best: the best step, a line through all charts; `None`: none is known.
+        now: the newest step; the ground is tinted from the best step to it.
     """
 
     first: int
@@ -91,31 +91,31 @@ class Epochs:
     now: int
 
 
-def paint_chart(canvas: Picture, chart: Chart, epochs: Epochs) -> None:
+def paint_chart(canvas: Picture, chart: Chart, axis: StepAxis) -> None:
     """Paints a chart over the whole of a canvas `(h, w, 3)` of white paper, in place.
 
     Args:
         canvas: larger than what `HEAD`, `AXIS` and `FOOT` take.
         chart: what is drawn.
-        epochs: its horizontal axis.
+        axis: its horizontal axis.
     """
     height, width = canvas.shape[:2]
     taken = AXIS + write(canvas, (AXIS, 13), chart.title, size=13, bold=True, width=width - AXIS) + 8
     write(canvas, (taken, 13), chart.hint, size=11, colour=QUIET, width=max(width - taken, 0))
-    write(canvas, (AXIS, 29), chart.words, size=11, colour=QUIET, width=width - AXIS)
+    write(canvas, (AXIS, 29), chart.subtitle, size=11, colour=QUIET, width=width - AXIS)
     plot = canvas[HEAD : height - FOOT, AXIS:]
-    axes = _Axes(chart, epochs, *plot.shape[:2])
-    if epochs.best is not None and epochs.now > epochs.best:
-        fill(plot, (axes.across(epochs.best), 0, axes.across(epochs.now), plot.shape[0]), _SINCE)
+    axes = _Axes(chart, axis, *plot.shape[:2])
+    if axis.best is not None and axis.now > axis.best:
+        fill(plot, (axes.across(axis.best), 0, axes.across(axis.now), plot.shape[0]), _SINCE)
     for value in axes.ticks():
         row = float(axes.down(np.array([value]))[0])
         fill(plot, (0, row, plot.shape[1], row), _GRID)
         write(canvas, (AXIS - 5, HEAD + row), format_number(value), size=10, colour=QUIET, anchor="rm", width=AXIS - 6)
     for name in SETS:
         if name in chart.curves:
-            _paint_broken(plot, chart.curves[name], axes)
-    if epochs.best is not None:
-        _paint_upright(plot, int(axes.across(epochs.best)))
+            _paint_non_finite(plot, chart.curves[name], axes)
+    if axis.best is not None:
+        _paint_dashed_line(plot, int(axes.across(axis.best)))
     for name, ink in SETS.items():
         if name in chart.curves:
             _paint_line(plot, chart.curves[name], axes, ink, dashed=name == "training")
@@ -123,14 +123,14 @@ def paint_chart(canvas: Picture, chart: Chart, epochs: Epochs) -> None:
     for name, ink in SETS.items():
         if name in chart.curves:
             _paint_best(canvas, chart.curves[name], axes, ink)
-    for step in _epoch_marks(epochs):
+    for step in integer_ticks(axis.first, axis.last, 8):
         x, foot = AXIS + axes.across(step), height - FOOT
         fill(canvas, (x, foot, x, foot + 2), QUIET)
         write(canvas, (x, foot + 4), format_number(step), size=10, colour=QUIET, anchor="mt")
 
 
 def paint_key(canvas: Picture, x: float, y: float, names: Sequence[str]) -> None:
-    """Says which line is which, in place, from `x` to the right, the middle of the words at `y`."""
+    """Paints the legend of the data sets, in place, from `x` to the right, the middle of the text at `y`."""
     for name in names:
         for start in (0, 1) if name == "training" else (0,):
             end = 24 if name != "training" else start * 14 + 10
@@ -146,48 +146,45 @@ def paint_dot(canvas: Picture, x: float, y: float, ink: Colour, *, radius: float
         return
     rows, columns = np.ogrid[top : top + part.shape[0], left : left + part.shape[1]]
     away = np.hypot(rows + 0.5 - y, columns + 0.5 - x)[..., None]
-    for reach, colour in ((radius, ink), (radius - 2, PAPER if hollow else ink)):
-        share = np.clip(reach + 0.5 - away, 0, 1)
+    for outer, colour in ((radius, ink), (radius - 2, PAPER if hollow else ink)):
+        share = np.clip(outer + 0.5 - away, 0, 1)
         part[:] = np.rint(part + (np.array(colour) - part) * share).astype(np.uint8)
 
 
 class _Axes:
     """From steps and values to pixels of a plot."""
 
-    def __init__(self, chart: Chart, epochs: Epochs, height: int, width: int) -> None:
+    def __init__(self, chart: Chart, axis: StepAxis, height: int, width: int) -> None:
         self.log = chart.log
-        self.low, self.high = float(self._toned(chart.low)), float(self._toned(chart.high))
+        self.low, self.high = float(self._transform(chart.low)), float(self._transform(chart.high))
         if not self.low < self.high:
             self.low, self.high = self.low - 1.0, self.low + 1.0
-        self.first, self.height, self.width = epochs.first, height, width
-        self.cell = width / (epochs.last - epochs.first + 1)
+        self.first, self.height, self.width = axis.first, height, width
+        self.cell = width / (axis.last - axis.first + 1)
 
     def across(self, step: float) -> float:
         return (step - self.first + 0.5) * self.cell
 
     def down(self, values: Values) -> Values:
         with np.errstate(over="ignore", invalid="ignore"):
-            share = (self.high - self._toned(values)) / (self.high - self.low)
+            share = (self.high - self._transform(values)) / (self.high - self.low)
         rows: Values = _EDGE + np.clip(share, -_FAR, _FAR) * (self.height - 1 - 2 * _EDGE)
         return rows
 
     def ticks(self) -> list[float]:
-        """Round numbers, at most five."""
+        """Round numbers, at least three where that is possible."""
         if self.log:
-            low, high = math.ceil(self.low - 1e-9), math.floor(self.high + 1e-9)
-            every = max(1, math.ceil((high - low) / 4))
-            return [10.0**power for power in range(low, high + 1, every)]
-        length = round_length((self.high - self.low) / 2) if self.high - self.low > 1e-300 else 1.0
-        first, last = math.ceil(self.low / length - 1e-9), math.floor(self.high / length + 1e-9)
-        return [number * length for number in range(first, last + 1)]
+            powers = integer_ticks(math.ceil(self.low - 1e-9), math.floor(self.high + 1e-9), 4)
+            return [10.0**power for power in powers]
+        return round_ticks(self.low, self.high, 4, least=3)
 
-    def _toned(self, values: float | Values) -> Values:
+    def _transform(self, values: float | Values) -> Values:
         given = np.asarray(values, np.float64)
         if not self.log:
             return given
         with np.errstate(divide="ignore", invalid="ignore"):
-            toned: Values = np.log10(given)
-        return toned
+            logarithms: Values = np.log10(given)
+        return logarithms
 
 
 def _paint_line(plot: Picture, curve: Curve, axes: _Axes, ink: Colour, *, dashed: bool) -> None:
@@ -212,20 +209,14 @@ def _paint_best(canvas: Picture, curve: Curve, axes: _Axes, ink: Colour) -> None
             paint_dot(canvas, AXIS + axes.across(curve.best), HEAD + row, ink, hollow=True)
 
 
-def _paint_broken(plot: Picture, curve: Curve, axes: _Axes) -> None:
-    """Colours the steps whose value is not finite."""
+def _paint_non_finite(plot: Picture, curve: Curve, axes: _Axes) -> None:
+    """Colours the columns of the steps whose value is not finite."""
     for step, value in zip(curve.steps, curve.values, strict=True):
         if not math.isfinite(value):
             left = axes.across(step) - axes.cell / 2
             fill(plot, (left, 0, max(left + axes.cell - 1, left), axes.height), NON_FINITE)
 
 
-def _paint_upright(plot: Picture, x: int) -> None:
+def _paint_dashed_line(plot: Picture, x: int) -> None:
     for top in range(0, plot.shape[0], 6):
         fill(plot, (x, top, x, top + 2), INK)
-
-
-def _epoch_marks(epochs: Epochs) -> list[int]:
-    span = epochs.last - epochs.first + 1
-    every = max(1, round(round_length(max(span / 5, 1.0))))
-    return [step for step in range(epochs.first, epochs.last + 1) if step % every == 0]

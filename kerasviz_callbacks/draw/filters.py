@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from kerasviz_callbacks.draw.colour import DIVERGING, Picture, colourise, count_non_finite, is_signed, rgb
 from kerasviz_callbacks.draw.sheet import Scale, Sheet
 from kerasviz_callbacks.draw.text import QUIET, SMALL, text_width, write
+from kerasviz_callbacks.draw.ticks import numbered_cells
 from kerasviz_callbacks.draw.tiles import Grid, compact, enlarge, shrink, whole_factor
 
 # A kernel's longest side before it is shrunk: a dense layer's is as large as the picture it is fed.
@@ -26,15 +27,15 @@ def filter_tiles(
     numbers: Sequence[int] | None = None,
     colours: str = DIVERGING,
 ) -> Picture:
-    """Shows one tile a filter, all on one scale that is symmetric round zero.
+    """Shows one tile per filter, all on one scale that is symmetric around zero.
 
     Args:
         kernels: `(n, h, w)`, or `(n, h, w, 3)` for kernels on colour pictures: grey is zero there.
         scale: the magnitude of the strongest colour, not negative.
         caption: layer and shape; never the step.
-        note: figures that change from step to step, for the strip below.
+        note: values that change from step to step, for the strip below.
         numbers: the number of each filter in its layer; 0 to n - 1 if left out.
-        colours: the colour map of `(n, h, w)`: `"RdBu_r"` or `"grey"`, symmetric round zero; another is for numbers
+        colours: the colour map of `(n, h, w)`: `"RdBu_r"` or `"grey"`, symmetric around zero; another is for values
             from 0 to `scale`.
 
     Returns:
@@ -56,7 +57,7 @@ def filter_tiles(
         write(canvas, (x, y - 3), name, colour=QUIET, width=width + 6)
     coloured = weights.ndim == 4
     legend = Scale(
-        _lowest(scale, colours), scale, "grey" if coloured else colours, "weight, per colour" if coloured else "weight"
+        _lowest(scale, colours), scale, "grey" if coloured else colours, "weight, per channel" if coloured else "weight"
     )
     return page.finished(legend=legend, note=note, bad=count_non_finite(weights))
 
@@ -69,9 +70,8 @@ def filter_matrix(
     row_numbers: Sequence[int] | None = None,
     column_numbers: Sequence[int] | None = None,
     note: str = "",
-    colours: str = DIVERGING,
 ) -> Picture:
-    """Shows every kernel of a deeper layer: a row for each input channel, a column for each filter.
+    """Shows every kernel of a deeper layer: one row per input channel, one column per filter.
 
     Args:
         kernels: `(rows, columns, h, w)`, by input channel and filter.
@@ -79,8 +79,7 @@ def filter_matrix(
         caption: layer and shape; never the step.
         row_numbers: the number of each input channel shown; 0 to rows - 1 if left out.
         column_numbers: the number of each filter shown; 0 to columns - 1 if left out.
-        note: figures that change from step to step, for the strip below.
-        colours: the colour map.
+        note: values that change from step to step, for the strip below.
 
     Returns:
         The picture, `(h, w, 3)`.
@@ -90,7 +89,7 @@ def filter_matrix(
     down = [str(number) for number in (range(rows) if row_numbers is None else row_numbers)]
     across = [str(number) for number in (range(columns) if column_numbers is None else column_numbers)]
     target = int(np.clip(620 // max(columns, rows), 15, 56))
-    tiles = _tiles(weights.reshape(rows * columns, *weights.shape[2:]), scale, colours, target, whole=False)
+    tiles = _tiles(weights.reshape(rows * columns, *weights.shape[2:]), scale, DIVERGING, target, whole=False)
     height, width = tiles.shape[1:3]
     grid = Grid(rows * columns, columns, height, width, gap=4)
     size = SMALL + (min(height, width) >= 24)
@@ -102,27 +101,25 @@ def filter_matrix(
     grid.paint(canvas, tiles, left, top)
     write(canvas, (left + 1, size), "filter", size=size, colour=QUIET, bold=True)
     write(canvas, (left - 6, top - 5), "in", size=size, colour=QUIET, bold=True, anchor="rs")
-    # Numbers side by side need room: every second, fifth, ... column is named if they are narrow.
+    # Where columns are narrow only every second, fifth, ... is numbered.
     widest = max(text_width(name, size) for name in across) + 3
-    every = next(step for step in (1, 2, 5, 10, 20, 50, 100) if step * (width + 4) >= widest or step == 100)
-    for column in range(0, columns, every):
+    for column in numbered_cells(columns, width + 4, widest):
         x = left + grid.corner(column)[0] + width / 2
         write(canvas, (x, top - 5), across[column], size=size, colour=QUIET, anchor="ms")
-    every = next(step for step in (1, 2, 5, 10) if step * (height + 4) >= size + 1 or step == 10)
-    for row in range(0, rows, every):
+    for row in numbered_cells(rows, height + 4, size + 1):
         y = top + grid.corner(row * columns)[1] + height / 2
         write(canvas, (left - 6, y), down[row], size=size, colour=QUIET, anchor="rm")
-    legend = Scale(-scale, scale, colours, "weight")
+    legend = Scale(-scale, scale, DIVERGING, "weight")
     return page.finished(legend=legend, note=note, bad=count_non_finite(weights))
 
 
 def _lowest(scale: float, colours: str) -> float:
-    """Weights are signed; their norms, in a map without a middle, begin at zero."""
+    """The value of the first colour: weights are signed; norms, on a sequential map, begin at zero."""
     return -scale if is_signed(colours) else 0.0
 
 
 def _tiles(kernels: NDArray[Any], scale: float, colours: str, target: int, whole: bool = True) -> Picture:
-    """Kernels coloured and brought near `target` pixels; nearest (`whole`) or never above it."""
+    """Colours kernels and brings them to about `target` pixels a side (`whole`), or to at most so many."""
     height, width = kernels.shape[1:3]
     longest = max(height, width)
     if longest > _LARGEST:

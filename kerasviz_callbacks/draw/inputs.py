@@ -1,4 +1,4 @@
-"""How what the model is fed is shown to a person: one range, decided once."""
+"""Model inputs as images, on one intensity range that is decided once."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from kerasviz_callbacks.draw.colour import Picture, rgb
 
 @dataclass(frozen=True)
 class IntensityRange:
-    """Shows model inputs as pictures, always with the range found in the first ones.
+    """Shows model inputs as images, always on the range found in the first ones.
 
-    A picture's brightness therefore means the same at every step and in both sets of data.
+    A picture's brightness therefore means the same at every step and in both data sets.
 
     Attributes:
         low: the value shown as black.

@@ -1,4 +1,4 @@
-"""Lines over the epochs, and how much of each pixel they cover: many steps in one pixel lose none of their range."""
+"""Lines over the steps, anti-aliased: where many steps share a pixel, their whole range is covered."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 Values = NDArray[np.float64]
-_LONG = 1000  # epochs that the x axis holds at least
+_LONG = 1000  # steps that the x axis holds at least, where so many are planned
 
 
 def horizon(planned: int, reached: int) -> int:
     """The last step of the x axis: the last one planned, so that nothing moves as the training goes on.
 
-    Who plans a hundred thousand epochs and stops early would see a sliver, so beyond the first thousand the axis is
-    doubled each time it is filled.
+    An early stop of a very long training would leave a sliver, so beyond the first thousand steps the axis is doubled
+    each time it is filled.
 
     Args:
         planned: the last step planned.
@@ -30,7 +30,8 @@ def extremes(series: Values, places: Values, width: int) -> tuple[Values, Values
     """The least and the largest value of each series `(..., t)` within each of `width` pixels.
 
     Between two steps the values lie on a straight line; many steps in one pixel show their whole range, so that a jump
-    of one epoch stays seen. NaN where nothing is known: beyond the ends, and beside a NaN.
+    of one step stays visible. NaN where no value is known: beyond the ends, and beside a NaN. `traces.envelope` is the
+    quick version for whole signals: equal distances, no interpolation.
 
     Args:
         series: numbers or NaN.

@@ -1,4 +1,4 @@
-"""From histories of figures to charts and words of the overfitting sheet."""
+"""The charts and texts of the overfitting sheet, made from histories of metrics."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kerasviz_callbacks.draw.curves import Chart, Curve
-from kerasviz_callbacks.draw.overfitting import MOST_CLASSES, MOST_FALLEN, PerClassScores
+from kerasviz_callbacks.draw.overfitting import MAX_CLASSES, MAX_DEGRADED, PerClassScores
 from kerasviz_callbacks.draw.text import format_number as written
+from kerasviz_callbacks.draw.text import plural
 from kerasviz_callbacks.draw.trails import extend_window
 
 History = tuple[Sequence[int], Sequence[float]]
@@ -20,12 +21,12 @@ History = tuple[Sequence[int], Sequence[float]]
 
 
 @dataclass(frozen=True)
-class Figure:
-    """How a figure is shown.
+class MetricStyle:
+    """How a metric is shown.
 
     Attributes:
-        good: which way is good, or that it is near 0; `None`: neither is.
-        hint: beside the title: which way is good.
+        good: which values are good: low ones, high ones or those near 0; `None`: none are.
+        hint: beside the title: which values are good; `{axis}` becomes the name of the axis.
         window: `"share"`: within 0 and 1, as much as was seen; `"positive"`: from 0 up; `"signed"`: both ways from 0;
             `"log"`: by powers of 10.
     """
@@ -36,27 +37,27 @@ class Figure:
 
 
 METRICS = {
-    "overconfidence": Figure("zero", "0: as sure as right", "signed"),
-    "knn": Figure("high", "high is good", "share"),
-    "silhouette": Figure("high", "high is good", "signed"),
-    "nc1": Figure("low", "low is tight and far apart", "log"),
-    "cam_drift": Figure(None, "0 at the best epoch", "positive"),
-    "cam_true_vs_predicted": Figure("low", "0 is good", "positive"),
+    "overconfidence": MetricStyle("zero", "0: calibrated", "signed"),
+    "knn": MetricStyle("high", "higher is better", "share"),
+    "silhouette": MetricStyle("high", "higher is better", "signed"),
+    "nc1": MetricStyle("low", "low: compact, separate classes", "log"),
+    "cam_drift": MetricStyle(None, "0 at the best {axis}", "positive"),
+    "cam_true_vs_predicted": MetricStyle("low", "0 is best", "positive"),
 }
-"""What the monitor measures, in the order in which it is shown."""
+"""The metrics of the monitor, in the order in which they are shown."""
 
-_LEAST_REACH = 0.05  # a window is no narrower, so that what is only noise looks small
-_BESIDE = 0.05  # and of a share reaches so far beyond what was seen
+_LEAST_RANGE = 0.05  # an axis reaches at least so far from 0, so that noise looks small
+_MARGIN = 0.05  # the axis of a share reaches so far beyond the values
 
 
 def extend_axis(scales: dict[str, float], name: str, value: float, window: str = "signed") -> None:
-    """Note in `scales` how far the axis of a figure reaches, up and down from where it begins, in coarse steps.
+    """Note in `scales` how far the axis of a metric reaches, up and down from where it begins, in coarse steps.
 
     Args:
         scales: by `"window <name> up"` and `"window <name> down"`; they only grow.
-        name: of the figure.
+        name: of the metric.
         value: its newest value; one that is not finite changes nothing.
-        window: of the figure. A share begins at 1 downwards; a logarithmic axis reaches down to the reciprocal.
+        window: as in `MetricStyle`. A share begins at 1 downwards; a logarithmic axis reaches down to the reciprocal.
     """
     down = -value
     if window == "log":
@@ -69,26 +70,32 @@ def extend_axis(scales: dict[str, float], name: str, value: float, window: str =
 
 
 def metric_charts(
-    names: Sequence[str], histories: Mapping[str, Mapping[str, History]], scales: Mapping[str, float]
+    names: Sequence[str],
+    histories: Mapping[str, Mapping[str, History]],
+    scales: Mapping[str, float],
+    *,
+    axis: str = "epoch",
 ) -> list[Chart]:
-    """A chart for each figure.
+    """A chart for each metric.
 
     Args:
-        names: of the figures, from `FIGURES`.
-        histories: by the name of the set, by figure.
-        scales: what `reach` noted.
+        names: of the metrics, from `METRICS`.
+        histories: by the name of the data set, by metric.
+        scales: what `extend_axis` noted.
+        axis: what a step is, `"epoch"` or `"batch"`.
     """
     charts = []
     for name in names:
         shown = METRICS[name]
         curves = {of: _curve(shown, *known.get(name, ((), ()))) for of, known in histories.items()}
         low, high = _window(shown, *_reached(scales, name))
-        charts.append(Chart(name, curves, low, high, _words(shown, curves), shown.hint, log=shown.window == "log"))
+        hint = shown.hint.format(axis=axis)
+        charts.append(Chart(name, curves, low, high, _best_and_newest(shown, curves), hint, log=shown.window == "log"))
     return charts
 
 
 def is_accuracy(key: str) -> bool:
-    """Whether a metric is one by its name: `acc`, `accuracy`, `sparse_categorical_accuracy`, of an output too."""
+    """Whether a metric is an accuracy, by its name: `acc`, `sparse_categorical_accuracy`, with an output's name too."""
     return key.endswith("accuracy") or key.rpartition("_")[2] == "acc"
 
 
@@ -100,7 +107,7 @@ def loss_charts(
     Args:
         curves: by key of the logs, `"loss"`, `"val_loss"` and those of the metric.
         metric: its key; `None`: there is none.
-        scales: what `reach` noted.
+        scales: what `extend_axis` noted.
         step: the newest step.
     """
     charts = []
@@ -109,51 +116,58 @@ def loss_charts(
         up, down = _reached(scales, key)
         whole = (up <= 0 and down <= 0) or (is_accuracy(key) and up <= 1.25)
         known = [(of, *curve.last) for of, curve in reversed(sets.items()) if curve.last is not None and step >= 0]
-        newest = [f"{of} {written(value)}{'' if at == step else f' (of {at})'}" for of, at, value in known]
+        newest = [f"{of} {written(value)}{'' if at == step else f' (at {at})'}" for of, at, value in known]
         charts.append(Chart(key, sets, -down, 1.0 if whole else up, "   ".join(["now", *newest] if newest else [])))
     return charts
 
 
-def headlines(curves: Mapping[str, History], metric: str | None, best: int | None, step: int) -> tuple[str, str]:
-    """Where the validation loss is beside its least, and what else has become of the model since then.
+def headlines(
+    curves: Mapping[str, History], metric: str | None, best: int | None, step: int, *, axis: str = "epoch"
+) -> tuple[str, str]:
+    """The validation loss compared with its lowest value, and how the other metrics have changed since then.
 
     Args:
         curves: as for `loss_charts`.
         metric: likewise.
-        best: the epoch at which the validation loss was least; `None`: it was never seen.
+        best: the step of the lowest validation loss; `None`: there was none.
         step: the newest step.
+        axis: what a step is, `"epoch"` or `"batch"`.
     """
 
-    def at(key: str, epoch: int | None) -> float:
+    def at(key: str, step: int | None) -> float:
         steps, values = curves.get(key, ((), ()))
-        return math.nan if epoch is None else dict(zip(steps, values, strict=True)).get(epoch, math.nan)
+        return math.nan if step is None else dict(zip(steps, values, strict=True)).get(step, math.nan)
 
     keys = [*([f"val_{metric}", metric] if metric else []), "loss"]
     moved = best is not None and best < step
-    told = []
+    changes = []
     for key in keys:
         then, now = at(key, best), at(key, step)
         if math.isfinite(now):
-            told.append(f"{key} {written(then)} → {written(now)}" if moved else f"{key} {written(now)}")
-    seen = bool(curves.get("val_loss", ((), ()))[0])
-    return _of_loss(best, step, at("val_loss", best), at("val_loss", step), seen), "     ".join(told)
-
-
-def _of_loss(best: int | None, step: int, least: float, now: float, seen: bool) -> str:
+            changes.append(f"{key} {written(then)} → {written(now)}" if moved else f"{key} {written(now)}")
     if best is None:
-        if step < 0:
-            return "No epoch has ended yet."
-        missing = "No val_loss was seen: give fit validation_data to know the best epoch."
-        return "val_loss was never finite, so no epoch is the best." if seen else missing
+        return _without_best(step, bool(curves.get("val_loss", ((), ()))[0]), axis), "     ".join(changes)
+    return _beside_best(best, step, at("val_loss", best), at("val_loss", step), axis), "     ".join(changes)
+
+
+def _without_best(step: int, has_loss: bool, axis: str) -> str:
+    if step < 0:
+        return f"No {axis} has ended yet."
+    if has_loss:
+        return f"val_loss was never finite, so there is no best {axis}."
+    return f"No val_loss yet: pass validation_data to fit to find the best {axis}."
+
+
+def _beside_best(best: int, step: int, lowest: float, now: float, axis: str) -> str:
     if best >= step:
-        return f"val_loss is at its least so far: {written(least)} at epoch {best}."
-    later = f"{step - best} epoch{'s' if step - best > 1 else ''} later"
+        return f"val_loss is at its lowest so far: {written(lowest)} at {axis} {best}."
+    before = f"val_loss was lowest at {axis} {best}: {written(lowest)}; {step - best} {plural(axis, step - best)} later"
     if not math.isfinite(now):
-        return f"val_loss was least at epoch {best}: {written(least)}; {later} it is not known."
+        return f"{before} it is unknown."
     more = ""
-    if least > 0:
-        more = f" ({now / least - 1:+.0%})" if now < 10 * least else f" ({written(now / least)} times as much)"
-    return f"val_loss was least at epoch {best}: {written(least)}; {later} it is {written(now)}{more}."
+    if lowest > 0:
+        more = f" ({now / lowest - 1:+.0%})" if now < 10 * lowest else f" ({written(now / lowest)} times as high)"
+    return f"{before} it is {written(now)}{more}."
 
 
 def per_class_scores(
@@ -163,49 +177,56 @@ def per_class_scores(
     named: Callable[[int], str] | None,
     *,
     best: int | None,
+    axis: str = "epoch",
 ) -> PerClassScores | None:
-    """What is given to what is true by class; of many classes those that lost most since the best epoch.
+    """The mean score of the true class, by class; of many classes those with the largest drop since the best step.
 
     Args:
         labels: `(n,)`.
-        now: of each row, `(n,)`.
-        then: at the best epoch, `(n,)`; `None`: that is now, or not known.
-        named: what a class is called; `None`: the rows have no class.
-        best: the best epoch.
+        now: the score of each row, `(n,)`.
+        then: at the best step, `(n,)`; `None`: that is now, or not known.
+        named: from a class to its name; `None`: the rows have no class.
+        best: the best step.
+        axis: what a step is, `"epoch"` or `"batch"`.
+
+    Returns:
+        `None` where the rows have no class.
     """
     if labels is None or named is None:
         return None
     classes, own = np.unique(np.asarray(labels), return_inverse=True)
-    participants = (own == np.arange(len(classes))[:, None]).astype(np.float64)
+    members = (own == np.arange(len(classes))[:, None]).astype(np.float64)
 
     def means(values: ArrayLike) -> NDArray[np.float64]:
         with np.errstate(invalid="ignore", over="ignore"):
-            sums = np.where(participants > 0, np.asarray(values, np.float64), 0).sum(axis=1)
-        return np.asarray(sums / participants.sum(axis=1), np.float64)
+            sums = np.where(members > 0, np.asarray(values, np.float64), 0).sum(axis=1)
+        return np.asarray(sums / members.sum(axis=1), np.float64)
 
     of_now, of_then = means(now), None if then is None else means(then)
     with np.errstate(invalid="ignore", over="ignore"):
         lost = np.zeros(len(classes)) if of_then is None else np.nan_to_num(of_now - of_then)
-    shown = np.sort(np.argsort(lost, kind="stable")[:MOST_CLASSES])
-    some = "" if len(classes) <= MOST_CLASSES else f", {MOST_CLASSES} of {len(classes)}"
-    heading = "true class' probability" + (some if of_then is None else some.replace(", ", ", most lost: "))
+    shown = np.sort(np.argsort(lost, kind="stable")[:MAX_CLASSES])
+    heading = "true-class probability"
+    legend = "disc: now" if of_then is None else f"ring: {axis} {best}     disc: now"
+    if len(classes) > MAX_CLASSES:
+        heading += f" ({MAX_CLASSES} of {len(classes)})"
+        legend += "" if of_then is None else "     largest drops"
     names = [named(int(label)) for label in classes[shown]]
-    words = "disc: now" if of_then is None else f"ring: epoch {best}     disc: now"
-    return PerClassScores(names, None if of_then is None else of_then[shown], of_now[shown], heading, words)
+    return PerClassScores(names, None if of_then is None else of_then[shown], of_now[shown], heading, legend)
 
 
 def most_degraded(now: ArrayLike, then: ArrayLike, least: float) -> NDArray[np.intp]:
-    """The rows of which a figure fell most, at most `MOST_FALLEN`, the most first; of equal ones the first.
+    """The rows whose score dropped most, at most `MAX_DEGRADED`, the largest drop first; of equal ones the first.
 
     Args:
-        now: of each row, `(n,)`.
-        then: likewise.
-        least: what falls by no more is left out.
+        now: the score of each row, `(n,)`.
+        then: the score of each row at the best step, `(n,)`.
+        least: rows whose score dropped by no more are left out.
     """
     with np.errstate(invalid="ignore", over="ignore"):
-        fall = np.nan_to_num(np.asarray(then, np.float64) - np.asarray(now, np.float64), nan=-np.inf)
-    order = np.argsort(-fall, kind="stable")[:MOST_FALLEN]
-    return order[fall[order] > least]
+        drop = np.nan_to_num(np.asarray(then, np.float64) - np.asarray(now, np.float64), nan=-np.inf)
+    order = np.argsort(-drop, kind="stable")[:MAX_DEGRADED]
+    return order[drop[order] > least]
 
 
 def flat_maps(maps: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -215,7 +236,7 @@ def flat_maps(maps: NDArray[np.float32]) -> NDArray[np.float32]:
     return maps[:, maps.shape[1] // 2] if maps.ndim == 4 else maps
 
 
-def _curve(shown: Figure, steps: Sequence[int], values: Sequence[float]) -> Curve:
+def _curve(shown: MetricStyle, steps: Sequence[int], values: Sequence[float]) -> Curve:
     finite = [(value, step) for step, value in zip(steps, values, strict=True) if math.isfinite(value)]
     if shown.good is None or not finite:
         return Curve(steps, values)
@@ -227,28 +248,28 @@ def _reached(scales: Mapping[str, float], name: str) -> tuple[float, float]:
     return scales.get(f"window {name} up", 0.0), scales.get(f"window {name} down", 0.0)
 
 
-def _words(shown: Figure, curves: Mapping[str, Curve]) -> str:
-    words = []
+def _best_and_newest(shown: MetricStyle, curves: Mapping[str, Curve]) -> str:
+    said = []
     curve = curves.get("validation")
     if curve is not None and len(curve.values):
         known = dict(zip(curve.steps, curve.values, strict=True))
         if curve.best is not None:
-            end = {"low": "least", "high": "most", "zero": "nearest 0:"}[shown.good or "low"]
-            words.append(f"{end} {written(known[curve.best])} at {written(curve.best)}")
-        words.append(f"now {written(curve.values[-1])}" if math.isfinite(curve.values[-1]) else "now unknown")
-    return "     ".join(words)
+            end = {"low": "min", "high": "max", "zero": "nearest 0:"}[shown.good or "low"]
+            said.append(f"{end} {written(known[curve.best])} at {written(curve.best)}")
+        said.append(f"now {written(curve.values[-1])}" if math.isfinite(curve.values[-1]) else "now not finite")
+    return "     ".join(said)
 
 
-def _window(shown: Figure, up: float, down: float) -> tuple[float, float]:
+def _window(shown: MetricStyle, up: float, down: float) -> tuple[float, float]:
     if shown.window == "share":
-        return max(1.0 - down - _BESIDE, 0.0), min(up + _BESIDE, 1.0)
+        return max(1.0 - down - _MARGIN, 0.0), min(up + _MARGIN, 1.0)
     if shown.window == "log":
         high = max(math.ceil(_log10(up) - 1e-9), 0)
         low = min(math.floor(-_log10(down) + 1e-9), high - 1)
         return 10.0**low, 10.0**high
     if shown.window == "positive":
-        return 0.0, max(up, _LEAST_REACH)
-    return -max(down, _LEAST_REACH), max(up, _LEAST_REACH)
+        return 0.0, max(up, _LEAST_RANGE)
+    return -max(down, _LEAST_RANGE), max(up, _LEAST_RANGE)
 
 
 def _log10(value: float) -> float:

@@ -1,4 +1,4 @@
-"""Which channels answer to the same thing: a matrix of correlations."""
+"""Correlated channels: a matrix of correlations."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kerasviz_callbacks.draw.text import INK, LINE, QUIET, SMALL, text_width, wr
 from kerasviz_callbacks.draw.tiles import enlarge, place
 
 DEAD = (150, 150, 150)
-"""Grey of a channel that is the same everywhere: darker than any neutral colour of the map."""
+"""Grey of a dead channel: darker than any neutral colour of the map."""
 
 _SIDE = 560  # pixels that the matrix fills, about
 _BARS = 72  # pixels of a bar that stands for 1
@@ -26,25 +26,25 @@ def overlap_matrix(
     *,
     caption: str,
     channels: Sequence[int],
-    dead: ArrayLike,
+    constant: ArrayLike,
     pairs: Sequence[tuple[int, int]] = (),
     note: str = "",
 ) -> Picture:
-    """Shows the correlation of every two channels as a cell, and beside it how far each is doubled by another.
+    """Shows the correlation of every two channels as a cell, and each channel's largest correlation as a bar.
 
     Args:
         correlation: `(c, c)`, from -1 to 1, in the order of drawing; NaN where it is not known.
         largest: `(c,)`, from 0 to 1, the length of a channel's bar; NaN for no bar.
         caption: layer and shape; never the step.
         channels: the number of each channel, c of them.
-        dead: `(c,)`, whether a channel is dead: drawn grey, while others that are NaN get the colour of that.
+        constant: `(c,)`, whether a channel is constant: drawn grey, while others that are NaN get the colour of that.
         pairs: places `(i, j)` of the pairs that are framed.
-        note: figures that change from step to step, for the strip below.
+        note: values that change from step to step, for the strip below.
 
     Returns:
         The picture, `(h, w, 3)`.
     """
-    values, lengths, gone = np.asarray(correlation), np.asarray(largest), np.asarray(dead, bool)
+    values, lengths, gone = np.asarray(correlation), np.asarray(largest), np.asarray(constant, bool)
     count = len(values)
     cell = int(np.clip(_SIDE // count, 1, 36))
     size = SMALL + 1
@@ -56,7 +56,7 @@ def overlap_matrix(
     canvas = page.body
     place(canvas, enlarge(_cells(values, gone), cell), left, top)
     _paint_bars(canvas, lengths, left + side + 10, top, cell)
-    for number in range(0, count, -(-size // cell)):  # as many as there is room for
+    for number in range(0, count, -(-size // cell)):  # as many as fit
         middle = (number + 0.5) * cell
         write(canvas, (left - 6, top + middle), channels[number], size=size, colour=QUIET, anchor="rm")
         _write_above(canvas, left + middle, top - 6, str(channels[number]), size, upright=upright)
@@ -67,12 +67,12 @@ def overlap_matrix(
             frame(canvas, (x - 1, y - 1, x + cell, y + cell), INK)
     spoilt = int(np.count_nonzero(np.isnan(np.diagonal(values)) & ~gone))
     bad = f"{spoilt:,} channel{'s' * (spoilt > 1)} NaN" if spoilt else ""
-    legend = Scale(-1.0, 1.0, DIVERGING, "correlation r   grey: dead")
+    legend = Scale(-1.0, 1.0, DIVERGING, "correlation r   grey: constant")
     return page.finished(legend=legend, note=note, bad=bad)
 
 
 def _cells(values: NDArray[np.float64], gone: NDArray[np.bool_]) -> Picture:
-    """A pixel a pair; that of a channel with itself says nothing and is left light, so that pairs stand out."""
+    """One pixel per pair; a channel's correlation with itself is left light, so that pairs stand out."""
     cells = colourise(values, -1.0, 1.0, DIVERGING)
     itself = np.arange(len(values))
     cells[itself, itself] = np.where(np.isnan(values[itself, itself])[:, None], cells[itself, itself], LINE)
@@ -82,7 +82,7 @@ def _cells(values: NDArray[np.float64], gone: NDArray[np.bool_]) -> Picture:
 
 
 def _paint_bars(canvas: Picture, lengths: NDArray[np.float64], x: int, top: int, cell: int) -> None:
-    """A bar a channel, beside its row, in place; the hairline on the right is 1."""
+    """One bar per channel, beside its row, in place; the hairline on the right is 1."""
     canvas[top : top + len(lengths) * cell, [x - 1, x + _BARS]] = LINE
     thick = max(1, cell - max(1, cell // 5)) if cell > 1 else 1
     for number, length in enumerate(lengths):

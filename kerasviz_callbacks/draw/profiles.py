@@ -1,4 +1,4 @@
-"""Latent variables over the whole training: a panel each, ribbons of quantiles and the median."""
+"""The distribution of each latent variable over all steps: one panel each, quantiles as ribbons, and the median."""
 
 from __future__ import annotations
 
@@ -13,21 +13,22 @@ from kerasviz_callbacks.draw.colour import NON_FINITE, Picture
 from kerasviz_callbacks.draw.lines import coverage, extremes
 from kerasviz_callbacks.draw.marks import fill, frame
 from kerasviz_callbacks.draw.sheet import blank, sheet
-from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, Colour, format_number, text_width, write
-from kerasviz_callbacks.draw.trails import round_length
+from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, Colour, format_number, plural, text_width, write
+from kerasviz_callbacks.draw.ticks import integer_ticks, round_ticks
+from kerasviz_callbacks.draw.tiles import Grid
 
 MOST_PANELS = 32
 _WIDTH, _AXIS, _GAP, _TITLE, _LEGEND, _TICKS = 640, 44, 10, 19, 22, 16
 _HEIGHTS = {1: 220, 2: 140, 3: 100, 4: 72}  # of a panel, by how many stand beside each other
 _FAR = 1e6  # windows: what lies farther away leaves the panel as steeply
-_OFF: Colour = (222, 225, 229)  # the ground of a panel whose unit is inactive now
+_OFF: Colour = (222, 225, 229)  # the background of a panel whose unit is inactive now
 _GRID: Colour = (208, 213, 219)
-# Outer ribbon, inner ribbon, median. Told apart by lightness alone, so that no kind of sight is needed for it; what is
-# inactive differs by its ground too.
+# Outer ribbon, inner ribbon, median: they differ in lightness, so that the colour-blind can tell them apart; inactive
+# units differ by their background too.
 _BLUES: tuple[Colour, ...] = ((176, 212, 236), (94, 162, 210), (0, 62, 116))
 _GREYS: tuple[Colour, ...] = ((196, 200, 205), (160, 165, 171), (96, 102, 110))
 _VERMILION: Colour = (213, 94, 0)
-"""The lines of a second set over the ribbons: no kind of sight takes it for blue or grey."""
+"""The lines of a second data set over the ribbons: distinct from blue and grey for the colour-blind too."""
 
 _MEDIAN, _BORDER = 2.5, 0.7  # half their thickness; this median shows on both sides of the other where they agree
 _NAMES = 18  # pixels of the second line of the legend
@@ -36,7 +37,7 @@ Values = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Window:
-    """What every panel shows, the same for all.
+    """The range of both axes, the same for all panels.
 
     Attributes:
         low: the value at the lower edge, at most 0.
@@ -53,7 +54,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Lines:
-    """A second set of data, drawn as lines over the ribbons of the first.
+    """A second data set, drawn as lines over the ribbons of the first.
 
     Attributes:
         quantiles: as for `profiles`, `(t, 5, k)`, of the same units.
@@ -79,8 +80,9 @@ def profiles(
     note: str = "",
     bad: str = "",
     lines: Lines | None = None,
+    axis: str = "epoch",
 ) -> Picture:
-    """Draws where the codes lie in each latent variable, step by step.
+    """Draws the distribution of the codes in each latent variable, step by step.
 
     Args:
         quantiles: of each unit at each step, ascending, `(t, 5, k)`: 5, 25, 50, 75 and 95 %. A unit that is not finite
@@ -91,15 +93,16 @@ def profiles(
         window: the axes that all panels share.
         units: the number of each unit, `(k,)`, at most 32.
         title: caption; must not change during a run.
-        note: figures that change from step to step, for the strip below.
+        note: values that change from step to step, for the strip below.
         bad: how many codes are not finite.
         lines: a second set: its median and the borders of its 25-75 % as lines; its steps that are not finite are
             columns of that colour too.
+        axis: what a step is, `"epoch"` or `"batch"`: the name of the x axis.
 
     Returns:
         The picture, `(h, w, 3)`; its size depends on the number of units, the caption and `lines` being there alone.
     """
-    grid = _Grid(len(units), _LEGEND + (_NAMES if lines else 0))
+    grid, legend = _grid(len(units)), _LEGEND + (_NAMES if lines else 0)
     low, high = (window.low, window.high) if window.low < window.high else (-1.0, 1.0)
     shown = Window(low, high, window.first, window.last)
     rows, places, broken = _placed(quantiles, steps, shown, grid)
@@ -111,17 +114,17 @@ def profiles(
     if second:
         _, at, missing = second
         _mark(panels, missing, at, cell)
-    body = blank(grid.total, _WIDTH)
-    for number, panel in enumerate(panels):
-        top, left = grid.place(number)
+    body = blank(legend + max(grid.rows, 1) * (_TITLE + grid.height) + _TICKS, _WIDTH)
+    corners = [_corner(grid, number, legend) for number in range(len(units))]
+    for panel, (left, top) in zip(panels, corners, strict=True):
         body[top : top + grid.height, left : left + grid.width] = panel
-    _write_legend(body, lines)
-    _write_axes(body, grid, shown, units)
+    _write_legend(body, lines, plural(axis))
+    _write_axes(body, grid, corners, shown, units)
     return sheet(body, caption=title, note=note, bad=bad)
 
 
 def _placed(
-    quantiles: ArrayLike, steps: ArrayLike, window: Window, grid: _Grid
+    quantiles: ArrayLike, steps: ArrayLike, window: Window, grid: Grid
 ) -> tuple[Values, Values, NDArray[np.bool_]]:
     """Where quantiles stand in a panel.
 
@@ -139,40 +142,17 @@ def _placed(
     return np.moveaxis(rows, 0, -1), places, ~finite[:, 0].T
 
 
-@dataclass(frozen=True)
-class _Grid:
-    """Where the panels stand."""
+def _grid(count: int) -> Grid:
+    """The panels, each below a line for its title; `_corner` says where they stand on the sheet."""
+    columns = min(max(math.ceil(math.sqrt(count)), 1), 4)
+    width = (_WIDTH - _AXIS - _GAP * (columns - 1)) // columns
+    return Grid(count, columns, _HEIGHTS[columns], width, gap=_GAP, above=_TITLE - _GAP)
 
-    count: int
-    legend: int
 
-    @property
-    def columns(self) -> int:
-        return min(max(math.ceil(math.sqrt(self.count)), 1), 4)
-
-    @property
-    def rows(self) -> int:
-        return max(math.ceil(self.count / self.columns), 1)
-
-    @property
-    def width(self) -> int:
-        return (_WIDTH - _AXIS - _GAP * (self.columns - 1)) // self.columns
-
-    @property
-    def height(self) -> int:
-        return _HEIGHTS[self.columns]
-
-    @property
-    def total(self) -> int:
-        return self.legend + self.rows * (_TITLE + self.height) + _TICKS
-
-    def place(self, number: int) -> tuple[int, int]:
-        """Top and left of a panel."""
-        row, column = divmod(number, self.columns)
-        return self.legend + row * (_TITLE + self.height) + _TITLE, _AXIS + column * (self.width + _GAP)
-
-    def is_last_of_its_column(self, number: int) -> bool:
-        return number + self.columns >= self.count
+def _corner(grid: Grid, number: int, legend: int) -> tuple[int, int]:
+    """The x and y of a panel's upper left pixel, below a legend of so many pixels."""
+    x, y = grid.corner(number)
+    return x - 1 + _AXIS, y - 1 + _GAP + legend  # a panel has its frame inside, a tile outside
 
 
 def _panels(
@@ -239,27 +219,23 @@ def _mark(panels: Picture, broken: NDArray[np.bool_], places: Values, cell: floa
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """Zero, and a round number on each side that has room for one."""
-    most = max(high, -low)
-    beside = [
-        sign * round_length(0.9 * reach) for sign, reach in ((1, high), (-1, -low)) if reach > 0.3 * most > 1e-300
-    ]
-    return [0.0, *beside]
+    """Round numbers that do not touch the edges, 0 among them."""
+    return round_ticks(0.9 * low, 0.9 * high, 4, least=3)
 
 
-def _write_axes(body: Picture, grid: _Grid, window: Window, units: Sequence[int]) -> None:
+def _write_axes(
+    body: Picture, grid: Grid, corners: Sequence[tuple[int, int]], window: Window, units: Sequence[int]
+) -> None:
     span = window.last - window.first + 1
-    every = max(1, round(round_length(max(span / 3, 1.0))))
-    marks = [step for step in range(window.first, window.last + 1) if step % every == 0]
-    for number, unit in enumerate(units):
-        top, left = grid.place(number)
+    marks = integer_ticks(window.first, window.last, 5)
+    for number, (unit, (left, top)) in enumerate(zip(units, corners, strict=True)):
         frame(body, (left, top, left + grid.width - 1, top + grid.height - 1), LINE)
         write(body, (left + 1, top - 4), f"unit {unit}", size=11, width=grid.width)
         if number % grid.columns == 0:
             for value in _ticks(window.low, window.high):
                 row = top + (window.high - value) / (window.high - window.low) * grid.height
                 write(body, (left - 5, row), format_number(value), size=10, colour=QUIET, anchor="rm", width=_AXIS - 5)
-        if grid.is_last_of_its_column(number):
+        if number + grid.columns >= len(units):  # the last of its column
             for step in marks:
                 across = left + (step - window.first + 0.5) * grid.width / span
                 foot = top + grid.height
@@ -267,7 +243,7 @@ def _write_axes(body: Picture, grid: _Grid, window: Window, units: Sequence[int]
                 write(body, (across, foot + 4), format_number(step), size=10, colour=QUIET, anchor="mt")
 
 
-def _write_legend(body: Picture, lines: Lines | None) -> None:
+def _write_legend(body: Picture, lines: Lines | None, axis: str) -> None:
     left, middle = _AXIS, 8
     below = middle + _NAMES
     if lines:
@@ -289,5 +265,4 @@ def _write_legend(body: Picture, lines: Lines | None) -> None:
     fill(body, (left + 1, middle - 3, left + 17, middle + 3), _GREYS[0])
     fill(body, (left + 1, middle - 1, left + 17, middle + 1), _GREYS[2])
     write(body, (left + 24, middle), "inactive", size=11, colour=INK, anchor="lm")
-    right = _WIDTH - text_width("epochs", 11)
-    write(body, (right, middle), "epochs", size=11, colour=QUIET, anchor="lm")
+    write(body, (_WIDTH - text_width(axis, 11), middle), axis, size=11, colour=QUIET, anchor="lm")

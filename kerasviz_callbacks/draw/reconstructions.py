@@ -1,4 +1,4 @@
-"""What an autoencoder gives back, beside what it was given, and walks from one picture to another."""
+"""Inputs of an autoencoder beside their reconstructions, and walks through its latent space."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ _ACROSS = 8  # pictures beside each other
 _SIGNAL = (72, 184)  # height and width of a signal's tile
 _GROUND = (238, 240, 243)
 _TOO_LOW, _TOO_HIGH = table(DIVERGING)[[26, 230]]
-_GIVEN: Colour = INK
-_GIVEN_BACK: Colour = (0xEE, 0x77, 0x33)  # told apart from ink by lightness alone
+_TARGET: Colour = INK
+_RECONSTRUCTION: Colour = (0xEE, 0x77, 0x33)  # much lighter than ink, so that the colour-blind can tell them apart
 
 
 @dataclass(frozen=True)
 class Strip:
-    """One row of tiles, the same for every picture.
+    """One row of tiles, one per input.
 
     Attributes:
-        title: what they show, a word or several lines, each with its colour.
+        title: what they show: lines of text, each with its colour.
         tiles: `(n, h, w, 3)`.
     """
 
@@ -55,30 +55,30 @@ def reconstruction_tiles(
     *,
     scale: float,
     caption: str,
-    wanted: Picture | None = None,
+    targets: Picture | None = None,
     names: Sequence[str] | None = None,
     note: str = "",
     bad: str = "",
 ) -> Picture:
-    """Shows each picture, below it its reconstruction, and below that how the two differ.
+    """Shows each input, below it its reconstruction, and below that the error.
 
     Args:
-        pictures: what the model was fed, bytes `(n, H, W, 3)`.
-        reconstructions: what it gave back, bytes `(n, H, W, 3)`; what is not finite already in its colour.
-        errors: reconstruction - what was wanted, `(n, H, W)`, signed.
+        pictures: the inputs as images, bytes `(n, H, W, 3)`.
+        reconstructions: bytes `(n, H, W, 3)`; what is not finite already in its colour.
+        errors: reconstruction - target, `(n, H, W)`, signed.
         scale: the magnitude of the strongest colour.
         caption: the model and the shape; never the step.
-        wanted: what it should have given where that is not the picture itself (of a denoising model), as pictures.
+        targets: the targets as images, where they are not the inputs (a denoising model); `None`: they are.
         names: of the classes, n of them.
-        note: figures that change from step to step, for the strip below.
-        bad: how many of the numbers were not finite.
+        note: values that change from step to step, for the strip below.
+        bad: how many values are not finite, as `count_non_finite` says it.
 
     Returns:
         The picture, `(h, w, 3)`.
     """
     values = np.asarray(errors)
     side = _side(len(values))
-    shown = [("picture", pictures), ("wanted", wanted), ("reconstruction", reconstructions)]
+    shown = [("input", pictures), ("target", targets), ("reconstruction", reconstructions)]
     strips = [Strip([(title, INK)], fit_marked(tiles, side)) for title, tiles in shown if tiles is not None]
     strips.append(Strip([("error", INK)], error_tiles(values, scale, strips[0].tiles.shape[1:3])))
     body = _blocks(strips, names, _ACROSS)
@@ -98,19 +98,19 @@ def reconstruction_traces(
     note: str = "",
     bad: str = "",
 ) -> Picture:
-    """Shows each signal with its reconstruction over it, and below how the two differ, as an area from zero.
+    """Shows each target signal with its reconstruction over it, and below the error as an area from zero.
 
     Args:
-        signals: what was wanted, `(n, t, c)`; one line a channel.
-        reconstructions: what the model gave back, the same shape.
-        errors: `(n, t)`, signed.
+        signals: the targets, `(n, t, c)`; one line per channel.
+        reconstructions: the same shape.
+        errors: reconstruction - target, `(n, t)`, signed.
         low: the value at the lower edge of a trace.
         high: the value at the upper edge.
         scale: the magnitude of the strongest error shown.
         caption: the model and the shape; never the step.
         names: of the classes, n of them.
-        note: figures that change from step to step, for the strip below.
-        bad: how many of the numbers were not finite.
+        note: values that change from step to step, for the strip below.
+        bad: how many values are not finite, as `count_non_finite` says it.
 
     Returns:
         The picture, `(h, w, 3)`.
@@ -120,7 +120,9 @@ def reconstruction_traces(
     below = error_areas(values, scale, (_SIGNAL[0] // 2 + 1, _SIGNAL[1]))
     single = np.asarray(signals).shape[-1] == 1
     both = (
-        [("wanted", _GIVEN), ("given back", _GIVEN_BACK)] if single else [("pale: wanted", QUIET), ("given back", INK)]
+        [("target", _TARGET), ("reconstruction", _RECONSTRUCTION)]
+        if single
+        else [("pale: target", QUIET), ("reconstruction", INK)]
     )
     body = _blocks([Strip(both, tiles), Strip([("error", INK)], below)], names, 4)
     return _finished(body, scale, caption, note, bad, np.stack([_TOO_LOW, _TOO_HIGH]))
@@ -131,23 +133,23 @@ def walk_tiles(
     walks: Picture,
     *,
     caption: str,
-    what: str = "picture",
+    what: str = "input",
     legend: Scale | None = None,
     names: Sequence[tuple[str, str]] | None = None,
     note: str = "",
     bad: str = "",
 ) -> Picture:
-    """Shows what lies between two pictures: a row a pair, the pictures themselves at both ends.
+    """Shows decoded interpolations between the codes of two inputs: one row per pair, the inputs at both ends.
 
     Args:
-        ends: the two pictures of each walk, bytes `(walks, 2, H, W, 3)`.
-        walks: what is decoded on the straight line between their codes, bytes `(walks, positions, H, W, 3)`.
-        caption: the model and where the codes are; never the step.
-        what: what the ends are called.
-        legend: what the brightness of a picture means, where that can be said.
-        names: what the two ends are, a pair a walk.
-        note: figures that change from step to step, for the strip below.
-        bad: how many of the numbers were not finite.
+        ends: the two inputs of each walk as images, bytes `(walks, 2, H, W, 3)`.
+        walks: what is decoded from codes interpolated between theirs, bytes `(walks, positions, H, W, 3)`.
+        caption: the model and the layer of the codes; never the step.
+        what: the heading above the ends.
+        legend: the scale of the brightness; `None`: none is shown.
+        names: the labels of the two ends, one pair per walk.
+        note: values that change from step to step, for the strip below.
+        bad: how many values are not finite, as `count_non_finite` says it.
 
     Returns:
         The picture, `(h, w, 3)`.
@@ -157,22 +159,22 @@ def walk_tiles(
     height, width = between.shape[2:4]
     top, apart = _SIZE + 8, 10
     labels = [(clean(a), clean(b)) for a, b in names] if names is not None else []
-    room = max((min(text_width(name, _SIZE), 84) for pair in labels for name in pair), default=-8) + 8
-    start = room + width + apart
+    left = max((min(text_width(name, _SIZE), 84) for pair in labels for name in pair), default=-8) + 8
+    start = left + width + apart
     across = positions * (width + _GAP) - _GAP
-    page = Sheet(top + len(walks) * (height + _GAP) - _GAP + 2, start + across + apart + width + room + 2, caption)
+    page = Sheet(top + len(walks) * (height + _GAP) - _GAP + 2, start + across + apart + width + left + 2, caption)
     canvas = page.body
     pitch = height + _GAP, width + _GAP
-    place_all(canvas, originals[:, :1], room + 1, top + 1, pitch)
+    place_all(canvas, originals[:, :1], left + 1, top + 1, pitch)
     place_all(canvas, between, start + 1, top + 1, pitch)
     place_all(canvas, originals[:, 1:], start + across + apart + 1, top + 1, pitch)
-    for x in (room + width / 2, start + across + apart + width / 2):
+    for x in (left + width / 2, start + across + apart + width / 2):
         write(canvas, (x, top - 6), what, size=_SIZE, bold=True, anchor="ms", width=width + apart)
-    title = "decoded on the straight line between their codes"
+    title = "decoded from interpolated codes"
     write(canvas, (start + across / 2, top - 6), title, size=_SIZE, colour=QUIET, anchor="ms", width=across)
     for row, (first, last) in enumerate(labels):
         y = top + row * (height + _GAP) + height / 2
-        write(canvas, (room - 7, y), first, size=_SIZE, anchor="rm", width=84)
+        write(canvas, (left - 7, y), first, size=_SIZE, anchor="rm", width=84)
         write(canvas, (start + across + apart + width + 9, y), last, size=_SIZE, anchor="lm", width=84)
     return page.finished(legend=legend, note=note, bad=bad)
 
@@ -180,14 +182,14 @@ def walk_tiles(
 def signal_tiles(
     signals: NDArray[Any], low: float, high: float, *, over: NDArray[Any] | None = None, size: tuple[int, int] = _SIGNAL
 ) -> Picture:
-    """Draws signals `(n, t, c)` as tiles `(n, h, w, 3)`, with others over them where they are given.
+    """Draws signals `(n, t, c)` as tiles `(n, h, w, 3)`, with others over them if `over` is given.
 
-    One channel is ink, and orange over it; several have a colour each, pale below.
+    One channel is black, and orange over it; several have one colour each, pale below.
     """
     channels = signals.shape[-1]
     full = [(int(r), int(g), int(b)) for r, g, b in class_colours(channels)]
     pale = [(int(r), int(g), int(b)) for r, g, b in blend(class_colours(channels), _GROUND, 0.65)]
-    below, above = ([_GIVEN], [_GIVEN_BACK]) if channels == 1 else (full if over is None else pale, full)
+    below, above = ([_TARGET], [_RECONSTRUCTION]) if channels == 1 else (full if over is None else pale, full)
     tiles = np.full((len(signals), *size, 3), _GROUND, np.uint8)
     for index, signal in enumerate(signals):
         tiles[index] = draw_lines(tiles[index], signal, low, high, below)

@@ -1,4 +1,4 @@
-"""How strongly each neuron answers to each picture: a hue a neuron, the stronger the darker."""
+"""How strongly each neuron responds to each input: one hue per neuron, the stronger the darker."""
 
 from __future__ import annotations
 
@@ -8,23 +8,32 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kerasviz_callbacks.draw.activations import round_step
 from kerasviz_callbacks.draw.colour import NON_FINITE, Picture, count_non_finite, share
 from kerasviz_callbacks.draw.marks import fill
 from kerasviz_callbacks.draw.rows import LABEL, groups, write_rows
 from kerasviz_callbacks.draw.sheet import Scale, Sheet, blank
 from kerasviz_callbacks.draw.text import QUIET, SMALL, clean, text_width, write
+from kerasviz_callbacks.draw.ticks import numbered_cells
 from kerasviz_callbacks.draw.tiles import enlarge, place, shrink
 
-# Degrees in OKLab. No two that follow each other are nearer than 0.09 there when dark, with normal, protan, deutan or
-# tritan vision: found by search among cool and warm hues in turn, those near the magenta of NaN left out.
-_HUES = (230.0, 5.0, 290.0, 55.0, 190.0, 95.0)
+# One row per hue, the last one grey: the colours at 1/16, 2/16, ... 16/16 of the scale; 0 is white. All hues are
+# equally dark (lightness 1 to 0.42 in OKLab), and as colourful as a screen allows up to a chroma of 0.15. Neighbouring
+# hues are at least 0.09 apart in OKLab when dark, with normal, protan, deutan or tritan vision; none is near the
+# magenta of NaN.
+_RAMPS = (
+    "e7f6fd cfecfc b6e3fa 9cd9f7 81cff5 63c5f2 3cbbef 02b0e8 00a4d9 0198c9 018dba 0081ab 00769c 016a8e 015f7f 005572",
+    "ffeef1 fedde4 fdccd6 fbbbc9 f8aabb f599ae f188a2 ed7595 e06a8a d45f7f c75474 bb486a ae3d60 a23156 96254c 8a1842",
+    "f2f1ff e6e3ff dad6ff cec8fe c2bafd b7acfb ac9efa a18ff8 9684eb 8c79df 816dd3 7762c7 6c58bb 624daf 5942a3 4f3797",
+    "fef0e7 fce1d0 fad2b8 f7c3a1 f3b489 f0a470 ec9556 e78537 db7929 cf6e18 c26300 b25b00 a35301 944a00 854200 773a00",
+    "e6f7f6 ccf0ec b1e8e3 95e0da 75d7d1 4ecfc8 02c6bf 01b9b2 02ada6 01a09a 00948e 018883 007c77 01706c 006561 005956",
+    "f7f3e5 efe7cc e6dbb2 ded097 d6c47c cfb75f c7ab3c be9f01 b19400 a48901 987f00 8b7401 7f6a00 736001 675600 5c4c01",
+    "f3f3f3 e7e7e7 dbdbdb cfcfcf c3c3c3 b8b8b8 adadad a1a1a1 969696 8b8b8b 808080 767676 6b6b6b 616161 575757 4d4d4d",
+)
+_HUES = len(_RAMPS) - 1
 _STEPS = 257
-_DARKEST = 0.42
-_CHROMA = 0.15
 
-_WIDE, _HIGH = 640, 400  # pixels that the cells fill at most, unless there are more neurons
-_ROWS = 480  # more pictures are averaged down to so many rows
+_WIDE, _HIGH = 640, 400  # pixels that the cells take at most, unless there are more neurons
+_ROWS = 480  # more inputs are averaged down to so many rows
 
 
 @lru_cache(maxsize=1)
@@ -33,49 +42,19 @@ def ramps() -> Picture:
 
     Equal steps look equal, and all hues are equally dark at a step, so that two neurons can be compared.
     """
-    light = np.linspace(1.0, _DARKEST, _STEPS)
-    angles = np.radians(_HUES)[:, None]
-    directions = np.concatenate([np.stack([np.cos(angles), np.sin(angles)], -1), np.zeros((1, 1, 2))])
-    most = np.linspace(0.0, _CHROMA, 2 * _STEPS)
-    # The largest chroma that the screen can show, up to a common bound that rises with the strength.
-    bound = np.minimum(_CHROMA, 2 * _CHROMA * (1 - light) / (1 - _DARKEST))
-    chroma = np.zeros((len(directions), _STEPS))
-    for tried in most:
-        seen = _linear(light, tried * directions)
-        inside = ((seen >= -1e-9) & (seen <= 1 + 1e-9)).all(axis=-1) & (tried <= bound)
-        chroma = np.where(inside, tried, chroma)
-    colours = np.clip(_linear(light, chroma[..., None] * directions), 0.0, 1.0)
-    encoded = np.where(colours <= 0.0031308, 12.92 * colours, 1.055 * colours ** (1 / 2.4) - 0.055)
-    entries: Picture = np.rint(encoded * 255).astype(np.uint8)
+    known = np.array([[[255] * 3, *(list(bytes.fromhex(colour)) for colour in row.split())] for row in _RAMPS])
+    at, steps = np.linspace(0, 1, known.shape[1]), np.linspace(0, 1, _STEPS)
+    channels = [[np.interp(steps, at, row[:, channel]) for channel in range(3)] for row in known]
+    entries: Picture = np.rint(np.moveaxis(np.array(channels), 1, -1)).astype(np.uint8)
     entries.flags.writeable = False
     return entries
-
-
-def _linear(light: NDArray[np.float64], sides: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Linear red, green and blue of OKLab lightness `(s,)` and its two other axes `(hues, s or 1, 2)`."""
-    sides = np.broadcast_to(sides, (len(sides), len(light), 2))
-    lab = np.concatenate([np.broadcast_to(light[:, None], (*sides.shape[:2], 1)), sides], axis=-1)
-    cones = lab @ np.transpose(
-        [
-            [1.0, 0.3963377774, 0.2158037573],
-            [1.0, -0.1055613458, -0.0638541728],
-            [1.0, -0.0894841775, -1.2914855480],
-        ]
-    )
-    to_screen = [
-        [4.0767416621, -3.3077115913, 0.2309699292],
-        [-1.2684380046, 2.6097574011, -0.3413193965],
-        [-0.0041960863, -0.7034186147, 1.7076147010],
-    ]
-    screen: NDArray[np.float64] = cones**3 @ np.transpose(to_screen)
-    return screen
 
 
 def strengths_as_colours(strengths: ArrayLike, high: float) -> Picture:
     """Colours responses `(n, neurons)`: white at 0, the neuron's full hue at `high`; not finite in that colour."""
     shares = share(strengths, 0.0, high)
     steps = np.rint(np.nan_to_num(shares) * (_STEPS - 1)).astype(np.intp)
-    picture: Picture = ramps()[np.arange(shares.shape[1]) % len(_HUES), steps]
+    picture: Picture = ramps()[np.arange(shares.shape[1]) % _HUES, steps]
     picture[np.isnan(shares)] = NON_FINITE
     return picture
 
@@ -91,17 +70,17 @@ def response_strengths(
     labels: Sequence[str] | None = None,
     note: str = "",
 ) -> Picture:
-    """Shows each neuron as a column of a hue: above its response to each picture, below its mean over each class.
+    """Shows each neuron as a column of one hue: above its response to each input, below its mean over each class.
 
     Args:
-        strengths: `(n, neurons)`, at least 0, pictures of a class side by side.
+        strengths: `(n, neurons)`, at least 0, inputs of a class below each other.
         means: `(k, neurons)`.
         high: the strength of the darkest colour.
         caption: layer and shape; never the step.
         neurons: the number of each neuron shown.
         classes: what each row of `means` is of, k of them.
-        labels: the class of each picture, n of them; equal ones that follow each other are named once.
-        note: figures that change from step to step, for the strip below.
+        labels: the class of each input, n of them; equal ones that follow each other are named once.
+        note: values that change from step to step, for the strip below.
 
     Returns:
         The picture, `(h, w, 3)`.
@@ -127,9 +106,14 @@ def response_strengths(
     for (panel, _), y in zip(panels, corners, strict=True):
         place(canvas, panel, left + 1, y)
     _write_neurons(canvas, neurons, left, top, across, size)
-    for (_, middles), y, words in zip(panels, corners, (names, below), strict=True):
+    for (_, middles), y, labels_of_rows in zip(panels, corners, (names, below), strict=True):
         write_rows(
-            canvas, words, middles + y, left - 7, groups(words) if words is names else range(len(words)), size=size
+            canvas,
+            labels_of_rows,
+            middles + y,
+            left - 7,
+            groups(names) if labels_of_rows is names else range(len(below)),
+            size=size,
         )
     heading = "mean" if labels is None else "class means"
     write(canvas, (left + 1, corners[1] - 6), heading, size=size, colour=QUIET, bold=True)
@@ -151,8 +135,7 @@ def _panel(
 
 def _write_neurons(canvas: Picture, neurons: Sequence[int], left: int, top: int, across: int, size: int) -> None:
     write(canvas, (left - 7, top - 6), "neuron", size=size, colour=QUIET, bold=True, anchor="rs")
-    every = round_step(text_width(str(max(neurons)), size) + 8, across)
-    for place_of, neuron in list(enumerate(neurons))[::every]:
-        x = left + 1 + (place_of + 0.5) * across
+    for column in numbered_cells(len(neurons), across, text_width(str(max(neurons)), size) + 8):
+        x = left + 1 + (column + 0.5) * across
         fill(canvas, (x, top - 4, x, top - 1), QUIET)
-        write(canvas, (x, top - 6), neuron, size=size, colour=QUIET, anchor="ms")
+        write(canvas, (x, top - 6), neurons[column], size=size, colour=QUIET, anchor="ms")

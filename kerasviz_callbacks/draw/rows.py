@@ -1,4 +1,4 @@
-"""Names beside rows; a class that has several is named once."""
+"""Labels beside rows; a class that has several rows is named once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LABEL = 92
 
 
 def groups(names: Sequence[str]) -> list[int]:
-    """Where a new name begins."""
+    """The rows at which a new name begins."""
     return [row for row in range(len(names)) if not row or names[row] != names[row - 1]]
 
 
@@ -28,7 +28,7 @@ def write_rows(
     *,
     size: int,
 ) -> None:
-    """Names the rows, those of a group once in its middle, as far as there is room.
+    """Names the rows, those of a group once in its middle, as far as they fit.
 
     Args:
         canvas: what is written on, in place.

@@ -1,7 +1,7 @@
-"""The sheet that every picture is on: a caption that stays, the body, and one strip for figures that change.
+"""The sheet around every picture: a caption that stays, the body, and one strip for values that change.
 
     caption: layer and shape         never changes during a run
-    body                             what the model is
+    body                             the picture itself
     strip: scale, NaN count, note    changes from step to step, always in the same place
 
 So the difference of two steps shows the model's change and leaves the caption black.
@@ -34,14 +34,14 @@ class Scale:
         low: the value of the first colour.
         high: the value of the last colour.
         colours: the colour map's name.
-        of: what the colours mean, in a word or two.
+        label: what the values are, in a word or two.
         entries: the colours themselves where they are not simply the map's, `(k, 3)`.
     """
 
     low: float
     high: float
     colours: str
-    of: str = ""
+    label: str = ""
     entries: Picture | None = None
 
     def bar(self, width: int, height: int) -> Picture:
@@ -65,13 +65,13 @@ def type_size(width: int) -> int:
 
 
 def header_height(width: int, caption: str) -> int:
-    """Pixels that the caption takes; depends on its number of lines, not on its words."""
+    """Pixels that the caption takes; depends on its number of lines, not on its text."""
     size = type_size(width)
     return 10 + round(size * 1.5) + round(size * 1.3) * caption.count("\n") + 6
 
 
 def footer_height(width: int) -> int:
-    """Pixels of the strip at the bottom, where all that changes stands; depends on the width alone."""
+    """Pixels of the strip at the bottom, which holds all that changes; depends on the width alone."""
     return round(type_size(width) * 3.3) + 12
 
 
@@ -104,11 +104,11 @@ class Sheet:
         self.body: Picture = self._whole[top : top + height, left : left + width]
 
     def finished(self, *, legend: Scale | Ruler | None = None, note: str = "", bad: str = "") -> Picture:
-        """The whole sheet, with the strip of changing figures at the bottom.
+        """The whole sheet, with the strip of changing values at the bottom.
 
         Args:
             legend: the scale to show in the strip.
-            note: further figures that change from step to step.
+            note: further values that change from step to step.
             bad: how many values were not finite, as `count_non_finite` says it.
 
         Returns:
@@ -126,12 +126,12 @@ def sheet(
     note: str = "",
     bad: str = "",
 ) -> Picture:
-    """Puts a body that is there already onto a `Sheet`; see there for what is not said here.
+    """Puts a finished body onto a `Sheet`.
 
     Args:
-        body: the picture itself; what stands on it must not depend on the step in size.
-        caption: above it.
-        legend: in the strip below it, as are `note` and `bad`.
+        body: the picture itself, `(h, w, 3)`; its size must not depend on the step.
+        caption: as for `Sheet`.
+        legend: as for `Sheet.finished`, as are `note` and `bad`.
         note: see `legend`.
         bad: see `legend`.
     """
@@ -148,8 +148,8 @@ def _write_caption(header: Picture, lines: list[str]) -> None:
     for number, line in enumerate(lines):
         first = number == 0
         place = (MARGIN, baseline)
-        colour, room = INK if first else QUIET, width - 2 * MARGIN
-        write(header, place, line, size=size - (not first), colour=colour, bold=first, width=room)
+        colour = INK if first else QUIET
+        write(header, place, line, size=size - (not first), colour=colour, bold=first, width=width - 2 * MARGIN)
         baseline += round(size * 1.5) if first else round(size * 1.3)
 
 
@@ -159,11 +159,11 @@ def _draw_strip(strip: Picture, legend: Scale | Ruler | None, note: str, bad: st
     size = type_size(width)
     fill(strip, (0, 0, width - 1, len(strip) - 1), STRIP)
     fill(strip, (0, 0, width - 1, 0), LINE)
-    short_message, second_line = 8 + size, 8 + round(size * 2.65)
+    first_line, second_line = 8 + size, 8 + round(size * 2.65)
     if isinstance(legend, Scale):
-        _write_scale(strip, legend, short_message, size)
+        _write_scale(strip, legend, first_line, size)
     elif isinstance(legend, Ruler):
-        _write_ruler(strip, legend, short_message, size)
+        _write_ruler(strip, legend, first_line, size)
     left = MARGIN
     if bad:
         fill(strip, (left, second_line - size + 2, left + size - 2, second_line), NON_FINITE)
@@ -192,5 +192,5 @@ def _write_scale(strip: Picture, scale: Scale, baseline: int, size: int) -> None
         fill(strip, (middle, top + high - 4, middle, top + high - 1), INK)
     left += long + 7
     left += write(strip, (left, baseline), format_number(scale.high), size=size) + size
-    room = max(0, strip.shape[1] - left - MARGIN)
-    write(strip, (left, baseline), scale.of, size=size - 1, colour=QUIET, width=room)
+    width = max(0, strip.shape[1] - left - MARGIN)
+    write(strip, (left, baseline), scale.label, size=size - 1, colour=QUIET, width=width)

@@ -1,4 +1,4 @@
-"""The step below a picture, where the picture is part of an animation and nothing else says it."""
+"""The step below a frame of an animation."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ def stamp_height(width: int) -> int:
 
 
 def stamped(picture: Picture, *, step: int, first: int, last: int) -> Picture:
-    """Puts a strip below a picture: a line that fills from the first step to the last, and the step in words.
+    """Puts a strip below a picture: a line that fills from the first step to the last, and the step as text.
 
     Args:
         picture: `(h, w, 3)`; its pixels stay as they are.
-        step: the epoch, -1 for the untrained model.
+        step: the step, -1 for the untrained model.
         first: the first step of the animation.
         last: the last one.
 
@@ -32,27 +32,27 @@ def stamped(picture: Picture, *, step: int, first: int, last: int) -> Picture:
     """
     width = picture.shape[1]
     size, high = type_size(width) - 1, stamp_height(width)
-    words = max(text_width(_in_words(one), size) for one in (first, last))  # keeps the line's length from step to step
+    longest = max(text_width(_label(one), size) for one in (first, last))  # keeps the line's length from step to step
     strip = np.full((high, width, 3), STRIP, np.uint8)
     write(
         strip,
         (width - MARGIN, high // 2),
-        _in_words(step),
+        _label(step),
         size=size,
         colour=QUIET,
         anchor="rm",
         width=max(0, width - 2 * MARGIN),
     )
-    room = width - 2 * MARGIN - words - _GAP
-    if room > 0:
+    line = width - 2 * MARGIN - longest - _GAP
+    if line > 0:
         share = (step - first) / (last - first) if last > first else 1.0
         top = (high - _THICK) // 2
-        fill(strip, (MARGIN, top, MARGIN + room - 1, top + _THICK - 1), LINE)
-        filled = round(share * room)
+        fill(strip, (MARGIN, top, MARGIN + line - 1, top + _THICK - 1), LINE)
+        filled = round(share * line)
         if filled:
             fill(strip, (MARGIN, top, MARGIN + filled - 1, top + _THICK - 1), QUIET)
     return np.concatenate([picture, strip])
 
 
-def _in_words(step: int) -> str:
+def _label(step: int) -> str:
     return "untrained" if step < 0 else f"step {step}"

@@ -1,4 +1,4 @@
-"""Words and numbers on pictures, in the font that comes with matplotlib."""
+"""Text on pictures, in the font that comes with matplotlib."""
 
 from __future__ import annotations
 
@@ -75,12 +75,12 @@ def write(
     anchor: str = "ls",
     width: int | None = None,
 ) -> int:
-    """Writes one line and says how wide it became.
+    """Writes one line of text.
 
     Args:
         on: where to write: a canvas, in place, or what Pillow draws on.
         place: x and y of the anchor, in pixels.
-        text: what to write; what cannot be printed becomes a space.
+        text: the line; characters that cannot be printed become spaces.
         size: of the font, in pixels.
         colour: of the letters.
         bold: whether in the bold face.
@@ -118,7 +118,7 @@ def _print(canvas: Picture, place: tuple[float, float], line: str, face: Face, a
 def _letters(line: str, face: Face, anchor: str, across: float, down: float) -> tuple[Picture, int, int]:
     """How much a line covers of each pixel below it, of 255, and where it begins.
 
-    Nearly all words and numbers stand at every step again, and most of the time taken by text is for these.
+    Nearly all texts are the same at every step, and to draw them takes most of the time.
 
     Args:
         line: what to write.
@@ -142,8 +142,13 @@ def shape_text(shape: Iterable[object]) -> str:
     return " × ".join(str(size) for size in shape)
 
 
+def plural(noun: str, count: int = 2) -> str:
+    """A noun as it follows a count: `1 epoch`, `2 epochs`, `2 batches`."""
+    return noun if count == 1 else f"{noun}es" if noun.endswith("tch") else f"{noun}s"
+
+
 def join_notes(*notes: str) -> str:
-    """Several notes in one strip; those that are empty take no room."""
+    """Join several notes for one strip; empty ones are left out."""
     return "   ".join(note for note in notes if note)
 
 

@@ -1,4 +1,4 @@
-"""Small pictures beside each other: made larger, made smaller, laid out."""
+"""Tiles: enlarged, shrunk, resized, and laid out in a grid."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def whole_factor(size: int, target: int) -> int:
 
 @dataclass(frozen=True)
 class Grid:
-    """Where tiles stand: row by row, each with room above it (a number) and below it (a caption).
+    """The places of tiles: row by row, each with space above it (a number) and below it (a caption).
 
     Attributes:
         count: how many tiles.

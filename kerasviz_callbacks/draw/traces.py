@@ -25,7 +25,7 @@ _GROUND = (238, 240, 243)
 def envelope(signals: ArrayLike, width: int) -> tuple[NDArray[Any], NDArray[Any]]:
     """The least and the largest value of signals `(..., t)` behind each of `width` pixels.
 
-    So a peak of a single step stays seen however long the signal is. NaN where one of the values is.
+    So a peak of a single step stays visible however long the signal is. NaN where one of the values is NaN.
     """
     values = at_least_float(signals)
     steps = values.shape[-1]
@@ -70,10 +70,10 @@ def bars(signals: ArrayLike, low: float, high: float, size: tuple[int, int], col
 
 
 def trace_pictures(signals: ArrayLike, *, low: float, high: float, size: tuple[int, int] = (48, 96)) -> Picture:
-    """Draws signals `(n, t, c)` as pictures `(n, height, width, 3)`: a line a channel.
+    """Draws signals `(n, t, c)` as pictures `(n, height, width, 3)`: one line per channel.
 
     Args:
-        signals: what a one-dimensional model is fed.
+        signals: the inputs of a one-dimensional model.
         low: the value at the lower edge.
         high: the value at the upper edge.
         size: height and width of a picture.
@@ -103,14 +103,14 @@ def draw_lines(
     steps = min(signal.shape[0], width)
     x = (np.arange(steps) + 0.5) * width / steps * times
     edge = 3.0 * times
-    room = height * times - 2 * edge
+    inside = height * times - 2 * edge
     paths: list[list[float]] = []  # x, y, x, y, ...
     broken = np.zeros(steps, bool)
     for channel in signal.T:
         least, most = envelope(channel, steps)
         bad = ~(np.isfinite(least) & np.isfinite(most))
         broken |= bad
-        ends = edge + (1 - share(np.stack([least, most], 1), low, high, constant=0.5)) * room
+        ends = edge + (1 - share(np.stack([least, most], 1), low, high, constant=0.5)) * inside
         points = np.stack([np.repeat(x, 2), ends.ravel()], 1)[~np.repeat(bad, 2)]
         paths.append(points.ravel().tolist())
     joint = "curve" if steps < width // 2 else None

@@ -1,4 +1,4 @@
-"""How codes move: dots with fading tails, the whole paths of the class means, a window that only grows."""
+"""How latent codes move: dots with fading tails, the paths of the class means, a window that only grows."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from kerasviz_callbacks.draw.clouds import DISC, TIMES, Cloud, draw_cloud, write
 from kerasviz_callbacks.draw.colour import Picture, class_colours
 from kerasviz_callbacks.draw.sheet import Ruler, sheet
 from kerasviz_callbacks.draw.text import PAPER, QUIET, Colour, clean, text_width, write
+from kerasviz_callbacks.draw.ticks import round_length
 
 _SIDE, _BESIDE = 600, 450  # of a window that is alone, and of each of two
 _GAP, _HEADING = 14, 28
@@ -38,57 +39,31 @@ def extend_window(half_width: float, needed: float) -> float:
     return max(half_width, 1.25**power)
 
 
-def round_length(span: float) -> float:
-    """The largest of 1, 2, 5 times a power of ten that is at most `span`."""
-    power = 10.0 ** math.floor(math.log10(span))
-    for factor in (5, 2, 1):
-        if factor * power <= span:
-            return factor * power
-    return power / 2
-
-
 def trajectory(
     tails: ArrayLike,
     means: ArrayLike | None = None,
     classes: ArrayLike | None = None,
     *,
     half_width: float,
-    centre: tuple[float, float] = (0.0, 0.0),
     names: Sequence[str] | None = None,
-    colours: ArrayLike | None = None,
     title: str,
     note: str = "",
-    numbered: bool = True,
 ) -> Picture:
-    """Draws where codes are, where they came from, and the whole way of the class means.
+    """Draws the latent codes, their last positions, and the whole paths of the class means.
 
     Args:
         tails: the codes of the last steps, oldest first, `(t, n, 2)`; the last ones are the dots.
         means: the class means of all steps, oldest first, `(T, k, 2)`.
         classes: the class of each code, `(n,)`, -1 where it is not known; one colour if left out.
-        half_width: half the side of the square window, as `grow` gives it.
-        centre: the middle of the window.
+        half_width: half the side of the square window, as `extend_window` gives it.
         names: of the classes; their numbers if left out.
-        colours: of the classes, bytes `(k, 3)`.
         title: caption; must not change during a run.
-        note: figures that change from step to step, for the strip below.
-        numbered: whether the discs at the ends of the paths carry the numbers of the classes.
+        note: values that change from step to step, for the strip below.
 
     Returns:
         The picture, `(h, w, 3)`. Codes that are not finite are left out and counted in the strip.
     """
-    cloud = Cloud.of(tails, means, classes)
-    return _drawn(
-        [cloud],
-        _SIDE,
-        half_width,
-        names=names,
-        title=title,
-        note=note,
-        centre=centre,
-        colours=colours,
-        numbered=numbered,
-    )
+    return _drawn([Cloud.of(tails, means, classes)], _SIDE, half_width, names=names, title=title, note=note)
 
 
 def trajectories(
@@ -103,10 +78,10 @@ def trajectories(
 
     Args:
         clouds: from left to right; their classes are the same.
-        half_width: half the side of every window, as `grow` gives it.
+        half_width: half the side of every window, as `extend_window` gives it.
         names: of the classes; their numbers if left out.
         title: caption; must not change during a run.
-        note: figures that change from step to step, for the strip below.
+        note: values that change from step to step, for the strip below.
 
     Returns:
         The picture, `(h, w, 3)`. Codes that are not finite are left out and counted in the strip.
@@ -122,20 +97,14 @@ def _drawn(
     names: Sequence[str] | None,
     title: str,
     note: str,
-    centre: tuple[float, float] = (0.0, 0.0),
-    colours: ArrayLike | None = None,
-    numbered: bool = True,
 ) -> Picture:
     count = max(0 if names is None else len(names), *(cloud.class_count for cloud in clouds), 0)
-    palette = class_colours(max(count, 1)) if colours is None else np.asarray(colours, np.uint8)
-    inks = [_colour(palette[index % len(palette)]) for index in range(max(count, 1))]
+    inks = [_colour(entry) for entry in class_colours(max(count, 1))]
     window = half_width if 1e-300 < half_width < _FARTHEST else 1.0
-    parts = [
-        draw_cloud(cloud, inks, side=side, half_width=window, centre=centre, numbered=numbered) for cloud in clouds
-    ]
+    parts = [draw_cloud(cloud, inks, side=side, half_width=window) for cloud in clouds]
     if count:
         labels = [str(index) for index in range(count)] if names is None else [clean(name) for name in names]
-        parts.append(_legend(labels, inks, numbered, side))
+        parts.append(_legend(labels, inks, side))
     body = _side_by_side(parts, side, [cloud.name for cloud in clouds])
     skipped = [cloud.skipped for cloud in clouds]
     bad = f"{sum(skipped):,} not finite, left out" if any(skipped) else ""
@@ -164,14 +133,14 @@ def _side_by_side(parts: Sequence[Image.Image], side: int, names: Sequence[str])
     return whole
 
 
-def _legend(labels: list[str], inks: list[Colour], numbered: bool, height: int) -> Image.Image:
+def _legend(labels: list[str], inks: list[Colour], height: int) -> Image.Image:
     """The classes below each other, disc and name."""
     count = len(labels)
     line = min(26, (height - 4) // min(count, 32))
     size = 13 if line >= 20 else 11
     radius = min(DISC, line // 2 - 1)
-    inside = numbered and radius >= DISC - 1
-    if numbered and not inside:
+    inside = radius >= DISC - 1
+    if not inside:
         pairs = enumerate(labels)
         labels = [name if name == str(number) else f"{number}  {name}" for number, name in pairs]
     fitting = count if count <= height // line else height // line - 1
@@ -184,7 +153,7 @@ def _legend(labels: list[str], inks: list[Colour], numbered: bool, height: int) 
         reach = radius * TIMES
         draw.ellipse((x - reach, y - reach, x + reach, y + reach), inks[number])
         if inside:
-            write_number(draw, x, y, number, inks[number], TIMES)
+            write_number(draw, x, y, number, inks[number])
     whole.paste(big.reduce(TIMES), (14, 0))
     draw = ImageDraw.Draw(whole)
     left = 14 + 2 * radius + 8

@@ -1,4 +1,4 @@
-"""A kernel as a matrix, as it is and right after a step."""
+"""A kernel as a matrix, before and right after a training step."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from kerasviz_callbacks.draw.activations import round_step
 from kerasviz_callbacks.draw.colour import DIVERGING, Picture, colourise
 from kerasviz_callbacks.draw.marks import fill, frame
 from kerasviz_callbacks.draw.sheet import Scale, Sheet
 from kerasviz_callbacks.draw.text import INK, PAPER, QUIET, text_width, write
+from kerasviz_callbacks.draw.ticks import numbered_cells
 from kerasviz_callbacks.draw.tiles import enlarge, place
 
 SIDE = 200
@@ -26,7 +26,7 @@ _RING = 5
 
 @dataclass(frozen=True)
 class Panel:
-    """One matrix and what it is.
+    """One matrix and its title.
 
     Attributes:
         title: above it.
@@ -44,14 +44,14 @@ class Panel:
 def weight_panels(
     panels: Sequence[Panel], *, inputs: int, outputs: int, caption: str, note: str = "", bad: str = ""
 ) -> Picture:
-    """Shows matrices of one shape beside each other, red for positive, blue for negative, white for zero.
+    """Shows matrices of the same shape side by side, red for positive, blue for negative, white for zero.
 
     Args:
         panels: from left to right; the first one's scale is that of the legend.
         inputs: how many rows the matrix has in full.
         outputs: how many columns it has in full.
         caption: layer and shape; never the step.
-        note: figures that change from step to step, for the strip below.
+        note: values that change from step to step, for the strip below.
         bad: how many weights are not finite, as `count_non_finite` says it.
 
     Returns:
@@ -87,9 +87,9 @@ def cell_size(rows: int, columns: int) -> tuple[int, int]:
 
 
 def _number(canvas: Picture, count: int, pixels: int, x: int, y: int, *, across: bool) -> None:
-    """Writes the numbers of inputs down the left side, or of outputs along the top, as many as there is room for."""
-    room = text_width(str(count), _SIZE) + 12 if across else 2 * _SIZE
-    for index in range(0, count, round_step(room, pixels / count)):
+    """Writes the numbers of inputs down the left side, or of outputs along the top, as many as fit."""
+    needed = text_width(str(count), _SIZE) + 12 if across else 2 * _SIZE
+    for index in numbered_cells(count, pixels / count, needed):
         along = (index + 0.5) * pixels / count
         if across:
             fill(canvas, (x + along, y - 5, x + along, y - 2), QUIET)

@@ -1,7 +1,7 @@
-"""What a model does, as numbers, without `fit`: activations, class activation maps, attributions.
+"""Activations, class activation maps and attributions as arrays, without `fit`.
 
-layer_maps   a class activation method on a layer
-input_maps   an attribution method on the inputs
+layer_maps   a class activation method applied to a layer
+input_maps   an attribution method applied to the inputs
 """
 
 from __future__ import annotations
@@ -22,20 +22,21 @@ Array = np.ndarray[Any, Any]
 
 
 def activations(model: Any, inputs: Any, layers: Sequence[Any] | None = None) -> dict[str, Array]:
-    """What the layers of a model put out for some inputs.
+    """Compute the activations of the layers of a model.
 
     Args:
-        model: any Keras model; it is left as it was.
-        inputs: an array `(n, ...)`, or a list or dict of them, as the model is fed.
-        layers: names, paths or layers; `None`: every leaf layer (one that holds no others) that the model calls.
+        model: any Keras model; it is not changed.
+        inputs: an array `(n, ...)`, or a list or dict of them, as the model takes them.
+        layers: names, paths or layers; `None`: every leaf layer (one without sublayers) that the model calls.
 
     Returns:
-        For each path the output `(n, ...)`, in the order in which the layers run. A layer called again is
-        `path:1`, `path:2`, ...; of several outputs of one layer the first. Half precision comes as float32 (exact).
+        For each path the output `(n, ...)`, in execution order. Further calls of a layer are `path:1`, `path:2`, ...;
+        of several outputs of a layer, the first is returned. Half precision is returned as float32 (exact).
 
     Raises:
         TypeError: `model` is not a Keras model, or `inputs` are not arrays.
-        ValueError: an unknown or ambiguous layer (the nearest are named), no rows, or arrays of unequal length.
+        ValueError: an unknown layer (the error lists the nearest) or an ambiguous one, no rows, or arrays of unequal
+            length.
 
     Example:
         >>> maps = kv.activations(model, x[:16], ["conv1"])["conv1"]  # doctest: +SKIP
@@ -62,30 +63,30 @@ def class_activation_map(
     method: str = "grad_cam",
     score: Literal["logits", "output"] = "logits",
 ) -> Array:
-    """How much each position of a layer speaks for a class: raw maps, never rescaled, never upsampled.
+    """Compute class activation maps of a layer, neither rescaled nor upsampled.
 
     Args:
-        model: any Keras model; it is left as it was.
-        inputs: an array `(n, ...)`, or a list or dict of them, as the model is fed.
-        layer: a name, path or layer; `None`: the last output `(batch, *spatial, channels)` of more than one position on
-            the way to the score. Of a layer that is called several times the last call. The tokens of a vision
-            transformer are folded back onto the picture, without the class token.
+        model: any Keras model; it is not changed.
+        inputs: an array `(n, ...)`, or a list or dict of them, as the model takes them.
+        layer: a name, path or layer; `None`: the last output `(batch, *spatial, channels)` with more than one position
+            on the path to the score. Of a layer that is called several times the last call. The tokens of a vision
+            transformer are reshaped to their grid on the image, without the class token.
         target: `None`: the predicted class of each row; an int; `(n,)` ints; or a callable from the model's whole
-            output (before softmax with `score="logits"`) to one number a row. Of a single sigmoid unit, class 1 is
-            its logit z and class 0 is -z; a single linear unit is itself the score; dense outputs count by the mean
-            over their positions.
-        method: `"grad_cam"`, `"grad_cam++"`, `"hires_cam"`, `"layer_cam"`, `"xgrad_cam"`, `"eigen_cam"` (of the
-            activations alone), `"score_cam"` (a pass a channel, over masked inputs) or `"ablation_cam"` (a pass a
-            channel, with that set to 0); formulas and papers stand in `maths/class_activation.py`.
-        score: `"logits"`: what feeds the softmax or sigmoid; `"output"`: what comes out of it.
+            output (before softmax with `score="logits"`) to one number per row. Of a single sigmoid unit, class 1 is
+            its logit z and class 0 is -z; a single linear unit is itself the score; dense outputs are averaged over
+            their positions.
+        method: `"grad_cam"`, `"grad_cam++"`, `"hires_cam"`, `"layer_cam"`, `"xgrad_cam"`, `"eigen_cam"` (needs
+            no score), `"score_cam"` (one pass per channel, over masked inputs) or `"ablation_cam"` (one pass per
+            channel, with that channel set to 0); for formulas and papers see `maths/class_activation.py`.
+        score: `"logits"`: the input of the softmax or sigmoid; `"output"`: its output.
 
     Returns:
         `(n, *spatial)` of the layer, float32; >= 0, except `hires_cam` and `eigen_cam`, which are signed.
 
     Raises:
         TypeError: `model`, `inputs` or `target` of the wrong type.
-        ValueError: an unknown layer or method, a layer without maps, a class that the model has not, a softmax that
-            cannot be looked through.
+        ValueError: an unknown layer or method, a layer without maps, a class that the model does not have, or a softmax
+            whose logits cannot be found.
 
     Example:
         >>> heat = kv.class_activation_map(model, x[:16], target=3)  # doctest: +SKIP
@@ -111,31 +112,31 @@ def attribution(
     score: Literal["logits", "output"] = "logits",
     **options: Any,
 ) -> Array | dict[str, Array]:
-    """How much each position of the input speaks for a class: raw maps, never rescaled.
+    """Compute attribution maps of the inputs, not rescaled.
 
     Args:
-        model: any Keras model; it is left as it was.
-        inputs: an array `(n, ...)`, or a list or dict of them, as the model is fed.
+        model: any Keras model; it is not changed.
+        inputs: an array `(n, ...)`, or a list or dict of them, as the model takes them.
         method: `"gradient"`, `"input_x_gradient"`, `"guided_backprop"`, `"smooth_grad"` (`samples` passes),
-            `"integrated_gradients"` (`steps` passes), `"occlusion"` (a pass a patch), `"rise"` (`samples` passes); or
-            a callable `(model, inputs, targets) -> maps` of the shape of the input, or of its positions alone, or a
-            dict of them by input. `targets` are `(n,)` ints, or the callable target.
-        target: as in `class_activation_map`; the predicted class is that of the inputs as they are.
+            `"integrated_gradients"` (`steps` passes), `"occlusion"` (one pass per patch), `"rise"` (`samples` passes);
+            or a callable `(model, inputs, targets) -> maps` of the shape of the input or of its positions, or a dict of
+            them by input. `targets` are `(n,)` ints, or the callable target.
+        target: as in `class_activation_map`; the predicted class is that of the unchanged inputs.
         score: as in `class_activation_map`.
-        options: `smooth_grad`: `samples` (16), `noise` (0.15 of each picture's range), `seed`.
+        options: `smooth_grad`: `samples` (16), `noise` (0.15 of each input's range), `seed`.
             `integrated_gradients`: `steps` (32), `baseline` (0: a number, an array, or a dict of them by input).
-            `occlusion`: `patch`, `stride` (an eighth of each side and half of that; an int or one a side), `baseline`.
-            `rise`: `samples` (500), `cells` (7 a side), `keep` (0.5), `baseline`, `seed`.
+            `occlusion`: `patch`, `stride` (1/8 and 1/16 of each side; an int or one per axis), `baseline`.
+            `rise`: `samples` (500), `cells` (7 per axis), `keep` (0.5), `baseline`, `seed`.
 
     Returns:
-        `(n, *spatial)` of the input, float32: channels summed, or, of `gradient`, `guided_backprop` and `smooth_grad`,
-        the channel's value of largest magnitude, its sign kept. `(n, features)` stays so. A dict by the input's name
-        where the model has several; inputs without a gradient, such as numbers of words, are left out of it.
+        `(n, *spatial)` of the input, float32: the sum over channels, or, for `gradient`, `guided_backprop` and
+        `smooth_grad`, the channel value of largest magnitude with its sign. `(n, features)` keeps its shape. A dict by
+        the input's name where the model has several; inputs without a gradient, such as token ids, are left out of it.
 
     Raises:
         TypeError: `model`, `inputs`, `target` or an option of the wrong type, or an unknown option.
-        ValueError: an unknown method, an option out of its range, a class that the model has not, no gradient by any
-            input, a model without ReLU for `guided_backprop`, a softmax that cannot be looked through.
+        ValueError: an unknown method, an option out of its range, a class that the model does not have, no gradient by
+            any input, a model without ReLU for `guided_backprop`, or a softmax whose logits cannot be found.
 
     Example:
         >>> heat = kv.attribution(model, x[:16], method="integrated_gradients", steps=64)  # doctest: +SKIP
@@ -158,7 +159,7 @@ def _score(target: Any, score: Any) -> Score:
 
 
 def _reader(model: Any, inputs: Any) -> tuple[Reader, Any, int]:
-    """A reader for these inputs, the inputs as numpy arrays, and how many rows they have."""
+    """A reader for these inputs, the inputs as numpy arrays, and the number of rows."""
     if not isinstance(model, keras.Model):
         raise TypeError(f"model={model!r}: expected a keras.Model, got {type(model).__name__}.")
     fed = keras.tree.map_structure(_as_array, inputs)
@@ -173,7 +174,7 @@ def _reader(model: Any, inputs: Any) -> tuple[Reader, Any, int]:
 
 
 def _as_array(value: Any) -> Array:
-    """What the user passed as an array; one of an object, which is refused, where it cannot be made one."""
+    """The user's value as an array; an object array, which is refused, if it cannot be converted."""
     try:
         return np.asarray(value)
     except Exception:  # whatever its `__array__` raises

@@ -1,4 +1,4 @@
-"""One attribution method on the inputs of one model, ready to be asked at every step."""
+"""One attribution method on the inputs of one model, prepared once and evaluated at every step."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from ..maths.attribution import completeness_error, integrated_gradients, reduce_channels
 from ..maths.attribution_checks import baseline_like
-from ..maths.attribution_methods import METHODS, check_options, method_named
+from ..maths.attribution_methods import METHODS, attribution_method, check_options
 from ..probe.messages import short_message
 from ..taps.extra_passes import input_gradients, scores, settled
 from ..taps.input_spec import input_names, position_axes
@@ -23,12 +23,12 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True)
 class Attributed:
-    """What an attribution says.
+    """The result of an attribution.
 
     Attributes:
-        maps: by the name of the input, raw `(n, *spatial)` float32.
-        completeness: of integrated gradients, the share of the score's rise that the maps leave unaccounted for; else
-            NaN.
+        maps: by the name of the input, `(n, *spatial)` float32, not rescaled.
+        completeness: for integrated gradients, the fraction of the score's change from the baseline that the maps do
+            not add up to; NaN for other methods.
     """
 
     maps: dict[str, Array]
@@ -36,14 +36,14 @@ class Attributed:
 
 
 class InputMaps:
-    """A method with its options.
+    """An attribution method with its options.
 
     Args:
         reader: of the model.
         wanted: the score that is explained.
         method: a name, or a callable `(model, inputs, targets) -> maps`.
         options: of the method.
-        inputs: as the model is fed, for their structure.
+        inputs: as the model takes them, for their structure.
 
     Attributes:
         names: of the inputs, in the order of `keras.tree.flatten`.
@@ -57,12 +57,12 @@ class InputMaps:
         self._baselines = self._by_input(self.options.pop("baseline", None))
 
     def of(self, reader: Reader, inputs: Any, classes: Array) -> Attributed:
-        """The maps of some inputs, from as many passes as the method takes.
+        """Compute the maps of inputs, in as many passes as the method needs.
 
         Args:
             reader: of the model.
-            inputs: as the model is fed.
-            classes: `(n,)`, `PREDICTED` for the predicted one; it is settled on the inputs as they are.
+            inputs: as the model takes them.
+            classes: `(n,)`, `PREDICTED` for the class predicted from the unchanged inputs.
         """
         fixed = settled(reader, inputs, classes) if self._score.function is None else classes
         if callable(self.method):
@@ -74,14 +74,14 @@ class InputMaps:
         return Attributed(self._by_gradients(reader, inputs, fixed))
 
     def _by_gradients(self, reader: Reader, inputs: Any, classes: Array) -> dict[str, Array]:
-        """One input after the other, the others as they are."""
+        """Maps of one input at a time, with the others unchanged."""
         flat, guided = keras.tree.flatten(inputs), self.method.needs == "guided gradients"
         found = {}
         for number, slope in self._slopes(reader, inputs, classes, guided=guided).items():
 
             def by_this(x: Array, number: int = number, slope: Array = slope) -> Array:
                 if np.array_equal(x, flat[number]):
-                    return slope  # a method that moves nothing takes no second pass
+                    return slope  # the inputs are unchanged: no second pass
                 return self._slopes(reader, _with(inputs, {number: x}), classes, guided=guided)[number]
 
             maps = self.method.function(by_this, flat[number], **self.options, **self._baseline(number))
@@ -89,7 +89,7 @@ class InputMaps:
         return found
 
     def _integrated(self, reader: Reader, inputs: Any, classes: Array) -> Attributed:
-        """All inputs along one way, as one long row each: only so do the parts sum to the whole."""
+        """Maps of all inputs along one common path, joined to one row each, so that completeness holds."""
         flat = [np.asarray(array) for array in keras.tree.flatten(inputs)]
         numbers = list(self._slopes(reader, inputs, classes))
         parts = [flat[number].astype(np.float32) for number in numbers]
@@ -113,11 +113,11 @@ class InputMaps:
         return Attributed(maps, error)
 
     def _perturbed(self, reader: Reader, inputs: Any, classes: Array) -> dict[str, Array]:
-        """One input after the other, the others as they are; whole numbers stay whole where they can."""
+        """Maps of one input at a time, with the others unchanged; integer inputs stay integers where possible."""
         found = {}
         for number, given in enumerate(map(np.asarray, keras.tree.flatten(inputs))):
             if given.dtype.kind not in "biuf":
-                continue  # text: nothing can be put in its place
+                continue  # text has no baseline
 
             def changed(x: Array, number: int = number, given: Array = given) -> Array:
                 fed = _as_fed(x.reshape(given.shape), given.dtype)
@@ -127,22 +127,24 @@ class InputMaps:
             maps = self.method.function(changed, given if given.ndim > 1 else given[:, None], **options)
             found[self.names[number]] = maps.reshape(len(given)) if given.ndim == 1 else maps
         if not found:
-            raise ValueError(f"inputs: {', '.join(self.names)} hold no numbers, so there is nothing to change in them.")
+            raise ValueError(f"inputs: {', '.join(self.names)} hold no numbers, so they cannot be perturbed.")
         return found
 
     def _foreign(self, reader: Reader, inputs: Any, classes: Array) -> dict[str, Array]:
-        """What a callable of the user's gives, checked: it may be anything."""
+        """Call the user's method and check its result."""
         targets = classes if self._score.function is None else self._score.function
         try:
             given = self.method(reader.model, inputs, targets)
         except Exception as error:
             raise ValueError(
                 f"method=<callable>: raised {type(error).__name__} ({short_message(error)}); it is called with (model, "
-                "inputs, targets) and must give maps of the inputs' shape or of their positions."
+                "inputs, targets) and must return maps of the inputs' shape or of their positions."
             ) from error
         by_name = given if isinstance(given, Mapping) else {self.names[0]: given}
         if not by_name or set(by_name) - set(self.names):
-            raise ValueError(f"method: gave maps of {sorted(map(str, by_name))}; the model's inputs are {self.names}.")
+            raise ValueError(
+                f"method: returned maps of {sorted(map(str, by_name))}; the model's inputs are {self.names}."
+            )
         found = {}
         for number, (name, fed) in enumerate(zip(self.names, keras.tree.flatten(inputs), strict=True)):
             if name in by_name:
@@ -150,18 +152,18 @@ class InputMaps:
         return found
 
     def _fitting(self, name: str, given: Any, fed: tuple[int, ...]) -> Array:
-        """Maps with the axes of the input, or with its positions alone."""
+        """Check that maps have the shape of the input, or of its positions."""
         maps = _as_maps(given)
         positions = (fed[0], *(fed[axis] for axis in self._spatial[self.names.index(name)]))
         if maps.dtype.kind not in "biuf" or maps.shape not in (fed, positions, (*positions, 1)):
             raise ValueError(
-                f'method: gave {maps.dtype} of shape {maps.shape} for input "{name}" {fed}; expected numbers '
+                f'method: returned {maps.dtype} of shape {maps.shape} for input "{name}" {fed}; expected numbers '
                 f"{positions} or {fed}."
             )
         return maps
 
     def _reduced(self, number: int, maps: Array, *, largest: bool) -> Array:
-        if not self._spatial[number]:  # a number a row
+        if not self._spatial[number]:  # one number per row
             return np.asarray(maps, np.float32).reshape(len(maps))
         return reduce_channels(maps, spatial=self._spatial[number], largest=largest)
 
@@ -176,7 +178,7 @@ class InputMaps:
         return {"baseline": self._baselines[number]} if takes_one else {}
 
     def _by_input(self, baseline: Any) -> list[Any]:
-        """A baseline for each input, from one for all or a dict by name."""
+        """The baseline of each input, from one for all or a dict by name."""
         if not isinstance(baseline, Mapping):
             return [baseline] * len(self.names)
         unknown = set(baseline) - set(self.names)
@@ -186,7 +188,7 @@ class InputMaps:
 
 
 def _as_maps(given: Any) -> Array:
-    """What a callable gave as an array; one of an object, which is refused, where it cannot be made one."""
+    """The result of a callable as an array; an object array, which is refused, if it cannot be converted."""
     try:
         return np.asarray(given)
     except Exception:  # lists of unequal length, or whatever its `__array__` raises
@@ -194,19 +196,19 @@ def _as_maps(given: Any) -> Array:
 
 
 def checked_method(method: Any, options: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """The method of a name (or the user's callable), and all its options.
+    """Look up a method by name (or take the user's callable), with all its options.
 
     Raises:
-        TypeError: an option that the method has not, or of the wrong type.
+        TypeError: an option that the method does not have, or of the wrong type.
         ValueError: no such method, or an option out of its range.
     """
     if callable(method):
         if options:
             raise TypeError(f"{next(iter(options))}: not an option of a callable method; set it within the callable.")
         return method, {}
-    found, rest = method_named(method), dict(options)
+    found, rest = attribution_method(method), dict(options)
     baselines = rest.get("baseline")
-    if isinstance(baselines, Mapping):  # by input: each is checked as one would be
+    if isinstance(baselines, Mapping):  # by input: each is checked alone
         for one in baselines.values():
             check_options(method, {"baseline": one})
         rest.pop("baseline")
@@ -217,7 +219,7 @@ def checked_method(method: Any, options: Mapping[str, Any]) -> tuple[Any, dict[s
 
 
 def method_title(method: Any) -> str:
-    """What a method is called in tags and captions."""
+    """The name of a method in tags and captions."""
     own: Callable[..., Any] | None = method if callable(method) else None
     if own is None:
         return str(method)
@@ -231,7 +233,7 @@ def _with(inputs: Any, changed: Mapping[int, Array]) -> Any:
 
 
 def _as_fed(x: Array, dtype: np.dtype[Any]) -> Array:
-    """In the type that the model is fed; in float32 where that is whole numbers that do not hold the values."""
+    """Cast to the dtype of the inputs; to float32 if that is an integer type that cannot hold the values."""
     if dtype.kind == "f":
         return x.astype(dtype)
     low, high = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)

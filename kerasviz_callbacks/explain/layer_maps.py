@@ -1,4 +1,4 @@
-"""One class activation method on one layer: what it wants of the shared pass, its further passes, and its maps."""
+"""One class activation method on one layer: its capture in the shared pass, its additional passes, and its maps."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from ..maths.channel_weights import ablation_cam_weights, score_cam_weights
-from ..maths.class_activation import method_named, weighted
+from ..maths.class_activation import cam_method
 from ..maths.geometry import fold_tokens
 from ..taps.extra_passes import ablated_scores, masked_scores, settled
 from ..taps.input_spec import position_axes
@@ -23,25 +22,25 @@ Array = np.ndarray[Any, Any]
 
 
 class LayerMaps:
-    """A method on a layer, ready to be asked at every step.
+    """A class activation method on a layer, prepared once and evaluated at every step.
 
     Args:
         reader: of the model.
-        layer: a name, path or layer; `None`: the last with maps on the way to the score.
+        layer: a name, path or layer; `None`: the last one with maps on the path to the score.
         wanted: the score that is explained.
         method: a name, see `maths.class_activation.METHODS`.
 
     Attributes:
-        call: the layer.
-        shape: of its maps, `(*spatial, channels)`; tokens are folded onto the picture.
-        capture: what is wanted of the shared pass.
+        call: the layer's call.
+        shape: of its maps, `(*spatial, channels)`; tokens are reshaped to their grid on the image.
+        capture: what is requested of the shared pass.
 
     Raises:
-        ValueError: an unknown method or layer, a layer without maps, one that the method cannot explain.
+        ValueError: an unknown method or layer, a layer without maps, or one that the method cannot explain.
     """
 
     def __init__(self, reader: Reader, layer: Any, wanted: Score, method: str):
-        self.method = method_named(method)
+        self.method = cam_method(method)
         self.call = map_layer(reader, layer, wanted)
         self.capture = Capture(self.call.path, score=wanted if self.method.needs == "gradient" else None)
         self._score = wanted
@@ -51,28 +50,29 @@ class LayerMaps:
             self._check_maskable(reader, method)
 
     def weights(self, reader: Reader, captured: Captured, inputs: Any, classes: Array) -> Array | None:
-        """What takes further passes: a weight for each channel `(n, channels)`; `None` for methods that need none.
+        """The weights of channels `(n, channels)` that need additional passes; `None` for methods without.
 
-        Score-CAM takes a pass a channel, ablation-CAM one more than that.
+        Score-CAM runs one pass per channel, Ablation-CAM one more.
 
         Args:
             reader: of the model.
             captured: of `capture`.
-            inputs: as the model was fed.
+            inputs: as the model takes them.
             classes: `(n,)`, `PREDICTED` for the predicted one.
         """
-        if self.method.needs not in ("masked scores", "ablated scores"):
+        if self.method.weights is None:
             return None
         score = self._score
         fixed = settled(reader, inputs, classes) if score.function is None else classes
-        if self.method.needs == "masked scores":
-            return score_cam_weights(
-                self._folded(captured.output), lambda masks: masked_scores(reader, score, inputs, fixed, masks)
-            )
-        return ablation_cam_weights(
-            self._folded(captured.output),
-            lambda channel: ablated_scores(reader, score, inputs, fixed, self.call, channel),
-        )
+
+        def masked(masks: Array) -> Array:
+            return masked_scores(reader, score, inputs, fixed, masks)
+
+        def ablated(channel: int | None) -> Array:
+            return ablated_scores(reader, score, inputs, fixed, self.call, channel)
+
+        scores = masked if self.method.needs == "masked scores" else ablated
+        return self.method.weights(self._folded(captured.output), scores)
 
     def maps(self, captured: Captured, weights: Array | None = None) -> Array:
         """Raw maps `(n, *spatial)`, float32.
@@ -82,13 +82,13 @@ class LayerMaps:
             weights: from `weights`.
         """
         activations = self._folded(captured.output)
-        if weights is not None:
-            return weighted(activations, weights)
-        given = [] if self.method.needs == "activations" else [self._folded(captured.required_gradient)]
-        return np.asarray(self.method.maps(activations, *given))
+        if self.method.needs == "activations":
+            return self.method.maps(activations)
+        given = self._folded(captured.required_gradient) if weights is None else weights
+        return self.method.maps(activations, given)
 
     def within_pass(self, wanted: Score) -> Capture:
-        """The maps themselves, made by Grad-CAM inside the pass: of many rows, what a layer puts out is too much.
+        """A capture of Grad-CAM maps computed inside the pass, for rows whose activations take too much memory.
 
         Args:
             wanted: the score that is explained.
@@ -103,14 +103,14 @@ class LayerMaps:
         axes = position_axes(reader, shape)
         if axes != len(self.shape) - 1 or math.prod(shape) == 0:
             raise ValueError(
-                f'method="{method}": it lays the maps of "{self.call.path}" {self.shape[:-1]} over the input, whose '
-                f"shape {shape} has other axes; use a method that needs no masks, such as grad_cam."
+                f'method="{method}": it masks the input with the maps of "{self.call.path}" {self.shape[:-1]}, but the '
+                f"input's shape {shape} has other axes; use a method without masks, such as grad_cam."
             )
 
 
 @dataclass(frozen=True)
 class _GradCam:
-    """`maths.class_activation.grad_cam` on tensors; equal ones are one tap, so it is computed once for all who ask."""
+    """`maths.class_activation.grad_cam` on tensors; equal objects make equal captures, which are computed once."""
 
     patches: Patches | None
 
@@ -118,10 +118,10 @@ class _GradCam:
         ops = keras.ops
         activations, slopes = (self._folded(ops.cast(values, "float32")) for values in (output, gradient))
         weights = ops.mean(slopes, axis=tuple(range(1, len(slopes.shape) - 1)))
-        list_layers = ops.reshape(activations, (ops.shape(activations)[0], -1, activations.shape[-1]))
-        # A product of matrices: to multiply and then sum makes another array as large as the activations.
-        evidence = ops.reshape(ops.matmul(list_layers, weights[..., None]), (-1, *ops.shape(activations)[1:-1]))
-        return ops.where(evidence > 0, evidence, evidence * 0)  # NaN stays NaN, and minus infinity becomes it
+        by_position = ops.reshape(activations, (ops.shape(activations)[0], -1, activations.shape[-1]))
+        # A matrix product: multiplying and then summing would allocate another array of the activations' size.
+        evidence = ops.reshape(ops.matmul(by_position, weights[..., None]), (-1, *ops.shape(activations)[1:-1]))
+        return ops.where(evidence > 0, evidence, evidence * 0)  # NaN stays NaN, and minus infinity becomes NaN
 
     def _folded(self, values: Any) -> Any:
         if self.patches is None:

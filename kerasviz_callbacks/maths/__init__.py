@@ -1,30 +1,32 @@
-"""The numbers behind the views: pure numpy, numbers in, numbers out.
+"""The computations behind the views: pure numpy, arrays in, arrays and numbers out.
 
-    class_activation    where a network looks: class activation maps, by eight methods
-    channel_weights     what a channel is worth to a score, by masking or ablating it
-    singular            the strongest direction of a matrix, without its whole decomposition
-    attribution         which inputs a score hangs on, from its gradients by the input
-    perturbation        which positions it hangs on, from scores with parts of the input taken away
-    attribution_methods those methods by name, with their options and papers
-    attribution_checks  their options, axes and baselines, checked
-    similarity          how far two vectors point apart, exact down to the last turn of a filter
-    matrices            kernels as matrices; large ones made small without losing their spikes
-    clipping            how much gradient clipping takes away
-    units               how long a layer's units are and how far they turn, over all steps
-    health              redundancy, turn and norm of filters; dead, dormant and sparse channels
-    responses           how strongly neurons answer to pictures and classes
-    overlap             which channels answer to the same thing: correlations of their maps
-    projection          the held plane in which the codes of an autoencoder are seen to move
-    latent              spread, move, drift and dimension of codes
-    classes             how features lie by class: neighbours, silhouette, width beside distance
-    confidence          how sure a model is, beside how often it is right
-    map_change          how far heat maps of another epoch or class point elsewhere
-    reconstruction      how far off what comes out is; lines between two codes
-    scale               how far a colour scale reaches
-    choice              which layers and channels are looked at
-    geometry            inputs as pictures, kernels as filters, tokens as patches
+    class_activation    class activation maps, by eight methods
+    channel_weights     the channel weights of Score-CAM and Ablation-CAM
+    singular            leading singular vectors of a matrix
+    attribution         gradient-based attribution
+    perturbation        perturbation-based attribution: occlusion and RISE
+    attribution_methods the attribution methods by name, with their options and papers
+    attribution_checks  validation of their arguments
+    resampling          linear resampling along an axis
+    similarity          cosine distance, accurate for the smallest angles
+    matrices            kernels as matrices; downsampling that keeps extreme values
+    clipping            the effect of gradient clipping
+    units               norms and rotations of the weights of units over a training
+    health              redundancy, rotation and norm of filters; dead, dormant and sparse channels
+    responses           responses of neurons by example and by class
+    overlap             redundant channels: correlations of their activations
+    projection          a stable plane for latent codes
+    history             arrays by step, in bounded memory
+    latent              spread, movement, active units and dimension of latent codes
+    classes             separation of classes: nearest neighbours, silhouette, variance ratio
+    confidence          confidence of predictions compared with their accuracy
+    map_change          distances between heat maps
+    reconstruction      reconstruction errors and interpolation between codes
+    scale               robust limits of colour scales
+    choice              deterministic selection of layers, channels and filters
+    geometry            inputs as images, kernels as filters, tokens as patches
 
-Nothing here knows Keras, a picture or a file, and nothing here imports another room. Figures are computed in
-float64, whatever comes in; the same input gives the same bytes. What NaN and infinity do is said in each
-docstring: either they are left out and that is stated, or the result is NaN, never a warning.
+Nothing here imports Keras, images or files, or another subpackage. Metrics are computed in float64 whatever the dtype
+of the input, and are reproducible bit for bit. Each docstring states how NaN and infinity are handled: they are left
+out, or the result is NaN; there are no warnings.
 """

@@ -1,11 +1,11 @@
-"""Which inputs a score hangs on, from its gradients by the input, raw.
+"""Gradient-based attribution: how much each value of the input contributes to a score, not rescaled.
 
-The model comes in as `gradients`: a callable from rows `(n, ...)` of floats to the gradient of each row's own
-score by that row, the same shape. The score must stay the same function at every call: of a classifier, the class
-is chosen once, on `x` itself, and not again where the inputs are moved.
+The model is passed as `gradients`: a callable that takes rows `(n, ...)` of floats and returns the gradient of each
+row's score with respect to that row, in the same shape. The score must be the same function at every call: for a
+classifier, the class is chosen once, for `x` itself, and not again for the modified inputs.
 
-Every method hands it arrays of `x`'s shape and of one type, so that it is compiled once; none rescales what it
-finds. A row with NaN or infinity keeps it to itself, and so do its gradients.
+Every method calls it with arrays of `x`'s shape and of one dtype, so that the model is compiled once. NaN or infinity
+in one row, or in its gradients, does not affect other rows.
 """
 
 from collections.abc import Callable
@@ -19,13 +19,13 @@ from .matrices import strongest
 
 Gradients = Callable[[Array], Any]
 
-_RESOLUTION = 1e-6  # a few roundings in float32: scores that differ by less, relative to their size, are equal
+_RESOLUTION = 1e-6  # float32 rounding: scores whose relative difference is smaller count as equal
 
 
 def gradient(gradients: Gradients, x: Any) -> NDArray[np.float32]:
-    """See what the score would answer to first: its gradient by the input.
+    """Compute the gradient of the score with respect to the input.
 
-    With the gradients that guided backpropagation lets through, this is that method's map.
+    With the gradients of a guided backward pass this is guided backpropagation.
 
     Args:
         gradients: Called once.
@@ -47,18 +47,18 @@ def gradient(gradients: Gradients, x: Any) -> NDArray[np.float32]:
         Maps", 2014, https://arxiv.org/abs/1312.6034. Guided: Springenberg et al., "Striving for Simplicity: The All
         Convolutional Net", 2015, https://arxiv.org/abs/1412.6806.
     """
-    return _single(_ask(gradients, floats_of(x)))
+    return _to_float32(_call(gradients, floats_of(x)))
 
 
 def input_x_gradient(gradients: Gradients, x: Any) -> NDArray[np.float32]:
-    """See what each input adds to the score where the model is straight from zero to here: `x * gradient`.
+    """Compute `x * gradient`: the contribution of each input to a score that is linear between zero and `x`.
 
     Args:
         gradients: Called once.
         x: `(n, ...)`, one input a row.
 
     Returns:
-        `x`'s shape, signed, in the unit of the score. Of a linear model without bias it sums to the score.
+        `x`'s shape, signed, in the unit of the score. For a linear model without bias it sums to the score.
 
     Raises:
         TypeError: `x` holds no real numbers.
@@ -73,28 +73,28 @@ def input_x_gradient(gradients: Gradients, x: Any) -> NDArray[np.float32]:
         Differences", 2016, https://arxiv.org/abs/1605.01713.
     """
     values = floats_of(x)
-    slopes = _ask(gradients, values)
+    grads = _call(gradients, values)
     with np.errstate(invalid="ignore", over="ignore"):
-        return _single(np.multiply(values, slopes, dtype=np.float64))
+        return _to_float32(np.multiply(values, grads, dtype=np.float64))
 
 
 def smooth_grad(
     gradients: Gradients, x: Any, *, samples: int = 16, noise: float = 0.15, seed: int = 0
 ) -> NDArray[np.float32]:
-    """See the gradient without its speckle: its mean over noisy copies of each input.
+    """Average the gradient over noisy copies of each input, which removes its high-frequency noise.
 
     Args:
         gradients: Called `samples` times.
         x: `(n, ...)`, one input a row.
         samples: How many noisy copies of each input.
-        noise: Standard deviation of the Gaussian noise, a share of the input's own range: the largest minus the
+        noise: Standard deviation of the Gaussian noise as a fraction of the input's own range: the largest minus the
             smallest of its finite values, all channels or features together.
-        seed: Fixes the noise. It is the same at every call and for every row (scaled to the row's range), so that
-            steps can be compared and no row depends on its place; numpy's global generator is left alone.
+        seed: Seed of the noise, which is the same at every call and for every row (scaled to the row's range), so that
+            steps can be compared and rows do not depend on their order; numpy's global generator is not used.
 
     Returns:
-        `x`'s shape, signed, in the unit of the score per unit of the input. An input without range gives its plain
-        gradient.
+        `x`'s shape, signed, in the unit of the score per unit of the input. For an input whose values are all equal
+        it is the plain gradient.
 
     Raises:
         TypeError: `x` or an option of the wrong type.
@@ -109,36 +109,36 @@ def smooth_grad(
     """
     check_values(samples=samples, noise=noise, seed=seed)
     values = floats_of(x)
-    draws = np.random.default_rng(seed)
+    generator = np.random.default_rng(seed)
     deviation = noise * _range(values)
     total = np.zeros(values.shape)
     for _ in range(samples):
         with np.errstate(invalid="ignore", over="ignore"):
-            noisy = (values + deviation * draws.standard_normal(values.shape[1:])).astype(values.dtype)
-        slopes = _ask(gradients, noisy)
+            noisy = (values + deviation * generator.standard_normal(values.shape[1:])).astype(values.dtype)
+        grads = _call(gradients, noisy)
         with np.errstate(invalid="ignore", over="ignore"):
-            total += slopes
-    return _single(total / samples)
+            total += grads
+    return _to_float32(total / samples)
 
 
 def integrated_gradients(
     gradients: Gradients, x: Any, *, baseline: ArrayLike = 0.0, steps: int = 32
 ) -> NDArray[np.float32]:
-    """See what each input adds to the score on the straight way from a baseline: the parts sum to the whole.
+    """Integrate the gradient along the straight path from a baseline to the input.
 
-    `(x - baseline)` times the mean gradient at the midpoints of `steps` equal pieces of that way, whose error
-    falls with the square of `steps`.
+    `(x - baseline)` times the mean gradient at the midpoints of `steps` equal intervals of that path (the midpoint
+    rule, whose error falls with the square of `steps`). The attributions sum to the difference of the scores.
 
     Args:
         gradients: Called `steps` times.
         x: `(n, ...)`, one input a row.
-        baseline: The input that stands for "nothing there": a number, an array of the shape of one input, or of
-            `x`'s shape.
-        steps: How many pieces the way is cut into.
+        baseline: The input that represents the absence of information: a number, an array of the shape of one input,
+            or of `x`'s shape.
+        steps: Number of intervals.
 
     Returns:
-        `x`'s shape, signed, in the unit of the score. Over a row it sums to `score(x) - score(baseline)`, as nearly
-        as `steps` allow; `completeness_error` says how nearly.
+        `x`'s shape, signed, in the unit of the score. Over a row it sums to `score(x) - score(baseline)`, up to
+        the error of the numerical integration, which `completeness_error` measures.
 
     Raises:
         TypeError: `x` or an option of the wrong type.
@@ -158,22 +158,22 @@ def integrated_gradients(
     start = baseline_like(baseline, values).astype(np.float64)
     total = np.zeros(values.shape)
     with np.errstate(invalid="ignore", over="ignore"):
-        way = values - start
+        path = values - start
     for step in range(steps):
         with np.errstate(invalid="ignore", over="ignore"):
-            point = (start + (step + 0.5) / steps * way).astype(values.dtype)
-        slopes = _ask(gradients, point)
+            point = (start + (step + 0.5) / steps * path).astype(values.dtype)
+        grads = _call(gradients, point)
         with np.errstate(invalid="ignore", over="ignore"):
-            total += slopes
+            total += grads
     with np.errstate(invalid="ignore", over="ignore"):
-        return _single(way * (total / steps))
+        return _to_float32(path * (total / steps))
 
 
 def completeness_error(attributions: ArrayLike, scores_at_x: ArrayLike, scores_at_baseline: ArrayLike) -> float:
-    """Say which share of the scores' rise over the baseline integrated gradients do not account for.
+    """Measure the relative error of the completeness axiom of integrated gradients.
 
-    `sum_i |sum of row i's attributions - d_i| / sum_i |d_i|` with `d_i = score(x_i) - score(baseline_i)`. The sums
-    over rows come first: a mean of each row's own ratio would hang on the one row whose score hardly moved.
+    `sum_i |sum of row i's attributions - d_i| / sum_i |d_i|` with `d_i = score(x_i) - score(baseline_i)`. It is
+    a ratio of sums over rows: a mean of the ratios of rows would be dominated by rows with a near-zero denominator.
 
     Args:
         attributions: `(n, ...)`, before or after the channels are summed.
@@ -181,9 +181,9 @@ def completeness_error(attributions: ArrayLike, scores_at_x: ArrayLike, scores_a
         scores_at_baseline: `(n,)`, the same score of the row's baseline.
 
     Returns:
-        At least 0; 0.01 means that 1 % is missing or too much: take more `steps`. Rows in which something is NaN or
-        infinite are left out. NaN where no row is left, or the scores do not rise or fall by more than float32 can
-        tell: there is nothing to account for.
+        At least 0; 0.01 means that the attributions are off by 1 % in total: increase `steps`. Rows with NaN or
+        infinity are left out. NaN where no row is left, or where all scores equal those of their baselines within the
+        precision of float32.
 
     Raises:
         ValueError: The scores are not one a row.
@@ -206,20 +206,20 @@ def completeness_error(attributions: ArrayLike, scores_at_x: ArrayLike, scores_a
 
 
 def reduce_channels(attributions: ArrayLike, *, spatial: tuple[int, ...], largest: bool) -> NDArray[np.float32]:
-    """Fold the channels of each position into one signed value, as maps are shown.
+    """Reduce the channels of each position to one signed value.
 
     Args:
-        attributions: `(n, ...)`, a value for each number of the input.
-        spatial: Which axes are positions, ascending: `(1, 2)` of `(n, h, w, channels)` and of `(n, h, w)`, `(1,)` of
+        attributions: `(n, ...)`, a value for each value of the input.
+        spatial: The axes of positions, ascending: `(1, 2)` of `(n, h, w, channels)` and of `(n, h, w)`, `(1,)` of
             `(n, t, channels)` and of `(n, features)`, `(2, 3)` of `(n, channels, h, w)`.
-        largest: False: the sum over the channels, for methods whose parts add up. True: the channel's value of
-            largest magnitude with its sign kept (the first of equals), for gradients, which do not.
+        largest: False: the sum over the channels, for methods whose attributions are additive. True: the value of
+            largest magnitude over the channels with its sign (the first of equals), for gradients, which are not.
 
     Returns:
-        `(n, *positions)`; what has no channels stays as it is. NaN where a channel is NaN.
+        `(n, *positions)`; unchanged where there are no channels. NaN where a channel is NaN.
 
     Raises:
-        ValueError: `spatial` names no such axes, or there are no channels in an axis of channels.
+        ValueError: `spatial` are not axes of positions, or an axis of channels has length 0.
 
     Example:
         >>> reduce_channels([[[1.0, -3.0], [2.0, 1.0]]], spatial=(1,), largest=True).tolist()
@@ -232,19 +232,19 @@ def reduce_channels(attributions: ArrayLike, *, spatial: tuple[int, ...], larges
         raise ValueError(f"attributions: an axis of channels is empty in shape {values.shape}.")
     if not largest:
         with np.errstate(invalid="ignore", over="ignore"):
-            return _single(values.sum(axis=channels, dtype=np.float64))
+            return _to_float32(values.sum(axis=channels, dtype=np.float64))
     positions = (len(values), *(values.shape[axis] for axis in spatial))
     last = np.moveaxis(values, channels, range(values.ndim - len(channels), values.ndim))
     last = last.reshape(*positions, -1) if channels else last[..., None]
-    return _single(strongest(last))
+    return _to_float32(strongest(last))
 
 
-def _ask(gradients: Gradients, points: Array) -> Array:
+def _call(gradients: Gradients, points: Array) -> Array:
     return check_answer(gradients(points), points.shape, "gradients")
 
 
 def _range(values: Array) -> Array:
-    """Of each row, largest minus smallest finite value, shaped to broadcast with the rows; 0 where none is."""
+    """Largest minus smallest finite value of each row, shaped to broadcast with the rows; 0 without finite values."""
     axes, finite = tuple(range(1, values.ndim)), np.isfinite(values)
     wide = values.astype(np.float64)
     high = np.max(wide, axis=axes, keepdims=True, initial=-np.inf, where=finite)
@@ -254,6 +254,6 @@ def _range(values: Array) -> Array:
     return spread
 
 
-def _single(values: Array) -> NDArray[np.float32]:
+def _to_float32(values: Array) -> NDArray[np.float32]:
     with np.errstate(invalid="ignore", over="ignore"):
         return values.astype(np.float32)

@@ -1,4 +1,4 @@
-"""What the attribution methods are given, checked: their options, the inputs, the axes, the baseline."""
+"""Validation of the arguments of attribution methods: options, inputs, axes, baseline."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,17 +6,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._arguments import whole_number
+
 Array = NDArray[Any]
 MOST_PASSES = 100_000  # more would take hours a step
-MOST_CELLS = 1000  # a side: more would take all memory for masks that are noise
+MOST_CELLS = 1000  # along each side; more would exhaust the memory
 
 
 def check_values(**options: Any) -> None:
-    """Check options by their names, whichever method they are for.
+    """Check options by name; an option means the same for all methods that have it.
 
     Args:
         options: `steps`, `samples`: whole numbers of 1 to 100,000; `cells`: of 1 to 1000; `seed`: of at least 0.
-            `patch`, `stride`: None, a whole number of at least 1, or a tuple of them, one an axis. `noise`: a number
+            `patch`, `stride`: None, a whole number of at least 1, or a tuple of them, one per axis. `noise`: a number
             >= 0. `keep`: a number between 0 and 1, both left out. `baseline`: a number or an array of numbers, all
             finite as float32.
 
@@ -29,7 +31,7 @@ def check_values(**options: Any) -> None:
 
 
 def floats_of(x: Any) -> Array:
-    """The inputs as floats that hold them exactly: float32, of float64 and of whole numbers above 16 bits float64.
+    """Convert inputs to floats without loss: float32; float64 for float64 and for integers of more than 16 bits.
 
     Args:
         x: `(n, ...)`, one input a row, any numeric type.
@@ -47,7 +49,7 @@ def floats_of(x: Any) -> Array:
 
 
 def baseline_like(baseline: Any, x: Array) -> Array:
-    """The baseline of every row, as the methods see it: the input that stands for "nothing there".
+    """Broadcast the baseline, the input that represents the absence of information, to all rows.
 
     Args:
         baseline: A number, or an array of the shape of one input or of all of `x`; finite.
@@ -71,7 +73,7 @@ def baseline_like(baseline: Any, x: Array) -> Array:
 
 
 def check_spatial(spatial: tuple[int, ...], x: Array) -> None:
-    """Check which axes of `x` are positions; the others after the first are channels.
+    """Check the axes of positions of `x`; the others after the first are channels.
 
     Raises:
         ValueError: Not one or more axes of `x` after the first, each once, in their order in `x`.
@@ -85,23 +87,19 @@ def check_spatial(spatial: tuple[int, ...], x: Array) -> None:
 
 
 def check_answer(answer: Any, shape: tuple[int, ...], name: str) -> Array:
-    """What a callable gave, as an array; ValueError where its shape is another than the rows call for."""
+    """Convert what a callable returned to an array; ValueError if its shape is not the expected one."""
     given = np.asarray(answer)
     if given.shape != shape:
         raise ValueError(f"{name}: must return an array of shape {shape} for these rows, got {given.shape}.")
     return given
 
 
-def _whole(name: str, value: Any, least: int = 1, shown: Any = None) -> None:
-    shown = value if shown is None else shown
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise TypeError(f"{name}={shown!r}: expected a whole number, got {type(value).__name__}.")
-    if value < least:
-        raise ValueError(f"{name}={shown}: expected at least {least}.")
+def _whole(name: str, value: Any) -> None:
+    whole_number(value, name, minimum=1)
 
 
 def _whole_or_zero(name: str, value: Any) -> None:
-    _whole(name, value, least=0)
+    whole_number(value, name, minimum=0)
 
 
 def _extent(name: str, value: Any) -> None:
@@ -111,7 +109,7 @@ def _extent(name: str, value: Any) -> None:
     if several and not value:
         raise ValueError(f"{name}={value!r}: expected a whole number, or one for each axis of positions.")
     for part in value if several else (value,):
-        _whole(name, part, shown=value)
+        whole_number(part, name, minimum=1, shown=value)
 
 
 def _real(name: str, value: Any) -> float:
@@ -121,7 +119,7 @@ def _real(name: str, value: Any) -> float:
 
 
 def _as_float(value: Any) -> float:
-    """Infinity for an int that no float holds."""
+    """Convert to float; infinity for an int beyond the range of floats."""
     try:
         return float(value)
     except OverflowError:
@@ -130,7 +128,7 @@ def _as_float(value: Any) -> float:
 
 def _noise(name: str, value: Any) -> None:
     if not 0 <= _real(name, value) < np.inf:
-        raise ValueError(f"{name}={value}: expected a finite number of at least 0, a share of the picture's range.")
+        raise ValueError(f"{name}={value}: expected a finite number of at least 0, a fraction of the input's range.")
 
 
 def _share(name: str, value: Any) -> None:

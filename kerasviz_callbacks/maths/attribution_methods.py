@@ -1,4 +1,4 @@
-"""The attribution methods by name: what each needs of the model, what it can be told, and where it comes from."""
+"""The attribution methods by name, with their requirements, options and papers."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,15 +13,15 @@ from .perturbation import occlusion, rise
 
 
 @dataclass(frozen=True)
-class Method:
-    """One way to say which inputs a score hangs on.
+class AttributionMethod:
+    """An attribution method.
 
     Attributes:
         function: `(callable, x, **options)`; those that need scores also take `spatial`.
-        needs: What the callable gives: the gradient of each row's score by the input; the same with the backward pass
-            of guided backpropagation; or the score itself.
-        largest: How channels are folded: True by the value of largest magnitude, False by their sum, None where
-            the method itself gives one value a position.
+        needs: What the callable returns: the gradient of each row's score with respect to the input; the same with the
+            backward pass of guided backpropagation; or the score itself.
+        largest: How channels are reduced: True by the value of largest magnitude, False by their sum, None where the
+            method itself returns one value per position.
         paper: Authors, year and link.
     """
 
@@ -32,33 +32,37 @@ class Method:
 
     @property
     def options(self) -> dict[str, Any]:
-        """What it can be told, with what holds where nothing is said."""
+        """Its options with their default values."""
         return dict(getattr(self.function, "__kwdefaults__", None) or {})
 
 
-METHODS: dict[str, Method] = {
-    "gradient": Method(gradient, "gradients", True, "Simonyan et al. 2014, https://arxiv.org/abs/1312.6034"),
-    "input_x_gradient": Method(
+METHODS: dict[str, AttributionMethod] = {
+    "gradient": AttributionMethod(gradient, "gradients", True, "Simonyan et al. 2014, https://arxiv.org/abs/1312.6034"),
+    "input_x_gradient": AttributionMethod(
         input_x_gradient, "gradients", False, "Shrikumar et al. 2016, https://arxiv.org/abs/1605.01713"
     ),
-    "guided_backprop": Method(
+    "guided_backprop": AttributionMethod(
         gradient, "guided gradients", True, "Springenberg et al. 2015, https://arxiv.org/abs/1412.6806"
     ),
-    "smooth_grad": Method(smooth_grad, "gradients", True, "Smilkov et al. 2017, https://arxiv.org/abs/1706.03825"),
-    "integrated_gradients": Method(
+    "smooth_grad": AttributionMethod(
+        smooth_grad, "gradients", True, "Smilkov et al. 2017, https://arxiv.org/abs/1706.03825"
+    ),
+    "integrated_gradients": AttributionMethod(
         integrated_gradients, "gradients", False, "Sundararajan et al. 2017, https://arxiv.org/abs/1703.01365"
     ),
-    "occlusion": Method(occlusion, "scores", None, "Zeiler and Fergus 2014, https://arxiv.org/abs/1311.2901"),
-    "rise": Method(rise, "scores", None, "Petsiuk et al. 2018, https://arxiv.org/abs/1806.07421"),
+    "occlusion": AttributionMethod(
+        occlusion, "scores", None, "Zeiler and Fergus 2014, https://arxiv.org/abs/1311.2901"
+    ),
+    "rise": AttributionMethod(rise, "scores", None, "Petsiuk et al. 2018, https://arxiv.org/abs/1806.07421"),
 }
 """The methods by the name that `Attribution(method=...)` and `attribution(method=...)` take."""
 
 
-def method_named(method: Any) -> Method:
-    """The method of a name.
+def attribution_method(method: Any) -> AttributionMethod:
+    """Look up a method by name.
 
     Raises:
-        ValueError: There is no such method; the error lists those there are.
+        ValueError: An unknown name; the error lists the known ones.
     """
     if not isinstance(method, str) or method not in METHODS:
         raise ValueError(f"method={method!r}: expected one of {', '.join(map(repr, METHODS))}.")
@@ -66,14 +70,14 @@ def method_named(method: Any) -> Method:
 
 
 def check_options(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Check what a method is told, as far as can be known before an input is seen.
+    """Check the options of a method, as far as possible without the input.
 
     Args:
         method: Its name.
         options: The options given, by name.
 
     Returns:
-        All options of the method: those given, and the usual values of the others.
+        All options of the method: those given, and the defaults of the others.
 
     Raises:
         TypeError: An option that the method does not have (the error lists those it has), or of the wrong type.
@@ -83,10 +87,10 @@ def check_options(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
         >>> check_options("integrated_gradients", {"steps": 64})
         {'baseline': 0.0, 'steps': 64}
     """
-    usual = method_named(method).options
+    defaults = attribution_method(method).options
     for name in options:
-        if name not in usual:
-            known = f"expected one of {', '.join(usual)}" if usual else "it takes none"
+        if name not in defaults:
+            known = f"expected one of {', '.join(defaults)}" if defaults else "it takes none"
             raise TypeError(f"{name}: not an option of method={method!r}; {known}.")
     check_values(**options)
-    return {**usual, **options}
+    return {**defaults, **options}

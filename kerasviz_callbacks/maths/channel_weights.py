@@ -1,6 +1,6 @@
-"""What each channel of a layer is worth to a score, found by asking the model again: no gradients.
+"""Channel weights of the gradient-free class activation maps: Score-CAM and Ablation-CAM.
 
-The model is a callable given by whoever knows it; it is asked once for each channel that can matter.
+The model is passed as a callable, which is called once for each channel that can have an effect.
 """
 
 from collections.abc import Callable
@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .confidence import softmax
+
 Array = NDArray[Any]
 Real = NDArray[np.float64]
 MaskedScores = Callable[[NDArray[np.float32]], Array]
@@ -16,24 +18,24 @@ AblatedScores = Callable[[int | None], Array]
 
 
 def score_cam_weights(activations: Array, scores: MaskedScores) -> Real:
-    """Weigh each channel by the score of the input that is masked with the channel's own map.
+    """Weight each channel by the score of the input masked with the channel's own activation map.
 
-    Softmax over channels. The paper takes the score of a baseline off every score, which the softmax cancels.
+    Softmax over channels. The paper subtracts the score of a baseline from every score, which the softmax cancels.
 
     Args:
         activations: `(n, *spatial, channels)`.
-        scores: Called once for each channel that varies in some picture, in their order, with that channel's
-            masks `(n, *spatial)`, float32, each picture's scaled to 0..1; all zeros for a picture in which
+        scores: Called once for each channel that varies in some image, in their order, with that channel's
+            masks `(n, *spatial)`, float32, each image's scaled to 0..1; all zeros for an image in which
             the channel is constant or not finite. Returns `(n,)`: the score of each input multiplied with
-            its mask (which the callee resizes to the input).
+            its mask (which the callable resizes to the input).
 
     Returns:
-        `(n, channels)`, 0 to 1, a picture's sum 1. A constant channel has no mask (the scaling is undefined):
-        its weight is 0 and it is left out of the picture's softmax; all 0 where every channel is constant.
-        All NaN for a picture whose activations, or scores that count, are not finite.
+        `(n, channels)`, 0 to 1, of sum 1 for each image. A constant channel has no mask (the scaling is undefined):
+        its weight is 0 and it is left out of the image's softmax; all 0 where every channel is constant.
+        All NaN for an image whose activations, or scores used, are not finite.
 
     Raises:
-        ValueError: If `scores` does not return one score a picture, or there are no positions.
+        ValueError: If `scores` does not return one score per image, or there are no positions.
 
     Reference:
         Wang et al., "Score-CAM: Score-Weighted Visual Explanations for Convolutional Neural Networks", CVPR
@@ -49,36 +51,34 @@ def score_cam_weights(activations: Array, scores: MaskedScores) -> Real:
     found = np.zeros((count, channels))
     for channel in map(int, np.flatnonzero(varies.any(axis=0))):
         masks = _masks(activations[..., channel], low[:, channel], span[:, channel], varies[:, channel])
-        found[:, channel] = np.where(varies[:, channel], _one_a_picture(scores(masks), count), 0.0)
+        found[:, channel] = np.where(varies[:, channel], _check_scores(scores(masks), count), 0.0)
     weights = np.zeros((count, channels))
     for row in range(count):
         if not (np.isfinite(span[row]).all() and np.isfinite(found[row]).all()):
             weights[row] = np.nan
         elif varies[row].any():
-            powers = np.exp(found[row, varies[row]] - found[row, varies[row]].max())
-            weights[row, varies[row]] = powers / powers.sum()
+            weights[row, varies[row]] = softmax(found[row, varies[row]])
     return weights
 
 
 def ablation_cam_weights(activations: Array, scores: AblatedScores) -> Real:
-    """Weigh each channel by the share of the score that is lost without it: `(y - y_c) / |y|`.
+    """Weight each channel by the relative drop of the score without it: `(y - y_c) / |y|`.
 
-    The paper divides by y. A logit can be negative, which would turn the sign of every weight and show what
-    speaks against the class as evidence for it; hence |y|, which is the same for the positive scores that the
-    paper has in mind. Where y is close to 0, all weights of a picture are large together.
+    The paper divides by y. A logit can be negative, which would flip the sign of every weight; hence |y|, which is the
+    same for the positive scores that the paper assumes. Where y is close to 0, all weights of an image are large.
 
     Args:
         activations: `(n, *spatial, channels)`.
         scores: Called with None, then once for each channel that is not 0 everywhere, in their order.
             Returns `(n,)`: for None the score of the layer as it is, for an int that with this channel set
-            to 0. A channel that is 0 everywhere is not asked for: without it nothing changes.
+            to 0. Channels that are 0 everywhere are skipped: removing them changes nothing.
 
     Returns:
-        `(n, channels)`, signed; all 0 for a picture whose score is 0. All NaN for one with a score that is
+        `(n, channels)`, signed; all 0 for an image whose score is 0. All NaN for one with a score that is
         not finite.
 
     Raises:
-        ValueError: If `scores` does not return one score a picture, or there are no positions.
+        ValueError: If `scores` does not return one score per image, or there are no positions.
 
     Reference:
         Desai & Ramaswamy, "Ablation-CAM: Visual Explanations for Deep Convolutional Network via Gradient-free
@@ -88,10 +88,10 @@ def ablation_cam_weights(activations: Array, scores: AblatedScores) -> Real:
     count, channels = len(activations), activations.shape[-1]
     if not count:
         return np.zeros((0, channels))
-    whole = _one_a_picture(scores(None), count)[:, None]
+    whole = _check_scores(scores(None), count)[:, None]
     without = np.repeat(whole, channels, axis=1)
     for channel in map(int, np.flatnonzero(activations.any(axis=tuple(range(activations.ndim - 1))))):
-        without[:, channel] = _one_a_picture(scores(channel), count)
+        without[:, channel] = _check_scores(scores(channel), count)
     with np.errstate(invalid="ignore", over="ignore"):
         weights = np.divide(whole - without, np.abs(whole), out=np.zeros_like(without), where=whole != 0)
     weights[~(np.isfinite(whole[:, 0]) & np.isfinite(without).all(axis=1))] = np.nan
@@ -99,7 +99,7 @@ def ablation_cam_weights(activations: Array, scores: AblatedScores) -> Real:
 
 
 def check_maps(activations: Array) -> None:
-    """Say what is wrong with activations that have no positions.
+    """Check that activations have spatial positions.
 
     Raises:
         ValueError: If they are not `(n, *spatial, channels)` with at least one position and channel.
@@ -112,15 +112,15 @@ def check_maps(activations: Array) -> None:
 
 
 def _masks(maps: Array, low: Real, span: Real, varies: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """The maps `(n, *spatial)` of a channel, each scaled to 0..1 by its own extremes; 0 where it does not vary."""
+    """Scale the maps `(n, *spatial)` of a channel to 0..1 by their own minimum and maximum; constant ones to 0."""
     masks = np.zeros(maps.shape, np.float32)
     for row in np.flatnonzero(varies):
         masks[row] = (maps[row].astype(np.float64) - low[row]) / span[row]
     return masks
 
 
-def _one_a_picture(scores: Array, count: int) -> Real:
+def _check_scores(scores: Array, count: int) -> Real:
     found = np.asarray(scores, np.float64)
     if found.shape != (count,):
-        raise ValueError(f"scores: must return one score a picture, ({count},), got shape {found.shape}")
+        raise ValueError(f"scores: must return one score per image, ({count},), got shape {found.shape}")
     return found

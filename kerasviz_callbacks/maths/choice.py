@@ -1,4 +1,4 @@
-"""Which layers and channels are looked at: fixed by what is given and a seed, never by chance."""
+"""Deterministic selection of the layers, channels and filters that are shown."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -11,15 +11,15 @@ MOST_LAYERS = 8  # that a view shows when the user names none
 
 
 def evenly_by_depth(items: Sequence[T], most: int = MOST_LAYERS) -> list[T]:
-    """Choose at most `most` of the items at even distances, the first and the last among them.
+    """Select at most `most` evenly spaced items, including the first and the last.
 
     Args:
         items: In the order of depth, such as the layers of a model.
         most: The largest number wanted, at least 1.
 
     Returns:
-        All of them where they are no more than `most`; else `most` of them in their order. `most=1` gives
-        the last: the deepest layer says most about what was learned.
+        All of them where they are no more than `most`; else `most` of them in their order. `most=1` returns
+        the last: the deepest layer.
 
     Raises:
         ValueError: If `most` is less than 1.
@@ -38,29 +38,29 @@ def evenly_by_depth(items: Sequence[T], most: int = MOST_LAYERS) -> list[T]:
 
 
 def most_variable(variance: ArrayLike, most: int = 16) -> NDArray[np.intp]:
-    """Choose the channels that vary most over the probe.
+    """Select the channels of largest variance over the probe.
 
     Args:
         variance: `(channels,)`.
         most: The largest number wanted, at least 1.
 
     Returns:
-        At most `most` channels in increasing order, so that a tile's place is natural. Of equal ones the
-        first wins; NaN and infinity come after every number.
+        At most `most` channels in increasing order. Of equal ones the first is taken; NaN and infinity rank
+        after every finite value.
     """
     return _largest("variance", variance, most)
 
 
 def largest_norm(norms: ArrayLike, most: int = 64) -> NDArray[np.intp]:
-    """Choose the filters of largest norm.
+    """Select the filters of largest norm.
 
     Args:
         norms: `(filters,)`.
         most: The largest number wanted, at least 1.
 
     Returns:
-        At most `most` filters in increasing order. Of equal ones the first wins; NaN and infinity come
-        after every number.
+        At most `most` filters in increasing order. Of equal ones the first is taken; NaN and infinity
+        rank after every finite value.
     """
     return _largest("norms", norms, most)
 

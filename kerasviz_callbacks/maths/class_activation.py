@@ -1,12 +1,12 @@
-"""Where a network looks: class activation maps, raw.
+"""Class activation maps, not rescaled.
 
-A map is never rescaled and never upsampled here: that is a matter of how it is shown, and raw maps alone
-can be compared between steps, models and libraries.
+Maps are neither normalised nor upsampled here: that belongs to their display, and only raw maps can be compared between
+steps, models and libraries.
 
-Activations are `(n, *spatial, channels)`, what a layer put out: any float type, one or more spatial axes.
-Gradients have the same shape: the gradient of each picture's own score by those activations. Maps are
-`(n, *spatial)`. Each picture is computed by itself. What is not finite in one makes its own map not finite
-somewhere, never just empty, and no other's.
+Activations are `(n, *spatial, channels)`, the output of a layer: any float type, one or more spatial axes. Gradients
+have the same shape: of each image's score with respect to those activations. Maps are `(n, *spatial)`. Images are
+computed independently: NaN or infinity in one makes its own map non-finite somewhere, never silently zero, and no other
+map.
 """
 
 from collections.abc import Callable
@@ -16,9 +16,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .channel_weights import AblatedScores, MaskedScores, check_maps
-from .channel_weights import ablation_cam_weights as ablation_cam_weights  # the same name: for others to import
-from .channel_weights import score_cam_weights as score_cam_weights
+from .channel_weights import ablation_cam_weights, check_maps, score_cam_weights
 from .singular import first_component
 
 Array = NDArray[Any]
@@ -29,16 +27,16 @@ Needs = Literal["gradient", "activations", "masked scores", "ablated scores"]
 
 
 def grad_cam(activations: Array, gradients: Array) -> Maps:
-    """See what speaks for the class, each channel weighted by its mean gradient.
+    """Compute Grad-CAM: channels weighted by their mean gradient.
 
-    `relu(sum_c w_c A_c)` with `w_c` the mean over positions of the gradient of the score by channel c.
+    `relu(sum_c w_c A_c)` with `w_c` the mean over positions of the gradient of the score with respect to channel c.
 
     Args:
         activations: `(n, *spatial, channels)`.
         gradients: The same shape.
 
     Returns:
-        `(n, *spatial)`, at least 0, in the unit of the score. All zeros where nothing speaks for the class.
+        `(n, *spatial)`, at least 0, in the unit of the score. All zeros if there is no evidence for the class.
 
     Raises:
         ValueError: If the shapes differ or there are no positions; so with every method.
@@ -57,12 +55,12 @@ def grad_cam(activations: Array, gradients: Array) -> Maps:
 
 
 def grad_cam_plus_plus(activations: Array, gradients: Array) -> Maps:
-    """See every place that speaks for the class, however many there are and however small.
+    """Compute Grad-CAM++, which also shows several and small occurrences of a class.
 
     `relu(sum_c w_c A_c)` with `w_c = sum_ij alpha_ij relu(g_ij)` and
-    `alpha_ij = g_ij^2 / (2 g_ij^2 + g_ij^3 sum_ab A_ab)`, 0 where the denominator is 0. Divided through by
-    g^2, so that small gradients do not underflow. The paper's factor exp(score), one for a whole map, is left
-    out: it overflows.
+    `alpha_ij = g_ij^2 / (2 g_ij^2 + g_ij^3 sum_ab A_ab)`, 0 where the denominator is 0. Both are
+    divided by g^2, so that small gradients do not underflow. The paper's factor exp(score), constant over a map, is
+    left out: it overflows.
 
     Args:
         activations: `(n, *spatial, channels)`.
@@ -76,17 +74,17 @@ def grad_cam_plus_plus(activations: Array, gradients: Array) -> Maps:
         Convolutional Networks", WACV 2018.
     """
 
-    def of_one(a: _Real, g: _Real) -> _Real:
+    def map_of_image(a: _Real, g: _Real) -> _Real:
         return _relu(a @ _ratio(_relu(g), 2 + g * a.sum(axis=0)).sum(axis=0))
 
-    return _by_gradient(of_one, activations, gradients)
+    return _by_gradient(map_of_image, activations, gradients)
 
 
 def hires_cam(activations: Array, gradients: Array) -> Maps:
-    """See what speaks for the class and what against it, each position by its own gradient.
+    """Compute HiResCAM: activations weighted element by element by their gradient, of either sign.
 
-    `sum_c g_c A_c`, no ReLU. Where the maps go straight into one dense layer, its sum over positions is the
-    score, but for the bias.
+    `sum_c g_c A_c`, no ReLU. Where the layer feeds a single dense layer directly, the sum over positions is
+    the score without the bias.
 
     Args:
         activations: `(n, *spatial, channels)`.
@@ -103,7 +101,7 @@ def hires_cam(activations: Array, gradients: Array) -> Maps:
 
 
 def layer_cam(activations: Array, gradients: Array) -> Maps:
-    """See fine detail, in early layers too: each value weighted by its own gradient where that is positive.
+    """Compute LayerCAM: activations weighted element by element by their positive gradients; works in early layers too.
 
     `relu(sum_c relu(g_c) A_c)`.
 
@@ -122,13 +120,13 @@ def layer_cam(activations: Array, gradients: Array) -> Maps:
 
 
 def xgrad_cam(activations: Array, gradients: Array) -> Maps:
-    """See what speaks for the class, each channel's gradient averaged where the channel is active.
+    """Compute XGrad-CAM: channels weighted by their gradient averaged with the activation as weight.
 
     `relu(sum_c w_c A_c)` with `w_c = sum_ij g_ij A_ij / sum_ij A_ij`, 0 where that sum is 0.
 
     Args:
-        activations: `(n, *spatial, channels)`. Of channels of either sign the sum can come close to 0, and
-            their weight then means little.
+        activations: `(n, *spatial, channels)`. Where a channel has values of either sign the sum can come
+            close to 0, and its weight is then unreliable.
         gradients: The same shape.
 
     Returns:
@@ -138,62 +136,34 @@ def xgrad_cam(activations: Array, gradients: Array) -> Maps:
         Fu et al., "Axiom-based Grad-CAM: Towards Accurate Visualization and Explanation of CNNs", BMVC 2020.
     """
 
-    def of_one(a: _Real, g: _Real) -> _Real:
+    def map_of_image(a: _Real, g: _Real) -> _Real:
         return _relu(a @ _ratio(np.einsum("pc,pc->c", a, g), a.sum(axis=0)))
 
-    return _by_gradient(of_one, activations, gradients)
+    return _by_gradient(map_of_image, activations, gradients)
 
 
 def eigen_cam(activations: Array) -> Maps:
-    """See what the layer answers to most strongly, whatever the class.
+    """Compute Eigen-CAM: the first principal component of the activations, independent of the class.
 
-    `A v`, A being the picture's activations as (positions x channels), uncentred, and v its first right
-    singular vector. The sign is such that the map's sum is at least 0; where that is 0 but for rounding, such
-    that the first of the strongest values is positive. Where the first two singular values are equal, the
-    direction is not defined and any one of the plane is taken, the same at every call.
+    `A v`, with A the image's activations as (positions x channels), not centred, and v its first right singular
+    vector. The sign is such that the map's sum is at least 0; where that is 0 but for rounding, such that the first of
+    the values of largest magnitude is positive. Where the first two singular values are equal, the direction is
+    undefined and an arbitrary one is taken, the same at every call.
 
     Args:
         activations: `(n, *spatial, channels)`.
 
     Returns:
-        `(n, *spatial)`, signed, in the unit of the activations. All NaN for a picture that is not finite.
+        `(n, *spatial)`, signed, in the unit of the activations. All NaN for an image that is not finite.
 
     Reference:
         Muhammad & Yeasin, "Eigen-CAM: Class Activation Map using Principal Components", IJCNN 2020.
     """
-    return _of_each(first_component, activations)
-
-
-def score_cam(activations: Array, scores: MaskedScores) -> Maps:
-    """See what speaks for the class, each channel weighted by the score of the input seen through its map.
-
-    Args:
-        activations: `(n, *spatial, channels)`.
-        scores: What `score_cam_weights` asks: given masks `(n, *spatial)`, the scores `(n,)` of the inputs
-            multiplied with them. A pass of the model for each channel.
-
-    Returns:
-        `(n, *spatial)`, at least 0, in the unit of the activations.
-    """
-    return weighted(activations, score_cam_weights(activations, scores))
-
-
-def ablation_cam(activations: Array, scores: AblatedScores) -> Maps:
-    """See what speaks for the class, each channel weighted by the share of the score that is lost without it.
-
-    Args:
-        activations: `(n, *spatial, channels)`.
-        scores: What `ablation_cam_weights` asks: the scores `(n,)` of the layer as it is (None) or with one
-            channel set to 0 (its number). A pass of the model for each channel.
-
-    Returns:
-        `(n, *spatial)`, at least 0, in the unit of the activations.
-    """
-    return weighted(activations, ablation_cam_weights(activations, scores))
+    return _map_images(first_component, activations)
 
 
 def weighted(activations: Array, weights: Array) -> Maps:
-    """See the channels added up by given weights, and what speaks for the class kept: `relu(sum_c w_c A_c)`.
+    """Sum the channels with given weights and keep the positive part: `relu(sum_c w_c A_c)`.
 
     Args:
         activations: `(n, *spatial, channels)`.
@@ -203,86 +173,95 @@ def weighted(activations: Array, weights: Array) -> Maps:
         `(n, *spatial)`, at least 0.
 
     Raises:
-        ValueError: If the weights are not one a picture and channel.
+        ValueError: If the weights are not one per image and channel.
     """
     expected = (len(activations), activations.shape[-1])
     if weights.shape != expected:
-        raise ValueError(f"weights: must be one a picture and channel, {expected}, got {weights.shape}")
-    return _of_each(lambda a, w: _relu(a @ w[0]), activations, weights)
+        raise ValueError(f"weights: must be one per image and channel, {expected}, got {weights.shape}")
+    return _map_images(lambda a, w: _relu(a @ w[0]), activations, weights)
 
 
 @dataclass(frozen=True)
-class Method:
-    """How a class activation map is made, for glue and views without a case for each.
+class CamMethod:
+    """A class activation method.
 
     Attributes:
-        maps: Of activations alone, or of activations and what `needs` says, the raw maps.
+        maps: Computes the raw maps from the activations and, unless these suffice, gradients or weights of channels.
         needs: `"gradient"`: gradients of the activations' shape. `"activations"`: nothing more.
-            `"masked scores"`, `"ablated scores"`: the callable that `score_cam` or `ablation_cam` describes.
-        signed: Whether values below 0 mean something; else there are none.
-        paper: Where it is from.
+            `"masked scores"`, `"ablated scores"`: weights of channels.
+        signed: Whether maps have negative values, which are evidence against the class.
+        paper: Authors, year and link.
+        weights: Computes the weights of channels `(n, channels)` from the activations and a callable that runs the
+            model again, see `score_cam_weights` and `ablation_cam_weights`; None for methods without.
     """
 
     maps: Callable[..., Maps]
     needs: Needs
     signed: bool
     paper: str
+    weights: Callable[[Array, Callable[[Any], Array]], _Real] | None = None
 
 
-METHODS: dict[str, Method] = {
-    "grad_cam": Method(grad_cam, "gradient", False, "Selvaraju et al. 2017, https://arxiv.org/abs/1610.02391"),
-    "grad_cam++": Method(
+METHODS: dict[str, CamMethod] = {
+    "grad_cam": CamMethod(grad_cam, "gradient", False, "Selvaraju et al. 2017, https://arxiv.org/abs/1610.02391"),
+    "grad_cam++": CamMethod(
         grad_cam_plus_plus, "gradient", False, "Chattopadhay et al. 2018, https://arxiv.org/abs/1710.11063"
     ),
-    "hires_cam": Method(hires_cam, "gradient", True, "Draelos & Carin 2020, https://arxiv.org/abs/2011.08891"),
-    "layer_cam": Method(layer_cam, "gradient", False, "Jiang et al. 2021, https://doi.org/10.1109/TIP.2021.3089943"),
-    "xgrad_cam": Method(xgrad_cam, "gradient", False, "Fu et al. 2020, https://arxiv.org/abs/2008.02312"),
-    "eigen_cam": Method(eigen_cam, "activations", True, "Muhammad & Yeasin 2020, https://arxiv.org/abs/2008.00299"),
-    "score_cam": Method(score_cam, "masked scores", False, "Wang et al. 2020, https://arxiv.org/abs/1910.01279"),
-    "ablation_cam": Method(
-        ablation_cam, "ablated scores", False, "Desai & Ramaswamy 2020, https://doi.org/10.1109/WACV45572.2020.9093360"
+    "hires_cam": CamMethod(hires_cam, "gradient", True, "Draelos & Carin 2020, https://arxiv.org/abs/2011.08891"),
+    "layer_cam": CamMethod(layer_cam, "gradient", False, "Jiang et al. 2021, https://doi.org/10.1109/TIP.2021.3089943"),
+    "xgrad_cam": CamMethod(xgrad_cam, "gradient", False, "Fu et al. 2020, https://arxiv.org/abs/2008.02312"),
+    "eigen_cam": CamMethod(eigen_cam, "activations", True, "Muhammad & Yeasin 2020, https://arxiv.org/abs/2008.00299"),
+    "score_cam": CamMethod(
+        weighted, "masked scores", False, "Wang et al. 2020, https://arxiv.org/abs/1910.01279", score_cam_weights
+    ),
+    "ablation_cam": CamMethod(
+        weighted,
+        "ablated scores",
+        False,
+        "Desai & Ramaswamy 2020, https://doi.org/10.1109/WACV45572.2020.9093360",
+        ablation_cam_weights,
     ),
 }
-"""By the name that `GradCAM(method=...)` and `class_activation_map(method=...)` take."""
+"""The methods by the name that `GradCAM(method=...)` and `class_activation_map(method=...)` take."""
 
 
-def method_named(method: Any) -> Method:
-    """The method of a name.
+def cam_method(method: Any) -> CamMethod:
+    """Look up a method by name.
 
     Raises:
-        ValueError: There is no such method; the error lists those there are.
+        ValueError: An unknown name; the error lists the known ones.
     """
     if not isinstance(method, str) or method not in METHODS:
         raise ValueError(f"method={method!r}: expected one of {', '.join(map(repr, METHODS))}.")
     return METHODS[method]
 
 
-def _by_gradient(of_one: Callable[[_Real, _Real], _Real], activations: Array, gradients: Array) -> Maps:
+def _by_gradient(map_of_image: Callable[[_Real, _Real], _Real], activations: Array, gradients: Array) -> Maps:
     if activations.shape != gradients.shape:
         raise ValueError(f"gradients: must have the shape of activations {activations.shape}, got {gradients.shape}")
-    return _of_each(of_one, activations, gradients)
+    return _map_images(map_of_image, activations, gradients)
 
 
-def _of_each(of_one: Callable[..., _Real], activations: Array, *others: Array) -> Maps:
-    """The maps of pictures one by one, whose activations are given as (positions x channels).
+def _map_images(map_of_image: Callable[..., _Real], activations: Array, *others: Array) -> Maps:
+    """Compute the maps image by image, with activations as (positions x channels).
 
-    So memory stays bounded, and no picture's map depends on another, to the bit.
+    So memory stays bounded, and an image's map is bit-identical whatever the other images are.
     """
     check_maps(activations)
     maps = np.empty(activations.shape[:-1], np.float32)
     with np.errstate(all="ignore"):
         for index in range(len(maps)):
             given = [np.ascontiguousarray(array[index], np.float64) for array in (activations, *others)]
-            maps[index] = of_one(*(one.reshape(-1, one.shape[-1]) for one in given)).reshape(maps.shape[1:])
+            maps[index] = map_of_image(*(one.reshape(-1, one.shape[-1]) for one in given)).reshape(maps.shape[1:])
     return maps
 
 
 def _relu(values: _Real) -> _Real:
-    """What is above 0; minus infinity becomes NaN, or it would pass for no evidence."""
+    """The positive part; minus infinity becomes NaN, as it would otherwise look like no evidence."""
     return np.maximum(np.where(np.isneginf(values), np.nan, values), 0.0)
 
 
-def _ratio(above: _Real, below: _Real) -> _Real:
-    """`above / below`, 0 where below is 0; what is not finite above is not hidden by that."""
-    ratio: _Real = np.where(np.isfinite(above), 0.0, np.nan)
-    return np.divide(above, below, out=ratio, where=below != 0)
+def _ratio(numerator: _Real, denominator: _Real) -> _Real:
+    """`numerator / denominator`; 0 where the denominator is 0, but NaN if the numerator is not finite there."""
+    ratio: _Real = np.where(np.isfinite(numerator), 0.0, np.nan)
+    return np.divide(numerator, denominator, out=ratio, where=denominator != 0)

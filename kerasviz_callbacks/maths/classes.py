@@ -1,7 +1,7 @@
-"""How features lie by class: whose neighbours they are, how far the classes are apart, how tight they are.
+"""How well features separate the classes: nearest neighbours, silhouette, within-class to between-class variance.
 
-Features are `(n, d)`: one row a probe picture; labels are `(n,)`. With NaN or infinity among the features every figure
-is NaN.
+Features are `(n, d)`: one row per example of the probe; labels are `(n,)`. With NaN or infinity among the features
+every metric is NaN.
 """
 
 from collections.abc import Iterator
@@ -10,17 +10,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 _BLOCK_VALUES = 2**21
-"""Distances held at once: 16 MiB."""
+"""Number of distances held at once: 16 MiB."""
 
 
 class FeatureDistances:
-    """Features made ready once for several figures: in float64, the first at the origin, and how far they are apart.
+    """Features prepared once for several metrics: in float64, shifted so that the first is 0, with cached distances.
 
     Args:
         features: `(n, d)`.
 
     Attributes:
-        values: `(n, d)`; `None` where no figure can be had, because there are none or some are not finite.
+        values: `(n, d)`; `None` if there are none or some are not finite: every metric is then NaN.
         count: n.
 
     Raises:
@@ -30,16 +30,16 @@ class FeatureDistances:
     def __init__(self, features: ArrayLike) -> None:
         values = np.array(features, np.float64)
         if values.ndim != 2:
-            raise ValueError(f"features: must be (n, d), got {values.shape}; flatten what follows the first axis")
+            raise ValueError(f"features: must be (n, d), got {values.shape}; flatten the axes after the first")
         self.count = len(values)
         self.values: NDArray[np.float64] | None = None
         if values.size and np.isfinite(values).all():
-            values -= values[0].copy()  # smaller numbers, fewer digits lost; exactly 0 where all are equal
+            values -= values[0].copy()  # smaller values lose fewer digits; exactly 0 where all are equal
             self.values = values
         self._whole: NDArray[np.float64] | None = None
 
-    def squares_apart(self) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float64]]]:
-        """Rows in blocks, and the squares of their distances to all rows: quick, and off by rounding."""
+    def squared_distances(self) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float64]]]:
+        """Yield rows in blocks with their squared distances to all rows, from dot products: quick, off by rounding."""
         if self.values is None:
             return
         block = max(1, _BLOCK_VALUES // self.count)
@@ -58,38 +58,37 @@ class FeatureDistances:
 
 
 def knn_accuracy(features: ArrayLike | FeatureDistances, labels: ArrayLike, k: int = 5) -> float:
-    """Say how far the nearest neighbours of a probe row are of its own class, the row itself left out.
+    """Compute the mean fraction of each row's nearest neighbours that share its label (leave-one-out).
 
     Args:
-        features: `(n, d)`, or `Rows` of them.
+        features: `(n, d)`, or `FeatureDistances` of them.
         labels: `(n,)`.
-        k: How many neighbours (Euclidean) are asked; all the others where there are no more.
+        k: Number of neighbours (Euclidean); all other rows if there are fewer.
 
     Returns:
-        The mean over rows of the share of their neighbours with the same label, from 0 to 1. Of equal
-        distances the lower row number wins. NaN with fewer than two rows.
+        From 0 to 1. Of equal distances the lower row number counts as nearer. NaN with fewer than two rows.
 
     Raises:
         ValueError: If labels are not `(n,)` or k is less than 1.
     """
-    cloud, given = _checked(features, labels)
-    values = cloud.values
+    prepared, given = _checked(features, labels)
+    values = prepared.values
     if k < 1:
         raise ValueError(f"k: must be at least 1, got {k}")
     if values is None or len(values) < 2:
         return float("nan")
     k = min(k, len(values) - 1)
-    same = sum(_same_label(values, given, rows, rough, k) for rows, rough in cloud.squares_apart())
+    same = sum(_same_label(values, given, rows, rough, k) for rows, rough in prepared.squared_distances())
     return same / (len(values) * k)
 
 
 def _same_label(
     values: NDArray[np.float64], labels: NDArray[np.generic], rows: NDArray[np.intp], rough: NDArray[np.float64], k: int
 ) -> int:
-    """Count the neighbours of the same label of some rows, given their squared distances but for rounding.
+    """Count the neighbours of the same label of some rows, given their approximate squared distances.
 
-    These only say who can be among the nearest; where it is not clear who is, those few are measured exactly, and equal
-    distances stay equal.
+    These only preselect candidates; where more than k are within rounding of the k-th distance, the distances of those
+    are computed exactly, so that equal distances stay equal.
     """
     rough[np.arange(len(rows)), rows] = np.inf
     slack = 4 * (values.shape[1] + 8) * np.finfo(np.float64).eps * np.einsum("ij,ij->i", values, values).max()
@@ -105,18 +104,18 @@ def _same_label(
 
 
 def silhouette(features: ArrayLike | FeatureDistances, labels: ArrayLike) -> float:
-    """Say how far each class is from the nearest other one, beside how wide it is itself.
+    """Compute the mean silhouette coefficient: the distance to the nearest other class relative to the own class.
 
     The mean over rows of `(b - a) / max(a, b)`: a is the mean distance (Euclidean) to the other rows of the own class,
     b the least mean distance to the rows of another. A row that is alone in its class counts as 0.
 
     Args:
-        features: `(n, d)`, or `Rows` of them.
+        features: `(n, d)`, or `FeatureDistances` of them.
         labels: `(n,)`.
 
     Returns:
-        From -1 (rows lie in other classes) over 0 (classes overlap) to 1 (tight and far apart). NaN with fewer than
-        two classes, or no two rows of one class.
+        From -1 (rows lie in other classes) through 0 (classes overlap) to 1 (compact and well separated). NaN with
+        fewer than two classes, or no two rows of one class.
 
     Raises:
         ValueError: If labels are not `(n,)`.
@@ -125,24 +124,24 @@ def silhouette(features: ArrayLike | FeatureDistances, labels: ArrayLike) -> flo
         Rousseeuw, "Silhouettes: a graphical aid to the interpretation and validation of cluster analysis", Journal of
         Computational and Applied Mathematics 20, 1987.
     """
-    cloud, given = _checked(features, labels)
-    values = cloud.values
+    prepared, given = _checked(features, labels)
+    values = prepared.values
     if values is None:
         return float("nan")
-    kinds, own = np.unique(given, return_inverse=True)
-    if not 2 <= len(kinds) < len(values):
+    classes, own = np.unique(given, return_inverse=True)
+    if not 2 <= len(classes) < len(values):
         return float("nan")
-    participants = (own[:, None] == np.arange(len(kinds))).astype(np.float64)
-    counts = participants.sum(axis=0)
+    one_hot = (own[:, None] == np.arange(len(classes))).astype(np.float64)
+    counts = one_hot.sum(axis=0)
     total = 0.0
-    for rows, squares in cloud.squares_apart():
+    for rows, squares in prepared.squared_distances():
         squares[np.arange(len(rows)), rows] = 0.0
-        sums = np.sqrt(np.maximum(squares, 0.0)) @ participants  # (rows, classes)
-        mine = (np.arange(len(rows)), own[rows])
+        sums = np.sqrt(np.maximum(squares, 0.0)) @ one_hot  # (rows, classes)
+        own_class = (np.arange(len(rows)), own[rows])
         others = counts[own[rows]] - 1
-        within = sums[mine] / np.maximum(others, 1)
+        within = sums[own_class] / np.maximum(others, 1)
         between = sums / counts
-        between[mine] = np.inf
+        between[own_class] = np.inf
         nearest = between.min(axis=1)
         wider = np.maximum(within, nearest)
         total += float(
@@ -152,14 +151,14 @@ def silhouette(features: ArrayLike | FeatureDistances, labels: ArrayLike) -> flo
 
 
 def within_to_between(features: ArrayLike | FeatureDistances, labels: ArrayLike) -> float:
-    """Say how wide the classes are beside how far their means are apart: the scalar form of NC1.
+    """Compute the ratio of within-class to between-class variance: a scalar form of NC1.
 
     `sum_i ||z_i - m_y(i)||^2 / sum_c n_c ||m_c - m||^2`, m_c the mean of class c, m that of all rows. It falls towards
     0 as the features of each class collapse into one point. The paper's form takes a pseudo-inverse of the covariance
-    of the class means instead, which this one does without.
+    of the class means instead, which this form avoids.
 
     Args:
-        features: `(n, d)`, or `Rows` of them.
+        features: `(n, d)`, or `FeatureDistances` of them.
         labels: `(n,)`.
 
     Returns:
@@ -172,17 +171,17 @@ def within_to_between(features: ArrayLike | FeatureDistances, labels: ArrayLike)
         Papyan, Han & Donoho, "Prevalence of neural collapse during the terminal phase of deep learning training", PNAS
         2020 (NC1).
     """
-    cloud, given = _checked(features, labels)
-    values = cloud.values
+    prepared, given = _checked(features, labels)
+    values = prepared.values
     if values is None:
         return float("nan")
-    kinds, own = np.unique(given, return_inverse=True)
-    if len(kinds) == len(values):
+    classes, own = np.unique(given, return_inverse=True)
+    if len(classes) == len(values):
         return float("nan")
-    participants = (own == np.arange(len(kinds))[:, None]).astype(np.float64)
-    means = participants @ values / participants.sum(axis=1, keepdims=True)
+    one_hot = (own == np.arange(len(classes))[:, None]).astype(np.float64)
+    means = one_hot @ values / one_hot.sum(axis=1, keepdims=True)
     within = float(np.square(values - means[own]).sum())
-    between = float(participants.sum(axis=1) @ np.square(means - values.mean(axis=0)).sum(axis=1))
+    between = float(one_hot.sum(axis=1) @ np.square(means - values.mean(axis=0)).sum(axis=1))
     # Class means that differ by rounding alone are the same point.
     least = len(values) * (np.finfo(np.float64).eps * np.abs(values).max(initial=0.0)) ** 2 * values.shape[1]
     return within / between if between > least else float("nan")
@@ -191,5 +190,5 @@ def within_to_between(features: ArrayLike | FeatureDistances, labels: ArrayLike)
 def _checked(features: ArrayLike | FeatureDistances, labels: ArrayLike) -> tuple[FeatureDistances, NDArray[np.generic]]:
     rows, given = features if isinstance(features, FeatureDistances) else FeatureDistances(features), np.asarray(labels)
     if given.shape != (rows.count,):
-        raise ValueError(f"labels: must be one a row, {(rows.count,)}, got {given.shape}")
+        raise ValueError(f"labels: must be one per row, {(rows.count,)}, got {given.shape}")
     return rows, given

@@ -1,18 +1,17 @@
-"""How much gradient clipping takes away."""
+"""The effect of gradient clipping."""
 
 import numpy as np
 
 
 def share_removed(norm: float, clipped_norm: float) -> float:
-    """Say which share of a gradient clipping removed: `1 - ||clipped g|| / ||g||`.
+    """Compute the fraction of a gradient norm that clipping removed: `1 - ||clipped g|| / ||g||`.
 
     Args:
         norm: `||g||`, at least 0, any unit.
         clipped_norm: `||clipped g||` in the same unit.
 
     Returns:
-        From 0 (nothing) to 1 (all of it; rounding may not pass either end); NaN where the gradient is zero, NaN or
-        infinite, as nothing can be said of it then.
+        From 0 (nothing) to 1 (all of it), clipped to that range; NaN where the norm is zero, NaN or infinite.
 
     Example:
         >>> share_removed(4.0, 1.0)

@@ -1,4 +1,4 @@
-"""How sure a model is, beside how often it is right."""
+"""Confidence of predictions compared with their accuracy."""
 
 from dataclasses import dataclass
 
@@ -10,13 +10,13 @@ _Real = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class AnswerScores:
-    """What a model's answers are worth, given the right ones.
+    """Predictions compared with the true labels.
 
     Attributes:
-        confidence: How sure each answer is, the largest probability: `(n,)`, with several labels a row `(n * k,)`.
-        right: Whether it is right, likewise.
-        true: The probability given to what is true, `(n,)`; with several labels a row the mean over them.
-        predicted: The class predicted, `(n,)`; `None` with several labels a row.
+        confidence: Probability of each prediction: `(n,)`, with several labels a row `(n * k,)`.
+        right: Whether each prediction is correct, of the same shape.
+        true: The probability given to the true class, `(n,)`; with several labels a row the mean over them.
+        predicted: The predicted class, `(n,)`; `None` with several labels a row.
     """
 
     confidence: _Real
@@ -26,16 +26,16 @@ class AnswerScores:
 
     @property
     def wrong_rows(self) -> NDArray[np.bool_]:
-        """Rows in which an answer is wrong, `(n,)`."""
+        """Rows with at least one wrong prediction, `(n,)`."""
         right: NDArray[np.bool_] = np.all(self.right.reshape(len(self.true), -1), axis=1)
         return ~right
 
 
-def of_classes(probabilities: ArrayLike, labels: ArrayLike) -> AnswerScores:
-    """Grade answers of which one class is true.
+def multiclass_scores(probabilities: ArrayLike, labels: ArrayLike) -> AnswerScores:
+    """Compare predictions with the true class, exactly one of which is true in each row.
 
     Args:
-        probabilities: `(n, k)`. A row of NaN grades as NaN and wrong.
+        probabilities: `(n, k)`. A row with NaN counts as wrong, with a confidence of NaN.
         labels: `(n,)`, from 0 to k - 1.
     """
     values, true = np.asarray(probabilities, np.float64), np.asarray(labels, np.intp)
@@ -45,26 +45,25 @@ def of_classes(probabilities: ArrayLike, labels: ArrayLike) -> AnswerScores:
     return AnswerScores(values[rows, predicted], right, values[rows, true], predicted)
 
 
-def of_labels(probabilities: ArrayLike, labels: ArrayLike) -> AnswerScores:
-    """Grade answers of yes or no to each of several labels, each by itself.
+def multilabel_scores(probabilities: ArrayLike, labels: ArrayLike) -> AnswerScores:
+    """Compare predictions with several labels a row, each a binary decision of its own with the threshold 0.5.
 
     Args:
-        probabilities: Of yes, `(n, k)`.
-        labels: `(n, k)`, 1 for yes and 0 for no.
+        probabilities: That the label applies, `(n, k)`.
+        labels: `(n, k)`, 1 where it does and 0 where it does not.
     """
-    yes, true = np.asarray(probabilities, np.float64), np.asarray(labels) > 0.5
-    given = np.where(true, yes, 1 - yes)
-    return AnswerScores(np.maximum(yes, 1 - yes).ravel(), ((yes >= 0.5) == true).ravel(), given.mean(axis=1), None)
+    positive, true = np.asarray(probabilities, np.float64), np.asarray(labels) > 0.5
+    of_true = np.where(true, positive, 1 - positive)
+    confidence = np.maximum(positive, 1 - positive)
+    return AnswerScores(confidence.ravel(), ((positive >= 0.5) == true).ravel(), of_true.mean(axis=1), None)
 
 
 def overconfidence(answer_scores: AnswerScores) -> float:
-    """Say how much surer a model is than it should be: mean confidence less the share of right answers.
-
-    It is the calibration error of all answers taken together (one bin), with its sign.
+    """Compute mean confidence minus accuracy: the signed calibration error of all predictions in one bin.
 
     Returns:
-        From -1 (never sure, always right) over 0 (as sure as it should be) to 1 (always sure, always wrong). NaN where
-        a confidence is not finite, or without any.
+        From -1 (confidence 0, all correct) to 1 (confidence 1, all wrong); 0 for a model that is as confident as it is
+        accurate. NaN where a confidence is not finite, or without any prediction.
 
     Reference:
         Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
@@ -75,17 +74,15 @@ def overconfidence(answer_scores: AnswerScores) -> float:
 
 
 def softmax(logits: ArrayLike) -> _Real:
-    """Probabilities `(n, k)` from logits, without overflow."""
-    values = np.asarray(logits, np.float64)
+    """Compute class probabilities `(..., k)` from logits, in float64; NaN in rows with NaN or plus infinity."""
+    from scipy.special import softmax as scipy_softmax
+
     with np.errstate(invalid="ignore"):
-        powers = np.exp(values - values.max(axis=-1, keepdims=True))
-        shares: _Real = powers / powers.sum(axis=-1, keepdims=True)
-    return shares
+        return np.asarray(scipy_softmax(np.asarray(logits, np.float64), axis=-1))
 
 
 def sigmoid(logits: ArrayLike) -> _Real:
-    """Probabilities of yes from logits of any shape, without overflow."""
-    values = np.asarray(logits, np.float64)
-    small = np.exp(-np.abs(values))
-    chances: _Real = np.where(values >= 0, 1 / (1 + small), small / (1 + small))
-    return chances
+    """Compute the probabilities of binary labels from logits of any shape, in float64."""
+    from scipy.special import expit
+
+    return np.asarray(expit(np.asarray(logits, np.float64)))

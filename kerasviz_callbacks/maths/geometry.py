@@ -1,4 +1,4 @@
-"""How inputs are seen as pictures, kernels as filters and tokens as patches."""
+"""Shapes: inputs as images, kernels as filters, transformer tokens as image patches."""
 
 from math import isqrt, prod
 from typing import Any, Literal
@@ -15,23 +15,23 @@ _MOST_ASPECT = 4
 _LEADING_TOKENS = (0, 1, 2, 5)
 
 
-def picture_shape(shape: tuple[int, ...]) -> tuple[int, int, int] | None:
-    """Say how one input of a model can be seen as a picture.
+def image_shape(shape: tuple[int, ...]) -> tuple[int, int, int] | None:
+    """Find the image shape of one input of a model.
 
     Args:
         shape: The shape of one input, the batch axis left out.
 
     Returns:
-        `(height, width, channels)`, or None where no picture is seen:
+        `(height, width, channels)`, or None where the input is no image:
 
         * `(h, w)`, both at least 8 and neither more than 4 times the other: one channel.
         * `(h, w, c)` with 1 to 4 channels and sides of at least 4, or more channels and sides of at least
           8: itself.
-        * `(d,)`, d a square of side at least 20, or three times one: that square, in grey or in colour
-          (channels last), as an MNIST picture of 784 numbers or a CIFAR picture of 3072 is.
+        * `(d,)`, d a square of side at least 20, or three times one: that square, grayscale or RGB
+          (channels last), as a flattened MNIST image (784) or CIFAR image (3072) is.
 
     Example:
-        >>> picture_shape((784,)), picture_shape((32, 32, 3)), picture_shape((13,))
+        >>> image_shape((784,)), image_shape((32, 32, 3)), image_shape((13,))
         ((28, 28, 1), (32, 32, 3), None)
     """
     if len(shape) == 1:
@@ -46,16 +46,16 @@ def picture_shape(shape: tuple[int, ...]) -> tuple[int, int, int] | None:
 
 
 def filters_of(kernel: NDArray[Any], kind: Kind) -> NDArray[Any]:
-    """Fold a kernel as Keras stores it into one filter a row, whatever the kind of layer.
+    """Reshape a kernel as Keras stores it to one filter per row, for any kind of convolution.
 
     Args:
         kernel: As the layer holds it, any number of spatial axes:
 
-            * `"conv"`: `(*spatial, inputs, filters)`; with groups, `inputs` are those of one group. The
+            * `"conv"`: `(*spatial, inputs, filters)`; with groups, `inputs` are those of a single group. The
               kernel of a dense layer is the one without spatial axes.
             * `"conv_transpose"`: `(*spatial, filters, inputs)`.
-            * `"depthwise"`: `(*spatial, inputs, multiplier)`: each filter looks at one input.
-        kind: Which of them.
+            * `"depthwise"`: `(*spatial, inputs, multiplier)`: each filter has one input channel.
+        kind: The kind of layer.
 
     Returns:
         `(filters, inputs, *spatial)`, contiguous, same type and values. Depthwise: `(inputs * multiplier,
@@ -77,48 +77,47 @@ def filters_of(kernel: NDArray[Any], kind: Kind) -> NDArray[Any]:
     return np.ascontiguousarray(folded)
 
 
-def dense_filters(kernel: NDArray[Any], picture: tuple[int, int, int]) -> NDArray[Any]:
-    """Fold the kernel of a dense layer that is fed flattened pictures into one picture a unit.
+def dense_filters(kernel: NDArray[Any], image: tuple[int, int, int]) -> NDArray[Any]:
+    """Reshape the kernel of a dense layer on flattened images to one image per unit.
 
     Args:
         kernel: `(height * width * channels, units)`.
-        picture: `(height, width, channels)` of what was flattened, channels last.
+        image: `(height, width, channels)` of what was flattened, channels last.
 
     Returns:
         `(units, channels, height, width)`, contiguous, same type and values: the order of `filters_of`.
 
     Raises:
-        ValueError: If the kernel's inputs are not as many as the picture's values.
+        ValueError: If the kernel's inputs are not as many as the image's values.
     """
-    if kernel.ndim != 2 or kernel.shape[0] != prod(picture):
-        raise ValueError(f"kernel: must be ({prod(picture)}, units) for pictures of {picture}, got {kernel.shape}")
+    if kernel.ndim != 2 or kernel.shape[0] != prod(image):
+        raise ValueError(f"kernel: must be ({prod(image)}, units) for images of {image}, got {kernel.shape}")
     units = kernel.shape[1]
-    return np.ascontiguousarray(kernel.T.reshape(units, *picture).transpose(0, 3, 1, 2))
+    return np.ascontiguousarray(kernel.T.reshape(units, *image).transpose(0, 3, 1, 2))
 
 
-def token_grid(tokens: int, picture: tuple[int, int]) -> tuple[int, tuple[int, int]] | None:
-    """Say how the tokens of a vision transformer lie on its picture.
+def token_grid(tokens: int, image: tuple[int, int]) -> tuple[int, tuple[int, int]] | None:
+    """Find the grid of patches that the tokens of a vision transformer form.
 
     Args:
-        tokens: How many a layer puts out, those that stand for no patch among them.
-        picture: `(height, width)` of what the model is fed.
+        tokens: Number of tokens in the output of a layer, including those that represent no patch.
+        image: `(height, width)` of what the model is fed.
 
     Returns:
-        How many leading tokens stand for no patch (0; 1: a class token; 2: one for distillation too; 5: a
-        class token and 4 registers), and the grid `(rows, columns)` of the others, row by row; or None where
-        nothing fits. Square patches of any side are tried that divide the picture, then those that leave a
-        rest, cut off or padded; in either the least number of leading tokens that fits, and more than one
-        patch.
+        The number of leading tokens that represent no patch (0; 1: a class token; 2: a distillation token too; 5: a
+        class token and 4 register tokens), and the grid `(rows, columns)` of the others, row by row; None where no grid
+        fits. Square patches of every size are tried that divide the image, then those that leave a remainder, cropped
+        or padded; in either case the smallest number of leading tokens that fits, and more than one patch.
 
-        Numbers alone cannot tell patches from other steps: a recurrent layer over the 64 rows of a 64 x 64
-        picture also fits, as 8 x 8 patches.
+        The count alone cannot distinguish patches from time steps: a recurrent layer over the 64 rows of a 64 x 64
+        image also fits, as 8 x 8 patches.
 
     Example:
         >>> token_grid(197, (224, 224)), token_grid(28, (28, 28))
         ((1, (14, 14)), None)
     """
-    height, width = picture
-    sides = range(1, min(picture) + 1)
+    height, width = image
+    sides = range(1, min(image) + 1)
     dividing = [(height // side, width // side) for side in sides if height % side == width % side == 0]
     cut = [(height // side, width // side) for side in sides]
     padded = [(-(-height // side), -(-width // side)) for side in sides]
@@ -131,18 +130,18 @@ def token_grid(tokens: int, picture: tuple[int, int]) -> tuple[int, tuple[int, i
 
 
 def fold_tokens(tokens: NDArray[Any], leading: int, grid: tuple[int, int]) -> NDArray[Any]:
-    """Lay the tokens of a vision transformer out as the patches of its picture.
+    """Reshape the tokens of a vision transformer to its grid of patches.
 
     Args:
         tokens: `(n, tokens, channels)`.
-        leading: How many leading tokens stand for no patch; they are left out.
-        grid: `(rows, columns)` of the others, row by row: what `token_grid` finds.
+        leading: Number of leading tokens that represent no patch; they are dropped.
+        grid: `(rows, columns)` of the others, row by row, as `token_grid` finds it.
 
     Returns:
         `(n, rows, columns, channels)`, same type and values.
 
     Raises:
-        ValueError: If the tokens are not that many.
+        ValueError: If the number of tokens does not match.
     """
     expected = leading + prod(grid)
     if tokens.ndim != 3 or tokens.shape[1] != expected:

@@ -1,12 +1,11 @@
-"""Health figures of filters and channels: not signs of overfitting, but of a network that wastes its width.
+"""Health metrics of filters and channels: signs of unused capacity, not of overfitting.
 
-Filters come as `(f, ...)`, one filter a row (`geometry.filters_of` folds a kernel so); what follows the
-first axis is flattened to the fan-in p. Channels come as figures of each probe row, worked out where the
-activations are, so that only small arrays travel; `channel_figures` folds the rows.
+Filters are `(f, ...)`, one filter per row (as from `geometry.filters_of`); all axes after the first are flattened to
+the fan-in p. Channels are described by statistics of each row of the probe, computed inside the model's pass so that
+only small arrays are transferred; `channel_metrics` combines the rows.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,24 +13,24 @@ from numpy.typing import ArrayLike, NDArray
 from .similarity import cosine_distance, unit
 
 DEAD = 1e-6
-"""A channel whose largest value (or standard deviation, if not rectified) is no larger is dead."""
+"""A channel whose maximum (or standard deviation, if not rectified) is at most this is dead."""
 
 DORMANT = 0.025
-"""A channel whose mean |a| is no larger a share of the layer's average is dormant (Sokar et al. 2023)."""
+"""A channel whose mean |a| is at most this fraction of the layer's average is dormant (Sokar et al. 2023)."""
 
 
 def redundancy(filters: ArrayLike) -> float:
-    """Say how alike the filters of a layer are, in a unit that can be compared between layers.
+    """Measure how similar the filters of a layer are, on a scale that can be compared between layers.
 
-    `p * mean over i != j of cos^2(f_i, f_j)`, through the smaller of the two Gram matrices: the sum of the
-    squared entries of `U U'` and of `U' U` is the same.
+    `p * mean over i != j of cos^2(f_i, f_j)`, computed from the smaller of the two Gram matrices: the sum of
+    the squared entries of `U U'` and of `U' U` is the same.
 
     Args:
-        filters: `(f, ...)`, f filters of fan-in p; any unit, only directions count.
+        filters: `(f, ...)`, f filters of fan-in p; only their directions matter.
 
     Returns:
-        From 0 (all at right angles) through 1 (what random filters have in expectation; it scatters widely
-        where they are few and small) to p (all equal up to sign and length). Filters that are zero or hold
+        From 0 (all orthogonal) through 1 (the expectation for random filters, with a large variance where they
+        are few and small) to p (all equal up to sign and length). Filters that are zero or hold
         NaN or infinity are left out; NaN if fewer than two are left.
     """
     units = unit(_rows(filters))
@@ -40,20 +39,20 @@ def redundancy(filters: ArrayLike) -> float:
     if count < 2:
         return float("nan")
     gram = units @ units.T if count <= fan_in else units.T @ units
-    of_itself = np.sum(np.sum(units * units, axis=1) ** 2)
-    others = max(float(np.vdot(gram, gram) - of_itself), 0.0)  # rounding may pass below 0
+    diagonal = np.sum(np.sum(units * units, axis=1) ** 2)
+    others = max(float(np.vdot(gram, gram) - diagonal), 0.0)  # rounding can make it negative
     return float(fan_in * others / (count * (count - 1)))
 
 
 def turn(filters: ArrayLike, previous: ArrayLike) -> float:
-    """Say how far the filters of a layer have turned since the previous look: the mean of `1 - cos`.
+    """Measure how far the filters of a layer have rotated since the previous step: the mean of `1 - cos`.
 
     Args:
         filters: `(f, ...)`, the filters now.
-        previous: The same shape, the same filters before.
+        previous: The same shape, the same filters at the previous step.
 
     Returns:
-        From 0 (none has turned) to 2 (all point the other way). Filters that are zero or hold NaN or
+        From 0 (unchanged directions) to 2 (all reversed). Filters that are zero or hold NaN or
         infinity, now or before, are left out; NaN if none is left.
 
     Raises:
@@ -66,7 +65,7 @@ def turn(filters: ArrayLike, previous: ArrayLike) -> float:
 
 
 def norm(filters: ArrayLike) -> float:
-    """Say how long the filters of a layer are: the mean of `||f||`, in the unit of the weights.
+    """Compute the mean norm of the filters of a layer.
 
     Args:
         filters: `(f, ...)`.
@@ -79,49 +78,49 @@ def norm(filters: ArrayLike) -> float:
 
 
 @dataclass(frozen=True, eq=False)
-class ChannelFigures:
-    """What the channels of a layer did over a probe and all its positions; every array is `(channels,)`.
+class ChannelMetrics:
+    """Statistics of the channels of a layer over a probe and all positions; every array is `(channels,)`.
 
-    A channel that was NaN or infinite in any row has NaN in every figure but `non_finite`. What was not worked out is
-    None: each figure costs the training a look at every activation.
+    A channel that was NaN or infinite in any row has NaN in every statistic but `non_finite`. Statistics that were not
+    computed are None: each one reads every activation once more.
 
     Attributes:
         mean_abs: The mean of |a|.
         largest: The largest activation.
         share_not_positive: The mean of `a <= 0`, from 0 to 1.
         variance: The population variance over rows and positions together.
-        non_finite: The number of probe rows in which a figure of the channel was NaN or infinite.
+        non_finite: The number of probe rows in which a statistic of the channel was NaN or infinite.
     """
 
-    mean_abs: NDArray[np.float64]
     non_finite: NDArray[np.intp]
+    mean_abs: NDArray[np.float64] | None = None
     largest: NDArray[np.float64] | None = None
     share_not_positive: NDArray[np.float64] | None = None
     variance: NDArray[np.float64] | None = None
 
 
-def channel_stats(
+def channel_metrics(
     *,
-    mean_abs: ArrayLike,
+    mean_abs: ArrayLike | None = None,
     largest: ArrayLike | None = None,
     share_not_positive: ArrayLike | None = None,
     mean: ArrayLike | None = None,
     variance: ArrayLike | None = None,
-) -> ChannelFigures:
-    """Fold the figures of each probe row, worked out inside the model's pass, into one figure a channel.
+) -> ChannelMetrics:
+    """Combine the statistics of each probe row, computed inside the model's pass, to one per channel.
 
-    The variance is folded by the law of total variance (mean of the variances + variance of the means), which
-    keeps its digits where mean of squares - square of mean loses them all.
+    The variance follows from the law of total variance (mean of the variances + variance of the means), which avoids
+    the cancellation of mean of squares - square of mean.
 
     Args:
         mean_abs: `(n, channels)`, for each row the mean of |a| over its positions.
         largest: The same, the largest activation.
         share_not_positive: The same, the mean of `a <= 0`.
-        mean: The same, the mean; goes with the variance.
+        mean: The same, the mean; required with the variance.
         variance: The same, the population variance within the row (0 where a row has one position).
 
     Returns:
-        The figures over all rows. Every row has the same number of positions, so rows weigh the same.
+        The statistics over all rows, which have the same weight as they have the same number of positions.
 
     Raises:
         ValueError: If there is no row, or the shapes differ.
@@ -131,95 +130,112 @@ def channel_stats(
     if (mean is None) != (variance is None):
         raise ValueError("mean, variance: the means of the rows are a part of the variance; give both or neither")
     rows = {name: np.asarray(values, np.float64) for name, values in given.items() if values is not None}
-    shape = rows["mean_abs"].shape
+    if not rows:
+        raise ValueError(f"{', '.join(given)}: all are None; give at least one")
+    first, shape = next((name, values.shape) for name, values in rows.items())
     for name, values in rows.items():
         if values.ndim != 2 or values.shape != shape or not len(values):
-            raise ValueError(f"{name}: must be (n >= 1, channels) like mean_abs {shape}, got {values.shape}")
-    bad = ~np.logical_and.reduce([np.isfinite(values) for values in rows.values()])
-    spoilt = bad.any(axis=0)
-    rows = {name: np.where(spoilt, 0.0, values) for name, values in rows.items()}
+            raise ValueError(f"{name}: must be (n >= 1, channels) like {first} {shape}, got {values.shape}")
+    non_finite = ~np.logical_and.reduce([np.isfinite(values) for values in rows.values()])
+    invalid = non_finite.any(axis=0)
+    rows = {name: np.where(invalid, 0.0, values) for name, values in rows.items()}
     averaged = [name for name in ("mean_abs", "share_not_positive") if name in rows]
-    folded: dict[str, NDArray[np.float64]] = {name: rows[name].mean(axis=0) for name in averaged}
+    combined: dict[str, NDArray[np.float64]] = {name: rows[name].mean(axis=0) for name in averaged}
     if "largest" in rows:
-        folded["largest"] = rows["largest"].max(axis=0)
+        combined["largest"] = rows["largest"].max(axis=0)
     if "variance" in rows:
-        within = np.maximum(rows["variance"], 0.0)  # mean of squares - square of mean in float32 may pass below 0
-        folded["variance"] = within.mean(axis=0) + rows["mean"].var(axis=0)
-    finite = {name: np.where(spoilt, np.nan, values) for name, values in folded.items()}
-    return ChannelFigures(**finite, non_finite=np.count_nonzero(bad, axis=0).astype(np.intp))
+        within = np.maximum(rows["variance"], 0.0)  # mean of squares - square of mean in float32 can be negative
+        combined["variance"] = within.mean(axis=0) + rows["mean"].var(axis=0)
+    finite = {name: np.where(invalid, np.nan, values) for name, values in combined.items()}
+    return ChannelMetrics(**finite, non_finite=np.count_nonzero(non_finite, axis=0).astype(np.intp))
 
 
-def dead(metrics: ChannelFigures, rectified: bool) -> float:
-    """Say which share of the channels answers to nothing.
+def dead_channels(metrics: ChannelMetrics, rectified: bool | None) -> NDArray[np.bool_]:
+    """Find the channels that are dead: the one definition that every view uses.
 
     Args:
-        metrics: What the channels did over the probe.
-        rectified: Whether the layer's own output is cut off at 0 (ReLU): then dead means a largest value of
-            at most 1e-6; else (GELU, SiLU, tanh) a standard deviation of at most 1e-6.
+        metrics: Of the channels over the probe.
+        rectified: True if the layer's own output is cut off at 0 (ReLU): dead is a maximum of at most 1e-6. False for
+            other activation functions (GELU, SiLU, tanh): dead is a standard deviation of at most 1e-6. None for a
+            linear output, such as that of a convolution before batch normalisation: none of its channels is dead.
+
+    Returns:
+        `(channels,)`; False for channels that are not finite.
+
+    Raises:
+        ValueError: If the statistic that this needs was not computed.
+    """
+    if rectified is None:
+        return np.zeros(metrics.non_finite.shape, bool)
+    if rectified:
+        return np.asarray(_known(metrics.largest, "largest") <= DEAD)
+    return np.asarray(np.sqrt(_known(metrics.variance, "variance")) <= DEAD)
+
+
+def dead(metrics: ChannelMetrics, rectified: bool) -> float:
+    """Compute the fraction of dead channels.
+
+    Args:
+        metrics: Of the channels over the probe.
+        rectified: As for `dead_channels`.
 
     Returns:
         From 0 to 1, of the channels that are finite; NaN if none is.
 
     Raises:
-        ValueError: If the figure that this goes by was not worked out.
+        ValueError: If the statistic that this needs was not computed.
     """
-    if rectified:
-        largest = _known(metrics.largest, "largest")
-        return _share(largest, largest <= DEAD)
-    variance = _known(metrics.variance, "variance")
-    return _share(variance, np.sqrt(variance) <= DEAD)
+    finite = metrics.non_finite == 0
+    return float(dead_channels(metrics, rectified)[finite].mean()) if finite.any() else float("nan")
 
 
-def dormant(metrics: ChannelFigures) -> float:
-    """Say which share of the channels hardly speaks beside the others.
+def dormant(metrics: ChannelMetrics) -> float:
+    """Compute the fraction of channels that are almost inactive compared with the others.
 
     Args:
-        metrics: What the channels did over the probe.
+        metrics: Of the channels over the probe.
 
     Returns:
-        The share with mean |a| of at most 0.025 of its mean over channels, from 0 to 1, of the channels
+        The fraction with mean |a| of at most 0.025 of its mean over channels, from 0 to 1, of the channels
         that are finite; 1 if all are zero; NaN if none is finite.
 
     Reference:
         Sokar et al., "The Dormant Neuron Phenomenon in Deep Reinforcement Learning", ICML 2023.
     """
-    return _share(metrics.mean_abs, metrics.mean_abs <= DORMANT * _mean_of_finite(metrics.mean_abs))
+    mean_abs = _known(metrics.mean_abs, "mean_abs")
+    finite = mean_abs[np.isfinite(mean_abs)]
+    return float(np.mean(finite <= DORMANT * finite.mean())) if finite.size else float("nan")
 
 
-def sparsity(metrics: ChannelFigures) -> float:
-    """Say which share of all activations is not positive; for rectified outputs only.
+def sparsity(metrics: ChannelMetrics) -> float:
+    """Compute the fraction of activations that are not positive; for rectified outputs only.
 
     Args:
-        metrics: What the channels did over the probe.
+        metrics: Of the channels over the probe.
 
     Returns:
         The mean of `a <= 0` over probe, positions and the channels that are finite, from 0 to 1; NaN if
         none is.
 
     Raises:
-        ValueError: If that figure was not worked out.
+        ValueError: If that statistic was not computed.
     """
     return _mean_of_finite(_known(metrics.share_not_positive, "share_not_positive"))
 
 
-def _known(format_number: NDArray[np.float64] | None, name: str) -> NDArray[np.float64]:
-    if format_number is None:
-        raise ValueError(f"figures: {name} was not worked out; give it to channel_figures")
-    return format_number
+def _known(statistic: NDArray[np.float64] | None, name: str) -> NDArray[np.float64]:
+    if statistic is None:
+        raise ValueError(f"metrics: {name} was not computed; give it to channel_metrics")
+    return statistic
 
 
 def _rows(filters: ArrayLike) -> NDArray[np.float64]:
     values = np.asarray(filters, np.float64)
     if values.ndim < 2:
-        raise ValueError(f"filters: must be (f, ...), one filter a row, got {values.shape}")
+        raise ValueError(f"filters: must be (f, ...), one filter per row, got {values.shape}")
     return values.reshape(len(values), int(np.prod(values.shape[1:])))
 
 
 def _mean_of_finite(values: NDArray[np.float64]) -> float:
     finite = values[np.isfinite(values)]
     return float(finite.mean()) if finite.size else float("nan")
-
-
-def _share(format_number: NDArray[np.float64], holds: NDArray[Any]) -> float:
-    counted = np.isfinite(format_number)
-    return float(np.mean(holds[counted])) if counted.any() else float("nan")

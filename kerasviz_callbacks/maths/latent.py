@@ -1,7 +1,7 @@
-"""How the codes of a probe move, and in how many dimensions.
+"""Metrics of latent codes: spread, movement, active units, dimension.
 
-Codes are `(n, d)`: one row a probe picture, one column a latent variable, in the range of float32. With NaN
-or infinity among them every figure is NaN.
+Codes are `(n, d)`: one row per example of the probe, one column per latent variable, in the range of float32. With
+NaN or infinity among them every metric is NaN.
 """
 
 import numpy as np
@@ -11,18 +11,18 @@ ACTIVE = 0.01
 """A latent variable is active if its variance over the probe is above this (Burda et al. 2016)."""
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-"""Which quantiles of a latent variable its profile shows: 5-95 %, 25-75 % and the median."""
+"""The quantiles of a latent variable: 5-95 %, 25-75 % and the median."""
 
 
 def centred(codes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Take the mean off codes that are known to be finite.
+    """Subtract the mean from finite codes.
 
     Args:
         codes: `(n, d)`, n at least 1.
 
     Returns:
-        The same shape, mean 0; exactly 0 in a variable that is the same everywhere, where the mean alone
-        would leave rounding, which then looks like a cloud.
+        The same shape, mean 0; exactly 0 in a constant variable, where subtracting the mean alone would leave
+        rounding errors.
     """
     moved: NDArray[np.float64] = codes - codes[0]
     moved -= moved.mean(axis=0)
@@ -30,10 +30,10 @@ def centred(codes: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def radius(cloud: NDArray[np.float64]) -> float:
-    """Say how wide centred codes are: `sqrt(mean ||z||^2)`.
+    """Compute the root mean square distance of centred codes from 0: `sqrt(mean ||z||^2)`.
 
     Args:
-        cloud: `(n, d)`, what `centred` returns.
+        cloud: `(n, d)`, as `centred` returns.
 
     Returns:
         At least 0, in the unit of the codes.
@@ -42,28 +42,28 @@ def radius(cloud: NDArray[np.float64]) -> float:
 
 
 def spread(codes: ArrayLike) -> float:
-    """Say how wide the cloud of codes is: `sqrt(mean ||z - mean||^2)`, in the unit of the codes.
+    """Compute the spread of codes, their root mean square distance from the mean: `sqrt(mean ||z - mean||^2)`.
 
     Args:
         codes: `(n, d)`.
 
     Returns:
-        At least 0; falls to 0 as the codes collapse.
+        At least 0, in the unit of the codes; falls to 0 as the codes collapse.
     """
     values = _finite(codes)
     return float("nan") if values is None else radius(centred(values))
 
 
 def move(codes: ArrayLike, previous: ArrayLike) -> float:
-    """Say how far the codes moved within the cloud since the step before, beside its width.
+    """Measure how far the codes moved since the previous step, relative to their spread.
 
     Args:
         codes: `(n, d)`, the codes now.
-        previous: `(n, d)`, the same rows a step before.
+        previous: `(n, d)`, the same rows at the previous step.
 
     Returns:
-        Mean `||dz||` of centred codes / the root mean square of both spreads: 0 where nothing moved, about
-        1.4 where the new codes have nothing to do with the old. NaN without any spread.
+        Mean `||dz||` of centred codes / the root mean square of both spreads: 0 without movement, about 1.4 for
+        independent codes. NaN without any spread.
 
     Raises:
         ValueError: If the shapes differ.
@@ -76,14 +76,14 @@ def move(codes: ArrayLike, previous: ArrayLike) -> float:
 
 
 def mean_shift(codes: ArrayLike, previous: ArrayLike) -> float:
-    """Say how far the cloud moved as a whole since the step before, beside its width.
+    """Measure how far the mean of the codes moved since the previous step, relative to their spread.
 
     Args:
         codes: `(n, d)`, the codes now.
-        previous: `(n, d)`, the same rows a step before.
+        previous: `(n, d)`, the same rows at the previous step.
 
     Returns:
-        `||mean - mean before||` / the root mean square of both spreads. NaN without any spread.
+        `||mean - previous mean||` / the root mean square of both spreads. NaN without any spread.
 
     Raises:
         ValueError: If the shapes differ.
@@ -91,20 +91,20 @@ def mean_shift(codes: ArrayLike, previous: ArrayLike) -> float:
     now, before = _pair(codes, previous)
     if now is None or before is None:
         return float("nan")
-    way = float(np.linalg.norm(now.mean(axis=0) - before.mean(axis=0)))
-    return _ratio(way, _width(centred(now), centred(before)))
+    distance = float(np.linalg.norm(now.mean(axis=0) - before.mean(axis=0)))
+    return _ratio(distance, _width(centred(now), centred(before)))
 
 
 def active(codes: ArrayLike, absolute: bool) -> NDArray[np.bool_]:
-    """Say which latent variables are in use.
+    """Find the latent variables that are active.
 
     Args:
-        codes: `(n, d)`; of a VAE the posterior means.
+        codes: `(n, d)`; for a VAE the posterior means.
         absolute: True for posterior means, whose prior has variance 1: active is a variance above 0.01.
-            False for codes of any unit: active is a variance above 0.01 of the largest.
+            False for codes of arbitrary scale: active is a variance above 0.01 of the largest.
 
     Returns:
-        `(d,)`; False where a variable is not finite in some row: nothing is known of it.
+        `(d,)`; False where a variable is not finite in some row.
 
     Reference:
         Burda et al., "Importance Weighted Autoencoders", ICLR 2016, section 5.2.
@@ -116,11 +116,11 @@ def active(codes: ArrayLike, absolute: bool) -> NDArray[np.bool_]:
 
 
 def active_units(codes: ArrayLike, absolute: bool) -> float:
-    """Count the latent variables that are in use, as `active` says it.
+    """Count the active latent variables, as `active` defines them.
 
     Args:
-        codes: `(n, d)`; of a VAE the posterior means.
-        absolute: as for `active`.
+        codes: `(n, d)`; for a VAE the posterior means.
+        absolute: As for `active`.
 
     Returns:
         A whole number from 0 to d; NaN with NaN or infinity among the codes.
@@ -130,14 +130,14 @@ def active_units(codes: ArrayLike, absolute: bool) -> float:
 
 
 def variances(codes: ArrayLike) -> NDArray[np.float64]:
-    """Say how far each latent variable varies over the probe.
+    """Compute the variance of each latent variable over the probe.
 
     Args:
         codes: `(n, d)`.
 
     Returns:
-        The mean squared distance from the variable's mean, `(d,)`: at least 0, exactly 0 where it is the same
-        in all rows, NaN where it is not finite in some row or there are no rows.
+        The population variance, `(d,)`: exactly 0 for a constant variable, NaN where it is not finite in some row or
+        there are no rows.
     """
     values = _matrix(codes)
     known = np.isfinite(values).all(axis=0)
@@ -148,13 +148,13 @@ def variances(codes: ArrayLike) -> NDArray[np.float64]:
 
 
 def quantiles(codes: ArrayLike) -> NDArray[np.float64]:
-    """Say where the codes lie in each latent variable: its 5, 25, 50, 75 and 95 % quantiles over the probe.
+    """Compute the 5, 25, 50, 75 and 95 % quantiles of each latent variable over the probe.
 
     Args:
         codes: `(n, d)`.
 
     Returns:
-        `(5, d)`, ascending, within the range of the variable (linear between the two nearest codes in order);
+        `(5, d)`, ascending, interpolated linearly between the two nearest order statistics;
         NaN where the variable is not finite in some row or there are no rows.
     """
     values = _matrix(codes)
@@ -166,9 +166,9 @@ def quantiles(codes: ArrayLike) -> NDArray[np.float64]:
 
 
 def participation_ratio(codes: ArrayLike) -> float:
-    """Say in how many dimensions the cloud spreads: `(tr C)^2 / tr C^2`, C the covariance of the codes.
+    """Compute the participation ratio, an effective dimension: `(tr C)^2 / tr C^2`, C the covariance of the codes.
 
-    Never show it without `spread`: it rises as codes collapse to noise.
+    Read it only together with `spread`: it rises as codes collapse to noise.
 
     Args:
         codes: `(n, d)`.
@@ -185,12 +185,12 @@ def participation_ratio(codes: ArrayLike) -> float:
         return float("nan")
     cloud /= scale
     count, width = cloud.shape
-    gram = cloud.T @ cloud if width <= count else cloud @ cloud.T  # both have the eigenvalues of C, but for 0
+    gram = cloud.T @ cloud if width <= count else cloud @ cloud.T  # both have the nonzero eigenvalues of C
     return float(np.trace(gram) ** 2 / np.vdot(gram, gram))
 
 
 def _finite(codes: ArrayLike) -> NDArray[np.float64] | None:
-    """The codes in float64, or None where no figure can be had: nothing there, or not all of it finite."""
+    """The codes in float64, or None if they are empty or not all finite."""
     values = _matrix(codes)
     return values if values.size and np.isfinite(values).all() else None
 
@@ -198,7 +198,7 @@ def _finite(codes: ArrayLike) -> NDArray[np.float64] | None:
 def _matrix(codes: ArrayLike) -> NDArray[np.float64]:
     values = np.asarray(codes, np.float64)
     if values.ndim != 2:
-        raise ValueError(f"codes: must be (n, d), got {values.shape}; flatten what follows the first axis")
+        raise ValueError(f"codes: must be (n, d), got {values.shape}; flatten the axes after the first")
     return values
 
 

@@ -1,6 +1,6 @@
-"""How far heat maps point elsewhere: those of another epoch, or of another class.
+"""Distances between heat maps of different epochs or classes.
 
-Maps are `(n, *spatial)`, at least 0; one that is 0 everywhere is empty, and points nowhere.
+Maps are `(n, *spatial)`, at least 0; one that is 0 everywhere is empty and has no direction.
 """
 
 from typing import Any, NamedTuple
@@ -13,21 +13,21 @@ from .similarity import cosine_distance
 _Real = NDArray[np.float64]
 
 
-class Change(NamedTuple):
-    """How far maps differ.
+class MapDistance(NamedTuple):
+    """The mean distance between maps.
 
     Attributes:
-        mean: Over pictures, of 1 - cos: 0 all alike, 1 nothing in common. NaN where no picture counts, or a map that
-            is compared is not finite.
-        left_out: How many pictures do not count, because of empty maps.
+        mean: Mean over images of `1 - cos`: 0 for proportional maps, 1 for disjoint ones. NaN where no image is left,
+            or a compared map is not finite.
+        left_out: Number of images left out because of empty maps.
     """
 
     mean: float
     left_out: int
 
 
-def map_distance(now: ArrayLike, then: ArrayLike) -> Change:
-    """Compare the maps of each picture with its own of an earlier time; pictures with an empty one are left out.
+def map_distance(now: ArrayLike, then: ArrayLike) -> MapDistance:
+    """Compare the maps of each image with those at another step; images with an empty map are left out.
 
     Args:
         now: `(n, *spatial)`.
@@ -43,10 +43,10 @@ def map_distance(now: ArrayLike, then: ArrayLike) -> Change:
     return _mean(cosine_distance(maps[counts], others[counts]), int((~counts).sum()))
 
 
-def true_versus_predicted(true: ArrayLike, predicted: ArrayLike, right: ArrayLike) -> Change:
-    """Compare what speaks for the true class with what speaks for the predicted one.
+def true_versus_predicted(true: ArrayLike, predicted: ArrayLike, right: ArrayLike) -> MapDistance:
+    """Compare the maps of the true class with those of the predicted class.
 
-    0 where the prediction is right, 1 where one map is empty; where both are, the picture is left out.
+    The distance is 0 for correct predictions and 1 where one map is empty; images with both maps empty are left out.
 
     Args:
         true: Maps of the true class, `(n, *spatial)`.
@@ -67,21 +67,21 @@ def true_versus_predicted(true: ArrayLike, predicted: ArrayLike, right: ArrayLik
 
 
 def empty(maps: ArrayLike) -> NDArray[np.bool_]:
-    """Say which maps are 0 everywhere, `(n,)`."""
+    """Find the maps that are 0 everywhere, `(n,)`."""
     return _empty(_rows(maps, maps)[0])
 
 
 def _rows(maps: ArrayLike, others: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
     if np.shape(maps) != np.shape(others):
-        raise ValueError(f"maps: both must have one shape, got {np.shape(maps)} and {np.shape(others)}")
+        raise ValueError(f"maps: both must have the same shape, got {np.shape(maps)} and {np.shape(others)}")
     one, other = np.asarray(maps), np.asarray(others)
     return one.reshape(len(one), -1), other.reshape(len(other), -1)
 
 
 def _empty(maps: NDArray[Any]) -> NDArray[np.bool_]:
-    nothing: NDArray[np.bool_] = np.asarray(~maps.any(axis=1))
-    return nothing
+    all_zero: NDArray[np.bool_] = np.asarray(~maps.any(axis=1))
+    return all_zero
 
 
-def _mean(distances: _Real, left_out: int) -> Change:
-    return Change(float(distances.mean()) if distances.size else float("nan"), left_out)
+def _mean(distances: _Real, left_out: int) -> MapDistance:
+    return MapDistance(float(distances.mean()) if distances.size else float("nan"), left_out)

@@ -1,4 +1,4 @@
-"""Kernels of any shape as matrices, and large matrices made small without losing their spikes."""
+"""Kernels as matrices, and downsampling of matrices that keeps extreme values."""
 
 from math import prod
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ Axes = tuple[int, ...]
 
 
 class Largest(NamedTuple):
-    """The number of largest magnitude in a matrix, and where it stands; NaN and infinity do not count."""
+    """The finite entry of largest magnitude of a matrix, and its position."""
 
     value: float
     row: int
@@ -18,12 +18,12 @@ class Largest(NamedTuple):
 
 
 def fold(kernel: NDArray[Any], inputs: Axes, outputs: Axes) -> NDArray[Any]:
-    """Lay a kernel out as a matrix: a row for each input of a unit, a column for each unit.
+    """Reshape a kernel to a matrix: one row per input of a unit, one column per unit.
 
     Args:
-        kernel: Any number of axes.
-        inputs: The axes that count a unit's inputs, the slowest first; none: one row.
-        outputs: The axes that count the units, the slowest first; none: one column.
+        kernel: Array with any number of axes.
+        inputs: The axes of a unit's inputs, slowest first; empty: one row.
+        outputs: The axes of the units, slowest first; empty: one column.
 
     Returns:
         `(fan-in, units)`, same values.
@@ -41,18 +41,18 @@ def fold(kernel: NDArray[Any], inputs: Axes, outputs: Axes) -> NDArray[Any]:
     return kernel.transpose(order).reshape(prod(kernel.shape[axis] for axis in inputs), -1)
 
 
-def place_in(shape: tuple[int, ...], inputs: Axes, outputs: Axes, row: int, column: int) -> tuple[int, ...]:
-    """Say where an entry of a folded kernel stands in the kernel itself.
+def unfolded_index(shape: tuple[int, ...], inputs: Axes, outputs: Axes, row: int, column: int) -> tuple[int, ...]:
+    """Convert a position in a folded kernel to an index of the kernel itself.
 
     Args:
-        shape: Of the kernel.
+        shape: Shape of the kernel.
         inputs: As for `fold`.
         outputs: As for `fold`.
-        row: In the matrix.
-        column: In the matrix.
+        row: Row in the matrix.
+        column: Column in the matrix.
 
     Returns:
-        One index an axis: `kernel[place] == fold(kernel, inputs, outputs)[row, column]`.
+        One index per axis: `kernel[index] == fold(kernel, inputs, outputs)[row, column]`.
     """
     at = dict.fromkeys(range(len(shape)), 0)
     for axes, number in ((inputs, row), (outputs, column)):
@@ -63,26 +63,26 @@ def place_in(shape: tuple[int, ...], inputs: Axes, outputs: Axes, row: int, colu
 
 
 def edges(length: int, blocks: int) -> NDArray[np.intp]:
-    """Where blocks of nearly equal length begin and the last ends, `(blocks + 1,)`; no more blocks than entries."""
+    """Compute the bounds of blocks of nearly equal length, `(blocks + 1,)`; at most one block per entry."""
     count = max(1, min(blocks, length))
     bounds: NDArray[np.intp] = (np.arange(count + 1) * length) // count
     return bounds
 
 
 def block_extremes(matrix: ArrayLike, rows: int, columns: int) -> NDArray[Any]:
-    """Shrink a matrix by the entry of largest magnitude in each block, its sign kept.
+    """Downsample a matrix to the entry of largest magnitude in each block, with its sign.
 
-    The mean of a block of weights is nearly zero whatever they are; the extreme is what a spike leaves behind. A block
-    with a NaN is NaN, one with an infinity is infinite.
+    The mean of a block of weights is nearly zero in any case; the extreme value shows outliers. A block with a NaN is
+    NaN, one with an infinity is infinite.
 
     Args:
         matrix: `(h, w)`, at least one entry a side.
-        rows: The most rows wanted.
-        columns: The most columns wanted.
+        rows: Maximum number of rows.
+        columns: Maximum number of columns.
 
     Returns:
         `(min(h, rows), min(w, columns))`, same type; the matrix itself where it is small enough. Of `a` and `-a` in
-        one block, `a` wins.
+        one block, `a` is taken.
     """
     low = high = np.asarray(matrix)
     if rows < len(low):
@@ -114,31 +114,31 @@ def largest(matrix: ArrayLike) -> Largest | None:
 
 
 def block_of(index: int, length: int, blocks: int) -> int:
-    """The block of `block_extremes` that holds an entry.
+    """Find the block of `block_extremes` that contains an entry.
 
     Args:
-        index: Of the entry, along one side.
-        length: Of that side.
-        blocks: The most blocks wanted.
+        index: Index of the entry along one axis.
+        length: Length of that axis.
+        blocks: Maximum number of blocks.
     """
     return int(np.searchsorted(edges(length, blocks), index, side="right")) - 1
 
 
 def strongest(values: ArrayLike) -> NDArray[np.float64]:
-    """Keep the number of largest magnitude over the last axis, its sign with it.
+    """Take the value of largest magnitude over the last axis, with its sign.
 
-    Of channels or colours, say, where numbers of opposite sign would cancel in the mean.
+    For channels, say, where values of opposite sign would cancel in the mean.
 
     Args:
         values: `(..., c)`.
 
     Returns:
-        `(...)`; of two as large the first; NaN where one of the `c` is.
+        `(...)`; the first of equal magnitudes; NaN where one of the `c` values is.
 
     Example:
         >>> strongest([[0.2, -0.5, 0.1]]).tolist()
         [-0.5]
     """
     numbers = np.asarray(values, np.float64)
-    place = np.abs(numbers).argmax(axis=-1)  # numpy takes the first NaN for the largest
+    place = np.abs(numbers).argmax(axis=-1)  # argmax returns the first NaN
     return np.take_along_axis(numbers, place[..., None], axis=-1)[..., 0]

@@ -1,7 +1,7 @@
-"""Which channels of a layer answer to the same thing: correlations of their maps over a probe and all positions.
+"""Redundant channels of a layer: correlations of their activations over a probe and all positions.
 
-The maps themselves are too large to travel. What travels is, for each row of the probe, the mean of every channel
-and the products of what is left, so that any number of batches gives the same figure.
+The activations themselves are too large to be transferred. Instead the pass computes, for each row of the probe, the
+mean of every channel and the products of the deviations, so that the result does not depend on the batches.
 """
 
 from dataclasses import dataclass
@@ -10,39 +10,53 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .health import ChannelMetrics, dead_channels
+
 CONSTANT = 1e-6
-"""A channel is dead if its standard deviation is at most this, or at most this share of its mean: float32 resolves
-no more, and what it leaves of a constant would correlate by chance."""
+"""A channel has no correlation if its standard deviation is at most this, or at most this share of its largest mean:
+float32 resolves no more, and the rounding errors of a constant correlate by chance."""
 
 
 @dataclass(frozen=True, eq=False)
 class Overlap:
-    """How the channels of a layer go together over a probe.
+    """The correlations of the channels of a layer over a probe.
 
     Attributes:
         correlation: `(c, c)`, Pearson, from -1 to 1, symmetric, 1 on the diagonal; NaN in the rows and columns of
-            channels that are dead or were NaN or infinite somewhere.
-        dead: `(c,)`, whether a channel is the same everywhere.
+            channels that are constant or were NaN or infinite somewhere.
+        constant: `(c,)`, whether a channel is constant up to the resolution of float32.
+        dead: `(c,)`, whether a channel is dead, as `health.dead_channels` defines it. A dead channel is constant; a
+            constant one need not be dead.
     """
 
     correlation: NDArray[np.float64]
+    constant: NDArray[np.bool_]
     dead: NDArray[np.bool_]
 
 
-def channel_overlap(means: ArrayLike, widths: ArrayLike | None = None, products: ArrayLike | None = None) -> Overlap:
-    """Correlate the maps of every two channels over all rows and positions together.
+def channel_overlap(
+    means: ArrayLike,
+    widths: ArrayLike | None = None,
+    products: ArrayLike | None = None,
+    *,
+    rectified: bool | None = None,
+    largest: ArrayLike | None = None,
+) -> Overlap:
+    """Correlate every two channels over all rows and positions together.
 
-    The covariance is folded by the law of total covariance, mean of the covariances within the rows + covariance of
-    their means, which keeps its digits where mean of products - product of means loses them all.
+    The covariance follows from the law of total covariance (mean of the covariances within the rows + covariance of
+    their means), which avoids the cancellation of mean of products - product of means.
 
     Args:
         means: `(n, c)`, for each row the mean of a channel over its positions.
-        widths: `(n, c)`, at least 0: the unit in which `products` count the deviations from these means.
+        widths: `(n, c)`, at least 0: the scale of the deviations from these means in `products`.
         products: `(n, c, c)`, for each row the mean over its positions of the product of two channels' deviations
-            from their means. Both None where a row has one position.
+            from their means, each divided by its `widths`. Both None where a row has one position.
+        rectified: Whether the layer's own output is cut off at 0; None: it is linear, and no channel is dead.
+        largest: `(n, c)`, for each row the maximum of a channel over its positions; needed where `rectified` is True.
 
     Returns:
-        The correlations, in float64. Every row has the same number of positions, so rows weigh the same.
+        The correlations, in float64. Rows have the same weight, as they have the same number of positions.
 
     Raises:
         ValueError: If there is no row, the shapes do not fit, or one of `widths` and `products` is missing.
@@ -55,10 +69,10 @@ def channel_overlap(means: ArrayLike, widths: ArrayLike | None = None, products:
     """
     centres, units, within = _checked(means, widths, products)
     with np.errstate(invalid="ignore", over="ignore"):
-        moved = centres - centres[0]  # exactly 0 in a channel that is the same everywhere
+        moved = centres - centres[0]  # exactly 0 in a constant channel
         size = np.max(np.maximum(np.abs(moved), units), axis=0)
     finite = np.isfinite(size) & np.isfinite(units).all(axis=0)
-    if within is not None:  # a number that is not finite somewhere need not have reached means and widths
+    if within is not None:  # a value that is not finite need not show in means and widths
         finite &= np.isfinite(np.diagonal(within, axis1=1, axis2=2)).all(axis=0)
     scale = np.where(finite & (size > 0), size, 1.0)
     moved = np.where(finite, moved, 0.0) / scale
@@ -68,13 +82,21 @@ def channel_overlap(means: ArrayLike, widths: ArrayLike | None = None, products:
         shares = np.where(finite, units, 0.0) / scale
         both = finite[:, None] & finite
         total = np.zeros_like(covariance)
-        for share, product in zip(shares, within, strict=True):  # one row at a time: all at once is twice the memory
+        for share, product in zip(shares, within, strict=True):  # one row at a time: all at once needs twice the memory
             total += np.where(both, product, 0.0) * np.outer(share, share)
         covariance += total / len(moved)
     deviation = np.sqrt(np.maximum(np.diagonal(covariance), 0.0))
     level = np.max(np.abs(np.where(finite, centres, 0.0)), axis=0)
-    dead = finite & (deviation * np.where(finite, size, 0.0) <= CONSTANT * np.maximum(1.0, level))
-    return Overlap(_correlation(covariance, deviation, finite & ~dead), dead)
+    unscaled = deviation * np.where(finite, size, 0.0)
+    constant = finite & (unscaled <= CONSTANT * np.maximum(1.0, level))
+    with np.errstate(over="ignore"):
+        metrics = ChannelMetrics(
+            non_finite=(~finite).astype(np.intp),
+            largest=None if largest is None else np.asarray(largest, np.float64).max(axis=0),
+            variance=np.square(unscaled),
+        )
+    dead = finite & dead_channels(metrics, rectified)
+    return Overlap(_correlation(covariance, deviation, finite & ~constant), constant, dead)
 
 
 def _checked(
@@ -101,20 +123,20 @@ def _correlation(
 ) -> NDArray[np.float64]:
     unit = np.where(counted, deviation, 1.0)
     found = covariance / unit[:, None] / unit
-    found = np.clip((found + found.T) / 2, -1.0, 1.0)  # rounding may pass 1 by one digit
+    found = np.clip((found + found.T) / 2, -1.0, 1.0)  # rounding can exceed 1
     np.fill_diagonal(found, 1.0)
     return np.where(counted[:, None] & counted, found, np.nan)
 
 
 def largest_overlap(correlation: ArrayLike) -> NDArray[np.float64]:
-    """Find how far each channel is doubled by another: the largest |correlation| with any other.
+    """Compute the largest |correlation| of each channel with any other.
 
     Args:
         correlation: `(c, c)`, as in `Overlap`.
 
     Returns:
-        `(c,)`, each from 0 (nobody answers alike) to 1 (another channel says the same, or its opposite); NaN for a
-        channel that is dead or not finite, or the only one that is neither.
+        `(c,)`, each from 0 (uncorrelated) to 1 (another channel is the same up to sign, scale and offset); NaN for a
+        channel that is constant or not finite, or the only one left.
     """
     magnitudes = np.abs(np.asarray(correlation, np.float64))
     known = ~np.isnan(magnitudes)
@@ -124,13 +146,13 @@ def largest_overlap(correlation: ArrayLike) -> NDArray[np.float64]:
 
 
 def overlap(correlation: ArrayLike) -> float:
-    """Say how far the channels of a layer double each other: the mean of `largest_overlap`.
+    """Compute how redundant the channels of a layer are: the mean of `largest_overlap`.
 
     Args:
         correlation: `(c, c)`, as in `Overlap`.
 
     Returns:
-        From 0 to 1; channels that are dead or not finite are left out, and NaN if fewer than two are left.
+        From 0 to 1; channels that are constant or not finite are left out, and NaN if fewer than two are left.
     """
     largest = largest_overlap(correlation)
     counted = largest[~np.isnan(largest)]
@@ -142,11 +164,11 @@ def strongest_pairs(correlation: ArrayLike, most: int = 3) -> list[tuple[int, in
 
     Args:
         correlation: `(c, c)`, as in `Overlap`.
-        most: How many are wanted.
+        most: Maximum number of pairs.
 
     Returns:
         At most `most` of `(i, j, correlation)` with i < j, the strongest first, of equal ones the first; pairs with a
-        channel that is dead or not finite never are among them.
+        channel that is constant or not finite are left out.
     """
     values = np.asarray(correlation, np.float64)
     rows, columns = np.triu_indices(len(values), 1)
@@ -157,15 +179,15 @@ def strongest_pairs(correlation: ArrayLike, most: int = 3) -> list[tuple[int, in
 
 
 def clustered_order(correlation: ArrayLike) -> NDArray[np.intp]:
-    """Order channels so that those that answer alike stand side by side.
+    """Order channels so that correlated ones are neighbours: hierarchical clustering.
 
-    Average linkage on `1 - |correlation|`, its branches turned so that neighbours are near.
+    Average linkage on `1 - |correlation|` with optimal leaf ordering.
 
     Args:
         correlation: `(c, c)`, as in `Overlap`.
 
     Returns:
-        `(c,)`, a permutation; channels that are dead or not finite come last, in the order of their numbers.
+        `(c,)`, a permutation; channels that are constant or not finite come last, in their original order.
     """
     from scipy.cluster.hierarchy import leaves_list, linkage
 

@@ -1,11 +1,12 @@
-"""Which positions a score hangs on, from the scores of inputs with parts taken away, raw.
+"""Perturbation-based attribution: how much each position contributes to a score, not rescaled.
 
-The model comes in as `scores`: a callable from rows `(n, ...)` of floats to each row's score `(n,)`. The score must
-stay the same function at every call: of a classifier, the class is chosen once, on `x` itself, and not again where
-parts of it are gone.
+The model is passed as `scores`: a callable that takes rows `(n, ...)` of floats and returns each row's score `(n,)`.
+The
+score must be the same function at every call: for a classifier, the class is chosen once, for `x` itself, and not again
+for the perturbed inputs.
 
-Both methods hand it arrays of `x`'s shape and of one type, a new one at each call, so that it is compiled once and
-memory stays bounded; neither rescales what it finds. A row with NaN or infinity keeps it to itself.
+Both methods call it with arrays of `x`'s shape and of one dtype, a new one at each call, so that the model is compiled
+once and memory stays bounded. NaN or infinity in one row does not affect other rows.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,11 +16,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .attribution_checks import Array, baseline_like, check_answer, check_spatial, check_values, floats_of
+from .resampling import resize_weights
 
 Scores = Callable[[Array], Any]
 Extent = int | Sequence[int] | None
 
-_PART = 8  # a patch is about an eighth of a side
+_PATCHES_PER_SIDE = 8  # of the default patch
 
 
 def occlusion(
@@ -31,27 +33,27 @@ def occlusion(
     stride: Extent = None,
     baseline: ArrayLike = 0.0,
 ) -> NDArray[np.float32]:
-    """See where covering the input costs score: how far it drops when a patch is set to the baseline.
+    """Measure how far the score drops when a patch of the input is replaced by the baseline.
 
     Args:
-        scores: Called once for `x` and once for each place of the patch: on an axis of `side` positions the patch
-            has `1 + ceil((side - patch) / stride)` places, on several axes their product.
+        scores: Called once for `x` and once for each position of the patch: on an axis of length `side`
+            `1 + ceil((side - patch) / stride)` times, on several axes the product.
         x: `(n, ...)`, one input a row.
-        spatial: Which axes are positions, ascending: `(1, 2)` of `(n, h, w, channels)`. The others are channels and
-            are covered together.
-        patch: Sides of the patch, one number or one an axis. None: about an eighth of each side; of `(n, features)`
-            a single feature.
-        stride: How far the patch moves, one number or one an axis, at most the patch. None: half of the patch. The
-            last place is shifted back to the border, so that every position is covered.
-        baseline: What covers: a number, an array of the shape of one input, or of `x`'s shape.
+        spatial: The axes of positions, ascending: `(1, 2)` of `(n, h, w, channels)`. The others are channels and
+            are replaced together.
+        patch: Lengths of the sides of the patch, one number or one per axis. None: about an eighth of each side; for
+            `(n, features)` a single feature.
+        stride: Distance between patches, one number or one per axis, at most the patch. None: half of the patch. The
+            last patch is shifted back to the border, so that every position is covered.
+        baseline: The replacement: a number, an array of the shape of one input, or of `x`'s shape.
 
     Returns:
         `(n, *positions)`, in the unit of the score: at each position the mean of `score(x) - score(covered)` over
-        the patches that cover it. Positive: what is there speaks for the score.
+        the patches that cover it. Positive: the position contributes to the score.
 
     Raises:
         TypeError: `x` or an option of the wrong type.
-        ValueError: An option out of its range or not fitting `x`'s shape, or `scores` not one a row.
+        ValueError: An option out of its range or not fitting `x`'s shape, or `scores` not one per row.
 
     Example:
         >>> occlusion(lambda x: x @ [1.0, 10.0], [[2.0, 3.0]], spatial=(1,)).tolist()
@@ -64,22 +66,22 @@ def occlusion(
     check_values(patch=patch, stride=stride)
     values = floats_of(x)
     check_spatial(spatial, values)
-    cover = baseline_like(baseline, values)
+    replacement = baseline_like(baseline, values)
     sides = tuple(values.shape[axis] for axis in spatial)
     sizes, strides = _patches(patch, stride, sides, features=values.ndim == 2)
-    before = _ask(scores, values.copy())
+    before = _call(scores, values.copy())
     sums, counts = np.zeros((len(values), *sides)), np.zeros(sides)
     for region in _regions(sides, sizes, strides):
         where = [slice(None)] * values.ndim
         for axis, part in zip(spatial, region, strict=True):
             where[axis] = part
         covered = values.copy()
-        covered[tuple(where)] = cover[tuple(where)]
-        after = _ask(scores, covered)
+        covered[tuple(where)] = replacement[tuple(where)]
+        after = _call(scores, covered)
         with np.errstate(invalid="ignore", over="ignore"):
-            sums[(slice(None), *region)] += _spread(before - after, len(sides))
+            sums[(slice(None), *region)] += _broadcastable(before - after, len(sides))
         counts[region] += 1
-    return _single(sums / counts)
+    return _to_float32(sums / counts)
 
 
 def rise(
@@ -93,30 +95,30 @@ def rise(
     baseline: ArrayLike = 0.0,
     seed: int = 0,
 ) -> NDArray[np.float32]:
-    """See where keeping the input keeps the score: the mean score over random masks that let a position through.
+    """Compute RISE: the mean score over the random masks that keep a position.
 
-    `sum_i s_i M_i / sum_i M_i`, with `s_i` the score of `M_i x + (1 - M_i) baseline`. Divided by the masks drawn and
-    not by their expectation, so that a score that never changes gives that score everywhere.
+    `sum_i s_i M_i / sum_i M_i`, with `s_i` the score of `M_i x + (1 - M_i) baseline`. Divided by the sum of
+    the masks drawn rather than by its expectation, so that a constant score gives that score everywhere.
 
     Args:
         scores: Called `samples` times.
         x: `(n, ...)`, one input a row.
-        spatial: Which axes are positions, ascending: `(1, 2)` of `(n, h, w, channels)`. The others are channels and
+        spatial: The axes of positions, ascending: `(1, 2)` of `(n, h, w, channels)`. The others are channels and
             are masked together.
-        samples: How many masks; the same for every row.
-        cells: How many random cells a mask has along each side. Of `(n, features)` each feature is a cell of its own
+        samples: Number of masks, which are the same for every row.
+        cells: Number of random cells of a mask along each side. For `(n, features)` each feature is a cell of its own
             and this has no effect.
-        keep: Chance of a cell to be kept.
-        baseline: What stands where nothing is kept: a number, an array of the shape of one input, or of `x`'s shape.
-        seed: Fixes the masks; numpy's global generator is left alone.
+        keep: Probability that a cell is kept.
+        baseline: The value where nothing is kept: a number, an array of the shape of one input, or of `x`'s shape.
+        seed: Seed of the masks; numpy's global generator is not used.
 
     Returns:
         `(n, *positions)`, in the unit of the score, around the mean score of masked inputs: only differences within
-        a map mean something. NaN at a position that no mask kept: take more `samples`.
+        a map are meaningful. NaN at a position that no mask kept: increase `samples`.
 
     Raises:
         TypeError: `x` or an option of the wrong type.
-        ValueError: An option out of its range or not fitting `x`'s shape, or `scores` not one a row.
+        ValueError: An option out of its range or not fitting `x`'s shape, or `scores` not one per row.
 
     Example:
         >>> rise(lambda x: np.full(len(x), 3.0), [[2.0, 5.0]], spatial=(1,), samples=16).tolist()
@@ -129,81 +131,66 @@ def rise(
     check_values(samples=samples, cells=cells, keep=keep, seed=seed)
     values = floats_of(x)
     check_spatial(spatial, values)
-    away = baseline_like(baseline, values)
+    background = baseline_like(baseline, values)
     sides = tuple(values.shape[axis] for axis in spatial)
-    of_one = [size if axis in spatial else 1 for axis, size in enumerate(values.shape)][1:]
+    shape = [size if axis in spatial else 1 for axis, size in enumerate(values.shape)][1:]
     sums, kept = np.zeros((len(values), *sides)), np.zeros(sides)
     for mask in rise_masks(sides, samples=samples, cells=None if values.ndim == 2 else cells, keep=keep, seed=seed):
-        # Laid out in full once for all rows: broadcasting along a short last axis is many times slower.
-        share = np.ascontiguousarray(np.broadcast_to(mask.reshape(of_one), values.shape[1:]), values.dtype)
+        # Expanded in full once for all rows: broadcasting along a short last axis is many times slower.
+        share = np.ascontiguousarray(np.broadcast_to(mask.reshape(shape), values.shape[1:]), values.dtype)
         with np.errstate(invalid="ignore", over="ignore"):
             masked = share * values
-            masked += (1 - share) * away
-        answer = _ask(scores, masked)
+            masked += (1 - share) * background
+        answer = _call(scores, masked)
         with np.errstate(invalid="ignore", over="ignore"):
-            sums += _spread(answer, len(sides)) * mask
+            sums += _broadcastable(answer, len(sides)) * mask
         kept += mask
     with np.errstate(invalid="ignore", over="ignore"):
-        return _single(sums / np.where(kept > 0, kept, np.nan))
+        return _to_float32(sums / np.where(kept > 0, kept, np.nan))
 
 
 def rise_masks(
     sides: Sequence[int], *, samples: int = 500, cells: int | None = 7, keep: float = 0.5, seed: int = 0
 ) -> Iterator[NDArray[np.float32]]:
-    """The masks of `rise`, one by one: soft random blobs, each with a shift of its own.
+    """Generate the masks of `rise`: random grids, upsampled linearly and shifted at random.
 
-    Random bits, `cells` a side, are stretched bilinearly to `(cells + 1) * size`, `size = ceil(side / cells)`, and
+    Random bits, `cells` along each side, are resized linearly to `(cells + 1) * size`, `size = ceil(side / cells)`, and
     a window of the sides is cut at a random shift below `size`.
 
     Args:
-        sides: How many positions along each axis.
-        samples: How many masks. Fewer are the first of more.
-        cells: How many bits along each axis; None: a bit for each position, neither stretched nor shifted.
-        keep: Chance of a bit to be one.
-        seed: Fixes the masks.
+        sides: Number of positions along each axis.
+        samples: Number of masks; smaller numbers give the first of the same sequence.
+        cells: Number of bits along each axis; None: a bit for each position, neither resized nor shifted.
+        keep: Probability of a bit to be one.
+        seed: Seed of the masks.
 
     Yields:
-        `sides`, from 0 to 1, at each position `keep` in expectation.
+        An array of shape `sides`, from 0 to 1, with the expectation `keep` at each position.
     """
-    draws = np.random.default_rng(seed)
+    generator = np.random.default_rng(seed)
     if cells is None:
         for _ in range(samples):
-            yield (draws.random(sides) < keep).astype(np.float32)
+            yield (generator.random(sides) < keep).astype(np.float32)
         return
     sizes = [-(-side // cells) for side in sides]
-    stretches = [stretch(cells, (cells + 1) * size) for size in sizes]
+    resizes = [resize_weights(cells, (cells + 1) * size) for size in sizes]
     for _ in range(samples):
-        mask = (draws.random([cells] * len(sides)) < keep).astype(np.float64)
-        for axis, (weights, side, size) in enumerate(zip(stretches, sides, sizes, strict=True)):
-            shift = int(draws.integers(size))
+        mask = (generator.random([cells] * len(sides)) < keep).astype(np.float64)
+        for axis, (weights, side, size) in enumerate(zip(resizes, sides, sizes, strict=True)):
+            shift = int(generator.integers(size))
             mask = np.moveaxis(np.tensordot(weights[shift : shift + side], mask, axes=(1, axis)), 0, axis)
         yield mask.astype(np.float32)
-
-
-def stretch(cells: int, length: int) -> NDArray[np.float64]:
-    """The weights `(length, cells)` that stretch values along a line bilinearly.
-
-    Centres fall on centres, as in the resizing of pictures, and what lies beyond the outermost centres keeps the
-    outermost value.
-
-    Example:
-        >>> stretch(2, 4).tolist()
-        [[1.0, 0.0], [0.75, 0.25], [0.25, 0.75], [0.0, 1.0]]
-    """
-    places = np.clip((np.arange(length) + 0.5) * cells / length - 0.5, 0, cells - 1)
-    weights: NDArray[np.float64] = np.maximum(1 - np.abs(places[:, None] - np.arange(cells)), 0.0)
-    return weights
 
 
 def _patches(
     patch: Extent, stride: Extent, sides: tuple[int, ...], *, features: bool
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Sides and strides of the patch, one an axis of positions; ValueError where they do not fit."""
-    usual = tuple(1 if features else max((side + _PART // 2) // _PART, 1) for side in sides)
-    sizes = _by_axis("patch", patch, usual)
+    """Sides and strides of the patch, one per axis of positions; ValueError if they do not fit."""
+    default = tuple(1 if features else max((side + _PATCHES_PER_SIDE // 2) // _PATCHES_PER_SIDE, 1) for side in sides)
+    sizes = _by_axis("patch", patch, default)
     strides = _by_axis("stride", stride, tuple(max(size // 2, 1) for size in sizes))
     if any(size > side for size, side in zip(sizes, sides, strict=True)):
-        raise ValueError(f"patch={patch}: larger than the positions {sides}; pass at most that, one number an axis.")
+        raise ValueError(f"patch={patch}: larger than the positions {sides}; pass at most that, one number per axis.")
     if any(far > size for far, size in zip(strides, sizes, strict=True)):
         raise ValueError(
             f"stride={stride}: larger than the patch {sizes}, so that positions between would never be covered; "
@@ -212,18 +199,20 @@ def _patches(
     return sizes, strides
 
 
-def _by_axis(name: str, given: Extent, usual: tuple[int, ...]) -> tuple[int, ...]:
+def _by_axis(name: str, given: Extent, default: tuple[int, ...]) -> tuple[int, ...]:
     if given is None:
-        return usual
+        return default
     if not isinstance(given, Sequence):
-        return (int(given),) * len(usual)
-    if len(given) != len(usual):
-        raise ValueError(f"{name}={given}: expected one number, or one for each of the {len(usual)} axes of positions.")
+        return (int(given),) * len(default)
+    if len(given) != len(default):
+        raise ValueError(
+            f"{name}={given}: expected one number, or one for each of the {len(default)} axes of positions."
+        )
     return tuple(int(part) for part in given)
 
 
 def _regions(sides: tuple[int, ...], sizes: tuple[int, ...], strides: tuple[int, ...]) -> Iterator[tuple[slice, ...]]:
-    """Every place of the patch, the last on each axis at the border."""
+    """Yield every position of the patch, the last on each axis at the border."""
     by_axis = [
         [slice(start, start + size) for start in (*range(0, side - size, far), side - size)]
         for side, size, far in zip(sides, sizes, strides, strict=True)
@@ -232,15 +221,15 @@ def _regions(sides: tuple[int, ...], sizes: tuple[int, ...], strides: tuple[int,
         yield tuple(parts[index] for parts, index in zip(by_axis, place, strict=True))
 
 
-def _ask(scores: Scores, points: Array) -> NDArray[np.float64]:
+def _call(scores: Scores, points: Array) -> NDArray[np.float64]:
     return check_answer(scores(points), points.shape[:1], "scores").astype(np.float64)
 
 
-def _spread(of_rows: Array, axes: int) -> Array:
-    """One number a row, to be laid over that many axes of positions."""
-    return of_rows.reshape(-1, *[1] * axes)
+def _broadcastable(values: Array, axes: int) -> Array:
+    """Reshape one number per row to broadcast over that many axes of positions."""
+    return values.reshape(-1, *[1] * axes)
 
 
-def _single(values: Array) -> NDArray[np.float32]:
+def _to_float32(values: Array) -> NDArray[np.float32]:
     with np.errstate(invalid="ignore", over="ignore"):
         return values.astype(np.float32)

@@ -1,11 +1,11 @@
-"""The held plane: codes of an autoencoder, seen along axes that stay while they still show enough.
+"""Projection of latent codes to a plane that is stable over the training.
 
-Axes fitted anew at each step move by themselves, and what is then seen moving is the axes. So the plane is
-kept until it shows less than 90 % of what the best plane would, and when it must change it is turned,
-within itself, as near to the old one as it can be.
+Principal components fitted anew at each step rotate by themselves, which is then mistaken for movement of the codes. So
+the plane is kept until it shows less than 90 % of the variance that the two leading principal components would show,
+and when it is refitted, its axes are rotated within the new plane to match the old ones as well as possible.
 
-Codes are `(n, d)`, n the probe's rows, in the range of float32. Every function centres them first: what the
-cloud does as a whole is `latent.drift`.
+Codes are `(n, d)`, n the rows of the probe, in the range of float32. Every function centres them first; the movement of
+their mean is `latent.mean_shift`.
 """
 
 from collections.abc import Sequence
@@ -15,25 +15,21 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .latent import centred, radius
+from .singular import right_singular_vectors
 
 KEPT_SHARE = 0.9
-"""The plane is held while it shows this share of what the best plane of the step would show."""
+"""The plane is kept while it shows this fraction of the variance that the best plane of the step would show."""
 
 SPREAD_FLOOR = 0.05
-"""Below this share of the largest spread so far the cloud is noise, and no plane is fitted to it."""
+"""Below this fraction of the largest spread so far the codes have collapsed, and no plane is fitted to them."""
 
 POOLED_STEPS = 5
-"""A plane is fitted to this many steps at once, so that it does not follow one of them."""
-
-_EXACT_SIDE = 256
-"""Up to this side of the smaller Gram matrix all its eigenvectors are worked out; beyond, a Krylov space."""
-
-_BLOCK, _MOST_COLUMNS, _NO_GAIN = 8, 104, 1e-10
+"""A plane is fitted to this many steps together, so that it does not follow a single one."""
 
 
 @dataclass(frozen=True, eq=False)
 class Plane:
-    """Two axes in the space of the codes, and what must be remembered to hold them.
+    """Two axes in the space of the codes, and the state needed to keep them.
 
     Attributes:
         basis: `(d, 2)`, orthonormal columns.
@@ -47,7 +43,7 @@ class Plane:
 
 
 def hold_plane(plane: Plane | None, recent: Sequence[ArrayLike], step: int) -> tuple[Plane, bool]:
-    """Hold the plane while it shows enough of the newest codes, fit it anew where it does not.
+    """Keep the plane while it shows enough of the newest codes, refit it otherwise.
 
     With B the basis, C the covariance of the newest codes and l its eigenvalues, the plane is kept while
     `tr(B'CB) >= 0.9 (l1 + l2)`, and always while the spread is below 5 % of the largest seen. Else it is
@@ -58,19 +54,17 @@ def hold_plane(plane: Plane | None, recent: Sequence[ArrayLike], step: int) -> t
     pooled steps, not the newest alone.)
 
     Args:
-        plane: What the step before returned; None at the first.
+        plane: The plane of the previous step; None at the first.
         recent: The codes `(n, d)` of up to the last 5 steps, the newest last; older ones are ignored.
-        step: The step of the newest codes, to be noted where the plane is fitted.
+        step: The step of the newest codes, stored in the plane if it is fitted.
 
     Returns:
-        The plane to draw with and to give back at the next step, and whether its axes were fitted at this
-        one (the first time included). With d = 2 the axes are the codes' own, from the first step on for
-        ever. Codes without any spread get axes that mean nothing; the first step that has some is then the
-        first fit.
+        The plane to project to and to pass at the next step, and whether its axes were fitted at this one (the first
+        included). With d = 2 the axes are always the codes' own. Codes without any spread get arbitrary axes; the first
+        step with some spread is then the first fit.
 
     Raises:
-        ValueError: If d is less than 2 (there is no plane), a code is NaN or infinite (leave that step
-            out), or shapes do not fit each other.
+        ValueError: If d is less than 2, a code is NaN or infinite (leave that step out), or shapes do not match.
     """
     if not len(recent):
         raise ValueError("recent: must hold the codes of at least the newest step, got none")
@@ -80,9 +74,9 @@ def hold_plane(plane: Plane | None, recent: Sequence[ArrayLike], step: int) -> t
         raise ValueError(f"recent: codes must have at least 2 variables to span a plane, got {width}")
     spread = radius(newest)
     if plane is not None and plane.largest_spread == 0 < spread and width > 2:
-        plane = None  # so far there was nothing but a point to fit it to
+        plane = None  # it was fitted to codes without spread
     if plane is None:
-        basis = np.eye(2) if width == 2 else _upright(_principal_axes(_pooled(recent, newest)))
+        basis = np.eye(2) if width == 2 else _with_fixed_signs(_principal_axes(_pooled(recent, newest)))
         return Plane(basis, step, spread), True
     if plane.basis.shape != (width, 2):
         raise ValueError(f"plane: was fitted to {plane.basis.shape[0]} variables, the newest codes have {width}")
@@ -94,7 +88,7 @@ def hold_plane(plane: Plane | None, recent: Sequence[ArrayLike], step: int) -> t
 
 
 def project(codes: ArrayLike, basis: NDArray[np.float64]) -> NDArray[np.float64]:
-    """See the centred codes in the plane.
+    """Project the centred codes to the plane.
 
     Args:
         codes: `(n, d)`.
@@ -110,16 +104,16 @@ def project(codes: ArrayLike, basis: NDArray[np.float64]) -> NDArray[np.float64]
 
 
 def shares(codes: ArrayLike, previous: ArrayLike | None, basis: NDArray[np.float64]) -> tuple[float, float]:
-    """Say how much of what happens the plane shows.
+    """Compute the fractions of variance and of movement that the plane shows.
 
     Args:
         codes: `(n, d)`, the codes now.
-        previous: The same rows a step before, or None.
+        previous: The same rows at the previous step, or None.
         basis: `(d, 2)`, of a `Plane`.
 
     Returns:
-        The share of the variance, `tr(B'CB) / tr C`, and of the movement, `||dz B||^2 / ||dz||^2` for
-        centred codes; each from 0 to 1. NaN where there is no variance, no movement or no step before.
+        The fraction of the variance, `tr(B'CB) / tr C`, and of the movement, `||dz B||^2 / ||dz||^2` for centred codes;
+        each from 0 to 1. NaN where there is no variance, no movement or no previous step.
 
     Raises:
         ValueError: If a code is NaN or infinite.
@@ -132,7 +126,7 @@ def shares(codes: ArrayLike, previous: ArrayLike | None, basis: NDArray[np.float
 def _centred(codes: ArrayLike) -> NDArray[np.float64]:
     values = np.asarray(codes, np.float64)
     if values.ndim != 2 or not len(values):
-        raise ValueError(f"codes: must be (n >= 1, d), got {values.shape}; flatten what follows the first axis")
+        raise ValueError(f"codes: must be (n >= 1, d), got {values.shape}; flatten the axes after the first")
     finite = np.isfinite(values)
     if not finite.all():
         count = values.size - np.count_nonzero(finite)
@@ -157,71 +151,37 @@ def _shows_enough(cloud: NDArray[np.float64], basis: NDArray[np.float64]) -> boo
 
 def _best_shown(rows: NDArray[np.float64]) -> float:
     """The sum of the two largest eigenvalues of `rows' rows`."""
-    if min(rows.shape) > 3 * _EXACT_SIDE:
-        return _squares(rows @ _krylov_axes(rows))
-    return float(np.linalg.eigvalsh(_gram(rows))[-2:].sum())
-
-
-def _gram(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    return rows.T @ rows if rows.shape[1] <= rows.shape[0] else rows @ rows.T
+    return _squares(rows @ right_singular_vectors(rows, 2))
 
 
 def _pooled(recent: Sequence[ArrayLike], newest: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The last steps, each centred and scaled to unit spread, one under the other; no spread stays 0."""
+    """Stack the last steps, each centred and scaled to unit spread; one without spread stays 0."""
     steps = list(recent)[-POOLED_STEPS:]
     pooled = np.empty((len(steps), *newest.shape))
-    for place, codes in enumerate(steps):
+    for index, codes in enumerate(steps):
         if np.shape(codes) != newest.shape:
             raise ValueError(f"recent: every step must be {newest.shape} as the newest, got {np.shape(codes)}")
         cloud = _centred(codes)
-        np.divide(cloud, radius(cloud) or 1.0, out=pooled[place])
+        np.divide(cloud, radius(cloud) or 1.0, out=pooled[index])
     return pooled.reshape(-1, newest.shape[1])
 
 
 def _principal_axes(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The two leading right singular vectors `(d, 2)` of `rows (m, d)`, larger first, signs as they come."""
-    if min(rows.shape) > _EXACT_SIDE:
-        return _krylov_axes(rows)
-    vectors = np.linalg.eigh(_gram(rows))[1][:, ::-1][:, :2]
-    if rows.shape[1] > rows.shape[0]:
-        vectors = rows.T @ vectors
+    """The two leading right singular vectors `(d, 2)` of `rows (m, d)`, larger first, signs arbitrary."""
+    vectors = right_singular_vectors(rows, 2)
     missing = np.zeros((rows.shape[1], 2 - vectors.shape[1]))
-    # QR by reflections: orthonormal even where there is less than a plane to see (two rows, say).
+    # QR by reflections completes a single vector (from a single row) to an orthonormal pair.
     return np.linalg.qr(np.concatenate([vectors, missing], axis=1))[0]
 
 
-def _krylov_axes(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The same for many rows of many variables, in a tenth of the time (block Krylov, Musco & Musco 2015).
-
-    It ends when another block shows no more. Where the third eigenvalue is hardly below the second, a plane
-    may be returned that shows a per cent less than the best. The start is fixed: same rows, same bytes.
-    """
-    start = np.random.default_rng(0).standard_normal((rows.shape[1], _BLOCK))
-    space = np.linalg.qr(start)[0]
-    seen = rows @ space
-    shown = 0.0
-    while True:
-        values, vectors = np.linalg.eigh(seen.T @ seen)
-        gained, shown = values[-2:].sum() - shown, values[-2:].sum()
-        if gained <= _NO_GAIN * shown or space.shape[1] >= _MOST_COLUMNS:
-            axes: NDArray[np.float64] = space @ vectors[:, ::-1][:, :2]
-            return axes
-        block = rows.T @ seen[:, -_BLOCK:]
-        # Twice: once leaves rounding, which grows to whole axes where the rows have few dimensions.
-        for _ in range(2):
-            block = np.linalg.qr(block - space @ (space.T @ block))[0]
-        space = np.concatenate([space, block], axis=1)
-        seen = np.concatenate([seen, rows @ block], axis=1)
-
-
-def _upright(axes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The same axes, each with its entry of largest magnitude positive."""
+def _with_fixed_signs(axes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Flip the axes so that the entry of largest magnitude of each is positive."""
     entries = axes[np.argmax(np.abs(axes), axis=0), [0, 1]]
     return axes * np.where(entries < 0, -1.0, 1.0)
 
 
 def _rotated_onto(axes: NDArray[np.float64], old: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The same plane, its axes as near to the old ones as can be (orthogonal Procrustes, Schönemann 1966)."""
+    """Rotate the axes within their plane to match the old ones (orthogonal Procrustes, Schönemann 1966)."""
     left, _, right = np.linalg.svd(axes.T @ old)
-    turned: NDArray[np.float64] = axes @ (left @ right)
-    return turned
+    rotated: NDArray[np.float64] = axes @ (left @ right)
+    return rotated

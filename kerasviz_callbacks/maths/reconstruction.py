@@ -1,21 +1,21 @@
-"""What an autoencoder gives back: how far off it is, and straight lines between two of its codes."""
+"""Reconstruction errors of an autoencoder, and linear interpolation between its codes."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-MOST_WALKS = 4
+MOST_PAIRS = 4
 _LARGEST = 1e150  # the square of anything above is no float
 POSITIONS = 8
 
 
-def differences(reconstructions: ArrayLike, wanted: ArrayLike) -> NDArray[np.float64]:
-    """Subtract what was wanted from what came out: above 0 where the reconstruction is too bright.
+def differences(reconstructions: ArrayLike, targets: ArrayLike) -> NDArray[np.float64]:
+    """Subtract targets from reconstructions: positive where the reconstruction is too bright.
 
     Args:
         reconstructions: `(n, ...)`.
-        wanted: The same shape.
+        targets: The same shape.
 
     Returns:
         `(n, ...)`; NaN where either of the two is not finite.
@@ -23,16 +23,16 @@ def differences(reconstructions: ArrayLike, wanted: ArrayLike) -> NDArray[np.flo
     Raises:
         ValueError: If the shapes differ.
     """
-    given, target = np.asarray(reconstructions, np.float64), np.asarray(wanted, np.float64)
+    given, target = np.asarray(reconstructions, np.float64), np.asarray(targets, np.float64)
     if given.shape != target.shape:
-        raise ValueError(f"reconstructions: must have the shape of what was wanted, {target.shape}, got {given.shape}")
+        raise ValueError(f"reconstructions: must have the shape of the targets, {target.shape}, got {given.shape}")
     both = np.isfinite(given) & np.isfinite(target)
     with np.errstate(over="ignore"):  # the difference of the two largest floats
         return np.where(both, np.where(both, given, 0.0) - np.where(both, target, 0.0), np.nan)
 
 
 def mean_squared_error(error: ArrayLike) -> float:
-    """Average the squares of all differences; NaN where one is not finite, or there are none.
+    """Compute the mean squared error; NaN if a difference is not finite, or there are none.
 
     Args:
         error: From `differences`, any shape.
@@ -48,37 +48,37 @@ def mean_squared_error(error: ArrayLike) -> float:
     return float(np.square(values).mean())
 
 
-def mean_baseline_mse(wanted: ArrayLike) -> float:
-    """Give the error of a model that knows nothing of the single picture: the mean of all, always.
+def mean_baseline_mse(targets: ArrayLike) -> float:
+    """Compute the error of a baseline that always predicts the mean of all targets.
 
     Args:
-        wanted: `(n, ...)`.
+        targets: `(n, ...)`.
 
     Returns:
         The mean squared distance of the rows from their mean; NaN where a value is not finite, or there are none.
     """
-    values = np.asarray(wanted, np.float64)
+    values = np.asarray(targets, np.float64)
     if not values.size or not np.abs(values).max() <= _LARGEST:
         return float("nan")
     return mean_squared_error(values - values.mean(axis=0))
 
 
 def interpolation_pairs(
-    labels: Sequence[int] | NDArray[np.integer] | None, count: int, most: int = MOST_WALKS
+    labels: Sequence[int] | NDArray[np.integer] | None, count: int, most: int = MOST_PAIRS
 ) -> NDArray[np.intp]:
-    """Choose which two pictures a walk goes between: neighbours in the given order, of different classes if possible.
+    """Choose pairs of examples to interpolate between: neighbours in the given order, of different classes if possible.
 
     Args:
         labels: `(count,)` class numbers, or None.
-        count: How many pictures there are.
-        most: The largest number of pairs.
+        count: Number of examples.
+        most: Maximum number of pairs.
 
     Returns:
-        `(pairs, 2)` rows; no picture is in two pairs. Each pair is the first picture left and the first after it of
-        another class, as long as there are such; then whatever is left, two by two.
+        `(pairs, 2)` row numbers; no example is in two pairs. Each pair is the first example left and the first one
+        after it of another class, as long as there are such; then the remaining ones two by two.
 
     Example:
-        >>> pairs([7, 7, 1, 1, 7], 5).tolist()
+        >>> interpolation_pairs([7, 7, 1, 1, 7], 5).tolist()
         [[0, 2], [1, 3]]
     """
     left = list(range(count))
@@ -98,12 +98,12 @@ def interpolation_pairs(
 
 
 def interpolate(codes: ArrayLike, between: NDArray[np.intp], positions: int = POSITIONS) -> NDArray[np.floating]:
-    """Walk from one code to another in equal steps.
+    """Interpolate linearly between codes in equal steps.
 
     Args:
         codes: `(n, *shape)`.
-        between: `(pairs, 2)` rows, from `pairs`.
-        positions: How many points, both ends included, at least 2.
+        between: `(pairs, 2)` row numbers, as from `interpolation_pairs`.
+        positions: Number of points, both ends included, at least 2.
 
     Returns:
         `(pairs, positions, *shape)` of the codes' own type (at least float32); the ends are the codes themselves.
@@ -112,46 +112,46 @@ def interpolate(codes: ArrayLike, between: NDArray[np.intp], positions: int = PO
         ValueError: If there are fewer than 2 positions.
     """
     if positions < 2:
-        raise ValueError(f"positions: must be at least 2, both ends, got {positions}")
+        raise ValueError(f"positions: must be at least 2, both ends included, got {positions}")
     given = np.asarray(codes)
     numbers = given.astype(np.result_type(given.dtype, np.float32))
     first, last = numbers[between[:, 0]][:, None], numbers[between[:, 1]][:, None]
     share = np.linspace(0, 1, positions, dtype=numbers.dtype).reshape(1, -1, *[1] * (numbers.ndim - 1))
-    with np.errstate(invalid="ignore", over="ignore"):  # codes that are infinite lead over what is no number
+    with np.errstate(invalid="ignore", over="ignore"):  # between infinite codes lies NaN
         inside = first * (1 - share) + last * share
     inside[:, 0], inside[:, -1] = first[:, 0], last[:, 0]
-    walked: NDArray[np.floating] = inside
-    return walked
+    points: NDArray[np.floating] = inside
+    return points
 
 
 def walk_metrics(walks: ArrayLike, ends: ArrayLike) -> tuple[float, float]:
-    """Say how far walks lead, and how evenly.
+    """Measure the length and evenness of decoded interpolations.
 
     Args:
-        walks: `(pairs, positions, ...)`, what is decoded on the way.
-        ends: `(pairs, 2, ...)`, the pictures that each goes between.
+        walks: `(pairs, positions, ...)`, the decoded interpolations.
+        ends: `(pairs, 2, ...)`, the two examples of each pair.
 
     Returns:
-        Two means over the pairs. How far the two ends of a walk are apart, beside the pictures: 1 if they are decoded
-        well, 0 if all codes are decoded to the same. The largest step of a walk beside its mean step: 1 if all are
-        as large. Distances are Euclidean; NaN where something is not finite. A pair whose pictures are the same, or
-        a walk that does not move, is left out; NaN if none is left.
+        Two means over the pairs. The distance between the decoded ends relative to that between the examples: 1 for
+        perfect reconstructions, 0 if all codes are decoded to the same output. The largest step of an interpolation
+        relative to its mean step: 1 if all are equal. Distances are Euclidean; NaN if a value is not finite. Pairs of
+        equal examples, and interpolations that are constant, are left out; NaN if none is left.
 
     Example:
-        >>> walk_figures([[[0.0], [1.0], [4.0]]], [[[0.0], [8.0]]])
+        >>> walk_metrics([[[0.0], [1.0], [4.0]]], [[[0.0], [8.0]]])
         (0.5, 1.5)
     """
-    numbers, pictures = _flat(walks), _flat(ends)
-    if not numbers.size or not max(np.abs(numbers).max(), np.abs(pictures).max()) <= _LARGEST:
+    numbers, examples = _flat(walks), _flat(ends)
+    if not numbers.size or not max(np.abs(numbers).max(), np.abs(examples).max()) <= _LARGEST:
         return float("nan"), float("nan")
     steps = np.linalg.norm(np.diff(numbers, axis=1), axis=2)
     apart = np.linalg.norm(numbers[:, -1] - numbers[:, 0], axis=1)
-    wanted = np.linalg.norm(pictures[:, -1] - pictures[:, 0], axis=1)
-    return _mean_ratio(apart, wanted), _mean_ratio(steps.max(axis=1), steps.mean(axis=1))
+    targets = np.linalg.norm(examples[:, -1] - examples[:, 0], axis=1)
+    return _mean_ratio(apart, targets), _mean_ratio(steps.max(axis=1), steps.mean(axis=1))
 
 
 def _flat(walks: ArrayLike) -> NDArray[np.float64]:
-    """`(pairs, positions, numbers)`."""
+    """`(pairs, positions, values)`."""
     values = np.asarray(walks, np.float64)
     return values.reshape(*values.shape[:2], int(np.prod(values.shape[2:])))
 

@@ -1,14 +1,11 @@
-"""How strongly the neurons of a layer answer to a probe, picture by picture and class by class."""
+"""Responses of the neurons of a layer to a probe, by example and by class."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-SILENT = 1e-6
-"""A neuron whose response is no stronger to any picture is silent."""
-
 
 def by_class(labels: ArrayLike) -> NDArray[np.intp]:
-    """Order pictures by class, and within a class as they came.
+    """Order examples by class, and within a class in the given order.
 
     Args:
         labels: `(n,)` class numbers.
@@ -20,7 +17,7 @@ def by_class(labels: ArrayLike) -> NDArray[np.intp]:
 
 
 def class_means(strengths: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Average the responses over the pictures of each class.
+    """Average the responses over the examples of each class.
 
     Args:
         strengths: `(n, neurons)`.
@@ -28,7 +25,7 @@ def class_means(strengths: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.int
 
     Returns:
         The classes that occur, `(k,)`, in increasing order, and their means, `(k, neurons)`; a mean over NaN or
-        infinity is not finite either.
+        infinity is not finite.
 
     Raises:
         ValueError: If there are not as many labels as rows.
@@ -41,16 +38,16 @@ def class_means(strengths: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.int
     values, given = np.asarray(strengths, np.float64), np.asarray(labels, np.int64)
     if given.shape != values.shape[:1]:
         raise ValueError(f"labels: must be one for each of {len(values)} rows, got {given.shape}")
-    classes, of_row, counts = np.unique(given, return_inverse=True, return_counts=True)
+    classes, class_of_row, counts = np.unique(given, return_inverse=True, return_counts=True)
     sums = np.zeros((len(classes), *values.shape[1:]))
-    with np.errstate(invalid="ignore"):  # infinity minus infinity: NaN, which is shown
+    with np.errstate(invalid="ignore"):  # infinity minus infinity is NaN, which is shown
         # Divided first, so that the sum of the largest floats does not overflow.
-        np.add.at(sums, of_row, values / counts[of_row][:, None])
+        np.add.at(sums, class_of_row, values / counts[class_of_row][:, None])
     return classes, sums
 
 
-def between_pictures(strengths: ArrayLike) -> NDArray[np.float64]:
-    """Measure how much each neuron tells pictures apart: the variance of its responses over them.
+def response_variance(strengths: ArrayLike) -> NDArray[np.float64]:
+    """Compute the variance of each neuron's responses over the examples.
 
     Args:
         strengths: `(n, neurons)`, n at least 1.
@@ -60,16 +57,5 @@ def between_pictures(strengths: ArrayLike) -> NDArray[np.float64]:
     """
     values = np.asarray(strengths, np.float64)
     finite = np.isfinite(values).all(axis=0)
-    with np.errstate(over="ignore", invalid="ignore"):  # of the largest floats: infinity or NaN, which come last
+    with np.errstate(over="ignore", invalid="ignore"):  # overflows to infinity or NaN, which rank last
         return np.where(finite, np.where(finite, values, 0.0).var(axis=0), np.nan)
-
-
-def silent(strengths: ArrayLike) -> int:
-    """Count the neurons that answer to no picture; those with NaN or infinity do not count.
-
-    Args:
-        strengths: `(n, neurons)`, at least 0.
-    """
-    values = np.asarray(strengths, np.float64)
-    # A comparison with NaN is false, so it needs no case of its own.
-    return int(np.count_nonzero((values <= SILENT).all(axis=0)))

@@ -1,18 +1,18 @@
-"""How far two vectors point apart, exact down to the smallest turn."""
+"""Cosine distance, accurate down to the smallest angles."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 
 def unit(vectors: ArrayLike, axis: int = -1) -> NDArray[np.float64]:
-    """Scale vectors to length 1, without overflow or underflow on the way.
+    """Normalise vectors to length 1, without intermediate overflow or underflow.
 
     Args:
         vectors: Any shape; the vectors lie along `axis`.
         axis: The axis along which a vector lies.
 
     Returns:
-        The same shape in float64; NaN all along a vector that is zero or holds NaN or infinity.
+        The same shape in float64; NaN in every entry of a vector that is zero or holds NaN or infinity.
     """
     values = np.asarray(vectors, np.float64)
     with np.errstate(invalid="ignore"):
@@ -24,19 +24,19 @@ def unit(vectors: ArrayLike, axis: int = -1) -> NDArray[np.float64]:
 
 
 def cosine_distance(u: ArrayLike, v: ArrayLike, axis: int = -1) -> NDArray[np.float64]:
-    """Measure how far two directions are apart: `1 - cos(u, v)`, exact for the smallest angles too.
+    """Compute the cosine distance `1 - cos(u, v)`, accurate for the smallest angles too.
 
-    Computed as `||u/|u| - v/|v|||^2 / 2`: the plain form loses every digit below 1e-16 (1e-7 in float32,
-    where it even turns negative), and late in training filters turn by less than that.
+    Computed as `||u/|u| - v/|v|||^2 / 2`: the direct form has an absolute error of 1e-16 (1e-7 in
+    float32, where it can be negative), and late in training filters rotate by less than that.
 
     Args:
-        u: Vectors along `axis`, any unit: only directions count.
+        u: Vectors along `axis`, of any length.
         v: The same shape, or one that broadcasts with it.
         axis: The axis along which a vector lies.
 
     Returns:
-        One distance a pair, `axis` gone: 0 same direction, 1 at right angles, 2 opposite. NaN where a
-        vector is zero or holds NaN or infinity. Floor it (1e-12) before a logarithm: equal vectors give 0.
+        One distance per pair, `axis` removed: 0 same direction, 1 orthogonal, 2 opposite. NaN where a
+        vector is zero or holds NaN or infinity. Clip it at 1e-12 before taking a logarithm: equal vectors give 0.
 
     Example:
         >>> cosine_distance([[1.0, 0.0], [1.0, 0.0]], [[3.0, 0.0], [0.0, 2.0]]).tolist()
@@ -44,4 +44,4 @@ def cosine_distance(u: ArrayLike, v: ArrayLike, axis: int = -1) -> NDArray[np.fl
     """
     difference = unit(u, axis) - unit(v, axis)
     distance: NDArray[np.float64] = np.sum(difference * difference, axis=axis) / 2
-    return np.minimum(distance, 2.0)  # rounding may pass it by one digit
+    return np.minimum(distance, 2.0)  # rounding can exceed 2

@@ -1,23 +1,26 @@
-"""The strongest direction of a matrix, without its whole decomposition."""
+"""Leading singular vectors of a matrix, without its full decomposition."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 Real = NDArray[np.float64]
 
-_SMALL = 32  # up to this rank the whole decomposition is as quick
+_FULL_SVD_RANK = 32
+"""Up to this smaller side the full decomposition is as quick as the iterative one."""
+
 _ROUNDING = 1e-12
 
 
 def first_component(matrix: Real) -> Real:
-    """Say how far each row goes along the strongest direction of all: `A v`.
+    """Project each row onto the first right singular vector of the matrix: `A v`.
 
     Args:
-        matrix: `(rows, columns)`, uncentred; at least one of each.
+        matrix: `(rows, columns)`, not centred; at least one of each.
 
     Returns:
-        `(rows,)`, such that the sum is at least 0; where that is 0 but for rounding, such that the first of
-        the strongest values is positive. Zeros for zeros, all NaN where not all values are finite.
+        `(rows,)`. A singular vector has no sign of its own: here the sum is at least 0; where the sum is 0 but for
+        rounding, the first of the values of largest magnitude is positive. Zeros for zeros, all NaN where a value of
+        the matrix is not finite.
     """
     largest = np.abs(matrix).max()
     if not np.isfinite(largest):
@@ -25,34 +28,37 @@ def first_component(matrix: Real) -> Real:
     if largest == 0:
         return np.zeros(len(matrix))
     scaled = matrix / largest  # its squares neither overflow nor underflow
-    line: Real = scaled @ first_right_singular_vector(scaled) * largest
-    strength = np.abs(line)
-    side = line.sum()
-    if abs(side) <= _ROUNDING * strength.sum():
-        side = line[np.argmax(strength >= (1 - _ROUNDING) * strength.max())]
-    return -line if side < 0 else line
+    component: Real = scaled @ right_singular_vectors(scaled, 1)[:, 0] * largest
+    magnitude = np.abs(component)
+    sign = component.sum()
+    if abs(sign) <= _ROUNDING * magnitude.sum():
+        sign = component[np.argmax(magnitude >= (1 - _ROUNDING) * magnitude.max())]
+    return -component if sign < 0 else component
 
 
-def first_right_singular_vector(matrix: Real) -> Real:
-    """Find the direction in which the rows of a matrix are longest: the first right singular vector.
+def right_singular_vectors(matrix: Real, count: int) -> Real:
+    """Compute the leading right singular vectors.
 
-    Of large matrices by ARPACK, a hundred times quicker there than the whole decomposition. Its start is drawn from a
-    fixed seed: a start made from the matrix, as its mean row, can be at right angles to the answer.
+    Large matrices go through ARPACK (`scipy.sparse.linalg.svds`), which there is up to a hundred times quicker than the
+    full decomposition. Its start vector is drawn from a fixed seed, so the result is reproducible; a start computed
+    from the matrix, such as its mean row, can be orthogonal to the vectors sought.
 
     Args:
-        matrix: `(rows, columns)`, finite, not all zero, no value so large or small that its square is not.
+        matrix: `(rows, columns)`, finite, no value so large or small that its square is not a float.
+        count: How many vectors.
 
     Returns:
-        `(columns,)`, of length 1 and either sign; the same for the same matrix. Of two equal largest singular
-        values some vector of their plane.
+        `(columns, min(count, rows, columns))`, orthonormal, of the largest singular value first; the sign of each is
+        arbitrary but the same for the same matrix. Of equal singular values an arbitrary basis of their subspace.
     """
     from scipy.sparse.linalg import ArpackError, svds
 
     rank = min(matrix.shape)
-    if rank > _SMALL:
+    if rank > max(_FULL_SVD_RANK, count):
         start = np.random.default_rng(0).standard_normal(rank)
         try:
-            return np.asarray(svds(matrix, k=1, v0=start)[2][0])
-        except ArpackError:  # it did not converge
+            _, values, vectors = svds(matrix, k=count, v0=start)
+            return np.asarray(vectors[np.argsort(-values, kind="stable")].T)
+        except ArpackError:  # it did not converge, or the matrix is zero
             pass
-    return np.asarray(np.linalg.svd(matrix, full_matrices=False)[2][0])
+    return np.asarray(np.linalg.svd(matrix, full_matrices=False)[2][:count].T)

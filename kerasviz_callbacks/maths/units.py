@@ -1,9 +1,8 @@
-"""How the units of a layer learn: how long their weights are, how far they turn, over all steps of a training.
+"""Norms and rotations of the weight vectors of a layer's units over a training.
 
-The units come as `(units, inputs)`, one a row.
+Weights are `(units, inputs)`, one unit per row.
 """
 
-import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -14,11 +13,11 @@ from .matrices import edges
 from .similarity import cosine_distance, unit
 
 FLOOR = 1e-12
-"""The least turn that is told apart from none: below it rounding is all there is."""
+"""The smallest cosine distance that is distinguished from 0: smaller ones are rounding errors."""
 
 
 def lengths(units: ArrayLike) -> NDArray[np.float64]:
-    """Measure `||w_u||` of each unit, without overflow on the way.
+    """Compute the norm `||w_u||` of each unit, without intermediate overflow.
 
     Args:
         units: `(units, inputs)`.
@@ -31,34 +30,34 @@ def lengths(units: ArrayLike) -> NDArray[np.float64]:
     safe = np.where(finite[:, None], values, 0.0)
     scale = np.abs(safe).max(axis=1, initial=0.0, keepdims=True)
     scaled = safe / np.where(scale > 0, scale, 1.0)
-    with np.errstate(over="ignore"):  # longer than the largest float: infinite
-        long = scale[:, 0] * np.sqrt(np.square(scaled).sum(axis=1))
-    return np.where(finite, long, np.nan)
+    with np.errstate(over="ignore"):  # beyond the largest float: infinite
+        norms = scale[:, 0] * np.sqrt(np.square(scaled).sum(axis=1))
+    return np.where(finite, norms, np.nan)
 
 
 def directions(units: ArrayLike) -> NDArray[np.float64]:
-    """Scale each unit to length 1.
+    """Normalise the weights of each unit to length 1.
 
     Args:
         units: `(units, inputs)`.
 
     Returns:
-        The same shape. A unit of length zero has no direction and stays zero; one with a NaN or infinity is NaN.
+        The same shape. A unit whose weights are all zero stays zero; one with NaN or infinity is NaN.
     """
     values = np.asarray(units, np.float64)
     return np.where((values == 0).all(axis=1, keepdims=True), 0.0, unit(values))
 
 
 def log_turn(units: ArrayLike, before: ArrayLike) -> NDArray[np.float64]:
-    """Measure how far each unit turned: `log10(1 - cos(now, before))`.
+    """Measure how far the weights of each unit rotated: `log10(1 - cos(now, before))`.
 
     Args:
         units: `(units, inputs)`, now.
         before: The same units before.
 
     Returns:
-        `(units,)`, from -12 (at most 1e-12, or not at all) to log10(2), the other way round. A unit that came to be
-        zero, or to be anything but zero, counts as turned by a right angle (0). NaN where a weight is NaN or infinite.
+        `(units,)`, from -12 (a distance of at most 1e-12) to log10(2), reversed. A unit that became zero, or was zero
+        before, counts as orthogonal (0). NaN where a weight is NaN or infinite.
     """
     now, earlier = np.asarray(units, np.float64), np.asarray(before, np.float64)
     zero, was_zero = (now == 0).all(axis=1), (earlier == 0).all(axis=1)
@@ -79,20 +78,20 @@ def along_steps(
     columns: int,
     fold: Literal["mean", "largest"],
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Lay a history out along the axis of all steps, those to come included.
+    """Resample a history to the columns of a chart whose axis has all steps, future ones included.
 
     Args:
-        values: `(t, units)`, what was measured, oldest first.
-        starts: For each measurement the step after which it holds, increasing.
-        ends: For each the last step for which it holds, increasing: a measurement fills the steps from `start + 1` to
-            `end`.
+        values: `(t, units)`, the measurements, oldest first.
+        starts: For each measurement the step after which it is valid, increasing.
+        ends: For each the last step for which it is valid, increasing: a measurement covers the steps from `start + 1`
+            to `end`.
         first: The axis's first step.
         last: The axis's last step.
-        columns: The most columns wanted; where there are more steps, neighbours share one.
-        fold: What a column shows of the measurements that share it: their mean, or the largest.
+        columns: Maximum number of columns; if there are more steps, neighbouring steps share one.
+        fold: How a column combines the measurements that share it: their mean, or the largest.
 
     Returns:
-        `(units, c)` and `(c,)`: which columns hold anything. The others are NaN.
+        `(units, c)` and `(c,)`: whether a column has any measurement. The others are NaN.
     """
     measured = np.asarray(values, np.float64)
     bounds = edges_of_steps(first, last, columns)
@@ -109,29 +108,5 @@ def along_steps(
 
 
 def edges_of_steps(first: int, last: int, columns: int) -> NDArray[np.intp]:
-    """The step at which each column of `along_steps` begins, and the one after the last, `(c + 1,)`."""
+    """Compute the first step of each column of `along_steps`, and the one after the last column, `(c + 1,)`."""
     return first + edges(last - first + 1, columns)
-
-
-def round_up(value: float) -> float:
-    """The least of 1, 1.5, 2, 3, 4, 6, 8 times a power of ten that is at least `value`: scales that grow in steps.
-
-    Args:
-        value: At least 0.
-
-    Returns:
-        1 for 0 and for what is not finite; the value itself beyond the largest such float.
-
-    Example:
-        >>> round_up(0.21), round_up(1.0), round_up(730)
-        (0.3, 1.0, 800.0)
-    """
-    if not (np.isfinite(value) and value > 0):
-        return 1.0
-    power = math.floor(math.log10(value)) - 1
-    for exponent in range(power, power + 4):
-        for factor in (1, 1.5, 2, 3, 4, 6, 8):
-            found = float(f"{factor}e{exponent}")  # as text: a product would be off by a last digit
-            if value <= found < math.inf:
-                return found
-    return float(value)

@@ -1,22 +1,22 @@
-"""A fixed set of inputs that is looked at again at every step of the training.
+"""A fixed set of samples on which a model is observed at every step of the training.
 
-    structures    arrays in lists, tuples and dicts; everything made a numpy array of its own dtype
-    labels        which targets are class numbers
-    streams       tf.data, PyDataset and DataLoader, read without anybody noticing
-    choice        which rows are looked at, evenly over the classes
-    pool          what is kept of a stream while it is read once
-    reading       from data to the rows that are looked at
-    messages      what an error says, in one line
+    structures    arrays in lists, tuples and dicts, converted to numpy with their own dtypes
+    labels        whether targets are class indices
+    streams       tf.data, PyDataset and DataLoader, read without side effects
+    choice        the choice of rows, evenly over the classes
+    pool          the rows kept of a stream while it is read once
+    reading       from data to the chosen rows
+    messages      the message of an error in one line
 
-A probe knows no model, no picture and no file.
+Nothing here knows models, images or files.
 """
 
-import operator
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
+from .._arguments import integer
 from .labels import IntArray, given_labels
 from .reading import read
 from .streams import is_stream, own_class_names
@@ -26,42 +26,42 @@ __all__ = ["Probe", "as_probe", "check_count"]
 
 
 class Probe:
-    """The inputs that are looked at again at every step, so that a picture in one place is always the same.
+    """The samples on which a model is observed at every step; they stay the same, in the same order.
 
-    With no more data than `count`, all are taken in their order. Else the choice is fixed, spread evenly over
-    the classes where there are labels, and the classes take turns, so that the first rows are a fair choice
-    too. A stream (`tf.data.Dataset`, `PyDataset`, `DataLoader`) is read once, no further than needed, and at
-    most `50 * count` samples of it; without labels its first `count` are taken.
+    With at most `count` samples in the data, all are taken in their order. Otherwise the choice is fixed and, with
+    labels, spread evenly over the classes; the classes alternate, so that the first rows are evenly spread too. A
+    stream (`tf.data.Dataset`, `PyDataset`, `DataLoader`) is read once, as far as necessary and up to `50 * count`
+    samples; without labels the first `count` are taken. All its batches must have the same structure.
 
-    Reading changes nothing for anyone else: global random states are put back, a `PyDataset` gets its
-    attributes back, and of a `tf.data.Dataset` a copy is read, because reading a set that reshuffles would
-    change the order in which `fit` gets it. The one exception: where no copy can be made (the set cannot be
-    serialised, or holds more than 1 GiB in memory) the set itself is read, and a warning says so. A Python
-    generator that cannot start anew (behind `from_generator`) loses what is read.
+    Reading has no side effects: global random states are restored, and so are the attributes of a `PyDataset`. Of a
+    `tf.data.Dataset` a copy is read, since reading a dataset that reshuffles would change the order in which `fit`
+    gets it. The exception: if no copy can be made (the dataset cannot be serialised, or holds more than 1 GiB in
+    memory), the dataset itself is read, and a warning says so. A Python generator that cannot be restarted (behind
+    `from_generator`) loses what is read.
 
     Args:
-        data: What the model is fed: an array (numpy, a tensor, anything with `__array__`) `(n, ...)`, a list
-            or dict of arrays (several inputs), `(x,)`, `(x, y)`, `(x, y, w)`, a batched `tf.data.Dataset`, a
-            `keras.utils.PyDataset`, a torch `DataLoader`, or another probe. y is taken for labels where it
-            holds integers `(n,)` or `(n, 1)`, yes and no, or one-hot rows `(n, k)`, and has not the shape of
-            x; of several outputs the first counts.
-        labels: `(n,)` class numbers from 0 or one-hot rows, in place of those in data. For a stream one for
-            each sample in the order of the stream.
-        count: How many samples are looked at, at least 1.
-        class_names: What the classes are called, at least as many as there are. None: those the data set
-            carries (`image_dataset_from_directory`), if any.
+        data: The model's inputs: an array (numpy, a tensor, anything with `__array__`) `(n, ...)`, a list or dict of
+            arrays (several inputs), `(x,)`, `(x, y)`, `(x, y, w)`, a batched `tf.data.Dataset`, a
+            `keras.utils.PyDataset`, a torch `DataLoader`, or another probe. y holds labels if it contains integers
+            `(n,)` or `(n, 1)`, 0 and 1 or booleans, or one-hot rows `(n, k)`, and does not have the shape of x; of
+            several outputs the first is used.
+        labels: `(n,)` class indices from 0 or one-hot rows, in place of those in data; for a stream one per sample,
+            in the order of the stream.
+        count: Number of samples, at least 1.
+        class_names: Names of the classes, at least one per class. None: those of the dataset
+            (`image_dataset_from_directory`), if any.
 
     Attributes:
-        inputs: What the model is fed, of the structure of x, `count` rows, dtype untouched.
+        inputs: The chosen inputs in the structure of x, `count` rows, with their own dtypes.
         images: The inputs; of several the first, `(count, ...)`.
-        labels: Class numbers, int64 `(count,)`, or None.
-        targets: y of the chosen rows, untouched, or None.
-        index: Where the rows stood in the data or the stream, int64 `(count,)`.
+        labels: Class indices, int64 `(count,)`, or None.
+        targets: y of the chosen rows, unchanged, or None.
+        index: Positions of the rows in the data or the stream, int64 `(count,)`.
         class_names: A tuple of str, or None.
-        why_no_labels: Half a sentence that says why labels are None; empty where there are labels.
+        why_no_labels: Why labels are None, as half a sentence; empty if there are labels.
 
     Raises:
-        TypeError: If data, labels, count or class_names are of a kind that cannot be read.
+        TypeError: If data, labels, count or class_names have an unsupported type.
         ValueError: If they are empty, do not fit together, or are out of range.
 
     Example:
@@ -71,6 +71,14 @@ class Probe:
         >>> np.bincount(probe.labels).tolist()
         [2, 2, 2, 2, 2, 2, 2, 2, 2, 2]
     """
+
+    inputs: Structure
+    targets: Structure | None
+    labels: IntArray | None
+    index: IntArray
+    class_names: tuple[str, ...] | None
+    why_no_labels: str
+    _total: str  # the number of samples in the data, or read from a stream
 
     def __init__(
         self,
@@ -86,23 +94,7 @@ class Probe:
                 raise ValueError(f"count={count} beside a Probe: data has its own {len(data)} samples; leave it out")
             vars(self).update(vars(data))
             return
-        self._read(data, labels, check_count(count), class_names, "data")
-
-    def _read(self, data: Any, labels: Any, count: int, class_names: Any, name: str) -> None:
-        names = _checked_names(class_names)
-        if names is None:
-            names = _names_of_the_data(data)
-        given = None if labels is None else given_labels(labels)
-        chosen, found, total = read(data, given, count, len(names) if names else None, name)
-        if found.numbers is not None:
-            _check_enough_names(names, class_names is not None, found.numbers)
-        self.inputs: Structure = chosen.inputs
-        self.targets: Structure | None = chosen.targets
-        self.labels: IntArray | None = chosen.labels
-        self.index: IntArray = chosen.index
-        self.class_names: tuple[str, ...] | None = names
-        self.why_no_labels: str = found.why_none if chosen.labels is None else ""
-        self._total = f"{total} read" if is_stream(data) else str(total)
+        vars(self).update(_read_attributes(data, labels, check_count(count), class_names, "data"))
 
     @property
     def images(self) -> Array:
@@ -127,14 +119,14 @@ def as_probe(
     class_names: Iterable[str] | None,
     argument: str = "validation_data",
 ) -> Probe:
-    """Make a probe of what a callback was given, or take the one it was given.
+    """Make a probe of a callback's data, or return the data if they are a probe.
 
     Args:
         data: Whatever `Probe` takes, or a `Probe`.
-        count: What the user asked for; None means `default_count`.
-        default_count: How many samples the view looks at by itself.
-        class_names: What the user asked for, or None.
-        argument: What the callback calls the data, for the errors.
+        count: The user's count; None means `default_count`.
+        default_count: The view's default count.
+        class_names: The user's class names, or None.
+        argument: The callback's name for the data, for the errors.
 
     Raises:
         TypeError: As `Probe`.
@@ -144,29 +136,47 @@ def as_probe(
         _nothing_beside_a_probe(argument, count=count, class_names=class_names)
         return data
     probe = Probe.__new__(Probe)
-    probe._read(data, None, check_count(default_count if count is None else count), class_names, argument)
+    wanted = check_count(default_count if count is None else count)
+    vars(probe).update(_read_attributes(data, None, wanted, class_names, argument))
     return probe
 
 
 def check_count(count: Any) -> int:
-    """Check how many samples are wanted, before any data are read.
+    """Check the number of samples before any data are read.
 
     Returns:
         The count as a plain int.
 
     Raises:
-        TypeError: If it is no whole number (True is none).
+        TypeError: If it is not a whole number; booleans are not.
         ValueError: If it is less than 1.
     """
-    try:
-        whole = operator.index(count)
-    except TypeError:
-        whole = None
-    if whole is None or isinstance(count, bool | np.bool_):
+    whole = integer(count)
+    if whole is None:
         raise TypeError(f"count: must be a whole number of samples, got {described(count)}; try count=16")
     if whole < 1:
         raise ValueError(f"count: must be at least 1, got {whole}; try count=16")
     return whole
+
+
+def _read_attributes(data: Any, labels: Any, count: int, class_names: Any, name: str) -> dict[str, Any]:
+    """Compute the attributes of a `Probe` of data; `name` is the user's name for them."""
+    names = _checked_names(class_names)
+    if names is None:
+        names = _names_of_the_data(data)
+    given = None if labels is None else given_labels(labels)
+    chosen, found, total = read(data, given, count, len(names) if names else None, name)
+    if found.numbers is not None:
+        _check_enough_names(names, class_names is not None, found.numbers)
+    return {
+        "inputs": chosen.inputs,
+        "targets": chosen.targets,
+        "labels": chosen.labels,
+        "index": chosen.index,
+        "class_names": names,
+        "why_no_labels": found.why_none if chosen.labels is None else "",
+        "_total": f"{total} read" if is_stream(data) else str(total),
+    }
 
 
 def _nothing_beside_a_probe(argument: str, **given: Any) -> None:

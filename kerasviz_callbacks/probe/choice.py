@@ -1,23 +1,22 @@
-"""Which rows are looked at: evenly over the classes, fixed by what is given and a seed, never by chance."""
+"""The choice of rows: evenly over the classes, and determined by the data and a seed."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 
 def spread_over_classes(labels: ArrayLike, count: int, seed: int) -> NDArray[np.intp]:
-    """Choose rows evenly over the classes, in turns, so that every beginning of the choice is even too.
+    """Choose rows evenly over the classes, such that any first rows of the choice are even too.
 
-    Each class is shuffled once; then the classes take turns in the order of their labels: 0, 1, ..., k - 1,
-    0, 1, ... A class that has run out leaves its turns to the others. A smaller `count` gives a beginning
-    of a larger one.
+    Each class is shuffled once; then the classes alternate in the order of their labels: 0, 1, ..., k - 1, 0, 1, ...
+    A class with no rows left is skipped. The choice for a smaller `count` is a prefix of that for a larger one.
 
     Args:
-        labels: `(n,)`, one label a row: integers (or anything that sorts); every different value is a class.
-        count: How many rows are wanted, at least 0.
-        seed: Which rows of each class are taken.
+        labels: `(n,)`, one label per row: integers (or any sortable values); each distinct value is a class.
+        count: Number of rows, at least 0.
+        seed: Determines the rows of each class.
 
     Returns:
-        `(min(count, n),)` row numbers, none twice, in the order of the turns (also where all are taken).
+        `(min(count, n),)` distinct row indices, in alternating order (even if all rows are taken).
 
     Raises:
         ValueError: If labels are not `(n,)` or count is negative.
@@ -29,7 +28,7 @@ def spread_over_classes(labels: ArrayLike, count: int, seed: int) -> NDArray[np.
     """
     given = np.asarray(labels)
     if given.ndim != 1:
-        raise ValueError(f"labels: must be (n,), one a row, got {given.shape}; take the argmax of one-hot rows")
+        raise ValueError(f"labels: must be (n,), one per row, got {given.shape}; take the argmax of one-hot rows")
     _not_negative("count", count)
     classes, of_row = np.unique(given, return_inverse=True)
     shuffled = np.random.default_rng(seed).permutation(len(given))
@@ -42,19 +41,19 @@ def spread_over_classes(labels: ArrayLike, count: int, seed: int) -> NDArray[np.
 
 
 def spread_without_classes(n: int, count: int, seed: int) -> NDArray[np.intp]:
-    """Choose rows at random where there are no labels, so that every beginning of the choice is random too.
+    """Choose rows at random, for data without labels.
 
-    The order is random on purpose: a view that looks at the first 16 of 500 rows would, were they sorted,
-    see only the beginning of the data, which is one class where the data lie class by class. A smaller
-    `count` gives a beginning of a larger one.
+    The rows are not sorted, so that the first 16 of 500 rows are a random choice too: sorted, they would all come from
+    the start of the data, which is one class if the data are sorted by class. The choice for a smaller `count` is a
+    prefix of that for a larger one.
 
     Args:
-        n: How many rows there are, at least 0.
-        count: How many are wanted, at least 0.
-        seed: Which rows are taken, and in which order.
+        n: Number of rows, at least 0.
+        count: Number of rows to choose, at least 0.
+        seed: Determines the rows and their order.
 
     Returns:
-        `(min(count, n),)` row numbers, none twice.
+        `(min(count, n),)` distinct row indices.
 
     Raises:
         ValueError: If n or count is negative.

@@ -1,4 +1,4 @@
-"""Which targets are labels: class numbers, one a row."""
+"""Whether targets are labels: one class index per row."""
 
 from typing import Any, NamedTuple
 
@@ -8,31 +8,31 @@ from numpy.typing import NDArray
 from .structures import Array, Structure, as_array, described, leaves
 
 IntArray = NDArray[np.int64]
-LARGEST_LABEL = 10**6  # larger ones number things, not classes: views hold a little of every class below the largest
+LARGEST_LABEL = 10**6  # larger ones are ids, not classes; views allocate memory for every class up to the largest
 
 
 class Labels(NamedTuple):
-    """Class numbers, or the reason why there are none."""
+    """Class indices, or the reason why there are none."""
 
     numbers: IntArray | None
     """`(n,)`, from 0."""
     classes: int | None = None
-    """How many classes there are, where the form tells: the width of one-hot rows, 2 for yes and no."""
+    """The number of classes if known from the form: the width of one-hot rows, 2 for booleans."""
     why_none: str = ""
-    """Half a sentence, such as `y is float32 of shape (64, 3), neither integers nor one-hot rows`."""
+    """Why `numbers` is None, such as `y is float32 of shape (64, 3), neither integers nor one-hot rows`."""
 
 
 def labels_of(y: Structure | None, x: Structure) -> Labels:
-    """Read class numbers out of targets.
+    """Read class indices from targets.
 
     Args:
-        y: The targets as arrays; of several outputs the first counts.
-        x: The inputs as arrays. A `y` of the shape of one of them is a reconstruction target, unless a row is
-            a single number or a string, which nobody reconstructs.
+        y: The targets as arrays; of several outputs the first is used.
+        x: The inputs as arrays. A `y` of the shape of one of them is a reconstruction target, unless each row is a
+            single number or a string.
 
     Returns:
-        The labels; their `numbers` are None where y is anything but integers from 0 to a million, yes and no
-        (also as 0.0 and 1.0), as `(n,)` or `(n, 1)`, or one-hot rows `(n, k)`.
+        The labels; `numbers` is None unless y holds integers from 0 to a million or booleans (also as 0.0 and 1.0),
+        `(n,)` or `(n, 1)`, or one-hot rows `(n, k)`.
     """
     if y is None:
         return Labels(None, why_none="there is no y")
@@ -52,14 +52,14 @@ def labels_of(y: Structure | None, x: Structure) -> Labels:
 
 
 def given_labels(labels: Any) -> Labels:
-    """Read labels that the user gave as such, where anything else is an error.
+    """Read labels that the user passed as such; anything else is an error.
 
     Args:
-        labels: `(n,)` or `(n, 1)` integers from 0, yes and no, or one-hot rows `(n, k)`.
+        labels: `(n,)` or `(n, 1)` integers from 0 or booleans, or one-hot rows `(n, k)`.
 
     Raises:
-        TypeError: If they are no array and no list of numbers.
-        ValueError: If they are no class numbers.
+        TypeError: If they are neither an array nor a list of numbers.
+        ValueError: If they are not class indices.
     """
     form = "must be class numbers (n,) from 0 or one-hot rows (n, k)"
     if isinstance(labels, list | tuple):

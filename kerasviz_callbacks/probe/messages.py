@@ -1,18 +1,21 @@
-"""What an error says, in one line, to stand in an error or a warning of ours."""
+"""The message of an error in one line, for use in our own errors and warnings."""
 
 import re
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-_PREAMBLE = re.compile(r"Exception encountered when calling .*")  # Keras' own, with what it is about two lines below
-_PLACE = re.compile(r"^\{\{.*?\}\} ")  # where in TensorFlow's graph
+_PREAMBLE = re.compile(
+    r"Exception encountered when calling .*"
+)  # Keras' own first line; the message follows two lines below
+_PLACE = re.compile(r"^\{\{.*?\}\} ")  # the position in TensorFlow's graph
 
 
 def short_message(error: BaseException) -> str:
-    """The line of an error that says what is wrong, without what Keras and TensorFlow put round it.
+    """The line of an error message that says what is wrong, without what Keras and TensorFlow add to it.
 
     Args:
-        error: of any kind; of one without text the name of its type is given.
+        error: of any type; without a message, the name of its type is returned.
     """
-    lines = [_PLACE.sub("", _COLOURS.sub("", line).strip()) for line in str(error).splitlines()]
+    text = error.args[0] if isinstance(error, KeyError) and error.args else error  # `str` of a KeyError is a `repr`
+    lines = [_PLACE.sub("", _COLOURS.sub("", line).strip()) for line in str(text).splitlines()]
     telling = [line for line in lines if line and not _PREAMBLE.fullmatch(line)]
     return (telling or [type(error).__name__])[0]

@@ -1,4 +1,4 @@
-"""What is kept of a stream while it is read once: enough for an even choice, never much more."""
+"""The rows kept of a stream while it is read once: enough for an even choice, in bounded memory."""
 
 import math
 from bisect import bisect_left
@@ -12,7 +12,7 @@ from .choice import spread_over_classes
 from .labels import IntArray, Labels
 from .structures import Structure, joined, rows_of, take
 
-READ_AT_MOST = 50  # samples of a stream are looked at for each one that is wanted
+READ_AT_MOST = 50  # times `count`: the most samples that are read of a stream
 
 
 class Row(NamedTuple):
@@ -24,7 +24,7 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Chosen:
-    """The rows of a stream that were chosen, and where they stood in it."""
+    """The chosen rows of a stream, and their positions in it."""
 
     inputs: Structure
     targets: Structure | None
@@ -33,15 +33,15 @@ class Chosen:
 
 
 class Pool:
-    """Takes the batches of a stream and keeps the rows that an even choice could still need.
+    """Takes the batches of a stream and keeps the rows that an even choice may still need.
 
-    Of each class no more rows are kept than there are turns (`level`) when `count` are spread over the
-    classes seen so far; further classes only lower that. So fewer than `3 * count` rows are held beside the
-    batch, whatever the length of the stream and the number of its classes.
+    Of each class at most as many rows are kept as an even choice of `count` rows takes of the classes seen so far;
+    further classes only lower that number. So fewer than `3 * count` rows are held in addition to the batch, whatever
+    the length of the stream and the number of its classes.
 
     Args:
-        count: How many samples are wanted.
-        classes: The number of classes where it is known.
+        count: Number of samples to choose.
+        classes: Number of classes, if known.
     """
 
     def __init__(self, count: int, classes: int | None) -> None:
@@ -50,11 +50,11 @@ class Pool:
         self.seen = 0
         self.why_none = "the data are empty"
         self._labels: list[int] | None = None  # of all samples seen
-        self._sizes: Counter[int] = Counter()  # how many of each class were seen
-        self._first: dict[int, int] = {}  # where each class was seen first
+        self._sizes: Counter[int] = Counter()  # number of samples seen of each class
+        self._first: dict[int, int] = {}  # position at which each class was first seen
         self._last: dict[int, int] = {}
-        self._turns: dict[int, int] = {}  # by place: how many of its class stand before it
-        self._rows: dict[int, Row] = {}  # by place
+        self._turns: dict[int, int] = {}  # by position: number of earlier samples of its class
+        self._rows: dict[int, Row] = {}  # by position
 
     @property
     def labels(self) -> IntArray | None:
@@ -63,21 +63,21 @@ class Pool:
 
     @property
     def full(self) -> bool:
-        """Whether nothing more needs to be read."""
+        """Whether no more samples need to be read."""
         if self.seen >= READ_AT_MOST * self.count:
             return True
         if self._labels is None:
             return self.seen >= self.count
-        # One more than wanted must be there, else it is open whether all are taken in the given order.
+        # One more than `count` must be seen; otherwise all may have to be taken in their order.
         return self.seen > self.count and self._every_class_is_full()
 
     def add(self, inputs: Structure, targets: Structure | None, labels: Labels) -> None:
-        """Take a batch; what lies beyond the limit of what is read is left out.
+        """Add a batch; samples beyond the reading limit are ignored.
 
         Args:
             inputs: Arrays `(b, ...)`.
             targets: Arrays `(b, ...)`, or None.
-            labels: Those of the batch. Where a batch has none, the whole stream has none.
+            labels: Labels of the batch. If one batch has none, the whole stream has none.
         """
         start = self.seen
         self.seen += min(rows_of(inputs, "x"), READ_AT_MOST * self.count - start)
@@ -92,7 +92,7 @@ class Pool:
             self._rows[place] = Row(take(inputs, one), None if targets is None else take(targets, one))
 
     def chosen(self, seed: int, name: str) -> Chosen:
-        """Choose `count` rows: all in the given order where there are no more, else evenly by class.
+        """Choose `count` rows: all in their order if there are no more, otherwise evenly over the classes.
 
         Raises:
             ValueError: If the stream was empty, or the chosen rows differ in shape.
@@ -127,23 +127,23 @@ class Pool:
         self._turns = {place: turn for place, turn in self._turns.items() if turn < level}
 
     def _keep(self, start: int) -> list[int]:
-        """Drop the rows that are no longer needed, and name those of the new batch that are."""
-        # The first `count` are needed too: a later batch may show that y holds no labels after all.
+        """Drop the rows that are no longer needed; return the positions of those needed from the new batch."""
+        # The first `count` are needed too: a later batch may show that y does not hold labels.
         wanted = self._turns.keys() | range(min(self.seen, self.count))
         self._rows = {place: row for place, row in self._rows.items() if place in wanted}
         return sorted(place for place in wanted if place >= start)
 
     def _every_class_is_full(self) -> bool:
         if len(self._sizes) >= self.count:
-            return True  # a class of its own for every place
+            return True  # each chosen row can be of another class
         k = self.classes or len(self._sizes)
         if len(self._sizes) < k or min(self._sizes.values()) < math.ceil(self.count / k):
             return False
         if self.classes is not None:
             return True
-        # Where nobody said how many classes there are, a stream that is sorted by class, or nearly so (a
-        # small shuffle buffer), must not end with its second one. In such a stream the classes seen so far
-        # are never all in the first third of what was read and all in the last.
+        # With an unknown number of classes, reading a stream that is sorted by class, or nearly so (a small shuffle
+        # buffer), must not end at the second class. In such a stream, the classes seen so far never all occur both
+        # in the first third and in the last third of what was read.
         third = self.seen / 3
         mixed = max(self._first.values()) < third and min(self._last.values()) >= 2 * third
         return mixed and k > 1 and max(self._sizes) == k - 1 and self.seen >= 5 * k

@@ -1,9 +1,10 @@
-"""From the data a user has to the rows that are looked at."""
+"""From the user's data to the chosen rows."""
 
 import itertools
 import warnings
 from collections.abc import Generator
 from contextlib import closing
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,28 @@ from .labels import Labels, labels_of
 from .messages import short_message
 from .pool import Chosen, Pool
 from .streams import batches, check_element_spec, copied, has_an_end, is_stream, is_tf_data, parts_of, undisturbed
-from .structures import as_arrays, leaves, rows_of, take
+from .structures import as_arrays, leaves, mapped, ordered_like, rows_of, structure_text, take
 
-MOST_EMPTY = 1000  # batches without a row, before they are taken for ones without end
-MOST_OF_ENDLESS = 100_000  # rows that can be wanted of a set that may have no end
+MOST_EMPTY = 1000  # batches without rows, before the stream counts as empty
+MOST_OF_ENDLESS = 100_000  # the largest `count` for a stream of unknown length
 _SEED = 0  # the same data give the same choice, in every run
+
+
+@dataclass(frozen=True)
+class _FirstBatch:
+    """The first batch of a stream that has rows.
+
+    Attributes:
+        place: its number, from 0.
+        text: its structure, for errors.
+        kind: what the structure of every other batch must be.
+        structure: the same structure without the arrays.
+    """
+
+    place: int
+    text: str
+    kind: str
+    structure: Any
 
 
 class UnreadableError(ValueError):
@@ -25,20 +43,20 @@ class UnreadableError(ValueError):
 
 
 def read(data: Any, given: Labels | None, count: int, classes: int | None, name: str) -> tuple[Chosen, Labels, int]:
-    """Choose the rows that are looked at.
+    """Choose the rows of a probe.
 
     Args:
         data: Arrays or a stream, as `Probe` takes them.
         given: Labels that replace those in data, or None.
-        count: How many rows are wanted.
-        classes: The number of classes where the user gave names for them.
-        name: What the user calls the data, for the errors.
+        count: Number of rows to choose.
+        classes: The number of class names that the user passed, or None.
+        name: The user's name for the data, for the errors.
 
     Returns:
-        The chosen rows; the labels of all rows that were read, or why there are none; how many were read.
+        The chosen rows; the labels of all rows that were read, or why there are none; the number of rows read.
 
     Raises:
-        TypeError: If data are of a kind that cannot be read.
+        TypeError: If data have an unsupported type.
         ValueError: If they are empty or do not fit together.
     """
     if is_stream(data):
@@ -102,7 +120,7 @@ def _filled_from_copy(pool: Pool, data: Any, given: Labels | None, name: str) ->
     try:
         return _filled(pool, copy, given, name)
     except UnreadableError:
-        return None  # if the set itself is at fault, reading it will say so
+        return None  # if the dataset itself is at fault, reading it raises the same
 
 
 def _filled_from_itself(pool: Pool, data: Any, given: Labels | None, name: str) -> Pool:
@@ -116,15 +134,21 @@ def _filled_from_itself(pool: Pool, data: Any, given: Labels | None, name: str) 
 
 
 def _filled(pool: Pool, data: Any, given: Labels | None, name: str) -> Pool:
-    """Read a stream until the pool has enough, and put every state back that this has moved."""
+    """Read a stream until the pool has enough, and restore all random states."""
     ended = True
+    first: _FirstBatch | None = None
     with undisturbed(data), closing(_told(batches(data), name)) as stream:
-        for place, batch in enumerate(stream, start=1):
+        for place, given_batch in enumerate(stream):
+            batch = given_batch if first is None else _of_one_structure(first, place, given_batch, name)
             _add(pool, batch, given, name)
             if pool.full:
                 ended = False
                 break
-            if place == MOST_EMPTY and not pool.seen:
+            if pool.seen and first is None:
+                first = _FirstBatch(
+                    place, structure_text(batch), structure_text(batch, sizes=False), mapped(type, batch)
+                )
+            if place + 1 == MOST_EMPTY and not pool.seen:
                 raise ValueError(f"{name}: must hold at least one sample, got {MOST_EMPTY:,} batches without any")
     if given is not None and given.numbers is not None and ended:
         _check_as_many("labels", len(given.numbers), pool.seen)
@@ -132,10 +156,10 @@ def _filled(pool: Pool, data: Any, given: Labels | None, name: str) -> Pool:
 
 
 def _told(stream: Generator[Any, None, None], name: str) -> Generator[Any, None, None]:
-    """The batches; what reading one raises is told with the name of the data.
+    """Yield the batches; errors in reading them are reported under the name of the data.
 
     Raises:
-        UnreadableError: Reading one raises, whatever.
+        UnreadableError: If reading a batch raises.
     """
     with closing(stream):
         for place in itertools.count():
@@ -149,6 +173,21 @@ def _told(stream: Generator[Any, None, None], name: str) -> Generator[Any, None,
                     "fit would meet the same, so mend the data set"
                 ) from error
             yield batch
+
+
+def _of_one_structure(first: _FirstBatch, place: int, batch: Any, name: str) -> Any:
+    """A batch with its dicts in the order of the first batch's.
+
+    Raises:
+        ValueError: it has another structure than the first, other numbers of axes or other dtypes.
+    """
+    if structure_text(batch, sizes=False) != first.kind:
+        raise ValueError(
+            f"{name}: every batch must have the same structure, numbers of axes and dtypes, got {first.text} in batch "
+            f"{first.place} and {structure_text(batch)} in batch {place} (counted from 0); make the data set give all "
+            "its batches alike, or pass arrays"
+        )
+    return ordered_like(batch, first.structure)
 
 
 def _add(pool: Pool, batch: Any, given: Labels | None, name: str) -> None:

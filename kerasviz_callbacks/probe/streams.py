@@ -1,4 +1,4 @@
-"""The batches of data sets that can only be read in their order, read so that nobody else notices."""
+"""The batches of datasets that can only be read in order, read without side effects."""
 
 import random
 from collections.abc import Callable, Generator, Iterator
@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from .. import _keras
 from .structures import instance_of, loaded, named_leaves
 
-# The tensors of a tf.data set that are held in memory are copied with it, several times over on the way, and
-# not at all beyond 2 GB.
+# Copying a tf.data dataset copies its tensors in memory, several times on the way, and fails beyond 2 GB.
 LARGEST_COPY = 2**30
 
-# These operations hold a resource: a count of iterations, a cache. The serialised set names it, so that what
-# is made of it would share it; the operations on the right stand for "make one of your own".
+# These operations hold a resource: a counter of iterations, or a cache. The serialised dataset refers to it, so a copy
+# would share it; with the operations on the right, the copy creates its own.
 _OWN_STATE = {
     "ShuffleDatasetV3": "DummySeedGenerator",
     "ShuffleAndRepeatDatasetV2": "DummySeedGenerator",
@@ -36,7 +36,7 @@ def is_stream(data: Any) -> bool:
 
 
 def batches(data: Any) -> Generator[Any, None, None]:
-    """Read the batches of a stream in order; what the batch of a `DataLoader` lists is made a tuple."""
+    """Yield the batches of a stream in order; a list from a `DataLoader` is converted to a tuple."""
     if _is_py_dataset(data):
         last = data.num_batches
         for place in count() if last is None else range(last):
@@ -49,7 +49,7 @@ def batches(data: Any) -> Generator[Any, None, None]:
 
 
 def has_an_end(data: Any) -> bool:
-    """Say whether a stream tells how long it is."""
+    """Say whether the length of a stream is known."""
     if _is_py_dataset(data):
         return data.num_batches is not None
     if is_tf_data(data):
@@ -58,7 +58,7 @@ def has_an_end(data: Any) -> bool:
 
 
 def own_class_names(data: Any) -> Any:
-    """Look up the class names a data set carries: `class_names`, or `classes` as in torchvision."""
+    """Look up the class names of a dataset: `class_names`, or `classes` as in torchvision."""
     names = getattr(data, "class_names", None)
     if names is None and _is_loader(data):
         names = getattr(data.dataset, "class_names", getattr(data.dataset, "classes", None))
@@ -66,7 +66,7 @@ def own_class_names(data: Any) -> Any:
 
 
 def check_element_spec(dataset: Any, name: str) -> None:
-    """Refuse what can be known of a `tf.data.Dataset` before it is read.
+    """Check a `tf.data.Dataset` as far as possible before it is read.
 
     Raises:
         TypeError: If an element holds anything but dense tensors.
@@ -93,15 +93,14 @@ def check_element_spec(dataset: Any, name: str) -> None:
 
 
 def copied(dataset: Any) -> Any:
-    """Make a `tf.data.Dataset` that gives what this one gives but shares no state with it.
+    """Copy a `tf.data.Dataset` such that the copy shares no state with it.
 
-    Reading a set that reshuffles moves on the order in which `fit` will get it; reading the copy does not.
-    Variables, tables, caches, shuffle orders and random operations are the copy's own. What Python code
-    within the set keeps for itself (a generator that goes on where it was left) is shared all the same.
+    Reading a dataset that reshuffles changes the order in which `fit` will get it; reading the copy does not. The copy
+    has its own variables, tables, caches, shuffle orders and random operations. State of Python code inside the
+    dataset (a generator that continues where it stopped) is still shared.
 
     Returns:
-        The copy, or None where none can be made: the set cannot be serialised or holds more than 1 GiB in
-        memory.
+        The copy; None if the dataset cannot be serialised or holds more than 1 GiB in memory.
     """
     tf = loaded("tensorflow")
     if _bytes_in_memory(dataset) > LARGEST_COPY:
@@ -116,7 +115,7 @@ def copied(dataset: Any) -> Any:
             text = _with_own_state(tf, graph.numpy())
             variant = tf.raw_ops.DatasetFromGraph(graph_def=text)
             return tf.data.experimental.from_variant(variant, dataset.element_spec)
-    except Exception:  # whatever stands in the way: the set itself can be read, and the caller says so
+    except Exception:  # for any reason: the dataset itself can be read, and the caller warns
         return None
 
 
@@ -129,7 +128,7 @@ def _with_own_state(tf: Any, text: bytes) -> bytes:
             if source.op == "Const" and source.attr["dtype"].type == resource and node.op in _OWN_STATE:
                 source.op = _OWN_STATE[node.op]
                 source.attr.clear()
-    # Stripping leaves "/device::0" at tf.py_function, which cannot be parsed.
+    # Stripping devices leaves "/device::0" on tf.py_function, which cannot be parsed.
     for node in [*graph.node, *(node for one in graph.library.function for node in one.node_def)]:
         node.device = ""
     done: bytes = graph.SerializeToString()
@@ -137,19 +136,19 @@ def _with_own_state(tf: Any, text: bytes) -> bytes:
 
 
 def _bytes_in_memory(dataset: Any) -> int:
-    """Estimate what the sources of a set hold; private names, hence 0 where there are none."""
-    held = sum((tensor.shape.num_elements() or 0) * tensor.dtype.size for tensor in getattr(dataset, "_tensors", []))
-    inputs: list[Any] = getattr(dataset, "_inputs", list)()
-    return int(held) + sum(_bytes_in_memory(one) for one in inputs)
+    """Estimate the bytes that the sources of a data set hold; 0 where that is not known."""
+    tensors = _keras.dataset_tensors(dataset)
+    held = sum((tensor.shape.num_elements() or 0) * tensor.dtype.size for tensor in tensors)
+    return int(held) + sum(_bytes_in_memory(one) for one in _keras.dataset_inputs(dataset))
 
 
 @contextmanager
 def undisturbed(data: Any) -> Iterator[None]:
-    """Put every random state back that reading may move: Python's, numpy's, Keras', torch's, the data's own.
+    """Restore all random states that reading may change: Python's, numpy's, Keras', torch's, the data's own.
 
-    Of a `PyDataset` all attributes are put back (a legacy `ImageDataGenerator` keeps its order there) and the
-    state of generators among them; of a `DataLoader` the state of its generators. The state of TensorFlow's
-    eager random operations cannot be put back; a `PyDataset` that augments with them moves on.
+    Of a `PyDataset` all attributes are restored (a legacy `ImageDataGenerator` keeps its order there), and the state of
+    generators among them; of a `DataLoader` the state of its generators. The state of TensorFlow's eager random
+    operations cannot be restored: a `PyDataset` that augments with them draws other numbers afterwards.
     """
     with ExitStack() as stack:
         for get, put in [*_global_states(), *_own_states(data)]:
@@ -166,20 +165,16 @@ def _global_states() -> Iterator[_State]:
     if loaded("torch") is not None:
         torch = loaded("torch")
         yield torch.random.get_rng_state, torch.random.set_rng_state
-    keras = loaded("keras.src.backend.common.global_state")  # private: Keras offers no other way to it
-    if keras is not None:
-        yield (
-            lambda: _keras_seed(keras.get_global_attribute("global_seed_generator")),
-            lambda kept: _put_keras_seed(keras, *kept),
-        )
+    yield _keras_seed, lambda kept: _put_keras_seed(*kept)
 
 
-def _keras_seed(generator: Any) -> tuple[Any, Any]:
+def _keras_seed() -> tuple[Any, Any]:
+    generator = _keras.global_seed_generator()
     return generator, None if generator is None else np.array(generator.state)
 
 
-def _put_keras_seed(keras: Any, generator: Any, value: Any) -> None:
-    keras.set_global_attribute("global_seed_generator", generator)
+def _put_keras_seed(generator: Any, value: Any) -> None:
+    _keras.set_global_seed_generator(generator)
     if generator is not None:
         generator.state.assign(value)
 

@@ -1,4 +1,4 @@
-"""Arrays alone or in lists, tuples and dicts: what models with several inputs or outputs are fed."""
+"""Arrays alone or in lists, tuples and dicts, as the inputs and outputs of models."""
 
 import inspect
 import sys
@@ -13,14 +13,14 @@ Structure = Any  # an array, or lists, tuples and dicts of structures
 
 
 def loaded(module: str, *path: str) -> Any:
-    """Find a name in a module that someone else has imported, so that looking for it imports nothing.
+    """Look up a name in a module that is already imported, without importing anything.
 
     Args:
         module: Such as `"tensorflow"`.
         path: The attributes to follow, such as `"data", "Dataset"`.
 
     Returns:
-        What is there, or None. A value can be of a framework's type only if that framework is imported.
+        The value, or None. An object can be of a framework's type only if that framework is imported.
     """
     found: Any = sys.modules.get(module)
     for name in path:
@@ -29,7 +29,7 @@ def loaded(module: str, *path: str) -> Any:
 
 
 def instance_of(value: Any, module: str, *path: str) -> bool:
-    """Say whether a value is an instance of a type in a module that is perhaps not imported."""
+    """Say whether a value is an instance of a type in a module that may not be imported."""
     kind = loaded(module, *path)
     return isinstance(kind, type) and isinstance(value, kind)
 
@@ -46,7 +46,7 @@ def mapped(function: Callable[[Any], Any], structure: Structure) -> Structure:
 
 
 def named_leaves(structure: Structure, name: str) -> Iterator[tuple[str, Any]]:
-    """Walk over the leaves, each with the name under which a user would find it, such as `x["depth"]`."""
+    """Yield the leaves, each with the expression by which a user would access it, such as `x["depth"]`."""
     if isinstance(structure, dict):
         for key, part in structure.items():
             yield from named_leaves(part, f"{name}[{key!r}]".replace("'", '"'))
@@ -62,13 +62,53 @@ def leaves(structure: Structure) -> list[Any]:
     return [leaf for _, leaf in named_leaves(structure, "")]
 
 
+def ordered_like(structure: Structure, example: Structure) -> Structure:
+    """The same structure with its dicts in the order of the example's, which has the same keys."""
+    if isinstance(structure, dict):
+        return {key: ordered_like(structure[key], part) for key, part in example.items()}
+    if isinstance(structure, tuple) and hasattr(structure, "_fields"):
+        return type(structure)(*map(ordered_like, structure, example))
+    if isinstance(structure, list | tuple):
+        return type(structure)(map(ordered_like, structure, example))
+    return structure
+
+
+def structure_text(structure: Structure, *, sizes: bool = True) -> str:
+    """Describe a batch: structure, dtypes and shapes, such as `(float32 (32, 8), {"a": int64 (32,)})`.
+
+    Args:
+        structure: Arrays or tensors in lists, tuples and dicts, or anything else.
+        sizes: False: the number of axes in place of their sizes, and the keys of dicts in alphabetical order, so that
+            two batches of one kind have one text.
+    """
+
+    def part(value: Structure) -> str:
+        return structure_text(value, sizes=sizes)
+
+    if isinstance(structure, dict):
+        items = structure.items() if sizes else sorted(structure.items(), key=lambda item: repr(item[0]))
+        return "{" + ", ".join(f"{key!r}: {part(value)}" for key, value in items) + "}"
+    if isinstance(structure, tuple):
+        return f"({', '.join(map(part, structure))}{',' if len(structure) == 1 else ''})"
+    if isinstance(structure, list):
+        return f"[{', '.join(map(part, structure))}]"
+    shape, dtype = getattr(structure, "shape", None), getattr(structure, "dtype", None)
+    if shape is None or dtype is None:
+        return described(structure)
+    kind = str(getattr(dtype, "name", dtype)).removeprefix("torch.")
+    if getattr(dtype, "kind", "") in ("S", "U", "O", "T"):
+        kind = "text"  # numpy's dtype names the longest of them
+    axes = tuple(shape)
+    return f"{kind} {axes if sizes else len(axes)}"
+
+
 def take(structure: Structure, index: NDArray[np.intp]) -> Structure:
     """Copy the rows of an index out of every array."""
     return mapped(lambda array: array[index], structure)
 
 
 def joined(parts: Sequence[Structure], name: str) -> Structure:
-    """Put structures of equal form one under the other.
+    """Concatenate structures of equal form along the first axis.
 
     Raises:
         ValueError: If their rows differ in shape.
@@ -92,11 +132,11 @@ def as_arrays(structure: Structure, name: str) -> Structure:
 
     Args:
         structure: Arrays (anything with `__array__`), or lists, tuples and dicts of them.
-        name: What the user calls it, for the errors.
+        name: The user's name for it, for the errors.
 
     Raises:
-        TypeError: If a leaf is no array, or one of objects, dates or complex numbers.
-        ValueError: If there is no leaf, a leaf has no axis, or their numbers of rows differ.
+        TypeError: If a leaf is not an array, or an array of objects, dates or complex numbers.
+        ValueError: If there is no leaf, a leaf has no axis, or the numbers of rows differ.
     """
     if isinstance(structure, list | tuple | dict) and not leaves(structure):
         raise ValueError(f"{name}: must hold at least one array, got an empty {type(structure).__name__}")
@@ -107,7 +147,7 @@ def as_arrays(structure: Structure, name: str) -> Structure:
 
 
 def rows_of(structure: Structure, name: str) -> int:
-    """Count the rows, which every array of the structure must have alike."""
+    """The number of rows, which must be equal in all arrays of the structure."""
     sizes = {path: len(array) for path, array in named_leaves(structure, name)}
     (first, rows), *others = sizes.items()
     for path, size in others:
@@ -123,7 +163,7 @@ def as_array(value: Any, name: str) -> Array:
     """Turn one leaf into a numpy array of its own dtype, `(n, ...)`.
 
     Raises:
-        TypeError: If it is no array, or one of objects, dates or complex numbers.
+        TypeError: If it is not an array, or an array of objects, dates or complex numbers.
         ValueError: If it has no axis.
     """
     _refuse_sparse(value, name)
@@ -144,7 +184,7 @@ def as_array(value: Any, name: str) -> Array:
 
 
 def described(value: Any) -> str:
-    """Say in a few words what was received."""
+    """Describe a value in a few words."""
     if value is None:
         return "None"
     if isinstance(value, str | bytes | int | float | complex):

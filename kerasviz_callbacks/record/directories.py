@@ -4,37 +4,56 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import tempfile
 from pathlib import Path
 
+_REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+"""A scheme of two letters or more, so that Windows' drives are none; `pathlib` leaves one slash of `s3://bucket`."""
+
+
+def absolute(directory: str | os.PathLike[str]) -> Path:
+    """Return the directory as an absolute path, `~` expanded, so that a later `os.chdir` changes nothing.
+
+    Raises:
+        RuntimeError: `~user` of a user who does not exist.
+    """
+    return Path(directory).expanduser().absolute()
+
 
 def check_writable(directory: str | os.PathLike[str], argument: str) -> Path:
-    """Make a directory and a file in it, take the file away, and return the directory.
+    """Make a directory, create and delete a file in it, and return it as an absolute path.
 
     Args:
-        directory: A local path; made, with its parents, if absent.
+        directory: A local path; made, with its parents, if absent. `~` is the home directory.
         argument: Name of the user's argument, for the messages: `"log_dir"`.
 
     Raises:
         TypeError: It is neither text nor a path.
-        ValueError: It is empty, holds what no file name can hold, or is a remote address such as `gs://...`.
+        ValueError: It is empty, holds what no file name can hold, starts with `~user` of an unknown user, or is a
+            remote address such as `gs://...`.
         NotADirectoryError: It, or a directory above it, is a file.
+        FileNotFoundError: It, or a directory above it, is a symbolic link that leads nowhere.
         OSError: It cannot be written, of the kind the system reported, e.g. `PermissionError`.
     """
     path = _local_path(directory, argument)
     try:
         is_file = path.exists() and not path.is_dir()
-        if not is_file:
+        dangling = next((one for one in (path, *path.parents) if one.is_symlink() and not one.exists()), None)
+        if not is_file and dangling is None:
             _write_in(path)
     except OSError as error:
         raise _cannot(path, argument, error.errno, error.strerror) from error
+    if dangling is not None:
+        what = f'"{dangling}" is a symbolic link to "{dangling.readlink()}", which does not exist'
+        raise _cannot(path, argument, errno.ENOENT, what)
     if is_file:
         raise _cannot(path, argument, errno.ENOTDIR, "is a file")
     return path
 
 
 def _write_in(path: Path) -> None:
-    """Make the directory, and in it a file that goes again."""
+    """Make the directory, and create and delete a file in it."""
     path.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=path) as file:
         # An empty file can be made on a full disk.
@@ -43,22 +62,25 @@ def _write_in(path: Path) -> None:
 
 
 def _local_path(directory: str | os.PathLike[str], argument: str) -> Path:
-    """Return the path, or raise what speaks against it whatever is on the disk."""
+    """Return the absolute path, or raise what is wrong with it whatever is on the disk."""
     text = os.fspath(directory) if isinstance(directory, str | os.PathLike) else directory
     if not isinstance(text, str):
         raise TypeError(f"{argument}={directory!r}: must be a str or a path, got {type(directory).__name__}")
-    if "://" in text:
+    if _REMOTE.match(text):
         raise ValueError(
             f"{argument}={text!r}: remote addresses cannot be written to; log to a local directory and "
             "copy it there while training runs, e.g. with `gsutil rsync` or `aws s3 sync`"
         )
     if not text or "\0" in text or not _can_be_encoded(text):
         raise ValueError(f"{argument}={text!r}: must name a directory, e.g. 'logs'")
-    return Path(text)
+    try:
+        return absolute(text)
+    except RuntimeError as error:
+        raise ValueError(f"{argument}={text!r}: {error}; write the path in full") from error
 
 
 def _can_be_encoded(text: str) -> bool:
-    """Say whether the file system has bytes for a text: none for half a character (a lone surrogate)."""
+    """Say whether a text can be a file name: a lone surrogate cannot."""
     try:
         os.fsencode(text)
     except UnicodeEncodeError:
@@ -67,6 +89,6 @@ def _can_be_encoded(text: str) -> bool:
 
 
 def _cannot(path: Path, argument: str, number: int | None, reason: str | None) -> OSError:
-    """Return the error; from its number OSError chooses its own subclass."""
+    """Return the error; `OSError` picks its own subclass from the number."""
     message = f'{argument}="{path}": cannot be written: {reason}; pass a directory you may create files in'
     return OSError(number, message)

@@ -11,14 +11,17 @@ import sys
 import time
 import warnings
 import weakref
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from kerasviz_callbacks.record.base import is_loggable
-from kerasviz_callbacks.record.tfrecord import framed
+from .directories import absolute
+from .files import write_all
+from .messages import Value, event, utf8
+from .sink import is_loggable
+from .tfrecord import framed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
     from io import FileIO
 
 _TENSORBOARD_WRITER = "tensorboard.summary.writer.event_file_writer"
@@ -27,11 +30,12 @@ _counter = itertools.count()
 
 
 class EventFile:
-    """Appends pictures and scalars to one event file of a directory, begun at the first write.
+    """Appends images, scalars and text to one event file of a directory, begun at the first write.
 
-    A record is handed to the operating system whole as it is written, so a process killed afterwards loses
-    nothing. If the file was deleted meanwhile, or a write failed, the next write begins a new file. Copies
-    and pickles are of the directory only: a copy begins a file of its own.
+    Scalars and text wait in memory until `flush` or the next image and then go to the operating system in one
+    write; an image goes at once. A process killed afterwards loses nothing that was written. If the file was
+    deleted meanwhile, or a write failed, the next write begins a new file. Copies and pickles are of the directory
+    only: a copy begins a file of its own.
 
     Args:
         directory: Where the file goes; made if absent. TensorBoard's name of the run is its path below
@@ -47,9 +51,9 @@ class EventFile:
     _file: FileIO | None = None
 
     def __init__(self, directory: str | os.PathLike[str]) -> None:
-        # Absolute: a training script that changes its directory means the same place as before.
-        self.directory = Path(directory).absolute()
+        self.directory = absolute(directory)
         self._path: Path | None = None
+        self._waiting: list[Value] = []
         self._described: set[str] = set()
         self._closing: Callable[[], object] = lambda: None
 
@@ -61,27 +65,32 @@ class EventFile:
         """The event file begun last, or None before the first."""
         return self._path
 
+    @property
+    def waiting(self) -> int:
+        """How many scalars and texts wait to be written."""
+        return len(self._waiting)
+
     def open(self) -> None:
         """Begin the file now, unless it is open and still where it was.
 
         Raises:
             OSError: The directory or the file cannot be made or written.
         """
-        self._opened()
+        self._write([])
 
     def image(self, tag: str, step: int, png: bytes, *, width: int, height: int, description: str = "") -> None:
-        """Write one picture for TensorBoard's Images tab.
+        """Write one image for TensorBoard's Images tab, and what waits before it.
 
         Args:
-            tag: Name of the picture; what stands before the first `/` is its section.
-            step: The epoch; -1 is the untrained model.
-            png: The encoded picture (PNG, APNG, GIF or JPEG).
-            width: Of the picture, in pixels.
-            height: Of the picture, in pixels.
+            tag: Name of the image; what stands before the first `/` is its section.
+            step: The epoch or batch; -1 is the untrained model.
+            png: The encoded image (PNG, APNG, GIF or JPEG).
+            width: Of the image, in pixels.
+            height: Of the image, in pixels.
             description: Markdown; counts at the tag's first write to this file.
 
         Raises:
-            OSError: The file cannot be written, e.g. because the disk is full.
+            OSError: The file cannot be written, e.g. because the disk is full. What waited is lost too.
         """
         from tensorboard.compat.proto import summary_pb2, tensor_pb2, tensor_shape_pb2, types_pb2
         from tensorboard.plugins.image import metadata
@@ -91,20 +100,21 @@ class EventFile:
         tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_STRING, tensor_shape=shape, string_val=sides)
         about = metadata.create_summary_metadata(display_name=None, description=utf8(description))
         about.data_class = summary_pb2.DATA_CLASS_BLOB_SEQUENCE
-        self._summary(tag, step, tensor, about, last_string=png)
+        value = Value(utf8(tag), int(step), time.time(), tensor.SerializeToString(), about, png)
+        values, self._waiting = [*self._waiting, value], []
+        self._write(values)
 
     def scalar(self, tag: str, step: int, value: float, *, description: str = "") -> None:
-        """Write one figure for TensorBoard's Scalars tab, as a float32.
+        """Add one number for TensorBoard's Scalars tab, as a float32; written by `flush` or with the next image.
 
         Args:
-            tag: Name of the figure; what stands before the first `/` is its section.
-            step: The epoch; -1 is the untrained model.
+            tag: Name of the scalar; what stands before the first `/` is its section.
+            step: The epoch or batch; -1 is the untrained model.
             value: A finite number.
             description: Markdown; counts at the tag's first write to this file.
 
         Raises:
             ValueError: The value is NaN, infinite, or beyond the range of float32.
-            OSError: The file cannot be written, e.g. because the disk is full.
         """
         from tensorboard.compat.proto import summary_pb2, tensor_pb2, tensor_shape_pb2, types_pb2
         from tensorboard.plugins.scalar import metadata
@@ -112,25 +122,82 @@ class EventFile:
         if not is_loggable(value):
             raise ValueError(
                 f"value={value!r} of {tag!r} at step {step}: must be finite as a float32; "
-                "leave the figure out where it is not defined"
+                "leave the scalar out where it is not defined"
             )
         shape = tensor_shape_pb2.TensorShapeProto()
         tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_FLOAT, tensor_shape=shape, float_val=[float(value)])
         about = metadata.create_summary_metadata(display_name=None, description=utf8(description))
         about.data_class = summary_pb2.DATA_CLASS_SCALAR
-        self._summary(tag, step, tensor, about)
+        self._waiting.append(Value(utf8(tag), int(step), time.time(), tensor.SerializeToString(), about))
+
+    def text(self, tag: str, step: int, markdown: str, *, description: str = "") -> None:
+        """Add one text for TensorBoard's Text tab; written by `flush` or with the next image.
+
+        Args:
+            tag: Name of the text; what stands before the first `/` is its section.
+            step: The epoch or batch; -1 is the untrained model.
+            markdown: The text, rendered as Markdown.
+            description: Markdown; counts at the tag's first write to this file.
+        """
+        from tensorboard.compat.proto import summary_pb2, tensor_pb2, tensor_shape_pb2, types_pb2
+        from tensorboard.plugins.text import metadata
+
+        shape = tensor_shape_pb2.TensorShapeProto()
+        content = utf8(markdown).encode()
+        tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_STRING, tensor_shape=shape, string_val=[content])
+        about = metadata.create_summary_metadata(display_name=None, description=utf8(description))
+        about.data_class = summary_pb2.DATA_CLASS_TENSOR
+        self._waiting.append(Value(utf8(tag), int(step), time.time(), tensor.SerializeToString(), about))
+
+    def flush(self) -> None:
+        """Write what waits, in one write.
+
+        Raises:
+            OSError: The file cannot be written; what waited is lost.
+        """
+        values, self._waiting = self._waiting, []
+        if values:
+            self._write(values)
 
     def close(self) -> None:
-        """Close the file; may be called again. A later write begins a new file."""
+        """Flush and close the file; may be called again. A later write begins a new file.
+
+        Raises:
+            OSError: What waited cannot be written; the file is closed all the same.
+        """
+        try:
+            self.flush()
+        finally:
+            self._close()
+
+    def _close(self) -> None:
         file, self._file = self._file, None
         if file is not None:
             self._closing()
 
-    def _opened(self) -> FileIO:
-        """Return the file, begun anew where there is none or it was deleted."""
+    def _write(self, values: Sequence[Value]) -> None:
+        """Write values in one write, an image last, behind the header where the file is begun with them."""
+        file, small = self._opened()
+        large: list[bytes] = []
+        tags = set(self._described)
+        for value in values:
+            record = framed(*event(value, described=value.tag in tags))
+            (small if value.last_string is None else large).extend(record)
+            tags.add(value.tag)
+        # Scalars are joined, since `writev` takes only so many parts; an image is large, and is not copied.
+        parts = [b"".join(small), *large]
+        try:
+            write_all(file.fileno(), parts)
+        except BaseException:
+            self._abandon(file)
+            raise
+        self._described = tags
+
+    def _opened(self) -> tuple[FileIO, list[bytes]]:
+        """Return the file, and the header that it still needs where it was begun anew."""
         if self._file is not None and not self._file.closed and not _was_deleted(self._file):
-            return self._file
-        self.close()
+            return self._file, []
+        self._close()
         self.directory.mkdir(parents=True, exist_ok=True)
         _tell_patched_writer(self.directory)
         self._path = self.directory / _file_name(self.directory)
@@ -140,83 +207,16 @@ class EventFile:
         self._described.clear()
         from tensorboard.compat.proto import event_pb2
 
-        about = event_pb2.Event(wall_time=time.time(), file_version="brain.Event:2")
-        self._append(file, about.SerializeToString())
-        return file
-
-    def _summary(self, tag: str, step: int, tensor: Any, about: Any, *, last_string: bytes | None = None) -> None:
-        """Write one value, with its metadata if this file has none of the tag yet.
-
-        Args:
-            tag: Its name.
-            step: The epoch.
-            tensor: A `TensorProto`.
-            about: Its metadata.
-            last_string: What the tensor's `string_val` ends with; so large that it is not copied into the message.
-        """
-        from tensorboard.compat.proto import event_pb2, summary_pb2, tensor_pb2
-
-        file, tag = self._opened(), utf8(tag)
-        value = summary_pb2.Summary.Value(tag=tag)
-        if tag not in self._described:
-            value.metadata.CopyFrom(about)
-        event = event_pb2.Event(wall_time=time.time(), step=int(step))
-        parts = [tensor.SerializeToString()]
-        if last_string is not None:
-            parts += within(tensor_pb2.TensorProto.STRING_VAL_FIELD_NUMBER, [last_string])
-        # In protobuf, messages that follow each other are one, so a field may be added behind the others.
-        parts = [value.SerializeToString(), *within(summary_pb2.Summary.Value.TENSOR_FIELD_NUMBER, parts)]
-        parts = within(event_pb2.Event.SUMMARY_FIELD_NUMBER, within(summary_pb2.Summary.VALUE_FIELD_NUMBER, parts))
-        self._append(file, event.SerializeToString(), *parts)
-        self._described.add(tag)
-
-    def _append(self, file: FileIO, *parts: bytes) -> None:
-        """Write one event, whole."""
-        waiting = [memoryview(part) for part in framed(*parts)]
-        try:
-            while waiting:
-                waiting = _after(waiting, _written(file, waiting))
-        except BaseException:
-            self._abandon(file)
-            raise
+        header = event_pb2.Event(wall_time=time.time(), file_version="brain.Event:2")
+        return file, framed(header.SerializeToString())
 
     def _abandon(self, file: FileIO) -> None:
         """Leave a file whose last record is torn: both loaders read up to there, and nothing after it."""
-        self.close()
+        self._close()
         # Else a full disk would fill with empty event files, one for each attempt.
         if not self._described:
             with contextlib.suppress(OSError):
                 Path(file.name).unlink()
-
-
-def within(field: int, parts: Sequence[bytes]) -> list[bytes]:
-    """Return a protobuf message, given in parts, as a field of another: its number and length, then the parts."""
-    length, head = sum(map(len, parts)), bytearray([field << 3 | 2])  # 2: a field of a given length; numbers below 16
-    while length > 0x7F:
-        head.append(length & 0x7F | 0x80)
-        length >>= 7
-    return [bytes([*head, length]), *parts]
-
-
-def _written(file: FileIO, parts: Sequence[memoryview]) -> int:
-    """Hand the parts to the system at once where it can take several; say how many bytes it took."""
-    if hasattr(os, "writev"):
-        return os.writev(file.fileno(), parts)
-    return file.write(parts[0]) or 0
-
-
-def _after(parts: Sequence[memoryview], taken: int) -> list[memoryview]:
-    """Return what is left of the parts after so many bytes."""
-    left = []
-    for part in parts:
-        left.append(part[taken:])
-        taken = max(0, taken - len(part))
-    return [part for part in left if part]
-
-
-def utf8(text: str) -> str:
-    """Return the text as protobuf takes it: half a surrogate pair, which has no bytes, as its escape."""
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _was_deleted(file: FileIO) -> bool:
@@ -257,7 +257,7 @@ def _tell_patched_writer(directory: Path) -> None:
         writer(str(directory)).close()
     except Exception as error:
         warnings.warn(
-            f"{writer.__module__} watches TensorBoard's writers but could not be told of {directory}: "
-            f"{error!r}; the pictures are in the event files there all the same",
+            f"{writer.__module__} watches TensorBoard's writers but could not be given {directory}: "
+            f"{error!r}; images and scalars are in the event files there all the same",
             stacklevel=2,
         )

@@ -1,80 +1,79 @@
-"""Pictures and figures kept in memory, for tests and notebooks."""
+"""Images, scalars, text and points kept in memory, for notebooks and tests."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from kerasviz_callbacks.record.base import is_loggable
-from kerasviz_callbacks.record.png import decode
+from .png import decode
+from .sink import is_loggable
+from .write_errors import WriteErrors
 
 if TYPE_CHECKING:
-    import os
-
     import numpy as np
     from numpy.typing import NDArray
 
-    from kerasviz_callbacks.record.projector import Points
+    from .projector import Points
 
 
 class MemorySink:
     """The `Sink` that keeps everything and writes nothing.
 
     Attributes:
-        pictures: `pictures[(run, tag)][step]`, uint8 `(height, width, 3)` or `(height, width)`, a copy.
-        scalars: `scalars[(run, tag)][step]`, a float; a figure that is NaN is not there, as in a `Log`.
-        descriptions: `descriptions[(run, tag)]`, the first one given.
+        errors: What could not be written; stays empty.
+        pictures: `pictures[run, tag][step]`, uint8 `(height, width, 3)` or `(height, width)`; of an animation the
+            first frame.
+        scalars: `scalars[run, tag][step]`, a float; what is not finite as a float32 is not there.
+        texts: `texts[run, tag][step]`, Markdown.
+        descriptions: `descriptions[run, tag]`, the first one given.
         projected: `projected[run]`, the newest points of the projector.
 
     Example:
-        >>> record = MemoryRecord()
-        >>> record.scalar("validation", "overlap/conv1/mean", 0, 0.25)
-        >>> record.scalars["validation", "overlap/conv1/mean"]
+        >>> sink = MemorySink()
+        >>> sink.begin(first_step=0)
+        'views'
+        >>> sink.scalar("validation", "overlap/conv1/mean", 0, 0.25)
+        >>> sink.scalars["validation", "overlap/conv1/mean"]
         {0: 0.25}
     """
 
     def __init__(self) -> None:
+        self.errors = WriteErrors()
         self.pictures: defaultdict[tuple[str, str], dict[int, NDArray[np.uint8]]] = defaultdict(dict)
         self.scalars: defaultdict[tuple[str, str], dict[int, float]] = defaultdict(dict)
+        self.texts: defaultdict[tuple[str, str], dict[int, str]] = defaultdict(dict)
         self.descriptions: dict[tuple[str, str], str] = {}
         self.projected: dict[str, Points] = {}
 
-    def picture(
-        self,
-        run: str,
-        tag: str,
-        step: int,
-        picture: NDArray[np.uint8],
-        description: str = "",
-        *,
-        save_dir: str | os.PathLike[str] | None = None,
-    ) -> None:
-        """Keep a copy of one picture; nothing goes to `save_dir`."""
-        self.pictures[run, tag][int(step)] = picture.copy()
+    def begin(self, first_step: int) -> str:
+        """Return `"views"`: nobody else writes here."""
+        return "views"
+
+    def image(self, run: str, tag: str, step: int, png: bytes, description: str = "") -> None:
+        """Keep the pixels of one image; see `Sink.image`."""
+        self.pictures[run, tag][int(step)] = decode(png)
         self.descriptions.setdefault((run, tag), description)
 
-    def encoded(
-        self,
-        run: str,
-        tag: str,
-        step: int,
-        png: bytes,
-        description: str = "",
-        *,
-        save_dir: str | os.PathLike[str] | None = None,
-    ) -> None:
-        """Keep the pixels of one picture, of an animation the first frame."""
-        self.picture(run, tag, step, decode(png), description)
-
     def scalar(self, run: str, tag: str, step: int, value: float, description: str = "") -> None:
-        """Keep one figure, unless it is NaN or not finite as a float32; the first one of a step stays."""
+        """Keep one number, unless it is not finite as a float32; of several at one step the first."""
         if is_loggable(value):
             self.scalars[run, tag].setdefault(int(step), float(value))
             self.descriptions.setdefault((run, tag), description)
+
+    def text(self, run: str, tag: str, step: int, markdown: str, description: str = "") -> None:
+        """Keep one text."""
+        self.texts[run, tag][int(step)] = markdown
+        self.descriptions.setdefault((run, tag), description)
 
     def points(self, run: str, points: Points) -> None:
         """Keep the newest points."""
         self.projected[run] = points
 
+    def flush(self) -> None:
+        """Do nothing: everything is in memory."""
+
     def close(self) -> None:
         """Do nothing: everything stays to be looked at."""
+
+    def closing_line(self, steps: int) -> None:
+        """Return None: there is nothing to open."""

@@ -1,4 +1,4 @@
-"""Pictures as PNG: the bytes, and where they lie on disk."""
+"""PNG files: their bytes, and their paths on disk."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-# Of ISA-L, and of zlib, which stands in where that is not to be had. Milliseconds of one core, and kB, by ISA-L | zlib:
-# an epoch of the classifier example, 16 pictures: 15, 1924 | 77, 1817 (Pillow 12, which chooses a filter for each row,
-# at its level 3: 229, 1693); two smooth photographs: 9, 989 | 37, 1130; two grainy ones: 8, 3720 | 102, 3824.
+# Of ISA-L, and of zlib where ISA-L is not available. Milliseconds of one core, and kB, by ISA-L | zlib: an epoch of
+# the classifier example, 16 images: 15, 1924 | 77, 1817 (Pillow 12, which chooses a filter for each row, at its level
+# 3: 229, 1693); two smooth photographs: 9, 989 | 37, 1130; two grainy ones: 8, 3720 | 102, 3824.
 _LEVEL = 1
 
-# How each row is told: as the difference from the one above. Rows as they are ("None") take as long on drawings, 18 %
+# The filter of each row: the difference from the row above. Unfiltered rows ("None") take as long on drawings, 18 %
 # larger (maps) or 12 % smaller (reconstructions); on photographs they take up to 1.8 times as long and are 20 to 120 %
-# larger. Differences from the pixel on the left ("Sub") are 3 to 36 % larger on drawings: nothing to choose.
+# larger. Differences from the pixel on the left ("Sub") are 3 to 36 % larger on drawings.
 _UP = 2
 _GREY, _RGB = 0, 2  # kinds of colour in the header
 
@@ -38,7 +38,7 @@ _LOOKS_ALTERED = re.compile(rf"{_MARK}[0-9a-f]{{10}}\Z")
 
 
 def encode(picture: NDArray[np.uint8]) -> bytes:
-    """Return a picture as a PNG file; decoding gives back the same pixels.
+    """Return an image as a PNG file; decoding gives back the same pixels.
 
     Args:
         picture: uint8, `(height, width, 3)` for colour or `(height, width)` for grey; at least one pixel.
@@ -61,24 +61,24 @@ def encode(picture: NDArray[np.uint8]) -> bytes:
 
 @cache
 def _deflate() -> Callable[[memoryview, int], bytes]:
-    """Return what compresses, and lets go of the interpreter lock meanwhile."""
+    """Return the compressor; both release the interpreter lock while they work."""
     try:
         from isal import isal_zlib
-    except ImportError:  # no such package for this kind of machine
+    except ImportError:  # there is no ISA-L for this kind of machine
         return zlib.compress
     return isal_zlib.compress
 
 
 def _filtered(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The rows as PNG tells them, `(height, 1 + bytes a row)`: the filter's number, then the difference from above."""
+    """Return the filtered rows, `(height, 1 + bytes a row)`: the filter's number, then the difference from above."""
     import numpy as np
 
     rows = picture.reshape(len(picture), -1)
-    told = np.empty((len(rows), 1 + rows.shape[1]), np.uint8)
-    told[:, 0] = _UP
-    told[0, 1:] = rows[0]
-    np.subtract(rows[1:], rows[:-1], out=told[1:, 1:])
-    return told
+    filtered = np.empty((len(rows), 1 + rows.shape[1]), np.uint8)
+    filtered[:, 0] = _UP
+    filtered[0, 1:] = rows[0]
+    np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])
+    return filtered
 
 
 def chunk(kind: bytes, content: bytes) -> bytes:
@@ -117,13 +117,13 @@ def size_of(png: bytes) -> tuple[int, int]:
 
 
 def picture_path(save_dir: str | os.PathLike[str], run: str, tag: str, step: int) -> Path:
-    """Return where a picture lies: `save_dir/<run>/<tag>/000007.png`, and `-00001.png` for step -1.
+    """Return the path of an image: `save_dir/<run>/<tag>/000007.png`, and `-00001.png` for step -1.
 
     Args:
         save_dir: The directory that the path never leaves.
         run: TensorBoard's name of the run, e.g. `"views/validation"`; each part between slashes is made safe.
-        tag: The picture's tag, likewise.
-        step: The epoch; -1 is the untrained model.
+        tag: The image's tag, likewise.
+        step: The epoch or batch; -1 is the untrained model.
     """
     parts = [safe_component(part) for name in (run, tag) for part in name.split("/")]
     return Path(save_dir, *parts, f"{step:06d}.png")
@@ -157,7 +157,7 @@ def safe_component(name: str) -> str:
 
 
 def _is_special(name: str) -> bool:
-    """Say whether a name of harmless characters still means something else, or nothing, to a file system."""
+    """Say whether a name of safe characters is still reserved, ambiguous or empty on some file system."""
     return (
         name.endswith((".", " "))
         or not name

@@ -1,8 +1,8 @@
-"""What TensorBoard's projector shows of a run: points, what is known of each, and their pictures.
+"""The files of TensorBoard's projector: points, their metadata, and their pictures.
 
 The projector reads four files, side by side in a run directory that also holds an event file (else TensorBoard knows
 of no such run): `projector_config.pbtxt`, which names the others by relative paths, the points (`.tsv`), the metadata
-(`.tsv`) and the sprite, one picture with a tile a point. It has no steps: the files hold the newest one.
+(`.tsv`) and the sprite, one image with a tile a point. It has no steps: the files hold the newest one.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerasviz_callbacks.record.files import put
-from kerasviz_callbacks.record.png import encode
+from .directories import absolute
+from .files import put
+from .png import encode
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,24 +24,24 @@ if TYPE_CHECKING:
 
 CONFIG = "projector_config.pbtxt"
 LARGEST_SPRITE = 8192
-"""Pixels that the projector's sprite may have on a side, by the bound of WebGL."""
+"""Largest side of the sprite in pixels, the limit of WebGL."""
 
 MOST_VARIABLES = 512
-"""Of wider points the variables of largest variance are written: text of every one would cost more than an epoch,
-and the projector itself looks at 200 of them (at random) for its principal axes."""
+"""Of wider points only the variables of largest variance are written: text of all would take longer than an epoch,
+and the projector itself uses 200 of them (at random) for its principal axes."""
 
 _TILE = 64
 
 
 @dataclass(frozen=True)
 class Points:
-    """What the projector is to show.
+    """What the projector shows.
 
     Attributes:
         name: of the files and in the projector's list, such as `"latent_codes"`.
         values: `(n, d)`, d at least 2, finite.
-        columns: by name, what is known of each point, `n` entries each; text may be anything.
-        pictures: one a point, uint8 `(n, h, w, 3)`; None for no pictures.
+        columns: metadata of each point by name, `n` entries each; any text.
+        pictures: one per point, uint8 `(n, h, w, 3)`; None for no pictures.
     """
 
     name: str
@@ -53,22 +53,22 @@ class Points:
 class Projector:
     """The projector's files of one run directory.
 
-    Each file takes the place of the one before at once, so that TensorBoard never reads half of it; the configuration
-    comes last, when all that it names is there.
+    Each file is replaced whole, so that TensorBoard never reads half of it; the configuration is written last, when
+    all files that it names are there.
 
-    TensorBoard reads points once and keeps them: it must be started anew to show newer ones.
+    TensorBoard reads points once and keeps them: it must be restarted to show newer ones.
 
     Args:
         directory: The run; an event file of it must be there for TensorBoard to look.
     """
 
     def __init__(self, directory: str | os.PathLike[str]) -> None:
-        self.directory = Path(directory).absolute()
+        self.directory = absolute(directory)
         self._pictures: NDArray[np.uint8] | None = None
         self._side = 0
 
     def write(self, points: Points) -> None:
-        """Write the files, or renew them; the sprite only where the pictures are others, or it was deleted.
+        """Write the files; the sprite only if the pictures changed or it was deleted.
 
         Raises:
             ValueError: The values are not `(n, d)` with d at least 2, or a column or the pictures are not n.
@@ -90,7 +90,7 @@ class Projector:
 
 
 def values_text(values: NDArray[Any]) -> str:
-    """Points `(n, d)` as lines of numbers with tabs between, exact as float32; of wide ones 512 variables."""
+    """Return points `(n, d)` as tab-separated lines, exact as float32; of wide ones 512 variables."""
     import numpy as np
 
     if values.shape[1] > MOST_VARIABLES:
@@ -102,9 +102,9 @@ def values_text(values: NDArray[Any]) -> str:
 
 
 def metadata_text(columns: Mapping[str, Sequence[object]]) -> str:
-    """What is known of each point as lines, the names first, but not those of a single column: TensorBoard's rule.
+    """Return metadata as tab-separated lines, with a header unless there is a single column (TensorBoard's rule).
 
-    A tab or a line end within a text would be taken for the end of a cell, so what cannot be printed becomes a space.
+    A tab or a line end within a text would end the cell, so unprintable characters become spaces.
     """
     rows = [[_cell(value) for value in row] for row in zip(*columns.values(), strict=True)]
     heads = [[_cell(name) for name in columns]] if len(columns) > 1 else []
@@ -112,7 +112,7 @@ def metadata_text(columns: Mapping[str, Sequence[object]]) -> str:
 
 
 def sprite(pictures: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
-    """One picture of all, a square tile each, row by row, and the tile's side in pixels.
+    """Return one image of all pictures, a square tile each, row by row, and the tile's side in pixels.
 
     Pictures are shrunk to 64 pixels, or to fewer where all together would be wider than 8192, and centred on white:
     the projector stretches a tile that is not square.
@@ -146,16 +146,16 @@ def _check(points: Points) -> None:
         given["pictures"] = len(points.pictures)
     for what, count in given.items():
         if count != shape[0]:
-            raise ValueError(f"{what}: must be one a point, {shape[0]}, got {count}")
+            raise ValueError(f"{what}: must have one entry per point, {shape[0]}, got {count}")
 
 
 def _cell(value: object) -> str:
-    """One cell; never empty, since TensorBoard leaves out empty lines."""
+    """Return one cell; never empty, since TensorBoard skips empty lines."""
     return "".join(letter if letter.isprintable() else " " for letter in str(value)) or " "
 
 
 def _config(fields: Mapping[str, str], side: int) -> str:
-    """`ProjectorConfig` in protobuf's text format, with one embedding."""
+    """Return a `ProjectorConfig` in protobuf's text format, with one embedding."""
     lines = [f"  {key}: {json.dumps(value)}" for key, value in fields.items() if key != "sprite"]
     if "sprite" in fields:
         image = json.dumps(fields["sprite"])

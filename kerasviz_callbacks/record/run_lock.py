@@ -1,72 +1,88 @@
-"""Which directories a process writes to, so that no other writes there at the same time.
+"""Which group of runs a sink writes to, locked so that no other sink, in this process or another, writes there too.
 
-Two writers in one run directory hide each other's pictures: TensorBoard's Python loader stops reading the older file.
+Two writers in one run directory hide each other's images: TensorBoard's Python loader stops reading the older file.
 """
 
 from __future__ import annotations
 
 import os
-import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-_lock = threading.Lock()
-_held: dict[tuple[int, Path], tuple[int, int]] = {}  # by process and directory: the open directory, how many claims
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
+LOCK_FILE = ".kerasviz.lock"
+"""Lies empty in the directory, and stays there: TensorBoard reads only files with `tfevents` in their names."""
 
 
-def claim(directory: str | os.PathLike[str]) -> bool:
-    """Claim a directory for this process, and make it if it is absent; a process may claim it several times.
+class RunLock:
+    """An exclusive lock on one directory.
 
-    The claim is a lock on the directory itself, which the system gives back when the process, and those that it has
-    forked meanwhile, have ended. Where there are no such locks (Windows, some network file systems), every claim is
-    granted.
+    The operating system releases it when the process ends, however it ends; a forked child does not hold it, and
+    dropping the object releases it. Where no lock can be made (read-only directories, network file systems without
+    locks) it is granted.
 
     Args:
-        directory: A local path.
+        directory: Made by `acquire` if absent.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._lock: BaseFileLock | None = None
+
+    def __reduce__(self) -> tuple[type[RunLock], tuple[Path]]:
+        """A copy or pickle holds no lock."""
+        return RunLock, (self.directory,)
+
+    def acquire(self) -> bool:
+        """Lock the directory; return False if another sink, here or in another process, holds it."""
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self.directory / LOCK_FILE, thread_local=False, fallback_to_soft=False)
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            lock.acquire(blocking=False)
+        except Timeout:  # an OSError too; also raised where the file cannot be made though its directory is there
+            return not os.path.lexists(lock.lock_file)
+        except (OSError, NotImplementedError):
+            return True  # if the directory cannot be written either, the first write says so
+        self._lock = lock
+        return True
+
+    def release(self) -> None:
+        """Unlock the directory; may be called again."""
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            lock.release(force=True)
+
+
+def claim_group(directory: Path, is_taken: Callable[[Path], bool]) -> tuple[str, RunLock]:
+    """Lock the first of `directory/views`, `directory/views-2`, ... that is neither locked nor taken.
+
+    Args:
+        directory: The user's directory; need not exist.
+        is_taken: Says of a group's directory whether it holds what must not be mixed or replaced. Asked while the
+            group is locked, since another process may only just have finished there.
 
     Returns:
-        False if another process that still runs has claimed it.
+        The name of the group, and the lock that holds it until it is released or dropped.
+
+    Raises:
+        OSError: Raised by `is_taken`.
     """
-    key = (os.getpid(), Path(directory).resolve())  # a forked process holds none of what its parent claimed
-    with _lock:
-        if key in _held:
-            descriptor, count = _held[key]
-            _held[key] = (descriptor, count + 1)
-            return True
-        return _locked(key)
-
-
-def _locked(key: tuple[int, Path]) -> bool:
-    try:
-        import fcntl
-
-        key[1].mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(key[1], os.O_RDONLY)
-    except (ImportError, OSError):
-        return True  # nothing can be locked; what is wrong with the directory is told where it is written
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return False
-    except OSError:
-        os.close(descriptor)
-        return True
-    _held[key] = (descriptor, 1)
-    return True
-
-
-def release(directory: str | os.PathLike[str]) -> None:
-    """Give back one claim; the last one frees the directory. One that is not held is no error."""
-    key = (os.getpid(), Path(directory).resolve())
-    with _lock:
-        if key not in _held:
-            return
-        descriptor, count = _held.pop(key)
-        if count > 1:
-            _held[key] = (descriptor, count - 1)
-            return
-        import fcntl
-
-        # Processes forked meanwhile share the lock: closing alone would leave it with them.
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
-        os.close(descriptor)
+    number = 1
+    while True:
+        name = "views" if number == 1 else f"views-{number}"
+        lock = RunLock(directory / name)
+        if lock.acquire():
+            free = False
+            try:
+                free = not is_taken(directory / name)
+            finally:
+                if not free:
+                    lock.release()
+            if free:
+                return name, lock
+        number += 1

@@ -1,23 +1,21 @@
-"""Which steps the runs of a log directory already hold."""
+"""Which steps the event files of a directory already hold."""
 
 from __future__ import annotations
 
-import itertools
 import os
 from pathlib import Path
 
-from kerasviz_callbacks.record.run_lock import claim, release
-from kerasviz_callbacks.record.tfrecord import record_heads
+from .tfrecord import record_heads
 
 _TIME, _STEP, _SUMMARY = 0x09, 0x10, 0x2A
-# Wall time and step take at most 20 bytes; what follows may be megabytes of picture.
+# Wall time and step take at most 20 bytes; what follows may be a megabyte of image.
 _HEAD = 32
 
 
 def last_step(directory: str | os.PathLike[str]) -> int | None:
     """Return the largest step at which anything was logged in a run directory.
 
-    Only the first bytes of each record are read, so gigabytes of pictures are passed over quickly. A
+    Only the first bytes of each record are read, so gigabytes of images are skipped quickly. A
     truncated tail and files that are no event files are left out.
 
     Args:
@@ -33,44 +31,17 @@ def last_step(directory: str | os.PathLike[str]) -> int | None:
     return max((step for head in heads if (step := _summary_step(head)) is not None), default=None)
 
 
-def claimed_free_run(log_dir: str | os.PathLike[str], first_step: int) -> str:
-    """Claim the first of "views", "views-2", "views-3", ... in which `first_step` and what follows is free.
+def holds_step(group: Path, first_step: int) -> bool:
+    """Say whether a run in the group, or the group's directory itself, holds `first_step` or a later step.
 
     A second training that began again at step 0 in the same run would take the place of the first in one of
-    TensorBoard's loaders and be mixed with it in the other. What another process is writing to is not free.
-
-    Args:
-        log_dir: The user's log directory; it need not exist.
-        first_step: The first step to be logged, e.g. -1 with an untrained model, else `initial_epoch`.
-
-    Returns:
-        The name of the group: its runs are `log_dir/<group>/<source>`, and none of them holds a step of
-        `first_step` or later. It is claimed (`claims.py`) until it is released.
+    TensorBoard's loaders and be mixed with it in the other.
 
     Raises:
         OSError: An event file there may not be read.
     """
-    names = itertools.chain(["views"], (f"views-{n}" for n in itertools.count(2)))
-    return next(name for name in names if _claimed(Path(log_dir, name), first_step))
-
-
-def _claimed(group: Path, first_step: int) -> bool:
-    """Claim a group if it is free; looked at once claimed, since another process may just have ended there."""
-    if not claim(group):
-        return False
-    free = False
-    try:
-        free = not _reaches(group, first_step)
-    finally:
-        if not free:
-            release(group)
-    return free
-
-
-def _reaches(group: Path, step: int) -> bool:
-    """Say whether a run in the group, or the group itself, holds the step or a later one."""
     lasts = (last_step(directory) for directory, _, _ in os.walk(group))
-    return any(last is not None and last >= step for last in lasts)
+    return any(last is not None and last >= first_step for last in lasts)
 
 
 def _event_files(directory: Path) -> list[Path]:

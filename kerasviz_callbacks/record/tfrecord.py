@@ -28,15 +28,10 @@ def masked_crc32c(*parts: bytes) -> int:
 def framed(*parts: bytes) -> list[bytes]:
     """Return the parts as one record: what comes before them, the parts untouched, what comes after.
 
-    They are not joined: a copy of a large picture would hold the interpreter lock for milliseconds.
+    They are not joined: a copy of a large image would hold the interpreter lock for milliseconds.
     """
     length = sum(map(len, parts)).to_bytes(8, "little")
     return [length + _CHECKSUM.pack(masked_crc32c(length)), *parts, _CHECKSUM.pack(masked_crc32c(*parts))]
-
-
-def frame(data: bytes) -> bytes:
-    """Return the data as one record, 16 bytes longer."""
-    return b"".join(framed(data))
 
 
 def record_heads(path: Path, size: int) -> Iterator[bytes]:

@@ -1,102 +1,63 @@
-"""Work off the training thread, in order and within a bound of memory."""
+"""Jobs run one after the other on a thread of their own."""
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import NamedTuple
+
+Job = Callable[[], None]
 
 
-class Ticket:
-    """What `Worker.submit` gives for a job: whether it has run, and what it raised.
+def run_job(job: Job) -> None:
+    """Run a job; what it raises goes to `threading.excepthook`, and the jobs that follow run all the same.
 
-    Attributes:
-        error: What the job raised, once it has run; else None.
+    `SystemExit` too: raised by a user's function on the worker, it must not end the worker.
     """
-
-    def __init__(self) -> None:
-        self.error: BaseException | None = None
-        self._ran = threading.Event()
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Wait until the job has run, at most `timeout` seconds (None: for ever); say whether it has."""
-        return self._ran.wait(timeout)
-
-
-class _Job(NamedTuple):
-    run: Callable[[], None]
-    size: int
-    ticket: Ticket
-
-    def __call__(self) -> None:
-        try:
-            self.run()
-        except BaseException as error:
-            # SystemExit too: whoever holds the ticket decides, and the jobs that follow are not to blame.
-            self.ticket.error = error
-        finally:
-            self.ticket._ran.set()
+    try:
+        job()
+    except BaseException:
+        kind, value, traceback = sys.exc_info()
+        if kind is not None:
+            threading.excepthook(threading.ExceptHookArgs((kind, value, traceback, threading.current_thread())))
 
 
 class Worker:
     """Runs jobs one after the other, in the order given, on a daemon thread.
 
-    The thread lives while there are jobs: it starts with the first, ends after the last, and starts again
-    with the next. So an idle worker holds nothing, and one that is dropped without `close` leaves no thread
-    behind. A copy or pickle of a worker is a fresh one with the same limits.
-
-    Args:
-        bound: Bytes that waiting and running jobs may hold together, by the `size` given with each.
-        patience: Seconds that `submit` waits at most for room.
+    The thread lives while there are jobs: it starts with the first, ends after the last, and starts again with the
+    next. So an idle worker holds nothing, and one that is dropped leaves no thread behind. How much may wait is
+    bounded by whoever submits (`StepQueue`).
 
     Example:
         >>> worker = Worker()
-        >>> ticket = worker.submit(lambda: print("drawn"), size=2**20)
-        >>> worker.close(timeout=10)
+        >>> worker.submit(lambda: print("drawn"))
+        >>> worker.wait(timeout=10)
         drawn
         True
     """
 
-    def __init__(self, bound: int = 256 * 2**20, patience: float = 10.0) -> None:
-        self.bound = bound
-        self.patience = patience
-        self._jobs: deque[_Job] = deque()
-        self._held = 0
+    def __init__(self) -> None:
+        self._jobs: deque[Job] = deque()
         self._thread: threading.Thread | None = None
         self._changed = threading.Condition()
 
-    def __reduce__(self) -> tuple[type[Worker], tuple[int, float]]:
-        return Worker, (self.bound, self.patience)
+    @property
+    def waiting(self) -> int:
+        """How many jobs wait, without the one that runs."""
+        return len(self._jobs)
 
-    def submit(self, job: Callable[[], None], *, size: int = 0, patience: float | None = None) -> Ticket:
-        """Queue a job; wait for room first, at most `patience` seconds, then take it anyway.
-
-        There is room when all jobs together hold at most `bound` bytes, and always when there is none: a job
-        larger than the bound runs alone. A job that submits a job never waits.
-
-        Args:
-            job: Called without arguments on the worker's thread; let go of as soon as it has run.
-            size: Bytes that the job keeps alive until it has run.
-            patience: Seconds, in place of the worker's own.
-
-        Returns:
-            The job's ticket. What the job raises is kept there, and the next job runs all the same.
-        """
-        ticket = Ticket()
+    def submit(self, job: Job) -> None:
+        """Queue a job, and return at once; the worker drops it as soon as it has run."""
         with self._changed:
-            if self._thread is not threading.current_thread():
-                wait = self.patience if patience is None else patience
-                self._changed.wait_for(lambda: self._has_room(size), wait)
-            self._jobs.append(_Job(job, size, ticket))
-            self._held += size
+            self._jobs.append(job)
             started = self._thread is not None or self._start()
         if not started:
             self._run()
-        return ticket
 
-    def close(self, timeout: float | None = None) -> bool:
-        """Wait until all jobs have run and the thread has ended; may be called again.
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until all jobs have run and the thread has ended.
 
         Args:
             timeout: Seconds to wait at most; None for as long as it takes.
@@ -113,17 +74,16 @@ class Worker:
             thread.join(timeout)
         return done
 
-    def _has_room(self, size: int) -> bool:
-        return self._thread is None or self._held + size <= self.bound
-
     def _start(self) -> bool:
-        """Start the thread; the lock is held. Without one, the caller does the work itself.
+        """Start the thread; the lock is held. Without a thread, the caller does the work itself.
 
-        From Python 3.12 on no thread can be started once the interpreter shuts down; late is better than
-        lost.
+        No thread can be started once the interpreter shuts down: from Python 3.12 on that raises, before it would
+        wait for ever. Late is better than lost.
         """
         self._thread = threading.Thread(target=self._run, name="kerasviz_callbacks", daemon=True)
         try:
+            if sys.is_finalizing():
+                raise RuntimeError("the interpreter is shutting down")
             self._thread.start()
         except RuntimeError:
             self._thread = threading.current_thread()
@@ -139,10 +99,5 @@ class Worker:
                     self._changed.notify_all()
                     return
                 job = self._jobs.popleft()
-            job()
-            size = job.size
-            # The job's arrays go before their bytes count as free.
-            del job
-            with self._changed:
-                self._held -= size
-                self._changed.notify_all()
+            run_job(job)
+            del job  # its arrays are freed before the thread waits for the lock

@@ -1,4 +1,4 @@
-"""What could not be written: counted, and each cause named once."""
+"""Counts what could not be written and keeps one error of each cause."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from contextlib import contextmanager
 
 
 class WriteErrors:
-    """Noted where things are written, asked for where a person is told; the two may be different threads.
+    """Collected on the thread that writes, reported on the training thread.
 
     Attributes:
-        count: How many pictures, figures and files could not be written so far.
-        causes: The first error of each kind, in their order.
-        told: How many of them a person was told of.
+        count: How many images, scalars, texts and files could not be written so far.
+        causes: The first error of each kind (type and `errno`), in the order in which they occurred.
+        told: How many of the causes the user was told of.
     """
 
     def __init__(self) -> None:
@@ -21,8 +21,8 @@ class WriteErrors:
         self.told = 0
 
     @contextmanager
-    def noted(self) -> Iterator[None]:
-        """While open, one thing is written; that the system refuses it is noted, and goes no further."""
+    def collect(self) -> Iterator[None]:
+        """Count an `OSError` raised inside instead of letting it propagate; wrap one write at a time."""
         try:
             yield
         except OSError as error:

@@ -1,22 +1,24 @@
-"""How a model is read: find layers, note what they put out, take weights and scores. Knows nothing of how it looks.
+"""Reading a model: its layers, outputs, gradients, scores and weights. Knows nothing of how they are drawn.
 
-layers      names and paths
-watching    wrappers in place of `layer.call`, for one pass
-noting      what the wrappers saw: calls and outputs
-scores      what a map explains: the model's answer before its softmax
-batches     rows in batches
-passes      what is asked of a pass, and its body
-surveyed    what the first look at a model met, to ask further questions of
-told        what speaks against the inputs, by the user's name for them
-reader      the passes: compiled once, for all who ask
-fed         names of inputs, which of their axes are positions
-tokens      how the tokens of a vision transformer lie on the picture
-further     scores of changed inputs and layers, gradients by the inputs
-decoding    the decoder of an autoencoder, told apart
-weights     kernels, which need no pass
-optimizers  optimizers, copied with their state
-step        one further training step, on copies
-attempt     such a step of the kernels shown, or why there is none
-choosing    which layers are shown when none is named
-task        classes, labels or quantities: how answers are held beside the truth
+layers             layer names and paths
+call_hooks         wrappers around `layer.call`, for the length of one pass
+output_recorder    the calls and outputs that the hooks record
+scores             the scalar that a map explains: the model's output before its softmax
+batches            slices of the inputs
+passes             what is requested of a pass, and its body
+trace              the symbolic outputs of the first trace, for questions about dependence
+training_mode      models that cannot be run with training=False
+input_errors       errors in the inputs, under the user's name for the argument
+reader             compiled passes, shared by everyone who requests something
+channel_statistics statistics of channels, computed inside the pass
+input_spec         names of the inputs, and which of their axes are positions
+tokens             positions of the tokens of a vision transformer
+extra_passes       scores of changed inputs and layers, gradients with respect to inputs
+decoding           the decoder of an autoencoder
+layer_selection    the layers that are shown when the user names none
+task               classification, multi-label or regression: how outputs compare with the targets
+weights            kernels, which need no pass
+optimizers         copies of optimizers and their state
+step               one further training step, on copies
+trial_step         such a step of the kernels shown, or the reason why there is none
 """

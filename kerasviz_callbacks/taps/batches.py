@@ -1,4 +1,4 @@
-"""Rows of inputs in batches: cutting, and padding for models that were built for one size only."""
+"""Slices of inputs, padded for models that were built for a fixed batch size."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ Array = np.ndarray[Any, Any]
 
 
 def fixed_rows(layers: Sequence[Any]) -> int | None:
-    """The batch size of a model that was built for one only, by itself or by a model within it."""
+    """The fixed batch size of a model or of a model nested in it; `None` if it takes any."""
     sizes = set()
     for layer in layers:
-        # A Sequential without Input notes the size of the batch it was first called with, and takes any other.
+        # A Sequential without Input keeps the size of the first batch it was called with, but accepts any other.
         if not isinstance(layer, keras.Sequential) or any(getattr(one, "stateful", False) for one in layer.layers):
             sizes |= {tensor.shape[0] for tensor in keras.tree.flatten(getattr(layer, "inputs", None) or [])}
     sizes.discard(None)
@@ -23,14 +23,14 @@ def fixed_rows(layers: Sequence[Any]) -> int | None:
 
 
 def unpadded(structure: Any, rows: int, padded: int | None) -> Any:
-    """Without what comes of the rows that were added; a layer may put out several rows for each it gets."""
+    """Remove the outputs of padded rows; a layer may output several rows per input row."""
     if padded is None or rows == padded:
         return structure
     return keras.tree.map_structure(lambda array: array[: len(array) * rows // padded], structure)
 
 
 def cut_rows(structure: Any, start: int, stop: int, *, pad: int | None = None) -> Any:
-    """The rows from `start` to `stop` of every array, the last one repeated up to `pad` rows."""
+    """Slice the rows from `start` to `stop` of every array; repeat the last one up to `pad` rows."""
 
     def cut(array: Array) -> Array:
         rows = np.asarray(array)[start:stop]

@@ -1,4 +1,4 @@
-"""Noting what layers put out, for the length of one forward pass."""
+"""Hooks on the calls of layers, for the length of one forward pass."""
 
 from __future__ import annotations
 
@@ -6,43 +6,56 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from .. import _keras
 from .layers import LayerRef, below
 
 Note = Callable[[LayerRef, Any], Any]
+NoteError = Callable[[LayerRef, Exception], None]
 
 
 @contextmanager
-def call_hooks(model: Any, watched: Sequence[LayerRef], note: Note) -> Iterator[None]:
-    """While open, each call of a watched layer hands its output to `note`, which gives what goes on.
+def call_hooks(
+    model: Any, watched: Sequence[LayerRef], note: Note, note_error: NoteError | None = None
+) -> Iterator[None]:
+    """While open, each call of a watched layer passes its output to `note`, whose return value takes its place.
 
-    The wrapper stands in place of `layer.call` on the instance, so it works for every kind of model, nested, shared
-    or subclassed, where `keras.Model(model.input, layer.output)` does not. All is as before afterwards: the layers,
-    and the losses that they hold between two steps of the training.
+    `layer.call` is wrapped on the instance, so this works for every kind of model (nested, shared, subclassed), where
+    `keras.Model(model.input, layer.output)` does not. On exit the layers are restored, and so are the losses that they
+    hold between two training steps.
+
+    Args:
+        model: whose layers they are.
+        watched: the layers.
+        note: called with a layer and its output.
+        note_error: called with a layer and what its call raised; the exception is raised on.
     """
-    kept = [(layer, list(layer._losses), set(layer._loss_ids)) for layer in (model, *below(model))]
+    restore_losses = _keras.keep_losses([model, *below(model)])
     put_back: list[Callable[[], None]] = []
     try:
         for ref in watched:
             for method in ("call", "quantized_call"):
                 if hasattr(ref.layer, method):
-                    put_back.append(_wrap(ref, method, note))
+                    put_back.append(_wrap(ref, method, note, note_error))
         yield
     finally:
         for restore in reversed(put_back):
             restore()
-        for layer, losses, ids in kept:
-            layer._losses[:] = losses
-            layer._loss_ids.clear()
-            layer._loss_ids.update(ids)
+        restore_losses()
 
 
-def _wrap(ref: LayerRef, method: str, note: Note) -> Callable[[], None]:
-    # Through `__dict__`, past Keras' tracking of attributes, which would take the wrapper for a part of the model.
+def _wrap(ref: LayerRef, method: str, note: Note, note_error: NoteError | None) -> Callable[[], None]:
+    # Through `__dict__`, since Keras' tracking of attributes would take the wrapper for a part of the model.
     own = vars(ref.layer)
     had, before = method in own, getattr(ref.layer, method)
 
     def recorder(*args: Any, **kwargs: Any) -> Any:
-        return note(ref, before(*args, **kwargs))
+        try:
+            output = before(*args, **kwargs)
+        except Exception as error:
+            if note_error is not None:
+                note_error(ref, error)
+            raise
+        return note(ref, output)
 
     own[method] = recorder
     return lambda: own.__setitem__(method, before) if had else own.__delitem__(method)

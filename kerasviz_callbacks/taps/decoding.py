@@ -1,4 +1,4 @@
-"""The decoder of an autoencoder, told apart from the rest of the model, whatever the model is made of."""
+"""The decoder of an autoencoder: where its codes are, and how codes are decoded, in any kind of model."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from .passes import travelling
 from .reader import Capture, Reader
 
 Array = np.ndarray[Any, Any]
-ROWS = 4  # that the decoder is tried on
-NEAREST = 16  # calls round the codes that are tried
-CLOSE = 1e-3  # beside the largest number: what half precision and the place in a batch may change
+ROWS = 4  # on which the decoder is tested
+NEAREST = 16  # calls around the codes that are tested
+CLOSE = 1e-3  # relative to the largest value: the effect of half precision and of the position in a batch
 
 
 @dataclass(frozen=True)
 class Decoder:
-    """Where the codes are, and where they are put in to be decoded.
+    """The codes of an autoencoder and the entry of its decoder.
 
     Attributes:
-        codes: the call whose output are the codes.
-        entry: the call whose output they take the place of.
+        codes: the call that outputs the codes.
+        entry: the call whose output is replaced by codes to decode them.
     """
 
     codes: Call
@@ -35,30 +35,30 @@ class Decoder:
 
     @property
     def samples(self) -> bool:
-        """Whether the codes are means, and what is decoded is drawn round them."""
+        """Whether the codes are means, and the decoder takes samples drawn around them."""
         return self.entry.path != self.codes.path
 
     @property
     def capture(self) -> Capture:
-        """What gives the codes."""
+        """The capture of the codes."""
         return Capture(self.codes.path)
 
 
 def decoder_input(reader: Reader, inputs: Any, codes: Call, number: int) -> Call | None:
-    """The call whose output alone decides a reconstruction: where codes can be put in to see them decoded.
+    """The call whose output alone determines the reconstruction, so that codes can be decoded from there.
 
-    Mostly that are the codes themselves. Of a VAE, whose codes are the means, it is the sample drawn round them, since
-    the spread comes in between: an output of the codes' shape that moves one for one with them.
+    Usually this is the call of the codes. In a VAE, whose codes are the means, it is the sample drawn around them: an
+    output of the codes' shape whose derivative with respect to them is the identity.
 
     Args:
         reader: of the model.
-        inputs: as the model is fed, a few rows.
-        codes: the call whose output are the codes.
-        number: which output of the model, flattened, is the reconstruction.
+        inputs: as the model takes them, a few rows.
+        codes: the call that outputs the codes.
+        number: index of the reconstruction among the flattened outputs.
 
     Returns:
-        The first such call with which the reconstruction depends on no input any more (skip connections), and on no
-        chance; `None` where there is none.
+        The first such call, given which the reconstruction depends neither on an input (skip connections) nor on
+        random numbers; `None` if there is none.
     """
     if _decides(reader, inputs, codes, codes, number):
         return codes
@@ -69,16 +69,16 @@ def decoder_input(reader: Reader, inputs: Any, codes: Call, number: int) -> Call
 
 
 def posterior_mean(reader: Reader, inputs: Any, code: Call) -> Call | None:
-    """The call round whose output codes are drawn: a VAE's mean, told from the spread that is of the same shape.
+    """The call that outputs a VAE's mean, as opposed to its variance of the same shape.
 
     Args:
         reader: of the model.
-        inputs: as the model is fed.
+        inputs: as the model takes them.
         code: any call of the codes' shape.
 
     Returns:
-        The first of that shape that chance does not touch, and that one which it does touch moves one for one with;
-        `None` where there is none.
+        The first call of that shape that is deterministic, and with respect to which a random one has the identity as
+        derivative; `None` if there is none.
     """
     alike = _alike(reader, code)
     if len(alike) < 2:
@@ -91,14 +91,14 @@ def posterior_mean(reader: Reader, inputs: Any, code: Call) -> Call | None:
 
 
 def decoded(reader: Reader, inputs: Any, call: Call, codes: Array, number: int) -> Array:
-    """What the model reconstructs from codes `(n, *shape)` put in place of a call's output.
+    """The reconstructions of codes `(n, *shape)`, which replace a call's output.
 
     Args:
         reader: of the model.
-        inputs: as the model is fed, n rows; only their shapes matter.
+        inputs: as the model takes them, n rows; only their shapes matter.
         call: from `decoder_input`.
         codes: one for each row.
-        number: which output of the model, flattened.
+        number: index of the reconstruction among the flattened outputs.
     """
 
     def body(inputs: Any, codes: Any) -> Any:
@@ -111,16 +111,16 @@ def decoded(reader: Reader, inputs: Any, call: Call, codes: Array, number: int) 
 
 
 def repeated(inputs: Any, rows: int) -> Any:
-    """`rows` rows of inputs, from the first on and over again."""
+    """Repeat the inputs cyclically up to `rows` rows."""
     return keras.tree.map_structure(lambda array: np.asarray(array)[np.arange(rows) % len(array)], inputs)
 
 
 def wanted_of(fed: Array, targets: Any) -> Array:
-    """What should be given back: targets of the inputs' shape, where they are others than the inputs; else these.
+    """The targets of a reconstruction: targets of the inputs' shape that differ from the inputs, else the inputs.
 
     Args:
-        fed: what the model reconstructs.
-        targets: what it is trained to give, arrays in any structure, or `None`.
+        fed: the input that the model reconstructs.
+        targets: y, arrays in any structure, or `None`.
     """
     for target in [] if targets is None else keras.tree.flatten(targets):
         if np.shape(target) == fed.shape and not np.array_equal(target, fed, equal_nan=fed.dtype.kind == "f"):
@@ -129,7 +129,7 @@ def wanted_of(fed: Array, targets: Any) -> Array:
 
 
 def gives_logits(model: Any, number: int, outputs: int) -> bool:
-    """Whether the loss of the model's output of this number, of so many, puts a sigmoid behind it."""
+    """Whether the loss of one output (its index, of so many outputs) applies a sigmoid to it."""
     losses = keras.tree.flatten(getattr(model, "loss", None))
     binary = (keras.losses.BinaryCrossentropy, keras.losses.BinaryFocalCrossentropy)
     loss = losses[number] if len(losses) == outputs else None
@@ -137,12 +137,12 @@ def gives_logits(model: Any, number: int, outputs: int) -> bool:
 
 
 def _decides(reader: Reader, inputs: Any, codes: Call, call: Call, number: int) -> bool:
-    """Whether the reconstruction hangs on the output of `call`, and on nothing beside it."""
+    """Whether the reconstruction depends on the output of `call` and on nothing else."""
     return _alone_by_slopes(reader, call, number) and _alone_by_numbers(reader, inputs, codes, call, number)
 
 
 def _alone_by_slopes(reader: Reader, call: Call, number: int) -> bool:
-    """Whether the reconstruction has a slope by the held output of `call`, and none by any input beside it."""
+    """Whether the reconstruction has a gradient by the output of `call`, and none by an input that bypasses it."""
     found = [False]
 
     def body(inputs: Any) -> None:
@@ -172,22 +172,22 @@ def _alone_by_slopes(reader: Reader, call: Call, number: int) -> bool:
 
 
 def _alone_by_numbers(reader: Reader, inputs: Any, codes: Call, call: Call, number: int) -> bool:
-    """Whether one code, put in beside different inputs, is decoded to the same.
+    """Whether one code decodes to the same values whatever the inputs are.
 
-    It shows what slopes do not: chance, and inputs that are whole numbers.
+    This finds what gradients do not: random numbers, and integer inputs.
     """
     few = cut_rows(inputs, 0, ROWS)
     one = reader.read([capture := Capture(codes.path)], cut_rows(few, 0, 1))[capture].output
     if one.dtype.kind != "f":
         return False
-    # The first row twice: with a single row, chance would be all that can be told.
+    # One row more, so that random numbers are found even if the inputs are a single row.
     rows = repeated(few, 1 + len(keras.tree.flatten(few)[0]))
     found = decoded(reader, rows, call, np.repeat(one, len(keras.tree.flatten(rows)[0]), axis=0), number)
     return _rows_agree(found)
 
 
 def _rows_agree(rows: Array) -> bool:
-    """Whether all rows are the same, as far as numbers of this kind can be."""
+    """Whether all rows are equal up to rounding."""
     values = np.asarray(rows, np.float64).reshape(len(rows), -1)
     with np.errstate(invalid="ignore", over="ignore"):
         largest = np.abs(values[0]).max(initial=0.0)
@@ -195,7 +195,7 @@ def _rows_agree(rows: Array) -> bool:
 
 
 def _alike(reader: Reader, codes: Call) -> list[Call]:
-    """The calls of the codes' shape, in the order in which they run; of very many the nearest."""
+    """The calls of the codes' shape, in execution order; of many the nearest."""
     at = reader.calls.index(codes)
     near = sorted(range(len(reader.calls)), key=lambda ref: abs(ref - at))
     alike = [ref for ref in near if reader.calls[ref].visible and reader.calls[ref].shape == codes.shape]
@@ -203,7 +203,7 @@ def _alike(reader: Reader, codes: Call) -> list[Call]:
 
 
 def _moving_with(reader: Reader, codes: Call, others: Sequence[Call]) -> list[Call]:
-    """Those calls whose output moves one for one with the codes: `code + noise`, whatever the noise is made of."""
+    """The calls whose derivative with respect to the codes is the identity, such as `code + noise`."""
     if not others:
         return []
 
@@ -223,12 +223,12 @@ def _moving_with(reader: Reader, codes: Call, others: Sequence[Call]) -> list[Ca
 
     rows = reader.few()
     shape = (len(keras.tree.flatten(rows)[0]), *(size or 1 for size in codes.shape))
-    # What gives back any direction as it is has the slope of the code itself. Half precision holds these exactly.
+    # The identity maps each direction to itself. Half precision holds these numbers exactly.
     directions = np.random.default_rng(0).integers(32, 96, shape).astype(np.float32) / 64
     slopes = reader.run(("moving with", codes.path, *(call.path for call in others)), body, (rows, directions))
     return [c for c, slope in zip(others, slopes, strict=True) if np.allclose(slope, directions, 1e-5, 1e-5)]
 
 
 def _summed(tensor: Any) -> Any:
-    """One number a row."""
+    """The sum of each row."""
     return keras.ops.sum(keras.ops.reshape(tensor, (keras.ops.shape(tensor)[0], -1)), axis=-1)

@@ -1,6 +1,6 @@
-"""Further passes, for what one pass cannot give: scores of changed inputs, of changed layers, gradients by the inputs.
+"""Additional passes: scores of changed inputs and of changed layers, gradients with respect to the inputs.
 
-Each is compiled once for a reader and a score, goes through in batches of bounded memory, and changes no variable.
+Each is compiled once per reader and score, runs in batches of bounded memory, and changes no variable.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from .._autodiff import ImpossibleError, framework
-from ..maths.perturbation import stretch
+from ..maths.resampling import resize_weights
 from .output_recorder import Call, OutputRecorder
 from .passes import travelling
 from .reader import Reader
@@ -22,9 +22,9 @@ Array = np.ndarray[Any, Any]
 
 
 def settled(reader: Reader, inputs: Any, classes: Array) -> Array:
-    """The class of each row `(n,)`, `PREDICTED` replaced by what the model predicts for these inputs.
+    """The class of each row `(n,)`, with `PREDICTED` replaced by the model's prediction for these inputs.
 
-    So that changed inputs are scored for the class of the unchanged ones.
+    Changed inputs can then be scored for the class predicted from the unchanged ones.
     """
 
     def body(inputs: Any, classes: Any) -> Any:
@@ -50,21 +50,21 @@ def scores(reader: Reader, wanted: Score, inputs: Any, classes: Array) -> Array:
 
 
 def masked_scores(reader: Reader, wanted: Score, inputs: Any, classes: Array, masks: Array) -> Array:
-    """The score of each row `(n,)`, float64, when its first input is multiplied with a mask.
+    """The score of each row `(n,)`, float64, with its first input multiplied by a mask.
 
     Args:
         reader: of the model.
         wanted: which score.
-        inputs: as the model is fed; the first is `(n, *spatial, channels)`, or `(n, *spatial)`.
+        inputs: as the model takes them; the first is `(n, *spatial, channels)` or `(n, *spatial)`.
         classes: `(n,)`, from `settled`.
-        masks: `(n, *coarse)`, as many axes as `spatial`; resized linearly between the centres of their cells.
+        masks: `(n, *coarse)`, with as many axes as `spatial`; resized by linear interpolation between cell centres.
     """
 
     def body(inputs: Any, classes: Any, masks: Any) -> Any:
         first, *others = keras.tree.flatten(inputs)
         first = keras.ops.cast(first, masks.dtype) if not keras.backend.is_float_dtype(first.dtype) else first
         for axis in range(1, len(masks.shape)):
-            weights = keras.ops.convert_to_tensor(stretch(masks.shape[axis], first.shape[axis]), masks.dtype)
+            weights = keras.ops.convert_to_tensor(resize_weights(masks.shape[axis], first.shape[axis]), masks.dtype)
             masks = keras.ops.moveaxis(keras.ops.tensordot(masks, weights, axes=[[axis], [1]]), -1, axis)
         masks = keras.ops.reshape(masks, (-1, *masks.shape[1:], *[1] * (len(first.shape) - len(masks.shape))))
         masked = first * keras.ops.cast(masks, first.dtype)
@@ -79,15 +79,15 @@ def masked_scores(reader: Reader, wanted: Score, inputs: Any, classes: Array, ma
 def ablated_scores(
     reader: Reader, wanted: Score, inputs: Any, classes: Array, call: Call, channel: int | None
 ) -> Array:
-    """The score of each row `(n,)`, float64, when one channel of a layer's output is set to 0.
+    """The score of each row `(n,)`, float64, with one channel of a layer's output set to 0.
 
     Args:
         reader: of the model.
         wanted: which score.
         inputs: as the model is fed.
         classes: `(n,)`, from `settled`.
-        call: whose output `(n, ..., channels)`.
-        channel: which of them; `None`: the output stays as it is.
+        call: the layer's call, with an output `(n, ..., channels)`.
+        channel: the channel's index; `None`: the output is unchanged.
     """
 
     def body(inputs: Any, classes: Any, channel: Any) -> Any:
@@ -105,22 +105,22 @@ def ablated_scores(
 def input_gradients(
     reader: Reader, wanted: Score, inputs: Any, classes: Array, *, guided: bool = False
 ) -> dict[int, Array]:
-    """The gradient of each row's score by its inputs, by the number of the input, each of that input's shape.
+    """The gradient of each row's score with respect to its inputs, by input index, of the input's shape.
 
-    Inputs of whole numbers are fed as float32, which a model of pictures takes as well.
+    Integer inputs are cast to float32, which a model of images takes as well.
 
     Args:
         reader: of the model.
         wanted: which score.
         inputs: as the model is fed.
         classes: `(n,)`, from `settled`.
-        guided: every ReLU passes back only what is positive.
+        guided: every ReLU passes back positive gradients only (guided backpropagation).
 
     Returns:
-        Without the inputs that the score does not depend on smoothly, such as the numbers of words.
+        Excludes inputs with respect to which the score has no gradient, such as token ids.
 
     Raises:
-        ValueError: that is all of them, or nothing can be guided.
+        ValueError: the score has no gradient by any input, or guided backpropagation is impossible.
     """
     fed = keras.tree.map_structure(_as_float, inputs)
 

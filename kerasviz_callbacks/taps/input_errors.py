@@ -1,4 +1,4 @@
-"""What speaks against the inputs of a model, told by the name under which the user passed them."""
+"""Errors in the inputs of a model, reported under the user's name for the argument."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from typing import Any
 import keras
 
 from ..probe.messages import short_message
+from .training_mode import TrainingOnlyError
 
 
 def check_types(model: Any, inputs: Any) -> None:
-    """Raise TypeError for text where a model says that it takes numbers: tracing alone would not notice."""
+    """Raise TypeError for text where a model declares numeric inputs, which tracing alone would not detect."""
     captured = keras.tree.flatten(getattr(model, "inputs", None) or [])
     fed = keras.tree.flatten(inputs)
     if len(captured) != len(fed):
-        return  # Keras will say so
+        return  # Keras reports it
     for tensor, array in zip(captured, fed, strict=True):
         if array.dtype.kind in "SUTO" and keras.backend.standardize_dtype(tensor.dtype) != "string":
             raise TypeError(f'input "{tensor.name}" takes {tensor.dtype}, got text')
@@ -24,18 +25,18 @@ def check_types(model: Any, inputs: Any) -> None:
 
 @contextmanager
 def blame_argument(argument: str, model: Any) -> Iterator[None]:
-    """While a reader is made: what speaks against the inputs is told by the name under which the user passed them.
+    """Report errors of a new reader under the name of the argument that holds the inputs.
 
     Args:
-        argument: that name, such as `"validation_data"`.
+        argument: its name, such as `"validation_data"`.
         model: the model.
 
     Raises:
-        ValueError: the model cannot be run on them.
+        ValueError: the model cannot be run on these inputs.
     """
     try:
         yield
-    except NotImplementedError:  # another backend
+    except (NotImplementedError, TrainingOnlyError):  # another backend; a model that cannot be run on any data
         raise
     except Exception as error:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Which layers a view shows when the user names none."""
+"""The layers that a view shows when the user names none."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from .. import _keras
 from .decoding import Decoder, decoder_input, posterior_mean
 from .output_recorder import Call
 from .reader import Reader
@@ -17,7 +18,7 @@ from .weights import convolution_layout
 
 
 def activation_layers(reader: Reader) -> list[Call]:
-    """The convolutions and dense layers, in the order in which they run.
+    """The convolutional and dense layers, in execution order.
 
     Raises:
         ValueError: the model has neither.
@@ -36,7 +37,7 @@ def activation_layers(reader: Reader) -> list[Call]:
 
 
 def map_layer(reader: Reader, layer: Any, score: Score) -> Call:
-    """The layer whose maps explain the score: the one named, or the last that has any.
+    """The layer whose maps explain the score: the one that the user named, or the last one with maps.
 
     Raises:
         ValueError: no such layer, its output has no positions, or the score does not depend on it.
@@ -58,10 +59,10 @@ def map_layer(reader: Reader, layer: Any, score: Score) -> Call:
 
 
 def last_maps(reader: Reader, score: Score) -> Call:
-    """The last output `(batch, *spatial, channels)` of more than one position on the way to the score.
+    """The last output `(batch, *spatial, channels)` with more than one position on the path to the score.
 
-    The scored output and what feeds its softmax are left out, and what lies within attention layers. Tokens of a vision
-    transformer count as positions, where the score depends on others than the class token.
+    The scored output, the input of its softmax and the layers inside attention layers are excluded. Tokens of a vision
+    transformer count as positions if the score depends on more than the class token.
 
     Raises:
         ValueError: the model has no such output.
@@ -69,7 +70,7 @@ def last_maps(reader: Reader, score: Score) -> Call:
     maps = [call for call in reader.calls if call.visible and not call.answer and has_maps(call)]
     within = within_attention(reader, maps)
     maps = [call for call in maps if call.path not in within and (call.repeats is None or call.repeats in within)]
-    # Mostly it is one of the last; gradients of the whole model are traced only if need be.
+    # Usually it is one of the last; the gradients of the whole model are traced only if necessary.
     for group in (maps[-4:], maps[-16:-4], maps[:-16]):
         on_the_way = reader.connected(group, score) if group else []
         found = [call for call, is_connected in zip(group, on_the_way, strict=True) if is_connected]
@@ -77,21 +78,21 @@ def last_maps(reader: Reader, score: Score) -> Call:
         if found:
             return found[-1]
     raise ValueError(
-        "layer=None: no layer on the way to the score has maps, an output (batch, *spatial, channels) of more than one "
-        f"position; the model has {_listed(reader.leaves())}. Grad-CAM needs one: use another view for this model."
+        "layer=None: no layer on the path to the score has maps, an output (batch, *spatial, channels) of more than "
+        f"one position; the model has {_listed(reader.leaves())}. Grad-CAM needs one: use another view for this model."
     )
 
 
 def has_maps(call: Call) -> bool:
-    """Whether the output is `(batch, *spatial, channels)` of more than one position."""
+    """Whether the output is `(batch, *spatial, channels)` with more than one position."""
     return len(call.shape) >= 2 and math.prod(n or 2 for n in call.shape[:-1]) > 1
 
 
 def penultimate(reader: Reader) -> Call | None:
-    """The layer whose output the answer is made of: what feeds the last layer with a kernel, the one that makes logits.
+    """The penultimate layer: the one that feeds the last layer with a kernel, which computes the logits.
 
     Returns:
-        The call, or `None` where nothing that learns lies before the answer.
+        The call; `None` if no layer with weights comes before the logits.
     """
     calls = [call for call in reader.leaves() if call.size > 0]
     on_the_way = reader.connected(calls, Score())
@@ -100,21 +101,21 @@ def penultimate(reader: Reader) -> Call | None:
     if not kernels:
         return None
     last = kernels[-1]
-    # A model may make its logits of the last layer that can be seen by a product of its own.
+    # A model may compute its logits by an operation of its own, which is no layer.
     makes_logits = calls[last].answer or calls[last].shape[-1:] == (reader.head.classes,)
     before = [call for call in calls[: last if makes_logits else None] if not call.answer]
     return before[-1] if before and any(_has_kernel(call.ref.layer) for call in before) else None
 
 
 def _has_kernel(layer: Any) -> bool:
-    """Whether it holds a matrix, frozen or not: biases, scales and statistics make no features."""
+    """Whether a layer has a weight matrix, trainable or not; biases, scales and statistics do not count."""
     return not isinstance(layer, keras.layers.Normalization) and any(
         len(weight.shape) > 1 for weight in getattr(layer, "weights", [])
     )
 
 
 def reconstruction(reader: Reader, inputs: Any) -> int | None:
-    """Which output of the model, flattened, has the shape of the first input: an autoencoder's; `None` if none has."""
+    """The index of the output (flattened) with the shape of the first input, as of an autoencoder; `None` if none."""
     shape = tuple(keras.tree.flatten(inputs)[0].shape[1:])
     for number, output in enumerate(reader.output_shapes):
         if output == shape:
@@ -123,19 +124,19 @@ def reconstruction(reader: Reader, inputs: Any) -> int | None:
 
 
 def bottleneck(reader: Reader, inputs: Any) -> Call:
-    """The output of fewest numbers between input and reconstruction: of several a VAE's mean, else the first called.
+    """The smallest output between input and reconstruction; of several a VAE's mean, else the first one called.
 
-    Layers that sample are left out.
+    Sampling layers are excluded.
 
     Raises:
-        ValueError: no output of the model has the shape of its input, or nothing lies between the two.
+        ValueError: no output of the model has the shape of its input, or no layer lies between the two.
     """
     number = reconstruction(reader, inputs)
     if number is None:
         shape = tuple(keras.tree.flatten(inputs)[0].shape[1:])
         raise ValueError(
             f"layer=None: no output of the model has the shape of its input {shape}, so no bottleneck can be found; "
-            "name the layer whose output are the codes, or pass the encoder model."
+            "name the layer that outputs the codes, or pass the encoder model."
         )
 
     def reconstructed(outputs: Any) -> Any:
@@ -153,13 +154,13 @@ def bottleneck(reader: Reader, inputs: Any) -> Call:
 
 
 def find_decoder(reader: Reader, inputs: Any, number: int, layer: Any = None) -> Decoder | None:
-    """The codes of an autoencoder and where they are decoded; `None` where no decoder can be told apart.
+    """The codes of an autoencoder and the entry of its decoder; `None` if the decoder cannot be separated.
 
     Args:
         reader: of the model.
         inputs: as the model is fed.
-        number: which output of the model, flattened, is the reconstruction.
-        layer: whose output are the codes; `None`: the bottleneck.
+        number: index of the reconstruction among the flattened outputs.
+        layer: the layer that outputs the codes; `None`: the bottleneck.
 
     Raises:
         ValueError: no such layer.
@@ -169,13 +170,13 @@ def find_decoder(reader: Reader, inputs: Any, number: int, layer: Any = None) ->
     except ValueError:
         if layer is not None:
             raise
-        return None  # nothing lies between input and reconstruction
+        return None  # no layer lies between input and reconstruction
     entry = decoder_input(reader, inputs, codes, number)
     return None if entry is None else Decoder(codes, entry)
 
 
 def samples(layer: Any) -> bool:
-    """Whether a layer draws random numbers; noise that is off outside training gives back its own input."""
+    """Whether a layer draws random numbers at inference; noise and dropout layers do not."""
     quiet = (
         keras.layers.Dropout,
         keras.layers.GaussianNoise,
@@ -184,11 +185,11 @@ def samples(layer: Any) -> bool:
         keras.layers.SpatialDropout1D,
         keras.layers.SpatialDropout2D,
         keras.layers.SpatialDropout3D,
-        keras.Model,  # it may hold a sampling layer, and yet give the mean
+        keras.Model,  # it may contain a sampling layer and still return the mean
     )
-    return bool(getattr(layer, "_seed_generators", None)) and not isinstance(layer, quiet)
+    return bool(_keras.seed_generators(layer)) and not isinstance(layer, quiet)
 
 
 def _listed(calls: Sequence[Call]) -> str:
     shown = ", ".join(f'"{call.path}" {(None, *call.shape)}' for call in calls[-4:])
-    return shown or "no layers that can be read (a @tf.function within the model hides them: take it off `call`)"
+    return shown or "no readable layers (a @tf.function inside the model hides them: remove it from `call`)"

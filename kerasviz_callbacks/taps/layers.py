@@ -1,4 +1,4 @@
-"""Which layers a model has, by path, and finding one by what a person calls it."""
+"""The layers of a model by path, and the lookup of layers by what the user calls them."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ from typing import Any
 
 import keras
 
-_DIGITS = 9  # of the number of a call, at most: Python refuses to read numbers of thousands
+from .. import _keras
+
+_DIGITS = 9  # of a call index, at most: Python refuses to parse integers of thousands of digits
 
 
 @dataclass(frozen=True)
 class LayerRef:
-    """One layer of a model and where it sits.
+    """One layer of a model and its path.
 
     Attributes:
-        path: names from the root (left out) to the layer, such as `"backbone/conv5"`; unique in the model.
+        path: names from the root (excluded) to the layer, such as `"backbone/conv5"`; unique in the model.
         layer: the layer itself, or an operation of a functional model (`x + y`, `keras.ops.relu(x)`).
-        leaf: whether it is a layer that has no layers of its own.
+        leaf: whether it is a layer without sublayers.
     """
 
     path: str
@@ -33,7 +35,7 @@ class LayerRef:
 
 
 def list_layers(model: Any) -> list[LayerRef]:
-    """All layers of a model, those of nested models and of custom layers too, each once, in the order of tracking."""
+    """All layers of a model, nested ones included, each once, in the order in which Keras tracks them."""
     return list(_below(model, "", {id(model)}, set()))
 
 
@@ -52,14 +54,12 @@ def _below(layer: Any, prefix: str, seen: set[int], captured: set[str]) -> Itera
 
 
 def children(layer: Any) -> list[Any]:
-    """The layers that `layer` itself holds: attributes, lists and dicts of layers, the layers of a model."""
-    # Private, but the only list that knows nested, subclassed and custom layers alike; `layers` is of models alone.
-    below = layer._flatten_layers(include_self=False, recursive=False)
-    return [one for one in below if not isinstance(one, keras.layers.InputLayer)]
+    """The direct sublayers: attributes, lists and dicts of layers, the layers of a model."""
+    return [one for one in _keras.child_layers(layer) if not isinstance(one, keras.layers.InputLayer)]
 
 
 def below(layer: Any) -> list[Any]:
-    """All layers that `layer` holds, in itself or in those that it holds, each once."""
+    """All sublayers at any depth, each once."""
     found: dict[int, Any] = {}
     waiting = [layer]
     while waiting:
@@ -71,12 +71,12 @@ def below(layer: Any) -> list[Any]:
 
 
 def operations(layer: Any) -> list[Any]:
-    """What a functional model computes between its layers: `x + y` and the like."""
+    """The operations of a functional model that are no layers, such as `x + y`."""
     return [one for one in getattr(layer, "operations", ()) if not isinstance(one, keras.layers.Layer)]
 
 
 def _unique(path: str, captured: set[str]) -> str:
-    """Two layers of a subclassed model may share a name; their paths must not."""
+    """Make a path unique; two layers of a subclassed model may share a name."""
     number, free = 1, path
     while free in captured:
         number += 1
@@ -86,7 +86,7 @@ def _unique(path: str, captured: set[str]) -> str:
 
 
 def listed(paths: Sequence[str]) -> str:
-    """Layers in a few words: the first, the last and how many, where they are more than four."""
+    """A short text: all paths, or the first, the last and the count where there are more than four."""
     if len(paths) > 4:
         return f"{paths[0]} to {paths[-1]} ({len(paths)} layers)"
     return ", ".join(paths)
@@ -107,16 +107,16 @@ def named(layers: Any) -> list[Any]:
 
 
 def find(known: Sequence[LayerRef], wanted: Any, *, argument: str = "layer") -> tuple[LayerRef, int | None]:
-    """The layer that `wanted` names, and which of its calls (`None`: the last).
+    """The layer that `wanted` names, and the index of its call (`None`: the last).
 
     Args:
-        known: the model's layers, from `places`.
+        known: the model's layers, from `list_layers`.
         wanted: a path, a name, the end of a path, any of them with `:k` for the k-th call, or the layer itself.
-        argument: what the user calls it, for the error.
+        argument: the user's name for it, for the error.
 
     Raises:
-        ValueError: no such layer (the nearest are named) or several of that name (their paths are listed).
-        TypeError: neither text nor a layer.
+        ValueError: no such layer (the error lists the nearest) or several of that name (it lists their paths).
+        TypeError: neither a str nor a layer.
     """
     if isinstance(wanted, keras.layers.Layer):
         for ref in known:

@@ -1,4 +1,4 @@
-"""Optimizers, copied with their state, so that a step can be tried without being made."""
+"""Copies of optimizers with their state, for a step that leaves the original untouched."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from .. import _keras
 from ..probe.messages import short_message
 
 CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")
@@ -18,12 +19,12 @@ class NoStepError(ValueError):
 
 
 def loss_scale(optimizer: Any) -> float:
-    """What the optimizer multiplies the loss with, so that small gradients survive half precision."""
+    """The factor by which the optimizer scales the loss against underflow in half precision."""
     return float(keras.ops.convert_to_numpy(optimizer.scale_loss(keras.ops.convert_to_tensor(1.0, "float32"))))
 
 
 def twin_of(variable: Any) -> Any:
-    """A variable of its own with the same value, name and path, by which some optimizers tell variables apart."""
+    """A copy of a variable with its name and path, by which some optimizers tell variables apart."""
     with ExitStack() as scopes:
         for name in variable.path.split("/")[:-1]:
             scopes.enter_context(keras.name_scope(name))
@@ -35,10 +36,14 @@ def twin_of(variable: Any) -> Any:
 
 
 def copied(optimizer: Any, own: Sequence[Any], twins: Sequence[Any], clip: Mapping[str, float] | None) -> Any:
-    """An optimizer like this one, built for the twins."""
+    """A copy of an optimizer, built for copies of the variables.
+
+    Raises:
+        NoStepError: it cannot be copied.
+    """
     kind = type(optimizer).__name__
-    if hasattr(optimizer, "_inner_optimizers"):
-        raise NoStepError(f"the optimizer {kind} leaves the step to others, and they are not copied")
+    if isinstance(optimizer, getattr(keras.optimizers, "MultiOptimizer", ())):  # not in Keras 3.10
+        raise NoStepError(f"the optimizer {kind} delegates to other optimizers, which are not copied")
     try:
         copy = type(optimizer).from_config(optimizer.get_config())
     except Exception as error:
@@ -47,13 +52,9 @@ def copied(optimizer: Any, own: Sequence[Any], twins: Sequence[Any], clip: Mappi
     if clip is not None:
         for name in CLIPS:
             setattr(copy, name, clip.get(name))
-    # Asked for after the optimizer was made, this is in no config.
-    excluded = getattr(optimizer, "_exclude_from_weight_decay", None)
-    if excluded is not None:
-        pairs = zip(own, twins, strict=True)
-        copy._exclude_from_weight_decay = {
-            copy._var_key(twin) for v, twin in pairs if optimizer._var_key(v) in excluded
-        }
-        copy._exclude_from_weight_decay_pattern = optimizer._exclude_from_weight_decay_pattern
+    try:
+        _keras.copy_weight_decay_exclusions(optimizer, copy, list(zip(own, twins, strict=True)))
+    except _keras.MissingNameError as error:
+        raise NoStepError(str(error)) from error
     copy.build(list(twins))
     return copy

@@ -1,4 +1,4 @@
-"""What layers put out in one forward pass, and what is known of each call without computing it."""
+"""The outputs of layers in one forward pass, and the properties of each call that are known from a trace."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from .layers import LayerRef
 
 @dataclass(frozen=True)
 class Call:
-    """One call of one layer, noted while tracing.
+    """One call of one layer, recorded while tracing.
 
     Attributes:
         path: the layer's path, with `:k` for the k-th call of a layer that is called more than once.
         ref: the layer.
         shape: shape of its (first) output, without the batch.
-        visible: False if it cannot be read: called inside a function that was compiled within the model, or inside a
-            loop, be it only sometimes (the cell of an LSTM, which is tried once before the loop).
-        repeats: the path of the earlier call whose output was the same tensor (a nested model's last layer), or `None`.
-        answer: whether the output is the model's own, or what feeds its softmax.
+        visible: False if its output cannot be read: it is called inside a compiled function within the model, or at
+            least once inside a loop (the cell of an LSTM, which also runs once before the loop).
+        repeats: the path of an earlier call that returned the same tensor (a nested model's last layer), or `None`.
+        answer: whether the output is the model's own, or the input of its softmax.
     """
 
     path: str
@@ -38,13 +38,13 @@ class Call:
 
     @property
     def size(self) -> int:
-        """Numbers a row."""
+        """The number of values per row."""
         return math.prod(n or 1 for n in self.shape)
 
 
 @dataclass
 class OutputRecorder:
-    """What layers put out in one pass, by path, in the order of the calls."""
+    """Records the outputs of layers in one pass, by path, in the order of the calls."""
 
     model: Any
     watched: Iterable[LayerRef]
@@ -54,19 +54,19 @@ class OutputRecorder:
     calls: list[Call] = field(default_factory=list)
 
     def clear(self) -> None:
-        """Forget what was noted, before the model is run anew."""
+        """Discard all records before the model is run again."""
         self.outputs.clear()
         self.record.clear()
 
     def forward(
         self, inputs: Any, watch: Callable[[Any], Any], changed: Mapping[str, Callable[[Any], Any]] | None = None
     ) -> Any:
-        """Run the model; every visible output of a watched layer goes through `watch`.
+        """Run the model; every visible output of a watched layer passes through `watch`.
 
         Args:
-            inputs: what the model is fed.
+            inputs: the model's inputs.
             watch: tensor -> tensor.
-            changed: by the path of a call, what its output becomes on the way to the layers that follow.
+            changed: by the path of a call, a function that replaces its output for the layers that follow.
         """
 
         def note(ref: LayerRef, output: Any) -> Any:

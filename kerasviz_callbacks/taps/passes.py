@@ -1,4 +1,4 @@
-"""What is asked of a pass, and the body of one: outputs of layers, reduced, and gradients by them."""
+"""What is requested of a pass, and the body of a pass: reduced outputs of layers and gradients with respect to them."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from .output_recorder import OutputRecorder
 from .scores import Score, score
 
 Array = np.ndarray[Any, Any]
-OUTPUT = ""  # the path of the model itself: its first output, as it gives it; ":k" is its k-th, counted from 0
+OUTPUT = ""  # the path of the model's first output; ":k" is the path of its k-th, counted from 0
 
 
 @dataclass(frozen=True)
 class Capture:
-    """What is wanted of one layer in a pass.
+    """What is requested of one layer in a pass.
 
     Attributes:
         path: a path from `Reader.resolve`, or `OUTPUT`, or one from `output_path`.
-        reduce: runs inside the pass, so that little travels: `(output, choice) -> tensor or dict of tensors`, the
-            first axis of each the rows. `None`: the output itself.
-        score: also the gradient of this score by the layer's output.
-        maps: runs inside the pass in place of `reduce`: `(output, gradient) -> tensor`, and no gradient is given back.
-        owner: tells apart taps that are alike but make a choice of their own (`choices` of `Reader.read`).
+        reduce: runs inside the pass, so that only small arrays are transferred: `(output, choice) -> tensor or dict of
+            tensors`, each with the rows as its first axis. `None`: the output itself.
+        score: also return the gradient of this score with respect to the layer's output.
+        maps: runs inside the pass in place of `reduce`: `(output, gradient) -> tensor`; no gradient is returned.
+        owner: distinguishes equal captures with different choices (`choices` of `Reader.read`).
     """
 
     path: str
@@ -40,28 +40,28 @@ class Capture:
 
 @dataclass(frozen=True)
 class Captured:
-    """What one tap gave: numpy arrays with a row for each input; half precision travels as float32."""
+    """The result of one capture: numpy arrays with a row per input; half precision as float32."""
 
     output: Any
     gradient: Array | None = None
 
     @property
     def required_gradient(self) -> Array:
-        """The gradient of a tap that asked for one."""
+        """The gradient of a capture that requests one."""
         if self.gradient is None:
-            raise ValueError("no score was named, so there is no gradient")
+            raise ValueError("the capture requests no score, so there is no gradient")
         return self.gradient
 
 
 def output_path(number: int) -> str:
-    """The path of one of the model's outputs, flattened; that of the first is `OUTPUT`, as others ask for it too."""
+    """The path of one of the model's flattened outputs; of the first it is `OUTPUT`."""
     return f":{number}" if number else OUTPUT
 
 
 def captured_in_pass(
     model: Any, known: Sequence[LayerRef], captures: Sequence[Capture], inputs: Any, targets: Any, choices: Any
 ) -> list[tuple[Any, Any]]:
-    """The body of a pass: for each tap its (reduced) output and the gradient by it."""
+    """The body of a pass: for each capture its (reduced) output and the gradient with respect to it."""
     paths = {capture.path.rpartition(":")[0] or capture.path for capture in captures} | {
         capture.path for capture in captures
     }
@@ -92,5 +92,5 @@ def captured_in_pass(
 
 
 def travelling(tensor: Any) -> Any:
-    """Half precision as float32 (exact), the rest as it is."""
+    """Cast half precision to float32 (exact); leave other types unchanged."""
     return keras.ops.cast(tensor, "float32") if tensor.dtype in ("float16", "bfloat16") else tensor

@@ -1,4 +1,4 @@
-"""Reading a model: which layers it calls, and what they put out, in one compiled pass for all who ask."""
+"""Reading a model: the layers it calls and their outputs, in one compiled pass for all requests."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from .. import _keras
 from .._autodiff import ImpossibleError, framework
 from ..probe.messages import short_message
 from .batches import cut_rows, fixed_rows, unpadded
@@ -19,25 +20,27 @@ from .output_recorder import Call, OutputRecorder
 from .passes import OUTPUT, Capture, Captured, captured_in_pass
 from .scores import Head, Score, head_of, score
 from .trace import ModelTrace
+from .training_mode import check_training_only
 
 __all__ = ["OUTPUT", "Capture", "Captured", "Reader"]
 
 Array = np.ndarray[Any, Any]
-MEMORY = 2**30  # bytes that one batch of a pass may take, roughly
+MEMORY = 2**30  # bytes that one batch of a pass may take, approximately
 
 
 class Reader:
-    """Reads one model on inputs of one kind (structure, types and shapes).
+    """Reads one model on inputs of one structure, with fixed dtypes and shapes.
 
     Args:
         model: any Keras model.
-        inputs: an array, list or dict of arrays `(n, ...)`, as the model is fed.
+        inputs: an array, list or dict of arrays `(n, ...)`, as the model takes them.
     """
 
     def __init__(self, model: Any, inputs: Any):
+        framework()  # raises on another backend
         self.model = model
         self.head = Head(None, 1, False)
-        self.first_output: Any = None  # what y calls it, of the output that `head` is
+        self.first_output: Any = None  # its key in y
         self.output_shapes: list[tuple[int | None, ...]] = []
         self._example = keras.tree.map_structure(np.asarray, inputs)
         self.input_shapes = [tuple(array.shape[1:]) for array in keras.tree.flatten(self._example)]
@@ -46,37 +49,41 @@ class Reader:
         self._passes: dict[Hashable, Callable[..., Any]] = {}
         self._connections: dict[tuple[tuple[str, ...], Score], list[bool]] = {}
         self._model_trace: ModelTrace | None = None
-        if not getattr(model, "built", True):
-            self._build()
-        self.layers = list_layers(model)
-        self._fixed_rows = fixed_rows([model, *(ref.layer for ref in self.layers)])
-        self.calls: list[Call] = self._survey()
+        try:
+            if not getattr(model, "built", True):
+                self._build()
+            self.layers = list_layers(model)
+            self._fixed_rows = fixed_rows([model, *(ref.layer for ref in self.layers)])
+            self.calls: list[Call] = self._survey()
+        except Exception:
+            check_training_only(model, lambda body: self.abstractly(body, (self.few(),)))
+            raise
 
     def resolve(self, wanted: Any, *, argument: str = "layer", last: bool = False) -> Call:
-        """The call that a name, a path, `path:k` or a layer means.
+        """The call meant by a name, a path, `path:k` or a layer.
 
         Args:
-            wanted: what the user named.
-            argument: what the user calls it, for the error.
-            last: of a layer that is called several times, the last call and not the first, where no `:k` is given.
+            wanted: what the user passed.
+            argument: the user's name for it, for the error.
+            last: without `:k`, return the last call of a layer that is called several times, not the first.
 
         Raises:
-            ValueError: no such layer, an ambiguous name, a layer or call that the pass never reaches.
+            ValueError: no such layer, an ambiguous name, or a layer or call that cannot be read.
         """
         ref, index = find(self.layers, wanted, argument=argument)
         calls = [call for call in self.calls if call.ref is ref]
         if not calls or not all(call.visible for call in calls):
             raise ValueError(
-                f'{argument}="{ref.path}": is not called where it can be read: it is unused, puts out no rows, or is '
-                "hidden inside a @tf.function (or a loop) within the model. Take @tf.function off `call` (fit compiles "
-                "it anyway), or name the layer that holds it."
+                f'{argument}="{ref.path}": is not called where it can be read: it is unused, returns no rows, or is '
+                "hidden inside a @tf.function (or a loop) within the model. Remove @tf.function from `call` (fit "
+                "compiles it anyway), or name the layer that contains it."
             )
         if index is not None and index >= len(calls):
             raise ValueError(f'{argument}="{wanted}": the layer is called {len(calls)} times, counted from 0.')
         return calls[(-1 if last else 0) if index is None else index]
 
     def leaves(self) -> list[Call]:
-        """The calls of layers that hold no others (none that can be read), in the order in which they run."""
+        """The calls of layers without readable sublayers, in execution order."""
         readable = [call for call in self.calls if call.visible and isinstance(call.ref.layer, keras.layers.Layer)]
         known = {id(call.ref.layer) for call in readable}
         return [c for c in readable if not any(id(layer) in known for layer in below(c.ref.layer))]
@@ -89,13 +96,13 @@ class Reader:
         targets: Mapping[str, Array] | None = None,
         choices: Mapping[Capture, Array] | None = None,
     ) -> dict[Capture, Captured]:
-        """Run the model once on `inputs` (in batches of bounded memory) and give what each tap asked for.
+        """Run the model once on `inputs` (in batches of bounded memory) and return the result of each capture.
 
         Args:
-            captures: what is wanted; compiled once for each set of them.
+            captures: what is requested; each set of captures is compiled once.
             inputs: as in the constructor, any number of rows.
-            targets: the rows of classes `(n,)` that the scores name.
-            choices: what the `reduce` of a tap is given beside the output, an array of integers.
+            targets: by the name that the scores use, the class of each row `(n,)`.
+            choices: an array of integers that the `reduce` of a capture receives with the output.
         """
         wanted = frozenset(captures)
         ordered = sorted(wanted, key=repr)
@@ -109,7 +116,7 @@ class Reader:
         def body(inputs: Any, targets: Any, choices: Any) -> list[tuple[Any, Any]]:
             return captured_in_pass(self.model, self.layers, ordered, inputs, targets, choices)
 
-        self._model_trace = None  # its symbols take memory, and who reads has chosen
+        self._model_trace = None  # its symbols take memory, and are of no use once layers are chosen
         found = self.run(wanted, body, (inputs, classes), chosen)
         return {capture: Captured(output, *slope) for capture, (output, slope) in zip(ordered, found, strict=True)}
 
@@ -117,13 +124,13 @@ class Reader:
         """`body(*rows, *constants)` over all rows, in batches of bounded memory; no variable of the model changes.
 
         Args:
-            key: stands for `body` and all that it does; compiled once for each.
-            body: tensors -> a structure of tensors, the first axis of each the rows.
+            key: identifies `body`, which is compiled once for each key.
+            body: tensors -> a structure of tensors, each with the rows as its first axis.
             rows: arrays of one length, in any structure.
-            constants: arrays that every batch is given whole.
+            constants: arrays that every batch receives whole.
 
         Returns:
-            What `body` gives, as numpy arrays.
+            The results of `body`, as numpy arrays.
         """
         gathered: list[Any] = []
         for start, stop in self._batches(len(keras.tree.flatten(rows)[0])):
@@ -133,7 +140,7 @@ class Reader:
         return keras.tree.map_structure(lambda *parts: np.concatenate(parts) if parts[1:] else parts[0], *gathered)
 
     def connected(self, calls: Sequence[Call], wanted: Score) -> list[bool]:
-        """Whether the score depends on what each of these calls puts out; traced once, and nothing is computed."""
+        """Whether the score depends on the output of each call; found by tracing once, without computing anything."""
         key = (tuple(call.path for call in calls), wanted)
         if key not in self._connections:
             self._connections[key] = self._trace_connections(calls, wanted)
@@ -143,7 +150,7 @@ class Reader:
         if self._model_trace is not None and all(call.visible for call in calls):
             try:
                 return self._model_trace.connected(calls, wanted)
-            except Exception:  # a score that cannot be added to a trace: the one below gives the same, or the reason
+            except Exception:  # the score cannot be added to the trace; the trace below gives the result, or the reason
                 self._model_trace = None
         found: list[bool] = []
 
@@ -169,7 +176,7 @@ class Reader:
             except ImpossibleError:
                 raise
             except Exception as error:
-                run(*example)  # raises what is wrong with the model or the request, if it is more than the tracing
+                run(*example)  # raises if the fault is not in the tracing alone
                 warnings.warn(
                     f'model "{self.model.name}" cannot be compiled ({type(error).__name__}: {short_message(error)}); '
                     "it is read eagerly, which is slower.",
@@ -178,32 +185,37 @@ class Reader:
         self._passes[key] = run
         return run
 
-    def _eager(self, body: Callable[..., Any]) -> Callable[..., Any]:
-        eager: Callable[..., Any] = framework().Eager(body, lambda: all_variables(self.model))
+    def _eager(self, body: Callable[..., Any], *, builds: bool = False) -> Callable[..., Any]:
+        eager: Callable[..., Any] = framework().Eager(body, lambda: all_variables(self.model), builds=builds)
         return eager
 
-    def abstractly(self, body: Callable[..., Any], example: tuple[Any, ...]) -> Any:
-        """Run `body(*example)` on symbols, for what it notes on the way; eagerly where the model cannot be traced.
+    def abstractly(self, body: Callable[..., Any], example: tuple[Any, ...], *, builds: bool = False) -> Any:
+        """Run `body(*example)` on symbols, for what it records; eagerly where the model cannot be traced.
+
+        Args:
+            body: tensors -> anything.
+            example: arrays, for their types and shapes.
+            builds: whether `body` builds the model, whose layers then keep the random numbers that they draw.
 
         Returns:
-            The trace; `None` where there is none.
+            The trace; `None` if the model was run eagerly.
         """
         if not getattr(self.model, "run_eagerly", False):
             try:
-                return framework().Traced(body, example, fixed_rows=self._fixed_rows is not None)
-            except Exception:  # not traceable: the eager run below gives the same notes, or the reason
+                return framework().Traced(body, example, fixed_rows=self._fixed_rows is not None, builds=builds)
+            except Exception:  # not traceable: the eager run below records the same, or raises the reason
                 pass
-        self._eager(lambda *arguments: body(*arguments) or [])(*example)
+        self._eager(lambda *arguments: body(*arguments) or [], builds=builds)(*example)
         return None
 
     def _build(self) -> None:
-        """Make the variables as `fit` does, on symbols: no random number is drawn, no loss is left behind."""
+        """Build the variables on symbols, as `fit` does: no random number is drawn, no loss remains."""
 
         def body(inputs: Any) -> None:
             self.model(inputs, training=False)
 
-        self.abstractly(body, (self.few(),))
-        self.model._clear_losses()
+        self.abstractly(body, (self.few(),), builds=True)
+        _keras.clear_losses(self.model)
 
     def _survey(self) -> list[Call]:
         recorder = OutputRecorder(self.model, self.layers)
@@ -212,7 +224,7 @@ class Reader:
             recorder.clear()
             outputs = recorder.forward(inputs, lambda tensor: tensor)
             self.head = head_of(outputs)
-            # Keras sorts the keys of a dict; a list of outputs goes by the names of the layers.
+            # Keras sorts the keys of a dict; a list of outputs goes by the names of its layers.
             names = sorted(outputs) if isinstance(outputs, dict) else getattr(self.model, "output_names", None)
             self.first_output = names[0] if names else None
             self.output_shapes = [tuple(output.shape[1:]) for output in keras.tree.flatten(outputs)]
@@ -226,11 +238,11 @@ class Reader:
         return recorder.calls
 
     def few(self) -> Any:
-        """As few rows of the example as the model takes."""
+        """The example, cut to as few rows as the model takes."""
         return cut_rows(self._example, 0, self._fixed_rows or 1, pad=self._fixed_rows)
 
     def _batches(self, rows: int) -> list[tuple[int, int]]:
-        """Equal batches, so that the last is compiled for no other size and costs no more than its share."""
+        """Batches of equal size as far as possible, so that the last one costs no more than its share."""
         if self._fixed_rows:
             size = self._fixed_rows
         else:
@@ -241,9 +253,6 @@ class Reader:
 
 
 def all_variables(model: Any) -> list[Any]:
-    """The model's variables and the state of Keras' own random numbers, which no model lists."""
-    from keras.src.backend.common import global_state
-    from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR
-
-    shared = global_state.get_global_attribute(GLOBAL_SEED_GENERATOR)
+    """The model's variables, and the state of Keras' global seed generator, which belongs to no model."""
+    shared = _keras.global_seed_generator()
     return [*model.variables, *([shared.state] if shared is not None else [])]

@@ -1,4 +1,4 @@
-"""What a map explains: one number a picture, taken from the model's output before its softmax or sigmoid."""
+"""The score that a map explains: one number per input, taken from the output before its softmax or sigmoid."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from ..probe.messages import short_message
 
 Tensor = Any
 Array = np.ndarray[Any, Any]
-_ONE_A_ROW = "target=<callable>: must give one number a row, shape (n,); it gave"
-PREDICTED = -1  # in a row of targets: the class that the model predicts
+_ONE_A_ROW = "target=<callable>: must return one number per row, shape (n,); it returned"
+PREDICTED = -1  # in place of a class: the class that the model predicts
 
 
 @dataclass(frozen=True)
 class Score:
-    """Which score: of the classes handed in with the pass, or of a callable on the model's outputs.
+    """A score: of the classes passed with the inputs, or of a callable on the model's outputs.
 
     Attributes:
         of: `"logits"` (before the softmax or sigmoid) or `"output"`.
-        function: outputs -> `(n,)`; `None`: the class given for each row, `PREDICTED` for the predicted one.
-        targets: names the row of classes in the pass' arguments.
+        function: outputs -> `(n,)`; `None`: the class passed for each row, `PREDICTED` for the predicted one.
+        targets: the name under which the classes are passed.
     """
 
     of: Literal["logits", "output"] = "logits"
@@ -35,11 +35,11 @@ class Score:
 
 
 def score_for(target: Any, of: Any) -> Score:
-    """The score that a user's `target` and `score` mean.
+    """The score meant by the user's `target` and `score`.
 
     Raises:
-        TypeError: `target` is none of `None`, an int, `"true"`, `(n,)` ints or a callable.
-        ValueError: `of` is another than `"logits"` and `"output"`.
+        TypeError: `target` is not `None`, an int, `"true"`, `(n,)` ints or a callable.
+        ValueError: `of` is neither `"logits"` nor `"output"`.
     """
     known = isinstance(of, str) and of in ("logits", "output")
     if not known:
@@ -57,24 +57,24 @@ def score_for(target: Any, of: Any) -> Score:
 
 
 def _classes_given(target: Any) -> Array | None:
-    """A class, or one a row `(n,)`, as an array; `None` where it is anything else."""
+    """A class, or one per row `(n,)`, as an array; `None` for anything else."""
     if isinstance(target, int) and not isinstance(target, bool):
         return np.array(target, object if abs(target) > np.iinfo(np.int64).max else np.int64)
     try:
         given = np.asarray(target)
-    except Exception:  # whatever its `__array__` raises, and lists of unequal length: no classes
+    except Exception:  # whatever its `__array__` raises, or lists of unequal length: no classes
         return None
     return given if given.dtype.kind in "iu" and given.ndim < 2 else None
 
 
 @dataclass(frozen=True)
 class Head:
-    """What the model's first output is, read once while the pass is traced.
+    """The kind of the model's first output, found once while tracing.
 
     Attributes:
-        kind: `"softmax"`, `"sigmoid"` or `None` (linear, as far as can be seen).
+        kind: `"softmax"`, `"sigmoid"` or `None` (linear, or another activation).
         classes: size of the last axis, 1 for an output `(n,)`.
-        dense: whether there is an answer for each position (pixel), not only for each input.
+        dense: whether there is a prediction per position (pixel), not only per input.
     """
 
     kind: str | None
@@ -83,12 +83,12 @@ class Head:
 
     @property
     def regression(self) -> bool:
-        """One linear unit: the output is a quantity, not a class."""
+        """Whether the output is one linear unit: a quantity, not a class."""
         return self.kind is None and self.classes == 1
 
     @property
     def choices(self) -> int:
-        """How many classes can be asked for: 2 for a sigmoid unit, 1 for a linear one."""
+        """The number of classes: 2 for one sigmoid unit, 1 for one linear unit."""
         return 2 if self.kind == "sigmoid" and self.classes == 1 else self.classes
 
 
@@ -101,7 +101,7 @@ def head_of(outputs: Any) -> Head:
 
 
 def logits_of(outputs: Any) -> Any:
-    """The outputs, each as it was before its softmax or sigmoid; those that have none as they are."""
+    """The outputs, each before its softmax or sigmoid; those without one unchanged."""
     return keras.tree.map_structure(lambda output: framework().before_softmax(output)[0], outputs)
 
 
@@ -110,9 +110,9 @@ def score(wanted: Score, outputs: Any, targets: Tensor) -> Tensor:
 
     Args:
         wanted: which score.
-        outputs: the model's outputs as it gives them.
-        targets: `(n,)` integers, a class each or `PREDICTED`; or `(n, classes)`, what each logit counts for, as where
-            several classes of a row are true; unused with a callable.
+        outputs: the model's outputs.
+        targets: `(n,)` integers, a class each or `PREDICTED`; or `(n, classes)` weights of the logits, such as
+            multi-label targets; unused with a callable.
     """
     scored = logits_of(outputs) if wanted.of == "logits" else outputs
     if wanted.function is not None:
@@ -128,7 +128,7 @@ def score(wanted: Score, outputs: Any, targets: Tensor) -> Tensor:
 
 
 def classes_meant(outputs: Any, targets: Tensor) -> Tensor:
-    """The class of each row `(n,)`: the one given, or where that is `PREDICTED` the one that the model predicts."""
+    """The class of each row `(n,)`: the one passed, or the predicted one in place of `PREDICTED`."""
     first = keras.tree.flatten(outputs)[0]
     if head_of(outputs).classes == 1:
         predicted = _by_class(first)[:, 0] >= 0.5
@@ -138,13 +138,13 @@ def classes_meant(outputs: Any, targets: Tensor) -> Tensor:
 
 
 def _one_unit(value: Tensor, classes: Tensor, of: str) -> Tensor:
-    """A sigmoid unit speaks for class 1; class 0 is its opposite."""
+    """The score of one sigmoid unit: itself for class 1, its opposite for class 0."""
     opposite = -value if of == "logits" else 1 - value
     return keras.ops.where(classes == 1, value, opposite)
 
 
 def _by_class(values: Tensor) -> Tensor:
-    """`(n, classes)`: dense outputs by the mean of each class' map."""
+    """Values as `(n, classes)`: of dense outputs the mean of each class map."""
     if len(values.shape) == 1:
         return values[:, None]
     if len(values.shape) == 2:
@@ -153,14 +153,14 @@ def _by_class(values: Tensor) -> Tensor:
 
 
 def _rowwise(function: Callable[[Any], Any], outputs: Any) -> Tensor:
-    """What the user's callable makes of the outputs, checked: it may give anything, or raise."""
+    """Call the user's function on the outputs and check its result."""
     try:
         given = function(outputs)
     except Exception as error:
         shapes = keras.tree.map_structure(lambda output: tuple(output.shape), outputs)
         raise ValueError(
             f"target=<callable>: raised {type(error).__name__} ({short_message(error)}) on outputs of shape {shapes}; "
-            "it is given the model's whole output and must give one number a row, shape (n,)."
+            "it is called with the model's whole output and must return one number per row, shape (n,)."
         ) from error
     try:
         values = keras.ops.convert_to_tensor(given)
@@ -168,7 +168,7 @@ def _rowwise(function: Callable[[Any], Any], outputs: Any) -> Tensor:
     except Exception as error:
         raise ValueError(f"{_ONE_A_ROW} of type {type(given).__name__}.") from error
     if dtype == "string" or dtype.startswith("complex"):
-        raise ValueError(f"{_ONE_A_ROW} {dtype}; give real numbers, such as outputs[:, 3].")
+        raise ValueError(f"{_ONE_A_ROW} {dtype}; return real numbers, such as outputs[:, 3].")
     rows = keras.tree.flatten(outputs)[0].shape[0]
     if len(values.shape) != 1 or (None not in (rows, values.shape[0]) and values.shape[0] != rows):
         raise ValueError(f"{_ONE_A_ROW} {tuple(values.shape)}. Index the class, or take a mean over the other axes.")
@@ -180,7 +180,7 @@ def class_targets(targets: Any, head: Head, n: int, *, argument: str = "target")
 
     Raises:
         TypeError: not an integer or integers.
-        ValueError: a class that the model does not have, or not one for each of the `n` inputs.
+        ValueError: a class that the model does not have, or another number of classes than `n`.
     """
     if targets is None:
         return np.full(n, PREDICTED, np.int32)
@@ -188,7 +188,7 @@ def class_targets(targets: Any, head: Head, n: int, *, argument: str = "target")
     if given is None:
         raise TypeError(f"{argument}={targets!r}: expected None, a class (int), (n,) ints or a callable.")
     if given.ndim == 1 and len(given) != n:
-        raise ValueError(f"{argument}: {len(given)} classes given for {n} inputs; give one class each, or one int.")
+        raise ValueError(f"{argument}: {len(given)} classes for {n} inputs; pass one class per input, or one int.")
     wrong = given[(given < 0) | (given >= head.choices)]
     if wrong.size and not (head.regression and argument == "labels"):
         raise ValueError(
@@ -200,11 +200,11 @@ def class_targets(targets: Any, head: Head, n: int, *, argument: str = "target")
 
 @dataclass(frozen=True)
 class Predictions:
-    """What the model answers to each row.
+    """The model's prediction for each row.
 
     Attributes:
-        classes: `(n,)` predicted classes, `None` for a regression.
-        confidence: `(n,)` probability of that class, or the value predicted by a regression.
+        classes: `(n,)` predicted classes; `None` for a regression.
+        confidence: `(n,)` probability of that class, or the predicted value of a regression.
     """
 
     classes: Array | None
@@ -212,9 +212,9 @@ class Predictions:
 
 
 def predictions(output: Array, head: Head) -> Predictions:
-    """Class and probability of each row, from the first output `(n, ...)` as the model gives it.
+    """The class and its probability for each row, from the model's first output `(n, ...)`.
 
-    Linear outputs of several units are taken for logits; dense outputs by the mean over positions.
+    Linear outputs of several units are treated as logits; dense outputs are averaged over positions.
     """
     values = output.reshape(len(output), -1, head.classes).astype(np.float64)
     if head.regression:
@@ -232,11 +232,11 @@ def predictions(output: Array, head: Head) -> Predictions:
 
 
 def check_looked_through(wanted: Score, head: Head, output: Array) -> None:
-    """Raise ValueError where the score should be of logits, but the output is a softmax that hides them.
+    """Raise ValueError if logits are requested but cannot be found before the output's softmax.
 
     Args:
         wanted: the score.
-        head: what the output was seen to be.
+        head: the kind of the output.
         output: `(n, ..., classes)`, the model's first output.
     """
     if wanted.of == "logits" and head.kind is None and is_probabilities(output):
@@ -248,7 +248,7 @@ def check_looked_through(wanted: Score, head: Head, output: Array) -> None:
 
 
 def is_probabilities(output: Array) -> bool:
-    """Whether the rows `(..., k)`, k >= 2, are shares of one or their logarithms: no sign but one, each row's sum 1."""
+    """Whether the rows `(..., k)`, k >= 2, are probabilities or their logarithms: none negative, of sum 1."""
     if output.ndim < 2 or output.shape[-1] < 2 or not np.isfinite(output).all():
         return False
     values = output.astype(np.float64)

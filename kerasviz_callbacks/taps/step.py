@@ -1,4 +1,4 @@
-"""One further training step, on copies: what the weights would be right after it, and what clipping took away."""
+"""One further training step on copies: the weights after it, and what gradient clipping removed."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from .. import _keras
 from .._autodiff import framework
 from ..probe.messages import short_message
 from .batches import fixed_rows
@@ -24,12 +25,12 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True)
 class Stepped:
-    """One variable right after a step.
+    """One variable after a step.
 
     Attributes:
-        weights: as its layer lays them out, float32.
-        norm: length of the gradient, in a unit of its own.
-        clipped_norm: length of what clipping left of it, in the same unit.
+        weights: in the variable's shape, float32.
+        norm: norm of the gradient, divided by its largest magnitude.
+        clipped_norm: norm of the clipped gradient, divided by the same number.
     """
 
     weights: Array
@@ -38,25 +39,26 @@ class Stepped:
 
 
 class Step:
-    """One further step of the model's own loss and optimizer on rows of data; the model itself stays untouched.
+    """One further step of the model's loss and optimizer on rows of data; the model itself is unchanged.
 
-    The optimizer is copied, with its moments, iterations and learning rate as they are at the time of each look, and
-    so are the weights that it changes. The loss is that of `compile`, with regularisers and added losses, computed as
-    in training (dropout, batch statistics); weights of samples or classes are not known here and count as 1. Where the
-    optimizer accumulates gradients over several batches, the step is its next update, as if each batch were these rows.
+    The optimizer is copied with its current moments, iterations and learning rate, and so are the weights that it
+    updates. The loss is that of `compile`, with regularisers and added losses, computed as in training (dropout, batch
+    statistics); sample and class weights are not known and count as 1. If the optimizer accumulates gradients over
+    several batches, the step is its next update, as if each of these batches were the given rows.
 
     Args:
         model: compiled, with all its variables.
-        inputs: as the model is fed.
-        targets: y of these rows; `None` where only added losses count.
-        variables: the trainable ones that are looked at.
-        clip: in place of the optimizer's own clipping: `{"clipnorm": 1.0}`; see `check_clip`.
+        inputs: as the model takes them.
+        targets: y of these rows; `None` if the model has added losses only.
+        variables: the trainable variables to return.
+        clip: replaces the optimizer's own clipping: `{"clipnorm": 1.0}`; see `check_clip`.
 
     Attributes:
-        clip: the clipping in force, empty if there is none.
+        clip: the clipping in effect, empty if there is none.
 
     Raises:
-        NoStepError: not compiled, a `train_step` of its own, no targets, an optimizer that cannot be copied.
+        NoStepError: the model is not compiled or has a custom `train_step`, the data have no targets, or the optimizer
+            or the loss cannot be copied.
     """
 
     def __init__(
@@ -71,16 +73,19 @@ class Step:
         self._theirs = getattr(model.optimizer, "inner_optimizer", model.optimizer)
         self._scaled = self._theirs is not model.optimizer or loss_scale(model.optimizer) != 1
         self._optimizer = copied(self._theirs, self._own, self._twins, clip)
-        self._loss = _copied_loss(model)
+        try:
+            self._loss = _keras.copy_compile_loss(model)
+        except _keras.MissingNameError as error:
+            raise NoStepError(str(error)) from error
         clips = {name: getattr(self._optimizer, name, None) or 0.0 for name in CLIPS}
         self.clip = {name: float(value) for name, value in clips.items() if value > 0}
         self._run: Callable[..., Any] | None = None
 
     def __call__(self) -> list[Stepped]:
-        """The variables right after the step that the model would make now.
+        """The variables after the step that the model would make now.
 
         Raises:
-            NoStepError: the optimizer has another state than its copy.
+            NoStepError: the optimizer's state differs in structure from its copy's.
         """
         self._copy_state()
         example = (*self._rows, np.asarray(loss_scale(self._model.optimizer), np.float32))
@@ -91,7 +96,7 @@ class Step:
 
     @property
     def works(self) -> bool:
-        """Whether a step was made."""
+        """Whether a step has succeeded."""
         return self._run is not None
 
     def _body(self, inputs: Any, targets: Any, scale: Any) -> list[Any]:
@@ -101,7 +106,7 @@ class Step:
         reached = [number for number, gradient in enumerate(gradients) if gradient is not None]
         kept = [gradients[number] for number in reached]
         clipped: list[Any] = [None] * len(gradients)
-        for number, gradient in zip(reached, self._optimizer._clip_gradients(kept), strict=True):
+        for number, gradient in zip(reached, _keras.clip_gradients(self._optimizer, kept), strict=True):
             clipped[number] = gradient
         times = getattr(self._optimizer, "gradient_accumulation_steps", None) or 1
         fed = [keras.ops.multiply(gradient, times) for gradient in kept] if times > 1 else kept
@@ -110,18 +115,12 @@ class Step:
         return [(self._after(number, done), _norms(gradients[number], clipped[number])) for number in self._wanted]
 
     def _gradients(self, inputs: Any, targets: Any, scale: Any) -> list[Any]:
-        """By the model's own variables, as `train_step` computes them; with the loss scale taken out again."""
+        """Gradients by the model's own variables, as `train_step` computes them, without the loss scale."""
 
         def loss() -> Any:
             predicted = self._model(inputs, training=True)
-            # The private wrapper is what `train_step` calls: it knows a `compute_loss` without `training` too.
-            total = self._model._compute_loss(
-                x=inputs,
-                y=None if self._without_targets else targets,
-                y_pred=predicted,
-                sample_weight=None,
-                training=True,
-            )
+            y = None if self._without_targets else targets
+            total = _keras.compute_loss(self._model, inputs, y, predicted)
             return keras.ops.multiply(total, keras.ops.cast(scale, total.dtype)) if self._scaled else total
 
         with _with_loss(self._model, self._loss):
@@ -133,7 +132,7 @@ class Step:
         return [None if gradient is None else keras.ops.divide(gradient, scale) for gradient in gradients]
 
     def _is_done(self, gradients: Sequence[Any]) -> Any:
-        """Whether the step is made: dynamic loss scaling leaves out one whose gradients overflow."""
+        """Whether the step is applied: dynamic loss scaling skips one whose gradients overflow."""
         if self._theirs is self._model.optimizer:
             return None
         return keras.ops.all([keras.ops.all(keras.ops.isfinite(framework().dense(one))) for one in gradients])
@@ -145,7 +144,7 @@ class Step:
         return keras.ops.cast(after, "float32")
 
     def _copy_state(self) -> None:
-        """Moments, iterations and learning rate as they are now; before its first step an optimizer has no moments."""
+        """Copy the current moments, iterations and learning rate; an optimizer has no moments before its first step."""
         state, copy = self._theirs.variables, self._optimizer.variables
         if self._theirs.built and [tuple(one.shape) for one in state] != [tuple(one.shape) for one in copy]:
             raise NoStepError(f"the state of the optimizer {type(self._theirs).__name__} cannot be copied")
@@ -153,9 +152,9 @@ class Step:
             mine.assign(theirs)
         times = getattr(self._optimizer, "gradient_accumulation_steps", None)
         if times:
-            iterations = self._optimizer._iterations
+            iterations, accumulators = _keras.accumulation_state(self._optimizer)
             iterations.assign(iterations // times * times + times - 1)
-            for accumulator in self._optimizer._accumulated_gradients:
+            for accumulator in accumulators:
                 accumulator.assign(keras.ops.zeros_like(accumulator))
 
     def _compiled(self, example: tuple[Any, ...]) -> Callable[..., Any]:
@@ -164,10 +163,10 @@ class Step:
             return eager
         try:
             compiled: Callable[..., Any] = framework().Compiled(self._body, example, fixed_rows=True)
-        except NoStepError:
+        except (NoStepError, _keras.MissingNameError):
             raise
         except Exception as error:
-            eager(*example)  # raises what is wrong, if it is more than the tracing
+            eager(*example)  # raises if the fault is not in the tracing alone
             warnings.warn(
                 f'the training step of model "{self._model.name}" cannot be compiled ({type(error).__name__}: '
                 f"{short_message(error)}); it is run eagerly, which is slower.",
@@ -177,16 +176,16 @@ class Step:
         return compiled
 
     def _touched(self) -> list[Any]:
-        """All that a step may change."""
+        """All variables that a step may change."""
         metrics = [variable for metric in self._model.metrics for variable in metric.variables]
         return [*all_variables(self._model), *metrics, *self._twins, *self._optimizer.variables]
 
 
 def check_clip(clip: Any) -> dict[str, float] | None:
-    """What the user wants to be clipped; `None`: what the optimizer clips.
+    """Check the user's `clip`; `None` means the optimizer's own clipping.
 
     Raises:
-        TypeError: no dict of a number.
+        TypeError: not a dict of a number.
         ValueError: another key, several of them, or a number that is not positive and finite.
     """
     allowed = ", ".join(f'"{name}"' for name in CLIPS)
@@ -201,7 +200,7 @@ def check_clip(clip: Any) -> dict[str, float] | None:
     ((name, value),) = clip.items()
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise TypeError(f'clip["{name}"]={value!r}: expected a positive number, got {type(value).__name__}.')
-    if not 0 < value <= float(np.finfo(np.float32).max):  # what no float32 holds clips nothing, and is no float at all
+    if not 0 < value <= float(np.finfo(np.float32).max):  # a larger number clips nothing and overflows float32
         raise ValueError(f'clip["{name}"]={value!r}: expected a positive, finite number.')
     return {name: float(value)}
 
@@ -211,14 +210,14 @@ def _check(model: Any, targets: Any) -> None:
         raise NoStepError("the model is not compiled with an optimizer")
     if "train_step" in vars(model) or type(model).train_step is not keras.Model.train_step:
         raise NoStepError("the model has a train_step of its own, which alone knows its loss")
-    if targets is None and model._compile_loss is not None:
+    if targets is None and getattr(model, "loss", None) is not None:
         raise NoStepError("the data have no targets")
     if not model.trainable_variables:
         raise NoStepError("no weight of the model is trained")
 
 
 def _whole_batches(model: Any, rows: Any) -> Any:
-    """The rows; repeated from the first on, or as many as they take, for a model that was built for one batch size."""
+    """The rows; for a model with a fixed batch size, repeated or cut to that size."""
     size = fixed_rows([model, *(ref.layer for ref in list_layers(model))])
     if size is None:
         return rows
@@ -229,31 +228,15 @@ def _index(variables: Sequence[Any], wanted: Any) -> int:
     return next(number for number, variable in enumerate(variables) if variable is wanted)
 
 
-def _copied_loss(model: Any) -> Any:
-    """The loss of `compile`, not built yet: the model's own is built by its first batch, and no other."""
-    loss = model._compile_loss
-    if loss is None:
-        return None
-    return type(loss)(
-        loss._user_loss, loss._user_loss_weights, reduction=loss.reduction, output_names=loss.output_names
-    )
-
-
 @contextmanager
 def _with_loss(model: Any, loss: Any) -> Iterator[None]:
-    """While open, the model computes its loss with another object; what its layers hold is as before afterwards."""
-    attributes = vars(model)  # past Keras' tracking of attributes
-    kept = attributes["_compile_loss"]
-    attributes["_compile_loss"] = loss
-    try:
-        with call_hooks(model, [], lambda ref, output: output):
-            yield
-    finally:
-        attributes["_compile_loss"] = kept
+    """While open, the model computes its loss with another object; on exit the losses of its layers are restored."""
+    with _keras.using_compile_loss(model, loss), call_hooks(model, [], lambda ref, output: output):
+        yield
 
 
 def _norms(gradient: Any, clipped: Any) -> Any:
-    """The lengths of both, in a unit in which neither overflows; zeros without a gradient."""
+    """The norms of both, divided by the largest magnitude so that neither overflows; zeros without a gradient."""
     if gradient is None:
         return keras.ops.zeros((2,), "float32")
     whole, left = (keras.ops.cast(framework().dense(one), "float32") for one in (gradient, clipped))

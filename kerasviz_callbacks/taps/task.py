@@ -1,4 +1,4 @@
-"""What a model is asked for: one of several classes, yes or no to several labels, or quantities."""
+"""The task of a model: classification, multi-label classification or regression."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
-from ..maths.confidence import AnswerScores, of_classes, of_labels, sigmoid, softmax
+from ..maths.confidence import AnswerScores, multiclass_scores, multilabel_scores, sigmoid, softmax
 from ..probe import Probe
 from .layer_selection import reconstruction
 from .reader import Reader
 from .scores import PREDICTED, Score, class_targets, is_probabilities, score_for
 
 Array = np.ndarray[Any, Any]
-_LABELS = "weights of the labels"  # names the row of targets of the scores below
+_LABELS = "weights of the labels"  # the name of the targets of the scores below
 _OF_LOGITS = (keras.losses.BinaryCrossentropy, keras.losses.BinaryFocalCrossentropy)
 _OF_CLASSES = {"categorical_crossentropy", "sparse_categorical_crossentropy", "categorical_focal_crossentropy"}
 _OF_QUANTITIES = {"mse", "mae", "mape", "msle"} | {
@@ -33,13 +33,13 @@ _OF_QUANTITIES = {"mse", "mae", "mape", "msle"} | {
 
 @dataclass(frozen=True)
 class Task:
-    """What the model's first output is asked for, and how its answers become probabilities.
+    """The task of the model's first output, and how its values become probabilities.
 
     Attributes:
-        kind: `"classes"`: which one; `"labels"`: yes or no to each; `"values"`: a regression or a reconstruction;
-            `"positions"`: an answer for each pixel.
-        output: what is put out: `"probabilities"` (or their logarithms), or `"logits"`.
-        units: how many numbers a row.
+        kind: `"classes"`: classification; `"labels"`: multi-label classification; `"values"`: regression or
+            reconstruction; `"positions"`: a prediction per pixel.
+        output: the output holds `"probabilities"` (or their logarithms), or `"logits"`.
+        units: number of values per row.
     """
 
     kind: Literal["classes", "labels", "values", "positions"]
@@ -48,28 +48,28 @@ class Task:
 
     @property
     def choices(self) -> int:
-        """How many classes can be true: 2 for one unit that says yes or no."""
+        """The number of classes: 2 for one unit of a binary classifier."""
         return 2 if self.units == 1 else self.units
 
     def answer_scores(self, output: Array, truth: Array) -> AnswerScores:
         """What answers are worth.
 
         Args:
-            output: `(n, units)` or `(n,)`, as the model gives it.
-            truth: classes `(n,)`, or 0 and 1 `(n, units)` with several labels a row.
+            output: `(n, units)` or `(n,)`, the model's output.
+            truth: classes `(n,)`, or 0 and 1 `(n, units)` for multi-label targets.
         """
         values = output.reshape(len(output), self.units).astype(np.float64)
         if self.kind == "labels":
-            return of_labels(sigmoid(values) if self.output == "logits" else values, truth)
+            return multilabel_scores(sigmoid(values) if self.output == "logits" else values, truth)
         if self.units == 1:
             yes = sigmoid(values) if self.output == "logits" else values
-            return of_classes(np.concatenate([1 - yes, yes], axis=1), truth)
-        if self.output == "logits" and not is_probabilities(values):  # they may come from a softmax that was not seen
+            return multiclass_scores(np.concatenate([1 - yes, yes], axis=1), truth)
+        if self.output == "logits" and not is_probabilities(values):  # they may come from a softmax that was not found
             values = softmax(values)
-        return of_classes(np.exp(values) if values.min(initial=0) < 0 else values, truth)  # a log-softmax
+        return multiclass_scores(np.exp(values) if values.min(initial=0) < 0 else values, truth)  # a log-softmax
 
     def scores(self, of: Literal["logits", "output"]) -> tuple[Score, Score]:
-        """What speaks for the truth, and for what is predicted: of several labels the sum."""
+        """The scores of the true and of the predicted class; of several labels their sum."""
         if self.kind == "classes" and not (self.units == 1 and self.output == "logits"):
             return score_for("true", of), score_for(None, of)
         said_yes = _said_yes if of == "logits" else _probably_yes
@@ -77,7 +77,7 @@ class Task:
         return Score(of, None, _LABELS), Score(of, predicted, _LABELS)
 
     def targets(self, reader: Reader, truth: Array, of: Literal["logits", "output"]) -> dict[str, Array]:
-        """What those scores are of, by the names that they give it.
+        """The targets of these scores, by name.
 
         Raises:
             ValueError: a class that the model does not have.
@@ -91,12 +91,12 @@ class Task:
 
 
 def task_of(reader: Reader, probe: Probe, labels: Array | None) -> Task:
-    """What a model is asked for, as far as its output, its loss and the data tell.
+    """The task of a model, inferred from its output, its loss and the data.
 
     Args:
         reader: of the model.
         probe: the data.
-        labels: class numbers of the first output, if there are any.
+        labels: class indices of the first output, or `None`.
     """
     head = reader.head
     of_logits = head.kind is None and _yes_or_no_from_logits(reader)
@@ -116,7 +116,7 @@ def task_of(reader: Reader, probe: Probe, labels: Array | None) -> Task:
 
 
 def truth_of(task: Task, reader: Reader, probe: Probe, labels: Array | None) -> Array | None:
-    """What is true of each row: classes, yes and no to labels, or what should have come out; `None`: not known."""
+    """The ground truth of each row: classes, multi-label targets or target values; `None` if unknown."""
     if task.kind == "classes":
         return labels
     targets = targets_of(reader, probe)
@@ -140,12 +140,12 @@ def targets_of(reader: Reader, probe: Probe) -> Array | None:
 
 
 def _reconstructs(reader: Reader, probe: Probe) -> bool:
-    """Whether the first output is the input again; a softmax gives classes, whatever its shape."""
+    """Whether the first output has the input's shape; never for a softmax, which gives classes."""
     return reader.head.kind != "softmax" and reconstruction(reader, probe.inputs) == 0
 
 
 def _yes_or_no(targets: Array | None, units: int) -> bool:
-    """Whether y says yes or no to each unit."""
+    """Whether y holds 0 or 1 for each unit."""
     return targets is not None and targets.shape[1:] == (units,) and bool(np.isin(targets, (0, 1)).all())
 
 
@@ -156,7 +156,7 @@ def _yes_or_no_from_logits(reader: Reader) -> bool:
 
 
 def _loss_of(reader: Reader) -> str:
-    """The name of the loss of the first output, as Keras calls it; empty where there is none."""
+    """Keras' name of the first output's loss; empty if there is none."""
     loss = _loss(reader)
     return loss if isinstance(loss, str) else str(getattr(loss, "name", getattr(loss, "__name__", "")))
 
@@ -169,17 +169,17 @@ def _loss(reader: Reader) -> Any:
 
 
 def _strength(outputs: Any) -> Any:
-    """Of one unit, what speaks for the side that it is on."""
+    """The magnitude of one logit: the score of the predicted class of a binary classifier."""
     return keras.ops.abs(keras.ops.reshape(keras.tree.flatten(outputs)[0], (-1,)))
 
 
 def _said_yes(outputs: Any) -> Any:
-    """Of several labels, what speaks for those said yes to."""
+    """The sum of the positive logits: the score of the predicted labels."""
     values = keras.tree.flatten(outputs)[0]
     return keras.ops.sum(keras.ops.relu(values), axis=-1)
 
 
 def _probably_yes(outputs: Any) -> Any:
-    """The same of probabilities."""
+    """The sum of the probabilities of the predicted labels."""
     values = keras.tree.flatten(outputs)[0]
     return keras.ops.sum(keras.ops.where(values >= 0.5, values, 0 * values), axis=-1)

@@ -1,4 +1,4 @@
-"""Vision transformers: outputs `(tokens, channels)` that stand for the patches of a picture."""
+"""Vision transformers: outputs `(tokens, channels)` whose tokens are the patches of an image."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from .passes import captured_in_pass
 from .reader import Capture, Reader
 from .scores import PREDICTED, Score
 
-_FED = ":fed"  # no path
+_FED = ":fed"  # stands for the input, is the path of no layer
 _ATTENTION = (keras.layers.MultiHeadAttention, keras.layers.GroupQueryAttention, keras.layers.Attention)
 
 
 @dataclass(frozen=True)
 class Patches:
-    """How tokens lie on the picture.
+    """The positions of tokens on the image.
 
     Attributes:
-        first: how many tokens before the first patch: the class token and the like.
+        first: number of tokens before the first patch, such as the class token.
         grid: rows and columns of patches.
     """
 
@@ -33,7 +33,7 @@ class Patches:
 
 
 def patches_of(reader: Reader, call: Call) -> Patches | None:
-    """How the tokens of an output lie on the first input; `None` where it has none, or that is no picture."""
+    """The positions of an output's tokens on the first input; `None` if it has no tokens or the input is no image."""
     picture = reader.input_shapes[0]
     if len(call.shape) != 2 or len(picture) != 3 or call.shape[0] is None:
         return None
@@ -42,16 +42,16 @@ def patches_of(reader: Reader, call: Call) -> Patches | None:
         return None
     first, (rows, columns) = found
     if first and (picture[0] % rows or picture[1] % columns):
-        return None  # so many steps of a series may happen to be a grid too
+        return None  # the length of a time series may happen to fit a grid
     return None if _takes_lines(reader) else Patches(first, (rows, columns))
 
 
 def _takes_lines(reader: Reader) -> bool:
-    """Whether the model takes rows or columns of maps for the steps of a series, as recurrent layers are fed pictures.
+    """Whether the model treats rows or columns of maps as time steps, as recurrent layers applied to images do.
 
-    The first output of so many steps is then one of maps `(a, b, channels)`, laid out as `(a, b * channels)` or
-    `(b, a * channels)`; later ones may be the heads of an attention, joined. Shapes alone do not tell: the 256 patches
-    of a 256 x 256 picture have the shape of its rows. So it is seen in numbers, in one pass over the fewest rows.
+    The first output with that many steps is then a reshaped map `(a, b, channels)`, as `(a, b * channels)` or
+    `(b, a * channels)`; later ones may be joined attention heads. Shapes alone cannot decide: the 256 patches of a
+    256 x 256 image have the shape of its rows. So values are compared, in one pass over as few rows as possible.
     """
     visible = [call for call in reader.calls if call.visible]
     maps = {call.path: call.shape for call in visible if len(call.shape) == 3} | {_FED: reader.input_shapes[0]}
@@ -74,7 +74,7 @@ def _takes_lines(reader: Reader) -> bool:
 
 
 def _as_lines(shape: tuple[int | None, ...]) -> list[tuple[tuple[int, int, int], tuple[int, int]]]:
-    """Maps `(a, b, channels)` as lines: the order of their axes and the shape that it leads to, of rows and columns."""
+    """Maps `(a, b, channels)` as time series of rows or columns: the order of axes, and the resulting shape."""
     a, b, channels = shape
     if a is None or b is None or channels is None or min(a, b) < 2:
         return []
@@ -82,17 +82,17 @@ def _as_lines(shape: tuple[int | None, ...]) -> list[tuple[tuple[int, int, int],
 
 
 def within_attention(reader: Reader, calls: Sequence[Call]) -> set[str]:
-    """The paths of calls within attention layers: heads and queries, whose axes are no positions of a picture."""
+    """The paths of calls inside attention layers, such as heads and queries, whose axes are no positions."""
     around = tuple(f"{ref.path}/" for ref in reader.layers if isinstance(ref.layer, _ATTENTION))
     return {call.path for call in calls if around and call.ref.path.startswith(around)}
 
 
 def reaching(reader: Reader, calls: Sequence[Call], wanted: Score) -> list[bool]:
-    """Whether the score depends on any patch of each call, and not on the class token alone.
+    """Whether the score depends on any patch of each call, not on the class token alone.
 
-    Of the last block of a transformer with a class token the output depends on its patches no longer. That is seen
-    in numbers only: one pass over the fewest rows. Weights that are zero, as an untrained head's or gate's may be,
-    would hide it, so others stand in for them in this pass.
+    In a transformer with a class token, the score does not depend on the patches of the last block. This shows in the
+    gradients only, so one pass is run over as few rows as possible. Weights that are all zero, as in an untrained head
+    or gate, would make every gradient zero; they are replaced by random ones in this pass.
     """
     patches = [patches_of(reader, call) for call in calls]
     doubtful = [call for call, one in zip(calls, patches, strict=True) if one is not None and one.first]

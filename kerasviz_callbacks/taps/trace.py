@@ -1,4 +1,4 @@
-"""What the survey of a model met on its way: further questions are asked of it, instead of running the model anew."""
+"""The symbols of the first trace of a model, so that later questions need no trace of their own."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from .scores import PREDICTED, Score, score
 
 @dataclass(frozen=True)
 class ModelTrace:
-    """A trace, and the outputs of the layers and of the model in it, all symbols."""
+    """A trace with the symbolic outputs of the layers and of the model."""
 
     trace: Any
     recorder: OutputRecorder
     outputs: Any
 
     def connected(self, calls: Sequence[Call], wanted: Score) -> list[bool]:
-        """As `Reader.connected`, without running the model anew."""
+        """As `Reader.connected`, without another trace."""
 
         def scored() -> Any:
             rows = keras.ops.shape(keras.tree.flatten(self.outputs)[0])[:1]

@@ -1,4 +1,4 @@
-"""Trying a further step of the kernels that are shown, and saying why where none can be made."""
+"""A further training step of the kernels that are shown, or the reason why there is none."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from .weights import WeightMatrix
 
 
 class TrialStep:
-    """A further step of a model, for those of some kernels that are trained.
+    """A further training step of a model, for the trainable ones of some kernels.
 
     Args:
         model: the model.
         matrices: the kernels, by path.
-        clip: in place of the optimizer's own clipping; see `step.check_clip`.
+        clip: replaces the optimizer's own clipping; see `step.check_clip`.
 
     Attributes:
-        why: for each kernel without a step the reason; empty for the others.
-        reason: why no step can be made at all; empty if one can.
+        why: by path, why a kernel has no step; empty where it has one.
+        reason: why there is no step at all; empty if there is one.
     """
 
     def __init__(self, model: Any, matrices: Mapping[str, WeightMatrix], clip: Mapping[str, float] | None):
@@ -38,13 +38,13 @@ class TrialStep:
         self._give_up("no data given")
 
     def begin(self, reader: Reader, inputs: Any, targets: Any, *, has_labels: bool) -> None:
-        """Make what makes the step.
+        """Prepare the step.
 
         Args:
             reader: of the model.
-            inputs: as the model is fed.
+            inputs: as the model takes them.
             targets: y of these rows, or `None`.
-            has_labels: whether y are class numbers.
+            has_labels: whether y holds class indices.
         """
         self.why = {path: "" if path in self._variables else why for path, why in self.why.items()}
         self.reason = ""
@@ -55,9 +55,9 @@ class TrialStep:
             self._give_up(str(error))
 
     def __call__(self) -> dict[str, Stepped]:
-        """The kernels right after the step, by path; none where it cannot be made.
+        """The kernels after the step, by path; empty if there is no step.
 
-        A step that fails the first time is one that this model has not; a later failure is raised.
+        If the first step fails, `reason` says why and there is none; a later failure is raised.
         """
         if self._step is None:
             return {}
@@ -71,7 +71,7 @@ class TrialStep:
 
     @property
     def clip(self) -> dict[str, float]:
-        """The clipping in force."""
+        """The clipping in effect."""
         return {} if self._step is None else self._step.clip
 
     def _give_up(self, reason: str) -> None:
@@ -80,7 +80,7 @@ class TrialStep:
 
 
 def step_targets(reader: Reader, inputs: Any, targets: Any, *, has_labels: bool) -> Any:
-    """What the loss compares the answers with: y; the inputs, where y are labels that only colour an autoencoder.
+    """The targets of the loss: y, or the inputs of an autoencoder whose y are labels for display only.
 
     Args:
         reader: of the model.

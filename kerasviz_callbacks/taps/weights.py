@@ -1,4 +1,4 @@
-"""The kernels of a model's layers, which can be read without a pass."""
+"""The kernels of a model's layers; reading them needs no pass."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
+from .. import _keras
 from .layers import LayerRef, find
 
 Array = np.ndarray[Any, Any]
@@ -19,12 +20,12 @@ _DEPTHWISE = (keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D)
 _SEPARABLE = (keras.layers.SeparableConv1D, keras.layers.SeparableConv2D)
 _NORMALISING = (keras.layers.Normalization, keras.layers.BatchNormalization, keras.layers.LayerNormalization)
 _CONVOLUTION = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D)
-# What layers call the weights that multiply what they are fed; the first that a layer has stands for it.
+# Attributes that hold the weights by which layers multiply their inputs; the first one found represents a layer.
 _KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel", "embeddings", "recurrent_kernel")
 
 
 def convolution_layout(layer: Any) -> Layout | None:
-    """How a convolution lays out its kernel; `None` for any other layer."""
+    """The layout of a convolution's kernel; `None` for other layers."""
     if isinstance(layer, _TRANSPOSED):
         return "conv_transpose"
     if isinstance(layer, (*_DEPTHWISE, *_SEPARABLE)):
@@ -33,19 +34,19 @@ def convolution_layout(layer: Any) -> Layout | None:
 
 
 def kernel_shape(layer: Any) -> tuple[int, ...]:
-    """The shape of a layer's kernel as the layer keeps it; of a separable convolution its depthwise one."""
+    """The shape of a layer's kernel; of a separable convolution the depthwise one."""
     return tuple(_kernel(layer).shape)
 
 
 def kernel(layer: Any) -> Array:
-    """A copy of a layer's kernel as it is now, float32."""
+    """A copy of a layer's kernel, float32."""
     return _copied(_kernel(layer))
 
 
 def first_dense(model: Any, known: Sequence[LayerRef]) -> tuple[LayerRef, tuple[int, ...]] | None:
-    """The dense layer that weighs every number of an input before any other layer does, and that input's shape.
+    """The dense layer that takes a whole input before any other layer with weights, and that input's shape.
 
-    Where the model does not tell the shapes of its inputs, the shape is `(fan-in,)`.
+    If the model's input shapes are unknown, the shape is `(fan-in,)`.
     """
     weighted = [p for p in known if p.leaf and p.layer.weights and not isinstance(p.layer, _NORMALISING)]
     if not weighted or not isinstance(weighted[0].layer, keras.layers.Dense):
@@ -68,14 +69,14 @@ def _copied(weights: Any) -> Array:
 
 @dataclass(frozen=True)
 class WeightMatrix:
-    """One kernel of a layer, seen as a matrix of inputs by outputs.
+    """One kernel of a layer as a matrix of inputs by outputs.
 
     Attributes:
-        path: the layer's path; of a second kernel of one layer with the kernel's name below it.
-        place: the layer.
-        attribute: what the layer calls it, such as `"kernel"`.
-        inputs: the axes that count a unit's inputs.
-        outputs: the axes that count the units.
+        path: the layer's path; for a second kernel of a layer followed by the kernel's name.
+        ref: the layer.
+        attribute: the layer's attribute, such as `"kernel"`.
+        inputs: the axes of a unit's inputs.
+        outputs: the axes of the units.
     """
 
     path: str
@@ -86,34 +87,34 @@ class WeightMatrix:
 
     @property
     def weights(self) -> Any:
-        """The layer's own variable; a tensor where the layer computes its kernel anew (LoRA)."""
+        """The layer's variable; a tensor if the layer computes its kernel (LoRA)."""
         return getattr(self.ref.layer, self.attribute)
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """As the layer keeps it."""
+        """The kernel's own shape."""
         return tuple(self.weights.shape)
 
     @property
     def sides(self) -> tuple[int, int]:
-        """Inputs and units, as many as they are."""
+        """The number of inputs and of units."""
         rows, columns = (math.prod(self.shape[axis] for axis in axes) for axes in (self.inputs, self.outputs))
         return rows, columns
 
     def array(self) -> Array:
-        """A copy of the weights as they are now and as the layer lays them out, float32."""
+        """A copy of the weights in the kernel's own shape, float32."""
         return _copied(self.weights)
 
     @property
     def variable(self) -> Any:
-        """The variable that training changes; `None` where there is none."""
+        """The variable that training updates; `None` if the kernel is computed."""
         return self.weights if isinstance(self.weights, keras.Variable) else None
 
 
 def weight_matrices(known: Sequence[LayerRef]) -> list[WeightMatrix]:
-    """Every kernel of the layers, in the order of tracking: also depthwise and recurrent ones, and embeddings.
+    """All kernels of the layers, in the order of tracking, including depthwise and recurrent ones and embeddings.
 
-    A kernel that several layers hold counts once: for a layer that a wrapper holds, or else the first.
+    A kernel shared by several layers counts once: for the wrapped layer, not its wrapper, or else for the first.
     """
     found: dict[Any, WeightMatrix] = {}
     for ref in known:
@@ -127,10 +128,10 @@ def weight_matrices(known: Sequence[LayerRef]) -> list[WeightMatrix]:
 
 
 def matrices_named(known: Sequence[LayerRef], wanted: Any, *, argument: str) -> list[WeightMatrix]:
-    """The kernels of the layer that `wanted` names; of a layer without any those of the layers it holds.
+    """The kernels of the layer that `wanted` names; if it has none, those of its sublayers.
 
     Raises:
-        ValueError: no such layer, or neither it nor a layer in it has a kernel.
+        ValueError: no such layer, or neither it nor a sublayer has a kernel.
     """
     ref = find(known, wanted, argument=argument)[0]
     matrices = weight_matrices(known)
@@ -145,15 +146,15 @@ def matrices_named(known: Sequence[LayerRef], wanted: Any, *, argument: str) -> 
 
 
 def narrowest_hidden(model: Any, known: Sequence[LayerRef]) -> WeightMatrix | None:
-    """The bottleneck as the kernels tell it: the hidden dense layer of fewest units, the first on a tie.
+    """The bottleneck as far as kernels show it: the hidden dense layer with the fewest units, the first on a tie.
 
-    What makes the model's outputs does not count, nor does the last layer that has a kernel. Without a hidden dense
-    layer: the hidden convolution of fewest filters where the model gives back the shape of its input, as an
-    autoencoder does, else the last one; else the last hidden layer of any kind, else the output. `None`: no kernels.
+    Layers that compute an output of the model and the last layer with a kernel are not hidden. Without a hidden dense
+    layer: the hidden convolution with the fewest filters if an output has the shape of the input, as in an autoencoder,
+    else the last hidden convolution; else the last hidden layer of any kind, else the output layer. `None`: no kernels.
     """
     firsts = {id(matrix.ref): matrix for matrix in reversed(weight_matrices(known))}
     layers = list(reversed(firsts.values()))
-    outputs = {id(tensor._keras_history.operation) for tensor in _symbolic_outputs(model)}
+    outputs = {id(_keras.producing_operation(tensor)) for tensor in _symbolic_outputs(model)}
     hidden = [matrix for matrix in layers[:-1] if id(matrix.ref.layer) not in outputs]
     dense = [matrix for matrix in hidden if isinstance(matrix.ref.layer, keras.layers.Dense)]
     if dense:
@@ -170,12 +171,13 @@ def _gives_back_its_input(model: Any) -> bool:
 
 
 def _symbolic_outputs(model: Any) -> list[Any]:
-    tensors = keras.tree.flatten(getattr(model, "outputs", None) or [])
-    return [tensor for tensor in tensors if hasattr(tensor, "_keras_history")]
+    return [
+        one for one in keras.tree.flatten(getattr(model, "outputs", None) or []) if isinstance(one, keras.KerasTensor)
+    ]
 
 
 def _matrices_of(ref: LayerRef) -> list[WeightMatrix]:
-    """A layer's own kernels, in the order of `_KERNELS`; none before it is built."""
+    """A layer's own kernels, in the order of `_KERNELS`; empty before it is built."""
     layer, found = ref.layer, []
     if not (isinstance(layer, keras.layers.Layer) and layer.built):
         return []
@@ -190,7 +192,7 @@ def _matrices_of(ref: LayerRef) -> list[WeightMatrix]:
 
 
 def _axes(layer: Any, attribute: str, ndim: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Which axes of a kernel count the inputs of a unit, and which the units."""
+    """The axes of a kernel that are inputs of a unit, and those that are units."""
     axes = tuple(range(ndim))
     if isinstance(layer, keras.layers.EinsumDense) and attribute == "kernel":
         given, _, answer = layer.equation.replace(" ", "").partition("->")

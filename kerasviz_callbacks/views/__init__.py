@@ -1,1 +1,1 @@
-"""What each view means: what it takes of the model, which numbers it makes of that, which picture. One file each."""
+"""The views, one file each: what a view captures from the model, what it computes, and how it is drawn."""

@@ -1,8 +1,8 @@
-"""`ActivationMaps`: what a layer answers to each picture of the probe."""
+"""`ActivationMaps`: activations of a layer for each input of the probe."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -17,66 +17,72 @@ from ..draw.tiles import fit
 from ..draw.traces import trace_pictures
 from ..fit_context import Request
 from ..maths.choice import most_variable
-from ..maths.health import channel_stats, dead, dormant, sparsity
+from ..maths.health import channel_metrics, dead, dormant, sparsity
 from ..maths.scale import count_clipped, robust_max
+from ..taps.channel_statistics import channel_statistics, is_rectified
 from ..taps.output_recorder import Call
 from ..taps.reader import Capture, Captured, Reader
 
 Array = np.ndarray[Any, Any]
-MOST_CHANNELS = 16
-MOST_UNITS = 128
-MOST_ROWS = 16
-LARGEST_MAP = 64  # positions a side; larger maps are averaged down within the pass
-_DESCRIPTION = """**What {path} answers** to the probe; its output is {shape}.
+MAX_CHANNELS = 16
+MAX_UNITS = 128
+MAX_ROWS = 16
+MAX_MAP_SIDE = 64  # positions per side; larger maps are average-pooled in the forward pass
+_DESCRIPTION = """**Activations of {path}** for each input; output shape {shape}.
 
-*How to read it:* {layout}, those that varied most at the first step and the same ever after. Every step has one scale,
-shared by training and validation: it only grows, and reaches 99.5 % of the values, the few beyond are counted below.
-*Bad signs:* columns of one colour (dead channels), all columns alike (redundant ones), maps that do not differ
-between pictures (the layer no longer sees them), values that grow without end."""
+*How to read it:* {layout}. The columns are chosen once: those that varied most at the first step. All steps, training
+and validation data share one colour scale, which never shrinks; it covers 99.5 % of the values, and the number of
+values beyond it is printed below.
+*Bad signs:* columns of one colour (dead channels), identical columns (redundant channels), maps that are the same for
+all inputs (the layer ignores the input), values that keep growing."""
 _SCALARS = {
-    "dead": "Share of channels that answer to nothing in the probe: largest value at most 1e-6 where the layer's own "
-    "output is rectified, else standard deviation at most 1e-6. A health figure, not a sign of overfitting.",
-    "dormant": "Share of channels whose mean magnitude is at most 0.025 of the mean over channels.",
-    "sparsity": "Share of activations that are not positive; rectified outputs only.",
+    "dead": "Share of channels that no input activates: largest value at most 1e-6 if the layer ends in a ReLU, "
+    "else standard deviation at most 1e-6. A health metric, not a sign of overfitting.",
+    "dormant": "Share of channels whose mean |activation| is at most 0.025 times the mean over all channels.",
+    "sparsity": "Share of activations that are zero or negative; ReLU outputs only.",
 }
 
 
 class ActivationMaps(LayersView):
-    """See what each layer answers to the probe pictures: rows are pictures, columns the same channels at every step.
+    """See layer activations: one row per input, one column per channel, the same channels at every step.
 
     Args:
-        log_dir: where TensorBoard looks.
-        validation_data: pictures, signals or anything else that the model is fed; see `ProbeView`.
-        layers: names or paths; `None`: convolutions and dense layers, at most eight, evenly by depth.
+        log_dir: the TensorBoard log directory.
+        validation_data: model inputs such as images or signals; see `ProbeView`.
+        layers: layer names or paths; `None`: convolutions and dense layers, at most eight, evenly spaced by depth.
         options: `training_data`, `count`, `class_names`, `display`, and those of `View`.
 
     Raises:
-        ValueError: before the first batch: an unknown or ambiguous layer, one that the model never calls.
+        ValueError: before the first batch: an unknown or ambiguous layer, or one that the model never calls.
 
     Example:
         >>> model.fit(x, y, callbacks=[kv.ActivationMaps("logs", (x_val, y_val))])  # doctest: +SKIP
     """
 
-    def choose(self, reader: Reader) -> None:
+    def find_layers(self, reader: Reader) -> None:
         """Find the layers."""
         self.calls = {
-            Capture(call.path, reduce=_REDUCES[_rectified(call.ref.layer), _all(call)], owner=id(self)): call
-            for call in self.wanted_calls(reader)
+            Capture(call.path, reduce=_REDUCES[is_rectified(call.ref.layer), _draws_all(call)], owner=id(self)): call
+            for call in self.selected_calls(reader)
         }
-        self._small: dict[tuple[str, int, int], Array | None] = {}
+        self._input_images: dict[tuple[str, int, int], Array | None] = {}
 
     def request(self, source: str) -> Request:
-        """Each layer's figures a channel, and the maps of the chosen channels."""
+        """Request the statistics of all channels, and the feature maps of the chosen ones."""
         chosen = self.memory.shared.get("channels", {})
-        choices = {capture: chosen.get(call.path, _some(call)) for capture, call in self.calls.items()}
+        choices = {capture: chosen.get(call.path, _placeholders(call)) for capture, call in self.calls.items()}
         return Request(tuple(self.calls), choices=choices)
 
+    def tags(self) -> Mapping[str, None]:
+        """Return one image tag per layer."""
+        return dict.fromkeys(f"activations/{call.path}" for call in self.calls.values())
+
     def capture(self, step: int) -> dict[str, dict[Capture, Captured]]:
-        """One pass; at the first drawn step a second one, of the channels that the first has shown to vary most."""
+        """Run one forward pass; at the first drawn step a second, after choosing the channels that vary most."""
         captured = super().capture(step)
-        if "channels" not in self.memory.shared and self.due(step):
+        if "channels" not in self.memory.shared and self.schedule.is_due(step):
             self.memory.shared["channels"] = {
-                call.path: most_variable(_variance(captured[VALIDATION][capture]), len(_some(call)))
+                call.path: most_variable(_variance(captured[VALIDATION][capture]), len(_placeholders(call)))
                 for capture, call in self.calls.items()
             }
             self.fit_context.forget()
@@ -84,29 +90,31 @@ class ActivationMaps(LayersView):
         return captured
 
     def measure(self, captured: dict[Capture, Captured], source: str, step: int) -> Measured:
-        """Maps `(n, channels, *spatial)` and health figures by layer."""
-        numbers, scalars = {}, {}
+        """Return feature maps `(n, channels, *spatial)` and health metrics, by layer."""
+        data, scalars = {}, {}
         for capture, call in self.calls.items():
-            rectified, maps = _rectified(call.ref.layer), captured[capture].output["maps"]
-            metrics = channel_stats(**{name: captured[capture].output[name] for name in _METRICS[rectified]})
+            rectified, maps = is_rectified(call.ref.layer), captured[capture].output["maps"]
+            metrics = channel_metrics(**{name: captured[capture].output[name] for name in _METRICS[rectified]})
             self.memory.extend_scale(call.path, robust_max(maps))
             if (maps < 0).any():
                 self.memory.extend_scale(f"{call.path} is signed", 1.0)
-            numbers[call.path] = maps
+            data[call.path] = maps
+            if call.answer:
+                continue  # health metrics are meaningless for the model's output
             if rectified is not None:
-                scalars[f"activations/{call.path}/dead"] = dead(metrics, rectified)
+                scalars[f"health/{call.path}/dead"] = dead(metrics, rectified)
             if rectified:
-                scalars[f"activations/{call.path}/sparsity"] = sparsity(metrics)
-            scalars[f"activations/{call.path}/dormant"] = dormant(metrics)
-        return Measured(step, numbers, scalars)
+                scalars[f"health/{call.path}/sparsity"] = sparsity(metrics)
+            scalars[f"health/{call.path}/dormant"] = dormant(metrics)
+        return Measured(step, data, scalars)
 
     def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
-        """A picture a layer and source."""
+        """Draw one image per layer and data source."""
         for source, one in measured.items():
             for call in self.calls.values():
                 maps = one.data[call.path]
                 shape = shape_text(call.shape)
-                layout = "Rows: pictures. Columns: units" if maps.ndim == 2 else "Rows: pictures. Columns: channels"
+                layout = "Rows: inputs. Columns: units" if maps.ndim == 2 else "Rows: inputs. Columns: channels"
                 about = _DESCRIPTION.format(path=code_span(call.path), shape=shape, layout=layout)
                 picture = self._picture(source, call, maps, f"{call.path}   {shape}", one.note)
                 yield Image(source, f"activations/{call.path}", picture, about)
@@ -117,124 +125,94 @@ class ActivationMaps(LayersView):
         note = join_notes(count_clipped(maps, high), note)
         channels = self.memory.shared["channels"][call.path].tolist()
         labels = self.probe_display.label_names(source)
-        given: dict[str, Any] = {"low": low, "high": high, "caption": caption, "note": note}
+        options: dict[str, Any] = {"low": low, "high": high, "caption": caption, "note": note}
         if maps.ndim == 2:
-            return response_matrix(maps, labels=labels, **given)
-        rows = slice(0, MOST_ROWS)
-        if maps.ndim == 5:  # volumes: the middle slice
+            return response_matrix(maps, labels=labels, **options)
+        rows = slice(0, MAX_ROWS)
+        if maps.ndim == 5:  # the middle slice of a volume
             maps = maps[:, :, maps.shape[2] // 2]
         labels = None if labels is None else labels[rows]
-        return activation_tiles(self._beside(source, maps), maps[rows], channels=channels, labels=labels, **given)
+        return activation_tiles(self._thumbnails(source, maps), maps[rows], channels=channels, labels=labels, **options)
 
-    def _beside(self, source: str, maps: Array) -> Array | None:
-        """The probe as it stands beside its maps, made small once: of a volume the middle slice, of signals lines."""
+    def _thumbnails(self, source: str, maps: Array) -> Array | None:
+        """Return small images of the inputs, cached: volumes as their middle slice, signals as line plots."""
         side = picture_side(maps.shape[1])
         key = source, maps.ndim, side
-        if key not in self._small:
+        if key not in self._input_images:
             pictures = self.probe_display.pictures(source)
             if pictures is not None and pictures.ndim == 5:
                 pictures = pictures[:, pictures.shape[1] // 2]
             if pictures is None and maps.ndim == 3:
                 pictures = self._traces(source)
-            self._small[key] = None if pictures is None else fit(pictures[:MOST_ROWS], side)
-        return self._small[key]
+            self._input_images[key] = None if pictures is None else fit(pictures[:MAX_ROWS], side)
+        return self._input_images[key]
 
     def _traces(self, source: str) -> Array | None:
-        """Signals as small pictures, on the range of the validation signals."""
-        fed, first = self.probes[source].images, self.probes[VALIDATION].images
+        """Return line plots of signals, on the value range of the validation data."""
+        inputs, first = self.probes[source].images, self.probes[VALIDATION].images
         finite = first[np.isfinite(first)] if first.dtype.kind == "f" and first.ndim == 3 else np.zeros(0)
         if not finite.size:
             return None
-        return trace_pictures(fed, low=float(finite.min()), high=float(finite.max()))
-
-    def __getstate__(self) -> dict[str, Any]:
-        """As for `LayersView`; the pictures of the probe are read again."""
-        return {**super().__getstate__(), "_small": {}}
+        return trace_pictures(inputs, low=float(finite.min()), high=float(finite.max()))
 
     def describe(self, tag: str) -> str:
-        """What the scalar means."""
+        """Return the description of a scalar."""
         return _SCALARS[tag.rsplit("/", 1)[-1]]
 
 
-def _some(call: Call) -> Array:
-    """As many channels as are drawn, before it is known which: below zero, `~channel`."""
-    return ~np.arange(min(call.shape[-1] or 1, MOST_CHANNELS if len(call.shape) > 1 else MOST_UNITS))
+def _placeholders(call: Call) -> Array:
+    """Return placeholders for the channels to draw before they are chosen: `~channel`, below 0."""
+    return ~np.arange(min(call.shape[-1] or 1, MAX_CHANNELS if len(call.shape) > 1 else MAX_UNITS))
 
 
-def _all(call: Call) -> bool:
-    """Whether every channel is drawn; the choice, in increasing order, is then no choice."""
-    return len(_some(call)) == call.shape[-1]
+def _draws_all(call: Call) -> bool:
+    """Return whether all channels are drawn, so that none need to be chosen."""
+    return len(_placeholders(call)) == call.shape[-1]
 
 
-def _figures_and_maps(output: Any, choice: Any, metrics: Sequence[str], every: bool) -> dict[str, Any]:
-    """In the pass: figures of every channel `(n, c)`, and the maps of the chosen ones `(n, chosen, *spatial)`.
+def _statistics_and_maps(output: Any, choice: Any, metrics: Sequence[str], every: bool) -> dict[str, Any]:
+    """In the forward pass: statistics of every channel `(n, c)`, and maps of the chosen ones `(n, chosen, *spatial)`.
 
-    The variance, by which channels are chosen, is worked out for as long as none is; each figure is one more look at
-    all that the layer put out, and to pick channels out costs more than any of them, hence `every`.
+    The variance is computed only until channels are chosen by it. Each statistic reads the entire layer output again;
+    gathering channels costs more than any statistic, and `every` avoids it.
     """
     values = keras.ops.cast(output, "float32")
     rank = len(values.shape)
-    flat = values if rank > 2 else values[:, None]
-    axes = tuple(range(1, len(flat.shape) - 1))
     undecided = choice < 0
     chosen = values if every else keras.ops.take(values, keras.ops.where(undecided, -1 - choice, choice), axis=-1)
-    found = {name: _FIGURE[name](flat, axes) for name in metrics}
+    found = channel_statistics(values, metrics)
     if "variance" not in metrics:
-        still = keras.ops.zeros_like(found["mean_abs"])
-        found["mean"], found["variance"] = keras.ops.cond(
-            undecided[0], lambda: (_mean(flat, axes), _variance_of(flat, axes)), lambda: (still, still)
+        zeros = keras.ops.zeros_like(found["mean_abs"])
+        spread = ("mean", "variance")
+        found |= keras.ops.cond(
+            undecided[0], lambda: channel_statistics(values, spread), lambda: dict.fromkeys(spread, zeros)
         )
     return {**found, "maps": keras.ops.transpose(_smaller(chosen), (0, rank - 1, *range(1, rank - 1)))}
 
 
-def _mean(values: Any, axes: tuple[int, ...]) -> Any:
-    return keras.ops.mean(values, axis=axes)
-
-
-def _variance_of(values: Any, axes: tuple[int, ...]) -> Any:
-    return keras.ops.mean(keras.ops.square(values - keras.ops.mean(values, axis=axes, keepdims=True)), axis=axes)
-
-
-_FIGURE: Mapping[str, Callable[[Any, tuple[int, ...]], Any]] = {
-    "mean": _mean,
-    "mean_abs": lambda values, axes: _mean(keras.ops.abs(values), axes),
-    "variance": _variance_of,
-    "largest": lambda values, axes: keras.ops.max(values, axis=axes),
-    "share_not_positive": lambda values, axes: _mean(keras.ops.cast(values <= 0, "float32"), axes),
-}
-# What is asked of a layer, by whether its output is rectified; see `_rectified`.
+# The statistics of a layer, by whether its output is rectified; see `is_rectified`.
 _METRICS: Mapping[bool | None, tuple[str, ...]] = {
     None: ("mean_abs",),
     True: ("mean_abs", "largest", "share_not_positive"),
     False: ("mean_abs", "mean", "variance"),
 }
 _REDUCES = {
-    (kind, every): partial(_figures_and_maps, metrics=metrics, every=every)
+    (kind, every): partial(_statistics_and_maps, metrics=metrics, every=every)
     for kind, metrics in _METRICS.items()
     for every in (False, True)
 }
 
 
 def _variance(captured: Captured) -> Array:
-    """Of every channel, for as long as none is chosen."""
+    """Return the variance of every channel; available until channels are chosen."""
     names = ("mean_abs", "mean", "variance")
-    return np.asarray(channel_stats(**{name: captured.output[name] for name in names}).variance)
+    return np.asarray(channel_metrics(**{name: captured.output[name] for name in names}).variance)
 
 
 def _smaller(maps: Any) -> Any:
-    """Average maps down to at most `LARGEST_MAP` a side, by a whole factor."""
+    """Average-pool maps to at most `MAX_MAP_SIDE` positions per side, by an integer factor."""
     sides = maps.shape[1:-1]
-    factors = tuple(max(1, -(-(side or 1) // LARGEST_MAP)) for side in sides)
+    factors = tuple(max(1, -(-(side or 1) // MAX_MAP_SIDE)) for side in sides)
     if len(sides) not in (1, 2, 3) or max(factors, default=1) == 1:
         return maps
     return keras.ops.average_pool(maps, factors, strides=factors, padding="same")
-
-
-def _rectified(layer: Any) -> bool | None:
-    """Whether the layer's own output is cut off at 0; `None`: it is linear, so no channel of it can be called dead."""
-    if isinstance(layer, keras.layers.ReLU):
-        return True
-    name = getattr(getattr(layer, "activation", None), "__name__", "linear")
-    if name in ("relu", "relu6"):
-        return True
-    return None if name == "linear" else False

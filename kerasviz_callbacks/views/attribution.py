@@ -1,4 +1,4 @@
-"""`Attribution`: which parts of the input the answer hangs on."""
+"""`Attribution`: which parts of the input the prediction depends on."""
 
 from __future__ import annotations
 
@@ -19,42 +19,42 @@ from ..taps.reader import Reader
 
 Array = np.ndarray[Any, Any]
 _OPTIONS = frozenset(name for method in METHODS.values() for name in method.options)
-_DESCRIPTION = """**Which parts of {input} the answer hangs on** ({method}, {score}).
+_DESCRIPTION = """**Which parts of {input} the prediction depends on** ({method}, {score}).
 
-*How to read it:* each tile is an input of the probe and the same with its map: red speaks for {target}, blue against
-it. Below it the true class | the predicted class and its probability; wrong predictions are framed and marked. Every
-step has one scale, symmetric round zero, shared by training and validation; it only grows, and reaches 99.5 % of the
-values, the few beyond are counted below. {more}
+*How to read it:* each tile shows an input, and the input with its attribution map: red is evidence for {target}, blue
+is evidence against it. Below each tile: true class | predicted class with its probability; wrong predictions are framed
+and marked. All steps, training and validation data share one colour scale, symmetric about zero, which never shrinks;
+it covers 99.5 % of the values, and the number of values beyond it is printed below. {more}
 *Bad signs:* evidence on the background or in a corner (a shortcut in the data), maps that stay noise while the loss
-falls, maps that differ in kind between training and validation.
+falls, maps that look different for training and validation data.
 
 Source: {source}"""
 _COMPLETENESS = (
-    "Which share of the score's rise over the baseline the maps leave unaccounted for. Above a few percent, take more "
-    "`steps`: the maps then say less than they seem to."
+    "Share of the difference between the scores of input and baseline that the maps do not account for. Above a few "
+    "percent the maps are inaccurate: increase `steps`."
 )
 
 
 class Attribution(ExplainedView):
-    """See which parts of the input the answer hangs on, at every step.
+    """See which parts of the input the prediction depends on, at every step.
 
     Args:
-        log_dir: where TensorBoard looks.
-        validation_data: pictures, signals, volumes or rows of features; see `ProbeView`.
+        log_dir: the TensorBoard log directory.
+        validation_data: images, signals, volumes or feature vectors; see `ProbeView`.
         method: `"integrated_gradients"`, `"gradient"`, `"input_x_gradient"`, `"guided_backprop"`, `"smooth_grad"`,
-            `"occlusion"`, `"rise"`; or a callable `(model, inputs, targets) -> maps` of the inputs' shape or their
-            positions, such as an explainer of another library (which must leave the model as it is). Each drawn epoch
-            takes two passes and those of the method: `steps`, `samples`, or one a patch.
-        target: what is explained: `None` the predicted class, an int, `"true"` the labelled class, or a callable from
-            the model's outputs (before softmax with `score="logits"`) to one number a row.
-        score: `"logits"`: what feeds the softmax or sigmoid, whose gradients do not saturate; or `"output"`.
+            `"occlusion"`, `"rise"`; or a callable `(model, inputs, targets) -> maps`, with maps of the inputs' shape
+            or one value per position, such as an explainer of another library (it must not change the model). Each
+            drawn epoch takes two forward passes and those of the method: `steps`, `samples`, or one per patch.
+        target: what to explain: `None` the predicted class, an int that class, `"true"` the labelled class, or a
+            callable from the model's outputs (before the softmax with `score="logits"`) to one value per row.
+        score: `"logits"`: the input of the softmax or sigmoid, whose gradients do not saturate; or `"output"`.
         options: those of the method (see `kv.attribution`); `training_data`, `count`, `class_names`, `display`, and
             those of `View`.
 
     Raises:
-        TypeError: an argument of the wrong type, or an option that the method has not.
-        ValueError: before the first batch: an unknown method, no labels for `"true"`, a class that the model has not,
-            a softmax that cannot be looked through, no gradient by any input, maps of another shape.
+        TypeError: an argument of the wrong type, or an option that the method does not have.
+        ValueError: before the first batch: an unknown method, no labels for `"true"`, a class that the model does not
+            have, a softmax whose logits cannot be found, no input with a gradient, or maps of the wrong shape.
 
     Example:
         >>> model.fit(x, y, callbacks=[kv.Attribution("logs", (x_val, y_val), method="occlusion")])  # doctest: +SKIP
@@ -70,27 +70,31 @@ class Attribution(ExplainedView):
         score: Literal["logits", "output"] = "logits",
         **options: Any,
     ):
-        of_method = {name: options.pop(name) for name in list(options) if name in _OPTIONS}
+        method_options = {name: options.pop(name) for name in list(options) if name in _OPTIONS}
         super().__init__(log_dir, validation_data, target=target, score=score, **options)
-        checked_method(method, of_method)
-        self.method, self.options = method, of_method
+        checked_method(method, method_options)
+        self.method, self.options = method, method_options
 
-    def choose(self, reader: Reader) -> None:
-        """Find the inputs, and the class of each row."""
-        super().choose(reader)
+    def find_layers(self, reader: Reader) -> None:
+        """Find the inputs, and the explained class of each row."""
+        super().find_layers(reader)
         first = next(iter(self.probes.values()))
         self._explained = InputMaps(reader, self.score, self.method, self.options, first.inputs)
 
     def summary(self) -> str:
-        """The view and its method."""
+        """Return the name of the view and its method."""
         return f"{type(self).__name__} by {method_title(self.method)}"
 
     def request(self, source: str) -> Request:
-        """The predictions; the maps take passes of their own."""
+        """Request the predictions; the maps take separate passes."""
         return Request((self.output,))
 
+    def tags(self) -> Mapping[str, None]:
+        """Return one image tag per input."""
+        return dict.fromkeys(f"{self._title}/{name}" for name in self._explained.names)
+
     def capture(self, step: int) -> dict[str, dict[Any, Any]]:
-        """One shared pass a probe, and the method's own."""
+        """Run the shared forward pass and the passes of the method, for each data source."""
         captured: dict[str, dict[Any, Any]] = dict(super().capture(step))
         for source, probe in self.probes.items():
             found = self._explained.of(self.readers[source], probe.inputs, self.targets[source])
@@ -98,19 +102,19 @@ class Attribution(ExplainedView):
         return captured
 
     def measure(self, captured: dict[Any, Any], source: str, step: int) -> Measured:
-        """Raw maps `(n, *spatial)` by input, and predictions."""
+        """Return attribution maps `(n, *spatial)` by input, predictions, and the completeness error."""
         maps = {name: self._shown(one) for name, one in captured["maps"].items()}
         for name, one in maps.items():
             self.memory.extend_scale(name, robust_max(one))
-        numbers = (maps, self.answers(captured), captured["completeness"])
+        data = (maps, self.read_predictions(captured), captured["completeness"])
         tag = f"{self._title}/completeness_error"
-        return Measured(step, numbers, {tag: captured["completeness"]} if self._is_complete else {})
+        return Measured(step, data, {tag: captured["completeness"]} if self._is_complete else {})
 
     def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
-        """A picture an input and source, on one scale."""
+        """Draw one image per input and data source, all sources on one scale."""
         explained = self.target_in_words()
         for source, one in measured.items():
-            maps, answer, completeness = one.data
+            maps, predicted, completeness = one.data
             for name, values in maps.items():
                 caption = f"{self._title} of {name}   {shape_text(values.shape[1:])}   {explained}"
                 scale = self.memory.scales.get(name, 0.0)
@@ -118,7 +122,7 @@ class Attribution(ExplainedView):
                 picture = self.heat(
                     source,
                     values,
-                    answer,
+                    predicted,
                     scale=scale,
                     caption=caption,
                     note=join_notes(count_clipped(values, scale), missing, one.note),
@@ -128,8 +132,10 @@ class Attribution(ExplainedView):
                 yield Image(source, f"{self._title}/{name}", picture, self._about(name))
 
     def _about(self, name: str) -> str:
-        relative = "RISE's maps are shown less their mean, since each holds the mean score." if self._is_rise else ""
-        paper = METHODS[self.method].paper if isinstance(self.method, str) else "a method of the user's own"
+        relative = (
+            "The mean of each RISE map is subtracted, since it only reflects the mean score." if self._is_rise else ""
+        )
+        paper = METHODS[self.method].paper if isinstance(self.method, str) else "a user-defined method"
         return _DESCRIPTION.format(
             input=code_span(name),
             method=self._title,
@@ -140,7 +146,7 @@ class Attribution(ExplainedView):
         )
 
     def _shown(self, maps: Array) -> Array:
-        """What is drawn: the maps themselves; of RISE, whose maps hold the mean score, the difference from it."""
+        """Return the maps to draw; for RISE with their mean, the mean score, subtracted."""
         if not self._is_rise:
             return maps
         means: Array = maps.mean(axis=tuple(range(1, maps.ndim)), keepdims=True)
@@ -159,5 +165,5 @@ class Attribution(ExplainedView):
         return self.method == "rise"
 
     def describe(self, tag: str) -> str:
-        """What the scalar means."""
+        """Return the description of a scalar."""
         return _COMPLETENESS

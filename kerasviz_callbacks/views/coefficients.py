@@ -1,4 +1,4 @@
-"""`Coefficients`: the weights of each unit of a layer, and which units still learn."""
+"""`Coefficients`: the weights of each unit of a layer, and which units are still learning."""
 
 from __future__ import annotations
 
@@ -8,55 +8,56 @@ from typing import Any
 
 import numpy as np
 
-from ..callback import MODEL, UNTRAINED, Image, Measured, View
+from ..callback import MODEL, Image, Measured, View
 from ..callback.markdown import code_span
 from ..draw.coefficients import ACROSS, Heat, coefficient_panels, input_ticks, step_ticks
 from ..draw.colour import DIVERGING, HEAT, SEQUENTIAL, count_non_finite
 from ..draw.sheet import Scale
 from ..draw.text import format_number, join_notes, shape_text
+from ..draw.ticks import round_up
 from ..maths.choice import largest_norm
 from ..maths.health import norm, turn
 from ..maths.matrices import block_extremes, fold
 from ..maths.scale import robust_max
-from ..maths.units import along_steps, directions, lengths, log_turn, round_up
+from ..maths.units import along_steps, directions, lengths, log_turn
 from ..taps.weights import WeightMatrix, matrices_named, narrowest_hidden
 
 Array = np.ndarray[Any, Any]
-MOST_UNITS = 128
-LOWEST_TURN = -8.0  # log10: what turns less is as good as still
-_DESCRIPTION = """**The coefficients of {path}**, kernel {shape}: {units} units of {inputs} inputs{chosen}.
+MAX_UNITS = 128
+LOWEST_TURN = -8.0  # log10; a unit that turns less counts as not moving
+_DESCRIPTION = """**Weights of each unit of {path}**, kernel {shape}: {units} units with {inputs} inputs{chosen}.
 
-*How to read it:* every row is a unit, the same one in all four panels. Above its weights, as they are and scaled to
-unit length; red is positive, blue negative{blocks}. Below, one column a step up to the last epoch (what is still to
-come stays white): left the length of its weights, right how far they turned since the step drawn before,
-log10(1 - cos), from 1e-8 or less (black, it stands still) to 1 (bright, a right angle or more). A dark row has stopped
-learning, a bright one still learns.
+*How to read it:* one row per unit, the same in all four panels. Top: raw and normalised weights (scaled to unit
+length); red is positive, blue negative{blocks}. Bottom: one column per step up to the last epoch (future steps are
+white). Left: the norm of the weights. Right: how far they turned since the previous drawn step, log10(1 - cos), from
+1e-8 or less (black: not moving) to 1 (bright: a right angle or more). A dark row has stopped learning; a bright row is
+still learning.
 *Good signs:* all rows turn at first and darken together as the loss levels off.
-*Bad signs:* rows that go black early (dead units), rows that stay bright to the end (a learning rate too high), lengths
-that grow without end or fall to zero, rows above that are all alike."""
-_BLOCKS = ", a cell the weight of largest magnitude of its block"
+*Bad signs:* rows that turn black early (dead units), rows that stay bright to the end (learning rate too high), norms
+that keep growing or fall to zero, identical rows in the top panels."""
+_BLOCKS = "; each cell is the weight of largest magnitude in a block"
 _TURN = Scale(LOWEST_TURN, 0.0, HEAT, "turn, log₁₀(1 − cos)")
 _SCALARS = {
-    "norm": "Mean length of the weights of a unit, ||w||.",
-    "turn": "Mean of 1 - cosine between a unit's weights now and at the step before: how much the units still learn.",
+    "norm": "Mean norm ||w|| of the weights of a unit.",
+    "turn": "Mean of 1 - cosine between a unit's weights now and at the previous step: how much the units still learn.",
 }
 
 
 @dataclass(frozen=True)
 class CoefficientsData:
-    """What is drawn.
+    """The data to draw.
 
     Attributes:
-        units: the number of each unit shown.
-        weights: `(units, inputs)`, at most `ACROSS` columns.
-        directions: the same, each unit scaled to unit length before anything was shrunk.
-        lengths: `(units, columns)` over all steps.
-        has_length: `(columns,)`, which of them hold anything.
-        turns: `(units, columns)` over all steps, log10.
-        has_turn: `(columns,)`.
-        span: the first and the last step of the axis.
-        note: figures of this step.
-        bad: how many weights of the units shown are not finite.
+        units: `(units,)`, index of each unit shown.
+        weights: `(units, inputs)`, reduced to at most `ACROSS` columns.
+        directions: the same, with each unit scaled to unit length before the reduction.
+        lengths: `(units, columns)`, norms over all steps.
+        has_length: `(columns,)` bool, which columns have data.
+        turns: `(units, columns)`, log10(1 - cos) over all steps.
+        has_turn: `(columns,)` bool, which columns have data.
+        span: the first and last step of the axis.
+        note: scalars of this step.
+        bad: number of non-finite weights of the units shown, in words.
     """
 
     units: Array
@@ -72,20 +73,20 @@ class CoefficientsData:
 
 
 class Coefficients(View):
-    """See which units of a layer still learn: the length and the turn of each unit's weights, over all epochs.
+    """See which units of a layer are still learning: norm and change of direction of each unit's weights over time.
 
-    Above the weights of every unit, as they are and scaled to unit length; below, over all steps, how long they are and
-    how far they turned. Of more than 128 units the 128 of largest length at the first step, kept from then on.
+    Top: raw and normalised weights of each unit. Bottom: their norm and how far they turned, over all steps. Of a layer
+    with more than 128 units, the 128 with the largest norm at the first step are shown at every step.
 
     Args:
-        log_dir: where TensorBoard looks.
-        layer: any layer with a kernel; of one that holds others (an LSTM) theirs. `None`: the bottleneck, the hidden
-            dense layer of fewest units, the first on a tie; without one the last hidden convolution, whose filters are
-            the units; a model of one layer shows that.
+        log_dir: the TensorBoard log directory.
+        layer: any layer with a kernel; for a layer with sublayers (an LSTM), the kernel of its sublayer. `None`: the
+            bottleneck, the hidden dense layer with the fewest units (the first on a tie); without one, the last hidden
+            convolution, with its filters as units; in a model of one layer, that layer.
         options: `freq`, `start_from_epoch`, `save_dir`, `on_error`; see `View`.
 
     Raises:
-        ValueError: before the first batch, if the model has no kernel, or the layer named has none or several.
+        ValueError: before the first batch, if the model has no kernel, or `layer` has no kernel or several.
 
     Example:
         >>> autoencoder.fit(x, x, callbacks=[kv.Coefficients("logs", layer="bottleneck")])  # doctest: +SKIP
@@ -96,8 +97,8 @@ class Coefficients(View):
         self.layer = layer
         self._matrix: WeightMatrix | None = None
 
-    def ready(self) -> bool:
-        """A model without an `Input` has no weights before it is called; its untrained units cannot be shown."""
+    def can_prepare(self) -> bool:
+        """Return whether the model is built; without an `Input` it has no weights until it is called."""
         return bool(self.model.built)
 
     def prepare(self) -> None:
@@ -119,91 +120,95 @@ class Coefficients(View):
 
     @property
     def matrix(self) -> WeightMatrix:
-        """The kernel that is shown."""
+        """The displayed kernel."""
         if self._matrix is None:
-            raise RuntimeError(f"{type(self).__name__} has not looked at a model yet.")
+            raise RuntimeError(f"{type(self).__name__} has no model yet; pass it to fit or call picture(model).")
         return self._matrix
 
     def summary(self) -> str:
-        """The view and its layer."""
+        """Return the name of the view and its layer."""
         return type(self).__name__ if self._matrix is None else f"{type(self).__name__} of {self._matrix.path}"
 
+    def tags(self) -> Mapping[str, None]:
+        """Return the image tag."""
+        return {f"coefficients/{self.matrix.path}": None}
+
     def capture(self, step: int) -> dict[str, Array]:
-        """A copy of the kernel."""
+        """Copy the kernel."""
         return {MODEL: self.matrix.array()}
 
     def measure(self, captured: Array, source: str, step: int) -> Measured:
-        """The units now, their history, and their mean length and turn."""
+        """Return the weights of the units, their history, and their mean norm and turn."""
         rows = fold(captured, self.matrix.inputs, self.matrix.outputs).T
-        own, path = self.memory.for_source(source), self.matrix.path
-        before = own.get("previous")
-        own["previous"] = rows
+        history, path = self.memory.for_source(source), self.matrix.path
+        before = history.get("previous")
+        history["previous"] = rows
         if "units" not in self.memory.shared:
-            self.memory.shared["units"] = largest_norm(lengths(rows), MOST_UNITS)
+            self.memory.shared["units"] = largest_norm(lengths(rows), MAX_UNITS)
         units = self.memory.shared["units"]
         shown = rows[units]
-        self._remember(own, step, shown, None if before is None else before[units])
+        self._remember(history, step, shown, None if before is None else before[units])
         metrics = {"norm": norm(rows), "turn": np.nan if before is None else turn(rows, before)}
-        portrait = self._portrait(own, units, shown, self._in_words(own, **metrics))
-        self.memory.extend_scale(path, robust_max(portrait.weights))
-        self.memory.extend_scale(f"{path} direction", robust_max(portrait.directions))
-        self.memory.extend_scale(f"{path} length", robust_max(own["lengths"][-1], share=1.0))
-        return Measured(step, portrait, {f"coefficients/{path}/{name}": value for name, value in metrics.items()})
+        data = self._data(history, units, shown, self._note(history, **metrics))
+        self.memory.extend_scale(path, robust_max(data.weights))
+        self.memory.extend_scale(f"{path} direction", robust_max(data.directions))
+        self.memory.extend_scale(f"{path} length", robust_max(history["lengths"][-1], share=1.0))
+        return Measured(step, data, {f"health/{path}/{name}": value for name, value in metrics.items()})
 
-    def _remember(self, own: dict[str, Any], step: int, units: Array, before: Array | None) -> None:
-        """Lengths and turns, a thin row each a step."""
-        steps, long, turned = (own.setdefault(name, []) for name in ("steps", "lengths", "turns"))
-        while steps and steps[-1] >= step:  # a fit that begins again at an earlier step
-            for history in (steps, long, turned):
-                history.pop()
+    def _remember(self, history: dict[str, Any], step: int, units: Array, before: Array | None) -> None:
+        """Append the norms and turns of this step to the history."""
+        steps, norms, turns = (history.setdefault(name, []) for name in ("steps", "lengths", "turns"))
+        while steps and steps[-1] >= step:  # a fit that is resumed at an earlier step
+            for values in (steps, norms, turns):
+                values.pop()
         steps.append(step)
-        long.append(lengths(units).astype(np.float32))
-        still = np.full(len(units), np.nan)
-        turned.append((still if before is None else log_turn(units, before)).astype(np.float32))
+        norms.append(lengths(units).astype(np.float32))
+        unknown = np.full(len(units), np.nan)
+        turns.append((unknown if before is None else log_turn(units, before)).astype(np.float32))
 
-    def _portrait(self, own: dict[str, Any], units: Array, shown: Array, note: str) -> CoefficientsData:
-        steps = own["steps"]
-        first = min(UNTRAINED if self.start_from_epoch == 0 else self.start_from_epoch, steps[0])
-        last = max((self.params or {}).get("epochs", 0) - 1, steps[-1])
+    def _data(self, history: dict[str, Any], units: Array, shown: Array, note: str) -> CoefficientsData:
+        steps = history["steps"]
+        first = min(self.schedule.first, steps[0])
+        last = max(self.schedule.last, steps[-1])
         axis: dict[str, Any] = {"first": first, "last": last, "columns": ACROSS}
-        # What is drawn at a step holds since the step drawn before it; at the first it holds of no other.
+        # A column extends from the previous drawn step to this one.
         starts, ends = [steps[0] - 1, *steps[:-1]], steps
-        long, has_length = along_steps(np.stack(own["lengths"]), starts, ends, **axis, fold="mean")
-        turned, has_turn = along_steps(np.stack(own["turns"])[1:], starts[1:], ends[1:], **axis, fold="largest")
+        norms, has_length = along_steps(np.stack(history["lengths"]), starts, ends, **axis, fold="mean")
+        turns, has_turn = along_steps(np.stack(history["turns"])[1:], starts[1:], ends[1:], **axis, fold="largest")
         return CoefficientsData(
             units=units,
             weights=block_extremes(shown, len(shown), ACROSS),
             directions=block_extremes(directions(shown), len(shown), ACROSS),
-            lengths=long,
+            lengths=norms,
             has_length=has_length,
-            turns=turned,
+            turns=turns,
             has_turn=has_turn,
             span=(first, last),
             note=note,
             bad=count_non_finite(shown),
         )
 
-    def _in_words(self, own: dict[str, Any], norm: float, turn: float) -> str:
-        """What stands in the strip."""
-        still = int(np.count_nonzero(own["turns"][-1] <= LOWEST_TURN))
+    def _note(self, history: dict[str, Any], norm: float, turn: float) -> str:
+        """Return the scalars for the status line."""
+        still = int(np.count_nonzero(history["turns"][-1] <= LOWEST_TURN))
         return join_notes(
-            f"mean length {format_number(norm)}" if np.isfinite(norm) else "",
+            f"mean norm {format_number(norm)}" if np.isfinite(norm) else "",
             f"mean turn {format_number(turn)}" if np.isfinite(turn) else "",
-            f"{still} of {len(own['turns'][-1])} stand still" if still else "",
+            f"{still} of {len(history['turns'][-1])} not moving" if still else "",
         )
 
     def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
-        """One picture of four panels."""
+        """Draw one image with four panels."""
         one, (inputs, outputs) = measured[MODEL], self.matrix.sides
-        portrait: CoefficientsData = one.data
+        data: CoefficientsData = one.data
         path, shape = self.matrix.path, shape_text(self.matrix.shape)
-        chosen = f"   the {len(portrait.units)} longest at first" if len(portrait.units) < outputs else ""
+        chosen = f"   the {len(data.units)} of largest norm at the first step" if len(data.units) < outputs else ""
         picture = coefficient_panels(
-            self._panels(portrait, inputs),
-            units=portrait.units.tolist(),
+            self._panels(data, inputs),
+            units=data.units.tolist(),
             caption=f"{path}   kernel {shape}   {outputs:,} units of {inputs:,} inputs{chosen}",
-            note=join_notes(portrait.note, one.note),
-            bad=portrait.bad,
+            note=join_notes(data.note, one.note),
+            bad=data.bad,
         )
         about = _DESCRIPTION.format(
             path=code_span(path),
@@ -211,27 +216,23 @@ class Coefficients(View):
             units=f"{outputs:,}",
             inputs=f"{inputs:,}",
             blocks=_BLOCKS if inputs > ACROSS else "",
-            chosen=f" (shown are the {len(portrait.units)} longest at the first step)" if chosen else "",
+            chosen=f" (showing the {len(data.units)} of largest norm at the first step)" if chosen else "",
         )
         yield Image(MODEL, f"coefficients/{path}", picture, about)
 
-    def _panels(self, portrait: CoefficientsData, inputs: int) -> list[Heat]:
+    def _panels(self, data: CoefficientsData, inputs: int) -> list[Heat]:
         path = self.matrix.path
         widest, unit, longest = (
             round_up(self.memory.scales.get(key, 0.0)) for key in (path, f"{path} direction", f"{path} length")
         )
-        across, along = input_ticks(inputs), step_ticks(*portrait.span)
+        across, along = input_ticks(inputs), step_ticks(*data.span)
         return [
-            Heat("weights", portrait.weights, Scale(-widest, widest, DIVERGING), across, "input"),
-            Heat("of unit length", portrait.directions, Scale(-unit, unit, DIVERGING), across, "input"),
-            Heat("length ‖w‖", portrait.lengths, Scale(0.0, longest, SEQUENTIAL), along, "epoch", portrait.has_length),
-            Heat("turn since the step before", portrait.turns, _TURN, along, "epoch", portrait.has_turn),
+            Heat("weights", data.weights, Scale(-widest, widest, DIVERGING), across, "input"),
+            Heat("normalised weights", data.directions, Scale(-unit, unit, DIVERGING), across, "input"),
+            Heat("norm ‖w‖", data.lengths, Scale(0.0, longest, SEQUENTIAL), along, "epoch", data.has_length),
+            Heat("turn since the previous step", data.turns, _TURN, along, "epoch", data.has_turn),
         ]
 
     def describe(self, tag: str) -> str:
-        """What the scalar means."""
+        """Return the description of a scalar."""
         return _SCALARS[tag.rsplit("/", 1)[-1]]
-
-    def __getstate__(self) -> dict[str, Any]:
-        """As for `View`; the layer belongs to the model, and is found again."""
-        return {**super().__getstate__(), "_matrix": None}

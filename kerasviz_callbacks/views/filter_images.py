@@ -1,4 +1,4 @@
-"""`FilterImages`: the kernels themselves, one tile a filter."""
+"""`FilterImages`: convolution kernels as images, one tile per filter."""
 
 from __future__ import annotations
 
@@ -14,46 +14,47 @@ from ..callback.markdown import code_span
 from ..draw.filters import filter_matrix, filter_tiles
 from ..draw.text import join_notes, shape_text
 from ..maths.choice import evenly_by_depth, largest_norm
-from ..maths.geometry import dense_filters, filters_of, picture_shape
+from ..maths.geometry import dense_filters, filters_of, image_shape
 from ..maths.health import norm, redundancy, turn
 from ..maths.scale import count_clipped, robust_max
 from ..taps.layers import LayerRef, find, listed, named
 from ..taps.weights import Layout, convolution_layout, first_dense, kernel, kernel_shape
 
 Array = np.ndarray[Any, Any]
-MOST_TILES = 64
-_DESCRIPTION = """**The filters of {path}**, {shape}.
+MAX_TILES = 64
+_DESCRIPTION = """**Filters of {path}**, {shape}.
 
-*How to read it:* {layout} Every step has one scale, symmetric round zero; it only grows, and reaches 99.5 % of
-the weights, the few beyond are counted below.
+*How to read it:* {layout} All steps share one colour scale, symmetric about zero, which never shrinks; it covers
+99.5 % of the weights, and the number of weights beyond it is printed below.
 {relative}
-*Good signs:* edges, blobs and colours form out of the noise in the first layer.
-*Bad signs:* tiles that stay noise while the loss falls (memorising), tiles that are all alike (redundant filters),
-tiles that never change or fade to nothing (dead filters)."""
+*Good signs:* edges, blobs and colours emerge from the noise in the first layer.
+*Bad signs:* tiles that stay noise while the loss falls (memorisation), identical tiles (redundant filters), tiles that
+never change or fade to zero (dead filters)."""
 _SCALARS = {
     "redundancy": "Fan-in times the mean squared cosine between two filters: about 1 for random filters, the fan-in if "
-    "all are equal. A health figure, not a sign of overfitting.",
-    "turn": "Mean of 1 - cosine between each filter now and at the step before: how much the filters still change "
+    "all are equal. A health metric, not a sign of overfitting.",
+    "turn": "Mean of 1 - cosine between each filter now and at the previous step: how much the filters still change "
     "direction.",
-    "norm": "Mean length of the filters.",
+    "norm": "Mean norm of the filters.",
 }
 
 
 class FilterImages(View):
-    """See which filters form: the kernels of convolutions, and of a first dense layer as pictures of the input.
+    """See how filters develop: convolution kernels, and a first dense layer on images, drawn as images.
 
-    First layer: the kernel itself, grey or in colour. Deeper layers: rows are input channels, columns are filters. At
-    most 64 tiles a layer; the filters of largest norm at the first step, kept from then on.
+    First layer: the kernel in grey or colour. Deeper layers: rows are input channels, columns are filters. At most 64
+    tiles per layer: the filters with the largest norm at the first step, the same at every step.
 
     Args:
-        log_dir: where TensorBoard looks.
-        layers: names or paths; `None`: convolutions and a first dense layer that is fed pictures, at most eight.
-        channels: `"each"`: a tile for each input channel; `"norm"`: one tile a filter, the norm over its inputs.
+        log_dir: the TensorBoard log directory.
+        layers: layer names or paths; `None`: convolutions and a first dense layer with image input, at most eight.
+        channels: `"each"`: one tile per filter and input channel; `"norm"`: one tile per filter, the norm over its
+            input channels.
         relative_to: `"first"` or `"previous"`: draw the change since that step instead of the weights.
         options: `freq`, `start_from_epoch`, `save_dir`, `on_error`; see `View`.
 
     Raises:
-        ValueError: before the first batch, if the model has nothing to show or a layer named has no such kernel.
+        ValueError: before the first batch, if the model has no filters to show, or a layer in `layers` has none.
 
     Example:
         >>> model.fit(x, y, callbacks=[kv.FilterImages("logs", layers=["conv1"])])  # doctest: +SKIP
@@ -75,8 +76,8 @@ class FilterImages(View):
         self.channels, self.relative_to = channels, relative_to
         self._kernels: dict[str, Kernel] = {}
 
-    def ready(self) -> bool:
-        """A model without an `Input` has no weights before it is called; its untrained filters cannot be shown."""
+    def can_prepare(self) -> bool:
+        """Return whether the model is built; without an `Input` it has no weights until it is called."""
         return bool(self.model.built)
 
     def prepare(self) -> None:
@@ -86,54 +87,60 @@ class FilterImages(View):
         if self.layers is None:
             if not kernels:
                 raise ValueError(
-                    f'layers=None: model "{self.model.name}" has neither a convolution nor a dense layer that is fed '
-                    "pictures, so there are no filters to show; leave FilterImages out, or name layers that have "
+                    f'layers=None: model "{self.model.name}" has neither a convolution nor a dense layer with '
+                    "image input, so there are no filters to show; leave FilterImages out, or name layers that have "
                     f"kernels. Its layers: {', '.join(ref.path for ref in known[:6]) or 'none'}."
                 )
             chosen = evenly_by_depth(kernels)
         else:
             by_path = {kernel.ref.path: kernel for kernel in kernels}
             chosen = []
-            for wanted in self.layers:
-                ref = find(known, wanted, argument="layers")[0]
+            for name in self.layers:
+                ref = find(known, name, argument="layers")[0]
                 if ref.path not in by_path:
                     raise ValueError(
-                        f'layers="{ref.path}": {type(ref.layer).__name__} has no filters to show as pictures; '
-                        f"those that have: {', '.join(by_path) or 'none'}."
+                        f'layers="{ref.path}": {type(ref.layer).__name__} has no filters to show as images; '
+                        f"layers that have: {', '.join(by_path) or 'none'}."
                     )
                 chosen.append(by_path[ref.path])
         self._kernels = {kernel.ref.path: kernel for kernel in chosen}
 
     def summary(self) -> str:
-        """The view and its layers."""
+        """Return the name of the view and its layers."""
         return f"{type(self).__name__} of {listed(list(self._kernels))}"
 
+    def tags(self) -> Mapping[str, None]:
+        """Return one image tag per layer."""
+        return dict.fromkeys(f"filters/{path}" for path in self._kernels)
+
     def capture(self, step: int) -> dict[str, dict[str, Array]]:
-        """Copies of the kernels, `(filters, inputs, *spatial)`."""
+        """Copy the kernels, `(filters, inputs, *spatial)`."""
         return {MODEL: {path: kernel.filters() for path, kernel in self._kernels.items()}}
 
     def measure(self, captured: dict[str, Array], source: str, step: int) -> Measured:
-        """What is drawn of each layer, and its figures."""
-        own, numbers, scalars = self.memory.for_source(source), {}, {}
+        """Return the filters to draw and the scalars of each layer."""
+        history, data, scalars = self.memory.for_source(source), {}, {}
         for path, filters in captured.items():
             rows = filters.reshape(len(filters), -1)
-            before = own.get(f"previous {path}")
-            scalars[f"filters/{path}/redundancy"] = redundancy(rows)
-            scalars[f"filters/{path}/turn"] = np.nan if before is None else turn(rows, before.reshape(rows.shape))
-            scalars[f"filters/{path}/norm"] = norm(rows)
-            shown = self._shown(path, filters, own)
-            own[f"previous {path}"] = filters
+            before = history.get(f"previous {path}")
+            scalars[f"health/{path}/redundancy"] = redundancy(rows)
+            scalars[f"health/{path}/turn"] = np.nan if before is None else turn(rows, before.reshape(rows.shape))
+            scalars[f"health/{path}/norm"] = norm(rows)
+            shown = self._shown(path, filters, history)
+            history[f"previous {path}"] = filters
             self.memory.extend_scale(path, robust_max(shown))
-            numbers[path] = shown
-        return Measured(step, numbers, scalars)
+            data[path] = shown
+        return Measured(step, data, scalars)
 
-    def _shown(self, path: str, filters: Array, own: dict[Any, Any]) -> Array:
-        """The chosen filters and inputs; their change, if that is asked for."""
+    def _shown(self, path: str, filters: Array, history: dict[Any, Any]) -> Array:
+        """Return the chosen filters and input channels, or their change with `relative_to`."""
         if self.relative_to is not None:
-            own.setdefault(f"first {path}", filters)
-            reference = own[f"first {path}"] if self.relative_to == "first" else own.get(f"previous {path}", filters)
+            history.setdefault(f"first {path}", filters)
+            reference = (
+                history[f"first {path}"] if self.relative_to == "first" else history.get(f"previous {path}", filters)
+            )
             filters = filters - reference
-        chosen, inputs = self._choice(path, own.get(f"first {path}", filters))
+        chosen, inputs = self._choice(path, history.get(f"first {path}", filters))
         part = filters[chosen]
         if self.channels == "norm" and filters.shape[1] > 1:
             lengths: Array = np.sqrt(np.square(part.astype(np.float64)).sum(axis=1, keepdims=True))
@@ -141,20 +148,20 @@ class FilterImages(View):
         return np.asarray(part[:, inputs])
 
     def _choice(self, path: str, filters: Array) -> tuple[Array, Array]:
-        """Which filters and which of their inputs are drawn: decided at the first step, then kept."""
+        """Return which filters and input channels are drawn, chosen at the first step."""
         if path not in self.memory.shared:
             count, inputs = filters.shape[:2]
             one_tile = inputs in (1, 3) or filters.ndim == 3 or self.channels == "norm"
             norms = np.linalg.norm(filters.reshape(count, -1).astype(np.float64), axis=1)
-            chosen = largest_norm(norms, MOST_TILES if one_tile else 8)
+            chosen = largest_norm(norms, MAX_TILES if one_tile else 8)
             by_input = np.square(filters[chosen].astype(np.float64)).sum(axis=(0, *range(2, filters.ndim)))
-            most = inputs if inputs == 3 else 32 if filters.ndim == 3 else max(8, MOST_TILES // max(1, len(chosen)))
+            most = inputs if inputs == 3 else 32 if filters.ndim == 3 else max(8, MAX_TILES // max(1, len(chosen)))
             self.memory.shared[path] = (chosen, largest_norm(by_input, most))
         choice: tuple[Array, Array] = self.memory.shared[path]
         return choice
 
     def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
-        """A picture a layer."""
+        """Draw one image per layer."""
         one = measured[MODEL]
         for path, shown in one.data.items():
             shape = shape_text(self._kernels[path].shape)
@@ -168,7 +175,7 @@ class FilterImages(View):
         if self.relative_to is not None:
             caption += f"   change since the {self.relative_to} step"
         tiles = _flat(shown)
-        if shown.ndim == 3:  # signals: a filter is its inputs x taps
+        if shown.ndim == 3:  # 1-D convolution: one tile is input channels x kernel positions
             return filter_tiles(shown, scale=scale, caption=caption, note=note, numbers=list(chosen))
         if self.channels == "norm" and shown.shape[1] == 1 and len(inputs) != 1:
             caption += "   norm over inputs"
@@ -194,51 +201,51 @@ class FilterImages(View):
 
     def _describe_picture(self, path: str, shape: str) -> str:
         layout = (
-            "One tile a filter." if self.memory.shared[path][1].size in (1, 3) else "Rows: inputs. Columns: filters."
+            "One tile per filter."
+            if self.memory.shared[path][1].size in (1, 3)
+            else "Rows: input channels. Columns: filters."
         )
-        relative = f"Shown is the change since the {self.relative_to} step.\n" if self.relative_to else ""
+        relative = f"The tiles show the change since the {self.relative_to} step.\n" if self.relative_to else ""
         return _DESCRIPTION.format(path=code_span(path), shape=f"kernel {shape}", layout=layout, relative=relative)
 
     def describe(self, tag: str) -> str:
-        """What the scalar means."""
+        """Return the description of a scalar."""
         return _SCALARS[tag.rsplit("/", 1)[-1]]
-
-    def __getstate__(self) -> dict[str, Any]:
-        """As for `View`; the layers belong to the model, and are found again."""
-        return {**super().__getstate__(), "_kernels": {}}
 
 
 @dataclass(frozen=True)
 class Kernel:
-    """One layer's weights, seen as filters.
+    """The kernel of one layer as filters.
 
     Attributes:
-        place: the layer.
-        layout: of a convolution, how its kernel is laid out.
-        picture: of a dense layer, the `(h, w, c)` of the picture it is fed.
+        ref: the layer.
+        layout: axis order of the kernel of a convolution.
+        image_shape: for a dense layer, the shape `(h, w, c)` of its input images.
     """
 
     ref: LayerRef
     layout: Layout = "conv"
-    picture: tuple[int, int, int] | None = None
+    image_shape: tuple[int, int, int] | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """As the layer keeps it."""
+        """The shape of the kernel in the layer."""
         return kernel_shape(self.ref.layer)
 
     def filters(self) -> Array:
-        """A copy of the weights now, `(filters, inputs, *spatial)`, float32."""
+        """Copy the current weights, float32 `(filters, inputs, *spatial)`."""
         weights = kernel(self.ref.layer)
-        return filters_of(weights, self.layout) if self.picture is None else dense_filters(weights, self.picture)
+        return (
+            filters_of(weights, self.layout) if self.image_shape is None else dense_filters(weights, self.image_shape)
+        )
 
 
 def filter_kernels(model: Any, known: Sequence[LayerRef]) -> list[Kernel]:
-    """The first dense layer's kernel where it is fed pictures, and every convolution's, in the order of tracking."""
+    """Return the kernels of a first dense layer with image input and of all convolutions, in the order of `layers`."""
     found = []
     dense = first_dense(model, known)
-    if dense is not None and picture_shape(dense[1]) is not None:
-        found.append(Kernel(dense[0], picture=picture_shape(dense[1])))
+    if dense is not None and image_shape(dense[1]) is not None:
+        found.append(Kernel(dense[0], image_shape=image_shape(dense[1])))
     for ref in known:
         layout = convolution_layout(ref.layer)
         if layout is not None and ref.layer.built:
@@ -247,7 +254,7 @@ def filter_kernels(model: Any, known: Sequence[LayerRef]) -> list[Kernel]:
 
 
 def _flat(filters: Array) -> Array:
-    """`(filters, inputs, h, w)`: the slices of volumes side by side, a column of zeros between."""
+    """Return `(filters, inputs, h, w)`: slices of volumes side by side, separated by a column of zeros."""
     if filters.ndim != 5:
         return filters
     padded = np.pad(filters, ((0, 0), (0, 0), (0, 0), (0, 0), (0, 1)))

@@ -1,4 +1,4 @@
-"""`FilterOverlap`: which channels of a layer answer to the same thing."""
+"""`FilterOverlap`: which channels of a layer respond to the same features."""
 
 from __future__ import annotations
 
@@ -17,77 +17,84 @@ from ..draw.text import format_number, join_notes, shape_text
 from ..fit_context import Request
 from ..maths.choice import most_variable
 from ..maths.overlap import Overlap, channel_overlap, clustered_order, largest_overlap, overlap, strongest_pairs
+from ..taps.channel_statistics import is_rectified
 from ..taps.output_recorder import Call
 from ..taps.reader import Capture, Captured, Reader
 
 Array = np.ndarray[Any, Any]
-MOST_CHANNELS = 128
-MOST_PRODUCTS = 2**22  # numbers that travel for a layer in one pass: 16 MiB
-_DESCRIPTION = """**Which channels of {path} answer to the same thing:** the correlation of the maps of every two
-channels, over {over}.
+MAX_CHANNELS = 128
+MAX_PRODUCTS = 2**22  # values transferred per layer in one forward pass: 16 MiB
+_DESCRIPTION = """**Which channels of {path} respond to the same features:** the correlation between the feature maps
+of each pair of channels, over {over}.
 
-*How to read it:* rows and columns are channels, in the same order at every step and for training data: those that went
-together at the first step stand side by side. {which}Red: the two rise together; blue: one rises as the other falls;
-light: they have nothing to do with each other. The bar beside a row is the largest |correlation| of the channel with
-any other; `overlap` is the mean of the bars. The strongest pairs are framed, and named below. The diagonal is left out;
-grey channels are dead (the same everywhere), and count for nothing.
-*Bad signs:* deep red blocks and long bars that do not fade with training (several filters do the work of one), overlap
-that rises, grey lines (dead filters)."""
+*How to read it:* rows and columns are channels, clustered by correlation at the first step; the order is the same at
+every step and for training data. {which}Red: positive correlation; blue: negative; light: uncorrelated. The bar beside
+a row is the channel's largest |correlation| with any other channel; `overlap` is the mean of the bars. The strongest
+pairs are framed and listed below. The diagonal is omitted; grey
+channels are constant (so they have no correlation) and excluded; the number of dead ones (of a ReLU output those that
+never exceed 1e-6) stands below.
+*Bad signs:* deep red blocks and long bars that do not fade during training (redundant filters), rising overlap, grey
+lines (dead filters)."""
 _SCALAR = (
-    "Mean over channels of the largest |correlation| of a channel's maps with those of another, over the probe and all "
-    "positions: 0 none goes with another, 1 each is doubled. Dead channels are left out. The fewer pictures and "
-    "positions, the larger it is by chance."
+    "Mean over channels of the largest |correlation| between a channel's feature maps and those of another, over all "
+    "inputs and positions: 0 if all channels are uncorrelated, 1 if each has a duplicate. Constant channels are "
+    "excluded. With few inputs and positions it is larger by chance."
 )
 
 
 class FilterOverlap(LayersView):
-    """See which filters answer to the same thing: a matrix of correlations between the maps of a layer's channels.
+    """See which filters respond to the same features: the correlation matrix of a layer's feature maps.
 
-    Correlations are Pearson's, over all probe pictures and positions together. The order is clustered at the first
-    drawn step on validation data, and then kept. Of a layer with more than 128 channels those 128 are shown that vary
-    most at that step (fewer for convolutions where `count` exceeds 256, so that at most 16 MiB of products travel a
-    layer). One pass a probe; at the first drawn step one more for such a choice.
+    Correlations are Pearson's, over all inputs and positions together. Channels are clustered at the first drawn step
+    on validation data; the order is then kept. Of a layer with more than 128 channels, the 128 that vary most at that
+    step are shown (fewer for convolutions if `count` exceeds 256, so that at most 16 MiB of products are transferred
+    per layer). One forward pass per data source; at the first drawn step one more to choose the channels.
 
     Args:
-        log_dir: where TensorBoard looks.
-        validation_data: pictures, signals or anything else that the model is fed; see `ProbeView`.
-        layers: names or paths; `None`: convolutions and dense layers, at most eight, evenly by depth.
+        log_dir: the TensorBoard log directory.
+        validation_data: model inputs such as images or signals; see `ProbeView`.
+        layers: layer names or paths; `None`: convolutions and dense layers, at most eight, evenly spaced by depth.
         options: `training_data`, `count`, `class_names`, `display`, and those of `View`.
 
     Raises:
-        ValueError: before the first batch: an unknown or ambiguous layer, one that the model never calls, or one of
-            which it is not known how many channels it has.
+        ValueError: before the first batch: an unknown or ambiguous layer, one that the model never calls, or one with
+            an unknown number of channels.
 
     Example:
         >>> model.fit(x, y, callbacks=[kv.FilterOverlap("logs", (x_val, y_val))])  # doctest: +SKIP
     """
 
-    def choose(self, reader: Reader) -> None:
-        """Find the layers; where none was named, those of a single channel, which has no other, are left out."""
-        calls = self.wanted_calls(reader)
+    def find_layers(self, reader: Reader) -> None:
+        """Find the layers; the default selection leaves out layers with a single channel."""
+        calls = self.selected_calls(reader)
         if self.layers is None:
             calls = [call for call in calls if _channels(call) != 1] or calls
         for call in calls:
             if _channels(call) is None:
                 raise ValueError(
-                    f'layers: "{call.path}" puts out {(None, *call.shape)}, so how many channels it has is not known '
-                    "before it runs; name a layer whose last axis has a fixed length."
+                    f'layers: "{call.path}" has output shape {(None, *call.shape)}, so its number of channels is '
+                    "unknown before it runs; name a layer whose last axis has a fixed length."
                 )
         self.calls = {
-            Capture(call.path, reduce=_MOMENTS[self._takes_all(call)], owner=id(self)): call for call in calls
+            Capture(
+                call.path, reduce=_MOMENTS[self._shows_all(call), is_rectified(call.ref.layer)], owner=id(self)
+            ): call
+            for call in calls
         }
 
     def request(self, source: str) -> Request:
-        """Each layer's means and products, of the chosen channels."""
+        """Request the means and products of the chosen channels of each layer."""
         chosen = self.memory.shared.get("channels", {})
         choices = {capture: chosen.get(call.path, np.arange(self._most(call))) for capture, call in self.calls.items()}
         return Request(tuple(self.calls), choices=choices)
 
     def capture(self, step: int) -> dict[str, dict[Capture, Captured]]:
-        """One pass; at the first drawn step, before it, one of the layers that have more channels than are shown."""
-        if "channels" not in self.memory.shared and self.due(step):
+        """Run one forward pass; at the first drawn step, first another to choose the channels of wide layers."""
+        if "channels" not in self.memory.shared and self.schedule.is_due(step):
             wide = {
-                Capture(call.path, reduce=_spreads): call for call in self.calls.values() if not self._takes_all(call)
+                Capture(call.path, reduce=_channel_moments): call
+                for call in self.calls.values()
+                if not self._shows_all(call)
             }
             chosen = {call.path: np.arange(self._most(call)) for call in self.calls.values()}
             if wide:
@@ -99,32 +106,42 @@ class FilterOverlap(LayersView):
         return super().capture(step)
 
     def _most(self, call: Call) -> int:
-        """How many channels of a layer are shown."""
+        """Return how many channels of a layer are shown."""
         rows = max(len(probe) for probe in self.probes.values())
-        most = MOST_CHANNELS
+        most = MAX_CHANNELS
         if len(call.shape) > 1:
-            most = min(most, max(2, math.isqrt(MOST_PRODUCTS // rows)))
+            most = min(most, max(2, math.isqrt(MAX_PRODUCTS // rows)))
         return min(_channels(call) or 1, most)
 
-    def _takes_all(self, call: Call) -> bool:
+    def _shows_all(self, call: Call) -> bool:
         return self._most(call) == _channels(call)
 
+    def tags(self) -> Mapping[str, None]:
+        """Return one image tag per layer."""
+        return dict.fromkeys(f"overlap/{call.path}" for call in self.calls.values())
+
     def measure(self, captured: dict[Capture, Captured], source: str, step: int) -> Measured:
-        """Correlations by layer, in the order of the channels, and their overlap."""
+        """Return the correlations of each layer's channels, in their original order, and the overlap."""
         orders = self.memory.shared.setdefault("order", {})
-        numbers, scalars = {}, {}
+        data, scalars = {}, {}
         for capture, call in self.calls.items():
             output = captured[capture].output
             shift, rest = (np.asarray(output[name], np.float64) for name in ("shift", "rest"))
-            with np.errstate(invalid="ignore"):  # infinity minus infinity: NaN, which is shown
-                numbers[call.path] = channel_overlap(shift + rest, output.get("widths"), output.get("products"))
+            with np.errstate(invalid="ignore"):  # infinity minus infinity gives NaN, which is drawn
+                data[call.path] = channel_overlap(
+                    shift + rest,
+                    output.get("widths"),
+                    output.get("products"),
+                    rectified=is_rectified(call.ref.layer),
+                    largest=output.get("largest"),
+                )
             if call.path not in orders:  # validation data come first
-                orders[call.path] = clustered_order(numbers[call.path].correlation)
-            scalars[f"overlap/{call.path}/overlap"] = overlap(numbers[call.path].correlation)
-        return Measured(step, numbers, scalars)
+                orders[call.path] = clustered_order(data[call.path].correlation)
+            scalars[f"health/{call.path}/overlap"] = overlap(data[call.path].correlation)
+        return Measured(step, data, scalars)
 
     def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
-        """A picture a layer and source."""
+        """Draw one image per layer and data source."""
         for source, one in measured.items():
             for call in self.calls.values():
                 picture = self._picture(source, call, one.data[call.path], one.note)
@@ -135,12 +152,12 @@ class FilterOverlap(LayersView):
         channels = self.memory.shared["channels"][call.path][order].tolist()
         correlation = found.correlation[np.ix_(order, order)]
         strongest = strongest_pairs(correlation)
-        gone = int(np.count_nonzero(found.dead))
+        dead = int(np.count_nonzero(found.dead))
         named_pairs = ", ".join(f"{channels[i]} & {channels[j]} {format_number(round(r, 2))}" for i, j, r in strongest)
         mean = overlap(correlation)
         notes = (
             "" if np.isnan(mean) else f"overlap {mean:.2f}",
-            f"{gone:,} dead" if gone else "",
+            f"{dead:,} dead" if dead else "",
             f"strongest {named_pairs}" if strongest else "",
         )
         return overlap_matrix(
@@ -148,82 +165,89 @@ class FilterOverlap(LayersView):
             largest_overlap(correlation),
             caption=self._caption(source, call),
             channels=channels,
-            dead=found.dead[order],
+            constant=found.constant[order],
             pairs=[(i, j) for i, j, _ in strongest],
             note=join_notes(*notes, note),
         )
 
     def _caption(self, source: str, call: Call) -> str:
-        """The layer, which channels, and over how much: with few numbers, large correlations come by chance."""
+        """Return the layer, its channels and the sample size: with few values, correlations are large by chance."""
         over = f"over {len(self.probes[source]):,} inputs"
         if len(call.shape) > 1 and None not in call.shape:
             over += f", {call.size // (_channels(call) or 1):,} positions each"
-        which = self._which(call)
+        which = self._selection_text(call)
         return f"{call.path}   {shape_text(call.shape)}\n{over}" + (f"\n{which}" if which else "")
 
-    def _which(self, call: Call) -> str:
-        """Which channels are shown, if not all."""
-        return self.which(len(self.memory.shared["channels"][call.path]), _channels(call), "channels")
+    def _selection_text(self, call: Call) -> str:
+        """Return which channels are shown, if not all."""
+        return self.selection_text(len(self.memory.shared["channels"][call.path]), _channels(call), "channels")
 
     def _about(self, call: Call) -> str:
-        which = self._which(call)
+        which = self._selection_text(call)
         return _DESCRIPTION.format(
             path=code_span(call.path),
-            over="all pictures of the probe and all positions" if len(call.shape) > 1 else "all pictures of the probe",
-            which=f"Shown are {which}. " if which else "",
+            over="all inputs of the probe and all positions" if len(call.shape) > 1 else "all inputs of the probe",
+            which=f"Showing {which}. " if which else "",
         )
 
     def describe(self, tag: str) -> str:
-        """What the scalar means."""
+        """Return the description of a scalar."""
         return _SCALAR
 
 
 def _channels(call: Call) -> int | None:
-    """How many channels an output has; one, if it is a number a row."""
+    """Return the number of channels of an output; 1 for one value per row, `None` if unknown."""
     return call.shape[-1] if call.shape else 1
 
 
 def _positions(output: Any) -> Any:
-    """In the pass: float32 `(n, positions, channels)`."""
+    """In the forward pass: float32 `(n, positions, channels)`."""
     values = keras.ops.cast(output, "float32")
     channels = values.shape[-1] if len(values.shape) > 1 else 1
     return keras.ops.reshape(values, (keras.ops.shape(values)[0], -1, channels))
 
 
-def _spreads(output: Any, choice: Any) -> dict[str, Any]:
-    """In the pass: mean and variance of every channel over the positions of each row, `(n, channels)`."""
+def _channel_moments(output: Any, choice: Any) -> dict[str, Any]:
+    """In the forward pass: mean and variance of each channel over the positions of each row, `(n, channels)`."""
     values = _positions(output)
     mean = keras.ops.mean(values, axis=1, keepdims=True)
     return {"mean": mean[:, 0], "variance": keras.ops.mean(keras.ops.square(values - mean), axis=1)}
 
 
 def _variance(mean: Array, variance: Array) -> Array:
-    """The variance of every channel over rows and positions together; not finite where anything is not."""
+    """Return the variance of each channel over rows and positions; not finite if any of its values is not."""
     with np.errstate(invalid="ignore", over="ignore"):
         return np.asarray(variance.mean(axis=0, dtype=np.float64) + mean.astype(np.float64).var(axis=0))
 
 
-def _moments(output: Any, choice: Any, every: bool) -> dict[str, Any]:
-    """In the pass, for each row: the means of the chosen channels, and the mean products of what is left.
+def _moments(output: Any, choice: Any, every: bool, rectified: bool | None) -> dict[str, Any]:
+    """In the forward pass, for each row: means of the chosen channels, and mean products of their deviations.
 
-    The mean is the sum of two numbers, `shift` and `rest`, as float32 alone loses small changes of large activations;
-    what is left of them is counted in units of its largest magnitude, `widths`, so that no square runs out of range.
-    With `every` all channels are meant: to pick some out takes longer than all that follows.
+    The mean is the sum of two values, `shift` and `rest`, since float32 alone loses small changes of large activations.
+    Deviations from it are divided by their largest magnitude, `widths`, so that no square overflows. With `every`, all
+    channels are used without gathering, which would take longer than all of the following operations. Of a rectified
+    output also the maxima, by which dead channels are recognised.
     """
     values = _positions(output) if every else keras.ops.take(_positions(output), choice, axis=-1)
-    first = values[:, :1]  # taken off first, a constant leaves exactly 0
+    first = values[:, :1]  # subtracted first, so that a constant leaves exactly 0
     shift = first + keras.ops.mean(values - first, axis=1, keepdims=True)
-    left = values - shift
-    rest = keras.ops.mean(left, axis=1, keepdims=True)
+    deviation = values - shift
+    rest = keras.ops.mean(deviation, axis=1, keepdims=True)
     found = {"shift": shift[:, 0], "rest": rest[:, 0]}
+    if rectified:
+        found["largest"] = keras.ops.max(values, axis=1)
     if len(output.shape) < 3:
         return found
-    left = left - rest
-    widths = keras.ops.max(keras.ops.abs(left), axis=1, keepdims=True)
-    scaled = left / keras.ops.where(widths > 0, widths, 1.0)
+    deviation = deviation - rest
+    widths = keras.ops.max(keras.ops.abs(deviation), axis=1, keepdims=True)
+    scaled = deviation / keras.ops.where(widths > 0, widths, 1.0)
     products = keras.ops.einsum("npc,npd->ncd", scaled, scaled)
     count = keras.ops.cast(keras.ops.shape(scaled)[1], "float32")
     return {**found, "widths": widths[:, 0], "products": products / count}
 
 
-_MOMENTS = {every: partial(_moments, every=every) for every in (False, True)}
+_MOMENTS = {
+    (every, rectified): partial(_moments, every=every, rectified=rectified)
+    for every in (False, True)
+    for rectified in (None, False, True)
+}

@@ -1,10 +1,10 @@
-"""`LatentProfiles`: where an autoencoder's codes lie in each latent variable, over the whole training."""
+"""`LatentProfiles`: the distribution of each latent variable of an autoencoder over the training."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -16,29 +16,31 @@ from ..draw.profiles import MOST_PANELS, Lines, Window, profiles
 from ..draw.text import format_number, join_notes
 from ..draw.trails import extend_window
 from ..maths.choice import most_variable
+from ..maths.history import StepHistory
 from ..maths.latent import QUANTILES, active, quantiles, variances
 from ..taps.reader import Capture, Captured
 
 Array = np.ndarray[Any, Any]
-_DESCRIPTION = """**Where the codes of {path} lie**, in each latent variable, at every step ({n} rows of the probe).
+_DESCRIPTION = """**Distribution of each latent variable of {path}** at every step ({n} rows of the probe).
 
-*How to read it:* the light band holds 90 % of the codes, the darker one half of them, the line is their median; from
-left to right all epochs of the training. All panels have one scale, which only grows. A unit that tells the rows apart
-has a wide band. It is drawn grey while it is inactive ({rule}), and its panel is grey if it is inactive now.
-*Good signs:* bands open early and then run level; as many units are active as the data need.
-*Bad signs:* all panels turn grey and all bands close at one step (posterior collapse: the KL term weighs too much), one
-unit's band grows without end, medians that keep drifting, magenta (NaN or infinity)."""
-_BESIDE = """**Where the codes of {path} lie on training and on validation data**, at every step ({n} and {m} rows).
+*How to read it:* the light band contains 90 % of the codes, the darker one 50 %, the line is the median; the x-axis has
+all epochs of the training. All panels share one scale, which only grows. A unit that distinguishes the rows has a wide
+band. It is drawn grey while it is inactive ({rule}), and its panel is grey if it is inactive now.
+*Good signs:* bands widen early and then stay constant; as many units are active as the data need.
+*Bad signs:* all panels turn grey and all bands close at one step (posterior collapse: the weight of the KL term is too
+high), the band of one unit grows without limit, medians keep drifting, magenta (NaN or infinity)."""
+_COMPARED = """**Distribution of each latent variable of {path} on training and validation data** at every step ({n} and
+{m} rows).
 
-*How to read it:* the blue bands are of the validation data: the light one holds 90 % of the codes, the darker one half
-of them, the dark line is their median. Over them are three orange lines of the training data: its median, thick, which
-rims the blue one where they agree, and the borders of the half of its codes in the middle. All panels have one scale,
-which only grows; a unit is drawn grey while it is inactive on validation data ({rule}).
-*Good signs:* the lines run along the borders of the darker band and its median.
-*Bad signs:* lines that leave the bands as training goes on (the codes of the training data become another kind), lines
-apart where the band is narrow (units that only tell training rows apart), magenta (NaN or infinity in either set)."""
+*How to read it:* the blue bands are the validation data: the light one contains 90 % of the codes, the darker one 50 %,
+the dark line is the median. The three orange lines are the training data: the median (thick, around the blue one where
+both agree) and the 25 % and 75 % quantiles. All panels share one scale, which only grows; a unit is drawn grey while it
+is inactive on validation data ({rule}).
+*Good signs:* the lines follow the borders of the darker band and its median.
+*Bad signs:* lines that leave the bands during training (the codes of training and validation data diverge), lines far
+apart where the band is narrow (units that only distinguish training rows), magenta (NaN or infinity in either set)."""
 TAG = "latent/profiles"
-_ABSOLUTE = "its means vary by less than 0.01, beside the prior's 1"
+_ABSOLUTE = "the variance of its posterior mean is below 0.01; that of the prior is 1"
 _RELATIVE = "its variance is below 0.01 of the largest"
 
 
@@ -47,13 +49,13 @@ class Profile:
     """What is drawn of one source.
 
     Attributes:
-        steps: increasing, `(t,)`.
+        steps: those in the history (`maths.history`), increasing, `(t,)`.
         quantiles: `(t, 5, k)`, float32, of the units shown; NaN where a unit is not finite.
-        active: `(t, k)`, whether the unit was in use.
-        units: the numbers of the units shown, `(k,)`; `None` before they are chosen.
-        in_use: how many units of all are active now.
-        note: the same, and which varies most.
-        bad: how many codes are not finite now.
+        active: `(t, k)`, whether the unit was active.
+        units: the indices of the units shown, `(k,)`; `None` before they are chosen.
+        in_use: the number of all units that are active now.
+        note: the same in words, and the unit of largest variance.
+        bad: the number of codes that are not finite now, in words.
     """
 
     steps: Array
@@ -66,68 +68,70 @@ class Profile:
 
 
 class LatentProfiles(CodesView):
-    """See each latent variable over the whole training: ribbons of 5-95 % and 25-75 % and the median, grey if unused.
+    """Show each latent variable over the training: bands of 5-95 % and 25-75 % and the median, grey if inactive.
 
-    With `training_data` the run of validation data has one more picture, `latent/profiles/train_and_validation`: the
-    median and the 25-75 % of the training data as lines over the ribbons of the validation data.
+    With `training_data` the run of validation data has another image, `latent/profiles/train_and_validation`: the
+    median and the 25-75 % range of the training data as lines over the bands of the validation data.
 
-    A VAE whose KL term takes over is seen to collapse: all bands close, and the panels turn grey.
+    Posterior collapse of a VAE shows as bands that all close and panels that turn grey.
 
-    Of more than 32 variables the 32 of largest variance are shown: chosen once, at the end of the first epoch drawn,
-    since before training the variance says nothing, and then kept. So the untrained model has no picture of its own
-    then; it is the first point of each curve.
+    Of more than 32 variables the 32 of largest variance are shown: chosen once, at the end of the first epoch drawn, as
+    the variance before training is not informative, and then kept. The untrained model then has no image of its own; it
+    is the first point of each curve.
 
-    The figures `latent/...` (spread, move, drift, active units, participation ratio, nearest neighbours) are written
-    too, once a step beside other views of the codes.
+    A step is kept as 6 x 32 numbers in float32 (768 bytes) per source, and at most 2,048 steps (1.5 MiB): beyond that,
+    every second of the older steps is dropped again and again, the first and the newest never.
+
+    The scalars `latent/...` (spread, move, drift, active units, participation ratio, nearest neighbours) are written
+    too; if several views of the codes are used, once per step.
 
     Args:
         log_dir: where TensorBoard looks.
-        validation_data: what the model is fed; see `ProbeView`.
-        layer: whose output are the codes, or an encoder `Model`; `None`: the narrowest output between the input and an
-            output of the input's shape, the first called on a tie (a VAE's mean).
+        validation_data: model inputs; see `ProbeView`.
+        layer: the layer whose output are the codes, or an encoder `Model`; `None`: the narrowest output between the
+            input and an output of the input's shape, the first called on a tie (a VAE's mean).
         options: `training_data`, `count` (500), and those of `View`.
 
     Raises:
-        ValueError: before the first batch: an unknown layer, or no bottleneck to be found.
+        ValueError: before the first batch: an unknown layer, or no bottleneck found.
 
     Reference:
-        What is active: Burda et al., "Importance Weighted Autoencoders", ICLR 2016, section 5.2.
+        Active units: Burda et al., "Importance Weighted Autoencoders", ICLR 2016, section 5.2.
 
     Example:
         >>> vae.fit(x, x, callbacks=[kv.LatentProfiles("logs", (x_val, y_val))])  # doctest: +SKIP
     """
 
-    _planned: int = UNTRAINED
-
-    def prepare(self) -> None:
-        """Also note how many epochs there will be: the x axis."""
-        super().prepare()
-        self._planned = ((self.params or {}).get("epochs") or 0) - 1
+    tag: ClassVar[str] = TAG
 
     def measure(self, captured: dict[Capture, Captured], source: str, step: int) -> Measured:
-        """The quantiles of every step so far, and the latent figures."""
+        """The quantiles of every step so far, and the scalars."""
         codes = self.codes(captured)
         own, shared = self.memory.for_source(source), self.memory.shared
-        before, own["before"] = own.get("before"), codes
+        # A fit resumed from an earlier epoch replaces what came after that epoch.
+        past, own["before"] = own.get("before"), (step, codes)
+        before = past[1] if past is not None and past[0] < step else None
         shared["dimensions"] = codes.shape[1]
         if source == VALIDATION and "units" not in shared and self._may_choose(codes, step):
             shared["units"], shared["chosen"] = most_variable(variances(codes), MOST_PANELS), step
         in_use = active(codes, absolute=self.posterior)
-        own.setdefault("waiting", []).append((step, codes, in_use))
-        units = shared.get("units")
-        # A fit that is resumed from an earlier epoch draws anew what came after it.
-        history = own["history"] = [past for past in own.get("history", []) if past[0] < step]
-        if units is not None:
-            history += [(at, _float32(quantiles(then[:, units])), used[units]) for at, then, used in own.pop("waiting")]
-            self._widen(history[-1][1])
+        units, history = shared.get("units"), own.setdefault("history", StepHistory())
+        if units is None:
+            own["untrained"] = step, codes, in_use  # one step at most: after it the units are chosen
+        else:
+            at, then, used = own.pop("untrained", (step, codes, in_use))
+            if at < step:
+                history.append(at, _profile_of(then, used, units))
+            history.append(step, _profile_of(codes, in_use, units))
+            self._widen(history.values[-1, :-1])
         count = int(np.count_nonzero(in_use))
         note = f"active {count} of {codes.shape[1]}   {_widest(codes)}"
-        profile = Profile(*_stacked(history), units, count, note, count_non_finite(codes))
+        profile = Profile(*_unpacked(history), units, count, note, count_non_finite(codes))
         return Measured(step, profile, self.metrics(codes, before, source))
 
     def _may_choose(self, codes: Array, step: int) -> bool:
-        """Whether there is nothing to choose, or training to judge by, or none to come."""
-        return codes.shape[1] <= MOST_PANELS or step > UNTRAINED or self._planned <= UNTRAINED
+        """Whether all units are shown, or an epoch was trained, or none will be."""
+        return codes.shape[1] <= MOST_PANELS or step > UNTRAINED or self.schedule.last <= UNTRAINED
 
     def _widen(self, newest: Array) -> None:
         scales = self.memory.scales
@@ -136,7 +140,7 @@ class LatentProfiles(CodesView):
             scales[key] = extend_window(scales.get(key, 0.0), needed)
 
     def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
-        """A picture a source, and one of both over each other, on one scale."""
+        """One image per source, and one of both in the same panels, on one scale."""
         if self.memory.shared.get("units") is None:
             return
         rows = {source: len(self.probes[source]) for source in measured}
@@ -153,14 +157,14 @@ class LatentProfiles(CodesView):
             bad = ", ".join(f"{name} {count}" for name, count in counted if count)
             active = f"active {training.in_use} | {validation.in_use} of {self.memory.shared['dimensions']}"
             note = join_notes(active, measured[VALIDATION].note)
-            said = f"{rows[TRAINING]} and {rows[VALIDATION]} rows"
-            picture = self._drawn(validation, said, note, bad, lines=lines)
-            about = _BESIDE.format(n=rows[TRAINING], m=rows[VALIDATION], **words)
+            caption = f"{rows[TRAINING]} and {rows[VALIDATION]} rows"
+            picture = self._drawn(validation, caption, note, bad, lines=lines)
+            about = _COMPARED.format(n=rows[TRAINING], m=rows[VALIDATION], **words)
             yield Image(VALIDATION, f"{TAG}/{COMPARISON}", picture, about)
 
     def _drawn(self, profile: Profile, rows: str, note: str, bad: str, lines: Lines | None = None) -> Array:
         scales = self.memory.scales
-        last = horizon(self._planned, int(profile.steps[-1]))
+        last = horizon(self.schedule.last, int(profile.steps[-1]))
         return profiles(
             profile.quantiles,
             profile.active,
@@ -183,21 +187,21 @@ class LatentProfiles(CodesView):
         return f"{title}\nthe {len(units)} of largest variance {when}"
 
 
-def _stacked(history: list[tuple[int, Array, Array]]) -> tuple[Array, Array, Array]:
+def _profile_of(codes: Array, in_use: Array, units: Array) -> Array:
+    """What the history holds of a step, `(6, k)`: the quantiles of the units shown, and whether each was in use."""
+    return np.concatenate([quantiles(codes[:, units]), in_use[None, units]])
+
+
+def _unpacked(history: StepHistory) -> tuple[Array, Array, Array]:
     """Steps `(t,)`, quantiles `(t, 5, k)` and what was active `(t, k)`."""
-    if not history:
+    if not history.steps:
         return np.zeros(0, int), np.zeros((0, len(QUANTILES), 0), np.float32), np.zeros((0, 0), bool)
-    steps, values, in_use = zip(*history, strict=True)
-    return np.array(steps), np.stack(values), np.stack(in_use)
-
-
-def _float32(values: Array) -> Array:
-    with np.errstate(over="ignore"):  # what is beyond the range becomes infinite, which is shown
-        return values.astype(np.float32)
+    values = history.values
+    return np.array(history.steps), values[:, :-1].copy(), values[:, -1] == 1
 
 
 def _widest(codes: Array) -> str:
-    """The largest standard deviation and whose it is."""
+    """The largest standard deviation, and its unit."""
     found = np.sqrt(variances(codes))
     if np.isnan(found).all():
         return ""

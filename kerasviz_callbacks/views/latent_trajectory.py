@@ -1,9 +1,9 @@
-"""`LatentTrajectory`: how an autoencoder's codes move."""
+"""`LatentTrajectory`: how the latent codes of an autoencoder move during training."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,47 +13,50 @@ from ..callback.markdown import code_span
 from ..draw.clouds import Cloud
 from ..draw.text import join_notes
 from ..draw.trails import extend_window, trajectories, trajectory
+from ..maths.history import StepHistory
 from ..maths.latent import spread
-from ..maths.projection import POOLED_STEPS, hold_plane, project, shares
+from ..maths.projection import POOLED_STEPS, Plane, hold_plane, project, shares
 from ..record.projector import Points
 from ..taps.reader import Capture, Captured
 
 Array = np.ndarray[Any, Any]
 TAIL = 9  # steps: the dots and the eight before them
-_DESCRIPTION = """**How the codes of {path} move** ({d} dimensions, {n} rows of the probe).
+_DESCRIPTION = """**Movement of the latent codes of {path}** ({d} dimensions, {n} rows of the probe).
 
-*How to read it:* dots are codes, coloured by class, their tails the last 8 steps; thick lines are the whole paths of
-the class means. The window only grows, so a cloud that collapses is seen to shrink (see the scale bar). The axes are
-held ({axes}) as long as they show nearly as much as any could, so what is seen moving are the codes. The tab
-*Projector* has the codes of the newest step in all dimensions (start TensorBoard anew to see newer ones there).
-*Good signs:* classes drift apart, tails shorten as the codes settle.
-*Bad signs:* the cloud shrinks to a point (collapse), all classes stay mixed, tails stay long and ragged (learning rate
-too high), validation codes far narrower than training codes."""
+*How to read it:* dots are codes, coloured by class, with the last 8 steps as tails; thick lines trace the class means
+over the whole training. The axis range only grows, so a collapsing cloud shrinks (see the scale bar). The axes
+({axes}) are kept as long as they show at least 90 % of the variance that the best ones would, so that movement is that
+of the codes, not of the axes. The tab *Projector* has the codes of the newest step in all dimensions (restart
+TensorBoard to see newer ones there).
+*Good signs:* classes separate, tails shorten as the codes converge.
+*Bad signs:* the cloud shrinks to a point (collapse), classes stay mixed, tails stay long and irregular (learning rate
+too high), validation codes spread far less than training codes."""
 
-_BESIDE = """**How the codes of {path} move on training and on validation data** ({d} dimensions, {n} and {m} rows).
+_COMPARED = """**Movement of the latent codes of {path}: training and validation data** ({d} dimensions, {n} and {m}
+rows).
 
-*How to read it:* left the training data, right the validation data, on the same axes ({axes}, held) and in the same
-window, which only grows. Dots are codes, coloured by class, their tails the last 8 steps; thick lines are the whole
-paths of the class means. Below, left | right, are the shares of variance and of movement that the axes show, and the
-spread.
-*Good signs:* both clouds look alike: the same shape and width, each class in the same place.
-*Bad signs:* classes apart on the left and mixed on the right, the right cloud far narrower or wider than the left one,
-class means (numbered discs) that end elsewhere."""
+*How to read it:* training data on the left, validation data on the right, with the same axes ({axes}) and the same axis
+range, which only grows. Dots are codes, coloured by class, with the last 8 steps as tails; thick lines trace the class
+means over the whole training. Below, left | right: the fractions of variance and of movement that the axes show, and
+the spread.
+*Good signs:* both clouds have the same shape and spread, each class in the same place.
+*Bad signs:* classes separated on the left and mixed on the right, a much smaller or larger spread on the right, class
+means (numbered discs) in different places."""
 TAG = "latent/trajectory"
 
 
 @dataclass(frozen=True)
 class Trail:
-    """What is drawn: all in the current plane.
+    """What is drawn of one source, projected to the current plane.
 
     Attributes:
         tails: `(t, n, 2)`, the newest last.
-        means: `(T, classes, 2)`, or `None` without labels.
+        means: `(T, classes, 2)` of the steps in the history (`maths.history`), or `None` without labels.
         fitted_at: the step of the axes.
         variance: the share of variance shown, 0 to 1.
         movement: the share of movement shown; NaN at the first step.
         spread: of the codes, in all dimensions.
-        codes: `(n, d)`, the newest, as they are.
+        codes: `(n, d)`, the newest, not projected.
     """
 
     tails: Array
@@ -66,64 +69,81 @@ class Trail:
 
     @staticmethod
     def note(*trails: Trail) -> str:
-        """What changes from step to step; of several trails in their order, from left to right."""
+        """The line below the image; of several trails from left to right."""
 
-        def each(metrics: list[str]) -> str:
-            return " | ".join(metrics)
+        def joined(values: list[str]) -> str:
+            return " | ".join(values)
 
-        shown = f"axes of step {trails[0].fitted_at}: {each([f'{one.variance:.0%}' for one in trails])} of variance"
+        shown = f"axes of step {trails[0].fitted_at}: {joined([f'{one.variance:.0%}' for one in trails])} of variance"
         if not any(np.isnan(one.movement) for one in trails):
-            shown += f", {each([f'{one.movement:.0%}' for one in trails])} of movement"
-        return f"{shown}   spread {each([f'{one.spread:.3g}' for one in trails])}"
+            shown += f", {joined([f'{one.movement:.0%}' for one in trails])} of movement"
+        return f"{shown}   spread {joined([f'{one.spread:.3g}' for one in trails])}"
+
+
+@dataclass
+class Projected:
+    """The class means of earlier steps in a plane, kept until the plane is fitted anew.
+
+    Attributes:
+        basis: of that plane, `(d, 2)`.
+        means: by step, `(classes, 2)`.
+    """
+
+    basis: Array | None = None
+    means: dict[int, Array] = field(default_factory=dict)
 
 
 class LatentTrajectory(CodesView):
-    """See how an autoencoder's codes move: dots by class, fading tails, the whole paths of the class means.
+    """Show how latent codes move: dots coloured by class, fading tails, the paths of the class means.
 
-    The axes are those of a "held" principal component analysis: kept while they show at least 90 % of what the best
-    two would, refitted on the last five steps otherwise, and then turned onto the old ones.
+    The axes are principal components that are kept while they show at least 90 % of the variance that the best two
+    would; otherwise they are refitted to the last five steps and rotated to match the old ones.
 
-    With `training_data` the run of validation data has one more picture, `latent/trajectory/train_and_validation`: both
-    beside each other in one window.
+    The class means of all steps are kept in at most 32 MiB per source, and of at most 2,048 steps: beyond that, every
+    second of the older steps is dropped again and again, the first and the newest never.
 
-    Beside the event files lie those of TensorBoard's projector, renewed at each drawn step: the codes, their labels and
-    their pictures. Of codes of more than 512 dimensions they hold the 512 that vary most.
+    With `training_data` the run of validation data has another image, `latent/trajectory/train_and_validation`: both
+    side by side with the same axis range.
 
-    The figures `latent/...` (spread, move, drift, active units, participation ratio, nearest neighbours) are written
-    too, once a step beside other views of the codes.
+    The files of TensorBoard's projector are written next to the event files at each drawn step: the codes, their labels
+    and their images. Of codes of more than 512 dimensions they hold the 512 of largest variance.
+
+    The scalars `latent/...` (spread, move, drift, active units, participation ratio, nearest neighbours) are written
+    too; if several views of the codes are used, once per step.
 
     Args:
         log_dir: where TensorBoard looks.
-        validation_data: what the model is fed, with labels for colours; see `ProbeView`.
-        layer: whose output are the codes, or an encoder `Model`; `None`: the narrowest output between the input and an
-            output of the input's shape, the first called on a tie (a VAE's mean).
+        validation_data: model inputs, with labels for colours; see `ProbeView`.
+        layer: the layer whose output are the codes, or an encoder `Model`; `None`: the narrowest output between the
+            input and an output of the input's shape, the first called on a tie (a VAE's mean).
         options: `training_data`, `count` (500), `class_names`, and those of `View`.
 
     Raises:
-        ValueError: before the first batch: an unknown layer, no bottleneck to be found, codes of one dimension.
+        ValueError: before the first batch: an unknown layer, no bottleneck found, codes of one dimension.
 
     Example:
         >>> autoencoder.fit(x, x, callbacks=[kv.LatentTrajectory("logs", (x_val, y_val))])  # doctest: +SKIP
     """
 
     least_dimensions: ClassVar[int] = 2
+    tag: ClassVar[str] = TAG
 
     def measure(self, captured: dict[Capture, Captured], source: str, step: int) -> Measured:
-        """The codes' history seen in the plane that is held, and the latent figures."""
+        """The history of the codes, projected to the plane, and the scalars."""
         codes = self.codes(captured)
-        own = self.memory.for_source(source)
         if not np.isfinite(codes).all():
             raise FloatingPointError(f"codes of {source} at step {step} are NaN or infinite; the step is left out")
-        recent: list[Array] = own.setdefault("codes", [])
-        before = recent[-1] if recent else None
-        recent.append(codes)
-        del recent[:-TAIL]
+        own = self.memory.for_source(source)
+        # A fit resumed from an earlier epoch replaces what came after that epoch.
+        recent: list[tuple[int, Array]] = [past for past in own.get("codes", []) if past[0] < step]
+        before = recent[-1][1] if recent else None
+        own["codes"] = recent = [*recent, (step, codes)][-TAIL:]
         labels = self.probes[source].labels
         if labels is not None:
-            own.setdefault("means", []).append(_class_means(codes, labels, self.classes()))
+            own.setdefault("means", StepHistory()).append(step, _class_means(codes, labels, self.classes()))
         if source == VALIDATION:
-            plane = self.memory.shared.get("plane")
-            self.memory.shared["plane"] = hold_plane(plane, recent[-POOLED_STEPS:], step)[0]
+            plane, newest = self.memory.shared.get("plane"), [past for _, past in recent[-POOLED_STEPS:]]
+            self.memory.shared["plane"] = hold_plane(plane, newest, step)[0]
         trail = self._trail(own, codes, before)
         reach = float(np.abs(trail.tails[-1]).max(initial=0))
         self.memory.scales["window"] = extend_window(self.memory.scales.get("window", 0.0), reach)
@@ -131,13 +151,13 @@ class LatentTrajectory(CodesView):
 
     def _trail(self, own: dict[str, Any], codes: Array, before: Array | None) -> Trail:
         plane = self.memory.shared["plane"]
-        tails = np.stack([project(one, plane.basis) for one in own["codes"]])
-        means = np.stack(own["means"]) @ plane.basis if "means" in own else None
+        tails = np.stack([project(one, plane.basis) for _, one in own["codes"]])
+        means = _paths(own, plane) if "means" in own else None
         variance, movement = shares(codes, before, plane.basis)
         return Trail(tails, means, plane.fitted_at, variance, movement, spread(codes), codes)
 
     def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
-        """A picture a source, and one of both beside each other, in one window."""
+        """One image per source, and one of both side by side, with the same axis range."""
         dimensions = self.memory.shared["plane"].basis.shape[0]
         classes = self.classes()
         names = [self.probe_display.class_name(label) for label in range(classes)] if classes else None
@@ -169,11 +189,11 @@ class LatentTrajectory(CodesView):
                 title=f"{title}   {rows[TRAINING]} and {rows[VALIDATION]} rows",
                 note=join_notes(Trail.note(*trails), measured[VALIDATION].note),
             )
-            about = _BESIDE.format(n=rows[TRAINING], m=rows[VALIDATION], **words)
+            about = _COMPARED.format(n=rows[TRAINING], m=rows[VALIDATION], **words)
             yield Image(VALIDATION, f"{TAG}/{COMPARISON}", picture, about)
 
     def points(self, measured: Mapping[str, Measured]) -> Iterator[tuple[str, Points]]:
-        """The codes for TensorBoard's projector, with the class, label and row in the data of each, and its picture."""
+        """The codes for TensorBoard's projector, each with its class, label, row in the data, and image."""
         for source, one in measured.items():
             probe, names = self.probes[source], self.probe_display.label_names(source)
             known: dict[str, list[Any]] = {}
@@ -181,13 +201,27 @@ class LatentTrajectory(CodesView):
                 known = {"class": names, "label": probe.labels.tolist()}
             known["row"] = probe.index.tolist()
             pictures = self.probe_display.pictures(source)
-            if pictures is not None and pictures.ndim == 5:  # of a volume the slice in the middle
+            if pictures is not None and pictures.ndim == 5:  # of a volume the middle slice
                 pictures = pictures[:, pictures.shape[1] // 2]
             yield source, Points("latent_codes", one.data.codes, known, pictures)
 
 
+def _paths(own: dict[str, Any], plane: Plane) -> Array:
+    """The class means of all steps held, in the plane; those of earlier steps anew only if the plane was refitted."""
+    means, projected = own["means"], own.setdefault("projected", Projected())
+    if projected.basis is not plane.basis:
+        own["projected"] = projected = Projected(plane.basis)
+    known, newest = projected.means, means.steps[-1]  # the newest may replace one of the same step
+    # Step by step: class means in all their dimensions are large.
+    rows = zip(means.steps, means.values, strict=True)
+    projected.means = {
+        step: known[step] if step in known and step < newest else row @ plane.basis for step, row in rows
+    }
+    return np.stack(list(projected.means.values()))
+
+
 def _class_means(codes: Array, labels: Array, classes: int) -> Array:
-    """`(classes, d)`, round the mean of all codes; NaN where a class has no code."""
+    """`(classes, d)`, relative to the mean of all codes; NaN for classes without codes."""
     centred = codes - codes.mean(axis=0)
     means = np.full((classes, codes.shape[1]), np.nan)
     for label in np.unique(labels):

@@ -1,11 +1,11 @@
-"""`NeuronResponses`: how strongly each neuron of a layer answers to each picture."""
+"""`NeuronResponses`: how strongly each input activates each neuron of a layer."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
-import keras
 import numpy as np
 
 from ..callback import Image, LayersView, Measured
@@ -14,78 +14,103 @@ from ..draw.responses import response_strengths
 from ..draw.text import join_notes, shape_text
 from ..fit_context import Request
 from ..maths.choice import most_variable
-from ..maths.responses import between_pictures, by_class, class_means, silent
+from ..maths.health import channel_metrics, dead_channels
+from ..maths.responses import by_class, class_means, response_variance
 from ..maths.scale import count_clipped, robust_max
+from ..taps.channel_statistics import DEATH_STATISTICS, channel_statistics, is_rectified
 from ..taps.output_recorder import Call
 from ..taps.reader import Capture, Captured, Reader
 
 Array = np.ndarray[Any, Any]
-MOST_NEURONS = 256
-_DESCRIPTION = """**How strongly every {neuron} of {path} answers** to each picture: the mean of |activation|{where}.
+MAX_NEURONS = 256
+_DESCRIPTION = """**Activation strength of every {neuron} of {path}** for each input: the mean of |activation|{where}.
 
-*How to read it:* a column and a hue a {neuron}, the stronger the darker; a row a picture, ordered by class; below, the
-mean over the pictures of each class. {which} Every step has one scale, shared by training and validation: it only
-grows, and reaches 99.5 % of the values. A layer that spreads its work has some dark cells in every column and different
-ones in every class.
-*Bad signs:* white columns (they answer to nothing), few dark columns in all rows (few neurons do all the work,
-whatever is shown), class means that are all alike late in the network (the layer does not tell the classes apart),
-rows of one class that differ from each other as much as from other classes."""
+*How to read it:* one column and hue per {neuron}, darker is stronger; one row per input, sorted by class. Bottom: the
+mean over the inputs of each class. {which} All steps, training and validation data share one scale, which never
+shrinks; it covers 99.5 % of the values. In a healthy layer every column has some dark cells, and classes activate
+different columns.
+*Bad signs:* white columns (inactive for all inputs), a few columns that are dark in all rows (few neurons are used,
+whatever the input), class means that are the same in a late layer (it does not separate the classes), rows that
+differ within a class as much as between classes."""
+
+
+class Responses(NamedTuple):
+    """What the neurons shown of one layer did.
+
+    Attributes:
+        strengths: `(n, neurons)`, the mean of |activation| over the positions.
+        dead: `(neurons,)`, whether a neuron is dead; see `maths.health.dead_channels`.
+    """
+
+    strengths: Array
+    dead: Array
 
 
 class NeuronResponses(LayersView):
-    """See how a whole layer spreads its work: rows are pictures by class, columns neurons, the stronger the darker.
+    """See which inputs activate which neurons: rows are inputs by class, columns are neurons, darker is stronger.
 
-    The response of a neuron (a channel, where the output has positions) to a picture is the mean of |activation| over
-    the positions, so a strong negative answer of a linear layer is a strong one too. One pass a probe.
+    The response of a neuron (of a channel, if the output has positions) to an input is the mean of |activation| over
+    the positions, so large negative activations of a linear layer count as strong. One forward pass per data source.
 
     Args:
-        log_dir: where TensorBoard looks.
-        validation_data: pictures, signals or anything else that the model is fed; see `ProbeView`.
-        layers: names or paths; `None`: convolutions and dense layers, at most eight, evenly by depth.
+        log_dir: the TensorBoard log directory.
+        validation_data: model inputs such as images or signals; see `ProbeView`.
+        layers: layer names or paths; `None`: convolutions and dense layers, at most eight, evenly spaced by depth.
         options: `training_data`, `count`, `class_names`, `display`, and those of `View`.
 
     Raises:
-        ValueError: before the first batch: an unknown or ambiguous layer, one that the model never calls.
+        ValueError: before the first batch: an unknown or ambiguous layer, or one that the model never calls.
 
     Example:
         >>> model.fit(x, y, callbacks=[kv.NeuronResponses("logs", (x_val, y_val))])  # doctest: +SKIP
     """
 
-    def choose(self, reader: Reader) -> None:
+    def find_layers(self, reader: Reader) -> None:
         """Find the layers."""
-        self.calls = {Capture(call.path, reduce=_strengths): call for call in self.wanted_calls(reader)}
+        self.calls = {
+            Capture(call.path, reduce=_REDUCES[is_rectified(call.ref.layer)]): call
+            for call in self.selected_calls(reader)
+        }
 
     def request(self, source: str) -> Request:
-        """Each layer's response strengths."""
+        """Request the response strengths of each layer, and what tells its dead neurons."""
         return Request(tuple(self.calls))
 
+    def tags(self) -> Mapping[str, None]:
+        """Return one image tag per layer."""
+        return dict.fromkeys(f"responses/{call.path}" for call in self.calls.values())
+
     def measure(self, captured: dict[Capture, Captured], source: str, step: int) -> Measured:
-        """Response strengths `(n, neurons)` by layer, of the neurons that are shown."""
+        """Return response strengths `(n, neurons)` of the shown neurons, by layer."""
         chosen = self.memory.shared.setdefault("neurons", {})
-        numbers = {}
+        data = {}
         for capture, call in self.calls.items():
-            strengths = captured[capture].output
+            statistics = captured[capture].output
+            strengths, rectified = statistics["mean_abs"], is_rectified(call.ref.layer)
             if call.path not in chosen:  # validation data come first
-                chosen[call.path] = most_variable(between_pictures(strengths), MOST_NEURONS)
-            numbers[call.path] = strengths[:, chosen[call.path]]
-            self.memory.extend_scale(call.path, robust_max(numbers[call.path]))
-        return Measured(step, numbers)
+                chosen[call.path] = most_variable(response_variance(strengths), MAX_NEURONS)
+            shown = chosen[call.path]
+            dead = dead_channels(channel_metrics(**statistics), rectified)[shown]
+            data[call.path] = Responses(strengths[:, shown], dead)
+            self.memory.extend_scale(call.path, robust_max(data[call.path].strengths))
+        return Measured(step, data)
 
     def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
-        """A picture a layer and source."""
+        """Draw one image per layer and data source."""
         for source, one in measured.items():
             for call in self.calls.values():
                 picture = self._picture(source, call, one.data[call.path], one.note)
                 yield Image(source, f"responses/{call.path}", picture, self._about(call))
 
-    def _picture(self, source: str, call: Call, strengths: Array, note: str) -> Array:
+    def _picture(self, source: str, call: Call, responses: Responses, note: str) -> Array:
+        strengths = responses.strengths
         high = self.memory.scales.get(call.path, 0.0)
         neurons = self.memory.shared["neurons"][call.path].tolist()
-        quiet = silent(strengths)
-        notes = (f"{quiet:,} of {len(neurons):,} silent" if quiet else "", count_clipped(strengths, high), note)
+        dead = int(np.count_nonzero(responses.dead))
+        notes = (f"{dead:,} of {len(neurons):,} dead" if dead else "", count_clipped(strengths, high), note)
         labels, names = self.probes[source].labels, self.probe_display.label_names(source)
         if labels is None or names is None:
-            labels, order, classes = np.zeros(len(strengths), np.int64), np.arange(len(strengths)), ["all pictures"]
+            labels, order, classes = np.zeros(len(strengths), np.int64), np.arange(len(strengths)), ["all inputs"]
         else:
             order = by_class(labels)
             classes = [self.probe_display.class_name(int(label)) for label in np.unique(labels)]
@@ -101,28 +126,28 @@ class NeuronResponses(LayersView):
         )
 
     def _caption(self, call: Call) -> str:
-        which = self._which(call)
+        which = self._selection_text(call)
         return f"{call.path}   {shape_text(call.shape)}" + (f"\n{which}" if which else "")
 
-    def _which(self, call: Call) -> str:
-        """Which neurons are shown, if not all."""
+    def _selection_text(self, call: Call) -> str:
+        """Return which neurons are shown, if not all."""
         shown = len(self.memory.shared["neurons"][call.path])
-        return self.which(shown, call.shape[-1] if call.shape else 1, "neurons")
+        return self.selection_text(shown, call.shape[-1] if call.shape else 1, "neurons")
 
     def _about(self, call: Call) -> str:
-        which = self._which(call)
+        which = self._selection_text(call)
         return _DESCRIPTION.format(
             path=code_span(call.path),
             neuron="channel" if len(call.shape) > 1 else "neuron",
             where=" over all positions" if len(call.shape) > 1 else "",
-            which=f"Shown are {which}, and the same ever after." if which else "",
+            which=f"Showing {which}; the choice is then kept." if which else "",
         )
 
 
-def _strengths(output: Any, choice: Any) -> Any:
-    """In the pass: the mean of |a| over the positions, `(n, neurons)`."""
-    values = keras.ops.abs(keras.ops.cast(output, "float32"))
-    if len(values.shape) == 1:
-        return values[:, None]
-    positions = tuple(range(1, len(values.shape) - 1))
-    return keras.ops.mean(values, axis=positions) if positions else values
+def _statistics(output: Any, choice: Any, names: tuple[str, ...]) -> dict[str, Any]:
+    """In the forward pass: the mean of |activation| over the positions, and what tells dead neurons, `(n, neurons)`."""
+    return channel_statistics(output, names)
+
+
+_NAMES = {rectified: ("mean_abs", *names) for rectified, names in DEATH_STATISTICS.items()}
+_REDUCES = {rectified: partial(_statistics, names=names) for rectified, names in _NAMES.items()}

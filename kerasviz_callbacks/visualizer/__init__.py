@@ -1,4 +1,4 @@
-"""`Visualizer`: looks at the model and picks the views that fit it."""
+"""`Visualizer`: selects the views that suit the model."""
 
 from __future__ import annotations
 
@@ -11,35 +11,43 @@ from typing import Any, cast
 import keras
 
 from ..callback import VALIDATION, Image, ProbeView, View
+from ..callback.failures import Failures
 from ..callback.snapshot import by_name, one_picture, snapshot
+from ..callback.view_context import ViewContext
 from ..fit_context import FitContext, say
 from ..views.activation_maps import ActivationMaps
 from ..views.filter_images import FilterImages
+from ..views.overfitting_monitor import OverfittingMonitor
 from .choice import VIEWS, fitting_views, requested
 
-_SHARED = ("freq", "start_from_epoch", "save_dir", "timelapse", "on_error")
+_SHARED = ("freq", "start_from_epoch", "unit", "save_dir", "timelapse", "on_error")
 _OF_DATA = ("training_data", "count", "class_names", "display")
 
 
 class Visualizer(keras.callbacks.Callback):
-    """See a model learn with one line: picks the views that fit the model and says which.
+    """Watch a model learn with one callback: selects the views that suit the model, and prints which.
 
-    The weights: as filters where they are pictures, else as matrices; without data as both, and the coefficients of
-    the bottleneck. With data, what the layers answer; of a classifier Grad-CAM and, where there are labels, whether it
-    overfits (which looks at up to 500 rows of each set at every epoch; name the other views to do without); of an
-    autoencoder the trajectories and profiles of its codes and its reconstructions.
+    - Weights: convolution kernels as images, other kernels as matrices; without data both, and the coefficients of the
+      bottleneck layer.
+    - With data: layer activations.
+    - Classifiers: Grad-CAM and, with labels, `OverfittingMonitor`, which evaluates up to 500 rows of each data set at
+      every epoch (pass the other views in `views` to leave it out).
+    - Autoencoders: trajectories and profiles of the latent codes, and reconstructions.
 
     Args:
-        log_dir: where TensorBoard looks.
-        validation_data: what the views look at; `None`: only views of the weights. See `ProbeView`.
-        training_data: the same views of training data, beside it in TensorBoard.
-        views: instead of the automatic choice: classes, their names, or instances (whose own arguments win).
-        options: as for the single views: `freq`, `start_from_epoch`, `save_dir`, `timelapse`, `on_error`, `count`,
-            `class_names`, `display`.
+        log_dir: the TensorBoard log directory.
+        validation_data: the data for the views; `None`: only views of the weights. See `ProbeView`.
+        training_data: also show training data, as a second run in TensorBoard.
+        views: the views to use instead of the automatic selection: classes, their names, or instances (which keep
+            their own arguments).
+        publish: whether `OverfittingMonitor` adds its metrics to `logs`, or the names of the metrics to add. `None`:
+            only if `views` names it.
+        options: options of the views: `freq`, `start_from_epoch`, `unit`, `save_dir`, `timelapse`, `on_error`,
+            `count`, `class_names`, `display`.
 
     Raises:
-        TypeError: `views` holds something else, or an unknown option.
-        ValueError: an unknown view's name; before the first batch, a model for which no view fits.
+        TypeError: `views` is not a list of views, or an unknown option.
+        ValueError: an unknown name in `views`; before the first batch, a model that no view suits.
 
     Example:
         >>> model.fit(x, y, callbacks=[kv.Visualizer("logs", (x_val, y_val), training_data=(x, y))])  # doctest: +SKIP
@@ -52,6 +60,7 @@ class Visualizer(keras.callbacks.Callback):
         *,
         training_data: Any = None,
         views: Sequence[str | type[View] | View] | None = None,
+        publish: bool | Sequence[str] | None = None,
         count: int | None = None,
         class_names: Sequence[str] | None = None,
         display: Callable[[Any], Any] | None = None,
@@ -72,37 +81,43 @@ class Visualizer(keras.callbacks.Callback):
             "display": display,
         }
         self.views = None if views is None else requested(views)
+        self.publish = views is not None if publish is None else publish
         self._running: list[View] = []
-        self._read: dict[Any, Any] = {}  # what was read of the data, for `picture`
-        self._make(FilterImages if validation_data is None else ActivationMaps)  # checks the arguments, as a view does
+        self._begun = False
+        self._known_probes: dict[Any, Any] = {}  # probes read in the last fit, for `picture`
+        self._make(
+            FilterImages if validation_data is None else OverfittingMonitor
+        )  # validates the arguments as a view does
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Choose the views, begin them, and say in one line which they are."""
-        self._running = []
+        """Select the views, begin them, and print their names in one line."""
+        self.abandon()  # after an exception in `fit`, Keras does not call `on_train_end`
+        self._running, self._begun = [], True
         verbose = (self.params or {}).get("verbose", 1)
-        # A member while it chooses, so that the views find the data read and the model traced.
-        fit_context = FitContext.join(self.model, self, self.params)
+        # Take part in the fit during the selection, so that the views reuse the data read and the model traced.
+        fit = FitContext.join(self.model, self, self.params)
         try:
-            self._running = self._fitting(fit_context) if self.views is None else [self._made(v) for v in self.views]
-            for view in self._running:
+            chosen = self.fitting_views(fit) if self.views is None else [self._made(view) for view in self.views]
+            for view in chosen:
                 view.set_model(self.model)
                 view.set_params(self.params)
-            begun = []
             try:
-                for view in self._running:
-                    begun.append(view)
+                for view in chosen:
+                    self._running.append(view)
                     view.on_train_begin(logs)
             except BaseException:
-                for view in begun:
-                    view.abandon()
+                self.abandon()
                 raise
         finally:
-            fit_context.leave(self, quietly=True)
+            fit.leave(self, quietly=True)
+        self._known_probes = fit.probes
         if verbose:
-            say(f"kerasviz_callbacks: {', '.join(view.summary() for view in self._running)}.")
+            say(f"kerasviz_callbacks: {', '.join(view.chosen_summary() for view in self._running)}.")
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Hand on to the views."""
+        """Call the hook of each view."""
+        if not self._begun:
+            self.on_train_begin()
         try:
             with self._frozen_weights():
                 for view in self._running:
@@ -112,80 +127,110 @@ class Visualizer(keras.callbacks.Callback):
             raise
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Hand on to the views, one right after the other: the weights are looked at once for all."""
+        """Call the hook of each view; the weights are fingerprinted once for all views."""
+        self._begin_late()
         with self._frozen_weights():
             for view in self._running:
                 view.on_epoch_end(epoch, logs)
 
+    @property
+    def on_train_batch_end(self) -> Callable[..., None]:
+        """Call the hook of the views with `unit="batch"`. Without any, it is the base method, which Keras skips."""
+        units = [getattr(view, "unit", None) for view in self.views or ()]  # classes in `views` have no unit
+        if "batch" in (*units, self.options.get("unit")):
+            return self._batch_ended
+        return cast(Callable[..., None], super().on_train_batch_end)
+
+    def _batch_ended(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        self._begin_late()
+        for view in self._running:
+            if view.unit == "batch":
+                view.on_train_batch_end(batch, logs)
+
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Hand on to the views."""
+        """Call the hook of each view."""
+        self._begun = False
         for view in self._running:
             view.on_train_end(logs)
 
     def abandon(self) -> None:
-        """Leave a fit that will not begin after all, or that an exception has ended."""
+        """Leave a fit that does not begin, or that an exception has ended."""
+        self._begun = False
         for view in self._running:
             view.abandon()
 
-    def picture(self, model: Any, tag: str | None = None) -> Any:
-        """See the model as it is now, as an array uint8 `(h, w, 3)`: all its views below each other, or one `tag`.
+    def _begin_late(self) -> None:
+        """Begin if a custom loop skipped the earlier hooks; errors follow `on_error`, and it is tried once."""
+        if self._begun:
+            return
+        failures = Failures(type(self).__name__, self.options.get("on_error", "warn"))
+        with failures.collect("begin (call on_train_begin before the first batch, to see this error earlier)"):
+            self.on_train_begin()
+        self._begun = True
+        failures.report()
 
-        Before a fit of this model the views that fit it are chosen for it alone; see `View.picture`.
+    def picture(self, model: Any, tag: str | None = None) -> Any:
+        """See the model with its current weights as an array, uint8 `(h, w, 3)`: all views stacked, or one `tag`.
+
+        Before a fit of this model, views are selected for it as `fit` would do; see `View.picture`.
 
         Example:
             >>> Image.fromarray(kv.Visualizer("logs", (x_val, y_val)).picture(model))  # doctest: +SKIP
         """
-        return one_picture(self._now(model), tag)
+        return one_picture(self._snapshot(model), tag)
 
     def pictures(self, model: Any) -> dict[str, Any]:
-        """As `picture`, each by run and tag: `{"validation/grad_cam/conv2": uint8 (h, w, 3)}`."""
-        return by_name(self._now(model))
+        """Return the images of `picture` one by one: `{"validation/grad_cam/conv2": uint8 (h, w, 3)}`."""
+        return by_name(self._snapshot(model))
 
-    def _now(self, model: Any) -> list[Image]:
-        def chosen(fit_context: FitContext) -> list[View]:
+    def _snapshot(self, model: Any) -> list[Image]:
+        def select(fit_context: FitContext) -> list[View]:
             if self._running and self._model is model:
                 return self._running
-            twin = copy.copy(self)
-            twin.set_model(model)
-            fit_context.probes.update(self._read)
-            self._read = fit_context.probes
-            return twin._fitting(fit_context) if self.views is None else [self._made(view) for view in self.views]
+            duplicate = copy.copy(self)
+            duplicate.set_model(model)
+            fit_context.probes.update(self._known_probes)
+            self._known_probes = fit_context.probes
+            return duplicate.fitting_views(fit_context) if self.views is None else [self._made(v) for v in self.views]
 
-        return snapshot(chosen, model)
+        return snapshot(select, model)
 
-    def observes(self, step: int) -> bool:
-        """The visualizer itself looks at nothing."""
+    def observes(self, step: int, unit: str) -> bool:
+        """Return `False`: only the views capture the model."""
         return False
 
     def requests(self) -> dict[tuple[int, int], Any]:
-        """The visualizer itself wants nothing."""
+        """Return nothing: only the views request captures."""
         return {}
 
     def __getstate__(self) -> dict[str, Any]:
-        """A copy takes no fit along, neither the model nor the views chosen for it."""
-        return {**self.__dict__, "_model": None, "_running": [], "_read": {}}
+        """Exclude the fit, the model and the views selected for it from copies."""
+        return {**self.__dict__, "_model": None, "_running": [], "_begun": False, "_known_probes": {}}
 
     @contextmanager
     def _frozen_weights(self) -> Iterator[None]:
         with ExitStack() as stack:
-            watching = next((view.fit_context for view in self._running if view.in_fit), None)
-            if watching is not None:
-                with suppress(Exception):  # each view then looks by itself, and says what is wrong
-                    stack.enter_context(watching.frozen_weights())
+            fit_context = next((view.fit_context for view in self._running if view.in_fit), None)
+            if fit_context is not None:
+                with suppress(Exception):  # each view then reads the weights itself, and reports the error
+                    stack.enter_context(fit_context.frozen_weights())
             yield
 
-    def _fitting(self, fit_context: FitContext) -> list[View]:
-        """The views that fit the model.
+    def fitting_views(self, fit_context: FitContext) -> list[View]:
+        """Create the views that suit the model.
 
         Raises:
-            ValueError: none does.
+            ValueError: there are none.
         """
         reader, probes = None, []
-        if self.validation_data is not None:  # first, since this builds the model, if it was not
-            view = ActivationMaps(self.log_dir, self.validation_data, **self.of_data)
-            view.set_model(self.model)
-            view.read(fit_context)
-            reader, probes = view.readers[VALIDATION], list(view.probes.values())
+        if self.validation_data is not None:  # reading the data builds the model
+            context = ViewContext(self._make(ActivationMaps), self.model, self.params, fit=fit_context)
+            try:
+                view = cast(ProbeView, context.view)
+                view.read_data()
+                reader, probes = view.readers[VALIDATION], list(view.probes.values())
+            finally:
+                fit_context.participants.remove(context)
         chosen = fitting_views(self.model, fit_context.layers(), reader, probes)
         if not chosen:
             without = "" if self.validation_data is not None else " without validation_data"
@@ -200,4 +245,7 @@ class Visualizer(keras.callbacks.Callback):
     def _make(self, view: type[View]) -> View:
         if not issubclass(view, ProbeView):
             return view(self.log_dir, **self.options)
-        return view(self.log_dir, self.validation_data, **self.of_data, **self.options)
+        options = {**self.of_data, **self.options}
+        if issubclass(view, OverfittingMonitor):
+            options["publish"] = self.publish
+        return view(self.log_dir, self.validation_data, **options)

@@ -1,4 +1,4 @@
-"""Which views are shown: those named, or those that fit a model and stay few enough to be read."""
+"""Selection of views: those that the user names, or those that suit the model."""
 
 from __future__ import annotations
 
@@ -48,56 +48,59 @@ VIEWS: dict[str, type[View]] = {
 
 
 def fitting_views(model: Any, known: Sequence[LayerRef], reader: Reader | None, probes: Sequence[Probe]) -> Views:
-    """The views that fit a model, in the order of the way through it.
+    """Select the views that suit a model, in the order from input to output.
 
-    One view for each question: how the weights form, what the layers answer, where the evidence lies, whether it
-    overfits, how the codes move. So a run shows at most eight cards of each of the first two, which fill a screen in
-    TensorBoard, and one to four of what the model is for. Kernels are shown as pictures where they are some, else as
-    matrices; without data, when nothing stands beside them, as both, and with the coefficients of the bottleneck.
+    There is one view for each question: how the weights develop, the layer activations, the evidence for a prediction,
+    overfitting, and the latent codes. So a run has at most eight images of weights and eight of activations, which
+    fit on one screen in TensorBoard, and one to four that depend on the task. Convolution kernels are shown as images,
+    other kernels as matrices; without data both are shown, and the coefficients of the bottleneck layer.
 
     Args:
-        model: being trained.
+        model: the model being trained.
         known: its layers.
-        reader: of the model on the validation data; `None`: there are none.
-        probes: the validation data, and the training data if they are looked at too.
+        reader: reader of the model on the validation data; `None` without data.
+        probes: the validation data, and the training data if given.
     """
-    # A model that is not built yet has no weights to judge by; what cannot be shown is told later.
+    # A model that is not built has no weights to inspect yet; a view that does not suit it reports that later.
     filters: Views = [FilterImages] if not model.built or filter_kernels(model, known) else []
     matrices: Views = [WeightHeatmaps] if model.built and weight_matrices(known) else []
     if reader is None or not probes:
         return [*filters, *matrices, *([Coefficients] if matrices else [])]
     probe = probes[0]
     convolves = any(convolution_layout(ref.layer) for ref in known)
-    # A softmax gives classes, of each pixel too, whatever its shape.
+    # An output with a softmax is a classification, of each pixel too, even if it has the shape of the input.
     autoencodes = reader.head.kind != "softmax" and reconstruction(reader, probe.inputs) is not None
-    answers = not autoencodes and _classifies(reader.head, probe)
+    classifies = not autoencodes and _classifies(reader.head, probe)
     chosen = filters or matrices
-    if answers or convolves:
+    if classifies or convolves:
         chosen = [*chosen, ActivationMaps]
     if autoencodes:
         return [*chosen, *_of_codes(reader, probe), Reconstructions]
-    if answers and _has_evidence(reader):
+    if classifies and _has_feature_maps(reader):
         chosen = [*chosen, GradCAM]
-    judged = answers and all(_can_be_judged(reader, one) for one in probes)
-    return [*chosen, OverfittingMonitor] if judged else chosen
+    evaluated = classifies and all(_has_truth(reader, one) for one in probes)
+    return [*chosen, OverfittingMonitor] if evaluated else chosen
 
 
 def requested(views: Any) -> list[type[View] | View]:
-    """The views that a person named: classes, their names, or instances.
+    """Check the user's list of views, and replace names by classes.
+
+    Args:
+        views: view classes, their names, or instances.
 
     Raises:
-        TypeError: no list, or something in it that is no view.
-        ValueError: an empty list, a name of no view, or a view twice.
+        TypeError: not a list, or an item that is not a view.
+        ValueError: an empty list, an unknown name, or the same view twice.
     """
     if isinstance(views, (str, View, type)) or not isinstance(views, Sequence):
         raise TypeError(f"views={views!r}: expected a list of views, their classes or names.")
     if not views:
         raise ValueError(f"views=[]: name at least one of {', '.join(VIEWS)}, or leave it out.")
     chosen = [_view(one) for one in views]
-    for ref, one in enumerate(chosen):
-        if any(one is other for other in chosen[:ref]):
+    for index, one in enumerate(chosen):
+        if any(one is other for other in chosen[:index]):
             name = one.__name__ if isinstance(one, type) else f"the same {type(one).__name__}"
-            raise ValueError(f"views: {name} stands there twice, and would log everything twice; name it once.")
+            raise ValueError(f"views: {name} is listed twice, and would log everything twice; name it once.")
     return chosen
 
 
@@ -112,20 +115,20 @@ def _view(one: Any) -> type[View] | View:
 
 
 def _classifies(head: Head, probe: Probe) -> bool:
-    """Whether the model's first output are classes: a softmax or sigmoid, or logits of the labels' classes."""
+    """Return whether the first output is a classification: a softmax, a sigmoid, or logits of the labels' classes."""
     if head.kind is not None:
         return True
     return probe.labels is not None and head.classes > int(probe.labels.max(initial=0)) and head.classes > 1
 
 
-def _can_be_judged(reader: Reader, probe: Probe) -> bool:
-    """Whether there are labels to hold the answers beside: one class a row, or yes and no to several."""
+def _has_truth(reader: Reader, probe: Probe) -> bool:
+    """Return whether the predictions can be compared with labels: one class per row, or multi-label (sigmoid)."""
     task = task_of(reader, probe, probe.labels)
     return task.kind in ("classes", "labels") and truth_of(task, reader, probe, probe.labels) is not None
 
 
-def _has_evidence(reader: Reader) -> bool:
-    """Whether some layer has maps that the score depends on."""
+def _has_feature_maps(reader: Reader) -> bool:
+    """Return whether some layer has feature maps that the score depends on, as Grad-CAM requires."""
     try:
         last_maps(reader, Score())
     except ValueError:
@@ -134,7 +137,7 @@ def _has_evidence(reader: Reader) -> bool:
 
 
 def _of_codes(reader: Reader, probe: Probe) -> Views:
-    """What shows the bottleneck: nothing where none can be found, and of a single number no trajectory."""
+    """Return the views of the latent codes: none without a bottleneck, no trajectory for a one-dimensional code."""
     try:
         size = bottleneck(reader, probe.inputs).size
     except ValueError:

@@ -28,10 +28,7 @@ ENTRY = Entry(
     kv.ActivationMaps,
     classifier,
     tags=frozenset({"activations/conv1", "activations/conv2", "activations/answer"}),
-    scalars=frozenset(
-        [f"activations/conv{n}/{name}" for n in (1, 2) for name in ("dead", "dormant", "sparsity")]
-        + ["activations/answer/dead", "activations/answer/dormant"]
-    ),
+    scalars=frozenset(f"health/conv{n}/{name}" for n in (1, 2) for name in ("dead", "dormant", "sparsity")),
     poison="conv1",
     known=maps_are_the_chosen_channels,
     largest=reached,

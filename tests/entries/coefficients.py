@@ -29,8 +29,8 @@ def lengths_and_turns_are_the_units_own(run: Run) -> None:
                 cosine = weights @ before / np.sqrt((weights @ weights) * (before @ before))
                 np.testing.assert_allclose(shown.turns[unit, number], np.log10(1 - cosine), atol=1e-5)
     last = run.view.measured["model", STEPS[-1]].scalars
-    np.testing.assert_allclose(last["coefficients/codes/norm"], shown.lengths[:, -1].mean(), rtol=1e-6)
-    np.testing.assert_allclose(last["coefficients/codes/turn"], (10 ** shown.turns[:, -1]).mean(), rtol=1e-5)
+    np.testing.assert_allclose(last["health/codes/norm"], shown.lengths[:, -1].mean(), rtol=1e-6)
+    np.testing.assert_allclose(last["health/codes/turn"], (10 ** shown.turns[:, -1]).mean(), rtol=1e-5)
 
 
 def coefficients_reach(measured) -> dict[str, float]:
@@ -45,7 +45,7 @@ ENTRY = Entry(
     autoencoder,
     target="x",
     tags=frozenset({"coefficients/codes"}),
-    scalars=frozenset({"coefficients/codes/norm", "coefficients/codes/turn"}),
+    scalars=frozenset({"health/codes/norm", "health/codes/turn"}),
     poison="codes",
     sources=("model",),
     needs_data=False,

@@ -33,7 +33,7 @@ ENTRY = Entry(
     kv.FilterImages,
     classifier,
     tags=frozenset({"filters/conv1", "filters/conv2"}),
-    scalars=frozenset(f"filters/conv{n}/{name}" for n in (1, 2) for name in ("redundancy", "norm", "turn")),
+    scalars=frozenset(f"health/conv{n}/{name}" for n in (1, 2) for name in ("redundancy", "norm", "turn")),
     poison="conv1",
     sources=("model",),
     needs_data=False,

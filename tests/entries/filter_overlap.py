@@ -29,7 +29,7 @@ def correlations_are_those_of_all_numbers(run: Run) -> None:
                 alive = [k for k, row in enumerate(direct) if not np.isnan(row).all()]
                 assert len(alive) >= 3
                 largest = [max(abs(direct[k, other]) for other in alive if other != k) for k in alive]
-                scalar = measured.scalars[f"overlap/{path}/overlap"]
+                scalar = measured.scalars[f"health/{path}/overlap"]
                 np.testing.assert_allclose(scalar, sum(largest) / len(largest), atol=1e-4)
                 picture = logged[source].picture(f"overlap/{path}", step)
                 are_in_the_pixels(picture, direct, run.view.memory.shared["order"][path])
@@ -66,7 +66,7 @@ ENTRY = Entry(
     kv.FilterOverlap,
     classifier,
     tags=frozenset(f"overlap/{path}" for path in LAYERS),
-    scalars=frozenset(f"overlap/{path}/overlap" for path in LAYERS),
+    scalars=frozenset(f"health/{path}/overlap" for path in LAYERS),
     poison="conv1",
     known=correlations_are_those_of_all_numbers,
     largest=lambda measured: {},

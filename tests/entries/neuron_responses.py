@@ -2,7 +2,7 @@
 
 import keras
 import numpy as np
-from harness import STEPS, Entry, Run, classifier, footer_height, reached, read
+from harness import STEPS, Entry, Run, classifier, footer_height, reach_of, read
 
 import kerasviz_callbacks as kv
 from kerasviz_callbacks.draw.responses import strengths_as_colours
@@ -20,7 +20,7 @@ def strengths_are_mean_magnitudes(run: Run) -> None:
             for path in LAYERS:
                 outputs = keras.Model(model.input, model.get_layer(path).output)(probe.inputs).numpy()
                 direct = np.stack([np.abs(one.reshape(-1, one.shape[-1])).mean(axis=0) for one in outputs])
-                shown = run.view.measured[source, step].data[path]
+                shown = run.view.measured[source, step].data[path].strengths
                 np.testing.assert_allclose(shown, direct, rtol=1e-5, atol=1e-7)
                 picture = logged[source].picture(f"responses/{path}", step)
                 are_in_the_pixels(picture, shown, probe.labels, run.view.drawn_with[step][path])
@@ -63,6 +63,6 @@ ENTRY = Entry(
     scalars=frozenset(),
     poison="conv1",
     known=strengths_are_mean_magnitudes,
-    largest=reached,
+    largest=lambda measured: {path: reach_of(one.strengths) for path, one in measured.data.items()},
     still=words_around,
 )

@@ -37,7 +37,7 @@ def steps_are_the_models_own(run: Run) -> None:
             assert abs(seen.weights[seen.mark]) == np.abs(start).max()
             # Plain descent goes along the gradient, as far as it is long.
             share = 1 - np.linalg.norm(end - start) / np.linalg.norm(free - start)
-            np.testing.assert_allclose(scalars[f"weights/{path}/removed"][step], share, atol=1e-3)
+            np.testing.assert_allclose(scalars[f"health/{path}/removed"][step], share, atol=1e-3)
 
 
 def matrices_reach(measured) -> dict[str, float]:
@@ -53,7 +53,7 @@ ENTRY = Entry(
     classifier,
     options={"clip": CLIP},
     tags=frozenset(f"weights/{path}" for path in LAYERS),
-    scalars=frozenset(f"weights/{path}/removed" for path in LAYERS),
+    scalars=frozenset(f"health/{path}/removed" for path in LAYERS),
     poison="conv1",
     sources=("model",),
     known=steps_are_the_models_own,

@@ -1,4 +1,4 @@
-"""What Keras says of each epoch, and which was the best so far."""
+"""The Keras logs of each epoch, and the best epoch so far."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..draw.overfitting_charts import is_accuracy
+from ...draw.overfitting_charts import is_accuracy
 
 LOSS = "val_loss"
 
 
 @dataclass
 class EpochHistory:
-    """The logs of a training, epoch by epoch.
+    """The Keras logs of a training run.
 
     Attributes:
-        logs: by epoch, what Keras said of it.
-        best: the epoch of least validation loss so far; `None` until a validation loss was seen.
+        logs: the logs by epoch.
+        best: the epoch with the lowest `val_loss` so far; `None` until there is a finite one.
     """
 
     logs: dict[int, dict[str, float]] = field(default_factory=dict)
     best: int | None = None
 
     def record(self, epoch: int, logs: Mapping[str, Any], *, without: Collection[str] = ()) -> None:
-        """Note an epoch; one that is trained again, after a fit that went further, replaces all from it on.
+        """Record the logs of an epoch, and discard those of this and later epochs from an earlier fit.
 
         Args:
-            epoch: that has ended.
-            logs: what Keras says of it.
-            without: keys that are left out.
+            epoch: the epoch that has ended, 0-based.
+            logs: its Keras logs.
+            without: keys to ignore.
         """
         self.logs = {step: known for step, known in self.logs.items() if step < epoch}
         self.logs[epoch] = {
@@ -40,12 +40,12 @@ class EpochHistory:
         self.best = min(losses, key=lambda step: losses[step]) if losses else None
 
     def curve(self, key: str) -> tuple[tuple[int, ...], tuple[float, ...]]:
-        """The epochs at which a figure was given, and its values."""
+        """Return the epochs at which a metric was logged, and its values."""
         found = {step: known[key] for step, known in self.logs.items() if key in known}
         return tuple(found), tuple(found.values())
 
     def metric(self) -> str | None:
-        """The metric to look at beside the loss: an accuracy if there is one, of both sets if possible."""
+        """Return the metric to plot besides the loss: preferably with validation values, preferably an accuracy."""
         keys = [key for key in next(iter(self.logs.values()), {}) if not key.startswith("val_")]
         known = {key for logs in self.logs.values() for key in logs}
         metrics = [key for key in keys if key != "loss" and not key.endswith(("_loss", "learning_rate", "lr"))]
@@ -55,6 +55,6 @@ class EpochHistory:
 def _is_number(value: Any) -> bool:
     try:
         float(value)
-    except Exception:  # anything may stand in logs
+    except Exception:  # logs may contain any object
         return False
     return True

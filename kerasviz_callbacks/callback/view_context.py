@@ -1,0 +1,358 @@
+"""`ViewContext`: one view during one fit: it captures, measures, draws and writes, and collects errors."""
+
+from __future__ import annotations
+
+import copy
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ..fit_context import FitContext, Participant, say, with_suffix
+from ..record.directories import check_writable
+from ..record.png import encode
+from ..record.sink import Sink
+from .failures import Failures
+from .schedule import Schedule
+from .timelapse import Timelapse
+from .types import UNTRAINED, FitResult, Image, LastStep, Measured, Memory, ViewMethods, held_bytes
+
+
+class ViewContext(Participant):
+    """One view during one fit.
+
+    It works on a copy of the view, so that the state belongs to this fit: a worker that is still busy with it cannot
+    interfere with the next fit.
+
+    Args:
+        view: the view as the user created it; it is not changed.
+        model: the model to visualize.
+        params: the Keras callback `params` of the fit.
+        fit: state shared with other views; `None`: join the fit of this model.
+
+    Attributes:
+        view: the working copy of the view.
+        fit: state shared with the other callbacks of the fit.
+        schedule: which steps are drawn.
+        failures: errors not reported yet.
+        sinks: where it writes, set at the first epoch.
+        last: the latest measurements.
+        begun: whether the first epoch has begun.
+    """
+
+    def __init__(self, view: ViewMethods, model: Any, params: Any, *, fit: FitContext | None = None):
+        self.view = copy.copy(view)
+        self.view.set_model(model)
+        self.view.set_params(params)
+        self.view.memory, self.view.context = Memory(), self
+        self.schedule = Schedule(view.freq, view.start_from_epoch, view.unit)
+        self.schedule.plan(params)
+        self.failures = Failures(type(view).__name__, view.on_error)
+        self.sinks: Sequence[Sink] = ()
+        self.last: LastStep | None = None
+        self.begun = False
+        self._source = view
+        self._prepared = False
+        self._suffix = ""
+        self._timelapse = Timelapse() if view.timelapse else None
+        self._ended: int | None = None  # the last completed step
+        self._observed: int | None = None  # the last observed step
+        self._drawn: int | None = None  # the last step due to be drawn; the queue may have skipped it
+        self._weights = b""  # a fingerprint at the end of `_ended`
+        self.fit = FitContext.join(model, self, params) if fit is None else fit
+        if fit is not None:
+            fit.participants.append(self)
+
+    def _result(self) -> FitResult | None:
+        """Return the result of the last fit of this model, if there is one."""
+        result = self._source.result
+        return result if result is not None and result.model() is self.fit.model else None
+
+    # The course of a fit, on the training thread.
+
+    def check_request(self) -> None:
+        """Raise errors before the first batch, such as directories that are not writable or unknown layers."""
+        check_writable(self.view.log_dir, "log_dir")
+        if self.view.save_dir is not None:
+            check_writable(self.view.save_dir, "save_dir")
+        self.prepare()
+
+    def begin(self, epoch: int, *, untrained: bool) -> None:
+        """Begin the first epoch: capture once as a check, and draw the untrained model.
+
+        Args:
+            epoch: its number, 0-based; if it is not 0, the fit is resumed and the view continues from its last result.
+            untrained: whether no batch of this fit has been trained yet.
+        """
+        self.begun = self.fit.training = True
+        self.schedule.begin(epoch)
+        result = self._result() if epoch > 0 else None
+        if result is not None:
+            self.view.memory, self.last = copy.deepcopy(result.memory), result.last
+        resumed = epoch if self.schedule.unit == "epoch" else self.schedule.step + 1
+        first_step = UNTRAINED if epoch == 0 else resumed
+        self.sinks = self.fit.sinks(self.view.log_dir, self.view.save_dir, first_step)
+        self.prepare()
+        captured = None
+        if self._prepared and untrained:
+            captured = self.view.capture(UNTRAINED)
+            self.view.check(captured)
+        elif untrained and self.fit.verbose:
+            say(
+                f"kerasviz_callbacks: the model has no weights yet, so {self.failures.name} begins after the first "
+                "epoch; give the model an Input to see it untrained."
+            )
+        if epoch == 0 and untrained and self.schedule.is_due(UNTRAINED):
+            self.observe(UNTRAINED, captured=captured)
+
+    def batch_ended(self, batch: int) -> None:
+        """Observe the model if a step is due after this batch of the epoch."""
+        step = self.schedule.batch_ended(batch)
+        if step is None or (self.view.every_epoch and self.schedule.ends_epoch(step)):
+            return  # with `every_epoch`, wait for `epoch_ended`, which has the logs
+        self.observe(step)
+        self._ended = step
+
+    def epoch_ended(self, epoch: int, logs: dict[str, Any] | None) -> None:
+        """Observe the model if a step is due at the end of this epoch."""
+        step = self.schedule.epoch_ended(epoch)
+        self._ended = step
+        if self.view.every_epoch or (step != self._observed and self.schedule.is_due(step)):
+            self.observe(step, logs=logs)
+        elif step != self._observed:
+            with self.failures.collect("read the weights"):
+                self._weights = self.fit.fingerprint()
+            self._report()
+
+    def finish(self) -> FitResult | None:
+        """End training: draw the last step if it was not drawn, then the animation, and wait until all is written.
+
+        Returns:
+            The state from which a resumed fit continues; `None` if the worker is still busy with it.
+        """
+        finished = False
+        try:
+            self._observe_last()
+            if self._timelapse is not None and self._observed is not None:
+                self.fit.queue.draw_later(self._observed, self._animate)
+            finished = self.fit.wait()
+            self._report()
+        finally:
+            self._leave(finished, quietly=False)
+        return self._fit_result(finished)
+
+    def abandon(self) -> FitResult | None:
+        """Leave a fit that does not begin, or that an exception has ended."""
+        finished = False
+        try:
+            finished = self.fit.wait()
+        finally:
+            self._leave(finished, quietly=True)
+        return self._fit_result(finished)
+
+    def _leave(self, finished: bool, *, quietly: bool) -> None:
+        self.fit.leave(self, quietly=quietly)
+        if finished:
+            self.view.context = None  # also frees the functions compiled for the fit
+
+    def _fit_result(self, finished: bool) -> FitResult | None:
+        if not finished or not self.begun:
+            return None
+        probes, params = getattr(self.view, "probes", {}), dict(self.fit.params or {})
+        return FitResult(weakref.ref(self.fit.model), self.view.memory, self.last, params, probes)
+
+    def _observe_last(self) -> None:
+        """Observe the last step if it was not observed; if it was, draw it unless it was drawn."""
+        step, queue = self._ended, self.fit.queue
+        if self.schedule.unit == "batch" and self.schedule.step != UNTRAINED:
+            step = self.schedule.step
+        if step is None:
+            return
+        if self._observed != step:
+            note = ""
+            with self.failures.collect("read the weights"):
+                note = "restored" if step == self._ended and self._weights != self.fit.fingerprint() else ""
+            self.schedule.forced = step
+            self.observe(step, note=note)
+        elif queue.left_out(step) or self._drawn != step:
+            queue.draw_later(step, partial(self._draw, step))
+
+    # One step, on the training thread.
+
+    def observes(self, step: int, unit: str) -> bool:
+        """Return whether the view captures the model at this step."""
+        if unit != self.schedule.unit:
+            return False
+        return (self.view.every_epoch and step != UNTRAINED and unit == "epoch") or self.schedule.is_due(step)
+
+    def requests(self) -> Mapping[tuple[int, int], Any]:
+        """Return the captures that the view requires from the shared forward passes."""
+        return self.view.requests() if self._prepared else {}
+
+    def observe(self, step: int, *, logs: dict[str, Any] | None = None, note: str = "", captured: Any = None) -> None:
+        """Capture the model at a step, queue measuring and drawing on the worker, and add metrics to `logs`.
+
+        Args:
+            step: the epoch, or the number of batches trained.
+            logs: the epoch's Keras logs; metrics are added to it.
+            note: text for the status line below the image, such as "restored".
+            captured: by data source, tensors that were captured already.
+        """
+        self._report()
+        measured: Mapping[str, Measured] = {}
+        try:
+            with self.failures.collect("read the model"):
+                self.prepare()
+                if self._prepared:
+                    measured = self._capture_and_submit(step, logs, note, captured)
+            self._report()
+        finally:
+            if logs is not None and self._prepared and self.view.published():
+                logs.update(self.view.logged_metrics(measured))
+            self.fit.mark_observed(self, step, self.schedule.unit)
+
+    def _capture_and_submit(
+        self, step: int, logs: Mapping[str, Any] | None, note: str, captured: Any
+    ) -> Mapping[str, Measured]:
+        """Capture the model, and queue measuring and drawing.
+
+        Returns:
+            The measurements of a view that publishes metrics; otherwise empty, since the worker measures later.
+        """
+        due = self.schedule.is_due(step) and self._drawn != step
+        force = step in (self.schedule.forced, self.schedule.last)
+        admission = self.fit.queue.admit(step, draw=due, force=force)
+        if not admission.measure and not self.view.published():
+            return {}
+        with self.fit.frozen_weights() as weights:
+            captured = self._capture(step, logs) if captured is None else captured
+        measure: Callable[[], Mapping[str, Measured]]
+        measure, size = partial(self._measure, captured, step, logs and dict(logs)), held_bytes(captured)
+        found: Mapping[str, Measured] = {}
+        if self.view.published():
+            found = measure()
+            measure, size = partial(dict, found), held_bytes(found)
+        drawn = due and admission.draw
+        self.fit.queue.submit(
+            step,
+            size=size,
+            measure=partial(self._keep, measure, step, note, weights),
+            draw=partial(self._draw, step) if drawn else None,
+        )
+        self._observed = step
+        self._weights = weights
+        self._drawn = step if due else self._drawn
+        return found
+
+    def _capture(self, step: int, logs: Mapping[str, Any] | None) -> dict[str, Any]:
+        try:
+            return self.view.capture(step)
+        except BaseException:
+            if logs is not None:  # the logs are valid although the capture failed
+                self.fit.queue.submit(step, size=0, measure=partial(self.view.on_logs, step, dict(logs)), draw=None)
+            raise
+
+    def prepare(self) -> bool:
+        """Prepare the view if it can be and was not yet; return whether it is prepared."""
+        if not self._prepared and self.view.can_prepare():
+            self.view.prepare()
+            self._prepared = True
+            place = Path(self.view.log_dir).expanduser().resolve()
+            self._suffix = self.fit.claim_tags(self, place, self.view.tags())
+            if self._suffix and self.fit.verbose:
+                say(
+                    f"kerasviz_callbacks: another {self.failures.name} of this fit writes the same tags; this one "
+                    f'adds "{self._suffix}" to theirs: {with_suffix(next(iter(self.view.tags())), self._suffix)}.'
+                )
+        return self._prepared
+
+    def _report(self) -> None:
+        self.failures.report(self.sinks)
+
+    # One step, on the worker.
+
+    def _measure(self, captured: Mapping[str, Any], step: int, logs: Mapping[str, Any] | None) -> dict[str, Measured]:
+        """Measure every data source; after an error, keep the others only if the view publishes metrics."""
+        if logs is not None:
+            self.view.on_logs(step, logs)
+        found = {}
+        for source, tensors in captured.items():
+            try:
+                found[source] = self.view.measure(tensors, source, step)
+            except Exception as error:
+                self.failures.add("measure", error)
+                if not self.view.published():
+                    return {}
+        return found
+
+    def _keep(self, measure: Callable[[], Mapping[str, Measured]], step: int, note: str, weights: bytes) -> None:
+        """Measure, store the measurements, and write the scalars."""
+        with self._any_failure("measure"):
+            found = measure()
+            if not found:
+                return
+            if note:
+                found = {source: replace(one, note=note) for source, one in found.items()}
+            self.last = LastStep(step, found, weights)
+        with self._any_failure("write scalars"):
+            self._write_scalars(LastStep(step, found, weights))
+
+    def _draw(self, step: int) -> None:
+        """Draw the latest measurements if they are of this step: measuring may have failed."""
+        last = self.last
+        if last is None or last.step != step:
+            return
+        with self._any_failure("draw"):
+            for image in self.view.draw(last.measured):
+                self._write_image(image, step)
+        with self._any_failure("write points"):
+            for source, points in self.view.points(last.measured):
+                for sink in self.sinks:
+                    with sink.errors.collect():
+                        sink.points(source, points)
+
+    def _write_scalars(self, last: LastStep) -> None:
+        for source, one in last.measured.items():
+            for tag, value in one.scalars.items():
+                suffixed, about = with_suffix(tag, self._suffix), self.view.describe(tag)
+                for sink in self.sinks:
+                    with sink.errors.collect():
+                        sink.scalar(source, suffixed, last.step, value, about)
+
+    def _write_image(self, image: Image, step: int) -> None:
+        png, tag = encode(image.picture), with_suffix(image.tag, self._suffix)
+        for sink in self.sinks:
+            with sink.errors.collect():
+                sink.image(image.source, tag, step, png, image.description)
+        if self._timelapse is not None:
+            self._timelapse.add(replace(image, tag=tag), step, png)
+
+    def _animate(self) -> None:
+        """Write the animation of all drawn steps."""
+        with self._any_failure("write the timelapse"):
+            if self._timelapse is not None:
+                self._timelapse.write(self.sinks)
+
+    def _any_failure(self, stage: str) -> Any:
+        """Collect any exception, `sys.exit` in user code included: on the worker thread it would have no effect."""
+        return self.failures.collect(stage, BaseException)
+
+    # Without a fit.
+
+    def show(self) -> None:
+        """Draw the current model: the last step again if the weights have not changed, otherwise one further step."""
+        result = self._result()
+        self.begun = True
+        if result is not None:
+            self.view.memory, self.last = copy.deepcopy(result.memory), result.last
+        if self.last is not None and self.last.weights == self.fit.fingerprint():
+            self.fit.queue.draw_later(self.last.step, partial(self._draw, self.last.step))
+            return
+        step = UNTRAINED if self.last is None else self.last.step + 1
+        self.schedule.forced = step
+        self.schedule.epochs = max(self.schedule.epochs, step + 1 if self.last is not None else 0)
+        captured = self.view.capture(step)
+        self.view.check(captured)
+        self.observe(step, captured=captured)

@@ -1,0 +1,25 @@
+"""Linear resampling between the centres of cells, as `tf.image.resize` does it."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def resize_weights(old: int, new: int) -> NDArray[np.float64]:
+    """Compute the matrix that resizes an axis linearly.
+
+    The centres of the outermost cells are not extrapolated beyond: what lies outside takes the outermost value.
+
+    Args:
+        old: Length of the original axis, at least 1.
+        new: Length of the resized axis.
+
+    Returns:
+        `(new, old)`, each row of sum 1.
+
+    Example:
+        >>> resize_weights(2, 4).tolist()
+        [[1.0, 0.0], [0.75, 0.25], [0.25, 0.75], [0.0, 1.0]]
+    """
+    positions = np.clip((np.arange(new) + 0.5) * old / new - 0.5, 0, old - 1)
+    weights: NDArray[np.float64] = np.maximum(1 - np.abs(positions[:, None] - np.arange(old)), 0.0)
+    return weights

@@ -1,0 +1,135 @@
+"""Images, scalars, text and projector points in TensorBoard event files."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from .directories import absolute
+from .events import EventFile
+from .png import size_of
+from .projector import Points, Projector
+from .run_lock import RunLock, claim_group
+from .sink import is_loggable
+from .steps import holds_step
+from .write_errors import WriteErrors
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class EventFileSink:
+    """The `Sink` that TensorBoard reads: one event file a run, `log_dir/<group>/<run>`.
+
+    Directories and files are made when first written to, and made again when deleted while training runs. Scalars
+    and text of a run wait in memory until `flush` or the run's next image and are written in one write, so that a
+    slow disk costs one wait a step; images are written at once.
+
+    Args:
+        log_dir: The user's log directory, the one TensorBoard is started on. Resolved now: a later `os.chdir`
+            changes nothing.
+
+    Attributes:
+        errors: What could not be written.
+        log_dir: The directory as an absolute path.
+        group: `"views"`, `"views-2"`, ...; empty before `begin`.
+
+    Example:
+        >>> sink = EventFileSink("logs")
+        >>> sink.begin(first_step=0)
+        'views'
+        >>> sink.scalar("validation", "overlap/conv1/mean", 0, 0.25)
+        >>> sink.close()
+    """
+
+    def __init__(self, log_dir: str | os.PathLike[str]) -> None:
+        self.log_dir = absolute(log_dir)
+        self.errors = WriteErrors()
+        self.group = ""
+        self._named = os.fspath(log_dir)
+        self._lock: RunLock | None = None
+        self._files: dict[str, EventFile] = {}
+        self._projectors: dict[str, Projector] = {}
+        self._last_scalar: dict[tuple[str, str], int] = {}
+
+    def begin(self, first_step: int) -> str:
+        """Claim the first group whose event files hold no step of `first_step` or later; see `Sink.begin`."""
+        self.group, self._lock = claim_group(self.log_dir, partial(holds_step, first_step=first_step))
+        return self.group
+
+    def image(self, run: str, tag: str, step: int, png: bytes, description: str = "") -> None:
+        """Write one PNG file, which may be animated, and what waits before it; see `Sink.image`."""
+        height, width = size_of(png)
+        file = self._file(run)
+        waiting = file.waiting
+        try:
+            file.image(tag, step, png, width=width, height=height, description=description)
+        except OSError:
+            self.errors.count += waiting  # the caller counts the image
+            raise
+
+    def scalar(self, run: str, tag: str, step: int, value: float, description: str = "") -> None:
+        """Add one number to what waits; of several at one step the first, since TensorBoard would show them all."""
+        if is_loggable(value) and self._last_scalar.get((run, tag)) != step:
+            self._file(run).scalar(tag, step, value, description=description)
+            self._last_scalar[run, tag] = step
+
+    def text(self, run: str, tag: str, step: int, markdown: str, description: str = "") -> None:
+        """Add one text for TensorBoard's Text tab to what waits."""
+        self._file(run).text(tag, step, markdown, description=description)
+
+    def points(self, run: str, points: Points) -> None:
+        """Write the files of TensorBoard's projector into the run; see `Sink.points`."""
+        self._file(run).open()  # without an event file TensorBoard knows of no such run
+        if run not in self._projectors:
+            self._projectors[run] = Projector(self.directory(run))
+        self._projectors[run].write(points)
+
+    def flush(self) -> None:
+        """Write what waits, one write a run."""
+        self._each(EventFile.flush)
+
+    def close(self) -> None:
+        """Flush, close the event files and release the claim; may be called again."""
+        try:
+            self._each(EventFile.close)
+        finally:
+            if self._lock is not None:
+                self._lock.release()
+
+    def closing_line(self, steps: int) -> str:
+        """Return the `tensorboard` command that shows every step; by default it shows 10 images of a tag."""
+        # The shell expands no `~` within quotes.
+        named = os.fspath(self.log_dir) if self._named.startswith("~") else self._named
+        return f"tensorboard --logdir {shlex.quote(named or '.')} --samples_per_plugin images={max(1000, 2 * steps)}"
+
+    def directory(self, run: str) -> Path:
+        """Return the directory of a run.
+
+        Raises:
+            RuntimeError: `begin` was not called.
+        """
+        if not self.group:
+            raise RuntimeError("begin(first_step) must be called before the first write")
+        return self.log_dir / self.group / run
+
+    def _file(self, run: str) -> EventFile:
+        if run not in self._files:
+            self._files[run] = EventFile(self.directory(run))
+        return self._files[run]
+
+    def _each(self, write: Callable[[EventFile], None]) -> None:
+        """Write every file whatever becomes of the others, and raise the first error."""
+        first, lost = None, 0
+        for file in self._files.values():
+            waiting = file.waiting
+            try:
+                write(file)
+            except OSError as error:
+                first, lost = first or error, lost + max(1, waiting)
+        if first is not None:
+            self.errors.count += lost - 1  # the caller counts one
+            raise first

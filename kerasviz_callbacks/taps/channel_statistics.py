@@ -1,0 +1,75 @@
+"""Statistics of each channel of a layer's output, computed inside the model's pass so that only small arrays travel.
+
+`maths.health` combines them over the rows of the probe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import keras
+
+
+def is_rectified(layer: Any) -> bool | None:
+    """Whether the layer's own output is cut off at 0.
+
+    Args:
+        layer: A Keras layer.
+
+    Returns:
+        True for ReLU and its bounded forms, False for any other activation function (GELU, tanh,
+        `ReLU(negative_slope=0.1)`), `None` for a linear output, of which no channel can be called dead.
+    """
+    if isinstance(layer, keras.layers.ReLU):
+        return not layer.negative_slope
+    name = getattr(getattr(layer, "activation", None), "__name__", "linear")
+    if name in ("relu", "relu6"):
+        return True
+    return None if name == "linear" else False
+
+
+DEATH_STATISTICS: Mapping[bool | None, tuple[str, ...]] = {
+    True: ("largest",),
+    False: ("mean", "variance"),
+    None: (),
+}
+"""The statistics that tell whether a channel is dead (`maths.health.dead_channels`), by `is_rectified`."""
+
+
+def channel_statistics(output: Any, names: Sequence[str]) -> dict[str, Any]:
+    """Compute statistics of each row and channel over all positions. Runs inside the pass.
+
+    Args:
+        output: Tensor `(n, *positions, channels)`, or `(n,)`: one channel.
+        names: Of `"mean"`, `"mean_abs"`, `"largest"`, `"variance"` (of the population) and `"share_not_positive"`. Each
+            reads the whole output once.
+
+    Returns:
+        By name, `(n, channels)` in float32.
+    """
+    values = keras.ops.cast(output, "float32")
+    if len(values.shape) == 1:
+        values = values[:, None]
+    shape = keras.ops.shape(values)
+    values = keras.ops.reshape(values, (shape[0], -1, shape[-1]))
+    return {name: _STATISTICS[name](values) for name in names}
+
+
+def _mean(values: Any) -> Any:
+    return keras.ops.mean(values, axis=1)
+
+
+def _variance(values: Any) -> Any:
+    shifted = values - values[:, :1]  # exactly 0 for a constant, whose float32 mean would be off by rounding
+    deviations = shifted - keras.ops.mean(shifted, axis=1, keepdims=True)
+    return keras.ops.mean(keras.ops.square(deviations), axis=1)
+
+
+_STATISTICS: Mapping[str, Callable[[Any], Any]] = {
+    "mean": _mean,
+    "mean_abs": lambda values: _mean(keras.ops.abs(values)),
+    "variance": _variance,
+    "largest": lambda values: keras.ops.max(values, axis=1),
+    "share_not_positive": lambda values: _mean(keras.ops.cast(values <= 0, "float32")),
+}

@@ -1,0 +1,3 @@
+"""`OverfittingMonitor`: whether the model overfits, since which epoch, and on which inputs."""
+
+from .monitor import OverfittingMonitor as OverfittingMonitor

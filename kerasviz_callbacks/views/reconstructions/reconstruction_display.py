@@ -1,0 +1,89 @@
+"""`ReconstructionDisplay`: reconstructions as images or signals, on the value range of their targets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...callback.probe_display import ProbeDisplay
+from ...draw.inputs import IntensityRange
+from ...draw.reconstructions import signal_tiles
+from ...maths.choice import most_variable
+from ...maths.matrices import strongest
+from ...maths.reconstruction import differences, mean_baseline_mse
+
+Array = np.ndarray[Any, Any]
+MAX_LINES = 4
+
+
+class ReconstructionDisplay:
+    """How reconstructions are displayed, decided once from the targets of the validation data.
+
+    Args:
+        shown: display of the probes.
+        targets: `(n, ...)`, reconstruction targets.
+        series: whether inputs `(t, c)` are signals, even if they have the size of an image.
+
+    Attributes:
+        signals: whether signals are drawn, not images.
+        what: `"signal"` or `"image"`.
+        scale: the value range, shown as dark to bright or as the bottom and top of a line plot.
+        largest_error: upper limit of the error scale, in units of the targets.
+        lines: indices of the signal channels that are drawn, those that vary most.
+    """
+
+    def __init__(self, shown: ProbeDisplay, targets: Array, *, series: bool):
+        self._shown = shown
+        images = None if series else shown.images(targets)
+        self.signals = images is None
+        self.what = "signal" if self.signals else "image"
+        self.lines = np.arange(0)
+        if images is not None:
+            self.scale = IntensityRange.of(images if shown.display is not None else targets)
+        else:
+            images = as_signals(targets)
+            finite = images[np.isfinite(images)]
+            self.scale = IntensityRange(float(finite.min(initial=0)), float(finite.max(initial=0)))
+            with np.errstate(invalid="ignore", over="ignore"):
+                self.lines = most_variable(images.var(axis=(0, 1)), MAX_LINES)
+        # Twice the RMS error of always predicting the mean target: the errors of an untrained model may have any
+        # size, and would make all later errors too pale to see.
+        limit = 2 * np.sqrt(mean_baseline_mse(images))
+        self.largest_error = float(limit) if limit > 0 else self.scale.high - self.scale.low or np.inf
+
+    def errors(self, reconstructed: Array, targets: Array) -> Array:
+        """Return signed errors `(n, h, w)` or `(n, t)`; of several channels, the one of largest magnitude."""
+        if self.signals:
+            return strongest(differences(as_signals(reconstructed), as_signals(targets)))
+        images = differences(self._images(reconstructed), self._images(targets))
+        return strongest(images) if images.ndim == 4 else images
+
+    def pictures(self, values: Array) -> Array:
+        """Convert arrays of the inputs' shape to images, uint8 `(n, h, w, 3)`."""
+        return self.scale(self._images(values))
+
+    def traces(self, values: Array) -> Array:
+        """Return the channels to draw, `(n, t, lines)`."""
+        return as_signals(values)[..., self.lines]
+
+    def tiles(self, values: Array) -> Array:
+        """Return one small image each, uint8 `(n, h, w, 3)`."""
+        if not self.signals:
+            return self.pictures(values)
+        return signal_tiles(self.traces(values), self.scale.low, self.scale.high, size=(48, 64))
+
+    def _images(self, values: Array) -> Array:
+        images: Any = self._shown.images(values)
+        return middle(images)
+
+
+def as_signals(values: Array) -> Array:
+    """Return signals `(n, t, c)`; arrays of other ranks are flattened to one channel."""
+    return values if values.ndim == 3 else values.reshape(len(values), -1, 1)
+
+
+def middle(pictures: Any) -> Array:
+    """Return the middle slice of volumes; other images unchanged."""
+    images: Array = pictures
+    return images[:, images.shape[1] // 2] if images.ndim == 5 else images

@@ -1,0 +1,278 @@
+"""`Reconstructions`: the reconstructions of an autoencoder, and interpolations between latent codes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...callback import VALIDATION, Image, Measured, ProbeView
+from ...callback.markdown import code_span
+from ...draw.colour import count_non_finite
+from ...draw.reconstructions import reconstruction_tiles, reconstruction_traces, walk_tiles
+from ...draw.sheet import Scale
+from ...draw.text import format_number, join_notes, shape_text
+from ...fit_context import Request
+from ...maths.reconstruction import (
+    differences,
+    interpolate,
+    interpolation_pairs,
+    mean_baseline_mse,
+    mean_squared_error,
+    walk_metrics,
+)
+from ...maths.scale import count_clipped, robust_max
+from ...taps.decoding import Decoder, decoded, gives_logits, repeated, wanted_of
+from ...taps.input_spec import position_axes
+from ...taps.layer_selection import find_decoder, reconstruction
+from ...taps.passes import output_path
+from ...taps.reader import Capture, Reader
+from .reconstruction_display import MAX_LINES, ReconstructionDisplay, as_signals, middle
+
+Array = np.ndarray[Any, Any]
+MAX_ROWS = 32
+_DESCRIPTION = """**Reconstruction** of each {thing} ({shape}), and its error.
+
+*How to read it:* {layout}; below it the error, reconstruction - {target}: red is too high, blue too low; of several
+colours or channels, the one with the largest error. The error scale never shrinks, ends at most at twice the root mean
+square error of always predicting the mean {thing}, and is shared by training and validation data.{means} At the bottom:
+the mean squared error (MSE), and its ratio to that of always predicting the mean {thing} (1 is no better).
+*Good signs:* the errors fade.
+*Bad signs:* identical reconstructions (latent collapse), edges that stay blurred, one class reconstructed as another,
+a training error that keeps falling while the validation error rises."""
+_INTERPOLATION_DESCRIPTION = """**Latent interpolation between two {thing}s**: {positions} codes, evenly spaced on the
+straight line between two latent codes of {codes}, decoded.
+
+*How to read it:* each row goes from the {thing} on the left to the one on the right, which has another class if there
+are labels; next to each of them is its own reconstruction. The pairs are the same at every step.
+*Good signs:* one shape morphs into the other, and every {thing} between them looks like one from the data.
+*Bad signs:* a cross-fade of the two (the code stores pixels, not shapes), implausible or empty reconstructions in the
+middle (holes in the latent space), a sudden jump (the largest step is many times the mean step), a row that does not
+change (collapse: the distance of its ends is close to 0 times that of the originals)."""
+_SCALARS = {"error": "Mean squared error of the reconstructions, over all inputs of the probe."}
+
+
+@dataclass(frozen=True)
+class ReconstructionsData:
+    """The data to draw of one data source.
+
+    Attributes:
+        reconstructions: `(n, *shape)`, of the first rows.
+        errors: `(n, h, w)` or `(n, t)`, signed.
+        walks: decoded interpolations, `(pairs, positions, *shape)`; `None` without a decoder.
+        note: the mean squared error, in words.
+    """
+
+    reconstructions: Array
+    errors: Array
+    walks: Array | None
+    note: str
+
+
+class Reconstructions(ProbeView):
+    """See how an autoencoder reconstructs its inputs: input, reconstruction and error; and latent interpolations.
+
+    Each step takes the forward pass that all views share, and one further pass per data source to decode the
+    interpolated codes. There is no interpolation for models without a separable decoder, such as a U-Net. For a
+    variational autoencoder the means are decoded, not samples, so a tile changes only when the model does.
+
+    Args:
+        log_dir: the TensorBoard log directory.
+        validation_data: model inputs, or `(x, y)`; a `y` of the shape of `x` is the reconstruction target. Labels
+            become titles, and interpolations then go between two classes. See `ProbeView`.
+        layer: the layer whose output is the latent code; `None`: the output with the fewest values between the input
+            and the reconstruction.
+        options: `training_data`, `count` (16), `class_names`, `display` (reconstructions go through it as well), and
+            those of `View`.
+
+    Raises:
+        ValueError: before the first batch: no output of the model has the shape of its input, or an unknown layer.
+
+    Example:
+        >>> autoencoder.fit(x, x, callbacks=[kv.Reconstructions("logs", (x_val, y_val))])  # doctest: +SKIP
+    """
+
+    def __init__(self, log_dir: Any, validation_data: Any, *, layer: Any = None, **options: Any):
+        super().__init__(log_dir, validation_data, **options)
+        self.layer = layer
+
+    def find_layers(self, reader: Reader) -> None:
+        """Find the reconstruction, the latent code, and the decoder."""
+        inputs = self.probes[VALIDATION].inputs
+        number = reconstruction(reader, inputs)
+        if number is None:
+            raise ValueError(
+                f'model "{self.model.name}": none of its outputs {reader.output_shapes} has the shape of its input '
+                f"{reader.input_shapes[0]}, so there is no reconstruction; Reconstructions is for autoencoders. Make "
+                "the reconstructed input the first one."
+            )
+        self._number, self._reconstruction = number, Capture(output_path(number))
+        self._from_logits = gives_logits(self.model, number, len(reader.output_shapes))
+        self._decoder = find_decoder(reader, inputs, number, self.layer)
+        self._pairs = {source: interpolation_pairs(probe.labels, len(probe)) for source, probe in self.probes.items()}
+        self._targets = {source: wanted_of(probe.images, probe.targets) for source, probe in self.probes.items()}
+        self._baseline_mse = {source: mean_baseline_mse(targets) for source, targets in self._targets.items()}
+        shape = reader.input_shapes[0]
+        series = self.display is None and len(shape) == 2 and position_axes(reader, shape) == 1
+        self._output_display = ReconstructionDisplay(self.probe_display, self._targets[VALIDATION], series=series)
+
+    def summary(self) -> str:
+        """Return the name of the view, and the layer of the interpolation."""
+        if self._decoder is None:
+            return f"{type(self).__name__} (no interpolation: the model has no separable decoder)"
+        return f"{type(self).__name__} with interpolation in {self._decoder.codes.path}"
+
+    def request(self, source: str) -> Request:
+        """Request the reconstructions, and the latent codes if there is a decoder."""
+        return Request((self._reconstruction, *([] if self._decoder is None else [self._decoder.capture])))
+
+    def tags(self) -> Mapping[str, None]:
+        """Return the tag of the reconstructions."""
+        return {"reconstructions/pictures": None}
+
+    def capture(self, step: int) -> dict[str, Any]:
+        """Run the shared forward pass, and one to decode interpolated codes and, for a VAE, the means."""
+        found: dict[str, Any] = {}
+        for source, captured in super().capture(step).items():
+            found[source] = {"reconstructed": captured[self._reconstruction].output}
+            if self._decoder is not None:
+                found[source].update(self._decoded(source, self._decoder, captured[self._decoder.capture].output))
+        return found
+
+    def _decoded(self, source: str, decoder: Decoder, codes: Array) -> dict[str, Array]:
+        """Decode the interpolations between pairs of codes and, for a model that samples, the codes themselves."""
+        lines = interpolate(codes, self._pairs[source])
+        between = lines.reshape(-1, *codes.shape[1:])
+        to_decode = np.concatenate([between, codes]) if decoder.samples else between
+        if not len(to_decode):  # a single input
+            return {}
+        inputs = repeated(self.probes[source].inputs, len(to_decode))
+        output = decoded(self.readers[source], inputs, decoder.entry, to_decode, self._number)
+        walks = output[: len(between)].reshape(*lines.shape[:2], *output.shape[1:])
+        return {"walks": walks, **({"reconstructed": output[len(between) :]} if decoder.samples else {})}
+
+    def measure(self, captured: dict[str, Array], source: str, step: int) -> Measured:
+        """Return the reconstructions, their errors and the mean squared error."""
+        reconstructed, target_rows = self._in_input_units(captured["reconstructed"]), self._targets[source]
+        error = mean_squared_error(differences(reconstructed, target_rows))
+        reconstructed, target_rows = reconstructed[:MAX_ROWS], target_rows[:MAX_ROWS]
+        errors = self._output_display.errors(reconstructed, target_rows)
+        self.memory.extend_scale("error", min(robust_max(errors), self._output_display.largest_error))
+        walks = self._in_input_units(captured["walks"]) if "walks" in captured else None
+        note = "" if np.isnan(error) else f"MSE {error:.3g}"
+        if note and self._baseline_mse[source] > 0:
+            note += f", {error / self._baseline_mse[source]:.2g} × that of the mean {self._output_display.what}"
+        return Measured(step, ReconstructionsData(reconstructed, errors, walks, note), {"reconstructions/error": error})
+
+    def _in_input_units(self, values: Array) -> Array:
+        """Apply the sigmoid to logits of a loss with `from_logits=True`; return other outputs unchanged."""
+        if not self._from_logits:
+            return values
+        with np.errstate(over="ignore"):
+            probabilities: Array = 1 / (1 + np.exp(-values.astype(np.float64)))
+        return probabilities
+
+    def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
+        """Draw the reconstructions and interpolations of each data source."""
+        for source, one in measured.items():
+            data: ReconstructionsData = one.data
+            yield Image(
+                source,
+                "reconstructions/pictures",
+                self._reconstruction_image(source, data, one.note),
+                self._about(source),
+            )
+            if self._decoder is not None and data.walks is not None and len(data.walks):
+                codes, positions = self._decoder.codes.path, data.walks.shape[1]
+                about = _INTERPOLATION_DESCRIPTION.format(
+                    positions=positions, codes=code_span(codes), thing=self._output_display.what
+                )
+                yield Image(
+                    source, "reconstructions/walk", self._interpolation_image(source, data.walks, one.note), about
+                )
+
+    def _reconstruction_image(self, source: str, data: ReconstructionsData, note: str) -> Array:
+        rows = len(data.reconstructions)
+        names, target_rows = self.probe_display.label_names(source), self._targets[source][:rows]
+        scale = self.memory.scales.get("error", 0.0)
+        options: dict[str, Any] = {
+            "scale": scale,
+            "caption": self._caption(source),
+            "names": None if names is None else names[:rows],
+            "note": join_notes(data.note, count_clipped(data.errors, scale), note),
+            "bad": count_non_finite(data.reconstructions),
+        }
+        display = self._output_display
+        if display.signals:
+            lines, over = display.traces(target_rows), display.traces(data.reconstructions)
+            return reconstruction_traces(
+                lines, over, data.errors, low=display.scale.low, high=display.scale.high, **options
+            )
+        targets = None if self._targets[source] is self.probes[source].images else display.pictures(target_rows)
+        inputs, reconstructed = self._originals(source)[:rows], display.pictures(data.reconstructions)
+        return reconstruction_tiles(inputs, reconstructed, data.errors, targets=targets, **options)
+
+    def _originals(self, source: str) -> Array:
+        """Return the model inputs as small images."""
+        if self._output_display.signals:
+            return self._output_display.tiles(self.probes[source].images)
+        return middle(self.probe_display.pictures(source))
+
+    def _interpolation_image(self, source: str, walks: Array, note: str) -> Array:
+        between, names, scale = self._pairs[source], self.probe_display.label_names(source), self._output_display.scale
+        ends, tiles = self._originals(source)[between], self._output_display.tiles(walks.reshape(-1, *walks.shape[2:]))
+        return walk_tiles(
+            ends,
+            tiles.reshape(*walks.shape[:2], *tiles.shape[1:]),
+            caption=f"interpolation between latent codes of {self._decoder.codes.path if self._decoder else ''}",
+            what=self._output_display.what,
+            legend=None
+            if self._output_display.signals or self.display
+            else Scale(scale.low, scale.high, "grey", "value"),
+            names=None if names is None else [(names[a], names[b]) for a, b in between.tolist()],
+            note=join_notes(_metrics(walks, self._targets[source][between]), note),
+            bad=count_non_finite(walks),
+        )
+
+    def _caption(self, source: str) -> str:
+        probe = self.probes[source]
+        rows = f"{min(len(probe), MAX_ROWS)} of {len(probe)} rows" if len(probe) > MAX_ROWS else ""
+        channels = as_signals(probe.images[:1]).shape[-1] if self._output_display.signals else 0
+        lines = f"{MAX_LINES} of {channels} channels drawn" if channels > MAX_LINES else ""
+        title = join_notes(f"reconstructions of {shape_text(probe.images.shape[1:])}", rows, lines)
+        return "\n".join([title, *self._caption_details()])
+
+    def _caption_details(self) -> list[str]:
+        """Return further lines of the caption."""
+        parts = []
+        if self._output_display.signals:
+            scale = self._output_display.scale
+            parts.append(f"traces from {format_number(scale.low)} to {format_number(scale.high)}")
+        if self._decoder is None:
+            parts.append("no interpolation: no single layer output determines the reconstruction")
+        elif self._decoder.samples:
+            parts.append(f"decoded from the means {self._decoder.codes.path}")
+        return parts
+
+    def _about(self, source: str) -> str:
+        probe = self.probes[source]
+        sampled = self._decoder is not None and self._decoder.samples
+        means = " The means of the latent distribution are decoded, not samples from it." if sampled else ""
+        thing, shape = self._output_display.what, shape_text(probe.images.shape[1:])
+        target = thing if self._targets[source] is probe.images else "target"
+        layout = f"the {thing}, below it its reconstruction on the same scale"
+        layout = "the target, with the reconstruction drawn over it" if self._output_display.signals else layout
+        return _DESCRIPTION.format(thing=thing, shape=shape, layout=layout, means=means, target=target)
+
+    def describe(self, tag: str) -> str:
+        """Return the description of a scalar."""
+        return _SCALARS[tag.rsplit("/", 1)[-1]]
+
+
+def _metrics(walks: Array, ends: Array) -> str:
+    """Return the relative distance of the ends of the interpolations, and their evenness, in words."""
+    apart, largest = walk_metrics(walks, ends)
+    parts = [] if np.isnan(apart) else [f"ends {apart:.2g} × as far apart as the originals"]
+    return ", ".join(parts + ([] if np.isnan(largest) else [f"largest step {largest:.2g} × the mean"]))
