@@ -130,7 +130,7 @@ def test_a_doubled_filter_is_named_and_a_constant_one_left_out():
     direct = np.abs(correlation_of(output_of(model, "conv", x)[..., alive])) - np.eye(5)
     assert one.scalars["health/conv/overlap"] == pytest.approx(direct.max(axis=1).mean(), abs=1e-5)
     assert list(pictures) == ["validation/overlap/conv"]
-    assert "Constant channels are left out" in view.describe("health/conv/overlap")
+    assert "Constant channels are excluded" in view.describe("health/conv/overlap")
 
 
 def test_of_a_wide_layer_the_channels_that_vary_most_are_shown():

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 from entries.overfitting_monitor import by_hand
-from harness import EPOCHS, autoencoder, classifier, fit, pictures, quick, read, runs
+from harness import EPOCHS, autoencoder, classifier, fit, pictures, quick, read, recorded, runs
 from sklearn.metrics import silhouette_score
 
 import kerasviz_callbacks as kv
@@ -36,7 +36,7 @@ def watched(tmp_path_factory):
     data, model = pictures(n=24, n_val=36), classifier(metrics=["accuracy"])
     model.optimizer.learning_rate = 2.0
     directory = tmp_path_factory.mktemp("watched")
-    view = kv.OverfittingMonitor(
+    view = recorded(kv.OverfittingMonitor)(
         directory / "logs",
         (data.x_val, data.y_val),
         training_data=(data.x, data.y),
@@ -92,7 +92,7 @@ def test_metrics_are_published_at_every_epoch_and_images_drawn_at_some(watched):
 
 def test_the_features_are_what_feeds_the_answer_and_the_maps_the_last(watched):
     view = watched[3]
-    assert (view.features_path, view.maps_path) == ("mean", "conv2")
+    assert (view.at_work[0].features_path, view.at_work[0].maps_path) == ("mean", "conv2")
 
 
 @pytest.mark.parametrize("mode", ["before", "after"])
@@ -251,7 +251,7 @@ def test_maps_of_several_labels_are_the_sum_over_those_that_are_true(tmp_path):
     model.compile(keras.optimizers.SGD(0.5), "binary_crossentropy")
     view = Kept(tmp_path, (data.x_val, several_labels(data.y_val)), on_error="raise")
     fit(model, data.x, several_labels(data.y), [view])
-    last = view.kept
+    last = view.kept[0]
     maps = keras.Model(model.inputs[0], model.get_layer("conv2").output)(data.x_val).numpy()
     kernel = model.get_layer("answer").kernel.numpy()
     said = probabilities(model, data.x_val, "sigmoid") >= 0.5
@@ -320,19 +320,21 @@ def test_what_gives_quantities_publishes_nothing_and_shows_where_its_errors_grew
 
 def test_named_layers_are_those_that_are_read(tmp_path):
     data, model = pictures(), classifier()
-    view = kv.OverfittingMonitor(tmp_path, (data.x_val, data.y_val), features="conv1", layer="conv1", on_error="raise")
+    view = recorded(kv.OverfittingMonitor)(
+        tmp_path, (data.x_val, data.y_val), features="conv1", layer="conv1", on_error="raise"
+    )
     history = fit(model, data.x, data.y, [view], epochs=1).history
     maps = keras.Model(model.input, model.get_layer("conv1").output)(data.x_val).numpy()
     expected = silhouette_score(maps.mean(axis=(1, 2)), data.y_val)
     assert history["val_silhouette"][0] == pytest.approx(expected, abs=1e-5)
-    assert (view.features_path, view.maps_path) == ("conv1", "conv1")
+    assert (view.at_work[0].features_path, view.at_work[0].maps_path) == ("conv1", "conv1")
 
 
 def test_maps_made_within_the_pass_are_those_of_class_activation_map(tmp_path):
     data, model = pictures(), classifier()
     view = Kept(tmp_path, (data.x_val, data.y_val), on_error="raise")
     fit(model, data.x, data.y, [view], epochs=1)
-    now = view.kept
+    now = view.kept[0]
     for found, target in ((now.true_maps, data.y_val), (now.predicted_maps, None)):
         expected = kv.class_activation_map(model, data.x_val, target=target)
         np.testing.assert_allclose(found, expected, atol=1e-6 * expected.max())
@@ -392,9 +394,13 @@ def test_anything_may_stand_in_logs(tmp_path):
 class Kept(kv.OverfittingMonitor):
     """Keeps what the model makes of the validation rows."""
 
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.kept = []
+
     def evaluate(self, captured, source):
-        self.kept = super().evaluate(captured, source)
-        return self.kept
+        self.kept[:] = [super().evaluate(captured, source)]
+        return self.kept[0]
 
 
 class OfOne(kv.OverfittingMonitor):

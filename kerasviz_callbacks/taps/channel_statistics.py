@@ -33,7 +33,7 @@ def is_rectified(layer: Any) -> bool | None:
 
 def output_is_rectified(call: Call) -> bool | None:
     """Whether the output of a call is cut off at 0; `None` also of the model's own answer, where no class is dead."""
-    return None if call.answer else is_rectified(call.ref.layer)
+    return None if call.is_output else is_rectified(call.ref.layer)
 
 
 DEATH_STATISTICS: Mapping[bool | None, tuple[str, ...]] = {
