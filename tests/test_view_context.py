@@ -131,7 +131,9 @@ def test_every_subset_of_hooks_called_by_hand_gives_pictures(name, tmp_path, cap
             build, target = ENTRIES[name].build, ENTRIES[name].target
             callback = ENTRIES[name].made(log_dir, DATA, on_error="raise")
         told = by_hand(callback, build(), hooks, DATA.x, getattr(DATA, target))
-        assert told == [], hooks
+        left_out = [words for words in told if "on_epoch_begin was not called" in words]
+        assert told == left_out, hooks
+        assert bool(left_out) == ("on_epoch_begin" not in hooks), hooks
         first = -1 if "on_epoch_begin" in hooks else 0
         found = runs(log_dir)
         assert found, hooks
