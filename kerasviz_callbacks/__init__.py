@@ -5,7 +5,8 @@
 
 The subpackages in the order of the data; each imports only those listed before it:
 
-    _arguments  checks of arguments that all of them share
+    _typing     types that all of them share
+    _arguments  checks of arguments, likewise
     probe       the inputs that are looked at: a fixed set of samples
     _autodiff   computing, differentiating and compiling in each framework
     _keras      every private name of Keras, each with a fallback

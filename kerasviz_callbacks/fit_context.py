@@ -18,9 +18,9 @@ from types import FrameType
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 import keras
-import numpy as np
 
 from ._autodiff import framework
+from ._typing import Array
 from .probe import Probe, as_probe
 from .record.event_files import EventFileSink
 from .record.png_files import PNGFileSink
@@ -29,7 +29,6 @@ from .record.step_queue import StepQueue
 from .taps.layers import LayerRef, list_layers
 from .taps.reader import Capture, Captured, Reader
 
-Array = np.ndarray[Any, Any]
 LAST_PATIENCE = 120.0  # seconds at the end of a fit, when nothing else is waiting
 
 

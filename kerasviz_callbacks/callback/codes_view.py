@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from .. import _keras
+from .._typing import Array
 from ..fit_context import Request
 from ..maths.classes import knn_accuracy
 from ..maths.latent import active_units, mean_shift, move, participation_ratio, spread
@@ -19,7 +20,6 @@ from ..taps.reader import OUTPUT, Capture, Captured, Reader
 from .probe_view import ProbeView
 from .types import VALIDATION
 
-Array = np.ndarray[Any, Any]
 _METRICS = {
     "spread": "Root mean square distance of the latent codes from their mean.",
     "move": "Mean distance that the centred codes moved since the previous step, divided by `spread`.",

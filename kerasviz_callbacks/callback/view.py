@@ -10,13 +10,14 @@ from typing import Any, ClassVar, cast
 
 import keras
 
+from .._typing import Array
 from ..fit_context import FitContext, Request
 from ..record.projector import Points
 from .arguments import directory, one_of, whole_number
 from .failures import HOOKS_LEFT_OUT, Failures
 from .schedule import Schedule, Unit
 from .snapshot import by_name, one_picture, snapshot
-from .types import Array, FitResult, Image, Measured, Memory
+from .types import FitResult, Image, Measured, Memory
 from .view_context import ViewContext
 
 

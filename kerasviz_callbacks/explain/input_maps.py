@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from .._typing import Array
 from ..maths.attribution import completeness_error, integrated_gradients, reduce_channels
 from ..maths.attribution_checks import baseline_like
 from ..maths.attribution_methods import METHODS, attribution_method, check_options
@@ -17,8 +18,6 @@ from ..taps.extra_passes import input_gradients, resolve_classes, scores
 from ..taps.input_spec import input_names, position_axes
 from ..taps.reader import Reader
 from ..taps.scores import Score
-
-Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
-import numpy as np
 
+from .._typing import Array
 from ..maths.class_activation import cam_method
 from ..maths.geometry import fold_tokens
 from ..taps.extra_passes import ablated_scores, masked_scores, resolve_classes
@@ -17,8 +17,6 @@ from ..taps.layer_selection import map_layer
 from ..taps.reader import Capture, Captured, Reader
 from ..taps.scores import Score
 from ..taps.tokens import Patches, patches_of
-
-Array = np.ndarray[Any, Any]
 
 
 class LayerMaps:

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-Array = np.ndarray[Any, Any]
+from .._typing import Array
 
 
 def fixed_rows(layers: Sequence[Any]) -> int | None:

@@ -12,13 +12,12 @@ import keras
 import numpy as np
 
 from .._autodiff import ImpossibleError, framework
+from .._typing import Array
 from ..maths.resampling import resize_weights
 from .output_recorder import Call, OutputRecorder
 from .passes import half_to_float32
 from .reader import Reader
 from .scores import Score, score, selected_classes
-
-Array = np.ndarray[Any, Any]
 
 
 def resolve_classes(reader: Reader, inputs: Any, classes: Array) -> Array:

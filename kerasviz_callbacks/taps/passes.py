@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
-import numpy as np
 
 from .._autodiff import framework
+from .._typing import Array
 from .layers import LayerRef
 from .output_recorder import OutputRecorder
 from .scores import Score, score
 
-Array = np.ndarray[Any, Any]
 OUTPUT = ""  # the path of the model's first output; ":k" is the path of its k-th, counted from 0
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from .. import _keras
 from .._autodiff import ImpossibleError, framework
+from .._typing import Array
 from ..probe.messages import short_message
 from .batches import cut_rows, fixed_rows, remove_padding
 from .input_errors import check_types
@@ -24,7 +25,6 @@ from .training_mode import check_training_only
 
 __all__ = ["OUTPUT", "Capture", "Captured", "Reader"]
 
-Array = np.ndarray[Any, Any]
 MEMORY = 2**30  # bytes that one batch of a pass may take, approximately
 
 

@@ -10,11 +10,11 @@ import keras
 import numpy as np
 
 from .._autodiff import framework
+from .._typing import Array
 from ..maths.confidence import softmax
 from ..probe.messages import short_message
 
 Tensor = Any
-Array = np.ndarray[Any, Any]
 _ONE_A_ROW = "target=<callable>: must return one number per row, shape (n,); it returned"
 PREDICTED = -1  # in place of a class: the class that the model predicts
 

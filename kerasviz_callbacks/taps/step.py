@@ -13,14 +13,13 @@ import numpy as np
 
 from .. import _keras
 from .._autodiff import framework
+from .._typing import Array
 from ..probe.messages import short_message
 from .batches import fixed_rows
 from .call_hooks import call_hooks
 from .layers import list_layers
 from .optimizers import CLIPS, NoStepError, copy_optimizer, copy_variable, loss_scale
 from .reader import all_variables
-
-Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)

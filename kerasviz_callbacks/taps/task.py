@@ -10,13 +10,13 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
+from .._typing import Array
 from ..maths.confidence import AnswerScores, multiclass_scores, multilabel_scores, sigmoid, softmax
 from ..probe import Probe
 from .layer_selection import reconstruction
 from .reader import Reader
 from .scores import PREDICTED, Score, class_targets, is_probabilities, score_for
 
-Array = np.ndarray[Any, Any]
 _LABELS = "weights of the labels"  # the name of the targets of the scores below
 _OF_LOGITS = (keras.losses.BinaryCrossentropy, keras.losses.BinaryFocalCrossentropy)
 _OF_CLASSES = {"categorical_crossentropy", "sparse_categorical_crossentropy", "categorical_focal_crossentropy"}

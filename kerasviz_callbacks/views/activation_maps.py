@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from .._typing import Array
 from ..callback import VALIDATION, Image, LayersView, Measured
 from ..callback.markdown import code_span
 from ..draw.activations import activation_tiles, picture_side, response_matrix
@@ -23,7 +24,6 @@ from ..taps.channel_statistics import channel_statistics, output_is_rectified
 from ..taps.output_recorder import Call
 from ..taps.reader import Capture, Captured, Reader
 
-Array = np.ndarray[Any, Any]
 MAX_CHANNELS = 16
 MAX_UNITS = 128
 MAX_ROWS = 16

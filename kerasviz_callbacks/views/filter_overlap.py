@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from .._typing import Array
 from ..callback import VALIDATION, Image, LayersView, Measured
 from ..callback.markdown import code_span
 from ..draw.overlap import overlap_matrix
@@ -21,7 +22,6 @@ from ..taps.channel_statistics import output_is_rectified
 from ..taps.output_recorder import Call
 from ..taps.reader import Capture, Captured, Reader
 
-Array = np.ndarray[Any, Any]
 MAX_CHANNELS = 128
 MAX_PRODUCTS = 2**22  # values transferred per layer in one forward pass: 16 MiB
 _DESCRIPTION = """**Which channels of {path} respond to the same features:** the correlation between the feature maps

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .._typing import Array
 from ..callback import Image, LayersView, Measured
 from ..callback.markdown import code_span
 from ..draw.responses import response_strengths
@@ -21,7 +22,6 @@ from ..taps.channel_statistics import DEATH_STATISTICS, channel_statistics, outp
 from ..taps.output_recorder import Call
 from ..taps.reader import Capture, Captured, Reader
 
-Array = np.ndarray[Any, Any]
 MAX_NEURONS = 256
 _DESCRIPTION = """**Activation strength of every {neuron} of {path}** for each input: the mean of |activation|{where}.
 

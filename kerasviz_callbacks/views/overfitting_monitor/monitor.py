@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..._typing import Array
 from ...callback import COMPARED_SOURCES, VALIDATION, Image, Measured
 from ...callback.evaluated_view import EvaluatedView, Evaluation
 from ...draw.curves import StepAxis
@@ -30,7 +31,6 @@ from ...taps.reader import Reader
 from .epoch_history import EpochHistory
 from .metrics import metrics_of
 
-Array = np.ndarray[Any, Any]
 Histories = dict[str, tuple[tuple[int, ...], tuple[float, ...]]]
 _GEOMETRY, _MAPS = ("knn", "silhouette", "nc1"), ("cam_drift", "cam_true_vs_predicted")
 _MIN_DROP = 0.01  # of the probability of the true class
