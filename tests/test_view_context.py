@@ -155,21 +155,23 @@ def test_what_is_wrong_is_said_once_where_the_hook_that_would_say_it_was_left_ou
 
 
 @pytest.mark.parametrize("name", list(ENTRIES))
-def test_every_view_counts_batches(name, tmp_path):
+@pytest.mark.parametrize(("batches", "freq"), [(12, 4), pytest.param(500, 50, marks=pytest.mark.slow)])
+def test_every_view_counts_batches(batches, freq, name, tmp_path):
     entry = ENTRIES[name]
+    rows = np.arange(3 * batches) % len(DATA.x)
 
     def trained(*callbacks):
         keras.utils.set_random_seed(7)
         model = entry.build()
-        fit(model, DATA.x, getattr(DATA, entry.target), callbacks, epochs=1, batch_size=3)
+        fit(model, DATA.x[rows], getattr(DATA, entry.target)[rows], callbacks, epochs=1, batch_size=3)
         return model.get_weights()
 
-    view = entry.made(tmp_path, DATA, unit="batch", freq=4, on_error="raise")
+    view = entry.made(tmp_path, DATA, unit="batch", freq=freq, on_error="raise")
     assert same_weights(trained(), trained(view))
     for source in entry.sources:
         found = read(tmp_path / "views" / source)
         for tag in entry.tags_of(f"views/{source}"):
-            assert list(found.pictures[tag]) == [-1, 4, 8, 12], tag
+            assert list(found.pictures[tag]) == [-1, *range(freq, batches + 1, freq)], tag
 
 
 def test_batches_are_drawn_over_epochs_by_visualizer_and_published_at_their_ends(tmp_path):

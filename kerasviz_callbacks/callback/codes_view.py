@@ -52,6 +52,8 @@ class CodesView(ProbeView):
             shape (the log-variances).
     """
 
+    scalar_descriptions: ClassVar[Mapping[str, str]] = _METRICS
+
     default_count: ClassVar[int] = 500
     least_dimensions: ClassVar[int] = 1
     tag: ClassVar[str]  # of the image
@@ -131,10 +133,6 @@ class CodesView(ProbeView):
         """Return the largest number of classes among the data sources."""
         labelled = [probe.labels for probe in self.probes.values() if probe.labels is not None]
         return max((int(labels.max()) + 1 for labels in labelled), default=0)
-
-    def describe(self, tag: str) -> str:
-        """Return the description of a scalar."""
-        return _METRICS[tag.rsplit("/", 1)[-1]]
 
 
 def _flat(output: Any, choice: Any) -> Any:

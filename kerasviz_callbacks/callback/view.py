@@ -40,6 +40,7 @@ class View(keras.callbacks.Callback, ABC):
 
     Attributes:
         every_epoch: whether the view measures at the end of every epoch; it still draws only as `freq` says.
+        scalar_descriptions: what each scalar means, in Markdown, by the last part of its tag.
         memory: its state during a fit; afterwards that of the last fit.
         context: the fit that it takes part in; `None` outside of `fit`.
         result: what the last fit left, used by `picture` and by a resumed fit.
@@ -50,6 +51,7 @@ class View(keras.callbacks.Callback, ABC):
     """
 
     every_epoch: ClassVar[bool] = False
+    scalar_descriptions: ClassVar[Mapping[str, str]] = {}
 
     def __init__(
         self,
@@ -134,7 +136,7 @@ class View(keras.callbacks.Callback, ABC):
 
     def describe(self, tag: str) -> str:
         """Return the description of a scalar, in Markdown."""
-        return ""
+        return self.scalar_descriptions.get(tag.rpartition("/")[2], "")
 
     def summary(self) -> str:
         """Return the view and what it shows in a few words, for the line that lists the chosen views."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -58,6 +58,8 @@ class ActivationMaps(LayersView):
     Example:
         >>> model.fit(x, y, callbacks=[kv.ActivationMaps("logs", (x_val, y_val))])  # doctest: +SKIP
     """
+
+    scalar_descriptions: ClassVar[Mapping[str, str]] = _SCALARS
 
     def find_layers(self, reader: Reader) -> None:
         """Find the layers."""
@@ -154,10 +156,6 @@ class ActivationMaps(LayersView):
         if not finite.size:
             return None
         return trace_pictures(inputs, low=float(finite.min()), high=float(finite.max()))
-
-    def describe(self, tag: str) -> str:
-        """Return the description of a scalar."""
-        return _SCALARS[tag.rsplit("/", 1)[-1]]
 
 
 def _placeholders(call: Call) -> Array:

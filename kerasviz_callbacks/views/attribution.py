@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -59,6 +59,8 @@ class Attribution(ExplainedView):
     Example:
         >>> model.fit(x, y, callbacks=[kv.Attribution("logs", (x_val, y_val), method="occlusion")])  # doctest: +SKIP
     """
+
+    scalar_descriptions: ClassVar[Mapping[str, str]] = {"completeness_error": _COMPLETENESS}
 
     def __init__(
         self,
@@ -163,7 +165,3 @@ class Attribution(ExplainedView):
     @property
     def _is_rise(self) -> bool:
         return self.method == "rise"
-
-    def describe(self, tag: str) -> str:
-        """Return the description of a scalar."""
-        return _COMPLETENESS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -91,6 +91,8 @@ class Coefficients(View):
     Example:
         >>> autoencoder.fit(x, x, callbacks=[kv.Coefficients("logs", layer="bottleneck")])  # doctest: +SKIP
     """
+
+    scalar_descriptions: ClassVar[Mapping[str, str]] = _SCALARS
 
     def __init__(self, log_dir: Any = "logs", *, layer: Any = None, **options: Any):
         super().__init__(log_dir, **options)
@@ -232,7 +234,3 @@ class Coefficients(View):
             Heat("norm ‖w‖", data.lengths, Scale(0.0, longest, SEQUENTIAL), along, self.schedule.unit, data.has_length),
             Heat("turn since the previous step", data.turns, _TURN, along, self.schedule.unit, data.has_turn),
         ]
-
-    def describe(self, tag: str) -> str:
-        """Return the description of a scalar."""
-        return _SCALARS[tag.rsplit("/", 1)[-1]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -63,6 +63,8 @@ class FilterOverlap(LayersView):
     Example:
         >>> model.fit(x, y, callbacks=[kv.FilterOverlap("logs", (x_val, y_val))])  # doctest: +SKIP
     """
+
+    scalar_descriptions: ClassVar[Mapping[str, str]] = {"overlap": _SCALAR}
 
     def find_layers(self, reader: Reader) -> None:
         """Find the layers; the default selection leaves out layers with a single channel."""
@@ -187,10 +189,6 @@ class FilterOverlap(LayersView):
             over="all inputs of the probe and all positions" if len(call.shape) > 1 else "all inputs of the probe",
             which=f"Showing {which}. " if which else "",
         )
-
-    def describe(self, tag: str) -> str:
-        """Return the description of a scalar."""
-        return _SCALAR
 
 
 def _channels(call: Call) -> int | None:

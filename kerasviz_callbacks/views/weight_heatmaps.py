@@ -100,6 +100,8 @@ class WeightHeatmaps(ProbeView):
         >>> model.fit(x, y, callbacks=[view])  # doctest: +SKIP
     """
 
+    scalar_descriptions: ClassVar[Mapping[str, str]] = {"removed": _REMOVED}
+
     needs_data: ClassVar[bool] = False
 
     def __init__(
@@ -253,10 +255,6 @@ class WeightHeatmaps(ProbeView):
         return f"difference ± {format_number(step_scale)}" + (
             f", × {format_number(scale / step_scale)}" if step_scale else ""
         )
-
-    def describe(self, tag: str) -> str:
-        """Return the description of a scalar."""
-        return _REMOVED
 
 
 def _kernel_data(

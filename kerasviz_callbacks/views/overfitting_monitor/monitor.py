@@ -155,6 +155,8 @@ class OverfittingMonitor(EvaluatedView):
         >>> model.fit(x, y, validation_data=(x_val, y_val), callbacks=[monitor, stop])  # doctest: +SKIP
     """
 
+    scalar_descriptions: ClassVar[Mapping[str, str]] = _SCALARS
+
     every_epoch: ClassVar[bool] = True
 
     def __init__(self, log_dir: Any, validation_data: Any, *, publish: bool | Sequence[str] = True, **options: Any):
@@ -266,10 +268,6 @@ class OverfittingMonitor(EvaluatedView):
     def _history(self) -> EpochHistory:
         history: EpochHistory = self.memory.shared.setdefault("history", EpochHistory())
         return history
-
-    def describe(self, tag: str) -> str:
-        """Return the description of a scalar."""
-        return _SCALARS[tag.rpartition("/")[2]]
 
     def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
         """Draw one image of all data sources, in the validation run."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -93,6 +93,8 @@ class Reconstructions(ProbeView):
     Example:
         >>> autoencoder.fit(x, x, callbacks=[kv.Reconstructions("logs", (x_val, y_val))])  # doctest: +SKIP
     """
+
+    scalar_descriptions: ClassVar[Mapping[str, str]] = _SCALARS
 
     def __init__(self, log_dir: Any, validation_data: Any, *, layer: Any = None, **options: Any):
         super().__init__(log_dir, validation_data, **options)
@@ -265,10 +267,6 @@ class Reconstructions(ProbeView):
         layout = f"the {thing}, below it its reconstruction on the same scale"
         layout = "the target, with the reconstruction drawn over it" if self._output_display.signals else layout
         return _DESCRIPTION.format(thing=thing, shape=shape, layout=layout, means=means, target=target)
-
-    def describe(self, tag: str) -> str:
-        """Return the description of a scalar."""
-        return _SCALARS[tag.rsplit("/", 1)[-1]]
 
 
 def _metrics(walks: Array, ends: Array) -> str:
