@@ -31,7 +31,7 @@ causes the fault itself, such as a full disk or a killed process, and does not s
 
 def pytest_addoption(parser):
     """Add `--fault-table`, which writes a table of the faults that tests inject."""
-    parser.addoption("--fault-table", type=Path, help="write the injected faults and their results to this Markdown file")
+    parser.addoption("--fault-table", type=Path, help="write the faults and their results to this Markdown file")
 
 
 def pytest_collection_modifyitems(items):
