@@ -5,6 +5,7 @@
 
 The subpackages and modules, in the order in which data passes through them; each imports only those above it:
 
+    _typing      types, shared by all
     _arguments   checks of arguments, shared by all
     probe        the inputs on which a model is observed: a fixed set of samples
     _autodiff    computing, differentiating and compiling in each framework

@@ -109,7 +109,7 @@ FOUND = {
 
 
 @pytest.mark.parametrize("case", list(FOUND))
-def test_codes_are_found_and_judged_by_the_rule_of_their_kind(case, tmp_path):
+def test_codes_are_found_and_their_active_units_counted_by_the_rule_of_their_kind(case, tmp_path):
     build, path, rule = FOUND[case]
     model, layer = build()
     model.compile(keras.optimizers.SGD(0.1), "mse")
@@ -252,7 +252,7 @@ def test_the_strip_says_how_many_are_active_and_which_varies_most(tmp_path):
     assert said == f"active {count} of 4   largest sd {codes.std(axis=0)[widest]:.3g} (unit {widest})"
 
 
-def test_the_figures_are_written_once_whoever_gives_them(tmp_path):
+def test_each_scalar_is_written_once_though_two_views_give_it(tmp_path):
     both = [
         kv.LatentProfiles(tmp_path / "both", VALIDATION, on_error="raise"),
         kv.LatentTrajectory(tmp_path / "both", VALIDATION, freq=2, on_error="raise"),

@@ -1,4 +1,4 @@
-"""`Reconstructions` on autoencoders of many kinds: what it shows is what the model gives, told in the right words."""
+"""`Reconstructions` on many kinds of autoencoders: it shows what the model outputs and describes it correctly."""
 
 import copy
 
@@ -320,7 +320,7 @@ def test_a_copy_takes_no_model_along(tmp_path):
     assert other.model is None
 
 
-def test_a_model_can_be_looked_at_without_a_fit(tmp_path):
+def test_picture_works_without_a_fit(tmp_path):
     """The same pixels as those of a fit that changes nothing."""
     model, data = dense(SHAPE), (pictures(), np.arange(6))
     seen(model, data, tmp_path)

@@ -131,7 +131,9 @@ def test_every_subset_of_hooks_called_by_hand_gives_pictures(name, tmp_path, cap
             build, target = ENTRIES[name].build, ENTRIES[name].target
             callback = ENTRIES[name].made(log_dir, DATA, on_error="raise")
         told = by_hand(callback, build(), hooks, DATA.x, getattr(DATA, target))
-        assert told == [], hooks
+        left_out = [words for words in told if "on_epoch_begin was not called" in words]
+        assert told == left_out, hooks
+        assert bool(left_out) == ("on_epoch_begin" not in hooks), hooks
         first = -1 if "on_epoch_begin" in hooks else 0
         found = runs(log_dir)
         assert found, hooks
@@ -182,7 +184,7 @@ def test_batches_are_drawn_over_epochs_by_visualizer_and_published_at_their_ends
 def test_a_last_batch_that_could_not_be_foreseen_is_drawn_at_the_end(tmp_path):
     batches = tf.data.Dataset.from_tensor_slices((DATA.x[:20], DATA.y[:20])).batch(4).filter(lambda x, y: True)
     view = kv.FilterImages(tmp_path, unit="batch", freq=3, on_error="raise")
-    classifier().fit(batches, epochs=1, verbose=0, callbacks=[view])
+    classifier().fit(batches, epochs=1, verbose=0, shuffle=False, callbacks=[view])
     assert {tuple(steps) for steps in read(tmp_path / "views/model").pictures.values()} == {(-1, 3, 5)}
 
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any, ClassVar, cast
 
 import keras
 
+from .._typing import Array
 from ..fit_context import FitContext, Request
 from ..record.projector import Points
 from .arguments import directory, one_of, whole_number
-from .failures import Failures
+from .failures import HOOKS_LEFT_OUT, Failures
 from .schedule import Schedule, Unit
 from .snapshot import by_name, one_picture, snapshot
-from .types import Array, FitResult, Image, Measured, Memory
+from .types import FitResult, Image, Measured, Memory
 from .view_context import ViewContext
 
 
@@ -237,6 +239,8 @@ class View(keras.callbacks.Callback, ABC):
                 self._or_abandon(lambda: context.begin(epoch, untrained=False))
         self._gave_up = self.context is None
         failures.report()
+        if not self._gave_up:
+            warnings.warn(HOOKS_LEFT_OUT, stacklevel=3)
 
     def _or_abandon(self, step: Callable[[], None]) -> None:
         try:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from .._typing import Array
 from ..callback import Image, Measured
 from ..callback.explained_view import ExplainedView
 from ..callback.markdown import code_span
@@ -17,7 +18,6 @@ from ..maths.attribution_methods import METHODS
 from ..maths.scale import count_clipped, robust_max
 from ..taps.reader import Reader
 
-Array = np.ndarray[Any, Any]
 _OPTIONS = frozenset(name for method in METHODS.values() for name in method.options)
 _DESCRIPTION = """**Which parts of {input} the prediction depends on** ({method}, {score}).
 

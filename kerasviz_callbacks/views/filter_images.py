@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from .._typing import Array
 from ..callback import MODEL, Image, Measured, View
 from ..callback.arguments import one_of
 from ..callback.markdown import code_span
@@ -20,7 +21,6 @@ from ..maths.scale import count_clipped, robust_max
 from ..taps.layers import LayerRef, find, listed, named
 from ..taps.weights import Layout, convolution_layout, first_dense, kernel, kernel_shape
 
-Array = np.ndarray[Any, Any]
 MAX_TILES = 64
 _DESCRIPTION = """**Filters of {path}**, {shape}.
 

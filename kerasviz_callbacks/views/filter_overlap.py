@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from .._typing import Array
 from ..callback import VALIDATION, Image, LayersView, Measured
 from ..callback.markdown import code_span
 from ..draw.overlap import overlap_matrix
@@ -17,11 +18,10 @@ from ..draw.text import format_number, join_notes, shape_text
 from ..fit_context import Request
 from ..maths.choice import most_variable
 from ..maths.overlap import Overlap, channel_overlap, clustered_order, largest_overlap, overlap, strongest_pairs
-from ..taps.channel_statistics import is_rectified
+from ..taps.channel_statistics import output_is_rectified
 from ..taps.output_recorder import Call
 from ..taps.reader import Capture, Captured, Reader
 
-Array = np.ndarray[Any, Any]
 MAX_CHANNELS = 128
 MAX_PRODUCTS = 2**22  # values transferred per layer in one forward pass: 16 MiB
 _DESCRIPTION = """**Which channels of {path} respond to the same features:** the correlation between the feature maps
@@ -76,9 +76,7 @@ class FilterOverlap(LayersView):
                     "unknown before it runs; name a layer whose last axis has a fixed length."
                 )
         self.calls = {
-            Capture(
-                call.path, reduce=_MOMENTS[self._shows_all(call), is_rectified(call.ref.layer)], owner=id(self)
-            ): call
+            Capture(call.path, reduce=_MOMENTS[self._shows_all(call), output_is_rectified(call)], owner=id(self)): call
             for call in calls
         }
 
@@ -132,7 +130,7 @@ class FilterOverlap(LayersView):
                     shift + rest,
                     output.get("widths"),
                     output.get("products"),
-                    rectified=is_rectified(call.ref.layer),
+                    rectified=output_is_rectified(call),
                     largest=output.get("largest"),
                 )
             if call.path not in orders:  # validation data come first

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from .._typing import Array
 from ..callback import ARGUMENTS, MODEL, TRAINING, VALIDATION, Image, Measured, ProbeView
 from ..callback.markdown import code_span
 from ..draw.colour import count_non_finite
@@ -24,7 +25,6 @@ from ..taps.step import check_clip
 from ..taps.trial_step import TrialStep
 from ..taps.weights import WeightMatrix, matrices_named, weight_matrices
 
-Array = np.ndarray[Any, Any]
 _DESCRIPTION = """**Weights of {path}**, kernel {shape} as a matrix of {inputs} inputs by {outputs} outputs.
 
 *How to read it:* red is positive, blue negative, white zero; the frame marks the weight of largest magnitude, printed

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..._typing import Array
 from ...callback import VALIDATION, Image, Measured, ProbeView
 from ...callback.markdown import code_span
 from ...draw.colour import count_non_finite
@@ -31,7 +32,6 @@ from ...taps.passes import output_path
 from ...taps.reader import Capture, Reader
 from .reconstruction_display import MAX_LINES, ReconstructionDisplay, as_signals, middle
 
-Array = np.ndarray[Any, Any]
 MAX_ROWS = 32
 _DESCRIPTION = """**Reconstruction** of each {thing} ({shape}), and its error.
 
