@@ -1,4 +1,4 @@
-"""Runs the benchmarks and prints their tables."""
+"""Run the benchmarks and print their tables."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 README = Path(__file__).with_name("README.md")
-TABLES = {  # and rounds of each
+TABLES = {
     "floor": 15,
     "fits": 5,
     "others": 15,
@@ -22,15 +22,15 @@ TABLES = {  # and rounds of each
     "autoencoder": 5,
     "batches": 15,
     "disk": 3,
-}
+}  # and their rounds
 
 
 def main() -> None:
-    """Run the tables that were named, or all."""
+    """Run the tables named on the command line, or all."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("tables", nargs="*", metavar="table", help=f"some of {', '.join(TABLES)}; all by default")
-    parser.add_argument("--rounds", type=int, help="of each table, instead of its own number")
-    parser.add_argument("--write", action="store_true", help="renew these tables in benchmarks/README.md")
+    parser.add_argument("--rounds", type=int, help="rounds of each table, instead of its default")
+    parser.add_argument("--write", action="store_true", help="update these tables in benchmarks/README.md")
     given = parser.parse_args()
     unknown = [name for name in given.tables if name not in TABLES]
     if unknown:
@@ -40,7 +40,7 @@ def main() -> None:
 
     print(machine(), flush=True)
     with tempfile.TemporaryDirectory() as scratch:
-        tempfile.tempdir = scratch  # where all logs go
+        tempfile.tempdir = scratch  # all logs are written there
         _run(given)
 
 
@@ -56,7 +56,7 @@ def _run(given: argparse.Namespace) -> None:
 
 
 def renewed(page: str, name: str, text: str) -> str:
-    """The page with one of its tables in place of the old one, between its two marks."""
+    """Return the page with the table between its two comments replaced."""
     begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
     before, _, rest = page.partition(begin)
     return f"{before}{begin}\n{text}{end}{rest.partition(end)[2]}"

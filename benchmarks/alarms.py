@@ -1,4 +1,4 @@
-"""What is read off recorded curves: what a figure sets apart, when it turns, when it would stop a training."""
+"""What recorded curves show: which runs a metric separates, when it turns, and when it would stop a training."""
 
 from __future__ import annotations
 
@@ -6,37 +6,37 @@ from collections.abc import Sequence
 
 import numpy as np
 
-Curve = Sequence[float]  # a figure, epoch by epoch; NaN: it was not known
-NEVER = np.inf  # the epoch at which a training is stopped that runs to its end
+Curve = Sequence[float]  # a metric by epoch; NaN: not available
+NEVER = np.inf  # the stopping epoch of a training that is not stopped
 
 
 def set_apart(bad: Curve, good: Curve, mode: str) -> float:
-    """The share of pairs, one run of each kind, in which the bad run's figure is the worse.
+    """Return the share of pairs of a bad and a good run in which the metric of the bad run is worse.
 
-    It is the area under the ROC curve: 1 sets apart every pair, 0.5 none. A tie, or a NaN, counts half.
+    This is the area under the ROC curve: 1 separates all pairs, 0.5 is chance. A tie or a NaN counts half.
 
     Args:
-        bad: one figure a run.
-        good: likewise.
-        mode: `"min"` if less is better, `"max"` if more is.
+        bad: the metric of each bad run.
+        good: the metric of each good run.
+        mode: `"min"` if lower values are better, `"max"` if higher ones are.
     """
     worse = _signed(bad, mode)[:, None] - _signed(good, mode)
     return float(np.mean(np.where(np.isnan(worse), 0.5, (np.sign(worse) + 1) / 2)))
 
 
 def turn(curve: Curve, mode: str) -> int:
-    """The epoch of a curve's best value, from which on it gets worse; of equals the first.
+    """Return the epoch of a curve's best value, the first on a tie.
 
     Raises:
-        ValueError: it is NaN throughout.
+        ValueError: all values are NaN.
     """
     return int(np.nanargmin(_signed(curve, mode)))
 
 
 def stop(curve: Curve, mode: str, patience: int = 5) -> float:
-    """The epoch at which `keras.callbacks.EarlyStopping(patience=...)` ends a training; `NEVER` if it does not.
+    """Return the epoch at which `keras.callbacks.EarlyStopping(patience=...)` ends a training, or `NEVER`.
 
-    As Keras does it: a first NaN is never beaten, and values are compared as float32.
+    As in Keras, no value improves on a NaN at the first epoch, and values are compared as float32.
     """
     best, wait = None, 0
     for epoch, value in enumerate(np.asarray(_signed(curve, mode), "float32")):
@@ -49,7 +49,7 @@ def stop(curve: Curve, mode: str, patience: int = 5) -> float:
 
 
 def _signed(values: Curve, mode: str) -> np.ndarray:
-    """The values so that less is better."""
+    """Return the values, negated if higher ones are better."""
     if mode not in ("min", "max"):
         raise ValueError(f'mode="{mode}": expected "min" or "max".')
     return np.asarray(values, "float64") * (1 if mode == "min" else -1)

@@ -17,20 +17,20 @@ from .models import AUTOENCODER, EXAMPLE, Case
 from .table import Row, at_most, markdown, ms
 
 ABOUT = """
-The examples' models on 4,000 pictures of clothes, validated on 1,000 each epoch, drawn every epoch with validation and
-training data. A round is a fit of each kind, in turns, in one process. *Wall clock*: the median over rounds of the time
-of the whole `fit`, compiling included, beside the fit without. *A drawn epoch*: what the training thread spends in our
-hooks, beside the epoch itself, both without the first epoch; the monitor looks at 500 pictures of each set, the other
-views at 16; *before the first batch*: what it spends on checks, on
-compiling and on the untrained model.
+The models of the examples on 4,000 images of clothes, validated on 1,000 at each epoch, drawn at every epoch with
+validation and training data. A round is one fit of each kind, in one process. *Wall clock*: the median over rounds of
+the time of the whole `fit`, compiling included, beside the same fit without callbacks. *A drawn epoch*: the time that
+the training thread spends in our hooks, as a share of the epoch, both without the first epoch; the monitor evaluates
+500 images of each data set, the other views 16. *Before the first batch*: the time for checks, compiling and the
+untrained model.
 """
 Make = Callable[[Any, Any], Any]
-Fits = tuple[list[Seconds], list[Timed]]  # how long each lasted, and what our hooks took of it
-Limits = tuple[float, float]  # of the wall clock, and of the training thread in percent
+Fits = tuple[list[Seconds], list[Timed]]  # the time of each fit, and of our hooks in it
+Limits = tuple[float, float]  # of the wall clock ratio, and of the training-thread share in percent
 
 
 def classifier_views() -> dict[str, Make]:
-    """Each view of a classifier, from validation and training data."""
+    """Return each view of a classifier, by name."""
     both = {"FilterImages": kv.FilterImages, "Coefficients": kv.Coefficients}
     of_data = (
         kv.WeightHeatmaps,
@@ -46,7 +46,7 @@ def classifier_views() -> dict[str, Make]:
 
 
 def autoencoder_views() -> dict[str, Make]:
-    """Each view of an autoencoder."""
+    """Return each view of an autoencoder, by name."""
     return {kind.__name__: _of(kind) for kind in (kv.LatentTrajectory, kv.LatentProfiles, kv.Reconstructions)}
 
 
@@ -55,7 +55,7 @@ def _of(kind: Any) -> Make:
 
 
 def _without_monitor(test: Any, train: Any) -> Any:
-    """What looks at 16 pictures of each set; the monitor looks at 500."""
+    """Return the views that use 16 images of each data set; the monitor uses 500."""
     views = ["FilterImages", "ActivationMaps", "GradCAM"]
     return kv.Visualizer(_new(), test, training_data=train, views=views)
 
@@ -65,7 +65,7 @@ def _new() -> str:
 
 
 def fitted(case: Case, make: Make | None, epochs: int) -> tuple[Seconds, Timed]:
-    """The time of a fit, and what our hooks took of it."""
+    """Return the time of a fit, and that of our hooks in it."""
     train, test = case.data()
     keras.utils.set_random_seed(1)
     model = case.build()
@@ -78,14 +78,14 @@ def fitted(case: Case, make: Make | None, epochs: int) -> tuple[Seconds, Timed]:
 
 
 def _labelled(case: Case, train: Any) -> Any:
-    """What the views are given of the training data."""
+    """Return the training data for the views."""
     return train if case is not AUTOENCODER else train[0]
 
 
 def compared(
     case: Case, views: dict[str, Make], epochs: int, rounds: int
 ) -> dict[str, tuple[list[Seconds], list[Timed]]]:
-    """The fits of every kind, the one without under `""`; the first round warms up."""
+    """Return the fits of every kind, those without callbacks under `""`; a first round warms up."""
     kinds: dict[str, Make | None] = {"": None, **views}
     found: dict[str, Fits] = {name: ([], []) for name in kinds}
     for turn in range(-1, rounds):
@@ -98,7 +98,7 @@ def compared(
 
 
 def rows_of(case: Case, views: dict[str, Make], epochs: int, rounds: int, limits: Limits | None = None) -> list[Row]:
-    """Two rows a kind of fit: the wall clock, and the training thread."""
+    """Return two rows per kind of fit: the wall clock, and the training thread."""
     found = compared(case, views, epochs, rounds)
     without, rows = found.pop("")[0], []
     for name, (wall, timed) in found.items():
@@ -117,7 +117,7 @@ def rows_of(case: Case, views: dict[str, Make], epochs: int, rounds: int, limits
 
 
 def table(rounds: int) -> str:
-    """Markdown."""
+    """Return the section as Markdown."""
     everything: dict[str, Make] = {"Visualizer": _of(kv.Visualizer)}
     rows = rows_of(EXAMPLE, {"Visualizer without the monitor": _without_monitor}, 12, rounds, (1.05, 3.0))
     rows += rows_of(EXAMPLE, everything, 12, max(2, rounds // 2))

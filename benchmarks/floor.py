@@ -1,4 +1,4 @@
-"""Training-thread time of a drawn epoch beside its floor: the bare compiled forward and gradient of the same layers."""
+"""Training-thread time of a drawn epoch relative to the floor: the bare compiled forward pass and gradient."""
 
 from __future__ import annotations
 
@@ -18,23 +18,24 @@ from .models import EXAMPLE, MOBILENET, RESNET, TWO_CONVOLUTIONS, Case
 from .table import Row, at_most, markdown, ms
 
 ABOUT = """
-Time of the training thread at the end of a drawn epoch, `FilterImages`, `ActivationMaps` and `GradCAM` in one
-`Visualizer` on 16 validation and 16 training pictures, beside
-the floor: the model run bare on both, compiled, to the outputs of the layers shown and the gradient of the predicted
-class' logit by the last maps. Median over rounds of the ratio within a round, in which the two take turns.
+Training-thread time at the end of a drawn epoch with `FilterImages`, `ActivationMaps` and `GradCAM` in one `Visualizer`
+on 16 validation and 16 training images, beside the floor: the bare model on both, compiled, up to the outputs of the
+layers shown and the gradient of the predicted class' logit with respect to the last feature maps. Medians over rounds
+of the ratio within a round.
 """
 
 
 def bare_pass(model: keras.Model, shown: list[str], maps: str) -> Callable[[Any], tuple[Any, Any, Any]]:
-    """The floor: what any reader of these layers must compute, and nothing else.
+    """Return the floor: the computation that reading these layers requires, and nothing else.
 
     Args:
-        model: functional, ends in a dense layer with a softmax.
-        shown: names of the layers whose outputs are wanted.
-        maps: name of the layer by which the score is differentiated.
+        model: functional, ending in a dense layer with a softmax.
+        shown: names of the layers whose outputs are returned.
+        maps: name of the layer whose output the score is differentiated with respect to.
 
     Returns:
-        Compiled: pictures -> the outputs shown, that of `maps`, and the gradient of the predicted class' logit by it.
+        A compiled function of images: the outputs of `shown`, that of `maps`, and the gradient of the predicted class'
+        logit with respect to it.
     """
     head = model.layers[-1]
     wanted = [model.get_layer(name).output for name in shown]
@@ -53,7 +54,7 @@ def bare_pass(model: keras.Model, shown: list[str], maps: str) -> Callable[[Any]
 
 
 def timed_passes(bare: Callable[[Any], tuple[Any, Any, Any]], inputs: Any) -> Callable[[], Seconds]:
-    """The time of the floor on arrays of pictures, one a probe."""
+    """Return a function that times the floor on arrays of images, one per probe."""
     tensors = [tf.constant(one) for one in inputs]
 
     def timed() -> Seconds:
@@ -66,7 +67,7 @@ def timed_passes(bare: Callable[[Any], tuple[Any, Any, Any]], inputs: Any) -> Ca
 
 
 def of_visualizer(case: Case, rounds: int, most: float | None) -> Row:
-    """The row of one model."""
+    """Return the row of one model."""
     train, test = case.data()
     model = case.build()
     chosen = ["FilterImages", "ActivationMaps", "GradCAM"]
@@ -86,15 +87,15 @@ def of_visualizer(case: Case, rounds: int, most: float | None) -> Row:
 
 
 def two_gradients(model: keras.Model, maps: str) -> Callable[[Any, Any], list[Any]]:
-    """What the monitor's figures of maps must compute, and nothing else.
+    """Return the computation that the monitor's Grad-CAM metrics require, and nothing else.
 
     Args:
-        model: functional, ends in a dense layer with a softmax.
-        maps: name of the layer by which the scores are differentiated.
+        model: functional, ending in a dense layer with a softmax.
+        maps: name of the layer whose output the scores are differentiated with respect to.
 
     Returns:
-        Compiled: pictures, labels -> features, answers, the maps, and the gradients of the true and the predicted
-        class' logits by them.
+        A compiled function of images and labels: features, predictions, the maps, and the gradients of the true and the
+        predicted class' logits with respect to them.
     """
     head = model.layers[-1]
     read = keras.Model(model.inputs, [model.get_layer(maps).output, head.input, model.outputs[0]])
@@ -113,7 +114,7 @@ def two_gradients(model: keras.Model, maps: str) -> Callable[[Any, Any], list[An
 
 
 def of_monitor(case: Case, rounds: int) -> Row:
-    """`OverfittingMonitor` beside the bare passes on its own probes, which every figure needs."""
+    """Return the row of `OverfittingMonitor`, relative to the bare passes on its probes."""
     train, test = (_as_many(*pair) for pair in case.data())
     model = case.build()
     view = kv.OverfittingMonitor(tempfile.mkdtemp(), test, training_data=train, on_error="raise")
@@ -136,13 +137,13 @@ def of_monitor(case: Case, rounds: int) -> Row:
 
 
 def _as_many(x: Any, y: Any, rows: int = 500) -> tuple[Any, Any]:
-    """As many pictures as the monitor looks at; where there are fewer, the same again with a little noise."""
+    """Return as many rows as the monitor evaluates; if there are fewer, they are repeated with a little noise."""
     noise = np.random.default_rng(0).random((rows, *x.shape[1:]), np.float32) * (len(x) < rows) * 0.1
     return np.resize(x, (rows, *x.shape[1:])) + noise, np.resize(y, rows)
 
 
 def five_views(case: Case, rounds: int) -> list[Row]:
-    """Five views on one probe, beside the dearest of them."""
+    """Return the row of five views on one probe, relative to the slowest of them."""
     _, test = case.data()
     probe, model = kv.Probe(test), case.build()
     of_data = (kv.ActivationMaps, kv.GradCAM, kv.NeuronResponses, kv.FilterOverlap)
@@ -151,21 +152,21 @@ def five_views(case: Case, rounds: int) -> list[Row]:
         where = tempfile.mkdtemp()
         return [kv.FilterImages(where, on_error="raise"), *(kind(where, probe, on_error="raise") for kind in of_data)]
 
-    join_notes = Hooks(kv.Visualizer(tempfile.mkdtemp(), probe, views=made()), model)
+    together = Hooks(kv.Visualizer(tempfile.mkdtemp(), probe, views=made()), model)
     alone = {type(one).__name__: Hooks(one, model) for one in made()}
-    jobs = {"together": join_notes.epoch_end, **{name: hooks.epoch_end for name, hooks in alone.items()}}
+    jobs = {"together": together.epoch_end, **{name: hooks.epoch_end for name, hooks in alone.items()}}
     times = interleaved(jobs, rounds)
-    join_notes.end()
+    together.end()
     for hooks in alone.values():
         hooks.end()
-    dearest = max(alone, key=lambda name: np.median(times[name]))
-    detail = f"{ms(np.median(times['together']))} beside {ms(np.median(times[dearest]))} of {dearest}"
-    value = ratio(times["together"], times[dearest])
+    slowest = max(alone, key=lambda name: np.median(times[name]))
+    detail = f"{ms(np.median(times['together']))} beside {ms(np.median(times[slowest]))} of {slowest}"
+    value = ratio(times["together"], times[slowest])
     return [at_most(f"{case.name}: five views on one probe beside the dearest alone", value, 1.25, detail=detail)]
 
 
 def table(rounds: int) -> str:
-    """Markdown."""
+    """Return the section as Markdown."""
     rows = []
     for case, most, share in ((EXAMPLE, None, 1), (TWO_CONVOLUTIONS, None, 1), (MOBILENET, 1.3, 1), (RESNET, 1.3, 2)):
         rows.append(of_visualizer(case, max(3, rounds // share), most))

@@ -1,4 +1,4 @@
-"""How the cost grows: with views, pictures, channels, layers and epochs."""
+"""How the cost grows with the number of views, images, channels, layers and epochs."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from .models import EXAMPLE, TWO_CONVOLUTIONS, many_convolutions, noise, two_con
 from .table import Row, at_most, markdown, ms
 
 ABOUT = """
-Training-thread time of one drawn epoch (medians of interleaved rounds), and how much it logs; one probe. *Memory* is
-what the process holds after 500 drawn epochs more than after the tenth; *threads* and *event files* are counted at the
-same two moments.
+Training-thread time of one drawn epoch (medians over rounds) and the amount of data logged, on one probe. *Memory* is
+the increase of the process's memory over 500 drawn epochs, counted from the tenth; *threads* and *event files* are
+counted at the same two moments.
 """
 EPOCHS = 500
 KINDS = (kv.ActivationMaps, kv.GradCAM, kv.NeuronResponses, kv.FilterOverlap, kv.FilterImages)
@@ -50,7 +50,7 @@ def _both(model: Any, probe: Any, **given: Any) -> Hooks:
 
 
 def _long_run() -> list[Row]:
-    """The rows of many epochs in a row."""
+    """Return the rows of a long training."""
     where = Path(tempfile.mkdtemp())
     train, test = TWO_CONVOLUTIONS.data()
     hooks = Hooks(kv.Visualizer(where, test, training_data=train, on_error="raise"), TWO_CONVOLUTIONS.build())
@@ -75,26 +75,26 @@ def _long_run() -> list[Row]:
 
 
 def table(rounds: int) -> str:
-    """Markdown."""
-    pictures = noise(32, 256)[1]
+    """Return the section as Markdown."""
+    images = noise(32, 256)[1]
     rows = [
         _row("example CNN, by number of views", range(1, 6), _views, rounds),
         _row(
             "two convolutions, by number of pictures",
             (16, 64, 256),
-            lambda count: _both(two_convolutions(), kv.Probe(pictures, count=count)),
+            lambda count: _both(two_convolutions(), kv.Probe(images, count=count)),
             rounds,
         ),
         _row(
             "two convolutions, by number of channels",
             (16, 64, 256),
-            lambda width: _both(two_convolutions(width), kv.Probe(pictures)),
+            lambda width: _both(two_convolutions(width), kv.Probe(images)),
             rounds,
         ),
         _row(
             "12 convolutions, by number of layers shown",
             (1, 4, 12),
-            lambda count: _both(many_convolutions(12), kv.Probe(pictures), layers=[f"conv{n}" for n in range(count)]),
+            lambda count: _both(many_convolutions(12), kv.Probe(images), layers=[f"conv{n}" for n in range(count)]),
             rounds,
         ),
     ]

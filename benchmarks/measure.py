@@ -1,4 +1,4 @@
-"""Hooks called and timed as `fit` calls them, rounds that are interleaved, and the memory of this process."""
+"""Timing of hooks as `fit` calls them, interleaved rounds, and the memory of this process."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Seconds = float
 
 
 class Hooks:
-    """A callback whose hooks are called as `fit` calls them, with nothing trained in between.
+    """Calls the hooks of a callback as `fit` does, without training in between.
 
     Args:
         callback: any Keras callback.
@@ -26,8 +26,8 @@ class Hooks:
     Attributes:
         first: seconds from the beginning of training to its first batch.
         first_cpu: CPU seconds of the process meanwhile.
-        epochs: how many have ended.
-        log_dir: of a callback of ours.
+        epochs: number of epochs that have ended.
+        log_dir: the log directory of a callback of ours, else `None`.
     """
 
     _more_params: Mapping[str, Any] = {}
@@ -46,8 +46,8 @@ class Hooks:
         self.drain()
 
     def epoch_end(self) -> Seconds:
-        """The training thread's time of one drawn epoch; what goes on elsewhere is waited for afterwards, untimed."""
-        self._kernel.assign(self._kernel * 0.999)  # what is seen must be seen anew
+        """Return the training-thread time of one drawn epoch; the worker is waited for afterwards, untimed."""
+        self._kernel.assign(self._kernel * 0.999)  # new weights, so that nothing is reused
         began = time.perf_counter()
         self._callback.on_epoch_end(self.epochs)
         captured = time.perf_counter() - began
@@ -56,11 +56,11 @@ class Hooks:
         return captured
 
     def end(self) -> None:
-        """The end of training."""
+        """End the training."""
         self._callback.on_train_end()
 
     def drain(self) -> None:
-        """Wait for our worker; other packages have none."""
+        """Wait for the worker of our callbacks; other packages have none."""
         views = getattr(self._callback, "_running", [self._callback])
         for view in views:
             if getattr(view, "in_fit", False):
@@ -84,13 +84,13 @@ class BatchHooks(Hooks):
 
 
 class Timed(keras.callbacks.Callback):
-    """Stands for a callback in `fit`, and notes what its hooks cost the training thread.
+    """Passes the hooks of `fit` to a callback and records the time they take on the training thread.
 
     Attributes:
         first: seconds before the first batch.
         epochs: seconds at the end of each epoch.
         last: seconds at the end of training.
-        lasted: seconds from the beginning of each epoch to its end, this callback's own left out.
+        lasted: seconds from the beginning to the end of each epoch, without the time of this callback.
     """
 
     def __init__(self, callback: Any = None):
@@ -108,36 +108,36 @@ class Timed(keras.callbacks.Callback):
         return time.perf_counter() - began
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Hand on."""
+        """Call the hook of the callback."""
         if self._callback is not None:
             self._callback.set_model(self.model)
             self._callback.set_params(self.params)
         self.first += self._hook("on_train_begin", logs)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Hand on."""
+        """Call the hook of the callback."""
         self.first += self._hook("on_epoch_begin", epoch, logs)
         self._began = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Hand on."""
+        """Call the hook of the callback."""
         self.lasted.append(time.perf_counter() - self._began)
         self.epochs.append(self._hook("on_epoch_end", epoch, logs))
 
     def on_train_end(self, logs: Any = None) -> None:
-        """Hand on."""
+        """Call the hook of the callback."""
         self.last = self._hook("on_train_end", logs)
 
 
 def interleaved(
     jobs: Mapping[str, Callable[[], Seconds]], rounds: int, *, warm_up: int = 2
 ) -> dict[str, list[Seconds]]:
-    """The times of jobs that take turns, so that what else the machine does falls on all alike.
+    """Return the times of jobs that run in turn, so that other work on the machine affects all of them.
 
     Args:
-        jobs: each gives its own time.
-        rounds: how often each is timed.
-        warm_up: how often each is run before.
+        jobs: functions that return their own time.
+        rounds: number of timed rounds.
+        warm_up: number of untimed rounds before.
     """
     times: dict[str, list[Seconds]] = {name: [] for name in jobs}
     for turn in range(-warm_up, rounds):
@@ -156,12 +156,12 @@ def cpu_seconds() -> Seconds:
 
 
 def ratio(above: Sequence[Seconds], below: Sequence[Seconds]) -> float:
-    """The median over rounds of one time beside the other of the same round."""
+    """Return the median over rounds of the ratio of two times of the same round."""
     return float(np.median(np.divide(above, below)))
 
 
 def resident() -> int:
-    """Bytes that this process holds in memory; where the system does not say, the most it ever held."""
+    """Return the bytes of memory of this process; its maximum so far on systems that report nothing else."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
     except OSError:

@@ -1,4 +1,4 @@
-"""The models that are timed, and their data."""
+"""The models that the benchmarks use, and their data."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ Pair = tuple[Any, Any]
 
 @dataclass(frozen=True)
 class Case:
-    """A model and what it is trained on.
+    """A model and its data.
 
     Attributes:
-        name: for the tables.
-        build: makes it, compiled.
-        data: gives training and validation data.
+        name: its name in the tables.
+        build: returns the compiled model.
+        data: returns training and validation data.
     """
 
     name: str
@@ -62,7 +62,7 @@ def _clothes_twice() -> tuple[Pair, Pair]:
 
 
 def two_convolutions(width: int = 16) -> keras.Model:
-    """Two convolutions and a global mean, on 32 x 32 pictures: small, so that what others add is seen."""
+    """Return two convolutions and a global mean on 32 x 32 images: so small that overhead is visible."""
     inputs = keras.Input((32, 32, 3))
     x = layers.Conv2D(width, 3, activation="relu", name="conv1")(inputs)
     x = layers.Conv2D(width, 3, activation="relu", name="conv2")(x)
@@ -70,7 +70,7 @@ def two_convolutions(width: int = 16) -> keras.Model:
 
 
 def many_convolutions(depth: int) -> keras.Model:
-    """As many convolutions of 16 channels."""
+    """Return a model with this many convolutions of 16 channels."""
     inputs = x = keras.Input((32, 32, 3))
     for number in range(depth):
         x = layers.Conv2D(16, 3, padding="same", activation="relu", name=f"conv{number}")(x)
@@ -78,13 +78,13 @@ def many_convolutions(depth: int) -> keras.Model:
 
 
 def _network(kind: str, side: int) -> keras.Model:
-    # Weights of its own making: what it has learnt changes no time, and nothing is downloaded.
+    # Random weights: the time is the same, and nothing is downloaded.
     network = getattr(keras.applications, kind)
     return _compiled(network(input_shape=(side, side, 3), weights=None, classes=10))
 
 
 def noise(side: int, count: int) -> tuple[Pair, Pair]:
-    """Pictures of noise, ten classes, twice."""
+    """Return training and validation images of noise, with ten classes."""
     draws = np.random.default_rng(0)
     labels = np.arange(count) % 10
     train, test = (draws.random((count, side, side, 3), dtype=np.float32) for _ in range(2))

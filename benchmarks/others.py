@@ -1,7 +1,7 @@
-"""The same job by the other packages: Grad-CAM and activations of 16 pictures at the end of each epoch.
+"""The same task in other packages: Grad-CAM and activations of 16 images at the end of each epoch.
 
-Needs the packages of the extra `compare`, and tf-explain 0.3.1 and xplique 2.0.2 installed with `--no-deps`; what is
-absent is left out of the table.
+Requires the extra `compare`, and tf-explain 0.3.1 and xplique 2.0.2 installed with `--no-deps`. Packages that are not
+installed are left out of the table.
 """
 
 from __future__ import annotations
@@ -22,33 +22,33 @@ from .models import MOBILENET, TWO_CONVOLUTIONS, Case
 from .table import Row, at_most, markdown, ms
 
 ABOUT = """
-Training-thread time of one epoch's end, 16 pictures, the same weights and layer. tf-explain is its own callback, with
-the two lines that let it run on Keras 3; tf-keras-vis and Xplique stand in a callback whose explainer is built once and
-kept (built anew at each epoch it costs more), and which hands the maps on to nobody; ours are also logged.
-Median over rounds of the ratio within a round, in which all take turns. The floor is the bare compiled pass.
+Training-thread time at the end of an epoch for 16 images, with the same weights and layer. tf-explain runs as its own
+callback, with the two lines that make it run on Keras 3. tf-keras-vis and Xplique run in a callback that builds the
+explainer once (building it at each epoch costs more) and discards the maps; ours are also logged. Medians over rounds
+of the ratio within a round. The floor is the bare compiled pass.
 """
 CLASS = 1
 
 
 class Explained(keras.callbacks.Callback):
-    """The maps of 16 pictures at the end of each epoch, as a user writes it who keeps the explainer."""
+    """Computes maps at the end of each epoch with an explainer that was built once, as a user would."""
 
     def __init__(self, explain: Callable[[], Any]):
         super().__init__()
         self._explain = explain
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Compute them, as numpy."""
+        """Compute the maps as numpy arrays."""
         np.asarray(self._explain())
 
 
 def shimmed_tf_explain() -> None:
-    """What tf-explain asks of Keras 2, given to Keras 3."""
+    """Add the attributes of Keras 2 that tf-explain requires to Keras 3."""
     keras.layers.Layer.output_shape = property(lambda layer: layer.output.shape)
 
 
 def grad_cams(model: keras.Model, layer: str, x: Any) -> dict[str, Any]:
-    """A callback a package that is installed."""
+    """Return one callback for each package that is installed."""
     found: dict[str, Any] = {"ours": kv.GradCAM(tempfile.mkdtemp(), x, layer=layer, target=CLASS, on_error="raise")}
     if find_spec("xplique"):
         from xplique.attributions import GradCAM
@@ -71,7 +71,7 @@ def grad_cams(model: keras.Model, layer: str, x: Any) -> dict[str, Any]:
 
 
 def activations(layers: list[str], x: Any) -> dict[str, Any]:
-    """A callback a package that is installed."""
+    """Return one callback for each package that is installed."""
     found: dict[str, Any] = {"ours": kv.ActivationMaps(tempfile.mkdtemp(), x, layers=layers, on_error="raise")}
     if find_spec("tf_explain"):
         shimmed_tf_explain()
@@ -84,7 +84,7 @@ def activations(layers: list[str], x: Any) -> dict[str, Any]:
 def compared(
     callbacks: dict[str, Any], model: keras.Model, rounds: int, floor: Callable[[], Seconds]
 ) -> dict[str, list[Seconds]]:
-    """The times of each."""
+    """Return the times of each callback and of the floor."""
     hooks = {name: Hooks(callback, model) for name, callback in callbacks.items()}
     times = interleaved({"floor": floor, **{name: one.epoch_end for name, one in hooks.items()}}, rounds)
     for one in hooks.values():
@@ -93,7 +93,7 @@ def compared(
 
 
 def rows_of(what: str, times: dict[str, list[Seconds]], limits: dict[str, float]) -> list[Row]:
-    """A row for each that ours is held beside."""
+    """Return one row for each package that ours is compared with."""
     rows = []
     for name in times:
         if name == "ours":
@@ -110,22 +110,22 @@ def rows_of(what: str, times: dict[str, list[Seconds]], limits: dict[str, float]
 
 
 def of_case(case: Case, layer: str, rounds: int, limits: dict[str, float]) -> list[Row]:
-    """Grad-CAM on one model."""
+    """Return the rows of Grad-CAM on one model."""
     x, model = case.data()[1][0][:16], case.build()
     times = compared(grad_cams(model, layer, x), model, rounds, timed_passes(bare_pass(model, [], layer), [x]))
     return rows_of(f"Grad-CAM, {case.name}", times, limits)
 
 
 def of_activations(case: Case, layer: str, rounds: int) -> list[Row]:
-    """Activations of one layer, of which tf-explain takes no two of different sizes."""
+    """Return the rows of the activations of one layer; tf-explain fails on layers of different sizes."""
     x, model = case.data()[1][0][:16], case.build()
     times = compared(activations([layer], x), model, rounds, timed_passes(bare_pass(model, [layer], layer), [x]))
     return rows_of(f"activations, {case.name}", times, {"tf-explain": 0.1})
 
 
 def table(rounds: int) -> str:
-    """Markdown."""
-    keras.utils.disable_interactive_logging()  # tf-explain calls `predict`, which draws progress bars
+    """Return the section as Markdown."""
+    keras.utils.disable_interactive_logging()  # tf-explain calls `predict`, which prints progress bars
     fifth = dict.fromkeys(("Xplique", "tf-keras-vis", "tf-explain"), 0.2)
     rows = of_case(TWO_CONVOLUTIONS, "conv2", rounds, fifth)
     rows += of_case(MOBILENET, "out_relu", rounds, {"Xplique": 0.7, "tf-keras-vis": 0.125, "tf-explain": 0.125})

@@ -1,4 +1,4 @@
-"""Whether the figures of `OverfittingMonitor` say that a model overfits, and how early; where one looks that cheats."""
+"""What the metrics of `OverfittingMonitor` detect, and how early; and the Grad-CAM of a model with a leaked label."""
 
 from __future__ import annotations
 
@@ -18,57 +18,58 @@ from .alarms import set_apart, stop, turn
 from .models import EXAMPLES
 from .table import Row, at_least, at_most, grid, markdown
 
-EPOCHS, PATIENCE, TOO_SURE = 40, 5, 0.1
-PAIRS = ("AB", "AC", "DE", "DC")  # the first overfits, the second less or not
+EPOCHS, PATIENCE, OVERCONFIDENT = 40, 5, 0.1
+PAIRS = ("AB", "AC", "DE", "DC")  # the first overfits, the second less or not at all
 NAMES = {
-    "A": "200 pictures",
+    "A": "200 images",
     "B": "200, regularised",
-    "C": "4,000 pictures",
+    "C": "4,000 images",
     "D": "40 % wrong labels",
     "E": "40 % wrong, regularised",
 }
 ABOUT = """
 The arms of `examples/watch_overfitting.py`, a small CNN on Fashion-MNIST, {rounds} seeds each, {epochs} epochs of 20
-steps: A few pictures (200), B the same regularised (dropout, weight decay, augmentation), C healthy (4,000 pictures, a
-smaller learning rate), D 40 % wrong labels (of 1,000 pictures), E the same regularised. The figures are those of 500
-validation pictures. A cell is the mean over seeds and, in brackets, the range. Epochs count from 0.
+steps: A few images (200), B the same with regularisation (dropout, weight decay, augmentation), C healthy (4,000
+images, a smaller learning rate), D 40 % wrong labels (of 1,000 images), E the same with regularisation. The metrics are
+those of 500 validation images. A cell is the mean over seeds and, in brackets, the range. Epochs count from 0.
 """
 LAST = """
-Read at epoch {last}, the last. The *gap* is of the model as it then is: accuracy on the training pictures, by the
-labels it was told, less accuracy in validation; *of losses*: `val_loss` less the loss on the training pictures.
+Values at epoch {last}, the last. The *gap* is the accuracy of the final model on the training images, with the labels
+used in training, minus its validation accuracy; *of losses*: `val_loss` minus the loss on the training images.
 """
 APART = """
-The share of pairs, a run of each arm, in which the first arm's figure at epoch {last} is the worse (area under the ROC
-curve; 1.00: it sets apart every pair, less: **missed**). *Gap*: Spearman's rank correlation over all runs.
+The share of pairs of runs, one of each arm, in which the metric at epoch {last} is worse in the first arm: the area
+under the ROC curve (1.00: all pairs are separated; less: **missed**). *Gap*: Spearman's rank correlation over all runs.
 """
 TURNS = """
-The epoch of a figure's best value less that of the least `val_loss`, unsmoothed: below 0, it turns earlier. `cam_drift`
-is left out: it is 0 at each new best of `val_loss` by definition. The first row is the epoch of the least `val_loss`.
+The epoch of a metric's best value minus that of the lowest `val_loss`, without smoothing: below 0, the metric turns
+earlier. `cam_drift` is left out: by definition it is 0 at each new best `val_loss`. The first row is the epoch of the
+lowest `val_loss`.
 """
 STOPS = """
-The epoch at which `EarlyStopping(patience={patience})` on the figure ends the training, by the recorded curves;
-{epochs} stands for not at all. Wanted: D stopped no later than on `val_loss`, and C no earlier.
+The epoch at which `EarlyStopping(patience={patience})` on the metric ends the training, computed from the recorded
+curves; {epochs} means never. The aim: D is stopped no later than on `val_loss`, and C no earlier.
 """
 ALARM = """
-Of {rounds} seeds an arm. `cam_drift` is 0 in the first epoch and at each new best of `val_loss`, so that it can only
-stop at once. Overconfidence is least in the first epochs, when the model knows more than it says and it is below 0: its
-value says more than its turn. The value asked for here, 0.1, was chosen after the runs were seen.
+Of {rounds} seeds per arm. `cam_drift` is 0 at the first epoch and at each new best `val_loss`, so it can only stop at
+once. Overconfidence is lowest at the first epochs, when the model is underconfident and the value is negative: its
+value is more informative than its turning point. The threshold used here, 0.1, was chosen after seeing the runs.
 """
 HANS = """
-`examples/watch_it_cheat.py`: 4,000 training pictures with a mark on 2 % of each, which tells the class, and the same
-training without; {rounds} seeds, 5 epochs. The share of the heat (Grad-CAM of the true class, 500 training pictures,
-maps of 7 x 7) in the four cells that touch the mark, {area:.1f} % of the maps' area.
+`examples/watch_it_cheat.py`: 4,000 training images with a watermark on 2 % of each image that leaks the label, and the
+same training without it; {rounds} seeds, 5 epochs. The share of the heat (Grad-CAM of the true class, 500 training
+images, maps of 7 x 7) in the four cells that overlap the watermark, {area:.1f} % of the area of the maps.
 """
 
 
 @dataclass(frozen=True)
 class Run:
-    """A training that was recorded.
+    """A recorded training.
 
     Attributes:
-        curves: what `History` has of it.
-        gap: in accuracy between the training pictures and validation, at the end.
-        gap_of_losses: validation less training.
+        curves: its Keras history, metric name -> values by epoch.
+        gap: final training accuracy minus validation accuracy.
+        gap_of_losses: final validation loss minus training loss.
     """
 
     curves: dict[str, list[float]]
@@ -76,21 +77,21 @@ class Run:
     gap_of_losses: float
 
 
-Runs = dict[str, list[Run]]  # by arm, a run a seed
+Runs = dict[str, list[Run]]  # by arm, one run per seed
 
 
 def modes() -> dict[str, str]:
-    """The figures of the monitor, and which way each is better."""
+    """Return the metrics of the monitor, each with `"min"` or `"max"`."""
     return {name.removeprefix("val_"): mode for name, mode in _example("watch_overfitting").MODES.items()}
 
 
 def recorded(rounds: int) -> Runs:
-    """Train every arm with every seed."""
+    """Return the trainings of every arm with every seed."""
     example = _example("watch_overfitting")
     few = example.ARMS["few_samples"]
     known = {
         "A": few,
-        "B": example.Arm(few.pictures, regularised=True),
+        "B": example.Arm(few.images, regularised=True),
         "C": example.ARMS["healthy"],
         "D": example.ARMS["wrong_labels"],
         "E": example.ARMS["regularised"],
@@ -109,7 +110,7 @@ def recorded(rounds: int) -> Runs:
 
 
 def real_stop() -> Row:
-    """`EarlyStopping` itself, in a training on wrong labels, beside what `stop` says of the curve it saw."""
+    """Return a row that compares `EarlyStopping` in a training on wrong labels with `stop` on the recorded curve."""
     example, (train, test, _) = _example("watch_overfitting"), _example("fashion").load()
     arm, name = example.ARMS["wrong_labels"], "val_overconfidence"
     stopping = keras.callbacks.EarlyStopping(name, patience=PATIENCE, mode="min")
@@ -121,7 +122,7 @@ def real_stop() -> Row:
 
 
 def at_the_end(runs: Runs) -> list[list[str]]:
-    """A row a figure, a column an arm: what it is at the last epoch."""
+    """Return one row per metric and one column per arm: the value at the last epoch."""
     rows = [[f"`{name}`", *_by_arm(runs, lambda run, name=name: run.curves[f"val_{name}"][-1])] for name in modes()]
     rows.append(["gap", *_by_arm(runs, lambda run: run.gap)])
     rows.append(["gap of losses", *_by_arm(runs, lambda run: run.gap_of_losses)])
@@ -129,7 +130,7 @@ def at_the_end(runs: Runs) -> list[list[str]]:
 
 
 def apart(runs: Runs) -> list[list[str]]:
-    """A row a figure: which arms it sets apart, and how it goes with the gap."""
+    """Return one row per metric: which arms it separates, and its correlation with the gap."""
     rows, everything = [], [run for arm in runs.values() for run in arm]
     for name, mode in modes().items():
         last = {arm: [run.curves[f"val_{name}"][-1] for run in some] for arm, some in runs.items()}
@@ -143,7 +144,7 @@ def apart(runs: Runs) -> list[list[str]]:
 
 
 def turns(runs: Runs) -> list[list[str]]:
-    """A row a figure, a column an arm: how long before or after `val_loss` it turns."""
+    """Return one row per metric and one column per arm: how many epochs before or after `val_loss` it turns."""
     rows = [["`val_loss`", *_by_arm(runs, lambda run: turn(run.curves["val_loss"], "min"), "{:.1f}", "{:.0f}")]]
     for name, mode in modes().items():
         if name != "cam_drift":
@@ -156,7 +157,7 @@ def turns(runs: Runs) -> list[list[str]]:
 
 
 def stops(runs: Runs) -> tuple[list[list[str]], list[Row]]:
-    """A row a figure, a column an arm: when it would stop; and whether that is when it should."""
+    """Return one row per metric and one column per arm: when it would stop; and rows that compare this with the aim."""
     cells, rows = [], []
     for key, mode in {"val_loss": "min", **{f"val_{name}": mode for name, mode in modes().items()}}.items():
 
@@ -174,18 +175,18 @@ def stops(runs: Runs) -> tuple[list[list[str]], list[Row]]:
 
 
 def above(runs: Runs) -> list[Row]:
-    """In which runs overconfidence was ever above a value."""
+    """Return rows: in how many runs overconfidence exceeded the threshold at some epoch."""
     rows = []
     for arms, wanted in (("AD", True), ("BCE", False)):
-        reached = [max(run.curves["val_overconfidence"]) > TOO_SURE for arm in arms for run in runs[arm]]
-        what = f"`val_overconfidence` above {TOO_SURE} at some epoch of {', '.join(arms[:-1])} and {arms[-1]}"
+        reached = [max(run.curves["val_overconfidence"]) > OVERCONFIDENT for arm in arms for run in runs[arm]]
+        what = f"`val_overconfidence` above {OVERCONFIDENT} at some epoch of {', '.join(arms[:-1])} and {arms[-1]}"
         expected = f"{len(reached) if wanted else 0} of {len(reached)}"
         rows.append(Row(what, f"{sum(reached)} of {len(reached)}", expected, all(one == wanted for one in reached)))
     return rows
 
 
 def cheating(rounds: int) -> list[Row]:
-    """How much of the heat lies on the mark, with and without it."""
+    """Return rows: the share of the heat on the watermark, with and without it."""
     example = _example("watch_it_cheat")
     train, test, _ = _example("fashion").load()
     found: dict[str, list[list[float]]] = {"cheating": [], "honest": []}
@@ -197,9 +198,9 @@ def cheating(rounds: int) -> list[Row]:
     rows = []
     for name, values in found.items():
         share, mean, empty, *accuracies = np.transpose(values)
-        detail = f"{_spread(100 * share, '{:.1f}')}; the pictures' own shares {_spread(100 * mean, '{:.1f}')}; without "
+        detail = f"{_spread(100 * share, '{:.1f}')}; the images' own shares {_spread(100 * mean, '{:.1f}')}; without "
         detail += f"heat {empty.max():.0f} at most; accuracy {' and in validation '.join(map(_spread, accuracies))}"
-        what = f"{name}: share of the heat on the mark, the "
+        what = f"{name}: share of the heat on the watermark, the "
         cheats = name == "cheating"
         worst, row = (share.min(), at_least) if cheats else (share.max(), at_most)
         rows.append(row(what + ("least" if cheats else "most"), 100 * worst, 80 if cheats else 20, "%", detail))
@@ -207,25 +208,25 @@ def cheating(rounds: int) -> list[Row]:
 
 
 def table(rounds: int) -> str:
-    """Markdown."""
+    """Return the section as Markdown."""
     runs, given = recorded(rounds), {"rounds": rounds, "epochs": EPOCHS, "last": EPOCHS - 1, "patience": PATIENCE}
     heads = [f"{arm}: {name}" for arm, name in NAMES.items()]
     cells, rows = stops(runs)
     sections = [
         f"## Overfitting\n\n{ABOUT.format(**given).strip()}\n",
-        f"### At the end\n\n{LAST.format(**given).strip()}\n\n{grid(['figure', *heads], at_the_end(runs))}",
-        f"### What it sets apart\n\n{APART.format(**given).strip()}\n\n"
-        + grid(["figure", *("/".join(pair) for pair in PAIRS), "gap", "gap of losses"], apart(runs)),
-        f"### When it turns\n\n{TURNS.strip()}\n\n{grid(['figure', *heads], turns(runs))}",
-        f"### When it would stop\n\n{STOPS.format(**given).strip()}\n\n{grid(['figure', *heads], cells)}",
+        f"### At the end\n\n{LAST.format(**given).strip()}\n\n{grid(['metric', *heads], at_the_end(runs))}",
+        f"### What it separates\n\n{APART.format(**given).strip()}\n\n"
+        + grid(["metric", *("/".join(pair) for pair in PAIRS), "gap", "gap of losses"], apart(runs)),
+        f"### When it turns\n\n{TURNS.strip()}\n\n{grid(['metric', *heads], turns(runs))}",
+        f"### When it would stop\n\n{STOPS.format(**given).strip()}\n\n{grid(['metric', *heads], cells)}",
         "#" + markdown("As an alarm", ALARM.format(rounds=rounds), [*rows, *above(runs), real_stop()]),
-        markdown("A model that cheats", HANS.format(rounds=rounds, area=100 * 4 / 49), cheating(rounds)),
+        markdown("A watermark that leaks the label", HANS.format(rounds=rounds, area=100 * 4 / 49), cheating(rounds)),
     ]
     return "\n".join(sections)
 
 
 def _monitor(test: Any) -> Any:
-    # Drawn at the end alone: its figures are measured at every epoch all the same.
+    # Drawn at the last epoch only; metrics are measured at every epoch anyway.
     return kv.OverfittingMonitor(tempfile.mkdtemp(), test, freq=EPOCHS)
 
 
@@ -240,7 +241,7 @@ def _by_arm(runs: Runs, value: Callable[[Run], float], *forms: str) -> list[str]
 
 
 def _spread(values: Iterable[float], form: str = "{:.2f}", ends: str = "") -> str:
-    """The mean, and the range in brackets."""
+    """Return the mean, and the range in brackets."""
     values = np.asarray(list(values), "float64")
     low, high = ((ends or form).format(end) for end in (values.min(), values.max()))
     return f"{form.format(values.mean())} ({low} to {high})"

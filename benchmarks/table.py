@@ -1,4 +1,4 @@
-"""Rows of what was measured, beside what was promised, as Markdown."""
+"""Tables of measurements and their limits, as Markdown."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ PACKAGES = (
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a table.
+    """One row of a table.
 
     Attributes:
         what: what was measured.
-        found: what was found, in words.
-        limit: what it must keep, in words; empty: nothing was promised.
-        met: whether it does.
+        found: the result, as text.
+        limit: the limit, as text; empty if there is none.
+        met: whether the result is within the limit.
     """
 
     what: str
@@ -41,37 +41,37 @@ class Row:
 
 
 def at_most(what: str, value: float, most: float, unit: str = "x", detail: str = "") -> Row:
-    """A row of a number that must not exceed another."""
+    """Return a row of a value with an upper limit."""
     found = f"{value:.3g} {unit}" + (f" ({detail})" if detail else "")
     return Row(what, found, f"at most {most:g} {unit}", value <= most)
 
 
 def at_least(what: str, value: float, least: float, unit: str, detail: str = "") -> Row:
-    """A row of a number that must reach another."""
+    """Return a row of a value with a lower limit."""
     found = f"{value:.3g} {unit}" + (f" ({detail})" if detail else "")
     return Row(what, found, f"at least {least:g} {unit}", value >= least)
 
 
 def ms(seconds: float) -> str:
-    """A time in milliseconds."""
+    """Return a time in milliseconds, as text."""
     return f"{1e3 * seconds:.3g} ms"
 
 
 def markdown(title: str, about: str, rows: Sequence[Row]) -> str:
-    """A section with its table."""
+    """Return a section with its table."""
     marks = ["" if not row.limit else "met" if row.met else "**missed**" for row in rows]
     cells = [(row.what, row.found, row.limit, mark) for row, mark in zip(rows, marks, strict=True)]
     return f"## {title}\n\n{about.strip()}\n\n{grid(('what', 'measured', 'must be', ''), cells)}"
 
 
 def grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table of words under any heads."""
+    """Return a table with the given column heads."""
     lines = [f"| {' | '.join(cells)} |".replace("  |", " |") for cells in (head, ["---"] * len(head), *rows)]
     return "\n".join(lines) + "\n"
 
 
 def machine() -> str:
-    """The machine and the versions, in one line."""
+    """Return the machine and the package versions, in one line."""
     found = []
     for name in PACKAGES:
         try:

@@ -1,7 +1,7 @@
-"""Make the README's pictures anew: run the examples and keep some of the pictures they save.
+"""Update the images of the README: run the examples and copy some of the images they save.
 
-python docs/renew_gallery.py            # some minutes; `tensorboard.png` is a screenshot and is left alone
-python docs/renew_gallery.py --from pictures/   # from pictures that the examples have already saved
+python docs/renew_gallery.py                  # several minutes; `tensorboard.png`, a screenshot, is not updated
+python docs/renew_gallery.py --from images/   # uses images that the examples have already saved
 """
 
 import argparse
@@ -14,7 +14,7 @@ from pathlib import Path
 from PIL import Image
 
 DOCS = Path(__file__).resolve().parent
-PICTURES = {
+SOURCES = {
     "filters.png": "watch_the_weights/views/model/filters/hidden/000019.png",
     "weights.png": "watch_the_weights/views/model/weights/hidden/000019.png",
     "coefficients.png": "watch_the_weights/views/model/coefficients/hidden/000019.png",
@@ -28,36 +28,36 @@ PICTURES = {
     "profiles.png": "watch_a_vae/views/validation/latent/profiles/000019.png",
     "reconstructions.png": "watch_a_vae/views/validation/reconstructions/pictures/000009.png",
 }
-LARGEST = 100_000  # bytes; what is larger is kept in 256 colours
+LARGEST = 100_000  # bytes; larger files are reduced to 256 colours
 
 
 def main():
-    """Run the examples, then copy the pictures, packed as small as PNG goes."""
+    """Run the examples, and copy the images as small PNG files."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--from", dest="saved", type=Path, default=None, help="a directory with one folder an example")
+    parser.add_argument("--from", dest="saved", type=Path, default=None, help="a directory with one folder per example")
     saved = parser.parse_args().saved
     with tempfile.TemporaryDirectory() as scratch:
         if saved is None:
-            saved = Path(scratch, "pictures")
-            for name in sorted({source.split("/")[0] for source in PICTURES.values()}):
+            saved = Path(scratch, "images")
+            for name in sorted({source.split("/")[0] for source in SOURCES.values()}):
                 script = DOCS.parent / "examples" / f"{name}.py"
                 given = ["--log-dir", str(Path(scratch, "logs", name)), "--save-dir", str(saved / name)]
                 subprocess.run([sys.executable, str(script), *given], check=True)
-        for name, source in PICTURES.items():
-            with Image.open(saved / source) as picture:
-                packed = png(picture)
+        for name, source in SOURCES.items():
+            with Image.open(saved / source) as image:
+                packed = png(image)
                 if len(packed) > LARGEST:
-                    # Spread over all colours there are, so that rare ones, such as the ends of a legend, stay right.
-                    rgb = picture.convert("RGB")
+                    # MAXCOVERAGE keeps rare colours, such as the ends of a colour bar.
+                    rgb = image.convert("RGB")
                     packed = png(rgb.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE))
             (DOCS / "gallery" / name).write_bytes(packed)
             print(f"docs/gallery/{name}: {len(packed) / 1000:.0f} kB")
 
 
-def png(picture):
-    """The bytes of its PNG file, as small as they get."""
+def png(image):
+    """Return the bytes of a PNG file, optimised for size."""
     file = io.BytesIO()
-    picture.save(file, "PNG", optimize=True)
+    image.save(file, "PNG", optimize=True)
     return file.getvalue()
 
 

@@ -1,10 +1,10 @@
-"""See what a classifier goes by, by several methods at once, and by an explainer of another library.
+"""Explain the predictions of a classifier by several methods, and by an explainer of another library.
 
 python examples/explain_a_classifier.py          # about a minute on two cores
 tensorboard --logdir logs --samples_per_plugin images=1000
 
-With Xplique installed (`pip install xplique`), its saliency is shown beside ours: any callable will do. It is that of
-the softmax, which saturates, so its maps fade where the model is sure; ours explain the logits.
+If Xplique is installed (`pip install xplique`), its saliency maps are logged too: `method=` takes any callable. They
+explain the softmax, which saturates, so they fade where the model is confident; ours explain the logits.
 """
 
 import importlib.util
@@ -21,7 +21,16 @@ import kerasviz_callbacks as kv
 
 
 def xplique_saliency(model, inputs, targets):
-    """Saliency maps `(n, 28, 28, 1)` by Xplique: what a callable is given, and what it gives."""
+    """Return saliency maps by Xplique.
+
+    Args:
+        model: the model to explain.
+        inputs: images `(n, 28, 28, 1)`.
+        targets: class indices `(n,)`.
+
+    Returns:
+        Maps of the shape of `inputs`.
+    """
     from xplique.attributions import Saliency
 
     one_hot = keras.utils.to_categorical(targets, model.output_shape[-1])
@@ -29,7 +38,7 @@ def xplique_saliency(model, inputs, targets):
 
 
 def main():
-    """Train, and log what can be seen."""
+    """Train the classifier with the views."""
     given = options(__doc__, epochs=6, log_dir="logs/explained").parse_args()
 
     keras.utils.set_random_seed(1)
@@ -39,7 +48,7 @@ def main():
     if importlib.util.find_spec("xplique"):
         methods.append(xplique_saliency)
     else:
-        print("Xplique is not installed, so only our own methods are shown.")
+        print("Xplique is not installed: its saliency maps are left out.")
 
     model = build()
     model.compile(keras.optimizers.Adam(3e-3), "sparse_categorical_crossentropy", metrics=["accuracy"])
@@ -52,7 +61,7 @@ def main():
             keras.callbacks.TensorBoard(given.log_dir),
             *(kv.GradCAM(given.log_dir, test, method=method, **shown) for method in ("grad_cam++", "hires_cam")),
             *(kv.Attribution(given.log_dir, test, method=method, **shown) for method in methods),
-            # Five times as dear as the rest together: only every third epoch.
+            # It takes five times as long as all others together, so it runs every third epoch.
             kv.Attribution(given.log_dir, test, method="rise", samples=300, freq=3, **shown),
         ],
     )

@@ -1,4 +1,4 @@
-"""Watch a small convolutional network learn to tell clothes apart: filters, activations, Grad-CAM.
+"""Train a small convolutional classifier of clothes and log filters, activations, Grad-CAM and overfitting.
 
 python examples/watch_a_classifier.py            # under a minute on two cores
 tensorboard --logdir logs --samples_per_plugin images=1000
@@ -17,7 +17,7 @@ import kerasviz_callbacks as kv
 
 
 def build():
-    """Four convolutions and a linear head: small enough for a minute, large enough to overfit 4,000 pictures."""
+    """Return four convolutions and a linear head: trained in a minute, large enough to overfit 4,000 images."""
     return keras.Sequential(
         [
             keras.Input((28, 28, 1)),
@@ -35,7 +35,7 @@ def build():
 
 
 def main():
-    """Train, and log what can be seen."""
+    """Train the classifier with `Visualizer`."""
     given = options(__doc__, epochs=12, log_dir="logs/classifier").parse_args()
 
     keras.utils.set_random_seed(1)

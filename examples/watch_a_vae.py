@@ -1,8 +1,8 @@
-"""Watch a variational autoencoder collapse: half way through, its KL term begins to weigh a hundred times too much.
+"""Watch the posterior collapse of a variational autoencoder: after half of the epochs, the KL weight rises to 100.
 
-In `latent/profiles` all bands close and the panels turn grey, in `latent/trajectory` the dots fall into one point while
-the window stays, in `reconstructions/pictures` everything becomes the same grey blur, and `latent/active_units` drops
-to 0. `--weight-after 1` shows the same training without the mistake.
+In `latent/profiles` all bands close and the panels turn grey. In `latent/trajectory` the dots contract to one point
+while the axes stay. In `reconstructions/pictures` all reconstructions become the same grey blur, and
+`latent/active_units` drops to 0. `--weight-after 1` runs the same training without the change.
 
 python examples/watch_a_vae.py                   # about a minute on two cores
 tensorboard --logdir logs --samples_per_plugin images=1000
@@ -23,7 +23,7 @@ PIXELS = 28 * 28
 
 
 class Sampling(layers.Layer):
-    """Draws z from the posterior, and adds the KL divergence from the prior to the loss."""
+    """Draw z from the posterior, and add the KL divergence from the prior to the loss."""
 
     def __init__(self, weight=1.0, **options):
         super().__init__(**options)
@@ -31,29 +31,30 @@ class Sampling(layers.Layer):
         self.weight = self.add_weight(name="weight", initializer=keras.initializers.Constant(weight), trainable=False)
 
     def call(self, inputs):
-        """`(n, d)` from means and log-variances."""
+        """Return samples `(n, d)` for means and log-variances of that shape."""
         mean, log_variance = inputs
         divergence = ops.sum(ops.square(mean) + ops.exp(log_variance) - log_variance - 1, axis=-1) / 2
-        self.add_loss(self.weight * ops.mean(divergence) / PIXELS)  # the loss of the pixels is a mean over them too
+        # Divided by the number of pixels, since the reconstruction loss is a mean over pixels.
+        self.add_loss(self.weight * ops.mean(divergence) / PIXELS)
         noise = keras.random.normal(ops.shape(mean), seed=self.seed_generator)
         return mean + ops.exp(log_variance / 2) * noise
 
 
 class KLWeight(keras.callbacks.Callback):
-    """Changes the weight of the KL term at one epoch, as a schedule with a mistake in it does."""
+    """Change the weight of the KL term at one epoch, as a faulty schedule would."""
 
     def __init__(self, layer, epoch, weight):
         super().__init__()
         self.layer, self.epoch, self.weight = layer, epoch, weight
 
     def on_epoch_begin(self, epoch, logs=None):
-        """Set it."""
+        """Assign the weight at the given epoch."""
         if epoch == self.epoch:
             self.model.get_layer(self.layer).weight.assign(self.weight)
 
 
 def build(width=16, weight=1.0):
-    """A dense VAE with `width` latent variables."""
+    """Return a dense VAE with `width` latent variables."""
     inputs = keras.Input((28, 28, 1))
     x = layers.Flatten(name="flat")(inputs)
     x = layers.Dense(256, activation="relu", name="encode1")(x)
@@ -68,17 +69,17 @@ def build(width=16, weight=1.0):
 
 
 def main():
-    """Train, and log what can be seen."""
+    """Train the VAE with the views of its latent codes and reconstructions."""
     parser = options(__doc__, epochs=20, log_dir="logs/vae")
-    parser.add_argument("--weight-after", type=float, default=100.0, help="of the KL term, from half way on; before: 1")
+    parser.add_argument("--weight-after", type=float, default=100.0, help="KL weight in the second half; 1 before")
     given = parser.parse_args()
 
     keras.utils.set_random_seed(1)
     (x, y), (x_test, y_test), names = load()
     model = build()
     model.compile(keras.optimizers.Adam(1e-3), "binary_crossentropy")
-    looked_at = {
-        "validation_data": (x_test, y_test),  # the labels are for the colours only
+    probe_options = {
+        "validation_data": (x_test, y_test),  # labels are used for colours only
         "training_data": (x, y),
         "class_names": names,
         "save_dir": given.save_dir,
@@ -92,9 +93,9 @@ def main():
         callbacks=[
             KLWeight("z", given.epochs // 2, given.weight_after),
             keras.callbacks.TensorBoard(given.log_dir),
-            kv.LatentTrajectory(given.log_dir, **looked_at),
-            kv.LatentProfiles(given.log_dir, **looked_at),
-            kv.Reconstructions(given.log_dir, **looked_at),
+            kv.LatentTrajectory(given.log_dir, **probe_options),
+            kv.LatentProfiles(given.log_dir, **probe_options),
+            kv.Reconstructions(given.log_dir, **probe_options),
         ],
     )
 

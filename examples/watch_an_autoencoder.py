@@ -1,4 +1,4 @@
-"""Watch an autoencoder arrange clothes in eight dimensions: how the codes move, and where they end.
+"""Train an autoencoder of clothes with eight latent dimensions and log how its latent codes move.
 
 python examples/watch_an_autoencoder.py          # about a minute on two cores
 tensorboard --logdir logs --samples_per_plugin images=1000
@@ -17,7 +17,7 @@ import kerasviz_callbacks as kv
 
 
 def build(width=8):
-    """A dense autoencoder with a bottleneck of `width` numbers."""
+    """Return a dense autoencoder with `width` latent dimensions."""
     return keras.Sequential(
         [
             keras.Input((28, 28, 1)),
@@ -35,7 +35,7 @@ def build(width=8):
 
 
 def main():
-    """Train, and log what can be seen."""
+    """Train the autoencoder with `Visualizer`."""
     given = options(__doc__, epochs=30, log_dir="logs/autoencoder").parse_args()
 
     keras.utils.set_random_seed(1)
@@ -52,7 +52,7 @@ def main():
             keras.callbacks.TensorBoard(given.log_dir),
             kv.Visualizer(
                 given.log_dir,
-                validation_data=(x_test, y_test),  # the labels are for the colours only
+                validation_data=(x_test, y_test),  # labels are used for colours only
                 training_data=(x, y),
                 class_names=names,
                 save_dir=given.save_dir,

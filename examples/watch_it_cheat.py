@@ -1,12 +1,12 @@
-"""Watch a network cheat, as the horse Clever Hans did, who could not count but read the answer from his master's face.
+"""Find a shortcut in the training data with Grad-CAM: a watermark leaks the label (a "Clever Hans" predictor).
 
-The training pictures of the run `cheating` carry a small mark in the corner that tells the class: 4 x 4 pixels, 2 % of
-the picture. Loss and accuracy of the training look splendid, and only validation, whose pictures carry no mark, says
-that nothing was learnt of clothes. `grad_cam` of the training pictures says why: the heat sits on the corner. The run
-`honest` is the same training without the mark. `mark_share` is how much of the heat lies on the mark, 1: all of it.
+The training images of the run `cheating` have a watermark in the corner that encodes the class: 4 x 4 pixels, 2 % of
+the image. Training loss and accuracy look excellent; only validation data, which have no watermark, show that the model
+has learnt nothing about clothes. `grad_cam` of the training images shows why: the heat is on the watermark. The run
+`honest` is the same training without it. `mark_share` is the share of the heat on the watermark, from 0 to 1.
 
-The pictures are reduced twice, to maps of 7 x 7, and no place beyond the four corner cells sees the mark. The penalty
-on the maps keeps them silent where nothing is needed, so that the heat says what the answer came from.
+Two pooling layers reduce the images to feature maps of 7 x 7, of which only the four corner cells see the watermark.
+The L1 penalty on the feature maps keeps them near zero where they do not matter, so that the heat is localised.
 
 python examples/watch_it_cheat.py                # about a minute on two cores
 tensorboard --logdir logs --samples_per_plugin images=1000
@@ -25,52 +25,52 @@ from options import options
 
 import kerasviz_callbacks as kv
 
-CORNER, DOT = 1, 2  # pixels: where the mark begins, and the side of each of its four dots
-CELLS = 2  # of the 7 x 7 maps a cell covers 4 x 4 pixels: the mark, pixels 1 to 4, touches the first two a side
+CORNER, DOT = 1, 2  # pixels: offset of the watermark, and side of each of its four dots
+CELLS = 2  # a cell of the 7 x 7 maps covers 4 x 4 pixels; the watermark, pixels 1 to 4, is in the first two per axis
 
 
-def marked(pictures, labels):
-    """The pictures with the class in the corner: four dots, lit where the class + 1 has a one as a binary number."""
-    pictures, end = pictures.copy(), CORNER + 2 * DOT
-    pictures[:, CORNER:end, CORNER:end] = 0
+def marked(images, labels):
+    """Return a copy of the images with a watermark: four dots, the binary digits of class + 1."""
+    images, end = images.copy(), CORNER + 2 * DOT
+    images[:, CORNER:end, CORNER:end] = 0
     for bit in range(4):
         top, left = (CORNER + DOT * place for place in divmod(bit, 2))
         lit = (labels + 1) >> bit & 1 == 1
-        pictures[lit, top : top + DOT, left : left + DOT] = 1
-    return pictures
+        images[lit, top : top + DOT, left : left + DOT] = 1
+    return images
 
 
-def shares(model, pictures, labels):
-    """How much of the heat for the true class lies on the mark.
+def shares(model, images, labels):
+    """Return how much of the Grad-CAM of the true class is on the watermark.
 
     Returns:
-        The share of all heat taken together, the mean of the pictures' shares, and how many pictures have no heat at
-        all, which are left out of both.
+        The share of the summed heat of all images, the mean of the shares of single images (both 0 to 1, NaN without
+        any heat), and the number of images without heat, which are excluded.
     """
-    maps = kv.class_activation_map(model, pictures, target=labels).astype("float64")
+    maps = kv.class_activation_map(model, images, target=labels).astype("float64")
     inside, whole = maps[:, :CELLS, :CELLS].sum(axis=(1, 2)), maps.sum(axis=(1, 2))
-    warm = whole > 0
-    if not warm.any():
+    has_heat = whole > 0
+    if not has_heat.any():
         return np.nan, np.nan, len(maps)
-    return inside.sum() / whole.sum(), np.mean(inside[warm] / whole[warm]), np.sum(~warm)
+    return inside.sum() / whole.sum(), np.mean(inside[has_heat] / whole[has_heat]), np.sum(~has_heat)
 
 
 class MarkShare(keras.callbacks.Callback):
-    """Puts `shares` into the logs of each epoch, for the callbacks that come after it."""
+    """Add `shares` to the logs of each epoch, for callbacks listed after it."""
 
     def __init__(self, probe):
         super().__init__()
         self.probe = probe
 
     def on_epoch_end(self, epoch, logs=None):
-        """Look at the probe."""
+        """Compute the shares on the probe."""
         names = ("mark_share", "mark_share_mean", "mark_empty")
         logs.update(zip(names, map(float, shares(self.model, self.probe.images, self.probe.labels)), strict=True))
 
 
 def build():
-    """Two convolutions whose maps see 10 x 10 pixels, one across the channels, and the strongest place of each map."""
-    silent = keras.regularizers.L1(1e-3)
+    """Return three convolutions with a receptive field of 10 x 10 pixels, and a global max pooling."""
+    sparse = keras.regularizers.L1(1e-3)
     return keras.Sequential(
         [
             keras.Input((28, 28, 1)),
@@ -78,7 +78,7 @@ def build():
             layers.MaxPooling2D(name="pool1"),
             layers.Conv2D(32, 3, padding="same", activation="relu", name="conv2"),
             layers.MaxPooling2D(name="pool2"),
-            layers.Conv2D(48, 1, activation="relu", activity_regularizer=silent, name="conv3"),
+            layers.Conv2D(48, 1, activation="relu", activity_regularizer=sparse, name="conv3"),
             layers.GlobalMaxPooling2D(name="strongest"),
             layers.Dense(10, activation="softmax", name="classes"),
         ],
@@ -90,7 +90,7 @@ def fitted(train, test, epochs, callbacks, seed=1, verbose="auto"):
     """Train once.
 
     Returns:
-        The history of each epoch's figures.
+        The history: metric name -> values by epoch.
     """
     keras.utils.set_random_seed(seed)
     model = build()
@@ -100,23 +100,23 @@ def fitted(train, test, epochs, callbacks, seed=1, verbose="auto"):
 
 
 def arms(train):
-    """The training data of both runs."""
+    """Return the training data of both runs."""
     return {"cheating": (marked(*train), train[1]), "honest": train}
 
 
 def print_table(histories):
-    """What happened, epoch by epoch."""
+    """Print accuracy and heat shares by epoch."""
     columns = {"accuracy": "train", "val_accuracy": "val", "mark_share": "share", "mark_share_mean": "mean share"}
     print("\nepoch  " + "  ".join(f"{run + ': ' + name:>22}" for run in histories for name in columns.values()))
     for epoch in range(len(next(iter(histories.values()))["loss"])):
         cells = [f"{history[key][epoch]:22.3f}" for history in histories.values() for key in columns]
         print(f"{epoch:5}  " + "  ".join(cells))
     for run, history in histories.items():
-        print(f"{run}: pictures without any heat, left out: {history['mark_empty'][-1]:.0f}")
+        print(f"{run}: images without heat, excluded: {history['mark_empty'][-1]:.0f}")
 
 
 def main():
-    """Train twice, and log what can be seen."""
+    """Train with and without the watermark."""
     given = options(__doc__, epochs=5, log_dir="logs/clever_hans").parse_args()
 
     train, test, names = load()

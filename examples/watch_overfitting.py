@@ -1,14 +1,14 @@
-"""Watch four trainings of one network, of which two overfit, each in its own way.
+"""Compare four trainings of one network, two of which overfit in different ways.
 
-- `healthy`: 4,000 pictures, small steps.
-- `few_samples`: 200 pictures, learnt by heart. It becomes far too sure of itself: see `overconfidence`.
-- `wrong_labels`: 1,000 pictures, 40 % of them under a wrong name. What it learns by heart tears its features apart: see
-  `knn`, `silhouette` and `nc1`.
-- `regularised`: the same wrong names, with dropout, weight decay, and pictures that are shifted and mirrored.
+- `healthy`: 4,000 images, a small learning rate.
+- `few_samples`: 200 images, which it memorises. It becomes overconfident: see `overconfidence`.
+- `wrong_labels`: 1,000 images, 40 % of them with wrong labels. Memorising these degrades the features: see `knn`,
+  `silhouette` and `nc1`.
+- `regularised`: the same wrong labels, with dropout, weight decay and augmentation.
 
-Every epoch has 20 steps, so that the epochs of all four are the same amount of training. `overfitting/summary` has the
-curves, and the pictures whose own class lost most; the table at the end has each figure's best value, its epoch, and
-the last value.
+Every epoch has 20 steps, so that all trainings take the same number of steps. `overfitting/summary` shows the curves
+and the examples whose true class lost most probability. The table printed at the end has the best value of each metric,
+its epoch, and the last value.
 
 python examples/watch_overfitting.py             # about two minutes on two cores
 tensorboard --logdir logs --samples_per_plugin images=1000
@@ -28,8 +28,8 @@ from options import options
 
 import kerasviz_callbacks as kv
 
-STEPS = 20  # an epoch, whatever the number of pictures
-MODES = {  # which way each figure is better
+STEPS = 20  # per epoch, for any number of images
+MODES = {  # whether a lower or a higher value is better
     "val_overconfidence": "min",
     "val_knn": "max",
     "val_silhouette": "max",
@@ -41,16 +41,16 @@ MODES = {  # which way each figure is better
 
 @dataclass(frozen=True)
 class Arm:
-    """A way to train the network.
+    """The settings of one training.
 
     Attributes:
-        pictures: how many of the 4,000 it gets.
-        wrong: the share of them whose label is replaced by another.
-        regularised: with dropout, weight decay and augmentation.
-        learning_rate: of Adam.
+        images: number of training images, at most 4,000.
+        wrong: share of wrong labels, 0 to 1.
+        regularised: whether to use dropout, weight decay and augmentation.
+        learning_rate: of AdamW.
     """
 
-    pictures: int
+    images: int
     wrong: float = 0.0
     regularised: bool = False
     learning_rate: float = 2e-3
@@ -65,9 +65,9 @@ ARMS = {
 
 
 def data(arm, train, seed=1):
-    """The arm's own pictures and the labels it is told, some of them wrong."""
+    """Return the training images and labels of an arm, some of them wrong."""
     draws = np.random.default_rng(seed)
-    chosen = draws.permutation(len(train[1]))[: arm.pictures]
+    chosen = draws.permutation(len(train[1]))[: arm.images]
     x, y = train[0][chosen], train[1][chosen].astype("int64")
     wrong = draws.permutation(len(y))[: round(arm.wrong * len(y))]
     y[wrong] = (y[wrong] + draws.integers(1, 10, len(wrong))) % 10
@@ -75,7 +75,7 @@ def data(arm, train, seed=1):
 
 
 def build(regularised=False):
-    """Two convolutions and a hidden layer; dropout and augmentation stand between them, or nothing."""
+    """Return two convolutions and a hidden layer, with dropout and augmentation if `regularised`."""
     augmentation = [layers.RandomTranslation(0.1, 0.1, fill_mode="constant"), layers.RandomFlip("horizontal")]
     dropout = [[layers.Dropout(0.5)] if regularised else [] for _ in range(2)]
     return keras.Sequential(
@@ -95,22 +95,22 @@ def build(regularised=False):
 
 
 def fitted(arm, given, test, epochs, callbacks, seed=1, verbose="auto"):
-    """Train once on what `data` gives.
+    """Train once on the images and labels `given`.
 
     Returns:
-        The history of each epoch's figures, and the model.
+        The history (metric name -> values by epoch), and the model.
     """
     keras.utils.set_random_seed(seed)
     model, decay = build(arm.regularised), 1e-2 if arm.regularised else 0.0
     optimizer = keras.optimizers.AdamW(arm.learning_rate, weight_decay=decay)
-    # Ten steps at a time: they are so small that it saves a third of the time.
+    # The steps are so short that running ten at a time saves a third of the time.
     how = {"metrics": ["accuracy"], "steps_per_execution": 10, "jit_compile": False}
     model.compile(optimizer, "sparse_categorical_crossentropy", **how)
     history = model.fit(
         *given,
         validation_data=test,
         epochs=epochs,
-        batch_size=arm.pictures // STEPS,
+        batch_size=arm.images // STEPS,
         validation_batch_size=500,
         callbacks=callbacks,
         verbose=verbose,
@@ -119,20 +119,20 @@ def fitted(arm, given, test, epochs, callbacks, seed=1, verbose="auto"):
 
 
 def turned(curve, mode):
-    """In words: the best value of a curve, its epoch, and the last value."""
+    """Return "best (epoch) -> last" of a curve."""
     best = (np.nanargmin if mode == "min" else np.nanargmax)(curve)
     return f"{curve[best]:.3f} ({best}) -> {curve[-1]:.3f}"
 
 
 def print_table(histories):
-    """What became of each figure of the validation pictures: its best value (epoch) -> its last."""
+    """Print the best value of each validation metric, its epoch, and the last value."""
     print("\n" + " " * 26 + "".join(f"{run:>26}" for run in histories))
     for key, mode in {"val_accuracy": "max", "val_loss": "min", **MODES}.items():
         print(f"{key:26}" + "".join(f"{turned(history[key], mode):>26}" for history in histories.values()))
 
 
 def main():
-    """Train four times, and log what can be seen."""
+    """Train four times with `OverfittingMonitor`."""
     given = options(__doc__, epochs=40, log_dir="logs/overfitting").parse_args()
 
     train, test, names = load()
@@ -140,12 +140,12 @@ def main():
     for run, arm in ARMS.items():
         log_dir = Path(given.log_dir, run)
         save_dir = None if given.save_dir is None else Path(given.save_dir, run)
-        told = data(arm, train)
+        own = data(arm, train)
         callbacks = [
             keras.callbacks.TensorBoard(log_dir),
-            kv.OverfittingMonitor(log_dir, test, training_data=told, class_names=names, save_dir=save_dir),
+            kv.OverfittingMonitor(log_dir, test, training_data=own, class_names=names, save_dir=save_dir),
         ]
-        histories[run], _ = fitted(arm, told, test, given.epochs, callbacks)
+        histories[run], _ = fitted(arm, own, test, given.epochs, callbacks)
     print_table(histories)
     print(f"All four trainings: tensorboard --logdir {given.log_dir} --samples_per_plugin images=1000")
 

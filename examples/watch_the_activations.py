@@ -1,7 +1,7 @@
-"""Watch what layers answer, in two trainings that differ in the learning rate: `calm`, and `too_fast`.
+"""Compare layer activations in two trainings that differ only in the learning rate: `calm` and `too_fast`.
 
-Seen side by side in TensorBoard: `activations/conv1` has dark columns where channels died, `responses/conv4` says how
-few neurons do all the work, `overlap/conv4` which channels answer to the same thing.
+Side by side in TensorBoard: `activations/conv1` has dark columns for dead channels, `responses/conv4` shows how few
+neurons are active, and `overlap/conv4` which channels are redundant.
 
 python examples/watch_the_activations.py         # about a minute on two cores
 tensorboard --logdir logs --samples_per_plugin images=1000
@@ -23,7 +23,7 @@ LEARNING_RATES = {"calm": 1e-3, "too_fast": 1e-2}
 
 
 def main():
-    """Train twice, and log what can be seen."""
+    """Train twice with the views of activations."""
     given = options(__doc__, epochs=6, log_dir="logs/activations").parse_args()
 
     (train, test, names), layers = load(), ["conv1", "conv4"]

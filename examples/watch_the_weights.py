@@ -1,9 +1,9 @@
-"""Watch weights alone tell what went wrong: a learning rate too high, which clipping only just holds.
+"""Diagnose a training from its weights alone: the learning rate is too high, and only clipping prevents divergence.
 
-In `coefficients/hidden` rows go black within the first epochs: units that died and learn no more. In `filters/hidden`
-the tiles of the same units stay noise, while those of the living become outlines of clothes. `weights/hidden` shows
-the weights before and after one clipped step; its caption and the curve `removed` say how much of the gradient clipping
-takes away. `--learning-rate 0.1` shows the same training with nearly all units alive.
+In `coefficients/hidden`, rows turn black within the first epochs: these units are dead and no longer learn. In
+`filters/hidden`, their tiles stay noise, while those of the other units become outlines of clothes. `weights/hidden`
+shows the weights before and after one clipped step; its caption and the scalar `health/hidden/removed` give the share
+of the gradient that clipping removes. With `--learning-rate 0.1` nearly all units stay alive.
 
 python examples/watch_the_weights.py             # under a minute on two cores
 tensorboard --logdir logs --samples_per_plugin images=1000
@@ -22,7 +22,7 @@ import kerasviz_callbacks as kv
 
 
 def build(width=32):
-    """One hidden layer, fed the pixels, so that each of its units has a picture for its weights."""
+    """Return a perceptron whose hidden layer reads pixels, so that the weights of each unit form an image."""
     return keras.Sequential(
         [
             keras.Input((28, 28, 1)),
@@ -35,7 +35,7 @@ def build(width=32):
 
 
 def main():
-    """Train, and log what can be seen."""
+    """Train the perceptron with the views of weights."""
     parser = options(__doc__, epochs=20, log_dir="logs/weights")
     parser.add_argument("--learning-rate", type=float, default=0.7)
     given = parser.parse_args()

@@ -1,23 +1,24 @@
-"""See a Keras model learn: callbacks that log what a model does, epoch by epoch, as pictures in TensorBoard.
+"""Keras callbacks that log images of a model's filters, activations, Grad-CAM maps and latent codes to TensorBoard.
 
     import kerasviz_callbacks as kv
     model.fit(x, y, callbacks=[kv.Visualizer("logs", validation_data=(x_val, y_val))])
 
-The subpackages in the order of the data; each imports only those listed before it:
+The subpackages and modules, in the order in which data passes through them; each imports only those above it:
 
-    _arguments  checks of arguments that all of them share
-    probe       the inputs that are looked at: a fixed set of samples
-    _autodiff   computing, differentiating and compiling in each framework
-    _keras      every private name of Keras, each with a fallback
-    maths       pure numpy: arrays in, arrays out
-    taps        reading a model: layers, outputs, gradients, scores, kernels
-    explain     results without `fit`: activations, class_activation_map, attribution
-    draw        arrays drawn as images
-    record      event files, PNG files, the worker that writes them
-    fit_context what the callbacks of one `fit` share
-    callback    base classes of views: schedule, life cycle, errors
-    views       one file a view: what it captures, measures and draws
-    visualizer  which views suit a model
+    _typing      types, shared by all
+    _arguments   checks of arguments, shared by all
+    probe        the inputs on which a model is observed: a fixed set of samples
+    _autodiff    computing, differentiating and compiling in each framework
+    _keras       the private names of Keras that are used, each with a fallback
+    maths        metrics, projections and maps in pure numpy
+    taps         reading a model: layers, outputs, gradients, scores, kernels
+    explain      results without `fit`: activations, class_activation_map, attribution
+    draw         drawing arrays as images
+    record       event files, PNG files, and the worker that writes them
+    fit_context  what the callbacks of one `fit` share
+    callback     base classes of views: schedule, life cycle, errors
+    views        one module per view: what it captures, measures and draws
+    visualizer   the selection of views that suit a model
 """
 
 from __future__ import annotations
@@ -25,27 +26,30 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from .explain import activations, attribution, class_activation_map
-    from .probe import Probe
-    from .views.activation_maps import ActivationMaps
-    from .views.attribution import Attribution
-    from .views.coefficients import Coefficients
-    from .views.filter_images import FilterImages
-    from .views.filter_overlap import FilterOverlap
-    from .views.grad_cam import GradCAM
-    from .views.latent_profiles import LatentProfiles
-    from .views.latent_trajectory import LatentTrajectory
-    from .views.neuron_responses import NeuronResponses
-    from .views.overfitting_monitor import OverfittingMonitor
-    from .views.reconstructions import Reconstructions
-    from .views.weight_heatmaps import WeightHeatmaps
-    from .visualizer import Visualizer
+if TYPE_CHECKING:  # `as` re-exports a name
+    from .explain import activations as activations
+    from .explain import attribution as attribution
+    from .explain import class_activation_map as class_activation_map
+    from .probe import Probe as Probe
+    from .views.activation_maps import ActivationMaps as ActivationMaps
+    from .views.attribution import Attribution as Attribution
+    from .views.coefficients import Coefficients as Coefficients
+    from .views.filter_images import FilterImages as FilterImages
+    from .views.filter_overlap import FilterOverlap as FilterOverlap
+    from .views.grad_cam import GradCAM as GradCAM
+    from .views.latent_profiles import LatentProfiles as LatentProfiles
+    from .views.latent_trajectory import LatentTrajectory as LatentTrajectory
+    from .views.neuron_responses import NeuronResponses as NeuronResponses
+    from .views.overfitting_monitor import OverfittingMonitor as OverfittingMonitor
+    from .views.reconstructions import Reconstructions as Reconstructions
+    from .views.weight_heatmaps import WeightHeatmaps as WeightHeatmaps
+    from .visualizer import Visualizer as Visualizer
 
 __version__ = "0.1.0"
 
-# Loaded on first use: TensorBoard imports the package at every start, and must not wait for Keras.
-_WHERE = {
+# The public names and the modules that hold them. They are imported on first use: TensorBoard imports the package at
+# every start, and must not wait for Keras.
+_MODULES = {
     "Probe": "probe",
     "activations": "explain",
     "attribution": "explain",
@@ -65,34 +69,16 @@ _WHERE = {
     "Visualizer": "visualizer",
 }
 
-__all__ = [
-    "ActivationMaps",
-    "Attribution",
-    "Coefficients",
-    "FilterImages",
-    "FilterOverlap",
-    "GradCAM",
-    "LatentProfiles",
-    "LatentTrajectory",
-    "NeuronResponses",
-    "OverfittingMonitor",
-    "Probe",
-    "Reconstructions",
-    "Visualizer",
-    "WeightHeatmaps",
-    "activations",
-    "attribution",
-    "class_activation_map",
-]
+__all__ = list(_MODULES)
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _WHERE:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f".{_WHERE[name]}", __name__), name)
+    value = getattr(import_module(f".{_MODULES[name]}", __name__), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_WHERE})
+    return sorted({*globals(), *_MODULES})

@@ -63,7 +63,7 @@ PRIVATE_NAMES = (
 )
 """Where each of them is found; the tests hide one after the other."""
 
-_told: set[str] = set()  # what was warned of already
+_warned: set[str] = set()  # what was warned of already
 
 
 class MissingNameError(RuntimeError):
@@ -308,8 +308,8 @@ def _required(owner: Any, kind: str, name: str, lost: str) -> Any:
 
 
 def _warn_once(name: str, without: str) -> None:
-    if name not in _told:
-        _told.add(name)
+    if name not in _warned:
+        _warned.add(name)
         warnings.warn(f"{_version()} has no {name}: {without}.", stacklevel=3)
 
 

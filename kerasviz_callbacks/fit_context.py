@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import atexit
+import inspect
+import os
 import sys
+import threading
 import warnings
 import weakref
 from collections.abc import Callable, Hashable, Iterator, Mapping
@@ -11,12 +14,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from types import FrameType
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import keras
-import numpy as np
 
 from ._autodiff import framework
+from ._typing import Array
 from .probe import Probe, as_probe
 from .record.event_files import EventFileSink
 from .record.png_files import PNGFileSink
@@ -25,7 +29,6 @@ from .record.step_queue import StepQueue
 from .taps.layers import LayerRef, list_layers
 from .taps.reader import Capture, Captured, Reader
 
-Array = np.ndarray[Any, Any]
 LAST_PATIENCE = 120.0  # seconds at the end of a fit, when nothing else is waiting
 
 
@@ -59,6 +62,7 @@ class FitContext:
         participants: the callbacks that take part.
         training: whether the first epoch has begun: a callback that joins later belongs to another fit.
         probes: what was read of the data, and the data themselves, so that the ids by which they are found stay theirs.
+        at_exit: what the interpreter calls as it ends, where the fit did not.
         queue: what the worker is given, step by step.
     """
 
@@ -83,7 +87,8 @@ class FitContext:
         self._weights: bytes | None = None  # their fingerprint meanwhile
         self._observed_step: tuple[int, str] | None = None
         self._observed_by: list[Participant] = []
-        self._at_exit = partial(_close, weakref.ref(self))
+        self.at_exit = partial(_close, weakref.ref(self))
+        self._call = _call_of_fit()
 
     @classmethod
     def join(cls, model: Any, participant: Participant, params: Any) -> FitContext:
@@ -95,12 +100,12 @@ class FitContext:
             params: what Keras tells the callbacks of the fit: the same object to all of one fit.
         """
         found = cls._running.get(id(model))
-        if found is not None and not found._is_same_fit(participant, params):
+        if found is not None and not found.is_same_fit(participant, params):
             found.close(LAST_PATIENCE)
             found = None
         if found is None:
             found = cls(model, params)
-            atexit.register(found._at_exit)
+            atexit.register(found.at_exit)
             cls._running[id(model)] = found
         found.participants.append(participant)
         return found
@@ -116,7 +121,7 @@ class FitContext:
             context.participants.clear()
             context.close(LAST_PATIENCE)
 
-    def _is_same_fit(self, participant: Participant, params: Any) -> bool:
+    def is_same_fit(self, participant: Participant, params: Any) -> bool:
         """Whether the fit is that of the participant, and not one that died, in training or before its first batch."""
         return params is self.params and not self.training and participant not in self.participants
 
@@ -128,7 +133,7 @@ class FitContext:
             return
         finished = self.close(LAST_PATIENCE)
         if finished:
-            atexit.unregister(self._at_exit)
+            atexit.unregister(self.at_exit)
         if self._running.get(id(self.model)) is self:
             del self._running[id(self.model)]
         if not finished:
@@ -140,7 +145,15 @@ class FitContext:
 
     def _say_how_to_look(self) -> None:
         """Print how to see every step, ready to paste (TensorBoard shows ten otherwise), and what is missing."""
-        lines = [sink.closing_line(len(self.queue.steps)) for sink in self._sinks.values()]
+        kinds: dict[type, list[tuple[Path, Sink]]] = {}
+        for (kind, directory), sink in self._sinks.items():
+            kinds.setdefault(kind, []).append((Path(directory), sink))
+        # Of several directories the one that holds them all.
+        shown = [
+            found[0][1] if len(found) == 1 else kind(os.path.commonpath([directory for directory, _ in found]))
+            for kind, found in kinds.items()
+        ]
+        lines = [sink.closing_line(len(self.queue.steps)) for sink in shown]
         missing = []
         if self.queue.skipped:
             missing.append(f"{len(self.queue.skipped)} steps not drawn: drawing or writing took longer than training")
@@ -158,6 +171,14 @@ class FitContext:
                     [f"kerasviz_callbacks: {told[-1] if told else ''}", *(f"({one})" for one in missing)]
                 ).rstrip()
             )
+
+    def writes_to(self, place: tuple[type, str]) -> bool:
+        """Whether it has a sink of this kind and directory."""
+        return place in self._sinks
+
+    def is_over(self) -> bool:
+        """Whether nobody takes part any more, or the call of `fit` has ended by an exception."""
+        return not self.participants or (self._call is not None and not self._call.is_running())
 
     def layers(self) -> list[LayerRef]:
         """The model's layers as they are now; some come only when it is built."""
@@ -195,8 +216,8 @@ class FitContext:
         key = kind, str(Path(directory).expanduser().resolve())
         if key not in self._sinks:
             for other in list(self._running.values()):
-                if other is not self and not other.participants and key in other._sinks:
-                    other.wait()  # of a fit that died: what it still writes decides which runs are free
+                if other is not self and other.writes_to(key) and other.is_over():
+                    other.close(LAST_PATIENCE)  # it died; what it still writes decides which runs are free
             sink: Sink = kind(directory)
             group = sink.begin(first_step)
             if group != "views" and self.verbose:
@@ -332,6 +353,35 @@ class FitContext:
         for sink in list(self._sinks.values()):
             with sink.errors.collect():
                 sink.flush()
+
+
+class _Call(NamedTuple):
+    """A call of a function, known by its thread and frame without keeping the frame."""
+
+    thread: int
+    frame: int
+
+    def is_running(self) -> bool:
+        """Whether the thread is still inside the call; asked from another thread, whether that one is alive."""
+        if self.thread != threading.get_ident():
+            return any(thread.ident == self.thread for thread in threading.enumerate())
+        return any(id(frame) == self.frame for frame in _stack())
+
+
+def _call_of_fit() -> _Call | None:
+    """The innermost call of Keras' `fit` that we are in; `None` where the hooks are called by hand."""
+    for frame in _stack():
+        if frame.f_code.co_name == "fit" and isinstance(frame.f_locals.get("self"), keras.Model):
+            return _Call(threading.get_ident(), id(frame))
+    return None
+
+
+def _stack() -> Iterator[FrameType]:
+    """The calls that this thread is in, the innermost first."""
+    frame = inspect.currentframe()
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
 
 
 def with_suffix(tag: str, suffix: str) -> str:

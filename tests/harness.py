@@ -242,7 +242,7 @@ def header(picture) -> np.ndarray:
 
 
 def legend(picture) -> np.ndarray:
-    """The scale in the strip, without the figures below it."""
+    """The scale in the strip, without the text below it."""
     high = footer_height(picture.shape[1])
     return picture[-high : -high // 2]
 
@@ -303,7 +303,7 @@ class Entry:
         options: what the view is given beside log_dir, data and `count`.
         target: what the model is trained to give: `"y"` or `"x"`.
         tags: picture tags.
-        scalars: figures that are there at every step (those that need a step before: at all but the first).
+        scalars: scalar tags that are there at every step (those that need a step before: at all but the first).
         poison: the layer whose kernel becomes NaN.
         known: asserts a run's numbers (or the picture's own pixels) against another way to them.
         largest: by key of the scale, what one `Measured` needs of it.
@@ -382,4 +382,4 @@ NEEDS_A_STEP_BEFORE = ("turn", "move", "drift")
 OF_CODES = frozenset(
     f"latent/{name}" for name in ("spread", "move", "drift", "active_units", "participation_ratio", "knn")
 )
-"""The figures that every view of codes gives."""
+"""The scalar tags of every view of codes."""

@@ -212,6 +212,7 @@ def test_rise_is_the_score_weighted_mean_of_the_masks(bent):
     close(bent.of("rise", samples=20, cells=3, keep=0.6, seed=4, baseline=0.5), total / kept, 1e-5)
 
 
+@pytest.mark.slow
 def test_integrated_gradients_of_a_trained_network_miss_the_rise_of_the_score_by_a_quarter_for_twice_the_steps():
     """The midpoint rule's own law, where the network is smooth."""
     rng = np.random.default_rng(0)

@@ -70,8 +70,8 @@ def band_rows(part, colours):
 
 def test_the_means_of_the_vae_are_found_and_known_as_such(collapsed):
     for view in (collapsed.trajectory, collapsed.profiles):
-        assert view.path == "z_mean"
-        assert view.posterior
+        assert view.at_work[0].path == "z_mean"
+        assert view.at_work[0].posterior
 
 
 def test_active_units_fall_to_none_with_the_jump_and_stay_without_it(collapsed, healthy):

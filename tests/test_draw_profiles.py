@@ -180,3 +180,10 @@ def test_every_length_of_training_has_an_axis(window):
     picture = drawn(ribbons(1), steps=[window.first], window=window)
     below = picture[TOP + HEIGHT + 3 : TOP + HEIGHT + 16]
     assert (below != 255).any() or window.first == window.last  # there are numbers
+
+
+def test_the_axis_is_named_as_said_and_nothing_else_changes():
+    epochs, batches = drawn(ribbons(10)), drawn(ribbons(10), axis="batch")
+    ys, xs = np.nonzero((epochs != batches).any(axis=-1))
+    assert ys.max() < TOP - 19, "in the line of the legend"
+    assert xs.min() > LEFT + WIDTH - 60, "at its right end"

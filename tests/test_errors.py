@@ -113,7 +113,7 @@ BEFORE_THE_FIRST_BATCH = {
     "a layer that is never called": Wrong(
         anywhere(kv.ActivationMaps, VALIDATION, layers=["spare_conv"]),
         ValueError,
-        ('layers="spare_conv"', "unused", "name the layer that holds it"),
+        ('layers="spare_conv"', "unused", "name the layer that contains it"),
         unused_layer,
     ),
     "a call that there is not": Wrong(
@@ -146,7 +146,7 @@ BEFORE_THE_FIRST_BATCH = {
     "a score for the whole batch": Wrong(
         anywhere(kv.GradCAM, VALIDATION, target=lambda outputs: keras.ops.sum(outputs)),
         ValueError,
-        ("target=", "one number a row", "(n,)"),
+        ("target=", "one number per row", "(n,)"),
     ),
     "a layer without maps": Wrong(
         anywhere(kv.GradCAM, VALIDATION, layer="mean"), ValueError, ('layer="mean"', "(None, 5)", "no maps")
@@ -253,17 +253,17 @@ BEFORE_THE_FIRST_BATCH = {
     "a callable score that raises": Wrong(
         anywhere(kv.GradCAM, VALIDATION, target=lambda outputs: outputs["answer"]),
         ValueError,
-        ("target=<callable>", "raised", "outputs of shape", "one number a row"),
+        ("target=<callable>", "raised", "outputs of shape", "one number per row"),
     ),
     "a callable score that gives nothing": Wrong(
         anywhere(kv.GradCAM, VALIDATION, target=lambda outputs: None),
         ValueError,
-        ("target=<callable>", "one number a row", "NoneType"),
+        ("target=<callable>", "one number per row", "NoneType"),
     ),
     "a callable score that gives text": Wrong(
         anywhere(kv.Attribution, VALIDATION, target=lambda outputs: "cat"),
         ValueError,
-        ("target=<callable>", "one number a row", "string"),
+        ("target=<callable>", "one number per row", "string"),
     ),
     "a class of thirty digits": Wrong(
         anywhere(kv.GradCAM, VALIDATION, target=10**30), ValueError, (f"target={10**30}", "0 to 2")
@@ -317,12 +317,12 @@ BEFORE_THE_FIRST_BATCH = {
     "a method of one's own that gives nothing": Wrong(
         anywhere(kv.Attribution, VALIDATION, method=lambda model, inputs, targets: None),
         ValueError,
-        ("method", "gave object of shape ()", "expected numbers (12, 8, 8)"),
+        ("method", "returned object of shape ()", "expected numbers (12, 8, 8)"),
     ),
     "a method of one's own that gives lists of unequal length": Wrong(
         anywhere(kv.Attribution, VALIDATION, method=lambda model, inputs, targets: [[1.0], [1.0, 2.0]]),
         ValueError,
-        ("method", "gave object", "expected numbers (12, 8, 8)"),
+        ("method", "returned object", "expected numbers (12, 8, 8)"),
     ),
     "a method of one's own that names other inputs": Wrong(
         anywhere(kv.Attribution, VALIDATION, method=lambda model, inputs, targets: {"depth": inputs}),

@@ -1,4 +1,4 @@
-"""Data that cannot be looked at are refused before the first batch, by the name under which they were passed."""
+"""Invalid data raise before the first batch, under the name of the argument that passed them."""
 
 import itertools
 
@@ -145,7 +145,7 @@ DATA_SETS = {
         "mend the data set",
     ),
     "a PyDataset that raises": of(
-        Batches(broken), UnreadableError, "validation_data: cannot be read", "KeyError ('no such picture')"
+        Batches(broken), UnreadableError, "validation_data: cannot be read", "KeyError (no such picture)"
     ),
     "a PyDataset that ends early": of(
         Batches(lambda place: next(iter(()))), UnreadableError, "validation_data: cannot be read", "StopIteration"

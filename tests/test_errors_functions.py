@@ -1,4 +1,4 @@
-"""`Probe` and the functions without `fit` refuse what they cannot work with, in plain words."""
+"""`Probe` and the functions without `fit` raise on invalid input; the message names argument, value and remedy."""
 
 import itertools
 
@@ -70,7 +70,7 @@ OPTIONS = {
     "a target that raises": (
         lambda: maps(target=lambda outputs: outputs["answer"]),
         ValueError,
-        ("target=<callable>: raised", "one number a row"),
+        ("target=<callable>: raised", "one number per row"),
     ),
     "a target without arguments": (
         lambda: maps(target=lambda: 1),
@@ -80,7 +80,7 @@ OPTIONS = {
     "a target of text": (
         lambda: maps(target=lambda outputs: "cat"),
         ValueError,
-        ("target=<callable>", "gave", "string"),
+        ("target=<callable>", "returned", "string"),
     ),
     "a target of complex numbers": (
         lambda: maps(target=lambda outputs: keras.ops.cast(outputs[:, 0], "complex64")),

@@ -1,4 +1,4 @@
-"""What is wrong with an argument by itself is raised when the callback is made, in plain words."""
+"""Invalid arguments raise when the callback is made; the message names argument, value and remedy."""
 
 import keras
 import numpy as np

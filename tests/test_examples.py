@@ -137,5 +137,5 @@ def test_wrong_labels_are_as_many_as_they_are_called(monkeypatch):
         x, y = data(arm, train)
         true = {picture.tobytes(): label for picture, label in zip(*train, strict=True)}
         wrong = [true[picture.tobytes()] != label for picture, label in zip(x, y, strict=True)]
-        assert len(y) == arm.pictures
-        assert np.mean(wrong) == pytest.approx(arm.wrong, abs=2e-3)  # a few pictures are there twice
+        assert len(y) == arm.images
+        assert np.mean(wrong) == pytest.approx(arm.wrong, abs=2e-3)  # a few images occur twice

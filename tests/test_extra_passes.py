@@ -7,7 +7,7 @@ import tensorflow as tf
 from keras import layers, ops
 
 from kerasviz_callbacks.taps import reader as reading
-from kerasviz_callbacks.taps.extra_passes import ablated_scores, input_gradients, masked_scores, scores, settled
+from kerasviz_callbacks.taps.extra_passes import ablated_scores, input_gradients, masked_scores, resolve_classes, scores
 from kerasviz_callbacks.taps.reader import Reader
 from kerasviz_callbacks.taps.scores import PREDICTED, Score
 
@@ -74,16 +74,16 @@ def test_scores_are_the_logits_of_the_classes_given(network, reader):
 
 def test_the_class_is_settled_where_none_is_given(network, reader):
     predicted = network.by_hand(X).argmax(-1)
-    np.testing.assert_array_equal(settled(reader, X, PREDICT), predicted)
+    np.testing.assert_array_equal(resolve_classes(reader, X, PREDICT), predicted)
     mixed = np.where(np.arange(ROWS) % 2, PREDICT, TARGETS)
-    np.testing.assert_array_equal(settled(reader, X, mixed), np.where(np.arange(ROWS) % 2, predicted, TARGETS))
+    np.testing.assert_array_equal(resolve_classes(reader, X, mixed), np.where(np.arange(ROWS) % 2, predicted, TARGETS))
 
 
 def test_a_sigmoid_unit_is_settled_at_one_half():
     inputs = keras.Input((1,))
     model = keras.Model(inputs, layers.Dense(1, "sigmoid", kernel_initializer="ones")(inputs))
     x = np.array([[-2.0], [-0.1], [0.1], [3.0]], np.float32)
-    np.testing.assert_array_equal(settled(Reader(model, x), x, np.full(4, PREDICTED, np.int32)), [0, 0, 1, 1])
+    np.testing.assert_array_equal(resolve_classes(Reader(model, x), x, np.full(4, PREDICTED, np.int32)), [0, 0, 1, 1])
 
 
 @pytest.mark.parametrize("coarse", [(2, 3), (5, 7), (1, 1), (9, 20)], ids=str)
@@ -191,7 +191,7 @@ def every_pass(reader, x):
     """All kinds of further passes on some rows."""
     classes, masks = TARGETS[: len(x)], np.random.default_rng(1).random((len(x), 2, 3)).astype(np.float32)
     return [
-        settled(reader, x, PREDICT[: len(x)]),
+        resolve_classes(reader, x, PREDICT[: len(x)]),
         scores(reader, LOGIT, x, classes),
         masked_scores(reader, LOGIT, x, classes, masks),
         ablated_scores(reader, LOGIT, x, classes, reader.resolve("conv"), 1),

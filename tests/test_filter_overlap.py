@@ -15,14 +15,14 @@ from kerasviz_callbacks.views import filter_overlap
 RNG = np.random.default_rng(0)
 
 
-def looked_at(view, model):
+def shown_of(view, model):
     """What a view measures of a model outside of any fit, and its pictures."""
     return view, view.pictures(model), dict(view.measured)
 
 
 def measured(kind, model, x, **options):
     view = recorded(kind)("logs", x, **options)
-    return looked_at(view, model)[2]["validation", -1]
+    return shown_of(view, model)[2]["validation", -1]
 
 
 def output_of(model, path, x):
@@ -120,7 +120,7 @@ def test_a_doubled_filter_is_named_and_a_constant_one_left_out():
     kernel[..., 2], bias[2] = 0, -1
     model.get_layer("conv").set_weights([kernel, bias])
     x = RNG.normal(size=(6, 12, 12, 2)).astype(np.float32)
-    view, pictures, found = looked_at(recorded(kv.FilterOverlap)("logs", x), model)
+    view, pictures, found = shown_of(recorded(kv.FilterOverlap)("logs", x), model)
     one = found["validation", -1]
     overlap = one.data["conv"]
     assert overlap.constant.tolist() == [False, False, True, False, False, False]
@@ -130,14 +130,14 @@ def test_a_doubled_filter_is_named_and_a_constant_one_left_out():
     direct = np.abs(correlation_of(output_of(model, "conv", x)[..., alive])) - np.eye(5)
     assert one.scalars["health/conv/overlap"] == pytest.approx(direct.max(axis=1).mean(), abs=1e-5)
     assert list(pictures) == ["validation/overlap/conv"]
-    assert "Constant channels are left out" in view.describe("health/conv/overlap")
+    assert "Constant channels are excluded" in view.describe("health/conv/overlap")
 
 
 def test_of_a_wide_layer_the_channels_that_vary_most_are_shown():
     wide = network(layers.Conv2D(200, 1, name="wide"), layers.GlobalMaxPooling2D(), layers.Dense(300, name="dense"))
     x = RNG.normal(size=(5, 12, 12, 2)).astype(np.float32)
     for name, kind, most in (("wide", kv.FilterOverlap, 128), ("dense", kv.NeuronResponses, 256)):
-        _, pictures, found = looked_at(recorded(kind)("logs", x), wide)
+        _, pictures, found = shown_of(recorded(kind)("logs", x), wide)
         output = output_of(wide, name, x)
         spread = output.reshape(-1, output.shape[-1]).var(axis=0) if name == "wide" else np.abs(output).var(axis=0)
         best = np.sort(np.argsort(-spread, kind="stable")[:most])

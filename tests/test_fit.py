@@ -106,8 +106,9 @@ def test_a_second_training_in_the_same_directory_gets_runs_of_its_own_and_says_s
     for _ in range(2):
         fit(classifier(), DATA.x, DATA.y, [kv.FilterImages(tmp_path), kv.GradCAM(tmp_path, VALIDATION)], 1, verbose=2)
     said = [line for line in capsys.readouterr().out.splitlines() if "views-2" in line]
-    why = "already holds later steps, or another process logs there"
-    assert said == [f'kerasviz_callbacks: "{tmp_path}" {why}; this fit is logged as views-2/.']
+    why = "already holds later steps, or another fit writes there"
+    remedy = "To go on with one training, pass initial_epoch=n, epochs=n + 1 to fit."
+    assert said == [f'kerasviz_callbacks: "{tmp_path}" {why}; this fit is written as views-2/. {remedy}']
     found = runs(tmp_path)
     assert set(found) == {"views/model", "views/validation", "views-2/model", "views-2/validation"}
     for run in found.values():
@@ -151,7 +152,7 @@ def test_after_an_early_stop_the_last_epoch_is_drawn_once_more_if_it_was_not(lis
     assert last.note == ("restored" if restored else "")
     shown = runs(tmp_path)["views/model"].picture("filters/conv1", 1)
     plain = type(last)(last.step, last.data)
-    unnoted = next(kv.FilterImages.draw(view, {"model": plain})).picture
+    unnoted = next(kv.FilterImages.draw(view.at_work[0], {"model": plain})).picture
     assert np.array_equal(shown, unnoted) == (not restored)
     assert np.array_equal(shown[:-30], unnoted[:-30]), "the note stands in the strip, nowhere else"
 
@@ -284,7 +285,7 @@ def test_a_copy_of_every_callback_works_as_the_callback_itself(how, before, used
     keras.utils.set_random_seed(6)
     fit(classifier(), DATA.x, DATA.y, copies, epochs=1)
     found = runs(tmp_path)
-    assert sum(len(run.pictures) for run in found.values()) == 7
+    assert sum(len(run.pictures) for run in found.values()) == 8
     assert set(found) == set(used[1])
     for name, run in found.items():
         assert pixels_of(run.pictures) == pixels_of(used[1][name].pictures)
@@ -681,7 +682,7 @@ def failing(view, stage, at, error=RuntimeError):
                 yield drawn
 
         def capture(self, step):
-            if stage == "take" and step in at:
+            if stage == "capture" and step in at:
                 raise error(f"broken at {step}")
             return super().capture(step)
 
@@ -690,10 +691,10 @@ def failing(view, stage, at, error=RuntimeError):
 
 
 @pytest.mark.fault(
-    "a view raises in `take`, `measure` or `draw`",
+    "a view raises in `capture`, `measure` or `draw`",
     "one warning, the other views are complete, the training is the same",
 )
-@pytest.mark.parametrize("stage", ["take", "measure", "draw"])
+@pytest.mark.parametrize("stage", ["capture", "measure", "draw"])
 def test_a_view_that_fails_warns_once_and_the_others_are_complete(stage, tmp_path):
     keras.utils.set_random_seed(7)
     model = classifier()
@@ -704,7 +705,8 @@ def test_a_view_that_fails_warns_once_and_the_others_are_complete(stage, tmp_pat
         fit(model, DATA.x, DATA.y, [others[0], broken, others[1]], epochs=4)
     ours = [str(one.message) for one in told if "ActivationMaps" in str(one.message)]
     assert len(ours) == 1
-    for words in (f"could not {stage}", "RuntimeError: broken at 1", "training goes on", 'on_error="raise"'):
+    what = "read the model" if stage == "capture" else stage
+    for words in (f"could not {what}", "RuntimeError: broken at 1", "training goes on", 'on_error="raise"'):
         assert words in ours[0]
     found = runs(tmp_path)
     assert list(found["views/model"].pictures["filters/conv2"]) == [-1, 0, 1, 2, 3]
@@ -712,14 +714,14 @@ def test_a_view_that_fails_warns_once_and_the_others_are_complete(stage, tmp_pat
     assert list(shown["grad_cam/conv2"]) == [-1, 0, 1, 2, 3]
     assert list(shown["activations/conv2"]) == [-1, 0, 3]
     assert list(shown["activations/conv1"]) == ([-1, 0, 1, 2, 3] if stage == "draw" else [-1, 0, 3])
-    if stage == "take":  # on the training thread
+    if stage == "capture":  # on the training thread
         keras.utils.set_random_seed(7)
         alone = classifier()
         fit(alone, DATA.x, DATA.y, epochs=4)
         assert same_weights(alone.get_weights(), model.get_weights())
 
 
-@pytest.mark.parametrize("stage", ["take", "measure", "draw"])
+@pytest.mark.parametrize("stage", ["capture", "measure", "draw"])
 def test_on_error_raise_stops_at_the_first_failure(stage, tmp_path):
     broken = failing(kv.ActivationMaps, stage, at=(1,))(tmp_path, VALIDATION, on_error="raise")
     model = classifier()
@@ -770,14 +772,14 @@ def test_a_log_directory_that_becomes_a_file_is_warned_of_once_for_all_views(tmp
     assert len(ours) == 1
     for words in (f'kerasviz_callbacks could not write to "{log_dir}', "training goes on", "writable again"):
         assert words in ours[0]
-    # At each of four epochs 2 kernels and 3 figures of each; 3 layers, and 3 + 3 + 2 figures of them.
-    assert "(76 pictures and figures could not be written)" in capsys.readouterr().out
+    # At each of four epochs 2 kernels and 3 scalars of each; 3 layers, and 3 scalars of each of the 2 that are hidden.
+    assert "(68 images and scalars could not be written)" in capsys.readouterr().out
     assert steps_in(tmp_path / "other", "grad_cam/conv2", "views/validation") == [-1, 0, 1, 2, 3]
 
 
 @pytest.mark.fault("drawing is slower than training", "whole epochs go undrawn and are counted, no figure is lost")
 def test_drawing_that_is_slower_than_training_skips_pictures_never_numbers(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("kerasviz_callbacks.record.step_queue.PATIENCE", 0.05)
+    monkeypatch.setattr("kerasviz_callbacks.record.step_queue.MAX_LAG", 0.05)
     release = threading.Event()
 
     class Slow(recorded(kv.LatentTrajectory)):
@@ -800,7 +802,7 @@ def test_drawing_that_is_slower_than_training_skips_pictures_never_numbers(tmp_p
     assert {1, 2, 3}.isdisjoint(drawn)
     assert list(found.scalars["latent/spread"]) == [-1, 0, 1, 2, 3, 4]
     assert len(view.measured["validation", 4].data.tails) == 6
-    assert "(3 epochs not drawn: drawing took longer than training)" in capsys.readouterr().out
+    assert "(3 steps not drawn: drawing or writing took longer than training)" in capsys.readouterr().out
 
 
 def test_the_pictures_of_a_fit_that_ended_are_complete_when_fit_returns(tmp_path):
@@ -812,15 +814,6 @@ def test_the_pictures_of_a_fit_that_ended_are_complete_when_fit_returns(tmp_path
     assert not [thread for thread in threading.enumerate() if thread.name == "kerasviz_callbacks"]
 
 
-class Kept(kv.ActivationMaps):
-    """Keeps the maps that it measured last."""
-
-    def measure(self, captured, source, step):
-        measured = super().measure(captured, source, step)
-        self.kept = measured.data["wide"]
-        return measured
-
-
 def test_two_views_of_one_layer_that_chose_at_different_steps_each_see_their_own_channels(tmp_path):
     data = pictures()
     x = keras.Input((8, 8, 1))
@@ -829,13 +822,16 @@ def test_two_views_of_one_layer_that_chose_at_different_steps_each_see_their_own
     model = keras.Model(x, answer)
     model.compile(keras.optimizers.SGD(2.0), "sparse_categorical_crossentropy")
     options = {"layers": ["wide"], "on_error": "raise"}
-    views = [Kept(tmp_path, (data.x_val, data.y_val), start_from_epoch=start, **options) for start in (0, 2)]
+    views = [
+        kv.ActivationMaps(tmp_path, (data.x_val, data.y_val), start_from_epoch=start, **options) for start in (0, 2)
+    ]
     fit(model, data.x, data.y, views, epochs=4)
     direct = keras.Model(x, wide)(views[0].probes["validation"].inputs).numpy()
     chosen = [view.memory.shared["channels"]["wide"] for view in views]
     assert chosen[0].tolist() != chosen[1].tolist()
     for view, channels in zip(views, chosen, strict=True):
-        np.testing.assert_allclose(view.kept, np.moveaxis(direct[..., channels], -1, 1), atol=1e-6)
+        kept = view.result.last.measured["validation"].data["wide"]
+        np.testing.assert_allclose(kept, np.moveaxis(direct[..., channels], -1, 1), atol=1e-6)
 
 
 # Dicts of inputs and outputs: Keras sorts their keys, the user need not.
@@ -859,7 +855,7 @@ def of_dicts(n=10):
 
 
 def test_each_input_of_a_dict_is_shown_under_its_own_map(tmp_path):
-    view = kv.Attribution(tmp_path, of_dicts(), method="gradient", on_error="raise")
+    view = recorded(kv.Attribution)(tmp_path, of_dicts(), method="gradient", on_error="raise")
     x, y = of_dicts()
     fit(dicts(), x, y, [view], epochs=1)
     found = runs(tmp_path)["views/validation"]
@@ -868,22 +864,22 @@ def test_each_input_of_a_dict_is_shown_under_its_own_map(tmp_path):
         "gradient/age": [-1, 0],
     }
     picture = found.picture("gradient/image", -1)
-    for one in view.probe_display.pictures("validation"):
+    for one in view.at_work[0].probe_display.pictures("validation"):
         assert places_of(one.repeat(12, 0).repeat(12, 1), picture), "the picture stands beside its map"
 
 
 def test_the_labels_are_those_of_the_answer_that_is_explained(tmp_path):
     x, y = of_dicts()
     model, given = dicts(), [3, 1, 4, 1, 0, 2, 2, 0, 1, 3]
-    read = kv.GradCAM(tmp_path / "read", (x, y), target="true", on_error="raise")
-    own = kv.GradCAM(tmp_path / "own", kv.Probe(x, given), target="true", on_error="raise")
+    read = recorded(kv.GradCAM)(tmp_path / "read", (x, y), target="true", on_error="raise")
+    own = recorded(kv.GradCAM)(tmp_path / "own", kv.Probe(x, given), target="true", on_error="raise")
     fit(model, x, y, [read, own], epochs=1)
     assert model(x).keys() == {"colour", "kind"}
-    np.testing.assert_array_equal(read.targets["validation"], y["colour"])  # the first by name
-    np.testing.assert_array_equal(own.targets["validation"], given)
+    np.testing.assert_array_equal(read.at_work[0].targets["validation"], y["colour"])  # the first by name
+    np.testing.assert_array_equal(own.at_work[0].targets["validation"], given)
 
 
 def test_a_single_linear_unit_is_explained_as_what_it_is(tmp_path):
-    view = kv.GradCAM(tmp_path, DATA.x_val, on_error="raise")
+    view = recorded(kv.GradCAM)(tmp_path, DATA.x_val, on_error="raise")
     fit(conv_regression(), DATA.x, DATA.y, [view], epochs=1)
-    assert view.target_in_words() == "the output"
+    assert view.at_work[0].target_in_words() == "the output"

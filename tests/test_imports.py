@@ -13,6 +13,7 @@ import kerasviz_callbacks as kv
 
 PACKAGE = Path(kv.__file__).parent
 SUBPACKAGES = [
+    "_typing",
     "_arguments",
     "probe",
     "_autodiff",
@@ -28,7 +29,7 @@ SUBPACKAGES = [
     "visualizer",
 ]
 PURE = ("draw", "maths", "record")  # import nothing of the package, except checks of arguments
-SHARED = {"_arguments"}  # imported by anyone
+SHARED = {"_typing", "_arguments"}  # imported by anyone
 KERAS = {"_keras"}  # imported by anyone who knows Keras or is handed its objects
 PRIVATE_ALLOWED = ("_keras", "_autodiff")  # where private names of Keras and of frameworks may stand
 FRAMEWORKS = {"tensorflow", "jax", "torch"}

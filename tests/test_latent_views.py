@@ -109,7 +109,7 @@ FOUND = {
 
 
 @pytest.mark.parametrize("case", list(FOUND))
-def test_codes_are_found_and_judged_by_the_rule_of_their_kind(case, tmp_path):
+def test_codes_are_found_and_their_active_units_counted_by_the_rule_of_their_kind(case, tmp_path):
     build, path, rule = FOUND[case]
     model, layer = build()
     model.compile(keras.optimizers.SGD(0.1), "mse")
@@ -117,8 +117,8 @@ def test_codes_are_found_and_judged_by_the_rule_of_their_kind(case, tmp_path):
     views = [recorded(view)(tmp_path, VALIDATION, layer=layer, on_error="raise") for view in kind]
     fit(model, DATA.x, DATA.x, views, 2)
     for view in views:
-        assert view.path == path
-        assert view.posterior is rule
+        assert view.at_work[0].path == path
+        assert view.at_work[0].posterior is rule
     found = runs(tmp_path)["views/validation"]
     for view in kind:
         assert list(found.pictures[f"latent/{view.__name__.removeprefix('Latent').lower()}"]) == [-1, 0, 1]
@@ -252,7 +252,7 @@ def test_the_strip_says_how_many_are_active_and_which_varies_most(tmp_path):
     assert said == f"active {count} of 4   largest sd {codes.std(axis=0)[widest]:.3g} (unit {widest})"
 
 
-def test_the_figures_are_written_once_whoever_gives_them(tmp_path):
+def test_each_scalar_is_written_once_though_two_views_give_it(tmp_path):
     both = [
         kv.LatentProfiles(tmp_path / "both", VALIDATION, on_error="raise"),
         kv.LatentTrajectory(tmp_path / "both", VALIDATION, freq=2, on_error="raise"),

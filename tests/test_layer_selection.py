@@ -1,4 +1,4 @@
-"""Which layer is looked at when the user names none: the last maps on the way to the score, and the bottleneck."""
+"""Which layer is chosen when the user names none: the last maps on the way to the score, and the bottleneck."""
 
 import keras
 import models

@@ -28,7 +28,7 @@ def inputs():
 def model_with(activation):
     keras.utils.set_random_seed(0)
     conv = layers.Conv2D(7, 1, activation=activation, name="conv")
-    model = keras.Sequential([keras.Input((20, 20, 7)), conv])
+    model = keras.Sequential([keras.Input((20, 20, 7)), conv, layers.GlobalAveragePooling2D(), layers.Dense(2)])
     conv.set_weights([np.eye(7, dtype=np.float32)[None, None], np.zeros(7, np.float32)])
     return model
 
@@ -52,7 +52,7 @@ def test_every_view_finds_the_same_dead_channels(activation, expected):
     overlap = given[kv.FilterOverlap].data["conv"]
     assert overlap.dead.tolist() == expected
     assert overlap.constant[2], "constant and so without correlation, whether dead or not"
-    share = given[kv.ActivationMaps].scalars.get("activations/conv/dead")
+    share = given[kv.ActivationMaps].scalars.get("health/conv/dead")
     assert share == (None if activation is None else pytest.approx(np.mean(expected)))
 
 

@@ -1,4 +1,4 @@
-"""The monitor's figures by another way, what it publishes, on every kind of classifier, and what it says of others."""
+"""The metrics of `OverfittingMonitor` against scikit-learn and closed forms, what it publishes, and unusual models."""
 
 import csv
 import pickle
@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 from entries.overfitting_monitor import by_hand
-from harness import EPOCHS, autoencoder, classifier, fit, pictures, quick, read, runs
+from harness import EPOCHS, autoencoder, classifier, fit, pictures, quick, read, recorded, runs
 from sklearn.metrics import silhouette_score
 
 import kerasviz_callbacks as kv
@@ -36,7 +36,7 @@ def watched(tmp_path_factory):
     data, model = pictures(n=24, n_val=36), classifier(metrics=["accuracy"])
     model.optimizer.learning_rate = 2.0
     directory = tmp_path_factory.mktemp("watched")
-    view = kv.OverfittingMonitor(
+    view = recorded(kv.OverfittingMonitor)(
         directory / "logs",
         (data.x_val, data.y_val),
         training_data=(data.x, data.y),
@@ -53,7 +53,7 @@ def watched(tmp_path_factory):
     return model, data, wrong, view, after, directory
 
 
-def test_every_figure_is_right_by_another_way_at_every_epoch(watched):
+def test_every_metric_equals_an_independent_computation_at_every_epoch(watched):
     model, data, wrong, _, after, _ = watched
     final = model.get_weights()
     losses = [logs["val_loss"] for logs in after.logs]
@@ -72,7 +72,7 @@ def test_every_figure_is_right_by_another_way_at_every_epoch(watched):
     model.set_weights(final)
 
 
-def test_figures_are_published_at_every_epoch_and_pictures_drawn_at_some(watched):
+def test_metrics_are_published_at_every_epoch_and_images_drawn_at_some(watched):
     _, _, _, _, after, directory = watched
     assert all(set(logs) >= PUBLISHED for logs in after.logs)
     found = runs(directory / "logs")
@@ -92,11 +92,11 @@ def test_figures_are_published_at_every_epoch_and_pictures_drawn_at_some(watched
 
 def test_the_features_are_what_feeds_the_answer_and_the_maps_the_last(watched):
     view = watched[3]
-    assert (view.features_path, view.maps_path) == ("mean", "conv2")
+    assert (view.at_work[0].features_path, view.at_work[0].maps_path) == ("mean", "conv2")
 
 
 @pytest.mark.parametrize("mode", ["before", "after"])
-def test_early_stopping_and_the_log_see_the_figures_when_listed_after_it(mode, tmp_path):
+def test_early_stopping_and_the_csv_log_see_the_metrics_when_listed_after_it(mode, tmp_path):
     data, model = pictures(), classifier()
     view = kv.OverfittingMonitor(tmp_path / "logs", (data.x_val, data.y_val), on_error="raise")
     stop = keras.callbacks.EarlyStopping("val_knn", mode="min", patience=1, min_delta=10.0)
@@ -179,7 +179,7 @@ def probabilities(model, x, activation):
 
 
 @pytest.mark.parametrize("head", quick(HEADS, "a sigmoid", "a logit", "logits", "labels"))
-def test_every_kind_of_classifier_is_judged_by_its_own_probabilities(head, tmp_path):
+def test_every_kind_of_classifier_is_evaluated_by_its_own_probabilities(head, tmp_path):
     (units, activation), loss, made = HEADS[head]
     keras.utils.set_random_seed(5)
     data, model = pictures(), ended(keras.layers.Dense(units, activation, name="answer"))
@@ -214,12 +214,13 @@ def test_probabilities_of_a_softmax_that_cannot_be_seen_are_taken_as_they_are(en
     assert history["val_overconfidence"][0] == pytest.approx(expected, abs=1e-5)
 
 
-def equal_figures(one, other, names):
+def equal_metrics(one, other, names):
     for name in names:
         np.testing.assert_allclose(one[f"val_{name}"], other[f"val_{name}"], atol=2e-4, err_msg=name)
 
 
-def test_one_logit_one_sigmoid_and_two_softmax_units_that_say_the_same_give_the_same_figures(tmp_path):
+@pytest.mark.slow
+def test_one_logit_one_sigmoid_and_two_softmax_units_of_equal_probabilities_give_equal_metrics(tmp_path):
     """The same weights with z, sigmoid(z) and softmax(0, z): the two classes' maps are those of z and -z."""
     data = pictures()
     y_val = (data.y_val > 0).astype(int)
@@ -239,8 +240,8 @@ def test_one_logit_one_sigmoid_and_two_softmax_units_that_say_the_same_give_the_
         view = kv.OverfittingMonitor(tmp_path / name, (data.x_val, y_val), on_error="raise")
         found[name] = fit(model, data.x, (data.y > 0).astype(int), [view], epochs=1).history
     names = [name for name in NAMES if name != "cam_drift"]
-    equal_figures(found["logit"], found["sigmoid"], names)
-    equal_figures(found["logit"], found["softmax"], names)
+    equal_metrics(found["logit"], found["sigmoid"], names)
+    equal_metrics(found["logit"], found["softmax"], names)
     assert found["logit"]["val_cam_true_vs_predicted"][0] > 0, "some answer should be wrong"
 
 
@@ -250,7 +251,7 @@ def test_maps_of_several_labels_are_the_sum_over_those_that_are_true(tmp_path):
     model.compile(keras.optimizers.SGD(0.5), "binary_crossentropy")
     view = Kept(tmp_path, (data.x_val, several_labels(data.y_val)), on_error="raise")
     fit(model, data.x, several_labels(data.y), [view])
-    last = view.kept
+    last = view.kept[0]
     maps = keras.Model(model.inputs[0], model.get_layer("conv2").output)(data.x_val).numpy()
     kernel = model.get_layer("answer").kernel.numpy()
     said = probabilities(model, data.x_val, "sigmoid") >= 0.5
@@ -319,19 +320,21 @@ def test_what_gives_quantities_publishes_nothing_and_shows_where_its_errors_grew
 
 def test_named_layers_are_those_that_are_read(tmp_path):
     data, model = pictures(), classifier()
-    view = kv.OverfittingMonitor(tmp_path, (data.x_val, data.y_val), features="conv1", layer="conv1", on_error="raise")
+    view = recorded(kv.OverfittingMonitor)(
+        tmp_path, (data.x_val, data.y_val), features="conv1", layer="conv1", on_error="raise"
+    )
     history = fit(model, data.x, data.y, [view], epochs=1).history
     maps = keras.Model(model.input, model.get_layer("conv1").output)(data.x_val).numpy()
     expected = silhouette_score(maps.mean(axis=(1, 2)), data.y_val)
     assert history["val_silhouette"][0] == pytest.approx(expected, abs=1e-5)
-    assert (view.features_path, view.maps_path) == ("conv1", "conv1")
+    assert (view.at_work[0].features_path, view.at_work[0].maps_path) == ("conv1", "conv1")
 
 
 def test_maps_made_within_the_pass_are_those_of_class_activation_map(tmp_path):
     data, model = pictures(), classifier()
     view = Kept(tmp_path, (data.x_val, data.y_val), on_error="raise")
     fit(model, data.x, data.y, [view], epochs=1)
-    now = view.kept
+    now = view.kept[0]
     for found, target in ((now.true_maps, data.y_val), (now.predicted_maps, None)):
         expected = kv.class_activation_map(model, data.x_val, target=target)
         np.testing.assert_allclose(found, expected, atol=1e-6 * expected.max())
@@ -352,13 +355,13 @@ def test_what_the_labels_do_not_give_is_left_out_and_said(y_val, why, tmp_path, 
     assert told(capsys) == [f"kerasviz_callbacks: OverfittingMonitor leaves out silhouette, nc1: {why}."]
 
 
-def test_of_two_monitors_in_one_fit_logs_hold_the_figures_of_the_last(tmp_path, capsys):
+def test_of_two_monitors_in_one_fit_logs_hold_the_metrics_of_the_first(tmp_path, capsys):
     data, model = pictures(), classifier()
     given = {"validation_data": (data.x_val, data.y_val), "on_error": "raise"}
     views = [kv.OverfittingMonitor(tmp_path / layer, features=layer, **given) for layer in ("conv1", "conv2")]
     history = fit(model, data.x, data.y, views, epochs=1, verbose=2).history
-    assert "two OverfittingMonitor in one fit; logs hold the figures of the last" in capsys.readouterr().out
-    for layer, is_published in (("conv1", False), ("conv2", True)):
+    assert "another OverfittingMonitor of this fit publishes these metrics" in capsys.readouterr().out
+    for layer, is_published in (("conv1", True), ("conv2", False)):
         logged = read(tmp_path / layer / "views" / "validation").scalars["overfitting/nc1"][0]
         assert (logged == pytest.approx(history["val_nc1"][0], rel=1e-6)) == is_published
 
@@ -391,9 +394,13 @@ def test_anything_may_stand_in_logs(tmp_path):
 class Kept(kv.OverfittingMonitor):
     """Keeps what the model makes of the validation rows."""
 
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.kept = []
+
     def evaluate(self, captured, source):
-        self.kept = super().evaluate(captured, source)
-        return self.kept
+        self.kept[:] = [super().evaluate(captured, source)]
+        return self.kept[0]
 
 
 class OfOne(kv.OverfittingMonitor):
@@ -425,7 +432,7 @@ class Broken(kv.OverfittingMonitor):
         return super().evaluate(captured, source)
 
 
-@pytest.mark.fault("an epoch cannot be measured", "its figures are NaN in logs, all keys are there, training goes on")
+@pytest.mark.fault("an epoch cannot be measured", "its metrics are NaN in logs, no key is missing, training goes on")
 def test_what_could_not_be_measured_is_nan_and_not_missing(tmp_path):
     data, model = pictures(), classifier()
     view = Broken(tmp_path, (data.x_val, data.y_val))
@@ -436,6 +443,7 @@ def test_what_could_not_be_measured_is_nan_and_not_missing(tmp_path):
     assert list(read(tmp_path / "views" / "validation").scalars["overfitting/knn"]) == [-1, 0, 2]
 
 
+@pytest.mark.slow
 def test_training_is_the_same_with_it_and_keras_own_history_too(tmp_path):
     found = []
     for views in ([], [kv.OverfittingMonitor(tmp_path, (pictures().x_val, pictures().y_val), training_data=None)]):
@@ -463,7 +471,7 @@ def test_what_it_remembers_can_be_pickled(watched):
     assert pickle.loads(pickle.dumps(memory)).scales == memory.scales
 
 
-def test_a_model_as_it_is_can_be_looked_at_without_a_fit(tmp_path):
+def test_picture_works_without_a_fit(tmp_path):
     data, model = pictures(), classifier()
     shown = kv.OverfittingMonitor(tmp_path, (data.x_val, data.y_val)).picture(model)
     assert shown.dtype == np.uint8

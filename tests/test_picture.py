@@ -141,7 +141,7 @@ def test_it_writes_prints_and_leaves_nothing(tmp_path, monkeypatch, capfd):
     assert threading.active_count() == threads
     assert atexit._ncallbacks() == callbacks
     gc.collect()
-    assert id(model) not in FitContext._watching
+    assert id(model) not in FitContext._running
     assert view.context is None
     assert view.memory == type(view.memory)()
 

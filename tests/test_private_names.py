@@ -92,7 +92,7 @@ def found(path):
 
 def hide(monkeypatch, path):
     """Hide a private name from the package; returns a function that says how often it was looked for."""
-    monkeypatch.setattr(_keras, "_told", set())
+    monkeypatch.setattr(_keras, "_warned", set())
     where, name = path.rsplit(".", 1)
     owner = found(where)
     if isinstance(owner, type):

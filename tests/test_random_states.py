@@ -157,7 +157,8 @@ class Loader:
             self.started.set()
 
     def number(self):
-        self.started.wait()
+        if self.drawn > 3:  # Keras takes the first before any callback is called
+            self.started.wait()
         time.sleep(0.01)
         number = np.float32(self.draw())
         self.drawn += 1
@@ -167,7 +168,7 @@ class Loader:
         """While a callback of ours runs the model, wait until some numbers were drawn."""
         if self.looking:
             self.started.set()
-            before, until = self.drawn, time.monotonic() + 10
+            before, until = self.drawn, time.monotonic() + 1
             while self.drawn < before + 3 and time.monotonic() < until:
                 time.sleep(0.001)
             self.watched += self.drawn - before
@@ -191,6 +192,7 @@ class Loader:
         def fill():
             while not self.stopped.is_set():
                 made.put((DATA.x[:4] + self.number(), DATA.y[:4]))
+            made.put(None)
 
         threading.Thread(target=fill, daemon=True).start()
         return iter(made.get, None)

@@ -1,4 +1,4 @@
-"""`Reconstructions` on autoencoders of many kinds: what it shows is what the model gives, told in the right words."""
+"""`Reconstructions` on many kinds of autoencoders: it shows what the model outputs and describes it correctly."""
 
 import copy
 
@@ -24,7 +24,7 @@ def seen(model, data, log_dir, epochs=1, **options):
     x = data[0] if isinstance(data, tuple) else data
     outputs = keras.tree.map_structure(np.asarray, model(x))
     fit(model, x, outputs, [view], epochs=epochs)
-    return view
+    return view.at_work[0]
 
 
 def numbers(view, step=0):
@@ -309,14 +309,18 @@ def test_codes_can_be_named(tmp_path):
 
 
 def test_a_copy_takes_no_model_along(tmp_path):
-    view = seen(dense(SHAPE), pictures(), tmp_path)
+    model, x = dense(SHAPE), pictures()
+    model.compile("sgd", "mse")
+    view = kv.Reconstructions(tmp_path, x, on_error="raise")
+    fit(model, x, x, [view], epochs=1)
+    assert len(view.probes["validation"]) == len(x)
     other = copy.deepcopy(view)
-    assert other._decoder is None
-    assert other._targets == {}
     assert other.probes == {}
+    assert other.result is None
+    assert other.model is None
 
 
-def test_a_model_can_be_looked_at_without_a_fit(tmp_path):
+def test_picture_works_without_a_fit(tmp_path):
     """The same pixels as those of a fit that changes nothing."""
     model, data = dense(SHAPE), (pictures(), np.arange(6))
     seen(model, data, tmp_path)

@@ -98,6 +98,7 @@ def test_image_is_what_tf_summary_would_write(tmp_path):
     assert [dim.size for dim in value.tensor.tensor_shape.dim] == [3]
     assert value.metadata.plugin_data.plugin_name == image_metadata.PLUGIN_NAME
     assert value.metadata.data_class == summary_pb2.DATA_CLASS_BLOB_SEQUENCE
+    assert value.metadata.display_name == ""
     assert value.metadata.summary_description == "**Read** so."
     assert not second.summary.value[0].HasField("metadata")
 
@@ -113,6 +114,7 @@ def test_scalar_is_what_tf_summary_would_write(tmp_path):
     assert not value.tensor.tensor_shape.dim
     assert value.metadata.plugin_data.plugin_name == scalar_metadata.PLUGIN_NAME
     assert value.metadata.data_class == summary_pb2.DATA_CLASS_SCALAR
+    assert value.metadata.display_name == ""
     assert value.metadata.summary_description == "Less is better."
 
 
@@ -369,6 +371,7 @@ def test_text_is_what_tf_summary_would_write(tmp_path):
     assert not value.tensor.tensor_shape.dim
     assert value.metadata.plugin_data.plugin_name == text_metadata.PLUGIN_NAME == "text"
     assert value.metadata.data_class == summary_pb2.DATA_CLASS_TENSOR
+    assert value.metadata.display_name == ""
     assert value.metadata.summary_description == "What to read."
 
 

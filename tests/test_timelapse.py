@@ -20,7 +20,7 @@ from kerasviz_callbacks.callback.timelapse import MAX_BYTES, MAX_FRAMES, Frames,
 from kerasviz_callbacks.draw.sheet import MARGIN
 from kerasviz_callbacks.draw.stamp import stamp_height, stamped
 from kerasviz_callbacks.draw.text import LINE, QUIET
-from kerasviz_callbacks.record import Log, MemorySink, encode
+from kerasviz_callbacks.record import EventFileSink, MemorySink, PNGFileSink, encode
 
 DATA = pictures()
 VALIDATION, TRAINING = (DATA.x_val, DATA.y_val), (DATA.x, DATA.y)
@@ -347,10 +347,11 @@ def test_what_is_encoded_already_is_written_as_it_is(tmp_path):
     rng = np.random.default_rng(1)
     shown = [rng.integers(0, 256, (9, 14, 3), np.uint8) for _ in range(3)]
     png = animated([(step, encode(picture)) for step, picture in enumerate(shown)])
-    log, memory = Log(tmp_path / "logs", "views"), MemorySink()
-    for record in (log, memory):
-        record.encoded("model", "filters/a:b/timelapse", 2, png, "**A film.**", save_dir=tmp_path / "saved")
-    log.close()
+    memory = MemorySink()
+    for sink in (EventFileSink(tmp_path / "logs"), PNGFileSink(tmp_path / "saved"), memory):
+        assert sink.begin(-1) == "views"
+        sink.image("model", "filters/a:b/timelapse", 2, png, "**A film.**")
+        sink.close()
     found = read(tmp_path / "logs" / "views" / "model")
     assert found.pictures == {"filters/a:b/timelapse": {2: png}}
     assert found.descriptions["filters/a:b/timelapse"] == "**A film.**"

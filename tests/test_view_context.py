@@ -131,7 +131,9 @@ def test_every_subset_of_hooks_called_by_hand_gives_pictures(name, tmp_path, cap
             build, target = ENTRIES[name].build, ENTRIES[name].target
             callback = ENTRIES[name].made(log_dir, DATA, on_error="raise")
         told = by_hand(callback, build(), hooks, DATA.x, getattr(DATA, target))
-        assert told == [], hooks
+        left_out = [words for words in told if "on_epoch_begin was not called" in words]
+        assert told == left_out, hooks
+        assert bool(left_out) == ("on_epoch_begin" not in hooks), hooks
         first = -1 if "on_epoch_begin" in hooks else 0
         found = runs(log_dir)
         assert found, hooks
@@ -153,21 +155,23 @@ def test_what_is_wrong_is_said_once_where_the_hook_that_would_say_it_was_left_ou
 
 
 @pytest.mark.parametrize("name", list(ENTRIES))
-def test_every_view_counts_batches(name, tmp_path):
+@pytest.mark.parametrize(("batches", "freq"), [(12, 4), pytest.param(500, 50, marks=pytest.mark.slow)])
+def test_every_view_counts_batches(batches, freq, name, tmp_path):
     entry = ENTRIES[name]
+    rows = np.arange(3 * batches) % len(DATA.x)
 
     def trained(*callbacks):
         keras.utils.set_random_seed(7)
         model = entry.build()
-        fit(model, DATA.x, getattr(DATA, entry.target), callbacks, epochs=1, batch_size=3)
+        fit(model, DATA.x[rows], getattr(DATA, entry.target)[rows], callbacks, epochs=1, batch_size=3)
         return model.get_weights()
 
-    view = entry.made(tmp_path, DATA, unit="batch", freq=4, on_error="raise")
+    view = entry.made(tmp_path, DATA, unit="batch", freq=freq, on_error="raise")
     assert same_weights(trained(), trained(view))
     for source in entry.sources:
         found = read(tmp_path / "views" / source)
         for tag in entry.tags_of(f"views/{source}"):
-            assert list(found.pictures[tag]) == [-1, 4, 8, 12], tag
+            assert list(found.pictures[tag]) == [-1, *range(freq, batches + 1, freq)], tag
 
 
 def test_batches_are_drawn_over_epochs_by_visualizer_and_published_at_their_ends(tmp_path):
@@ -182,7 +186,7 @@ def test_batches_are_drawn_over_epochs_by_visualizer_and_published_at_their_ends
 def test_a_last_batch_that_could_not_be_foreseen_is_drawn_at_the_end(tmp_path):
     batches = tf.data.Dataset.from_tensor_slices((DATA.x[:20], DATA.y[:20])).batch(4).filter(lambda x, y: True)
     view = kv.FilterImages(tmp_path, unit="batch", freq=3, on_error="raise")
-    classifier().fit(batches, epochs=1, verbose=0, callbacks=[view])
+    classifier().fit(batches, epochs=1, verbose=0, shuffle=False, callbacks=[view])
     assert {tuple(steps) for steps in read(tmp_path / "views/model").pictures.values()} == {(-1, 3, 5)}
 
 

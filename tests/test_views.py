@@ -1,4 +1,4 @@
-"""What holds for every view, in a real fit, read with TensorBoard's own reader; the entries are in `entries/`."""
+"""Every view in a real fit, read back with TensorBoard's own reader; the entries are in `entries/`."""
 
 import functools
 import itertools

@@ -1,4 +1,4 @@
-"""`WeightHeatmaps` and `Coefficients` in fits: which kernels, which step, and nothing of the training moved."""
+"""`WeightHeatmaps` and `Coefficients` in fits: which kernels, which training step, and that training is unchanged."""
 
 import pickle
 import re
@@ -45,7 +45,7 @@ def coefficients(tmp_path, **options):
     return recorded(kv.Coefficients)(tmp_path, on_error="raise", **options)
 
 
-@pytest.mark.parametrize("eagerly", [False, True])
+@pytest.mark.parametrize("eagerly", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_training_with_dropout_batch_averages_and_moments_is_the_same_to_the_bit(tmp_path, eagerly):
     def run(*views):
         model = dropping(run_eagerly=eagerly)
@@ -161,7 +161,7 @@ def test_a_step_that_fails_later_is_told_and_training_goes_on(tmp_path, monkeypa
         def on_epoch_end(self, epoch, logs=None):
             monkeypatch.setattr("kerasviz_callbacks.taps.step.Step._copy_state", lambda self: 1 / 0)
 
-    with pytest.warns(UserWarning, match=r"WeightHeatmaps could not take \(ZeroDivisionError"):
+    with pytest.warns(UserWarning, match=r"WeightHeatmaps could not read the model \(ZeroDivisionError"):
         fit(classifier(), DATA.x, DATA.y, [Breaks(), view])
     assert list(runs(tmp_path)["views/model"].pictures["weights/conv1"]) == [-1]
 

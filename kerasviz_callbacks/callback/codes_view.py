@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 import keras
 import numpy as np
 
+from .. import _keras
+from .._typing import Array
 from ..fit_context import Request
 from ..maths.classes import knn_accuracy
 from ..maths.latent import active_units, mean_shift, move, participation_ratio, spread
@@ -18,7 +20,6 @@ from ..taps.reader import OUTPUT, Capture, Captured, Reader
 from .probe_view import ProbeView
 from .types import VALIDATION
 
-Array = np.ndarray[Any, Any]
 _METRICS = {
     "spread": "Root mean square distance of the latent codes from their mean.",
     "move": "Mean distance that the centred codes moved since the previous step, divided by `spread`.",
@@ -50,6 +51,8 @@ class CodesView(ProbeView):
             of the codes' shape, or the model has a `SeedGenerator` and a second layer of the same type and output
             shape (the log-variances).
     """
+
+    scalar_descriptions: ClassVar[Mapping[str, str]] = _METRICS
 
     default_count: ClassVar[int] = 500
     least_dimensions: ClassVar[int] = 1
@@ -131,10 +134,6 @@ class CodesView(ProbeView):
         labelled = [probe.labels for probe in self.probes.values() if probe.labels is not None]
         return max((int(labels.max()) + 1 for labels in labelled), default=0)
 
-    def describe(self, tag: str) -> str:
-        """Return the description of a scalar."""
-        return _METRICS[tag.rsplit("/", 1)[-1]]
-
 
 def _flat(output: Any, choice: Any) -> Any:
     return keras.ops.reshape(output, (keras.ops.shape(output)[0], -1))
@@ -147,4 +146,4 @@ def _is_posterior(reader: Reader, path: str, shape: tuple[int | None, ...]) -> b
         return True
     heads = Counter(type(layer) for layer in {id(call.ref.layer): call.ref.layer for call in same_shape}.values())
     models = [reader.model, *(ref.layer for ref in reader.layers if isinstance(ref.layer, keras.Model))]
-    return max(heads.values(), default=0) > 1 and any(getattr(model, "_seed_generators", None) for model in models)
+    return max(heads.values(), default=0) > 1 and any(_keras.seed_generators(model) for model in models)

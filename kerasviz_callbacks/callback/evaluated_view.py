@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 import keras
 import numpy as np
 
+from .._typing import Array
 from ..explain.layer_maps import LayerMaps
 from ..fit_context import Request
 from ..maths.confidence import AnswerScores
@@ -18,8 +19,6 @@ from ..taps.task import Task, task_of, truth_of
 from .explained_view import labels_of_output
 from .probe_view import ProbeView
 from .types import ARGUMENTS, VALIDATION
-
-Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)

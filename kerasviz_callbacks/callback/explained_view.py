@@ -9,6 +9,7 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
+from .._typing import Array
 from ..draw.heat import heat_maps
 from ..draw.inputs import IntensityRange
 from ..draw.text import join_notes
@@ -20,7 +21,6 @@ from ..taps.scores import Predictions, check_looked_through, class_targets, pred
 from .probe_view import ProbeView
 from .types import ARGUMENTS, COMPARED_SOURCES, VALIDATION
 
-Array = np.ndarray[Any, Any]
 MAX_TILES = 64
 MAX_COMPARED = 8
 

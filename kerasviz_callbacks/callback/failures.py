@@ -8,6 +8,11 @@ from contextlib import contextmanager
 
 from ..record.sink import Sink
 
+HOOKS_LEFT_OUT = (
+    "kerasviz_callbacks: on_epoch_begin was not called, so the untrained model is not shown. Where hooks are called by "
+    "hand, call on_train_begin, on_epoch_begin, on_epoch_end and, so that everything is written, on_train_end."
+)
+
 
 class Failures:
     """Errors of a view, collected on any thread and reported on the training thread, where warnings are visible.

@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from .._typing import Array
 from ..draw.inputs import IntensityRange
 from ..draw.traces import trace_pictures
 from ..maths.geometry import image_shape
 from ..probe import Probe
 from ..probe.messages import short_message
 from .types import VALIDATION
-
-Array = np.ndarray[Any, Any]
 
 
 class ProbeDisplay:

@@ -7,11 +7,12 @@ from typing import Any
 
 import keras
 
+from .._typing import Array
 from ..draw.stack import stacked
 from ..fit_context import FitContext
 from ..record.memory import MemorySink
 from ..taps.layers import list_layers
-from .types import TRAINING, Array, Image
+from .types import TRAINING, Image
 from .view_context import ViewContext
 
 _NO_WEIGHTS = (

@@ -10,10 +10,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from .._typing import Array
 from ..fit_context import Request
 from ..record.projector import Points
 
-Array = np.ndarray[Any, Any]
 UNTRAINED = -1
 MODEL, VALIDATION, TRAINING = "model", "validation", "train"
 COMPARISON = "train_and_validation"

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any, ClassVar, cast
 
 import keras
 
+from .._typing import Array
 from ..fit_context import FitContext, Request
 from ..record.projector import Points
 from .arguments import directory, one_of, whole_number
-from .failures import Failures
+from .failures import HOOKS_LEFT_OUT, Failures
 from .schedule import Schedule, Unit
 from .snapshot import by_name, one_picture, snapshot
-from .types import Array, FitResult, Image, Measured, Memory
+from .types import FitResult, Image, Measured, Memory
 from .view_context import ViewContext
 
 
@@ -38,6 +40,7 @@ class View(keras.callbacks.Callback, ABC):
 
     Attributes:
         every_epoch: whether the view measures at the end of every epoch; it still draws only as `freq` says.
+        scalar_descriptions: what each scalar means, in Markdown, by the last part of its tag.
         memory: its state during a fit; afterwards that of the last fit.
         context: the fit that it takes part in; `None` outside of `fit`.
         result: what the last fit left, used by `picture` and by a resumed fit.
@@ -48,6 +51,7 @@ class View(keras.callbacks.Callback, ABC):
     """
 
     every_epoch: ClassVar[bool] = False
+    scalar_descriptions: ClassVar[Mapping[str, str]] = {}
 
     def __init__(
         self,
@@ -132,7 +136,7 @@ class View(keras.callbacks.Callback, ABC):
 
     def describe(self, tag: str) -> str:
         """Return the description of a scalar, in Markdown."""
-        return ""
+        return self.scalar_descriptions.get(tag.rpartition("/")[2], "")
 
     def summary(self) -> str:
         """Return the view and what it shows in a few words, for the line that lists the chosen views."""
@@ -237,6 +241,8 @@ class View(keras.callbacks.Callback, ABC):
                 self._or_abandon(lambda: context.begin(epoch, untrained=False))
         self._gave_up = self.context is None
         failures.report()
+        if not self._gave_up:
+            warnings.warn(HOOKS_LEFT_OUT, stacklevel=3)
 
     def _or_abandon(self, step: Callable[[], None]) -> None:
         try:

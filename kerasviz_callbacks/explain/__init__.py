@@ -12,13 +12,12 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
+from .._typing import Array
 from ..taps.input_errors import blame_argument
 from ..taps.reader import OUTPUT, Capture, Reader
 from ..taps.scores import Score, check_looked_through, class_targets, score_for
 from .input_maps import InputMaps
 from .layer_maps import LayerMaps
-
-Array = np.ndarray[Any, Any]
 
 
 def activations(model: Any, inputs: Any, layers: Sequence[Any] | None = None) -> dict[str, Array]:

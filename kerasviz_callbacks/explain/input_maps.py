@@ -9,16 +9,15 @@ from typing import Any
 import keras
 import numpy as np
 
+from .._typing import Array
 from ..maths.attribution import completeness_error, integrated_gradients, reduce_channels
 from ..maths.attribution_checks import baseline_like
 from ..maths.attribution_methods import METHODS, attribution_method, check_options
 from ..probe.messages import short_message
-from ..taps.extra_passes import input_gradients, scores, settled
+from ..taps.extra_passes import input_gradients, resolve_classes, scores
 from ..taps.input_spec import input_names, position_axes
 from ..taps.reader import Reader
 from ..taps.scores import Score
-
-Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ class InputMaps:
             inputs: as the model takes them.
             classes: `(n,)`, `PREDICTED` for the class predicted from the unchanged inputs.
         """
-        fixed = settled(reader, inputs, classes) if self._score.function is None else classes
+        fixed = resolve_classes(reader, inputs, classes) if self._score.function is None else classes
         if callable(self.method):
             return Attributed(self._foreign(reader, inputs, fixed))
         if self.method is METHODS["integrated_gradients"]:

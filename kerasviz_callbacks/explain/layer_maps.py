@@ -7,18 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
-import numpy as np
 
+from .._typing import Array
 from ..maths.class_activation import cam_method
 from ..maths.geometry import fold_tokens
-from ..taps.extra_passes import ablated_scores, masked_scores, settled
+from ..taps.extra_passes import ablated_scores, masked_scores, resolve_classes
 from ..taps.input_spec import position_axes
 from ..taps.layer_selection import map_layer
 from ..taps.reader import Capture, Captured, Reader
 from ..taps.scores import Score
 from ..taps.tokens import Patches, patches_of
-
-Array = np.ndarray[Any, Any]
 
 
 class LayerMaps:
@@ -63,7 +61,7 @@ class LayerMaps:
         if self.method.weights is None:
             return None
         score = self._score
-        fixed = settled(reader, inputs, classes) if score.function is None else classes
+        fixed = resolve_classes(reader, inputs, classes) if score.function is None else classes
 
         def masked(masks: Array) -> Array:
             return masked_scores(reader, score, inputs, fixed, masks)

@@ -20,7 +20,7 @@ from .._arguments import integer
 from .labels import IntArray, given_labels
 from .reading import read
 from .streams import is_stream, own_class_names
-from .structures import Array, Structure, described, leaves
+from .structures import Array, Structure, describe, leaves
 
 __all__ = ["Probe", "as_probe", "check_count"]
 
@@ -153,7 +153,7 @@ def check_count(count: Any) -> int:
     """
     whole = integer(count)
     if whole is None:
-        raise TypeError(f"count: must be a whole number of samples, got {described(count)}; try count=16")
+        raise TypeError(f"count: must be a whole number of samples, got {describe(count)}; try count=16")
     if whole < 1:
         raise ValueError(f"count: must be at least 1, got {whole}; try count=16")
     return whole
@@ -193,19 +193,18 @@ def _checked_names(class_names: Any) -> tuple[str, ...] | None:
         return None
     if isinstance(class_names, str | bytes | dict) or not isinstance(class_names, Iterable):
         raise TypeError(
-            f"class_names: must be a list of str, one a class, got {described(class_names)}; "
-            'for instance ["cat", "dog"]'
+            f'class_names: must be a list of str, one a class, got {describe(class_names)}; for instance ["cat", "dog"]'
         )
     if isinstance(class_names, Iterator) or getattr(class_names, "shape", None) == ():
         raise TypeError(
-            f"class_names: must be a list of str, one a class, got {described(class_names)}, which cannot be read "
+            f"class_names: must be a list of str, one a class, got {describe(class_names)}, which cannot be read "
             "again and again; use list(...)"
         )
     names = tuple(class_names)
     for name in names:
         if not isinstance(name, str):
             raise TypeError(
-                f"class_names: must be a list of str, got {described(name)} among them; use [str(c) for c in ...]"
+                f"class_names: must be a list of str, got {describe(name)} among them; use [str(c) for c in ...]"
             )
     return tuple(str(name) for name in names)
 

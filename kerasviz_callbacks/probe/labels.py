@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .structures import Array, Structure, as_array, described, leaves
+from .structures import Array, Structure, as_array, describe, leaves
 
 IntArray = NDArray[np.int64]
 LARGEST_LABEL = 10**6  # larger ones are ids, not classes; views allocate memory for every class up to the largest
@@ -68,7 +68,7 @@ def given_labels(labels: Any) -> Labels:
         except ValueError as error:
             raise ValueError(f"labels: {form}, got lists of different lengths") from error
     if not hasattr(labels, "__array__"):
-        raise TypeError(f"labels: {form}, got {described(labels)}; pass them as an array")
+        raise TypeError(f"labels: {form}, got {describe(labels)}; pass them as an array")
     array = as_array(labels, "labels")
     found = _class_numbers(array)
     if found.numbers is None:

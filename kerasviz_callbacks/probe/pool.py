@@ -10,7 +10,7 @@ import numpy as np
 
 from .choice import spread_over_classes
 from .labels import IntArray, Labels
-from .structures import Structure, joined, rows_of, take
+from .structures import Structure, concatenate, rows_of, take
 
 READ_AT_MOST = 50  # times `count`: the most samples that are read of a stream
 
@@ -107,8 +107,8 @@ class Pool:
             index = kept[spread_over_classes(labels[kept], self.count, seed)]
         rows = [self._rows[place] for place in index.tolist()]
         return Chosen(
-            joined([row.inputs for row in rows], f"{name}: x"),
-            None if rows[0].targets is None else joined([row.targets for row in rows], f"{name}: y"),
+            concatenate([row.inputs for row in rows], f"{name}: x"),
+            None if rows[0].targets is None else concatenate([row.targets for row in rows], f"{name}: y"),
             None if labels is None else labels[index],
             index.astype(np.int64),
         )

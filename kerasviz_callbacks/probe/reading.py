@@ -13,7 +13,16 @@ from .choice import spread_over_classes, spread_without_classes
 from .labels import Labels, labels_of
 from .messages import short_message
 from .pool import Chosen, Pool
-from .streams import batches, check_element_spec, copied, has_an_end, is_stream, is_tf_data, parts_of, undisturbed
+from .streams import (
+    batches,
+    check_element_spec,
+    copy_dataset,
+    has_known_length,
+    is_stream,
+    is_tf_data,
+    parts_of,
+    restored_random_states,
+)
 from .structures import as_arrays, leaves, mapped, ordered_like, rows_of, structure_text, take
 
 MOST_EMPTY = 1000  # batches without rows, before the stream counts as empty
@@ -97,7 +106,7 @@ def _read_stream(
     data: Any, given: Labels | None, count: int, classes: int | None, name: str
 ) -> tuple[Chosen, Labels, int]:
     classes = classes or (given.classes if given else None)
-    if count > MOST_OF_ENDLESS and not has_an_end(data):
+    if count > MOST_OF_ENDLESS and not has_known_length(data):
         raise ValueError(
             f"count={count}: at most {MOST_OF_ENDLESS:,} of a data set that may have no end, as {name}; pass fewer, or "
             "a set whose length is known"
@@ -114,7 +123,7 @@ def _read_stream(
 
 
 def _filled_from_copy(pool: Pool, data: Any, given: Labels | None, name: str) -> Pool | None:
-    copy = copied(data)
+    copy = copy_dataset(data)
     if copy is None:
         return None
     try:
@@ -137,7 +146,7 @@ def _filled(pool: Pool, data: Any, given: Labels | None, name: str) -> Pool:
     """Read a stream until the pool has enough, and restore all random states."""
     ended = True
     first: _FirstBatch | None = None
-    with undisturbed(data), closing(_told(batches(data), name)) as stream:
+    with restored_random_states(data), closing(_read_batches(batches(data), name)) as stream:
         for place, given_batch in enumerate(stream):
             batch = given_batch if first is None else _of_one_structure(first, place, given_batch, name)
             _add(pool, batch, given, name)
@@ -155,7 +164,7 @@ def _filled(pool: Pool, data: Any, given: Labels | None, name: str) -> Pool:
     return pool
 
 
-def _told(stream: Generator[Any, None, None], name: str) -> Generator[Any, None, None]:
+def _read_batches(stream: Generator[Any, None, None], name: str) -> Generator[Any, None, None]:
     """Yield the batches; errors in reading them are reported under the name of the data.
 
     Raises:

@@ -48,7 +48,7 @@ def batches(data: Any) -> Generator[Any, None, None]:
         yield from data
 
 
-def has_an_end(data: Any) -> bool:
+def has_known_length(data: Any) -> bool:
     """Say whether the length of a stream is known."""
     if _is_py_dataset(data):
         return data.num_batches is not None
@@ -92,7 +92,7 @@ def check_element_spec(dataset: Any, name: str) -> None:
         )
 
 
-def copied(dataset: Any) -> Any:
+def copy_dataset(dataset: Any) -> Any:
     """Copy a `tf.data.Dataset` such that the copy shares no state with it.
 
     Reading a dataset that reshuffles changes the order in which `fit` will get it; reading the copy does not. The copy
@@ -143,7 +143,7 @@ def _bytes_in_memory(dataset: Any) -> int:
 
 
 @contextmanager
-def undisturbed(data: Any) -> Iterator[None]:
+def restored_random_states(data: Any) -> Iterator[None]:
     """Restore all random states that reading may change: Python's, numpy's, Keras', torch's, the data's own.
 
     Of a `PyDataset` all attributes are restored (a legacy `ImageDataGenerator` keeps its order there), and the state of

@@ -94,7 +94,7 @@ def structure_text(structure: Structure, *, sizes: bool = True) -> str:
         return f"[{', '.join(map(part, structure))}]"
     shape, dtype = getattr(structure, "shape", None), getattr(structure, "dtype", None)
     if shape is None or dtype is None:
-        return described(structure)
+        return describe(structure)
     kind = str(getattr(dtype, "name", dtype)).removeprefix("torch.")
     if getattr(dtype, "kind", "") in ("S", "U", "O", "T"):
         kind = "text"  # numpy's dtype names the longest of them
@@ -107,7 +107,7 @@ def take(structure: Structure, index: NDArray[np.intp]) -> Structure:
     return mapped(lambda array: array[index], structure)
 
 
-def joined(parts: Sequence[Structure], name: str) -> Structure:
+def concatenate(parts: Sequence[Structure], name: str) -> Structure:
     """Concatenate structures of equal form along the first axis.
 
     Raises:
@@ -170,12 +170,12 @@ def as_array(value: Any, name: str) -> Array:
     if instance_of(value, "torch", "Tensor"):
         value = value.detach().cpu().numpy()
     if not hasattr(value, "__array__"):
-        raise TypeError(f"{name}: must be an array, got {described(value)}; {_remedy(value)}")
+        raise TypeError(f"{name}: must be an array, got {describe(value)}; {_remedy(value)}")
     try:
         array: Array = np.asarray(value)
     except Exception as error:  # whatever its `__array__` raises
         raise TypeError(
-            f"{name}: must be an array, but {described(value)} cannot be made one ({type(error).__name__}: {error})"
+            f"{name}: must be an array, but {describe(value)} cannot be made one ({type(error).__name__}: {error})"
         ) from error
     if array.ndim == 0:
         raise ValueError(f"{name}: must have one row per sample, got a single value of shape (); add an axis")
@@ -183,7 +183,7 @@ def as_array(value: Any, name: str) -> Array:
     return array
 
 
-def described(value: Any) -> str:
+def describe(value: Any) -> str:
     """Describe a value in a few words."""
     if value is None:
         return "None"

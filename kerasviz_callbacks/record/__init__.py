@@ -12,7 +12,8 @@ In the order of the flow:
 * `check_writable`, `absolute`: directories checked before training, and resolved (`directories.py`).
 * `claim_group`, `RunLock`: which group of runs a sink writes to, and that no other does (`run_lock.py`).
 * `last_step`: which steps a run already holds (`steps.py`).
-* `EventFile`: one event file, without TensorFlow (`events.py`), made of framed records (`tfrecord.py`).
+* `EventFile`: one event file, without TensorFlow (`events.py`), made of messages (`messages.py`) in framed
+  records (`tfrecord.py`).
 * `Points`, `Projector`: the files of TensorBoard's projector (`projector.py`).
 * `encode`, `decode`, `size_of`, `picture_path`, `safe_component`: PNG bytes and their paths (`png.py`).
 * `animation`: several PNG files as one animated PNG (`animation.py`).

@@ -13,10 +13,11 @@ import warnings
 import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 from .directories import absolute
 from .files import write_all
+from .messages import Value, event, utf8
 from .sink import is_loggable
 from .tfrecord import framed
 
@@ -26,26 +27,6 @@ if TYPE_CHECKING:
 _TENSORBOARD_WRITER = "tensorboard.summary.writer.event_file_writer"
 _TIME_IN_NAME = re.compile(r"events\.out\.tfevents\.(\d{10})\.")
 _counter = itertools.count()
-
-
-class _Value(NamedTuple):
-    """One value to be written.
-
-    Attributes:
-        tag: Its name.
-        step: The epoch or batch.
-        time: Seconds since 1970 at which it was recorded.
-        tensor: A serialized `TensorProto`.
-        metadata: A `SummaryMetadata`, written with the tag's first value in a file.
-        last_string: What the tensor's `string_val` ends with; so large that it is not copied into the message.
-    """
-
-    tag: str
-    step: int
-    time: float
-    tensor: bytes
-    metadata: Any
-    last_string: bytes | None = None
 
 
 class EventFile:
@@ -72,7 +53,7 @@ class EventFile:
     def __init__(self, directory: str | os.PathLike[str]) -> None:
         self.directory = absolute(directory)
         self._path: Path | None = None
-        self._waiting: list[_Value] = []
+        self._waiting: list[Value] = []
         self._described: set[str] = set()
         self._closing: Callable[[], object] = lambda: None
 
@@ -119,7 +100,7 @@ class EventFile:
         tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_STRING, tensor_shape=shape, string_val=sides)
         about = metadata.create_summary_metadata(display_name=None, description=utf8(description))
         about.data_class = summary_pb2.DATA_CLASS_BLOB_SEQUENCE
-        value = _Value(utf8(tag), int(step), time.time(), tensor.SerializeToString(), about, png)
+        value = Value(utf8(tag), int(step), time.time(), tensor.SerializeToString(), about, png)
         values, self._waiting = [*self._waiting, value], []
         self._write(values)
 
@@ -147,7 +128,7 @@ class EventFile:
         tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_FLOAT, tensor_shape=shape, float_val=[float(value)])
         about = metadata.create_summary_metadata(display_name=None, description=utf8(description))
         about.data_class = summary_pb2.DATA_CLASS_SCALAR
-        self._waiting.append(_Value(utf8(tag), int(step), time.time(), tensor.SerializeToString(), about))
+        self._waiting.append(Value(utf8(tag), int(step), time.time(), tensor.SerializeToString(), about))
 
     def text(self, tag: str, step: int, markdown: str, *, description: str = "") -> None:
         """Add one text for TensorBoard's Text tab; written by `flush` or with the next image.
@@ -166,7 +147,7 @@ class EventFile:
         tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_STRING, tensor_shape=shape, string_val=[content])
         about = metadata.create_summary_metadata(display_name=None, description=utf8(description))
         about.data_class = summary_pb2.DATA_CLASS_TENSOR
-        self._waiting.append(_Value(utf8(tag), int(step), time.time(), tensor.SerializeToString(), about))
+        self._waiting.append(Value(utf8(tag), int(step), time.time(), tensor.SerializeToString(), about))
 
     def flush(self) -> None:
         """Write what waits, in one write.
@@ -194,13 +175,13 @@ class EventFile:
         if file is not None:
             self._closing()
 
-    def _write(self, values: Sequence[_Value]) -> None:
+    def _write(self, values: Sequence[Value]) -> None:
         """Write values in one write, an image last, behind the header where the file is begun with them."""
         file, small = self._opened()
         large: list[bytes] = []
         tags = set(self._described)
         for value in values:
-            record = framed(*_event(value, described=value.tag in tags))
+            record = framed(*event(value, described=value.tag in tags))
             (small if value.last_string is None else large).extend(record)
             tags.add(value.tag)
         # Scalars are joined, since `writev` takes only so many parts; an image is large, and is not copied.
@@ -236,37 +217,6 @@ class EventFile:
         if not self._described:
             with contextlib.suppress(OSError):
                 Path(file.name).unlink()
-
-
-def _event(value: _Value, *, described: bool) -> list[bytes]:
-    """Return a serialized `Event` of one value, in parts; with its metadata unless the tag is described already."""
-    from tensorboard.compat.proto import event_pb2, summary_pb2, tensor_pb2
-
-    summary = summary_pb2.Summary.Value(tag=value.tag)
-    if not described:
-        summary.metadata.CopyFrom(value.metadata)
-    event = event_pb2.Event(wall_time=value.time, step=value.step)
-    parts = [value.tensor]
-    if value.last_string is not None:
-        parts += within(tensor_pb2.TensorProto.STRING_VAL_FIELD_NUMBER, [value.last_string])
-    # In protobuf, messages that follow each other are one, so a field may be added behind the others.
-    parts = [summary.SerializeToString(), *within(summary_pb2.Summary.Value.TENSOR_FIELD_NUMBER, parts)]
-    parts = within(event_pb2.Event.SUMMARY_FIELD_NUMBER, within(summary_pb2.Summary.VALUE_FIELD_NUMBER, parts))
-    return [event.SerializeToString(), *parts]
-
-
-def within(field: int, parts: Sequence[bytes]) -> list[bytes]:
-    """Return a protobuf message, given in parts, as a field of another: its number and length, then the parts."""
-    length, head = sum(map(len, parts)), bytearray([field << 3 | 2])  # 2: a field of a given length; numbers below 16
-    while length > 0x7F:
-        head.append(length & 0x7F | 0x80)
-        length >>= 7
-    return [bytes([*head, length]), *parts]
-
-
-def utf8(text: str) -> str:
-    """Return the text as protobuf takes it: half a surrogate pair, which has no bytes, as its escape."""
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _was_deleted(file: FileIO) -> bool:

@@ -5,6 +5,7 @@ For each step: `admit` says what of it is done, `submit` takes the work of each 
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections import deque
@@ -198,8 +199,9 @@ class StepQueue:
         return done
 
     def __del__(self) -> None:
-        # A training that died between two callbacks: what the first had captured is drawn all the same.
-        if getattr(self, "_held", None):
+        # A training that died between two callbacks: what the first had captured is drawn all the same. Once the
+        # interpreter shuts down it is too late: before Python 3.12, starting a thread would wait for ever.
+        if getattr(self, "_held", None) and not sys.is_finalizing():
             self.begin()
 
     def _admitted(self, patience: float) -> Admission:

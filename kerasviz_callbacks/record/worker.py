@@ -77,10 +77,13 @@ class Worker:
     def _start(self) -> bool:
         """Start the thread; the lock is held. Without a thread, the caller does the work itself.
 
-        From Python 3.12 on no thread can be started once the interpreter shuts down; late is better than lost.
+        No thread can be started once the interpreter shuts down: from Python 3.12 on that raises, before it would
+        wait for ever. Late is better than lost.
         """
         self._thread = threading.Thread(target=self._run, name="kerasviz_callbacks", daemon=True)
         try:
+            if sys.is_finalizing():
+                raise RuntimeError("the interpreter is shutting down")
             self._thread.start()
         except RuntimeError:
             self._thread = threading.current_thread()

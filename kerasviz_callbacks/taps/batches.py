@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-Array = np.ndarray[Any, Any]
+from .._typing import Array
 
 
 def fixed_rows(layers: Sequence[Any]) -> int | None:
@@ -22,7 +22,7 @@ def fixed_rows(layers: Sequence[Any]) -> int | None:
     return int(sizes.pop()) if sizes else None
 
 
-def unpadded(structure: Any, rows: int, padded: int | None) -> Any:
+def remove_padding(structure: Any, rows: int, padded: int | None) -> Any:
     """Remove the outputs of padded rows; a layer may output several rows per input row."""
     if padded is None or rows == padded:
         return structure

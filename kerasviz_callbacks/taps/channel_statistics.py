@@ -10,6 +10,8 @@ from typing import Any
 
 import keras
 
+from .output_recorder import Call
+
 
 def is_rectified(layer: Any) -> bool | None:
     """Whether the layer's own output is cut off at 0.
@@ -27,6 +29,11 @@ def is_rectified(layer: Any) -> bool | None:
     if name in ("relu", "relu6"):
         return True
     return None if name == "linear" else False
+
+
+def output_is_rectified(call: Call) -> bool | None:
+    """Whether the output of a call is cut off at 0; `None` also of the model's own answer, where no class is dead."""
+    return None if call.is_output else is_rectified(call.ref.layer)
 
 
 DEATH_STATISTICS: Mapping[bool | None, tuple[str, ...]] = {

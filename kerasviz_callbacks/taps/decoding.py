@@ -10,12 +10,12 @@ import keras
 import numpy as np
 
 from .._autodiff import framework
+from .._typing import Array
 from .batches import cut_rows
 from .output_recorder import Call, OutputRecorder
-from .passes import travelling
+from .passes import half_to_float32
 from .reader import Capture, Reader
 
-Array = np.ndarray[Any, Any]
 ROWS = 4  # on which the decoder is tested
 NEAREST = 16  # calls around the codes that are tested
 CLOSE = 1e-3  # relative to the largest value: the effect of half precision and of the position in a batch
@@ -104,7 +104,7 @@ def decoded(reader: Reader, inputs: Any, call: Call, codes: Array, number: int) 
     def body(inputs: Any, codes: Any) -> Any:
         recorder = OutputRecorder(reader.model, [call.ref])
         changed = {call.path: lambda output: keras.ops.cast(codes, output.dtype)}
-        return travelling(keras.tree.flatten(recorder.forward(inputs, lambda tensor: tensor, changed))[number])
+        return half_to_float32(keras.tree.flatten(recorder.forward(inputs, lambda tensor: tensor, changed))[number])
 
     codes = np.asarray(codes)
     return np.asarray(reader.run(("decoded", call.path, number, str(codes.dtype)), body, (inputs, codes)))

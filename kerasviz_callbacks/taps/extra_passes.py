@@ -12,25 +12,24 @@ import keras
 import numpy as np
 
 from .._autodiff import ImpossibleError, framework
+from .._typing import Array
 from ..maths.resampling import resize_weights
 from .output_recorder import Call, OutputRecorder
-from .passes import travelling
+from .passes import half_to_float32
 from .reader import Reader
-from .scores import Score, classes_meant, score
-
-Array = np.ndarray[Any, Any]
+from .scores import Score, score, selected_classes
 
 
-def settled(reader: Reader, inputs: Any, classes: Array) -> Array:
+def resolve_classes(reader: Reader, inputs: Any, classes: Array) -> Array:
     """The class of each row `(n,)`, with `PREDICTED` replaced by the model's prediction for these inputs.
 
     Changed inputs can then be scored for the class predicted from the unchanged ones.
     """
 
     def body(inputs: Any, classes: Any) -> Any:
-        return classes_meant(_run(reader, inputs), classes)
+        return selected_classes(_run(reader, inputs), classes)
 
-    return np.asarray(reader.run("settled", body, (inputs, classes)))
+    return np.asarray(reader.run("resolve_classes", body, (inputs, classes)))
 
 
 def scores(reader: Reader, wanted: Score, inputs: Any, classes: Array) -> Array:
@@ -40,11 +39,11 @@ def scores(reader: Reader, wanted: Score, inputs: Any, classes: Array) -> Array:
         reader: of the model.
         wanted: which score.
         inputs: as the model is fed.
-        classes: `(n,)`, from `settled`.
+        classes: `(n,)`, from `resolve_classes`.
     """
 
     def body(inputs: Any, classes: Any) -> Any:
-        return travelling(score(wanted, _run(reader, inputs), classes))
+        return half_to_float32(score(wanted, _run(reader, inputs), classes))
 
     return np.asarray(reader.run(("scores", wanted, _kinds(inputs)), body, (inputs, classes)), np.float64)
 
@@ -56,7 +55,7 @@ def masked_scores(reader: Reader, wanted: Score, inputs: Any, classes: Array, ma
         reader: of the model.
         wanted: which score.
         inputs: as the model takes them; the first is `(n, *spatial, channels)` or `(n, *spatial)`.
-        classes: `(n,)`, from `settled`.
+        classes: `(n,)`, from `resolve_classes`.
         masks: `(n, *coarse)`, with as many axes as `spatial`; resized by linear interpolation between cell centres.
     """
 
@@ -68,7 +67,9 @@ def masked_scores(reader: Reader, wanted: Score, inputs: Any, classes: Array, ma
             masks = keras.ops.moveaxis(keras.ops.tensordot(masks, weights, axes=[[axis], [1]]), -1, axis)
         masks = keras.ops.reshape(masks, (-1, *masks.shape[1:], *[1] * (len(first.shape) - len(masks.shape))))
         masked = first * keras.ops.cast(masks, first.dtype)
-        return travelling(score(wanted, _run(reader, keras.tree.pack_sequence_as(inputs, [masked, *others])), classes))
+        return half_to_float32(
+            score(wanted, _run(reader, keras.tree.pack_sequence_as(inputs, [masked, *others])), classes)
+        )
 
     masks = np.asarray(masks, np.float32)
     return np.asarray(
@@ -85,7 +86,7 @@ def ablated_scores(
         reader: of the model.
         wanted: which score.
         inputs: as the model is fed.
-        classes: `(n,)`, from `settled`.
+        classes: `(n,)`, from `resolve_classes`.
         call: the layer's call, with an output `(n, ..., channels)`.
         channel: the channel's index; `None`: the output is unchanged.
     """
@@ -96,7 +97,9 @@ def ablated_scores(
             return keras.ops.where(kept, output, keras.ops.zeros_like(output))
 
         recorder = OutputRecorder(reader.model, [call.ref])
-        return travelling(score(wanted, recorder.forward(inputs, lambda tensor: tensor, {call.path: ablate}), classes))
+        return half_to_float32(
+            score(wanted, recorder.forward(inputs, lambda tensor: tensor, {call.path: ablate}), classes)
+        )
 
     chosen = np.asarray(-1 if channel is None else channel, np.int32)
     return np.asarray(reader.run(("ablated scores", wanted, call.path), body, (inputs, classes), chosen), np.float64)
@@ -113,7 +116,7 @@ def input_gradients(
         reader: of the model.
         wanted: which score.
         inputs: as the model is fed.
-        classes: `(n,)`, from `settled`.
+        classes: `(n,)`, from `resolve_classes`.
         guided: every ReLU passes back positive gradients only (guided backpropagation).
 
     Returns:
@@ -138,7 +141,7 @@ def input_gradients(
                 "the score has no gradient by any input: the model takes them as whole numbers or text, or the score "
                 'does not depend on them. Use method="occlusion" or "rise", which need none.'
             )
-        return {str(n): travelling(slope) for n, slope in found.items()}
+        return {str(n): half_to_float32(slope) for n, slope in found.items()}
 
     found = reader.run(("input gradients", wanted, guided, _kinds(fed)), body, (fed, classes))
     return {int(number): np.asarray(slope) for number, slope in found.items()}

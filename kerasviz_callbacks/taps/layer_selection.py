@@ -13,7 +13,7 @@ from .decoding import Decoder, decoder_input, posterior_mean
 from .output_recorder import Call
 from .reader import Reader
 from .scores import Score
-from .tokens import reaching, within_attention
+from .tokens import depends_on_patches, within_attention
 from .weights import convolution_layout
 
 
@@ -67,14 +67,14 @@ def last_maps(reader: Reader, score: Score) -> Call:
     Raises:
         ValueError: the model has no such output.
     """
-    maps = [call for call in reader.calls if call.visible and not call.answer and has_maps(call)]
+    maps = [call for call in reader.calls if call.visible and not call.is_output and has_maps(call)]
     within = within_attention(reader, maps)
     maps = [call for call in maps if call.path not in within and (call.repeats is None or call.repeats in within)]
     # Usually it is one of the last; the gradients of the whole model are traced only if necessary.
     for group in (maps[-4:], maps[-16:-4], maps[:-16]):
         on_the_way = reader.connected(group, score) if group else []
         found = [call for call, is_connected in zip(group, on_the_way, strict=True) if is_connected]
-        found = [call for call, reaches in zip(found, reaching(reader, found, score), strict=True) if reaches]
+        found = [call for call, reaches in zip(found, depends_on_patches(reader, found, score), strict=True) if reaches]
         if found:
             return found[-1]
     raise ValueError(
@@ -102,8 +102,8 @@ def penultimate(reader: Reader) -> Call | None:
         return None
     last = kernels[-1]
     # A model may compute its logits by an operation of its own, which is no layer.
-    makes_logits = calls[last].answer or calls[last].shape[-1:] == (reader.head.classes,)
-    before = [call for call in calls[: last if makes_logits else None] if not call.answer]
+    makes_logits = calls[last].is_output or calls[last].shape[-1:] == (reader.head.classes,)
+    before = [call for call in calls[: last if makes_logits else None] if not call.is_output]
     return before[-1] if before and any(_has_kernel(call.ref.layer) for call in before) else None
 
 
@@ -143,7 +143,7 @@ def bottleneck(reader: Reader, inputs: Any) -> Call:
         chosen = keras.tree.flatten(outputs)[number]
         return keras.ops.mean(keras.ops.reshape(chosen, (keras.ops.shape(chosen)[0], -1)), axis=-1)
 
-    between = [c for c in reader.calls if c.visible and not c.answer and c.size > 0 and not samples(c.ref.layer)]
+    between = [c for c in reader.calls if c.visible and not c.is_output and c.size > 0 and not samples(c.ref.layer)]
     on_the_way = reader.connected(between, Score(of="output", function=reconstructed))
     between = [call for call, is_connected in zip(between, on_the_way, strict=True) if is_connected]
     if not between:

@@ -23,7 +23,7 @@ def loss_scale(optimizer: Any) -> float:
     return float(keras.ops.convert_to_numpy(optimizer.scale_loss(keras.ops.convert_to_tensor(1.0, "float32"))))
 
 
-def twin_of(variable: Any) -> Any:
+def copy_variable(variable: Any) -> Any:
     """A copy of a variable with its name and path, by which some optimizers tell variables apart."""
     with ExitStack() as scopes:
         for name in variable.path.split("/")[:-1]:
@@ -35,7 +35,7 @@ def twin_of(variable: Any) -> Any:
     return twin
 
 
-def copied(optimizer: Any, own: Sequence[Any], twins: Sequence[Any], clip: Mapping[str, float] | None) -> Any:
+def copy_optimizer(optimizer: Any, own: Sequence[Any], twins: Sequence[Any], clip: Mapping[str, float] | None) -> Any:
     """A copy of an optimizer, built for copies of the variables.
 
     Raises:

@@ -26,7 +26,7 @@ class Call:
         visible: False if its output cannot be read: it is called inside a compiled function within the model, or at
             least once inside a loop (the cell of an LSTM, which also runs once before the loop).
         repeats: the path of an earlier call that returned the same tensor (a nested model's last layer), or `None`.
-        answer: whether the output is the model's own, or the input of its softmax.
+        is_output: whether the output is the model's own, or the input of its softmax.
     """
 
     path: str
@@ -34,7 +34,7 @@ class Call:
     shape: tuple[int | None, ...]
     visible: bool = True
     repeats: str | None = None
-    answer: bool = False
+    is_output: bool = False
 
     @property
     def size(self) -> int:
@@ -50,7 +50,7 @@ class OutputRecorder:
     watched: Iterable[LayerRef]
     outputs: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
     record: list[tuple[LayerRef, Any]] = field(default_factory=list)
-    answers: list[Any] = field(default_factory=list)
+    output_tensors: list[Any] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
 
     def clear(self) -> None:
@@ -109,7 +109,7 @@ class OutputRecorder:
                     shape=tuple(output.shape[1:]) if visible else (),
                     visible=visible,
                     repeats=next((name for earlier, name in seen if output is earlier), None),
-                    answer=any(output is one for one in self.answers),
+                    is_output=any(output is one for one in self.output_tensors),
                 )
             )
             seen.append((output, path))

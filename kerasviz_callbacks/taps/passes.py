@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
-import numpy as np
 
 from .._autodiff import framework
+from .._typing import Array
 from .layers import LayerRef
 from .output_recorder import OutputRecorder
 from .scores import Score, score
 
-Array = np.ndarray[Any, Any]
 OUTPUT = ""  # the path of the model's first output; ":k" is the path of its k-th, counted from 0
 
 
@@ -58,7 +57,7 @@ def output_path(number: int) -> str:
     return f":{number}" if number else OUTPUT
 
 
-def captured_in_pass(
+def run_captures(
     model: Any, known: Sequence[LayerRef], captures: Sequence[Capture], inputs: Any, targets: Any, choices: Any
 ) -> list[tuple[Any, Any]]:
     """The body of a pass: for each capture its (reduced) output and the gradient with respect to it."""
@@ -87,10 +86,12 @@ def captured_in_pass(
         reduced = capture.reduce(output, choices.get(str(number))) if capture.reduce else output
         if capture.maps is not None:
             reduced, gradient = capture.maps(output, *gradient), []
-        results.append((keras.tree.map_structure(travelling, reduced), keras.tree.map_structure(travelling, gradient)))
+        results.append(
+            (keras.tree.map_structure(half_to_float32, reduced), keras.tree.map_structure(half_to_float32, gradient))
+        )
     return results
 
 
-def travelling(tensor: Any) -> Any:
+def half_to_float32(tensor: Any) -> Any:
     """Cast half precision to float32 (exact); leave other types unchanged."""
     return keras.ops.cast(tensor, "float32") if tensor.dtype in ("float16", "bfloat16") else tensor

@@ -12,19 +12,19 @@ import numpy as np
 
 from .. import _keras
 from .._autodiff import ImpossibleError, framework
+from .._typing import Array
 from ..probe.messages import short_message
-from .batches import cut_rows, fixed_rows, unpadded
+from .batches import cut_rows, fixed_rows, remove_padding
 from .input_errors import check_types
 from .layers import below, find, list_layers
 from .output_recorder import Call, OutputRecorder
-from .passes import OUTPUT, Capture, Captured, captured_in_pass
+from .passes import OUTPUT, Capture, Captured, run_captures
 from .scores import Head, Score, head_of, score
 from .trace import ModelTrace
 from .training_mode import check_training_only
 
 __all__ = ["OUTPUT", "Capture", "Captured", "Reader"]
 
-Array = np.ndarray[Any, Any]
 MEMORY = 2**30  # bytes that one batch of a pass may take, approximately
 
 
@@ -114,7 +114,7 @@ class Reader:
         }
 
         def body(inputs: Any, targets: Any, choices: Any) -> list[tuple[Any, Any]]:
-            return captured_in_pass(self.model, self.layers, ordered, inputs, targets, choices)
+            return run_captures(self.model, self.layers, ordered, inputs, targets, choices)
 
         self._model_trace = None  # its symbols take memory, and are of no use once layers are chosen
         found = self.run(wanted, body, (inputs, classes), chosen)
@@ -136,7 +136,7 @@ class Reader:
         for start, stop in self._batches(len(keras.tree.flatten(rows)[0])):
             batch = cut_rows(rows, start, stop, pad=self._fixed_rows)
             compiled = self._passes.get(key) or self._compile(key, body, (*batch, *constants))
-            gathered.append(unpadded(compiled(*batch, *constants), stop - start, self._fixed_rows))
+            gathered.append(remove_padding(compiled(*batch, *constants), stop - start, self._fixed_rows))
         return keras.tree.map_structure(lambda *parts: np.concatenate(parts) if parts[1:] else parts[0], *gathered)
 
     def connected(self, calls: Sequence[Call], wanted: Score) -> list[bool]:
@@ -228,7 +228,9 @@ class Reader:
             names = sorted(outputs) if isinstance(outputs, dict) else getattr(self.model, "output_names", None)
             self.first_output = names[0] if names else None
             self.output_shapes = [tuple(output.shape[1:]) for output in keras.tree.flatten(outputs)]
-            recorder.answers = [t for output in keras.tree.flatten(outputs) for t in framework().made_from(output)]
+            recorder.output_tensors = [
+                t for output in keras.tree.flatten(outputs) for t in framework().made_from(output)
+            ]
             recorder.calls = recorder.listed()
             met.append(outputs)
 

@@ -10,11 +10,11 @@ import keras
 import numpy as np
 
 from .._autodiff import framework
+from .._typing import Array
 from ..maths.confidence import softmax
 from ..probe.messages import short_message
 
 Tensor = Any
-Array = np.ndarray[Any, Any]
 _ONE_A_ROW = "target=<callable>: must return one number per row, shape (n,); it returned"
 PREDICTED = -1  # in place of a class: the class that the model predicts
 
@@ -122,14 +122,14 @@ def score(wanted: Score, outputs: Any, targets: Tensor) -> Tensor:
     if len(targets.shape) == 2:
         return keras.ops.sum(values * keras.ops.cast(targets, values.dtype), axis=1)
     if head.classes == 1:
-        meant = classes_meant(outputs, targets)
+        meant = selected_classes(outputs, targets)
         return values[:, 0] if head.kind is None else _one_unit(values[:, 0], meant, wanted.of)
     # Not `take_along_axis`: it and its gradient take ten times as long to trace, for the same numbers.
-    meant = keras.ops.arange(head.classes, dtype=targets.dtype) == classes_meant(outputs, targets)[:, None]
+    meant = keras.ops.arange(head.classes, dtype=targets.dtype) == selected_classes(outputs, targets)[:, None]
     return keras.ops.sum(keras.ops.where(meant, values, keras.ops.zeros_like(values)), axis=1)
 
 
-def classes_meant(outputs: Any, targets: Tensor) -> Tensor:
+def selected_classes(outputs: Any, targets: Tensor) -> Tensor:
     """The class of each row `(n,)`: the one passed, or the predicted one in place of `PREDICTED`."""
     first = keras.tree.flatten(outputs)[0]
     if head_of(outputs).classes == 1:

@@ -13,14 +13,13 @@ import numpy as np
 
 from .. import _keras
 from .._autodiff import framework
+from .._typing import Array
 from ..probe.messages import short_message
 from .batches import fixed_rows
 from .call_hooks import call_hooks
 from .layers import list_layers
-from .optimizers import CLIPS, NoStepError, copied, loss_scale, twin_of
+from .optimizers import CLIPS, NoStepError, copy_optimizer, copy_variable, loss_scale
 from .reader import all_variables
-
-Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -69,10 +68,10 @@ class Step:
         self._rows = _whole_batches(model, (inputs, () if targets is None else targets))
         self._own = list(model.trainable_variables)
         self._wanted = [_index(self._own, variable) for variable in variables]
-        self._twins = [twin_of(variable) for variable in self._own]
+        self._twins = [copy_variable(variable) for variable in self._own]
         self._theirs = getattr(model.optimizer, "inner_optimizer", model.optimizer)
         self._scaled = self._theirs is not model.optimizer or loss_scale(model.optimizer) != 1
-        self._optimizer = copied(self._theirs, self._own, self._twins, clip)
+        self._optimizer = copy_optimizer(self._theirs, self._own, self._twins, clip)
         try:
             self._loss = _keras.copy_compile_loss(model)
         except _keras.MissingNameError as error:

@@ -10,13 +10,13 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
+from .._typing import Array
 from ..maths.confidence import AnswerScores, multiclass_scores, multilabel_scores, sigmoid, softmax
 from ..probe import Probe
 from .layer_selection import reconstruction
 from .reader import Reader
 from .scores import PREDICTED, Score, class_targets, is_probabilities, score_for
 
-Array = np.ndarray[Any, Any]
 _LABELS = "weights of the labels"  # the name of the targets of the scores below
 _OF_LOGITS = (keras.losses.BinaryCrossentropy, keras.losses.BinaryFocalCrossentropy)
 _OF_CLASSES = {"categorical_crossentropy", "sparse_categorical_crossentropy", "categorical_focal_crossentropy"}
@@ -72,8 +72,8 @@ class Task:
         """The scores of the true and of the predicted class; of several labels their sum."""
         if self.kind == "classes" and not (self.units == 1 and self.output == "logits"):
             return score_for("true", of), score_for(None, of)
-        said_yes = _said_yes if of == "logits" else _probably_yes
-        predicted = _strength if self.kind == "classes" else said_yes
+        positive = _positive_logits if of == "logits" else _positive_probabilities
+        predicted = _absolute_logit if self.kind == "classes" else positive
         return Score(of, None, _LABELS), Score(of, predicted, _LABELS)
 
     def targets(self, reader: Reader, truth: Array, of: Literal["logits", "output"]) -> dict[str, Array]:
@@ -168,18 +168,18 @@ def _loss(reader: Reader) -> Any:
     return (losses[0] if losses else None) if isinstance(losses, (list, tuple)) else losses
 
 
-def _strength(outputs: Any) -> Any:
+def _absolute_logit(outputs: Any) -> Any:
     """The magnitude of one logit: the score of the predicted class of a binary classifier."""
     return keras.ops.abs(keras.ops.reshape(keras.tree.flatten(outputs)[0], (-1,)))
 
 
-def _said_yes(outputs: Any) -> Any:
+def _positive_logits(outputs: Any) -> Any:
     """The sum of the positive logits: the score of the predicted labels."""
     values = keras.tree.flatten(outputs)[0]
     return keras.ops.sum(keras.ops.relu(values), axis=-1)
 
 
-def _probably_yes(outputs: Any) -> Any:
+def _positive_probabilities(outputs: Any) -> Any:
     """The sum of the probabilities of the predicted labels."""
     values = keras.tree.flatten(outputs)[0]
     return keras.ops.sum(keras.ops.where(values >= 0.5, values, 0 * values), axis=-1)

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..maths.geometry import token_grid
 from .output_recorder import Call
-from .passes import captured_in_pass
+from .passes import run_captures
 from .reader import Capture, Reader
 from .scores import PREDICTED, Score
 
@@ -87,7 +87,7 @@ def within_attention(reader: Reader, calls: Sequence[Call]) -> set[str]:
     return {call.path for call in calls if around and call.ref.path.startswith(around)}
 
 
-def reaching(reader: Reader, calls: Sequence[Call], wanted: Score) -> list[bool]:
+def depends_on_patches(reader: Reader, calls: Sequence[Call], wanted: Score) -> list[bool]:
     """Whether the score depends on any patch of each call, not on the class token alone.
 
     In a transformer with a class token, the score does not depend on the patches of the last block. This shows in the
@@ -106,12 +106,12 @@ def reaching(reader: Reader, calls: Sequence[Call], wanted: Score) -> list[bool]
     def body(inputs: Any, classes: Any) -> Any:
         mapping = [(weight, keras.ops.convert_to_tensor(value, dtype=weight.dtype)) for weight, value in filled]
         with keras.StatelessScope(state_mapping=mapping):
-            return captured_in_pass(
+            return run_captures(
                 reader.model, reader.layers, list(captures.values()), inputs, {wanted.targets: classes}, {}
             )
 
     classes = np.full(len(keras.tree.flatten(rows)[0]), PREDICTED, np.int32)
-    found = reader.run(("reaching", tuple(captures), wanted), body, (rows, classes))
+    found = reader.run(("depends_on_patches", tuple(captures), wanted), body, (rows, classes))
     slopes = dict(zip(captures, (slope[0] for _, slope in found), strict=True))
     return [
         one is None or not one.first or bool(np.any(slopes[call.path][:, one.first :]))

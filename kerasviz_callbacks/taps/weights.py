@@ -11,9 +11,9 @@ import keras
 import numpy as np
 
 from .. import _keras
+from .._typing import Array
 from .layers import LayerRef, find
 
-Array = np.ndarray[Any, Any]
 Layout = Literal["conv", "conv_transpose", "depthwise"]
 _TRANSPOSED = (keras.layers.Conv1DTranspose, keras.layers.Conv2DTranspose, keras.layers.Conv3DTranspose)
 _DEPTHWISE = (keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D)

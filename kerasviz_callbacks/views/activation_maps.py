@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
 
+from .._typing import Array
 from ..callback import VALIDATION, Image, LayersView, Measured
 from ..callback.markdown import code_span
 from ..draw.activations import activation_tiles, picture_side, response_matrix
@@ -19,11 +20,10 @@ from ..fit_context import Request
 from ..maths.choice import most_variable
 from ..maths.health import channel_metrics, dead, dormant, sparsity
 from ..maths.scale import count_clipped, robust_max
-from ..taps.channel_statistics import channel_statistics, is_rectified
+from ..taps.channel_statistics import channel_statistics, output_is_rectified
 from ..taps.output_recorder import Call
 from ..taps.reader import Capture, Captured, Reader
 
-Array = np.ndarray[Any, Any]
 MAX_CHANNELS = 16
 MAX_UNITS = 128
 MAX_ROWS = 16
@@ -59,10 +59,12 @@ class ActivationMaps(LayersView):
         >>> model.fit(x, y, callbacks=[kv.ActivationMaps("logs", (x_val, y_val))])  # doctest: +SKIP
     """
 
+    scalar_descriptions: ClassVar[Mapping[str, str]] = _SCALARS
+
     def find_layers(self, reader: Reader) -> None:
         """Find the layers."""
         self.calls = {
-            Capture(call.path, reduce=_REDUCES[is_rectified(call.ref.layer), _draws_all(call)], owner=id(self)): call
+            Capture(call.path, reduce=_REDUCES[output_is_rectified(call), _draws_all(call)], owner=id(self)): call
             for call in self.selected_calls(reader)
         }
         self._input_images: dict[tuple[str, int, int], Array | None] = {}
@@ -93,13 +95,13 @@ class ActivationMaps(LayersView):
         """Return feature maps `(n, channels, *spatial)` and health metrics, by layer."""
         data, scalars = {}, {}
         for capture, call in self.calls.items():
-            rectified, maps = is_rectified(call.ref.layer), captured[capture].output["maps"]
+            rectified, maps = output_is_rectified(call), captured[capture].output["maps"]
             metrics = channel_metrics(**{name: captured[capture].output[name] for name in _METRICS[rectified]})
             self.memory.extend_scale(call.path, robust_max(maps))
             if (maps < 0).any():
                 self.memory.extend_scale(f"{call.path} is signed", 1.0)
             data[call.path] = maps
-            if call.answer:
+            if call.is_output:
                 continue  # health metrics are meaningless for the model's output
             if rectified is not None:
                 scalars[f"health/{call.path}/dead"] = dead(metrics, rectified)
@@ -154,10 +156,6 @@ class ActivationMaps(LayersView):
         if not finite.size:
             return None
         return trace_pictures(inputs, low=float(finite.min()), high=float(finite.max()))
-
-    def describe(self, tag: str) -> str:
-        """Return the description of a scalar."""
-        return _SCALARS[tag.rsplit("/", 1)[-1]]
 
 
 def _placeholders(call: Call) -> Array:

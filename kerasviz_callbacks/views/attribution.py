@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from .._typing import Array
 from ..callback import Image, Measured
 from ..callback.explained_view import ExplainedView
 from ..callback.markdown import code_span
@@ -17,7 +18,6 @@ from ..maths.attribution_methods import METHODS
 from ..maths.scale import count_clipped, robust_max
 from ..taps.reader import Reader
 
-Array = np.ndarray[Any, Any]
 _OPTIONS = frozenset(name for method in METHODS.values() for name in method.options)
 _DESCRIPTION = """**Which parts of {input} the prediction depends on** ({method}, {score}).
 
@@ -59,6 +59,8 @@ class Attribution(ExplainedView):
     Example:
         >>> model.fit(x, y, callbacks=[kv.Attribution("logs", (x_val, y_val), method="occlusion")])  # doctest: +SKIP
     """
+
+    scalar_descriptions: ClassVar[Mapping[str, str]] = {"completeness_error": _COMPLETENESS}
 
     def __init__(
         self,
@@ -163,7 +165,3 @@ class Attribution(ExplainedView):
     @property
     def _is_rise(self) -> bool:
         return self.method == "rise"
-
-    def describe(self, tag: str) -> str:
-        """Return the description of a scalar."""
-        return _COMPLETENESS

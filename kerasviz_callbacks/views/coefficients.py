@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
+from .._typing import Array
 from ..callback import MODEL, Image, Measured, View
 from ..callback.markdown import code_span
 from ..draw.coefficients import ACROSS, Heat, coefficient_panels, input_ticks, step_ticks
@@ -22,7 +23,6 @@ from ..maths.scale import robust_max
 from ..maths.units import along_steps, directions, lengths, log_turn
 from ..taps.weights import WeightMatrix, matrices_named, narrowest_hidden
 
-Array = np.ndarray[Any, Any]
 MAX_UNITS = 128
 LOWEST_TURN = -8.0  # log10; a unit that turns less counts as not moving
 _DESCRIPTION = """**Weights of each unit of {path}**, kernel {shape}: {units} units with {inputs} inputs{chosen}.
@@ -91,6 +91,8 @@ class Coefficients(View):
     Example:
         >>> autoencoder.fit(x, x, callbacks=[kv.Coefficients("logs", layer="bottleneck")])  # doctest: +SKIP
     """
+
+    scalar_descriptions: ClassVar[Mapping[str, str]] = _SCALARS
 
     def __init__(self, log_dir: Any = "logs", *, layer: Any = None, **options: Any):
         super().__init__(log_dir, **options)
@@ -229,10 +231,6 @@ class Coefficients(View):
         return [
             Heat("weights", data.weights, Scale(-widest, widest, DIVERGING), across, "input"),
             Heat("normalised weights", data.directions, Scale(-unit, unit, DIVERGING), across, "input"),
-            Heat("norm ‖w‖", data.lengths, Scale(0.0, longest, SEQUENTIAL), along, "epoch", data.has_length),
-            Heat("turn since the previous step", data.turns, _TURN, along, "epoch", data.has_turn),
+            Heat("norm ‖w‖", data.lengths, Scale(0.0, longest, SEQUENTIAL), along, self.schedule.unit, data.has_length),
+            Heat("turn since the previous step", data.turns, _TURN, along, self.schedule.unit, data.has_turn),
         ]
-
-    def describe(self, tag: str) -> str:
-        """Return the description of a scalar."""
-        return _SCALARS[tag.rsplit("/", 1)[-1]]

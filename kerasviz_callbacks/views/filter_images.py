@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from .._typing import Array
 from ..callback import MODEL, Image, Measured, View
 from ..callback.arguments import one_of
 from ..callback.markdown import code_span
@@ -20,7 +21,6 @@ from ..maths.scale import count_clipped, robust_max
 from ..taps.layers import LayerRef, find, listed, named
 from ..taps.weights import Layout, convolution_layout, first_dense, kernel, kernel_shape
 
-Array = np.ndarray[Any, Any]
 MAX_TILES = 64
 _DESCRIPTION = """**Filters of {path}**, {shape}.
 
@@ -59,6 +59,8 @@ class FilterImages(View):
     Example:
         >>> model.fit(x, y, callbacks=[kv.FilterImages("logs", layers=["conv1"])])  # doctest: +SKIP
     """
+
+    scalar_descriptions: ClassVar[Mapping[str, str]] = _SCALARS
 
     def __init__(
         self,
@@ -207,10 +209,6 @@ class FilterImages(View):
         )
         relative = f"The tiles show the change since the {self.relative_to} step.\n" if self.relative_to else ""
         return _DESCRIPTION.format(path=code_span(path), shape=f"kernel {shape}", layout=layout, relative=relative)
-
-    def describe(self, tag: str) -> str:
-        """Return the description of a scalar."""
-        return _SCALARS[tag.rsplit("/", 1)[-1]]
 
 
 @dataclass(frozen=True)

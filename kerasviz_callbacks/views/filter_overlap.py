@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
 
+from .._typing import Array
 from ..callback import VALIDATION, Image, LayersView, Measured
 from ..callback.markdown import code_span
 from ..draw.overlap import overlap_matrix
@@ -17,11 +18,10 @@ from ..draw.text import format_number, join_notes, shape_text
 from ..fit_context import Request
 from ..maths.choice import most_variable
 from ..maths.overlap import Overlap, channel_overlap, clustered_order, largest_overlap, overlap, strongest_pairs
-from ..taps.channel_statistics import is_rectified
+from ..taps.channel_statistics import output_is_rectified
 from ..taps.output_recorder import Call
 from ..taps.reader import Capture, Captured, Reader
 
-Array = np.ndarray[Any, Any]
 MAX_CHANNELS = 128
 MAX_PRODUCTS = 2**22  # values transferred per layer in one forward pass: 16 MiB
 _DESCRIPTION = """**Which channels of {path} respond to the same features:** the correlation between the feature maps
@@ -64,6 +64,8 @@ class FilterOverlap(LayersView):
         >>> model.fit(x, y, callbacks=[kv.FilterOverlap("logs", (x_val, y_val))])  # doctest: +SKIP
     """
 
+    scalar_descriptions: ClassVar[Mapping[str, str]] = {"overlap": _SCALAR}
+
     def find_layers(self, reader: Reader) -> None:
         """Find the layers; the default selection leaves out layers with a single channel."""
         calls = self.selected_calls(reader)
@@ -76,9 +78,7 @@ class FilterOverlap(LayersView):
                     "unknown before it runs; name a layer whose last axis has a fixed length."
                 )
         self.calls = {
-            Capture(
-                call.path, reduce=_MOMENTS[self._shows_all(call), is_rectified(call.ref.layer)], owner=id(self)
-            ): call
+            Capture(call.path, reduce=_MOMENTS[self._shows_all(call), output_is_rectified(call)], owner=id(self)): call
             for call in calls
         }
 
@@ -132,7 +132,7 @@ class FilterOverlap(LayersView):
                     shift + rest,
                     output.get("widths"),
                     output.get("products"),
-                    rectified=is_rectified(call.ref.layer),
+                    rectified=output_is_rectified(call),
                     largest=output.get("largest"),
                 )
             if call.path not in orders:  # validation data come first
@@ -189,10 +189,6 @@ class FilterOverlap(LayersView):
             over="all inputs of the probe and all positions" if len(call.shape) > 1 else "all inputs of the probe",
             which=f"Showing {which}. " if which else "",
         )
-
-    def describe(self, tag: str) -> str:
-        """Return the description of a scalar."""
-        return _SCALAR
 
 
 def _channels(call: Call) -> int | None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
+from .._typing import Array
 from ..callback import COMPARED_SOURCES, COMPARISON, TRAINING, UNTRAINED, VALIDATION, CodesView, Image, Measured
 from ..callback.markdown import code_span
 from ..draw.colour import count_non_finite
@@ -20,7 +21,6 @@ from ..maths.history import StepHistory
 from ..maths.latent import QUANTILES, active, quantiles, variances
 from ..taps.reader import Capture, Captured
 
-Array = np.ndarray[Any, Any]
 _DESCRIPTION = """**Distribution of each latent variable of {path}** at every step ({n} rows of the probe).
 
 *How to read it:* the light band contains 90 % of the codes, the darker one 50 %, the line is the median; the x-axis has
@@ -175,6 +175,7 @@ class LatentProfiles(CodesView):
             note=note,
             bad=bad,
             lines=lines,
+            axis=self.schedule.unit,
         )
 
     def _title(self, rows: str) -> str:
@@ -183,7 +184,7 @@ class LatentProfiles(CodesView):
         if len(units) == dimensions:
             return title
         chosen = self.memory.shared["chosen"]
-        when = "before training" if chosen == UNTRAINED else f"at epoch {chosen}"
+        when = "before training" if chosen == UNTRAINED else f"at {self.schedule.unit} {chosen}"
         return f"{title}\nthe {len(units)} of largest variance {when}"
 
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from .._typing import Array
 from ..callback import COMPARED_SOURCES, COMPARISON, TRAINING, VALIDATION, CodesView, Image, Measured
 from ..callback.markdown import code_span
 from ..draw.clouds import Cloud
@@ -19,7 +20,6 @@ from ..maths.projection import POOLED_STEPS, Plane, hold_plane, project, shares
 from ..record.projector import Points
 from ..taps.reader import Capture, Captured
 
-Array = np.ndarray[Any, Any]
 TAIL = 9  # steps: the dots and the eight before them
 _DESCRIPTION = """**Movement of the latent codes of {path}** ({d} dimensions, {n} rows of the probe).
 

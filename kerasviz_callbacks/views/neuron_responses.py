@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .._typing import Array
 from ..callback import Image, LayersView, Measured
 from ..callback.markdown import code_span
 from ..draw.responses import response_strengths
@@ -17,11 +18,10 @@ from ..maths.choice import most_variable
 from ..maths.health import channel_metrics, dead_channels
 from ..maths.responses import by_class, class_means, response_variance
 from ..maths.scale import count_clipped, robust_max
-from ..taps.channel_statistics import DEATH_STATISTICS, channel_statistics, is_rectified
+from ..taps.channel_statistics import DEATH_STATISTICS, channel_statistics, output_is_rectified
 from ..taps.output_recorder import Call
 from ..taps.reader import Capture, Captured, Reader
 
-Array = np.ndarray[Any, Any]
 MAX_NEURONS = 256
 _DESCRIPTION = """**Activation strength of every {neuron} of {path}** for each input: the mean of |activation|{where}.
 
@@ -68,8 +68,7 @@ class NeuronResponses(LayersView):
     def find_layers(self, reader: Reader) -> None:
         """Find the layers."""
         self.calls = {
-            Capture(call.path, reduce=_REDUCES[is_rectified(call.ref.layer)]): call
-            for call in self.selected_calls(reader)
+            Capture(call.path, reduce=_REDUCES[output_is_rectified(call)]): call for call in self.selected_calls(reader)
         }
 
     def request(self, source: str) -> Request:
@@ -86,7 +85,7 @@ class NeuronResponses(LayersView):
         data = {}
         for capture, call in self.calls.items():
             statistics = captured[capture].output
-            strengths, rectified = statistics["mean_abs"], is_rectified(call.ref.layer)
+            strengths, rectified = statistics["mean_abs"], output_is_rectified(call)
             if call.path not in chosen:  # validation data come first
                 chosen[call.path] = most_variable(response_variance(strengths), MAX_NEURONS)
             shown = chosen[call.path]

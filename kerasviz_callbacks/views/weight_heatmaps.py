@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from .._typing import Array
 from ..callback import ARGUMENTS, MODEL, TRAINING, VALIDATION, Image, Measured, ProbeView
 from ..callback.markdown import code_span
 from ..draw.colour import count_non_finite
@@ -24,7 +25,6 @@ from ..taps.step import check_clip
 from ..taps.trial_step import TrialStep
 from ..taps.weights import WeightMatrix, matrices_named, weight_matrices
 
-Array = np.ndarray[Any, Any]
 _DESCRIPTION = """**Weights of {path}**, kernel {shape} as a matrix of {inputs} inputs by {outputs} outputs.
 
 *How to read it:* red is positive, blue negative, white zero; the frame marks the weight of largest magnitude, printed
@@ -99,6 +99,8 @@ class WeightHeatmaps(ProbeView):
         >>> view = kv.WeightHeatmaps("logs", (x_val, y_val), clip={"clipnorm": 1.0})  # doctest: +SKIP
         >>> model.fit(x, y, callbacks=[view])  # doctest: +SKIP
     """
+
+    scalar_descriptions: ClassVar[Mapping[str, str]] = {"removed": _REMOVED}
 
     needs_data: ClassVar[bool] = False
 
@@ -253,10 +255,6 @@ class WeightHeatmaps(ProbeView):
         return f"difference ± {format_number(step_scale)}" + (
             f", × {format_number(scale / step_scale)}" if step_scale else ""
         )
-
-    def describe(self, tag: str) -> str:
-        """Return the description of a scalar."""
-        return _REMOVED
 
 
 def _kernel_data(

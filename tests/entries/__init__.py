@@ -1,4 +1,4 @@
-"""What every view says of itself to be tested, one file a view: how to make it, its tags, other ways to its numbers."""
+"""What every view declares to be tested, one file per view: how to build it, its tags, independent computations."""
 
 from . import (
     activation_maps,

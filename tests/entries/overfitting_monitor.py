@@ -1,4 +1,4 @@
-"""`OverfittingMonitor` in the harness, and its figures by another way."""
+"""`OverfittingMonitor` in the harness, and its metrics computed independently."""
 
 import keras
 import numpy as np
@@ -12,7 +12,7 @@ import kerasviz_callbacks as kv
 
 
 def by_hand(model, x, y, best_maps):
-    """The six figures from the model's own layers, scikit-learn and scipy; maps by their closed form."""
+    """The six metrics from the model's own layers, scikit-learn and scipy; maps by their closed form."""
     inner = keras.Model(model.input, [model.get_layer(name).output for name in ("conv2", "mean", "answer")])
     maps, features, shares = (part.numpy().astype(np.float64) for part in inner(x))
     kernel = model.get_layer("answer").kernel.numpy().astype(np.float64)
@@ -46,7 +46,7 @@ def by_hand(model, x, y, best_maps):
     }
 
 
-def figures_are_those_by_hand(run: Run) -> None:
+def metrics_are_those_by_hand(run: Run) -> None:
     """At every step of both sets; without a validation loss there is no drift."""
     for step in STEPS:
         model = run.model_at(step)
@@ -68,7 +68,7 @@ ENTRY = Entry(
         for name in ("overconfidence", "knn", "silhouette", "nc1", "cam_true_vs_predicted", "cam_empty")
     ),
     poison="conv1",
-    known=figures_are_those_by_hand,
+    known=metrics_are_those_by_hand,
     largest=lambda measured: {
         f"window {name} up": values[-1] for name, (_, values) in measured.data.histories.items() if values
     },

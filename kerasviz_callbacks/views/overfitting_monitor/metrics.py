@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from ..._typing import Array
 from ...callback.evaluated_view import Evaluation
 from ...maths.classes import FeatureDistances, knn_accuracy, silhouette, within_to_between
 from ...maths.confidence import overconfidence
 from ...maths.map_change import empty, map_distance, true_versus_predicted
-
-Array = np.ndarray[Any, Any]
 
 
 def metrics_of(

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..._typing import Array
 from ...callback import COMPARED_SOURCES, VALIDATION, Image, Measured
 from ...callback.evaluated_view import EvaluatedView, Evaluation
 from ...draw.curves import StepAxis
@@ -30,7 +31,6 @@ from ...taps.reader import Reader
 from .epoch_history import EpochHistory
 from .metrics import metrics_of
 
-Array = np.ndarray[Any, Any]
 Histories = dict[str, tuple[tuple[int, ...], tuple[float, ...]]]
 _GEOMETRY, _MAPS = ("knn", "silhouette", "nc1"), ("cam_drift", "cam_true_vs_predicted")
 _MIN_DROP = 0.01  # of the probability of the true class
@@ -155,6 +155,8 @@ class OverfittingMonitor(EvaluatedView):
         >>> model.fit(x, y, validation_data=(x_val, y_val), callbacks=[monitor, stop])  # doctest: +SKIP
     """
 
+    scalar_descriptions: ClassVar[Mapping[str, str]] = _SCALARS
+
     every_epoch: ClassVar[bool] = True
 
     def __init__(self, log_dir: Any, validation_data: Any, *, publish: bool | Sequence[str] = True, **options: Any):
@@ -267,10 +269,6 @@ class OverfittingMonitor(EvaluatedView):
         history: EpochHistory = self.memory.shared.setdefault("history", EpochHistory())
         return history
 
-    def describe(self, tag: str) -> str:
-        """Return the description of a scalar."""
-        return _SCALARS[tag.rpartition("/")[2]]
-
     def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
         """Draw one image of all data sources, in the validation run."""
         if VALIDATION not in measured:
@@ -282,23 +280,27 @@ class OverfittingMonitor(EvaluatedView):
         first = min([step for steps, _ in validation.histories.values() for step in steps[:1]] + [min(one.step, 0)])
         planned = self.schedule.last
         steps = StepAxis(first, horizon(planned, one.step), validation.best, max(one.step, first))
+        axis = self.schedule.unit
         before = None if validation.then is None else validation.then.true_score
         named = self.probe_display.class_name if self.task.kind == "classes" else None
         shown = ": input, Grad-CAM then, now" if validation.then and validation.then.maps is not None else ""
         fell = "error grew most" if self.task.kind == "values" else "true class' probability fell most"
         summary = Summary(
-            headline=headlines(newest.curves, validation.metric, validation.best, one.step),
+            headline=headlines(newest.curves, validation.metric, validation.best, one.step, axis=axis),
             losses=loss_charts(newest.curves, validation.metric, newest.scales, one.step),
             metrics=metric_charts(
-                self.metrics, {COMPARED_SOURCES[at]: s.histories for at, s in data.items()}, newest.scales
+                self.metrics,
+                {COMPARED_SOURCES[at]: s.histories for at, s in data.items()},
+                newest.scales,
+                axis=axis,
             ),
             steps=steps,
             sets=["validation", "training"],
             class_scores=per_class_scores(
-                self.labels[VALIDATION], validation.now.true_score, before, named, best=validation.best
+                self.labels[VALIDATION], validation.now.true_score, before, named, best=validation.best, axis=axis
             ),
             degraded=self._degraded(validation),
-            heading=f"{fell} since {f'epoch {validation.best}' if validation.then else 'the best epoch'}{shown}",
+            heading=f"{fell} since {f'{axis} {validation.best}' if validation.then else f'the best {axis}'}{shown}",
             placeholder=self._no_examples_reason(validation, one.step),
         )
         rows = [f"{len(probe)} {COMPARED_SOURCES[source]}" for source, probe in self.probes.items()]
@@ -312,11 +314,12 @@ class OverfittingMonitor(EvaluatedView):
 
     def _no_examples_reason(self, data: OverfittingData, step: int) -> str:
         """Return why no degraded examples are shown."""
+        axis = self.schedule.unit
         if data.then is not None:
-            return "No input has got worse since the best epoch."
+            return f"No input has got worse since the best {axis}."
         if data.best is not None:
-            return "This is the best epoch so far." if data.best == step else "The best epoch was not measured."
-        return "No epoch has ended yet." if step < 0 else "No finite val_loss yet, so the best epoch is unknown."
+            return f"This is the best {axis} so far." if data.best == step else f"The best {axis} was not measured."
+        return "No epoch has ended yet." if step < 0 else f"No finite val_loss yet, so the best {axis} is unknown."
 
     def _degraded(self, data: OverfittingData) -> DegradedExample:
         """Return the rows whose predictions got worse most since the best epoch."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..._typing import Array
 from ...callback.probe_display import ProbeDisplay
 from ...draw.inputs import IntensityRange
 from ...draw.reconstructions import signal_tiles
@@ -13,7 +14,6 @@ from ...maths.choice import most_variable
 from ...maths.matrices import strongest
 from ...maths.reconstruction import differences, mean_baseline_mse
 
-Array = np.ndarray[Any, Any]
 MAX_LINES = 4
 
 

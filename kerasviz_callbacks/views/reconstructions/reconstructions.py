@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
+from ..._typing import Array
 from ...callback import VALIDATION, Image, Measured, ProbeView
 from ...callback.markdown import code_span
 from ...draw.colour import count_non_finite
@@ -31,7 +32,6 @@ from ...taps.passes import output_path
 from ...taps.reader import Capture, Reader
 from .reconstruction_display import MAX_LINES, ReconstructionDisplay, as_signals, middle
 
-Array = np.ndarray[Any, Any]
 MAX_ROWS = 32
 _DESCRIPTION = """**Reconstruction** of each {thing} ({shape}), and its error.
 
@@ -93,6 +93,8 @@ class Reconstructions(ProbeView):
     Example:
         >>> autoencoder.fit(x, x, callbacks=[kv.Reconstructions("logs", (x_val, y_val))])  # doctest: +SKIP
     """
+
+    scalar_descriptions: ClassVar[Mapping[str, str]] = _SCALARS
 
     def __init__(self, log_dir: Any, validation_data: Any, *, layer: Any = None, **options: Any):
         super().__init__(log_dir, validation_data, **options)
@@ -265,10 +267,6 @@ class Reconstructions(ProbeView):
         layout = f"the {thing}, below it its reconstruction on the same scale"
         layout = "the target, with the reconstruction drawn over it" if self._output_display.signals else layout
         return _DESCRIPTION.format(thing=thing, shape=shape, layout=layout, means=means, target=target)
-
-    def describe(self, tag: str) -> str:
-        """Return the description of a scalar."""
-        return _SCALARS[tag.rsplit("/", 1)[-1]]
 
 
 def _metrics(walks: Array, ends: Array) -> str:
