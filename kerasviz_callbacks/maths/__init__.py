@@ -9,6 +9,7 @@
     attribution_checks  validation of their arguments
     resampling          linear resampling along an axis
     similarity          cosine distance, accurate for the smallest angles
+    products            matrix products that take one thread
     matrices            kernels as matrices; downsampling that keeps extreme values
     clipping            the effect of gradient clipping
     units               norms and rotations of the weights of units over a training

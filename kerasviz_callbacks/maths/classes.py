@@ -9,6 +9,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .products import product
+
 _BLOCK_VALUES = 2**21
 """Number of distances held at once: 16 MiB."""
 
@@ -52,7 +54,7 @@ class FeatureDistances:
     def _squares(self, rows: NDArray[np.intp]) -> NDArray[np.float64]:
         values = np.empty((0, 0)) if self.values is None else self.values
         lengths = np.einsum("ij,ij->i", values, values)
-        products = values @ values.T if len(rows) == len(values) else values[rows] @ values.T
+        products = product(values if len(rows) == len(values) else values[rows], values.T)
         apart: NDArray[np.float64] = lengths[rows, None] + lengths - 2 * products
         return apart
 
@@ -136,7 +138,7 @@ def silhouette(features: ArrayLike | FeatureDistances, labels: ArrayLike) -> flo
     total = 0.0
     for rows, squares in prepared.squared_distances():
         squares[np.arange(len(rows)), rows] = 0.0
-        sums = np.sqrt(np.maximum(squares, 0.0)) @ one_hot  # (rows, classes)
+        sums = product(np.sqrt(np.maximum(squares, 0.0)), one_hot)  # (rows, classes)
         own_class = (np.arange(len(rows)), own[rows])
         others = counts[own[rows]] - 1
         within = sums[own_class] / np.maximum(others, 1)
@@ -179,7 +181,7 @@ def within_to_between(features: ArrayLike | FeatureDistances, labels: ArrayLike)
     if len(classes) == len(values):
         return float("nan")
     one_hot = (own == np.arange(len(classes))[:, None]).astype(np.float64)
-    means = one_hot @ values / one_hot.sum(axis=1, keepdims=True)
+    means = product(one_hot, values) / one_hot.sum(axis=1, keepdims=True)
     within = float(np.square(values - means[own]).sum())
     between = float(one_hot.sum(axis=1) @ np.square(means - values.mean(axis=0)).sum(axis=1))
     # Class means that differ by rounding alone are the same point.

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .products import product, squared_sum
 from .similarity import cosine_distance, unit
 
 DEAD = 1e-6
@@ -38,9 +39,9 @@ def redundancy(filters: ArrayLike) -> float:
     count, fan_in = units.shape
     if count < 2:
         return float("nan")
-    gram = units @ units.T if count <= fan_in else units.T @ units
+    gram = product(units, units.T) if count <= fan_in else product(units.T, units)
     diagonal = np.sum(np.sum(units * units, axis=1) ** 2)
-    others = max(float(np.vdot(gram, gram) - diagonal), 0.0)  # rounding can make it negative
+    others = max(squared_sum(gram) - diagonal, 0.0)  # rounding can make it negative
     return float(fan_in * others / (count * (count - 1)))
 
 

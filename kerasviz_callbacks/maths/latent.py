@@ -7,6 +7,8 @@ NaN or infinity among them every metric is NaN.
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .products import product, squared_sum
+
 ACTIVE = 0.01
 """A latent variable is active if its variance over the probe is above this (Burda et al. 2016)."""
 
@@ -38,7 +40,7 @@ def radius(cloud: NDArray[np.float64]) -> float:
     Returns:
         At least 0, in the unit of the codes.
     """
-    return float(np.sqrt(np.vdot(cloud, cloud) / len(cloud)))
+    return float(np.sqrt(squared_sum(cloud) / len(cloud)))
 
 
 def spread(codes: ArrayLike) -> float:
@@ -185,8 +187,10 @@ def participation_ratio(codes: ArrayLike) -> float:
         return float("nan")
     cloud /= scale
     count, width = cloud.shape
-    gram = cloud.T @ cloud if width <= count else cloud @ cloud.T  # both have the nonzero eigenvalues of C
-    return float(np.trace(gram) ** 2 / np.vdot(gram, gram))
+    gram = (
+        product(cloud.T, cloud) if width <= count else product(cloud, cloud.T)
+    )  # both have the nonzero eigenvalues of C
+    return float(np.trace(gram) ** 2 / squared_sum(gram))
 
 
 def _finite(codes: ArrayLike) -> NDArray[np.float64] | None:

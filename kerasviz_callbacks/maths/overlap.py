@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .health import ChannelMetrics, dead_channels
+from .products import product
 
 CONSTANT = 1e-6
 """A channel has no correlation if its standard deviation is at most this, or at most this share of its largest mean:
@@ -77,13 +78,15 @@ def channel_overlap(
     scale = np.where(finite & (size > 0), size, 1.0)
     moved = np.where(finite, moved, 0.0) / scale
     moved -= moved.mean(axis=0)
-    covariance = moved.T @ moved / len(moved)
+    covariance = product(moved.T, moved) / len(moved)
     if within is not None:
         shares = np.where(finite, units, 0.0) / scale
         both = finite[:, None] & finite
         total = np.zeros_like(covariance)
-        for share, product in zip(shares, within, strict=True):  # one row at a time: all at once needs twice the memory
-            total += np.where(both, product, 0.0) * np.outer(share, share)
+        for share, within_row in zip(
+            shares, within, strict=True
+        ):  # one row at a time: all at once needs twice the memory
+            total += np.where(both, within_row, 0.0) * np.outer(share, share)
         covariance += total / len(moved)
     deviation = np.sqrt(np.maximum(np.diagonal(covariance), 0.0))
     level = np.max(np.abs(np.where(finite, centres, 0.0)), axis=0)

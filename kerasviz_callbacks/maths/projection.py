@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .latent import centred, radius
+from .products import product, squared_sum
 from .singular import right_singular_vectors
 
 KEPT_SHARE = 0.9
@@ -100,7 +101,7 @@ def project(codes: ArrayLike, basis: NDArray[np.float64]) -> NDArray[np.float64]
     Raises:
         ValueError: If a code is NaN or infinite.
     """
-    return _centred(codes) @ basis
+    return product(_centred(codes), basis)
 
 
 def shares(codes: ArrayLike, previous: ArrayLike | None, basis: NDArray[np.float64]) -> tuple[float, float]:
@@ -134,24 +135,20 @@ def _centred(codes: ArrayLike) -> NDArray[np.float64]:
     return centred(values)
 
 
-def _squares(values: NDArray[np.float64]) -> float:
-    return float(np.vdot(values, values))
-
-
 def _share_shown(rows: NDArray[np.float64], basis: NDArray[np.float64]) -> float:
-    total = _squares(rows)
-    return min(_squares(rows @ basis) / total, 1.0) if total > 0 else float("nan")
+    total = squared_sum(rows)
+    return min(squared_sum(product(rows, basis)) / total, 1.0) if total > 0 else float("nan")
 
 
 def _shows_enough(cloud: NDArray[np.float64], basis: NDArray[np.float64]) -> bool:
     """`tr(B'CB) >= 0.9 (l1 + l2)`; the eigenvalues are not needed where B shows that share of everything."""
-    shown = _squares(cloud @ basis)
-    return shown >= KEPT_SHARE * _squares(cloud) or shown >= KEPT_SHARE * _best_shown(cloud)
+    shown = squared_sum(product(cloud, basis))
+    return shown >= KEPT_SHARE * squared_sum(cloud) or shown >= KEPT_SHARE * _best_shown(cloud)
 
 
 def _best_shown(rows: NDArray[np.float64]) -> float:
     """The sum of the two largest eigenvalues of `rows' rows`."""
-    return _squares(rows @ right_singular_vectors(rows, 2))
+    return squared_sum(product(rows, right_singular_vectors(rows, 2)))
 
 
 def _pooled(recent: Sequence[ArrayLike], newest: NDArray[np.float64]) -> NDArray[np.float64]:
