@@ -14,4 +14,8 @@ python -m benchmarks --write            # and update benchmarks/README.md
     writing     event files, the interpreter lock, import time
     overfitting what the metrics of `OverfittingMonitor` detect, and how early
     alarms      what `overfitting` computes from recorded curves
+    start       the time before the first batch beside the model's own first training step
+    autoencoder the autoencoder example's whole fit
+    batches     a step with unit="batch" beside an epoch
+    disk        short epochs on a slow disk
 """

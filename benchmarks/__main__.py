@@ -18,6 +18,10 @@ TABLES = {
     "growth": 9,
     "writing": 15,
     "overfitting": 5,
+    "start": 3,
+    "autoencoder": 5,
+    "batches": 15,
+    "disk": 3,
 }  # and their rounds
 
 

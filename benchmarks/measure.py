@@ -25,21 +25,24 @@ class Hooks:
 
     Attributes:
         first: seconds from the beginning of training to its first batch.
+        first_cpu: CPU seconds of the process meanwhile.
         epochs: number of epochs that have ended.
         log_dir: the log directory of a callback of ours, else `None`.
     """
 
+    _more_params: Mapping[str, Any] = {}
+
     def __init__(self, callback: Any, model: keras.Model):
         self._callback, self._model = callback, model
         callback.set_model(model)
-        callback.set_params({"epochs": 10**9, "verbose": 0})
+        callback.set_params({"epochs": 10**9, "verbose": 0, **self._more_params})
         self.epochs = 0
         self.log_dir = getattr(callback, "log_dir", None)
         self._kernel = next(weight for weight in model.trainable_weights if weight.name == "kernel")
-        began = time.perf_counter()
+        began, used = time.perf_counter(), cpu_seconds()
         callback.on_train_begin()
         callback.on_epoch_begin(0)
-        self.first = time.perf_counter() - began
+        self.first, self.first_cpu = time.perf_counter() - began, cpu_seconds() - used
         self.drain()
 
     def epoch_end(self) -> Seconds:
@@ -62,6 +65,22 @@ class Hooks:
         for view in views:
             if getattr(view, "in_fit", False):
                 view.fit_context.wait()
+
+
+class BatchHooks(Hooks):
+    """The same for a callback with `unit="batch"`, in one epoch that never ends."""
+
+    _more_params: Mapping[str, Any] = {"steps": 10**9}
+
+    def batch_end(self) -> Seconds:
+        """The training thread's time at the end of the next batch; the worker is waited for afterwards, untimed."""
+        self._kernel.assign(self._kernel * 0.999)
+        began = time.perf_counter()
+        self._callback.on_train_batch_end(self.epochs)
+        captured = time.perf_counter() - began
+        self.epochs += 1
+        self.drain()
+        return captured
 
 
 class Timed(keras.callbacks.Callback):
@@ -129,6 +148,11 @@ def interleaved(
             if turn >= 0:
                 times[name].append(captured)
     return times
+
+
+def cpu_seconds() -> Seconds:
+    """CPU time of this process so far, all its threads together."""
+    return time.process_time()
 
 
 def ratio(above: Sequence[Seconds], below: Sequence[Seconds]) -> float:

@@ -82,7 +82,8 @@ class FitContext:
         self._captured: dict[tuple[int, int], tuple[int, bytes, dict[Capture, Captured]]] = {}
         self._fingerprint: Callable[[], bytes] | None = None
         self._fingerprinted: list[int] = []
-        self._weights: bytes | None = None  # their fingerprint, while callbacks look at the model
+        self._frozen = False  # while callbacks look at the model, its weights do not change
+        self._weights: bytes | None = None  # their fingerprint meanwhile
         self._observed_step: tuple[int, str] | None = None
         self._observed_by: list[Participant] = []
         self.at_exit = partial(_close, weakref.ref(self))
@@ -289,19 +290,17 @@ class FitContext:
         return captured
 
     @contextmanager
-    def frozen_weights(self) -> Iterator[bytes]:
-        """While open, no weight changes, so that all that is read meanwhile shares one fingerprint.
+    def frozen_weights(self) -> Iterator[None]:
+        """While open, no weight changes, so that all that is read meanwhile shares one fingerprint, taken when asked.
 
         For as long as one callback takes what it needs, or several that nothing comes between.
         """
-        outermost = self._weights is None
+        outermost, self._frozen = not self._frozen, True
         try:
-            if outermost:
-                self._weights = self.fingerprint()
-            yield self.fingerprint()
+            yield
         finally:
             if outermost:
-                self._weights = None
+                self._frozen, self._weights = False, None
 
     def forget(self) -> None:
         """The next to ask reads the model again: what is wanted of the pass has changed."""
@@ -315,7 +314,10 @@ class FitContext:
         if self._fingerprint is None or [id(one) for one in weights] != self._fingerprinted:
             self._fingerprint = framework().fingerprint(weights)
             self._fingerprinted = [id(one) for one in weights]  # some come only when the model is built
-        return self._fingerprint()
+        found = self._fingerprint()
+        if self._frozen:
+            self._weights = found
+        return found
 
     def mark_observed(self, participant: Participant, step: int, unit: str) -> None:
         """A callback has captured what it needs of a step, or could not; after the last, the worker begins.

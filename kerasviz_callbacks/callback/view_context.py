@@ -226,7 +226,8 @@ class ViewContext(Participant):
         admission = self.fit.queue.admit(step, draw=due, force=force)
         if not admission.measure and not self.view.published():
             return {}
-        with self.fit.frozen_weights() as weights:
+        with self.fit.frozen_weights():
+            weights = self.fit.fingerprint()
             captured = self._capture(step, logs) if captured is None else captured
         measure: Callable[[], Mapping[str, Measured]]
         measure, size = partial(self._measure, captured, step, logs and dict(logs)), held_bytes(captured)

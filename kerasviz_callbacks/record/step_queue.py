@@ -101,6 +101,8 @@ class StepQueue:
         self._changed = threading.Condition()
         self._jobs = self._bytes = 0
         self._drawing_since: deque[float] = deque()  # when each step began that is still to be drawn
+        self._drawing_began: float | None = None  # when the worker began to draw the step that it draws now
+        self._drawing_took = 0.0  # seconds for the step drawn last
         # What the last step took: the next one is expected to take as much.
         self._jobs_a_step = self._bytes_a_step = 0
         self._flushed = -FLUSH_INTERVAL
@@ -212,8 +214,12 @@ class StepQueue:
             return self._changed.wait_for(self._has_room, patience)
 
     def _keeps_up(self) -> bool:
-        """Say whether drawing is not too far behind training."""
-        return not self._drawing_since or time.monotonic() - self._drawing_since[0] < MAX_LAG
+        """Say whether drawing is not too far behind training, now and when all that waits is drawn at this pace."""
+        if not self._drawing_since:
+            return True
+        now = time.monotonic()
+        pace = max(self._drawing_took, 0.0 if self._drawing_began is None else now - self._drawing_began)
+        return max(now - self._drawing_since[0], len(self._drawing_since) * pace) < MAX_LAG
 
     def _has_room(self) -> bool:
         """Say whether a step like the last one fits into the queue."""
@@ -242,6 +248,8 @@ class StepQueue:
             self._done(jobs, freed)
         self._flush_unless_more_waits(bool(draws))
         if draws:
+            with self._changed:
+                self._drawing_began = time.monotonic()
             while draws:
                 draw, size = draws.popleft()
                 run_job(draw)
@@ -249,6 +257,7 @@ class StepQueue:
                 self._done(1, size)
             run_job(self._flush)
             with self._changed:
+                self._drawing_took, self._drawing_began = time.monotonic() - self._drawing_began, None
                 self._drawing_since.popleft()
                 self._changed.notify_all()
 

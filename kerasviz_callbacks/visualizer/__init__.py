@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, cast
 
 import keras
@@ -143,9 +143,10 @@ class Visualizer(keras.callbacks.Callback):
 
     def _batch_ended(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         self._begin_late()
-        for view in self._running:
-            if view.unit == "batch":
-                view.on_train_batch_end(batch, logs)
+        with self._frozen_weights():
+            for view in self._running:
+                if view.unit == "batch":
+                    view.on_train_batch_end(batch, logs)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Call the hook of each view."""
@@ -207,14 +208,9 @@ class Visualizer(keras.callbacks.Callback):
         """Exclude the fit, the model and the views selected for it from copies."""
         return {**self.__dict__, "_model": None, "_running": [], "_begun": False, "_known_probes": {}}
 
-    @contextmanager
-    def _frozen_weights(self) -> Iterator[None]:
-        with ExitStack() as stack:
-            fit_context = next((view.fit_context for view in self._running if view.in_fit), None)
-            if fit_context is not None:
-                with suppress(Exception):  # each view then reads the weights itself, and reports the error
-                    stack.enter_context(fit_context.frozen_weights())
-            yield
+    def _frozen_weights(self) -> AbstractContextManager[None]:
+        fit_context = next((view.fit_context for view in self._running if view.in_fit), None)
+        return nullcontext() if fit_context is None else fit_context.frozen_weights()
 
     def fitting_views(self, fit_context: FitContext) -> list[View]:
         """Create the views that suit the model.
