@@ -198,6 +198,13 @@ def test_batches_of_a_resumed_fit_go_on_where_the_first_ended(tmp_path):
     assert {tuple(steps) for steps in read(tmp_path / "views/model").pictures.values()} == {(-1, 3, 6, 9)}
 
 
+def test_a_custom_loop_that_does_not_report_its_batches_is_told_so(tmp_path):
+    told = by_hand(kv.FilterImages(tmp_path, unit="batch"), classifier(), HOOKS, DATA.x, DATA.y)
+    assert len(told) == 1
+    assert "FilterImages could not count batches (RuntimeError: on_train_batch_end was not called)" in told[0]
+    assert {tuple(steps) for steps in read(tmp_path / "views/model").pictures.values()} == {(-1,)}
+
+
 def test_an_unknown_unit_is_refused(tmp_path):
     with pytest.raises(ValueError, match='unit=\'step\': expected "epoch" or "batch"'):
         kv.FilterImages(tmp_path, unit="step")
