@@ -351,8 +351,9 @@ class TestLag:
         for step in range(1, 8):
             clock.now += 1.0
             admitted.append(given(queue, step))
-        assert admitted == [ALL] * 4 + [MEASURED] * 3
-        assert asked == [0.1] * 3, "a tenth of the second since the step before, for drawing to catch up"
+        # At step 2 two steps wait, and the first has been drawn for 2 s; at step 3 three wait, at 3 s each.
+        assert admitted == [ALL] * 2 + [MEASURED] * 5
+        assert asked == [0.1] * 5, "a tenth of the second since the step before, for drawing to catch up"
         gate.set()
         assert queue.wait(SOON)
         assert given(queue, 8) == ALL, "it has caught up"
