@@ -14,8 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from types import FrameType
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, Protocol
 
 import keras
 
@@ -88,7 +87,7 @@ class FitContext:
         self._observed_step: tuple[int, str] | None = None
         self._observed_by: list[Participant] = []
         self.at_exit = partial(_close, weakref.ref(self))
-        self._call = _call_of_fit()
+        self._thread = threading.current_thread() if _within_fit(params) else None
 
     @classmethod
     def join(cls, model: Any, participant: Participant, params: Any) -> FitContext:
@@ -177,8 +176,11 @@ class FitContext:
         return place in self._sinks
 
     def is_over(self) -> bool:
-        """Whether nobody takes part any more, or the call of `fit` has ended by an exception."""
-        return not self.participants or (self._call is not None and not self._call.is_running())
+        """Whether nobody takes part any more, or an exception has ended the call of `fit`."""
+        if not self.participants or self._thread is None:
+            return not self.participants
+        within = self._thread is not threading.current_thread() or _within_fit(self.params)
+        return not (within and self._thread.is_alive())
 
     def layers(self) -> list[LayerRef]:
         """The model's layers as they are now; some come only when it is built."""
@@ -355,33 +357,14 @@ class FitContext:
                 sink.flush()
 
 
-class _Call(NamedTuple):
-    """A call of a function, known by its thread and frame without keeping the frame."""
-
-    thread: int
-    frame: int
-
-    def is_running(self) -> bool:
-        """Whether the thread is still inside the call; asked from another thread, whether that one is alive."""
-        if self.thread != threading.get_ident():
-            return any(thread.ident == self.thread for thread in threading.enumerate())
-        return any(id(frame) == self.frame for frame in _stack())
-
-
-def _call_of_fit() -> _Call | None:
-    """The innermost call of Keras' `fit` that we are in; `None` where the hooks are called by hand."""
-    for frame in _stack():
-        if frame.f_code.co_name == "fit" and isinstance(frame.f_locals.get("self"), keras.Model):
-            return _Call(threading.get_ident(), id(frame))
-    return None
-
-
-def _stack() -> Iterator[FrameType]:
-    """The calls that this thread is in, the innermost first."""
+def _within_fit(params: Any) -> bool:
+    """Whether this thread is within the call of Keras' `fit` that gave its callbacks these params."""
     frame = inspect.currentframe()
     while frame is not None:
-        yield frame
+        if frame.f_code.co_name == "fit" and getattr(frame.f_locals.get("callbacks"), "params", None) is params:
+            return params is not None
         frame = frame.f_back
+    return False
 
 
 def with_suffix(tag: str, suffix: str) -> str:

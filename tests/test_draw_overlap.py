@@ -14,7 +14,7 @@ def matrix(count=6, seed=0):
 
 def drawn(values, **options):
     count = len(values)
-    given = {"caption": "conv   8 × 8 × 6", "channels": range(count), "dead": np.zeros(count, bool), **options}
+    given = {"caption": "conv   8 × 8 × 6", "channels": range(count), "constant": np.zeros(count, bool), **options}
     return overlap_matrix(values, given.pop("largest", np.zeros(count)), **given)
 
 
@@ -43,11 +43,11 @@ def test_every_cell_has_the_colour_of_its_correlation_and_the_diagonal_says_noth
     np.testing.assert_array_equal(seen, wanted)
 
 
-def test_dead_channels_are_grey_and_those_that_are_nan_are_not():
+def test_constant_channels_are_grey_and_those_that_are_nan_are_not():
     values = matrix()
     for lost in (1, 4):
         values[lost] = values[:, lost] = np.nan
-    picture = drawn(values, dead=np.arange(6) == 1)
+    picture = drawn(values, constant=np.arange(6) == 1)
     seen = cells(picture, values)
     assert (seen[1] == DEAD).all()
     assert (seen[:, 1] == DEAD).all()

@@ -99,7 +99,7 @@ def assert_saved(saved, closing):
     """Of the two kernels' PNG files those of the broken epochs are missing, and counted."""
     files = {int(path.stem) for path in (saved / "views/model/filters/conv2").iterdir()}
     assert files == {step for step in range(-1, EPOCHS) if step not in BROKEN}
-    assert f"({2 * len(BROKEN)} pictures and figures could not be written)" in closing
+    assert f"({2 * len(BROKEN)} images and scalars could not be written)" in closing
 
 
 def said_once(told, *words):

@@ -17,6 +17,7 @@ import pytest
 from harness import autoencoder, classifier, fit, pictures, runs, same_weights
 
 import kerasviz_callbacks as kv
+from kerasviz_callbacks.record import Admission
 from kerasviz_callbacks.taps.reader import Reader
 
 DATA = pictures()
@@ -182,7 +183,7 @@ def test_what_was_seen_before_a_callback_in_between_raised_is_drawn(tmp_path):
 
 @pytest.mark.fault("an early stop while drawing is behind", "the last epoch is drawn all the same")
 def test_the_last_epoch_is_drawn_though_drawing_was_behind(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("kerasviz_callbacks.record.step_queue.PATIENCE", 0.05)
+    monkeypatch.setattr("kerasviz_callbacks.record.step_queue.MAX_LAG", 0.05)
     release = threading.Event()
 
     class Slow(kv.FilterImages):
@@ -192,6 +193,9 @@ def test_the_last_epoch_is_drawn_though_drawing_was_behind(tmp_path, monkeypatch
             yield from super().draw(measured)
 
     class Stop(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            time.sleep(0.2)  # longer than drawing may be behind
+
         def on_epoch_end(self, epoch, logs=None):
             if epoch == 3:
                 self.model.stop_training = True
@@ -203,7 +207,7 @@ def test_the_last_epoch_is_drawn_though_drawing_was_behind(tmp_path, monkeypatch
     assert list(found["views/model"].pictures["filters/conv2"]) == [-1, 0, 3]
     assert list(found["views/validation"].pictures["grad_cam/conv2"]) == [-1, 0, 3]
     assert list(found["views/model"].scalars["health/conv2/norm"]) == [-1, 0, 1, 2, 3]
-    assert "(2 epochs not drawn" in capsys.readouterr().out
+    assert "(2 steps not drawn" in capsys.readouterr().out
 
 
 def test_weights_that_come_with_the_first_batch_are_looked_at_too(tmp_path):
@@ -223,7 +227,10 @@ def test_weights_that_come_with_the_first_batch_are_looked_at_too(tmp_path):
 
 
 def test_an_epoch_that_could_not_be_measured_is_not_drawn_as_the_one_before(tmp_path, monkeypatch):
-    monkeypatch.setattr("kerasviz_callbacks.record.StepQueue.draws", lambda self, step, *, must: must or step < 2)
+    def admit(self, step, *, force, draw=True):
+        return Admission(measure=True, draw=force or step < 2)
+
+    monkeypatch.setattr("kerasviz_callbacks.record.StepQueue.admit", admit)
     monkeypatch.setattr("kerasviz_callbacks.record.StepQueue.left_out", lambda self, step: step >= 2)
 
     class Broken(kv.FilterImages):

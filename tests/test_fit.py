@@ -5,6 +5,7 @@ import pickle
 import shlex
 import shutil
 import threading
+import time
 import warnings
 
 import keras
@@ -789,6 +790,9 @@ def test_drawing_that_is_slower_than_training_skips_pictures_never_numbers(tmp_p
             yield from super().draw(measured)
 
     class Release(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            time.sleep(0.2)  # longer than drawing may be behind
+
         def on_epoch_end(self, epoch, logs=None):
             if epoch == 3:
                 release.set()

@@ -250,7 +250,7 @@ CASES = {
         lambda c: {
             "correlation": numbers(c, c, types=FLOATS),
             "largest": numbers(c, types=FLOATS),
-            "dead": numbers(c, types=(np.bool_,)),
+            "constant": numbers(c, types=(np.bool_,)),
         },
         lambda c: {"caption": CAPTIONS, "channels": st.sampled_from([range(c), range(0, c * 10**9, 10**9)])},
         strip(pairs=st.sampled_from([(), [(0, 0)]])),

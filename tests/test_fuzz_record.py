@@ -302,4 +302,4 @@ def test_a_step_queue_does_all_that_it_admits_in_order(steps, max_bytes, max_job
     assert queue.skipped == left_out - later
     assert queue.dropped <= left_out
     assert all(queue.left_out(step) == (step in left_out) for step in range(len(steps)))
-    assert (queue._jobs, queue._bytes, queue._drawing) == (0, 0, 0)
+    assert (queue._jobs, queue._bytes, len(queue._drawing_since)) == (0, 0, 0)

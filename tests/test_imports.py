@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from harness import check_each
 
 import kerasviz_callbacks as kv
 
@@ -150,11 +151,13 @@ def ids(path: Path) -> str:
     return "/".join(path.relative_to(PACKAGE).parts)
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if parts(path)], ids=ids)
-def test_a_subpackage_imports_only_those_before_it_and_the_pure_ones_none(path):
-    own = parts(path)[0]
-    before = set() if own in PURE else {*SUBPACKAGES[: SUBPACKAGES.index(own)], *KERAS}
-    assert subpackages_used(path) <= before | SHARED
+def test_a_subpackage_imports_only_those_before_it_and_the_pure_ones_none():
+    def check(path):
+        own = parts(path)[0]
+        before = set() if own in PURE else {*SUBPACKAGES[: SUBPACKAGES.index(own)], *KERAS}
+        assert subpackages_used(path) <= before | SHARED
+
+    check_each([path for path in FILES if parts(path)], check)
 
 
 def test_shared_modules_import_nothing_of_the_package():
@@ -172,10 +175,11 @@ def test_no_modules_of_the_package_import_each_other():
     assert cycles(import_graph(PACKAGE)) == []
 
 
-@pytest.mark.parametrize("path", FILES, ids=ids)
-def test_no_module_touches_a_private_name_of_another(path):
-    if parts(path)[:1] not in [(name,) for name in PRIVATE_ALLOWED]:
+def test_no_module_touches_a_private_name_of_another():
+    def check(path):
         assert private_accesses(path, PACKAGE) == []
+
+    check_each([path for path in FILES if parts(path)[:1] not in [(name,) for name in PRIVATE_ALLOWED]], check)
 
 
 def planted(folder: Path, files: dict[str, str]) -> Path:
@@ -270,13 +274,15 @@ def test_views_never_import_each_other(path):
     assert not used & siblings
 
 
-@pytest.mark.parametrize("path", FILES, ids=ids)
-def test_only_autodiff_imports_a_framework_and_nobody_pyplot(path):
-    roots = {name.split(".")[0] for name in imports(path)}
-    allowed = {path.stem.split("_")[0]} if parts(path)[:1] == ("_autodiff",) else set()
-    assert not (roots & FRAMEWORKS) - allowed
-    assert not [name for name in imports(path) if "pyplot" in name]
-    assert "pyplot" not in path.read_text()
+def test_only_autodiff_imports_a_framework_and_nobody_pyplot():
+    def check(path):
+        roots = {name.split(".")[0] for name in imports(path)}
+        allowed = {path.stem.split("_")[0]} if parts(path)[:1] == ("_autodiff",) else set()
+        assert not (roots & FRAMEWORKS) - allowed
+        assert not [name for name in imports(path) if "pyplot" in name]
+        assert "pyplot" not in path.read_text()
+
+    check_each(FILES, check)
 
 
 @pytest.mark.parametrize("name", kv.__all__)

@@ -162,14 +162,15 @@ def observers(views, tmp_path):
 
 
 def fits():
-    """Each private name with each kind of model whose views use it; most of autoencoders are left to the slow tests."""
+    """Each private name with each kind of model whose views use it; most are left to the slow tests."""
     for path in _keras.PRIVATE_NAMES:
         name = path.rsplit(".", 1)[-1]
         if name == "_clear_losses":
             yield pytest.param(path, not_built, VIEWS_OF_CLASSIFIERS, id=f"{name} not built")
             continue
+        marks = () if name in ("_flatten_layers", "_compile_loss", "_losses") else pytest.mark.slow
         if name != "_seed_generators":
-            yield pytest.param(path, classifier, VIEWS_OF_CLASSIFIERS, id=f"{name} classifier")
+            yield pytest.param(path, classifier, VIEWS_OF_CLASSIFIERS, id=f"{name} classifier", marks=marks)
         if name != "_keras_history":
             marks = () if name == "_seed_generators" else pytest.mark.slow
             yield pytest.param(path, autoencoder, VIEWS_OF_AUTOENCODERS, id=f"{name} autoencoder", marks=marks)

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from harness import classifier, pictures, runs
+from harness import classifier, pictures, quick, runs
 
 import kerasviz_callbacks as kv
 from kerasviz_callbacks import _autodiff
@@ -56,7 +56,7 @@ MODELS = {
 }
 
 
-@pytest.mark.parametrize("name", list(PRIVATE_NAMES))
+@pytest.mark.parametrize("name", quick(PRIVATE_NAMES, "captures", "_rng"))
 def test_a_fit_ends_without_it_and_the_user_is_told_once(name, tmp_path, monkeypatch):
     keras.utils.set_random_seed(3)
     model = MODELS[name]()

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from harness import pictures, same_weights
+from harness import pictures, quick, same_weights
 
 import kerasviz_callbacks as kv
 from kerasviz_callbacks._autodiff import tensorflow_random
@@ -129,12 +129,12 @@ LAYERS = {
 }
 
 
-@pytest.mark.parametrize(
-    ("kind", "draw"),
-    [(kind, draw) for kind, (_, _, draws) in LAYERS.items() for draw in draws],
-    ids=lambda one: getattr(one, "__name__", one),
-)
-def test_a_model_that_draws_from_a_global_random_state_is_trained_the_same(kind, draw, tmp_path):
+CASES = {f"{kind} {draw.__name__}": (kind, draw) for kind, (_, _, draws) in LAYERS.items() for draw in draws}
+
+
+@pytest.mark.parametrize("name", quick(CASES, "at tracing of_python", "in a graph of_numpy"))
+def test_a_model_that_draws_from_a_global_random_state_is_trained_the_same(name, tmp_path):
+    kind, draw = CASES[name]
     layer, compiled, _ = LAYERS[kind]
 
     def build():
@@ -231,7 +231,7 @@ LOADED = {
 }
 
 
-@pytest.mark.parametrize("name", list(LOADED))
+@pytest.mark.parametrize("name", quick(LOADED, "with a Python function"))
 def test_a_data_set_that_draws_ahead_of_the_training_is_not_rewound(name, tmp_path):
     build, draw = LOADED[name]
 
@@ -242,6 +242,7 @@ def test_a_data_set_that_draws_ahead_of_the_training_is_not_rewound(name, tmp_pa
     assert used.watched or name == "compiled", "it did draw while the model was looked at"
 
 
+@pytest.mark.slow
 def test_a_data_set_that_ends_with_the_epoch_is_not_rewound(tmp_path):
     def plain(loader):
         return loader.data_set().apply(tf.data.experimental.assert_cardinality(36)).batch(12).prefetch(4)
@@ -250,6 +251,7 @@ def test_a_data_set_that_ends_with_the_epoch_is_not_rewound(tmp_path):
     assert_not_rewound(lambda: Loader(draw), build, plain, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_thread_of_the_users_that_draws_before_the_first_batch_is_not_rewound(tmp_path):
     build, draw = LOADED["with a Python function"]
     loaders = []

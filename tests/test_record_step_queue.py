@@ -22,6 +22,12 @@ def nothing():
     pass
 
 
+@pytest.fixture(autouse=True)
+def _no_lag(monkeypatch):
+    """A step is drawn only where all earlier ones are; `TestLag` says what a lag allows."""
+    monkeypatch.setattr(step_queue, "MAX_LAG", 0.0)
+
+
 @pytest.fixture
 def gate():
     gate = threading.Event()
@@ -289,7 +295,7 @@ class TestBounds:
             given(queue, step, size=step % 7)
             queue.draw_later(step, nothing)
         assert queue.wait(SOON)
-        assert (queue._jobs, queue._bytes, queue._drawing) == (0, 0, 0)
+        assert (queue._jobs, queue._bytes, len(queue._drawing_since)) == (0, 0, 0)
 
 
 class TestEnd:
@@ -336,3 +342,28 @@ class TestEnd:
         assert other.wait(0)
         assert given(other, 0) == ALL
         assert other.wait(SOON)
+
+
+class TestLag:
+    def test_steps_are_drawn_while_drawing_is_no_more_than_the_lag_behind(self, gate, clock, asked, monkeypatch):
+        monkeypatch.setattr(step_queue, "MAX_LAG", 5.0)
+        queue, admitted = blocked(gate), []
+        for step in range(1, 8):
+            clock.now += 1.0
+            admitted.append(given(queue, step))
+        # At step 2 two steps wait, and the first has been drawn for 2 s; at step 3 three wait, at 3 s each.
+        assert admitted == [ALL] * 2 + [MEASURED] * 5
+        assert asked == [0.1] * 5, "a tenth of the second since the step before, for drawing to catch up"
+        gate.set()
+        assert queue.wait(SOON)
+        assert given(queue, 8) == ALL, "it has caught up"
+
+    def test_a_step_that_nobody_would_draw_is_not_counted_as_skipped(self, gate, clock, asked):
+        queue = blocked(gate)
+        clock.now += 1.0
+        assert queue.admit(1, force=False, draw=False).measure
+        assert queue.skipped == set()
+        assert queue.admit(1, force=False, draw=True) == MEASURED
+        assert queue.skipped == {1}
+        gate.set()
+        assert queue.wait(SOON)

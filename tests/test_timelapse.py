@@ -20,7 +20,7 @@ from kerasviz_callbacks.callback.timelapse import MAX_BYTES, MAX_FRAMES, Frames,
 from kerasviz_callbacks.draw.sheet import MARGIN
 from kerasviz_callbacks.draw.stamp import stamp_height, stamped
 from kerasviz_callbacks.draw.text import LINE, QUIET
-from kerasviz_callbacks.record import EventFileSink, MemorySink, PNGFileSink, encode
+from kerasviz_callbacks.record import Admission, EventFileSink, MemorySink, PNGFileSink, encode
 
 DATA = pictures()
 VALIDATION, TRAINING = (DATA.x_val, DATA.y_val), (DATA.x, DATA.y)
@@ -202,9 +202,10 @@ def test_pictures_whose_sizes_differ_are_put_on_white(tmp_path):
 
 
 def test_pictures_that_were_skipped_are_not_in_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        "kerasviz_callbacks.record.StepQueue.draws", lambda self, step, *, must: must or step % 2 == 0 or step < 0
-    )
+    def admit(self, step, *, force, draw=True):
+        return Admission(measure=True, draw=force or step % 2 == 0 or step < 0)
+
+    monkeypatch.setattr("kerasviz_callbacks.record.StepQueue.admit", admit)
     fit(autoencoder(), DATA.x, DATA.x, [kv.LatentTrajectory(tmp_path, VALIDATION, timelapse=True)], epochs=6)
     run = runs(tmp_path)["views/validation"]
     assert list(run.pictures["latent/trajectory"]) == [-1, 0, 2, 4, 5]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from entries import ENTRIES
-from harness import Read, autoencoder, classifier, fit, pictures, pixels_of, read, runs, same_weights
+from harness import Read, autoencoder, classifier, fit, pictures, pixels_of, quick, read, runs, same_weights
 
 import kerasviz_callbacks as kv
 
@@ -120,7 +120,7 @@ def by_hand(callback, model, hooks, x, y, epochs=2):
     return [str(one.message) for one in caught]
 
 
-@pytest.mark.parametrize("name", [*ENTRIES, "Visualizer"])
+@pytest.mark.parametrize("name", quick([*ENTRIES, "Visualizer"], "FilterImages", "LatentTrajectory"))
 def test_every_subset_of_hooks_called_by_hand_gives_pictures(name, tmp_path, capsys):
     for number, hooks in enumerate(SUBSETS):
         log_dir = tmp_path / str(number)
@@ -183,6 +183,7 @@ def test_batches_are_drawn_over_epochs_by_visualizer_and_published_at_their_ends
             assert list(steps) == [-1, 4, 8, 12], tag
 
 
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
 def test_a_last_batch_that_could_not_be_foreseen_is_drawn_at_the_end(tmp_path):
     batches = tf.data.Dataset.from_tensor_slices((DATA.x[:20], DATA.y[:20])).batch(4).filter(lambda x, y: True)
     view = kv.FilterImages(tmp_path, unit="batch", freq=3, on_error="raise")
@@ -195,6 +196,13 @@ def test_batches_of_a_resumed_fit_go_on_where_the_first_ended(tmp_path):
     fit(model, DATA.x, DATA.y, [view], epochs=1)
     fit(model, DATA.x, DATA.y, [view], epochs=3, initial_epoch=1)
     assert {tuple(steps) for steps in read(tmp_path / "views/model").pictures.values()} == {(-1, 3, 6, 9)}
+
+
+def test_a_custom_loop_that_does_not_report_its_batches_is_told_so(tmp_path):
+    told = by_hand(kv.FilterImages(tmp_path, unit="batch"), classifier(), HOOKS, DATA.x, DATA.y)
+    assert len(told) == 1
+    assert "FilterImages could not count batches (RuntimeError: on_train_batch_end was not called)" in told[0]
+    assert {tuple(steps) for steps in read(tmp_path / "views/model").pictures.values()} == {(-1,)}
 
 
 def test_an_unknown_unit_is_refused(tmp_path):

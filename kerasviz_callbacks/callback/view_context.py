@@ -119,6 +119,10 @@ class ViewContext(Participant):
         """Observe the model if a step is due at the end of this epoch."""
         step = self.schedule.epoch_ended(epoch)
         self._ended = step
+        if step == UNTRAINED:
+            self.failures.add("count batches", RuntimeError("on_train_batch_end was not called"))
+            self._report()
+            return
         if self.view.every_epoch or (step != self._observed and self.schedule.is_due(step)):
             self.observe(step, logs=logs)
         elif step != self._observed:
