@@ -20,10 +20,11 @@ from .models import AUTOENCODER
 from .table import Row, at_most, markdown
 
 ABOUT = """
-Five epochs of the autoencoder example on 4,000 pictures of clothes, drawn every epoch with 500 validation and 500
-training pictures, beside the same fit without callbacks, in turns in one process. *CPU time* is that of the whole
-process. Of it: *before the first batch* and *ends of epochs* on the training thread, and *worker*, the thread that
-measures, draws and writes. *At the end* is the wall clock for which `fit` waits until the last step is written.
+Five epochs of the autoencoder example on 4,000 images of clothes, drawn every epoch with 500 validation and 500
+training images, relative to the same fit without callbacks, interleaved in one process. *CPU time* is that of the whole
+process. The other rows say where the difference comes from: wall-clock time on the training thread before the first
+batch and at the ends of the epochs, CPU time of the worker thread, which measures, draws and writes, and the time for
+which `fit` waits at its end until the last step is written.
 """
 EPOCHS = 5
 
@@ -77,5 +78,5 @@ def table(rounds: int) -> str:
         detail = f"{np.median(ours):.3g} s beside {np.median(bare):.3g} s"
         rows.append(at_most(f"{AUTOENCODER.name}, {EPOCHS} epochs, {name}", ratio(ours, bare), 1.2, detail=detail))
     for name in ("before the first batch", "ends of epochs", "worker", "at the end"):
-        rows.append(Row(f"of it {name}", f"{np.median([times[name] for times in found[True]]):.2g} s"))
+        rows.append(Row(f"`Visualizer`: {name}", f"{np.median([times[name] for times in found[True]]):.2g} s"))
     return markdown("The autoencoder example", ABOUT, rows)

@@ -15,8 +15,8 @@ from .table import Row, at_most, markdown, ms
 
 ABOUT = """
 Training-thread time of `Visualizer` with validation data at a step that is drawn, with `unit="batch"` (`freq=1`)
-beside the end of an epoch, in turns on one model; and at a batch that is not drawn (`freq=1000000`). Median over
-rounds of the ratio within a round.
+relative to the end of an epoch, interleaved on one model; and at a batch that is not drawn (`freq=1000000`). Median
+over rounds of the ratio within a round.
 """
 
 

@@ -1,4 +1,4 @@
-"""The time before the first batch, beside the model's own first training step, each in a new process."""
+"""The time before the first batch relative to the model's own first training step, each in a new process."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from .table import Row, at_most, markdown
 
 ABOUT = """
 The time that `Visualizer` with validation data spends before the first batch (`on_train_begin` and the first
-`on_epoch_begin`: checks, tracing, the first run of each compiled pass, the untrained model), beside the first training
-step of the same model in `fit`, tracing and compiling included. Each is measured in a new Python process, in turns;
-CPU seconds of the whole process, so that other work on the machine counts little; the wall clock in brackets. The
+`on_epoch_begin`: checks, tracing, the first run of each compiled pass, the untrained model), relative to the first
+training step of the same model in `fit`, tracing and compiling included. Each is measured in a new Python process,
+interleaved: CPU seconds of the whole process, which depend little on other work on the machine, and the wall clock. The
 ratio is that of the medians over rounds. *Alone*: one view in place of `Visualizer`.
 """
 MOST = 1.2
