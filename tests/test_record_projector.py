@@ -133,6 +133,19 @@ def test_a_run_deleted_meanwhile_is_made_again(tmp_path, served):
     np.testing.assert_array_equal(served(tmp_path).sprite()[:4, :4], PICTURES[0])
 
 
+def test_the_metadata_are_written_again_only_if_they_changed(tmp_path):
+    projector, file = Projector(tmp_path), tmp_path / "metadata.tsv"
+    projector.write(POINTS)
+    first = file.stat().st_ino, file.read_text()
+    projector.write(Points("latent_codes", CODES + 1, {name: list(column) for name, column in KNOWN.items()}))
+    assert (file.stat().st_ino, file.read_text()) == first
+    projector.write(Points("latent_codes", CODES, {**KNOWN, "row": [3, 1, 4, 15, 9, 2, 7]}))
+    assert file.read_text() == first[1].replace("a\t0\t6", "a\t0\t7")
+    file.unlink()
+    projector.write(Points("latent_codes", CODES, KNOWN))
+    assert file.read_text() == first[1]
+
+
 def test_a_reader_never_meets_half_a_file_nor_a_name_of_one_that_is_not_there(tmp_path, monkeypatch):
     seen = []
     replace = Path.replace

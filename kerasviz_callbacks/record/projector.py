@@ -12,6 +12,7 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .directories import absolute
@@ -66,9 +67,10 @@ class Projector:
         self.directory = absolute(directory)
         self._pictures: NDArray[np.uint8] | None = None
         self._side = 0
+        self._columns: dict[str, list[object]] = {}  # those of the metadata file
 
     def write(self, points: Points) -> None:
-        """Write the files; the sprite only if the pictures changed or it was deleted.
+        """Write the files; the sprite and the metadata only if they changed or were deleted.
 
         Raises:
             ValueError: The values are not `(n, d)` with d at least 2, or a column or the pictures are not n.
@@ -79,7 +81,7 @@ class Projector:
         put(self.directory / fields["tensor_path"], values_text(points.values).encode())
         if points.columns:
             fields["metadata_path"] = "metadata.tsv"
-            put(self.directory / fields["metadata_path"], metadata_text(points.columns).encode())
+            self._write_metadata(self.directory / fields["metadata_path"], points.columns)
         if points.pictures is not None and len(points.pictures):
             fields["sprite"] = "sprite.png"
             if points.pictures is not self._pictures or not (self.directory / fields["sprite"]).exists():
@@ -87,6 +89,12 @@ class Projector:
                 put(self.directory / fields["sprite"], encode(picture))
                 self._pictures = points.pictures
         put(self.directory / CONFIG, _config(fields, self._side).encode())
+
+    def _write_metadata(self, path: Path, columns: Mapping[str, Sequence[object]]) -> None:
+        given = {name: list(column) for name, column in columns.items()}
+        if list(given.items()) != list(self._columns.items()) or not path.exists():
+            put(path, metadata_text(given).encode())
+            self._columns = given
 
 
 def values_text(values: NDArray[Any]) -> str:
