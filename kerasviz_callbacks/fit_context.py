@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import inspect
 import os
-import sys
 import threading
 import warnings
 import weakref
@@ -21,6 +20,7 @@ import keras
 from ._autodiff import framework
 from ._typing import Array
 from .probe import Probe, as_probe
+from .record.console import say
 from .record.event_files import EventFileSink
 from .record.png_files import PNGFileSink
 from .record.sink import Sink
@@ -371,13 +371,6 @@ def with_suffix(tag: str, suffix: str) -> str:
     """A tag whose section, what stands before the first `/`, has a suffix: `"grad_cam-2/conv2"`."""
     section, slash, rest = tag.partition("/")
     return f"{section}{suffix}{slash}{rest}"
-
-
-def say(text: str) -> None:
-    """Print a line, whatever a name in it holds: the terminal must be able to show it, and is not to be steered."""
-    shown = "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    print(shown.encode(encoding, "backslashreplace").decode(encoding), flush=True)
 
 
 def _close(reference: weakref.ref[FitContext]) -> None:

@@ -19,7 +19,7 @@ from tensorboard.plugin_util import markdown_to_safe_html
 
 import kerasviz_callbacks as kv
 from kerasviz_callbacks.callback.markdown import code_span
-from kerasviz_callbacks.fit_context import say
+from kerasviz_callbacks.record.console import say
 
 PLAIN = "plain"
 NAMES = [

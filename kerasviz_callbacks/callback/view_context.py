@@ -10,7 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..fit_context import FitContext, Participant, say, with_suffix
+from ..fit_context import FitContext, Participant, with_suffix
+from ..record.console import say
 from ..record.directories import check_writable
 from ..record.png import encode
 from ..record.sink import Sink

@@ -230,7 +230,7 @@ class Coefficients(View):
         across, along = input_ticks(inputs), step_ticks(*data.span)
         return [
             Heat("weights", data.weights, Scale(-widest, widest, DIVERGING), across, "input"),
-            Heat("normalised weights", data.directions, Scale(-unit, unit, DIVERGING), across, "input"),
+            Heat("normalised", data.directions, Scale(-unit, unit, DIVERGING), across, "input"),
             Heat("norm ‖w‖", data.lengths, Scale(0.0, longest, SEQUENTIAL), along, self.schedule.unit, data.has_length),
             Heat("turn since the previous step", data.turns, _TURN, along, self.schedule.unit, data.has_turn),
         ]

@@ -14,11 +14,12 @@ from ..callback.markdown import code_span
 from ..draw.colour import count_non_finite
 from ..draw.text import format_number, join_notes, shape_text
 from ..draw.weights import SIDE, Panel, weight_panels
-from ..fit_context import Request, say
+from ..fit_context import Request
 from ..maths.choice import evenly_by_depth
 from ..maths.clipping import share_removed
 from ..maths.matrices import block_extremes, block_of, fold, largest, unfolded_index
 from ..maths.scale import robust_max
+from ..record.console import say
 from ..taps.layers import listed, named
 from ..taps.reader import Reader
 from ..taps.step import check_clip

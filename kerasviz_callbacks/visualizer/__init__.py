@@ -14,7 +14,8 @@ from ..callback import VALIDATION, Image, ProbeView, View
 from ..callback.failures import Failures
 from ..callback.snapshot import by_name, one_picture, snapshot
 from ..callback.view_context import ViewContext
-from ..fit_context import FitContext, say
+from ..fit_context import FitContext
+from ..record.console import say
 from ..views.activation_maps import ActivationMaps
 from ..views.filter_images import FilterImages
 from ..views.overfitting_monitor import OverfittingMonitor

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
 
-from ..._typing import Array
 from ...callback import COMPARED_SOURCES, VALIDATION, Image, Measured
 from ...callback.evaluated_view import EvaluatedView, Evaluation
 from ...draw.curves import StepAxis
@@ -26,73 +25,15 @@ from ...draw.overfitting_charts import (
     per_class_scores,
 )
 from ...draw.text import format_number, join_notes
-from ...fit_context import say
+from ...record.console import say
 from ...taps.reader import Reader
+from .data import BestEpoch, OverfittingData
 from .epoch_history import EpochHistory
 from .metrics import metrics_of
+from .texts import DESCRIPTION, SCALARS
 
-Histories = dict[str, tuple[tuple[int, ...], tuple[float, ...]]]
 _GEOMETRY, _MAPS = ("knn", "silhouette", "nc1"), ("cam_drift", "cam_true_vs_predicted")
 _MIN_DROP = 0.01  # of the probability of the true class
-_DESCRIPTION = """**Whether the model overfits, since which epoch, and on which inputs.**
-
-*How to read it:* training dashed, validation solid. The vertical line marks the best epoch, the one with the lowest
-val_loss; the background after it is tinted. Epochs count from 0, like TensorBoard's steps. Below the losses are the
-metrics; a ring marks the best value and its epoch. overconfidence is the mean confidence minus the accuracy; knn,
-silhouette and nc1 measure how well the penultimate features separate the classes; cam_drift measures how far the
-Grad-CAM maps of the true class have moved since the best epoch, cam_true_vs_predicted how much the maps of the true and
-the predicted class differ. At the bottom: the mean probability of the true class, by class (ring: at the best epoch;
-disc: now; thick line: decreased), and the inputs that lost most, with the Grad-CAM maps of their true class at the best
-epoch and now, on one scale.
-*Bad signs:* val_loss rises after the line while the training loss falls; overconfidence is positive and grows; metrics
-of validation data get worse while those of training data improve. Memorised wrong labels also show in knn, silhouette
-and nc1, too little training data in overconfidence. No single metric is conclusive."""
-_SCALARS = {
-    "overconfidence": "Mean largest probability minus accuracy: "
-    "0 if confidence matches accuracy, above 0 if overconfident.",
-    "knn": "Share of the 5 nearest neighbours of each feature vector that have the same label (leave-one-out).",
-    "silhouette": "Silhouette score of the features by class, -1 to 1: distance to the nearest other class compared "
-    "with the distance within the class.",
-    "nc1": "Sum of squares of the features within classes, divided by that between classes; low: well separated.",
-    "cam_drift": "Mean of 1 - cos between the Grad-CAM maps of the true class now and at the best epoch so far.",
-    "cam_true_vs_predicted": "Mean of 1 - cos between the Grad-CAM maps of the true and the predicted class.",
-    "cam_empty": "Number of rows excluded from cam_drift because the Grad-CAM map of their true class is empty, now or "
-    "at the best epoch.",
-}
-
-
-@dataclass(frozen=True)
-class BestEpoch:
-    """State at the best epoch: quality of each prediction `(n,)`, and Grad-CAM of the true class `(n, *spatial)`."""
-
-    step: int
-    true_score: Array
-    maps: Array | None
-
-
-@dataclass(frozen=True)
-class OverfittingData:
-    """The data to draw of one data source, copied because measuring continues while it is drawn.
-
-    Attributes:
-        histories: steps and values of each metric, by name.
-        curves: epochs and values of the Keras logs, by key.
-        scales: limits of the axes.
-        best: the best epoch, if there is one.
-        metric: the key of the metric plotted besides the loss, if there is one.
-        now: evaluation of the rows at this step, without what is not drawn.
-        then: state at the best epoch, if that was earlier.
-        left_out: number of rows excluded from `cam_drift` and from `cam_true_vs_predicted`.
-    """
-
-    histories: Histories
-    curves: Histories
-    scales: Mapping[str, float]
-    best: int | None
-    metric: str | None
-    now: Evaluation
-    then: BestEpoch | None
-    left_out: tuple[int, int]
 
 
 class OverfittingMonitor(EvaluatedView):
@@ -155,7 +96,7 @@ class OverfittingMonitor(EvaluatedView):
         >>> model.fit(x, y, validation_data=(x_val, y_val), callbacks=[monitor, stop])  # doctest: +SKIP
     """
 
-    scalar_descriptions: ClassVar[Mapping[str, str]] = _SCALARS
+    scalar_descriptions: ClassVar[Mapping[str, str]] = SCALARS
 
     every_epoch: ClassVar[bool] = True
 
@@ -310,7 +251,7 @@ class OverfittingMonitor(EvaluatedView):
             note = "maps of {}; empty maps: {} in cam_drift, {} in cam_true_vs_predicted"
             note = note.format(self.maps_path, *validation.left_out)
         sheet = overfitting_sheet(summary, caption=caption, note=join_notes(note, one.note))
-        yield Image(VALIDATION, "overfitting/summary", sheet, _DESCRIPTION)
+        yield Image(VALIDATION, "overfitting/summary", sheet, DESCRIPTION)
 
     def _no_examples_reason(self, data: OverfittingData, step: int) -> str:
         """Return why no degraded examples are shown."""

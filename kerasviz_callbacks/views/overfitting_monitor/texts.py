@@ -1,0 +1,27 @@
+"""What TensorBoard shows behind the "i" of the image and of the scalars."""
+
+DESCRIPTION = """**Whether the model overfits, since which epoch, and on which inputs.**
+
+*How to read it:* training dashed, validation solid. The vertical line marks the best epoch, the one with the lowest
+val_loss; the background after it is tinted. Epochs count from 0, like TensorBoard's steps. Below the losses are the
+metrics; a ring marks the best value and its epoch. overconfidence is the mean confidence minus the accuracy; knn,
+silhouette and nc1 measure how well the penultimate features separate the classes; cam_drift measures how far the
+Grad-CAM maps of the true class have moved since the best epoch, cam_true_vs_predicted how much the maps of the true and
+the predicted class differ. At the bottom: the mean probability of the true class, by class (ring: at the best epoch;
+disc: now; thick line: decreased), and the inputs that lost most, with the Grad-CAM maps of their true class at the best
+epoch and now, on one scale.
+*Bad signs:* val_loss rises after the line while the training loss falls; overconfidence is positive and grows; metrics
+of validation data get worse while those of training data improve. Memorised wrong labels also show in knn, silhouette
+and nc1, too little training data in overconfidence. No single metric is conclusive."""
+SCALARS = {
+    "overconfidence": "Mean largest probability minus accuracy: "
+    "0 if confidence matches accuracy, above 0 if overconfident.",
+    "knn": "Share of the 5 nearest neighbours of each feature vector that have the same label (leave-one-out).",
+    "silhouette": "Silhouette score of the features by class, -1 to 1: distance to the nearest other class compared "
+    "with the distance within the class.",
+    "nc1": "Sum of squares of the features within classes, divided by that between classes; low: well separated.",
+    "cam_drift": "Mean of 1 - cos between the Grad-CAM maps of the true class now and at the best epoch so far.",
+    "cam_true_vs_predicted": "Mean of 1 - cos between the Grad-CAM maps of the true and the predicted class.",
+    "cam_empty": "Number of rows excluded from cam_drift because the Grad-CAM map of their true class is empty, now or "
+    "at the best epoch.",
+}
