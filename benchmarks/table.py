@@ -42,13 +42,13 @@ class Row:
 
 def at_most(what: str, value: float, most: float, unit: str = "x", detail: str = "") -> Row:
     """Return a row of a value with an upper limit."""
-    found = f"{value:.3g} {unit}" + (f" ({detail})" if detail else "")
+    found = f"{value:.3g} {unit}".rstrip() + (f" ({detail})" if detail else "")
     return Row(what, found, f"at most {most:g} {unit}", value <= most)
 
 
 def at_least(what: str, value: float, least: float, unit: str, detail: str = "") -> Row:
     """Return a row of a value with a lower limit."""
-    found = f"{value:.3g} {unit}" + (f" ({detail})" if detail else "")
+    found = f"{value:.3g} {unit}".rstrip() + (f" ({detail})" if detail else "")
     return Row(what, found, f"at least {least:g} {unit}", value >= least)
 
 
