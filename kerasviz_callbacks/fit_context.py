@@ -8,8 +8,8 @@ import os
 import threading
 import warnings
 import weakref
-from collections.abc import Callable, Hashable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -28,6 +28,7 @@ from .record.step_queue import StepQueue
 from .taps.layers import LayerRef, list_layers
 from .taps.reader import Capture, Captured, Reader
 
+_FIRST_STEPS = 2  # the untrained model and the first epoch
 LAST_PATIENCE = 120.0  # seconds at the end of a fit, when nothing else is waiting
 
 
@@ -77,7 +78,7 @@ class FitContext:
         self.queue = StepQueue(self._flush)
         self._readers: dict[Any, Reader] = {}
         self._sinks: dict[tuple[type, str], Sink] = {}
-        self._tags: dict[Any, dict[str, Hashable]] = {}
+        self._tags: dict[Hashable, dict[str, Any]] = {}
         self._log_keys: dict[str, Participant] = {}
         self._captured: dict[tuple[int, int], tuple[int, bytes, dict[Capture, Captured]]] = {}
         self._fingerprint: Callable[[], bytes] | None = None
@@ -99,9 +100,10 @@ class FitContext:
             params: what Keras tells the callbacks of the fit: the same object to all of one fit.
         """
         found = cls._running.get(id(model))
-        if found is not None and not found.is_same_fit(participant, params):
-            found.close(LAST_PATIENCE)
-            found = None
+        if found is not None and not found.is_same_fit(params):
+            if found.may_be_over():
+                found.close(LAST_PATIENCE)
+            found = None  # else a fit of the model within another one, which goes on afterwards
         if found is None:
             found = cls(model, params)
             atexit.register(found.at_exit)
@@ -120,14 +122,29 @@ class FitContext:
             context.participants.clear()
             context.close(LAST_PATIENCE)
 
-    def is_same_fit(self, participant: Participant, params: Any) -> bool:
-        """Whether the fit is that of the participant, and not one that died, in training or before its first batch."""
-        return params is self.params and not self.training and participant not in self.participants
+    def is_same_fit(self, params: Any) -> bool:
+        """Whether callbacks that were given these params belong to this fit.
+
+        Keras gives all callbacks of a fit the same object. Without any (hooks called by hand), those that join within
+        the first steps do: a fit that died before its first step is over.
+        """
+        if params is not None:
+            return params is self.params
+        return self.params is None and len(self.queue.steps) <= _FIRST_STEPS
+
+    def may_be_over(self) -> bool:
+        """Whether the fit is over, or nobody can know."""
+        return self._thread is None or self.is_over()
 
     def leave(self, participant: Participant, *, quietly: bool = False) -> None:
         """Leave the fit; the last to leave closes the sinks and prints how to look at the log."""
         if participant in self.participants:
             self.participants.remove(participant)
+        if not self.training:  # it leaves before it has written anything
+            claims: list[dict[str, Any]] = [*self._tags.values(), self._log_keys]
+            for known in claims:
+                for key in [key for key, owner in known.items() if owner is participant]:
+                    del known[key]
         if self.participants:
             return
         finished = self.close(LAST_PATIENCE)
@@ -147,12 +164,13 @@ class FitContext:
         kinds: dict[type, list[tuple[Path, Sink]]] = {}
         for (kind, directory), sink in self._sinks.items():
             kinds.setdefault(kind, []).append((Path(directory), sink))
-        # Of several directories the one that holds them all.
-        shown = [
-            found[0][1] if len(found) == 1 else kind(os.path.commonpath([directory for directory, _ in found]))
-            for kind, found in kinds.items()
-        ]
-        lines = [sink.closing_line(len(self.queue.steps)) for sink in shown]
+        lines = []
+        for kind, found in kinds.items():
+            shown = [sink for _, sink in found]
+            if len(found) > 1:
+                with suppress(ValueError):  # on Windows, directories on two drives have none in common
+                    shown = [kind(os.path.commonpath([directory for directory, _ in found]))]
+            lines += [sink.closing_line(len(self.queue.steps)) for sink in shown]
         missing = []
         if self.queue.skipped:
             missing.append(f"{len(self.queue.skipped)} steps not drawn: drawing or writing took longer than training")
@@ -234,25 +252,26 @@ class FitContext:
             return ""
         return " To go on with one training, pass initial_epoch=n, epochs=n + 1 to fit."
 
-    def claim_tags(self, participant: Participant, place: Hashable, tags: Mapping[str, Hashable]) -> str:
+    def claim_tags(self, participant: Participant, places: Sequence[Hashable], tags: Mapping[str, Hashable]) -> str:
         """What is added to the sections of the tags of a callback, so that no other of this fit writes the same ones.
 
         Args:
             participant: the callback.
-            place: where it writes.
+            places: where it writes.
             tags: each with what it is of: two callbacks may share a tag that is of the same; `None` is its own alone.
 
         Returns:
             "" for the first, "-2", "-3", ... where another callback writes one of them.
         """
-        taken = self._tags.setdefault(place, {})
+        taken = [self._tags.setdefault(place, {}) for place in places]
         own: dict[str, Any] = {tag: participant if of is None else of for tag, of in tags.items()}
         number = 1
         while True:
             suffix = "" if number == 1 else f"-{number}"
             wanted = {with_suffix(tag, suffix): of for tag, of in own.items()}
-            if all(taken.get(tag, of) == of for tag, of in wanted.items()):
-                taken.update(wanted)
+            if all(known.get(tag, of) == of for known in taken for tag, of in wanted.items()):
+                for known in taken:
+                    known.update(wanted)
                 return suffix
             number += 1
 

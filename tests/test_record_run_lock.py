@@ -13,14 +13,14 @@ import filelock
 import pytest
 
 from kerasviz_callbacks.record import EventFileSink, PNGFileSink, RunLock, claim_group
-from kerasviz_callbacks.record.run_lock import LOCK_FILE
+from kerasviz_callbacks.record.run_lock import LOCK_FILE, PNG_LOCK_FILE
 
 KINDS = pytest.mark.parametrize("kind", [EventFileSink, PNGFileSink])
 ASK = """
 import sys
 from pathlib import Path
 from kerasviz_callbacks.record import RunLock
-print(RunLock(Path(sys.argv[1])).acquire())
+print(RunLock(Path(sys.argv[1]), sys.argv[2]).acquire())
 """
 STAY = """
 import sys, time
@@ -31,8 +31,8 @@ time.sleep(60)
 """
 
 
-def another_process_may_write(directory) -> bool:
-    done = subprocess.run([sys.executable, "-c", ASK, str(directory)], capture_output=True, text=True, check=True)
+def another_process_may_write(directory, file=LOCK_FILE) -> bool:
+    done = subprocess.run([sys.executable, "-c", ASK, str(directory), file], capture_output=True, text=True, check=True)
     return done.stdout.strip() == "True"
 
 
@@ -126,12 +126,12 @@ def test_two_sinks_of_one_process_write_to_two_groups(tmp_path, kind):
 
 @KINDS
 def test_a_sink_that_nobody_closed_gives_its_claim_back(tmp_path, kind):
-    sink = kind(tmp_path)
+    sink, file = kind(tmp_path), PNG_LOCK_FILE if kind is PNGFileSink else LOCK_FILE
     assert sink.begin(0) == "views"
-    assert not another_process_may_write(tmp_path / "views")
+    assert not another_process_may_write(tmp_path / "views", file)
     del sink
     gc.collect()
-    assert another_process_may_write(tmp_path / "views")
+    assert another_process_may_write(tmp_path / "views", file)
 
 
 def test_many_sinks_that_begin_at_once_get_a_group_each(tmp_path):

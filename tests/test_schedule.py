@@ -55,6 +55,29 @@ def test_batches_are_counted_over_the_epochs_and_the_last_is_drawn_where_it_can_
     assert schedule.step == epochs * batches
 
 
+@given(freq=st.integers(1, 9), together=st.integers(2, 5), batches=st.integers(1, 20), epochs=st.integers(1, 3))
+def test_keras_numbers_beyond_the_end_of_an_epoch_are_not_counted(freq, together, batches, epochs):
+    """With `steps_per_execution` Keras numbers the last batch as if the last execution were whole."""
+    schedule, drawn = made("batch", freq=freq, epochs=epochs, steps=batches), []
+    for epoch in range(epochs):
+        for begin in range(0, batches, together):
+            step = schedule.batch_ended(begin + together - 1)
+            assert step is None or schedule.is_due(step), "who asks again gets the same answer"
+            drawn += [] if step is None else [step]
+        assert schedule.epoch_ended(epoch) == batches * (epoch + 1)
+    within = [min(begin + together, batches) for begin in range(0, batches, together)]
+    ends = [epoch * batches + end for epoch in range(epochs) for end in within]
+    last = epochs * batches
+    assert drawn == sorted({next(end for end in ends if end >= n) for n in range(freq, last + 1, freq)} | {last})
+
+
+def test_epochs_whose_end_nobody_reports_are_counted_all_the_same():
+    schedule = made("batch", freq=2)
+    assert [schedule.batch_ended(batch) for _ in range(3) for batch in range(5)] == [
+        *(None, 2, None, 4, None, 6, None, 8, None, 10, None, 12, None, 14, None)
+    ]
+
+
 @given(freq=st.integers(1, 9), together=st.integers(2, 5), batches=st.integers(1, 20))
 def test_of_several_batches_at_once_the_first_report_at_or_after_a_step_counts(freq, together, batches):
     reports = [end + 1 for end in [*range(together - 1, batches - 1, together), batches - 1]]

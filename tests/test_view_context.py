@@ -205,6 +205,19 @@ def test_a_custom_loop_that_does_not_report_its_batches_is_told_so(tmp_path):
     assert {tuple(steps) for steps in read(tmp_path / "views/model").pictures.values()} == {(-1,)}
 
 
+def test_several_batches_in_one_execution_are_drawn_at_their_end_and_share_a_pass(tmp_path):
+    model = classifier(steps_per_execution=3)
+    views = [
+        kv.ActivationMaps(tmp_path, VALIDATION, unit="batch", freq=4, on_error="raise"),
+        kv.GradCAM(tmp_path, VALIDATION, unit="batch", freq=4, on_error="raise"),
+    ]
+    fit(model, DATA.x, DATA.y, views, epochs=1, batch_size=3)
+    fit(model, DATA.x, DATA.y, views, epochs=2, initial_epoch=1, batch_size=3)
+    (found,) = runs(tmp_path).values()
+    assert {tuple(steps) for steps in found.pictures.values()} == {(-1, 6, 9, 12, 18, 21, 24)}
+    assert {tuple(steps) for steps in found.scalars.values()} == {(-1, 6, 9, 12, 18, 21, 24)}
+
+
 def test_an_unknown_unit_is_refused(tmp_path):
     with pytest.raises(ValueError, match='unit=\'step\': expected "epoch" or "batch"'):
         kv.FilterImages(tmp_path, unit="step")
@@ -250,6 +263,44 @@ def test_views_of_the_same_codes_share_their_scalars_and_of_other_codes_have_the
     found: Read = read(tmp_path / "other/views/validation")
     assert {tag.partition("/")[0] for tag in found.scalars} == {"latent", "latent-2"}
     assert found.scalars["latent/spread"] != found.scalars["latent-2/spread"]
+
+
+def test_two_views_with_two_logs_and_one_directory_of_png_files_replace_nothing(tmp_path):
+    views = [kv.FilterImages(tmp_path / log, save_dir=tmp_path / "saved", on_error="raise") for log in "ab"]
+    fit(classifier(), DATA.x, DATA.y, views, epochs=1)
+    model = tmp_path / "saved/views/model"
+    files = {section: sorted(model.joinpath(section).rglob("*.png")) for section in ("filters", "filters-2")}
+    assert {section: len(found) for section, found in files.items()} == {"filters": 4, "filters-2": 4}
+    assert [one.read_bytes() for one in files["filters"]] == [one.read_bytes() for one in files["filters-2"]]
+    assert len(list(tmp_path.joinpath("saved").rglob("*.png"))) == 8
+
+
+def test_png_files_may_lie_in_the_log_directory(tmp_path, capsys):
+    fit(classifier(), DATA.x, DATA.y, [kv.FilterImages(tmp_path, save_dir=tmp_path)], epochs=1, verbose=2)
+    assert "views-2" not in capsys.readouterr().out
+    assert {path.relative_to(tmp_path).parts[0] for path in tmp_path.rglob("*.png")} == {"views"}
+
+
+def test_the_codes_of_two_trajectories_are_both_in_the_projector(tmp_path):
+    views = [kv.LatentTrajectory(tmp_path, VALIDATION, layer=layer, on_error="raise") for layer in ("codes", "encoder")]
+    fit(autoencoder(), DATA.x, DATA.x, views, epochs=1)
+    run = tmp_path / "views/validation"
+    columns = {
+        name: (run / f"{name}.tsv").read_text().splitlines()[0].count("\t") + 1
+        for name in ("latent_codes", "latent_codes-2")
+    }
+    assert columns == {"latent_codes": 4, "latent_codes-2": 16}
+    config = (run / "projector_config.pbtxt").read_text()
+    assert config.count("embeddings {") == 2
+    for file in ("latent_codes-2.tsv", "latent_codes-2_metadata.tsv", "latent_codes-2_sprite.png"):
+        assert f'"{file}"' in config
+        assert (run / file).exists()
+
+
+def test_the_same_instance_twice_writes_once_under_its_own_tags(tmp_path):
+    view = kv.FilterImages(tmp_path, on_error="raise")
+    fit(classifier(), DATA.x, DATA.y, [view, view], epochs=1)
+    assert {tag.partition("/")[0] for tag in read(tmp_path / "views/model").pictures} == {"filters"}
 
 
 def test_a_second_monitor_publishes_nothing_and_says_so(tmp_path, capsys):
@@ -306,6 +357,70 @@ def test_a_fingerprint_that_raises_is_a_failure_of_the_view(on_error, tmp_path, 
     with pytest.warns(UserWarning, match="no fingerprint"):
         history = fit(classifier(), DATA.x, DATA.y, [view], epochs=4)
     assert len(history.history["loss"]) == 4
+
+
+@pytest.mark.parametrize("on_error", ["warn", "raise"])
+def test_metrics_that_cannot_be_published_do_not_end_the_training(on_error, tmp_path):
+    class Broken(kv.OverfittingMonitor):
+        def logged_metrics(self, measured):
+            raise RuntimeError("no metrics")
+
+    view = Broken(tmp_path, VALIDATION, on_error=on_error)
+    if on_error == "raise":
+        with pytest.raises(RuntimeError, match="no metrics"):
+            fit(classifier(), DATA.x, DATA.y, [view])
+        return
+    with pytest.warns(UserWarning, match="could not publish metrics"):
+        assert len(fit(classifier(), DATA.x, DATA.y, [view]).history["loss"]) == 3
+
+
+@pytest.mark.parametrize("publish", [True, False])
+def test_the_curves_of_the_monitor_have_every_epoch_whatever_fails(publish, tmp_path):
+    class Broken(kv.OverfittingMonitor):
+        def capture(self, step):
+            if step == 1:
+                raise RuntimeError("broken at 1")
+            return super().capture(step)
+
+    view = Broken(tmp_path, VALIDATION, publish=publish)
+    with pytest.warns(UserWarning, match="could not read the model"):
+        history = fit(classifier(), DATA.x, DATA.y, [view], epochs=4).history
+    steps, losses = view.result.last.measured["validation"].data.curves["loss"]
+    assert steps == (0, 1, 2, 3)
+    np.testing.assert_allclose(losses, history["loss"])
+
+
+def test_a_fit_of_the_same_model_within_a_fit_leaves_the_outer_one_alone(tmp_path):
+    class Inner(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 1:
+                self.model.fit(
+                    DATA.x, DATA.y, initial_epoch=1, epochs=3, verbose=0, callbacks=[kv.FilterImages(tmp_path)]
+                )
+
+    fit(classifier(), DATA.x, DATA.y, [kv.FilterImages(tmp_path, on_error="raise"), Inner()], epochs=3)
+    found = runs(tmp_path)
+    assert set(found) == {"views/model", "views-2/model"}
+    assert list(found["views/model"].pictures["filters/conv1"]) == [-1, 0, 1, 2]
+    assert list(found["views-2/model"].pictures["filters/conv1"]) == [1, 2]
+
+
+def test_callbacks_called_by_hand_one_after_the_other_share_a_fit(tmp_path):
+    views = [kv.FilterImages(tmp_path, on_error="raise"), kv.ActivationMaps(tmp_path, VALIDATION, on_error="raise")]
+    model = classifier()
+    for given in ({}, None):
+        log_dir = tmp_path / str(given)
+        for view in views:
+            view.log_dir = str(log_dir)
+            view.set_model(model)
+            view.set_params(given)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # on_epoch_begin was not called
+            for epoch, view in itertools.product(range(3), views):
+                view.on_epoch_end(epoch, {})
+        for view in views:
+            view.on_train_end()
+        assert set(runs(log_dir)) == {"views/model", "views/validation"}
 
 
 def test_a_loop_over_fits_of_one_epoch_is_told_the_remedy(tmp_path, capsys):

@@ -35,6 +35,7 @@ class Schedule:
     forced: int | None = None
     _epoch: int = UNTRAINED
     _trained: int = 0  # number of batches trained
+    _due_at: int = UNTRAINED  # the step at which a report of several batches made one of them due
     _before: int = 0  # number of batches trained before this epoch
 
     def plan(self, params: Mapping[str, Any] | None) -> None:
@@ -62,9 +63,14 @@ class Schedule:
 
         With `steps_per_execution` Keras reports several batches at once; a step within them is drawn at their end.
         """
-        previous, self._trained = self._trained, self._before + batch + 1
-        due = any(self.is_due(step) for step in range(previous + 1, self._trained + 1))
-        return self._trained if due else None
+        # With several batches at once, Keras' number of the last one may lie beyond the end of the epoch.
+        ended = batch + 1 if self.batches_per_epoch is None else min(batch + 1, self.batches_per_epoch)
+        if self._before + ended <= self._trained:
+            self._before = self._trained  # an epoch whose end nobody has reported
+        previous, self._trained = self._trained, self._before + ended
+        if any(self.is_due(step) for step in range(previous + 1, self._trained + 1)):
+            self._due_at = self._trained
+        return self._trained if self._due_at == self._trained else None
 
     def epoch_ended(self, epoch: int) -> int:
         """Return the step at the end of an epoch."""
@@ -84,7 +90,7 @@ class Schedule:
 
     def is_due(self, step: int) -> bool:
         """Return whether this step is drawn."""
-        if step == self.forced:
+        if step == self.forced or (step == self._due_at and step != UNTRAINED):
             return True
         if step == UNTRAINED:
             return self.start == 0

@@ -216,9 +216,11 @@ class View(keras.callbacks.Callback, ABC):
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Draw the last step if training stopped early, write the animation, and wait until all is written."""
         context, self.context = self.context, None
-        if context is not None:
+        if context is not None and context.begun:
             self._keep(None)
             self._keep(context.finish())
+        elif context is not None:
+            context.finish()  # a fit without epochs
 
     def abandon(self) -> None:
         """Leave a fit that does not begin, or that an exception has ended."""

@@ -55,6 +55,9 @@ class ViewContext(Participant):
         self.last: LastStep | None = None
         self.begun = False
         self._source = view
+        directories = [one for one in (view.log_dir, view.save_dir) if one is not None]
+        self._places = [Path(one).expanduser().resolve() for one in directories]
+        self._unread_logs: list[tuple[int, dict[str, Any]]] = []  # of epochs that were not measured
         self._prepared = False
         self._suffix = ""
         self._timelapse = Timelapse() if view.timelapse else None
@@ -214,8 +217,9 @@ class ViewContext(Participant):
                     measured = self._capture_and_submit(step, logs, note, captured)
             self._report()
         finally:
-            if logs is not None and self._prepared and self.view.published():
-                logs.update(self.view.logged_metrics(measured))
+            with self.failures.collect("publish metrics"):
+                if logs is not None and self._prepared and self.view.published():
+                    logs.update(self.view.logged_metrics(measured))
             self.fit.mark_observed(self, step, self.schedule.unit)
 
     def _capture_and_submit(
@@ -229,44 +233,39 @@ class ViewContext(Participant):
         due = self.schedule.is_due(step) and self._drawn != step
         force = step in (self.schedule.forced, self.schedule.last)
         admission = self.fit.queue.admit(step, draw=due, force=force)
-        if not admission.measure and not self.view.published():
+        published = self.view.published()
+        if logs is not None:
+            self._unread_logs.append((step, dict(logs)))
+        if not admission.measure and not published:
             return {}
         with self.fit.frozen_weights():
             weights = self.fit.fingerprint()
-            captured = self._capture(step, logs) if captured is None else captured
+            captured = self.view.capture(step) if captured is None else captured
+        read_logs, self._unread_logs = self._unread_logs, []
         measure: Callable[[], Mapping[str, Measured]]
-        measure, size = partial(self._measure, captured, step, logs and dict(logs)), held_bytes(captured)
+        measure, size = partial(self._measure, captured, step, read_logs), held_bytes(captured)
         found: Mapping[str, Measured] = {}
-        if self.view.published():
+        if published:
             found = measure()
             measure, size = partial(dict, found), held_bytes(found)
-        drawn = due and admission.draw
-        self.fit.queue.submit(
-            step,
-            size=size,
-            measure=partial(self._keep, measure, step, note, weights),
-            draw=partial(self._draw, step) if drawn else None,
-        )
+        if admission.measure:
+            self.fit.queue.submit(
+                step,
+                size=size,
+                measure=partial(self._keep, measure, step, note, weights),
+                draw=partial(self._draw, step) if due and admission.draw else None,
+            )
         self._observed = step
         self._weights = weights
         self._drawn = step if due else self._drawn
         return found
-
-    def _capture(self, step: int, logs: Mapping[str, Any] | None) -> dict[str, Any]:
-        try:
-            return self.view.capture(step)
-        except BaseException:
-            if logs is not None:  # the logs are valid although the capture failed
-                self.fit.queue.submit(step, size=0, measure=partial(self.view.on_logs, step, dict(logs)), draw=None)
-            raise
 
     def prepare(self) -> bool:
         """Prepare the view if it can be and was not yet; return whether it is prepared."""
         if not self._prepared and self.view.can_prepare():
             self.view.prepare()
             self._prepared = True
-            place = Path(self.view.log_dir).expanduser().resolve()
-            self._suffix = self.fit.claim_tags(self, place, self.view.tags())
+            self._suffix = self.fit.claim_tags(self, self._places, self.view.tags())
             if self._suffix and self.fit.verbose:
                 say(
                     f"kerasviz_callbacks: another {self.failures.name} of this fit writes the same tags; this one "
@@ -279,10 +278,18 @@ class ViewContext(Participant):
 
     # One step, on the worker.
 
-    def _measure(self, captured: Mapping[str, Any], step: int, logs: Mapping[str, Any] | None) -> dict[str, Measured]:
-        """Measure every data source; after an error, keep the others only if the view publishes metrics."""
-        if logs is not None:
-            self.view.on_logs(step, logs)
+    def _measure(
+        self, captured: Mapping[str, Any], step: int, logs: Sequence[tuple[int, Mapping[str, Any]]]
+    ) -> dict[str, Measured]:
+        """Measure every data source; after an error, keep the others only if the view publishes metrics.
+
+        Args:
+            captured: by data source.
+            step: the epoch, or the number of batches trained.
+            logs: the Keras logs of this step, and of those before that were not measured.
+        """
+        for at, of_epoch in logs:
+            self.view.on_logs(at, of_epoch)
         found = {}
         for source, tensors in captured.items():
             try:
@@ -315,9 +322,10 @@ class ViewContext(Participant):
                 self._write_image(image, step)
         with self._any_failure("write points"):
             for source, points in self.view.points(last.measured):
+                named = replace(points, name=f"{points.name}{self._suffix}")
                 for sink in self.sinks:
                     with sink.errors.collect():
-                        sink.points(source, points)
+                        sink.points(source, named)
 
     def _write_scalars(self, last: LastStep) -> None:
         for source, one in last.measured.items():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from .directories import absolute
 from .files import put
 from .png import picture_path
-from .run_lock import RunLock, claim_group
+from .run_lock import PNG_LOCK_FILE, RunLock, claim_group
 from .write_errors import WriteErrors
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class PNGFileSink:
 
     def begin(self, first_step: int) -> str:
         """Claim the first group that holds no PNG file of `first_step` or later; see `Sink.begin`."""
-        self.group, self._lock = claim_group(self.save_dir, partial(_holds_step, first_step=first_step))
+        self.group, self._lock = claim_group(self.save_dir, partial(_holds_step, first_step=first_step), PNG_LOCK_FILE)
         return self.group
 
     def image(self, run: str, tag: str, step: int, png: bytes, description: str = "") -> None:

@@ -65,9 +65,7 @@ class Projector:
 
     def __init__(self, directory: str | os.PathLike[str]) -> None:
         self.directory = absolute(directory)
-        self._pictures: NDArray[np.uint8] | None = None
-        self._side = 0
-        self._columns: dict[str, list[object]] = {}  # those of the metadata file
+        self._written: dict[str, _Written] = {}
 
     def write(self, points: Points) -> None:
         """Write the files; the sprite and the metadata only if they changed or were deleted.
@@ -77,24 +75,38 @@ class Projector:
             OSError: A file cannot be written, e.g. because the disk is full.
         """
         _check(points)
-        fields = {"tensor_name": points.name, "tensor_path": f"{points.name}.tsv"}
+        # Of several points of a run, all but the first have files under their own name.
+        prefix = "" if points.name in [*self._written, points.name][:1] else f"{points.name}_"
+        written = self._written.setdefault(points.name, _Written())
+        fields = written.fields = {"tensor_name": points.name, "tensor_path": f"{points.name}.tsv"}
         put(self.directory / fields["tensor_path"], values_text(points.values).encode())
         if points.columns:
-            fields["metadata_path"] = "metadata.tsv"
-            self._write_metadata(self.directory / fields["metadata_path"], points.columns)
+            fields["metadata_path"] = f"{prefix}metadata.tsv"
+            self._write_metadata(self.directory / fields["metadata_path"], points.columns, written)
         if points.pictures is not None and len(points.pictures):
-            fields["sprite"] = "sprite.png"
-            if points.pictures is not self._pictures or not (self.directory / fields["sprite"]).exists():
-                picture, self._side = sprite(points.pictures)
+            fields["sprite"] = f"{prefix}sprite.png"
+            if points.pictures is not written.pictures or not (self.directory / fields["sprite"]).exists():
+                picture, written.side = sprite(points.pictures)
                 put(self.directory / fields["sprite"], encode(picture))
-                self._pictures = points.pictures
-        put(self.directory / CONFIG, _config(fields, self._side).encode())
+                written.pictures = points.pictures
+        config = "".join(_config(one.fields, one.side) for one in self._written.values())
+        put(self.directory / CONFIG, config.encode())
 
-    def _write_metadata(self, path: Path, columns: Mapping[str, Sequence[object]]) -> None:
+    def _write_metadata(self, path: Path, columns: Mapping[str, Sequence[object]], written: _Written) -> None:
         given = {name: list(column) for name, column in columns.items()}
-        if list(given.items()) != list(self._columns.items()) or not path.exists():
+        if list(given.items()) != list(written.columns.items()) or not path.exists():
             put(path, metadata_text(given).encode())
-            self._columns = given
+            written.columns = given
+
+
+@dataclass
+class _Written:
+    """What was written last of the points of one name."""
+
+    fields: dict[str, str] = field(default_factory=dict)
+    columns: dict[str, list[object]] = field(default_factory=dict)
+    pictures: NDArray[np.uint8] | None = None
+    side: int = 0
 
 
 def values_text(values: NDArray[Any]) -> str:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from filelock import BaseFileLock
 
 LOCK_FILE = ".kerasviz.lock"
+PNG_LOCK_FILE = ".kerasviz-png.lock"
 """Lies empty in the directory, and stays there: TensorBoard reads only files with `tfevents` in their names."""
 
 
@@ -26,21 +27,22 @@ class RunLock:
 
     Args:
         directory: Made by `acquire` if absent.
+        file: Name of the lock's file in it.
     """
 
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
+    def __init__(self, directory: Path, file: str = LOCK_FILE) -> None:
+        self.directory, self.file = directory, file
         self._lock: BaseFileLock | None = None
 
-    def __reduce__(self) -> tuple[type[RunLock], tuple[Path]]:
+    def __reduce__(self) -> tuple[type[RunLock], tuple[Path, str]]:
         """A copy or pickle holds no lock."""
-        return RunLock, (self.directory,)
+        return RunLock, (self.directory, self.file)
 
     def acquire(self) -> bool:
         """Lock the directory; return False if another sink, here or in another process, holds it."""
         from filelock import FileLock, Timeout
 
-        lock = FileLock(self.directory / LOCK_FILE, thread_local=False, fallback_to_soft=False)
+        lock = FileLock(self.directory / self.file, thread_local=False, fallback_to_soft=False)
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
             lock.acquire(blocking=False)
@@ -58,13 +60,14 @@ class RunLock:
             lock.release(force=True)
 
 
-def claim_group(directory: Path, is_taken: Callable[[Path], bool]) -> tuple[str, RunLock]:
+def claim_group(directory: Path, is_taken: Callable[[Path], bool], file: str = LOCK_FILE) -> tuple[str, RunLock]:
     """Lock the first of `directory/views`, `directory/views-2`, ... that is neither locked nor taken.
 
     Args:
         directory: The user's directory; need not exist.
         is_taken: Says of a group's directory whether it holds what must not be mixed or replaced. Asked while the
             group is locked, since another process may only just have finished there.
+        file: Name of the lock's file: sinks of two kinds may share a directory.
 
     Returns:
         The name of the group, and the lock that holds it until it is released or dropped.
@@ -75,7 +78,7 @@ def claim_group(directory: Path, is_taken: Callable[[Path], bool]) -> tuple[str,
     number = 1
     while True:
         name = "views" if number == 1 else f"views-{number}"
-        lock = RunLock(directory / name)
+        lock = RunLock(directory / name, file)
         if lock.acquire():
             free = False
             try:
