@@ -162,3 +162,8 @@ def test_inputs_by_their_channels():
 def test_inputs_without_pictures_are_refused():
     with pytest.raises(ValueError, match=r"images: must be \(n, h, w\) or .* got shape \(2, 3\)"):
         IntensityRange(0, 1)(np.zeros((2, 3)))
+
+
+def test_the_mean_of_the_largest_floats_is_the_largest_float():
+    largest = np.finfo(np.float64).max
+    assert shrink(np.full((1, 3), largest), (1, 1)).tolist() == [[largest]]

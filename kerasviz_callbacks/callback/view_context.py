@@ -55,8 +55,7 @@ class ViewContext(Participant):
         self.last: LastStep | None = None
         self.begun = False
         self._source = view
-        directories = [one for one in (view.log_dir, view.save_dir) if one is not None]
-        self._places = [Path(one).expanduser().resolve() for one in directories]
+        self._places: list[Path] = []  # the directories that it writes to
         self._unread_logs: list[tuple[int, dict[str, Any]]] = []  # of epochs that were not measured
         self._prepared = False
         self._suffix = ""
@@ -78,9 +77,9 @@ class ViewContext(Participant):
 
     def check_request(self) -> None:
         """Raise errors before the first batch, such as directories that are not writable or unknown layers."""
-        check_writable(self.view.log_dir, "log_dir")
+        self._places = [check_writable(self.view.log_dir, "log_dir").resolve()]
         if self.view.save_dir is not None:
-            check_writable(self.view.save_dir, "save_dir")
+            self._places.append(check_writable(self.view.save_dir, "save_dir").resolve())
         self.prepare()
 
     def begin(self, epoch: int, *, untrained: bool) -> None:

@@ -74,9 +74,11 @@ def shrink(values: ArrayLike, size: tuple[int, ...]) -> NDArray[Any]:
         edges = (np.arange(length + 1) * old) // length
         counts = np.diff(edges)
         parts = np.repeat(counts, counts).reshape([-1] + [1] * (-axis - 1))
-        with np.errstate(invalid="ignore"):  # infinity minus infinity: NaN, which is shown
-            # Divided first, so that the sum of the largest floats does not overflow.
+        with np.errstate(invalid="ignore", over="ignore"):  # infinity minus infinity: NaN, which is shown
+            # Divided first, so that the sum of the largest floats overflows by rounding at most.
             means = np.add.reduceat(result / parts, edges[:-1], axis=axis)
+        if np.isinf(means).any() and np.isfinite(result).all():
+            means = np.nan_to_num(means)
         result = means.astype(result.dtype)
     return result
 
