@@ -63,7 +63,7 @@ class Expected:
 
     Attributes:
         last: The newest step of each scalar; one a step is written, deleted or not.
-        waiting: Scalars and texts, in order, as what adds them once they are written.
+        waiting: Pictures, scalars and texts, in order, as what adds them once they are written.
     """
 
     pictures: dict = field(default_factory=dict)
@@ -78,8 +78,7 @@ class Expected:
         self.descriptions.setdefault(as_utf8(tag), as_utf8(description))
 
     def picture(self, tag, step, pixels, description):
-        self.flush()
-        self._add("pictures", tag, step, pixels.tolist(), description)
+        self.waiting.append(("pictures", tag, step, pixels.tolist(), description))
 
     def scalar(self, tag, step, value, description):
         if abs(value) <= LARGEST and self.last.get(tag) != step:
@@ -175,6 +174,7 @@ def test_an_event_file_gives_back_what_was_written(written):
                 tag, step, encode(pixels), width=pixels.shape[1], height=pixels.shape[0], description=description
             )
             told.picture(tag, step, pixels, description)
+            told.flush()
             if closes:
                 file.close()
         file.close()

@@ -95,7 +95,9 @@ def test_tensorboard_reads_images_scalars_and_text_of_each_run(tmp_path):
 
 
 def test_grey_images_keep_width_and_height_apart(tmp_path):
-    begun(tmp_path).image("model", "filters/conv", 0, encode(PIXELS[..., 0]))
+    sink = begun(tmp_path)
+    sink.image("model", "filters/conv", 0, encode(PIXELS[..., 0]))
+    sink.flush()
     (event,) = read(tmp_path).Tensors("views/model", "filters/conv")
     width, height, png = event.tensor_proto.string_val
     assert (int(width), int(height)) == Image.open(io.BytesIO(png)).size == (6, 4)
@@ -159,9 +161,15 @@ def test_every_scalar_that_a_full_disk_takes_is_counted_and_other_runs_are_writt
         sink.flush()
     assert sink.errors.count == 3
     sink.scalar("train", "a", 1, 0.5)
+    sink.image("train", "i", 1, PNG)
     with sink.errors.collect():
-        sink.image("train", "i", 1, PNG)
+        sink.flush()
     assert sink.errors.count == 5
+    monkeypatch.setattr("kerasviz_callbacks.record.event_files.MAX_WAITING", len(PNG) + 1)
+    sink.image("train", "i", 1, PNG)
+    with sink.errors.collect():
+        sink.image("train", "j", 1, PNG)
+    assert sink.errors.count == 7
     assert [cause.errno for cause in sink.errors.causes] == [errno.ENOSPC]
     failing.clear()
     sink.scalar("train", "a", 2, 0.25)
@@ -221,6 +229,7 @@ def test_png_files_count_their_groups_by_themselves(tmp_path):
 def test_a_deleted_directory_is_made_again(tmp_path, kind):
     sink = begun(tmp_path / "out", kind=kind)
     sink.image("model", "filters/conv", 0, PNG, "What a filter sees.")
+    sink.flush()
     shutil.rmtree(tmp_path / "out")
     sink.image("model", "filters/conv", 1, PNG, "What a filter sees.")
     sink.close()
@@ -333,3 +342,27 @@ def test_a_memory_sink_can_be_deep_copied():
     sink.scalar("train", "a", 0, 0.5)
     copy.deepcopy(sink).scalar("train", "a", 1, 0.25)
     assert sink.scalars["train", "a"] == {0: 0.5}
+
+
+def test_images_of_a_step_are_written_in_one_write_a_run_and_no_more_wait_than_allowed(tmp_path, monkeypatch):
+    sink, writev, written = begun(tmp_path), os.writev, []
+
+    def counting(file, parts):
+        written.append(sum(map(len, parts)))
+        return writev(file, parts)
+
+    monkeypatch.setattr(os, "writev", counting)
+    for tag in "abc":
+        sink.scalar("train", f"s/{tag}", 0, 0.5)
+        sink.image("train", tag, 0, PNG)
+    assert written == []
+    sink.flush()
+    assert len(written) == 1
+    monkeypatch.setattr("kerasviz_callbacks.record.event_files.MAX_WAITING", 3 * len(PNG))
+    for step in range(1, 7):
+        sink.image("train", "a", step, PNG)
+    assert len(written) == 3, "three at a time"
+    sink.close()
+    runs = read(tmp_path)
+    assert [event.step for event in runs.Tensors("views/train", "a")] == list(range(7))
+    assert [event.tensor_proto.string_val[2] for event in runs.Tensors("views/train", "c")] == [PNG]

@@ -20,13 +20,16 @@ from .write_errors import WriteErrors
 if TYPE_CHECKING:
     from pathlib import Path
 
+MAX_WAITING = 4 * 2**20
+"""Bytes of images of one run that wait in memory."""
+
 
 class EventFileSink:
     """The `Sink` that TensorBoard reads: one event file a run, `log_dir/<group>/<run>`.
 
-    Directories and files are made when first written to, and made again when deleted while training runs. Scalars
-    and text of a run wait in memory until `flush` or the run's next image and are written in one write, so that a
-    slow disk costs one wait a step; images are written at once.
+    Directories and files are made when first written to, and made again when deleted while training runs. Images,
+    scalars and text of a run wait in memory until `flush`, or until the images take `MAX_WAITING`, and are written in
+    one write, so that a slow disk costs one wait a run and not one an image.
 
     Args:
         log_dir: The user's log directory, the one TensorBoard is started on. Resolved now: a later `os.chdir`
@@ -61,15 +64,17 @@ class EventFileSink:
         return self.group
 
     def image(self, run: str, tag: str, step: int, png: bytes, description: str = "") -> None:
-        """Write one PNG file, which may be animated, and what waits before it; see `Sink.image`."""
+        """Add one PNG file, which may be animated, to what waits; see `Sink.image`."""
         height, width = size_of(png)
         file = self._file(run)
-        waiting = file.waiting
-        try:
-            file.image(tag, step, png, width=width, height=height, description=description)
-        except OSError:
-            self.errors.count += waiting  # the caller counts the image
-            raise
+        file.image(tag, step, png, width=width, height=height, description=description, wait=True)
+        if file.waiting_bytes >= MAX_WAITING:
+            waiting = file.waiting
+            try:
+                file.flush()
+            except OSError:
+                self.errors.count += waiting - 1  # the caller counts one
+                raise
 
     def scalar(self, run: str, tag: str, step: int, value: float, description: str = "") -> None:
         """Add one number to what waits; of several at one step the first, since TensorBoard would show them all."""

@@ -67,8 +67,13 @@ class EventFile:
 
     @property
     def waiting(self) -> int:
-        """How many scalars and texts wait to be written."""
+        """How many images, scalars and texts wait to be written."""
         return len(self._waiting)
+
+    @property
+    def waiting_bytes(self) -> int:
+        """How much memory the images that wait take."""
+        return sum(len(value.last_string or b"") for value in self._waiting)
 
     def open(self) -> None:
         """Begin the file now, unless it is open and still where it was.
@@ -78,7 +83,9 @@ class EventFile:
         """
         self._write([])
 
-    def image(self, tag: str, step: int, png: bytes, *, width: int, height: int, description: str = "") -> None:
+    def image(
+        self, tag: str, step: int, png: bytes, *, width: int, height: int, description: str = "", wait: bool = False
+    ) -> None:
         """Write one image for TensorBoard's Images tab, and what waits before it.
 
         Args:
@@ -88,6 +95,7 @@ class EventFile:
             width: Of the image, in pixels.
             height: Of the image, in pixels.
             description: Markdown; counts at the tag's first write to this file.
+            wait: Only add the image to what waits.
 
         Raises:
             OSError: The file cannot be written, e.g. because the disk is full. What waited is lost too.
@@ -101,8 +109,9 @@ class EventFile:
         about = metadata.create_summary_metadata(display_name=None, description=utf8(description))
         about.data_class = summary_pb2.DATA_CLASS_BLOB_SEQUENCE
         value = Value(utf8(tag), int(step), time.time(), tensor.SerializeToString(), about, png)
-        values, self._waiting = [*self._waiting, value], []
-        self._write(values)
+        self._waiting.append(value)
+        if not wait:
+            self.flush()
 
     def scalar(self, tag: str, step: int, value: float, *, description: str = "") -> None:
         """Add one number for TensorBoard's Scalars tab, as a float32; written by `flush` or with the next image.
@@ -176,7 +185,7 @@ class EventFile:
             self._closing()
 
     def _write(self, values: Sequence[Value]) -> None:
-        """Write values in one write, an image last, behind the header where the file is begun with them."""
+        """Write values in one write, images last, behind the header where the file is begun with them."""
         file, small = self._opened()
         large: list[bytes] = []
         tags = set(self._described)

@@ -46,7 +46,7 @@ class Sink(Protocol):
         """
 
     def image(self, run: str, tag: str, step: int, png: bytes, description: str = "") -> None:
-        """Record one image, a PNG file, perhaps animated.
+        """Record one image, a PNG file, perhaps animated. It may wait in memory until `flush`.
 
         Raises:
             ValueError: It is no PNG file.
