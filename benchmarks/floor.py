@@ -73,7 +73,7 @@ def of_visualizer(case: Case, rounds: int, most: float | None) -> Row:
     chosen = ["FilterImages", "ActivationMaps", "GradCAM"]
     view = kv.Visualizer(tempfile.mkdtemp(), test, training_data=train, views=chosen, on_error="raise")
     hooks = Hooks(view, model)
-    by_kind = {type(one).__name__: one for one in view._running}
+    by_kind = {type(one).__name__: one.context.view for one in view._running}  # the copies that are at work
     shown = [call.path for call in by_kind["ActivationMaps"].calls.values()]
     probes = [probe.inputs for probe in by_kind["GradCAM"].probes.values()]
     floor = timed_passes(bare_pass(model, shown, by_kind["GradCAM"].path), probes)
@@ -119,8 +119,9 @@ def of_monitor(case: Case, rounds: int) -> Row:
     model = case.build()
     view = kv.OverfittingMonitor(tempfile.mkdtemp(), test, training_data=train, on_error="raise")
     hooks = Hooks(view, model)
-    bare = two_gradients(model, view.maps_path)
-    probes = [(tf.constant(one.inputs), tf.constant(one.labels)) for one in view.probes.values()]
+    at_work = view.context.view  # a copy
+    bare = two_gradients(model, at_work.maps_path)
+    probes = [(tf.constant(one.inputs), tf.constant(one.labels)) for one in at_work.probes.values()]
 
     def floor() -> Seconds:
         began = time.perf_counter()
@@ -131,7 +132,7 @@ def of_monitor(case: Case, rounds: int) -> Row:
     times = interleaved({"ours": hooks.epoch_end, "floor": floor}, rounds)
     hooks.end()
     detail = f"{ms(np.median(times['ours']))} beside {ms(np.median(times['floor']))}"
-    rows = " and ".join(str(len(one)) for one in view.probes.values())
+    rows = " and ".join(str(len(labels)) for _, labels in probes)
     what = f"{case.name}: `OverfittingMonitor`, {rows} pictures, beside a bare pass and two gradients"
     return at_most(what, ratio(times["ours"], times["floor"]), 1.3, detail=detail)
 
