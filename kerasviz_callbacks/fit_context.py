@@ -60,7 +60,7 @@ class FitContext:
 
     Attributes:
         participants: the callbacks that take part.
-        training: whether the first epoch has begun: a callback that joins later belongs to another fit.
+        training: whether the first epoch has begun; who leaves earlier has written nothing, and gives its tags back.
         probes: what was read of the data, and the data themselves, so that the ids by which they are found stay theirs.
         at_exit: what the interpreter calls as it ends, where the fit did not.
         queue: what the worker is given, step by step.
@@ -126,7 +126,7 @@ class FitContext:
         """Whether callbacks that were given these params belong to this fit.
 
         Keras gives all callbacks of a fit the same object. Without any (hooks called by hand), those that join within
-        the first steps do: a fit that died before its first step is over.
+        the first steps do; later ones are taken to belong to a new fit.
         """
         if params is not None:
             return params is self.params
@@ -140,7 +140,7 @@ class FitContext:
         """Leave the fit; the last to leave closes the sinks and prints how to look at the log."""
         if participant in self.participants:
             self.participants.remove(participant)
-        if not self.training:  # it leaves before it has written anything
+        if not self.training:
             claims: list[dict[str, Any]] = [*self._tags.values(), self._log_keys]
             for known in claims:
                 for key in [key for key, owner in known.items() if owner is participant]:
