@@ -4,19 +4,16 @@ layer_maps   a class activation method applied to a layer
 input_maps   an attribution method applied to the inputs
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import keras
-import numpy as np
 
 from .._typing import Array
 from ..taps.input_errors import blame_argument
 from ..taps.reader import OUTPUT, Capture, Reader
 from ..taps.scores import Score, check_looked_through, class_targets, score_for
-from .input_maps import InputMaps
+from .input_maps import InputMaps, to_array
 from .layer_maps import LayerMaps
 
 
@@ -161,7 +158,7 @@ def _reader(model: Any, inputs: Any) -> tuple[Reader, Any, int]:
     """A reader for these inputs, the inputs as numpy arrays, and the number of rows."""
     if not isinstance(model, keras.Model):
         raise TypeError(f"model={model!r}: expected a keras.Model, got {type(model).__name__}.")
-    fed = keras.tree.map_structure(_as_array, inputs)
+    fed = keras.tree.map_structure(to_array, inputs)
     flat = keras.tree.flatten(fed)
     if not flat or any(array.dtype.kind in "OMmc" or array.ndim == 0 for array in flat):
         raise TypeError(f"inputs={type(inputs).__name__}: expected an array (n, ...), or a list or dict of arrays.")
@@ -170,11 +167,3 @@ def _reader(model: Any, inputs: Any) -> tuple[Reader, Any, int]:
         raise ValueError(f"inputs: arrays of {sorted(lengths)} rows; expected the same number in each, at least one.")
     with blame_argument("inputs", model):
         return Reader(model, fed), fed, len(flat[0])
-
-
-def _as_array(value: Any) -> Array:
-    """The user's value as an array; an object array, which is refused, if it cannot be converted."""
-    try:
-        return np.asarray(value)
-    except Exception:  # whatever its `__array__` raises
-        return np.asarray(None)

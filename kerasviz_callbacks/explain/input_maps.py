@@ -1,7 +1,5 @@
 """One attribution method on the inputs of one model, prepared once and evaluated at every step."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -58,10 +56,7 @@ class InputMaps:
     def of(self, reader: Reader, inputs: Any, classes: Array) -> Attributed:
         """Compute the maps of inputs, in as many passes as the method needs.
 
-        Args:
-            reader: of the model.
-            inputs: as the model takes them.
-            classes: `(n,)`, `PREDICTED` for the class predicted from the unchanged inputs.
+        `classes` are `(n,)`, `PREDICTED` for the class predicted from the unchanged inputs.
         """
         fixed = resolve_classes(reader, inputs, classes) if self._score.function is None else classes
         if callable(self.method):
@@ -152,7 +147,7 @@ class InputMaps:
 
     def _fitting(self, name: str, given: Any, fed: tuple[int, ...]) -> Array:
         """Check that maps have the shape of the input, or of its positions."""
-        maps = _as_maps(given)
+        maps = to_array(given)
         positions = (fed[0], *(fed[axis] for axis in self._spatial[self.names.index(name)]))
         if maps.dtype.kind not in "biuf" or maps.shape not in (fed, positions, (*positions, 1)):
             raise ValueError(
@@ -186,8 +181,8 @@ class InputMaps:
         return [baseline.get(name, 0.0) for name in self.names]
 
 
-def _as_maps(given: Any) -> Array:
-    """The result of a callable as an array; an object array, which is refused, if it cannot be converted."""
+def to_array(given: Any) -> Array:
+    """What the user passed or returned as an array; an object array, which is refused, if it cannot be converted."""
     try:
         return np.asarray(given)
     except Exception:  # lists of unequal length, or whatever its `__array__` raises
@@ -197,24 +192,20 @@ def _as_maps(given: Any) -> Array:
 def checked_method(method: Any, options: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
     """Look up a method by name (or take the user's callable), with all its options.
 
-    Raises:
-        TypeError: an option that the method does not have, or of the wrong type.
-        ValueError: no such method, or an option out of its range.
+    TypeError for an option that the method does not have or of the wrong type, ValueError for one out of its range or
+    no such method.
     """
     if callable(method):
         if options:
             raise TypeError(f"{next(iter(options))}: not an option of a callable method; set it within the callable.")
         return method, {}
-    found, rest = attribution_method(method), dict(options)
-    baselines = rest.get("baseline")
-    if isinstance(baselines, Mapping):  # by input: each is checked alone
-        for one in baselines.values():
-            check_options(method, {"baseline": one})
-        rest.pop("baseline")
-    given = check_options(method, rest)
-    if isinstance(baselines, Mapping):
-        given["baseline"] = dict(baselines)
-    return found, given
+    found, by_input = attribution_method(method), options.get("baseline")
+    if not isinstance(by_input, Mapping):
+        return found, check_options(method, options)
+    for one in by_input.values():
+        check_options(method, {"baseline": one})
+    rest = {name: value for name, value in options.items() if name != "baseline"}
+    return found, {**check_options(method, rest), "baseline": dict(by_input)}
 
 
 def method_title(method: Any) -> str:

@@ -1,7 +1,5 @@
 """One class activation method on one layer: its capture in the shared pass, its additional passes, and its maps."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -50,13 +48,8 @@ class LayerMaps:
     def weights(self, reader: Reader, captured: Captured, inputs: Any, classes: Array) -> Array | None:
         """The weights of channels `(n, channels)` that need additional passes; `None` for methods without.
 
-        Score-CAM runs one pass per channel, Ablation-CAM one more.
-
-        Args:
-            reader: of the model.
-            captured: of `capture`.
-            inputs: as the model takes them.
-            classes: `(n,)`, `PREDICTED` for the predicted one.
+        Score-CAM runs one pass per channel, Ablation-CAM one more. `classes` are `(n,)`, `PREDICTED` for the predicted
+        one.
         """
         if self.method.weights is None:
             return None
@@ -73,12 +66,7 @@ class LayerMaps:
         return self.method.weights(self._folded(captured.output), scores)
 
     def maps(self, captured: Captured, weights: Array | None = None) -> Array:
-        """Raw maps `(n, *spatial)`, float32.
-
-        Args:
-            captured: of `capture`.
-            weights: from `weights`.
-        """
+        """Raw maps `(n, *spatial)`, float32, of what `capture` gave and, for some methods, `weights`."""
         activations = self._folded(captured.output)
         if self.method.needs == "activations":
             return self.method.maps(activations)
@@ -86,11 +74,7 @@ class LayerMaps:
         return self.method.maps(activations, given)
 
     def within_pass(self, wanted: Score) -> Capture:
-        """A capture of Grad-CAM maps computed inside the pass, for rows whose activations take too much memory.
-
-        Args:
-            wanted: the score that is explained.
-        """
+        """A capture of Grad-CAM maps computed inside the pass, for rows whose activations take too much memory."""
         return Capture(self.call.path, score=wanted, maps=_GradCam(self._patches))
 
     def _folded(self, values: Array) -> Array:
