@@ -1,11 +1,13 @@
-"""Gradient-based attribution: how much each value of the input contributes to a score, not rescaled.
+"""Gradient-based attribution: how much each value of the input contributes to a score, signed and not rescaled.
 
 The model is passed as `gradients`: a callable that takes rows `(n, ...)` of floats and returns the gradient of each
 row's score with respect to that row, in the same shape. The score must be the same function at every call: for a
 classifier, the class is chosen once, for `x` itself, and not again for the modified inputs.
 
-Every method calls it with arrays of `x`'s shape and of one dtype, so that the model is compiled once. NaN or infinity
-in one row, or in its gradients, does not affect other rows.
+Every method takes `x`, `(n, ...)`, one input a row, and returns attributions of its shape. It calls `gradients` with
+arrays of that shape and of one dtype, so that the model is compiled once. NaN or infinity in one row, or in its
+gradients, does not affect other rows. It raises TypeError for an option of the wrong type or an `x` that holds no real
+numbers, ValueError for an option out of its range or `gradients` that return another shape.
 """
 
 from collections.abc import Callable
@@ -14,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .attribution_checks import Array, baseline_like, check_answer, check_spatial, check_values, floats_of
+from .attribution_checks import Array, baseline_like, check_answer, check_spatial, check_values, floats_of, to_float32
 from .matrices import strongest
 
 Gradients = Callable[[Array], Any]
@@ -23,20 +25,9 @@ _RESOLUTION = 1e-6  # float32 rounding: scores whose relative difference is smal
 
 
 def gradient(gradients: Gradients, x: Any) -> NDArray[np.float32]:
-    """Compute the gradient of the score with respect to the input.
+    """Compute the gradient of the score with respect to the input; with those of a guided pass, guided backpropagation.
 
-    With the gradients of a guided backward pass this is guided backpropagation.
-
-    Args:
-        gradients: Called once.
-        x: `(n, ...)`, one input a row.
-
-    Returns:
-        `x`'s shape, signed, in the unit of the score per unit of the input.
-
-    Raises:
-        TypeError: `x` holds no real numbers.
-        ValueError: `gradients` returns another shape than `x`'s.
+    In the unit of the score per unit of the input; `gradients` is called once.
 
     Example:
         >>> gradient(lambda x: 2 * x, [[1.0, -3.0]]).tolist()  # the score is the sum of squares
@@ -47,22 +38,14 @@ def gradient(gradients: Gradients, x: Any) -> NDArray[np.float32]:
         Maps", 2014, https://arxiv.org/abs/1312.6034. Guided: Springenberg et al., "Striving for Simplicity: The All
         Convolutional Net", 2015, https://arxiv.org/abs/1412.6806.
     """
-    return _to_float32(_call(gradients, floats_of(x)))
+    values = floats_of(x)
+    return to_float32(check_answer(gradients(values), values.shape, "gradients"))
 
 
 def input_x_gradient(gradients: Gradients, x: Any) -> NDArray[np.float32]:
     """Compute `x * gradient`: the contribution of each input to a score that is linear between zero and `x`.
 
-    Args:
-        gradients: Called once.
-        x: `(n, ...)`, one input a row.
-
-    Returns:
-        `x`'s shape, signed, in the unit of the score. For a linear model without bias it sums to the score.
-
-    Raises:
-        TypeError: `x` holds no real numbers.
-        ValueError: `gradients` returns another shape than `x`'s.
+    In the unit of the score; for a linear model without bias it sums to the score. `gradients` is called once.
 
     Example:
         >>> input_x_gradient(lambda x: 2 * x, [[1.0, -3.0]]).tolist()
@@ -73,15 +56,17 @@ def input_x_gradient(gradients: Gradients, x: Any) -> NDArray[np.float32]:
         Differences", 2016, https://arxiv.org/abs/1605.01713.
     """
     values = floats_of(x)
-    grads = _call(gradients, values)
+    grads = check_answer(gradients(values), values.shape, "gradients")
     with np.errstate(invalid="ignore", over="ignore"):
-        return _to_float32(np.multiply(values, grads, dtype=np.float64))
+        return to_float32(np.multiply(values, grads, dtype=np.float64))
 
 
 def smooth_grad(
     gradients: Gradients, x: Any, *, samples: int = 16, noise: float = 0.15, seed: int = 0
 ) -> NDArray[np.float32]:
     """Average the gradient over noisy copies of each input, which removes its high-frequency noise.
+
+    In the unit of the score per unit of the input. For an input whose values are all equal it is the plain gradient.
 
     Args:
         gradients: Called `samples` times.
@@ -91,14 +76,6 @@ def smooth_grad(
             smallest of its finite values, all channels or features together.
         seed: Seed of the noise, which is the same at every call and for every row (scaled to the row's range), so that
             steps can be compared and rows do not depend on their order; numpy's global generator is not used.
-
-    Returns:
-        `x`'s shape, signed, in the unit of the score per unit of the input. For an input whose values are all equal
-        it is the plain gradient.
-
-    Raises:
-        TypeError: `x` or an option of the wrong type.
-        ValueError: An option out of its range, or `gradients` returns another shape than `x`'s.
 
     Example:
         >>> smooth_grad(lambda x: 2 * x, [[1.0, -3.0]], noise=0.0).tolist()
@@ -111,14 +88,11 @@ def smooth_grad(
     values = floats_of(x)
     generator = np.random.default_rng(seed)
     deviation = noise * _range(values)
-    total = np.zeros(values.shape)
-    for _ in range(samples):
-        with np.errstate(invalid="ignore", over="ignore"):
-            noisy = (values + deviation * generator.standard_normal(values.shape[1:])).astype(values.dtype)
-        grads = _call(gradients, noisy)
-        with np.errstate(invalid="ignore", over="ignore"):
-            total += grads
-    return _to_float32(total / samples)
+
+    def noisy(_: int) -> Array:
+        return values + deviation * generator.standard_normal(values.shape[1:])
+
+    return to_float32(_mean_gradient(gradients, values, noisy, samples))
 
 
 def integrated_gradients(
@@ -127,66 +101,48 @@ def integrated_gradients(
     """Integrate the gradient along the straight path from a baseline to the input.
 
     `(x - baseline)` times the mean gradient at the midpoints of `steps` equal intervals of that path (the midpoint
-    rule, whose error falls with the square of `steps`). The attributions sum to the difference of the scores.
+    rule, whose error falls with the square of `steps`). Over a row it sums to `score(x) - score(baseline)`, up to the
+    error of the numerical integration, which `completeness_error` measures; so it has the unit of the score.
 
     Args:
         gradients: Called `steps` times.
         x: `(n, ...)`, one input a row.
-        baseline: The input that represents the absence of information: a number, an array of the shape of one input,
-            or of `x`'s shape.
+        baseline: The input that represents the absence of information: a number, an array of the shape of one input, or
+            of `x`'s shape; ValueError for another.
         steps: Number of intervals.
-
-    Returns:
-        `x`'s shape, signed, in the unit of the score. Over a row it sums to `score(x) - score(baseline)`, up to
-        the error of the numerical integration, which `completeness_error` measures.
-
-    Raises:
-        TypeError: `x` or an option of the wrong type.
-        ValueError: An option out of its range, a baseline of another shape, or `gradients` returns another shape
-            than `x`'s.
 
     Example:
         >>> integrated_gradients(lambda x: 2 * x, [[1.0, -3.0]], steps=1).tolist()
         [[1.0, 9.0]]
 
     Reference:
-        Sundararajan et al., "Axiomatic Attribution for Deep Networks", ICML 2017,
-        https://arxiv.org/abs/1703.01365.
+        Sundararajan et al., "Axiomatic Attribution for Deep Networks", ICML 2017, https://arxiv.org/abs/1703.01365.
     """
     check_values(steps=steps)
     values = floats_of(x)
     start = baseline_like(baseline, values).astype(np.float64)
-    total = np.zeros(values.shape)
     with np.errstate(invalid="ignore", over="ignore"):
         path = values - start
-    for step in range(steps):
-        with np.errstate(invalid="ignore", over="ignore"):
-            point = (start + (step + 0.5) / steps * path).astype(values.dtype)
-        grads = _call(gradients, point)
-        with np.errstate(invalid="ignore", over="ignore"):
-            total += grads
+    mean = _mean_gradient(gradients, values, lambda step: start + (step + 0.5) / steps * path, steps)
     with np.errstate(invalid="ignore", over="ignore"):
-        return _to_float32(path * (total / steps))
+        return to_float32(path * mean)
 
 
 def completeness_error(attributions: ArrayLike, scores_at_x: ArrayLike, scores_at_baseline: ArrayLike) -> float:
     """Measure the relative error of the completeness axiom of integrated gradients.
 
-    `sum_i |sum of row i's attributions - d_i| / sum_i |d_i|` with `d_i = score(x_i) - score(baseline_i)`. It is
-    a ratio of sums over rows: a mean of the ratios of rows would be dominated by rows with a near-zero denominator.
+    `sum_i |sum of row i's attributions - d_i| / sum_i |d_i|` with `d_i = score(x_i) - score(baseline_i)`. It is a ratio
+    of sums over rows: a mean of the ratios of rows would be dominated by rows with a near-zero denominator.
 
     Args:
         attributions: `(n, ...)`, before or after the channels are summed.
-        scores_at_x: `(n,)`, the score of each row.
+        scores_at_x: `(n,)`, the score of each row; ValueError for another shape.
         scores_at_baseline: `(n,)`, the same score of the row's baseline.
 
     Returns:
         At least 0; 0.01 means that the attributions are off by 1 % in total: increase `steps`. Rows with NaN or
         infinity are left out. NaN where no row is left, or where all scores equal those of their baselines within the
         precision of float32.
-
-    Raises:
-        ValueError: The scores are not one a row.
 
     Example:
         >>> completeness_error([[1.0, 2.0], [4.0, 4.0]], [4.0, 6.0], [0.0, 0.0])  # 3 of 4, 8 of 6
@@ -232,15 +188,23 @@ def reduce_channels(attributions: ArrayLike, *, spatial: tuple[int, ...], larges
         raise ValueError(f"attributions: an axis of channels is empty in shape {values.shape}.")
     if not largest:
         with np.errstate(invalid="ignore", over="ignore"):
-            return _to_float32(values.sum(axis=channels, dtype=np.float64))
+            return to_float32(values.sum(axis=channels, dtype=np.float64))
     positions = (len(values), *(values.shape[axis] for axis in spatial))
     last = np.moveaxis(values, channels, range(values.ndim - len(channels), values.ndim))
     last = last.reshape(*positions, -1) if channels else last[..., None]
-    return _to_float32(strongest(last))
+    return to_float32(strongest(last))
 
 
-def _call(gradients: Gradients, points: Array) -> Array:
-    return check_answer(gradients(points), points.shape, "gradients")
+def _mean_gradient(gradients: Gradients, x: Array, point: Callable[[int], Array], count: int) -> Array:
+    """Average the gradients at `point(0)` to `point(count - 1)`, each fed in the type of `x`."""
+    total = np.zeros(x.shape)
+    for number in range(count):
+        with np.errstate(invalid="ignore", over="ignore"):
+            fed = point(number).astype(x.dtype)
+        grads = check_answer(gradients(fed), x.shape, "gradients")
+        with np.errstate(invalid="ignore", over="ignore"):
+            total += grads
+    return total / count
 
 
 def _range(values: Array) -> Array:
@@ -252,8 +216,3 @@ def _range(values: Array) -> Array:
     with np.errstate(over="ignore"):
         spread: Array = np.maximum(high - low, 0.0)
     return spread
-
-
-def _to_float32(values: Array) -> NDArray[np.float32]:
-    with np.errstate(invalid="ignore", over="ignore"):
-        return values.astype(np.float32)

@@ -9,18 +9,14 @@ from numpy.typing import NDArray
 from .._arguments import whole_number
 
 Array = NDArray[Any]
-MOST_PASSES = 100_000  # more would take hours a step
-MOST_CELLS = 1000  # along each side; more would exhaust the memory
 
 
 def check_values(**options: Any) -> None:
     """Check options by name; an option means the same for all methods that have it.
 
-    Args:
-        options: `steps`, `samples`: whole numbers of 1 to 100,000; `cells`: of 1 to 1000; `seed`: of at least 0.
-            `patch`, `stride`: None, a whole number of at least 1, or a tuple of them, one per axis. `noise`: a number
-            >= 0. `keep`: a number between 0 and 1, both left out. `baseline`: a number or an array of numbers, all
-            finite as float32.
+    `steps`, `samples`: whole numbers of 1 to 100,000; `cells`: of 1 to 1000; `seed`: of at least 0. `patch`, `stride`:
+    None, a whole number of at least 1, or a tuple of them, one per axis. `noise`: a number >= 0. `keep`: a number
+    between 0 and 1, both left out. `baseline`: a number or an array of numbers, all finite as float32.
 
     Raises:
         TypeError: One is of the wrong type.
@@ -31,10 +27,7 @@ def check_values(**options: Any) -> None:
 
 
 def floats_of(x: Any) -> Array:
-    """Convert inputs to floats without loss: float32; float64 for float64 and for integers of more than 16 bits.
-
-    Args:
-        x: `(n, ...)`, one input a row, any numeric type.
+    """Convert inputs `(n, ...)` to floats without loss: float32; float64 for float64 and integers of more than 16 bits.
 
     Raises:
         TypeError: `x` holds no real numbers.
@@ -75,8 +68,7 @@ def baseline_like(baseline: Any, x: Array) -> Array:
 def check_spatial(spatial: tuple[int, ...], x: Array) -> None:
     """Check the axes of positions of `x`; the others after the first are channels.
 
-    Raises:
-        ValueError: Not one or more axes of `x` after the first, each once, in their order in `x`.
+    ValueError if they are not one or more axes of `x` after the first, each once, in their order in `x`.
     """
     axes = tuple(spatial)
     if not axes or list(axes) != sorted(set(axes)) or axes[0] < 1 or axes[-1] >= x.ndim:
@@ -94,12 +86,10 @@ def check_answer(answer: Any, shape: tuple[int, ...], name: str) -> Array:
     return given
 
 
-def _whole(name: str, value: Any) -> None:
-    whole_number(value, name, minimum=1)
-
-
-def _whole_or_zero(name: str, value: Any) -> None:
-    whole_number(value, name, minimum=0)
+def to_float32(values: Array) -> NDArray[np.float32]:
+    """Convert to float32; numbers beyond its range become infinite, without a warning."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        return values.astype(np.float32)
 
 
 def _extent(name: str, value: Any) -> None:
@@ -148,23 +138,22 @@ def _baseline(name: str, value: Any) -> None:
         raise ValueError(f"{name}: must be finite, but holds NaN, infinity or what is infinite as float32.")
 
 
-def _passes(name: str, value: Any) -> None:
-    _whole(name, value)
-    if value > MOST_PASSES:
-        raise ValueError(f"{name}={value}: expected at most {MOST_PASSES:,}; each is a pass over every input.")
+def _counted(most: int, reason: str) -> Callable[[str, Any], None]:
+    """A check for a whole number from 1 to `most`; `reason` completes the error of a larger one."""
+
+    def check(name: str, value: Any) -> None:
+        if whole_number(value, name, minimum=1) > most:
+            raise ValueError(f"{name}={value}: expected at most {most:,}{reason}.")
+
+    return check
 
 
-def _cells(name: str, value: Any) -> None:
-    _whole(name, value)
-    if value > MOST_CELLS:
-        raise ValueError(f"{name}={value}: expected at most {MOST_CELLS:,}, and fewer than an input has positions.")
-
-
-_CHECKS: dict[str, Callable[[str, Any], None]] = {
+_passes = _counted(100_000, "; each is a pass over every input")  # more would take hours a step
+_CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "steps": _passes,
     "samples": _passes,
-    "cells": _cells,
-    "seed": _whole_or_zero,
+    "cells": _counted(1000, ", and fewer than an input has positions"),  # more would exhaust the memory
+    "seed": lambda name, value: whole_number(value, name, minimum=0),
     "patch": _extent,
     "stride": _extent,
     "noise": _noise,

@@ -59,25 +59,14 @@ METHODS: dict[str, AttributionMethod] = {
 
 
 def attribution_method(method: Any) -> AttributionMethod:
-    """Look up a method by name.
-
-    Raises:
-        ValueError: An unknown name; the error lists the known ones.
-    """
+    """Look up a method by name; ValueError, which lists the known ones, for an unknown name."""
     if not isinstance(method, str) or method not in METHODS:
         raise ValueError(f"method={method!r}: expected one of {', '.join(map(repr, METHODS))}.")
     return METHODS[method]
 
 
 def check_options(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Check the options of a method, as far as possible without the input.
-
-    Args:
-        method: Its name.
-        options: The options given, by name.
-
-    Returns:
-        All options of the method: those given, and the defaults of the others.
+    """Check the options of a method, as far as possible without the input, and add the defaults of the others.
 
     Raises:
         TypeError: An option that the method does not have (the error lists those it has), or of the wrong type.

@@ -1,12 +1,13 @@
 """Perturbation-based attribution: how much each position contributes to a score, not rescaled.
 
 The model is passed as `scores`: a callable that takes rows `(n, ...)` of floats and returns each row's score `(n,)`.
-The
-score must be the same function at every call: for a classifier, the class is chosen once, for `x` itself, and not again
-for the perturbed inputs.
+The score must be the same function at every call: for a classifier, the class is chosen once, for `x` itself, and not
+again for the perturbed inputs.
 
-Both methods call it with arrays of `x`'s shape and of one dtype, a new one at each call, so that the model is compiled
-once and memory stays bounded. NaN or infinity in one row does not affect other rows.
+Both methods call it with arrays of the shape of `x`, `(n, ...)`, one input a row, and of one dtype, a new one at each
+call, so that the model is compiled once and memory stays bounded. They return `(n, *positions)`, in the unit of the
+score. NaN or infinity in one row does not affect other rows. They raise TypeError for an `x` or an option of the wrong
+type, ValueError for an option out of its range or not fitting `x`'s shape, or `scores` that are not one per row.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .attribution_checks import Array, baseline_like, check_answer, check_spatial, check_values, floats_of
+from .attribution_checks import Array, baseline_like, check_answer, check_spatial, check_values, floats_of, to_float32
 from .resampling import resize_weights
 
 Scores = Callable[[Array], Any]
@@ -35,25 +36,20 @@ def occlusion(
 ) -> NDArray[np.float32]:
     """Measure how far the score drops when a patch of the input is replaced by the baseline.
 
+    At each position the mean of `score(x) - score(covered)` over the patches that cover it. Positive: the position
+    contributes to the score.
+
     Args:
         scores: Called once for `x` and once for each position of the patch: on an axis of length `side`
             `1 + ceil((side - patch) / stride)` times, on several axes the product.
         x: `(n, ...)`, one input a row.
-        spatial: The axes of positions, ascending: `(1, 2)` of `(n, h, w, channels)`. The others are channels and
-            are replaced together.
+        spatial: The axes of positions, ascending: `(1, 2)` of `(n, h, w, channels)`. The others are channels and are
+            replaced together.
         patch: Lengths of the sides of the patch, one number or one per axis. None: about an eighth of each side; for
             `(n, features)` a single feature.
         stride: Distance between patches, one number or one per axis, at most the patch. None: half of the patch. The
             last patch is shifted back to the border, so that every position is covered.
         baseline: The replacement: a number, an array of the shape of one input, or of `x`'s shape.
-
-    Returns:
-        `(n, *positions)`, in the unit of the score: at each position the mean of `score(x) - score(covered)` over
-        the patches that cover it. Positive: the position contributes to the score.
-
-    Raises:
-        TypeError: `x` or an option of the wrong type.
-        ValueError: An option out of its range or not fitting `x`'s shape, or `scores` not one per row.
 
     Example:
         >>> occlusion(lambda x: x @ [1.0, 10.0], [[2.0, 3.0]], spatial=(1,)).tolist()
@@ -69,7 +65,7 @@ def occlusion(
     replacement = baseline_like(baseline, values)
     sides = tuple(values.shape[axis] for axis in spatial)
     sizes, strides = _patches(patch, stride, sides, features=values.ndim == 2)
-    before = _call(scores, values.copy())
+    before = _call(scores, values.copy(), len(sides))
     sums, counts = np.zeros((len(values), *sides)), np.zeros(sides)
     for region in _regions(sides, sizes, strides):
         where = [slice(None)] * values.ndim
@@ -77,11 +73,11 @@ def occlusion(
             where[axis] = part
         covered = values.copy()
         covered[tuple(where)] = replacement[tuple(where)]
-        after = _call(scores, covered)
+        after = _call(scores, covered, len(sides))
         with np.errstate(invalid="ignore", over="ignore"):
-            sums[(slice(None), *region)] += _broadcastable(before - after, len(sides))
+            sums[(slice(None), *region)] += before - after
         counts[region] += 1
-    return _to_float32(sums / counts)
+    return to_float32(sums / counts)
 
 
 def rise(
@@ -97,28 +93,22 @@ def rise(
 ) -> NDArray[np.float32]:
     """Compute RISE: the mean score over the random masks that keep a position.
 
-    `sum_i s_i M_i / sum_i M_i`, with `s_i` the score of `M_i x + (1 - M_i) baseline`. Divided by the sum of
-    the masks drawn rather than by its expectation, so that a constant score gives that score everywhere.
+    `sum_i s_i M_i / sum_i M_i`, with `s_i` the score of `M_i x + (1 - M_i) baseline`. Divided by the sum of the masks
+    drawn rather than by its expectation, so that a constant score gives that score everywhere. So maps lie around the
+    mean score of masked inputs, and only differences within a map are meaningful. NaN at a position that no mask kept:
+    increase `samples`.
 
     Args:
         scores: Called `samples` times.
         x: `(n, ...)`, one input a row.
-        spatial: The axes of positions, ascending: `(1, 2)` of `(n, h, w, channels)`. The others are channels and
-            are masked together.
+        spatial: The axes of positions, ascending: `(1, 2)` of `(n, h, w, channels)`. The others are channels and are
+            masked together.
         samples: Number of masks, which are the same for every row.
         cells: Number of random cells of a mask along each side. For `(n, features)` each feature is a cell of its own
             and this has no effect.
         keep: Probability that a cell is kept.
         baseline: The value where nothing is kept: a number, an array of the shape of one input, or of `x`'s shape.
         seed: Seed of the masks; numpy's global generator is not used.
-
-    Returns:
-        `(n, *positions)`, in the unit of the score, around the mean score of masked inputs: only differences within
-        a map are meaningful. NaN at a position that no mask kept: increase `samples`.
-
-    Raises:
-        TypeError: `x` or an option of the wrong type.
-        ValueError: An option out of its range or not fitting `x`'s shape, or `scores` not one per row.
 
     Example:
         >>> rise(lambda x: np.full(len(x), 3.0), [[2.0, 5.0]], spatial=(1,), samples=16).tolist()
@@ -141,12 +131,12 @@ def rise(
         with np.errstate(invalid="ignore", over="ignore"):
             masked = share * values
             masked += (1 - share) * background
-        answer = _call(scores, masked)
+        answer = _call(scores, masked, len(sides))
         with np.errstate(invalid="ignore", over="ignore"):
-            sums += _broadcastable(answer, len(sides)) * mask
+            sums += answer * mask
         kept += mask
     with np.errstate(invalid="ignore", over="ignore"):
-        return _to_float32(sums / np.where(kept > 0, kept, np.nan))
+        return to_float32(sums / np.where(kept > 0, kept, np.nan))
 
 
 def rise_masks(
@@ -155,7 +145,8 @@ def rise_masks(
     """Generate the masks of `rise`: random grids, upsampled linearly and shifted at random.
 
     Random bits, `cells` along each side, are resized linearly to `(cells + 1) * size`, `size = ceil(side / cells)`, and
-    a window of the sides is cut at a random shift below `size`.
+    a window of the sides is cut at a random shift below `size`. The masks have the shape `sides`, values from 0 to 1
+    and the expectation `keep` at each position.
 
     Args:
         sides: Number of positions along each axis.
@@ -163,9 +154,6 @@ def rise_masks(
         cells: Number of bits along each axis; None: a bit for each position, neither resized nor shifted.
         keep: Probability of a bit to be one.
         seed: Seed of the masks.
-
-    Yields:
-        An array of shape `sides`, from 0 to 1, with the expectation `keep` at each position.
     """
     generator = np.random.default_rng(seed)
     if cells is None:
@@ -221,15 +209,6 @@ def _regions(sides: tuple[int, ...], sizes: tuple[int, ...], strides: tuple[int,
         yield tuple(parts[index] for parts, index in zip(by_axis, place, strict=True))
 
 
-def _call(scores: Scores, points: Array) -> NDArray[np.float64]:
-    return check_answer(scores(points), points.shape[:1], "scores").astype(np.float64)
-
-
-def _broadcastable(values: Array, axes: int) -> Array:
-    """Reshape one number per row to broadcast over that many axes of positions."""
-    return values.reshape(-1, *[1] * axes)
-
-
-def _to_float32(values: Array) -> NDArray[np.float32]:
-    with np.errstate(invalid="ignore", over="ignore"):
-        return values.astype(np.float32)
+def _call(scores: Scores, points: Array, axes: int) -> NDArray[np.float64]:
+    """Get the scores of the rows, shaped to broadcast over that many axes of positions."""
+    return check_answer(scores(points), points.shape[:1], "scores").astype(np.float64).reshape(-1, *[1] * axes)
