@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.spatial.distance import cosine
 
-from kerasviz_callbacks.maths.units import FLOOR, along_steps, directions, edges_of_steps, lengths, log_turn
+from kerasviz_callbacks.maths.matrices import edges
+from kerasviz_callbacks.maths.units import FLOOR, along_steps, directions, lengths, log_turn
 
 ANY = st.floats(-1e300, 1e300) | st.sampled_from([np.nan, np.inf, -np.inf, 0.0, 1e-320])
 UNITS = arrays(np.float64, st.tuples(st.integers(1, 5), st.integers(1, 6)), elements=ANY)
@@ -120,7 +121,7 @@ def test_the_axis_of_steps_by_a_plain_loop(gaps, first, to_come, columns, fold):
     values = np.random.default_rng(0).normal(size=(len(ends), 2))
     last = ends[-1] + to_come
     grid, filled = along_steps(values, starts, ends, first=first, last=last, columns=columns, fold=fold)
-    bounds = edges_of_steps(first, last, columns)
+    bounds = first + edges(last - first + 1, columns)
     assert (bounds[0], bounds[-1]) == (first, last + 1)
     for column in range(len(bounds) - 1):
         steps = range(bounds[column], bounds[column + 1])

@@ -1,7 +1,7 @@
 """How well features separate the classes: nearest neighbours, silhouette, within-class to between-class variance.
 
-Features are `(n, d)`: one row per example of the probe; labels are `(n,)`. With NaN or infinity among the features
-every metric is NaN.
+Features are `(n, d)`, or `FeatureDistances` of them: one row per example of the probe; labels are `(n,)`. With NaN or
+infinity among the features every metric is NaN; ValueError if features or labels have another shape.
 """
 
 from collections.abc import Iterator
@@ -16,17 +16,11 @@ _BLOCK_VALUES = 2**21
 
 
 class FeatureDistances:
-    """Features prepared once for several metrics: in float64, shifted so that the first is 0, with cached distances.
-
-    Args:
-        features: `(n, d)`.
+    """Features `(n, d)` prepared once for several metrics: in float64, the first shifted to 0, with cached distances.
 
     Attributes:
         values: `(n, d)`; `None` if there are none or some are not finite: every metric is then NaN.
         count: n.
-
-    Raises:
-        ValueError: If features are not `(n, d)`.
     """
 
     def __init__(self, features: ArrayLike) -> None:
@@ -42,36 +36,29 @@ class FeatureDistances:
 
     def squared_distances(self) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float64]]]:
         """Yield rows in blocks with their squared distances to all rows, from dot products: quick, off by rounding."""
-        if self.values is None:
+        values = self.values
+        if values is None:
             return
         block = max(1, _BLOCK_VALUES // self.count)
         if self._whole is None and block >= self.count:
-            self._whole = self._squares(np.arange(self.count))
+            self._whole = _squares(values, np.arange(self.count))
         for start in range(0, self.count, block):
             rows = np.arange(start, min(start + block, self.count))
-            yield rows, (self._squares(rows) if self._whole is None else self._whole.copy())
+            yield rows, (_squares(values, rows) if self._whole is None else self._whole.copy())
 
-    def _squares(self, rows: NDArray[np.intp]) -> NDArray[np.float64]:
-        values = np.empty((0, 0)) if self.values is None else self.values
-        lengths = np.einsum("ij,ij->i", values, values)
-        products = product(values if len(rows) == len(values) else values[rows], values.T)
-        apart: NDArray[np.float64] = lengths[rows, None] + lengths - 2 * products
-        return apart
+
+def _squares(values: NDArray[np.float64], rows: NDArray[np.intp]) -> NDArray[np.float64]:
+    lengths = np.einsum("ij,ij->i", values, values)
+    products = product(values if len(rows) == len(values) else values[rows], values.T)
+    apart: NDArray[np.float64] = lengths[rows, None] + lengths - 2 * products
+    return apart
 
 
 def knn_accuracy(features: ArrayLike | FeatureDistances, labels: ArrayLike, k: int = 5) -> float:
-    """Compute the mean fraction of each row's nearest neighbours that share its label (leave-one-out).
+    """Compute the mean fraction of each row's `k` nearest neighbours that share its label (leave-one-out).
 
-    Args:
-        features: `(n, d)`, or `FeatureDistances` of them.
-        labels: `(n,)`.
-        k: Number of neighbours (Euclidean); all other rows if there are fewer.
-
-    Returns:
-        From 0 to 1. Of equal distances the lower row number counts as nearer. NaN with fewer than two rows.
-
-    Raises:
-        ValueError: If labels are not `(n,)` or k is less than 1.
+    From 0 to 1. Distances are Euclidean; of equal ones the lower row number counts as nearer. All other rows if they
+    are fewer than k; NaN with fewer than two rows; ValueError if k is less than 1.
     """
     prepared, given = _checked(features, labels)
     values = prepared.values
@@ -111,16 +98,9 @@ def silhouette(features: ArrayLike | FeatureDistances, labels: ArrayLike) -> flo
     The mean over rows of `(b - a) / max(a, b)`: a is the mean distance (Euclidean) to the other rows of the own class,
     b the least mean distance to the rows of another. A row that is alone in its class counts as 0.
 
-    Args:
-        features: `(n, d)`, or `FeatureDistances` of them.
-        labels: `(n,)`.
-
     Returns:
         From -1 (rows lie in other classes) through 0 (classes overlap) to 1 (compact and well separated). NaN with
         fewer than two classes, or no two rows of one class.
-
-    Raises:
-        ValueError: If labels are not `(n,)`.
 
     Reference:
         Rousseeuw, "Silhouettes: a graphical aid to the interpretation and validation of cluster analysis", Journal of
@@ -146,9 +126,8 @@ def silhouette(features: ArrayLike | FeatureDistances, labels: ArrayLike) -> flo
         between[own_class] = np.inf
         nearest = between.min(axis=1)
         wider = np.maximum(within, nearest)
-        total += float(
-            np.sum(np.where((others > 0) & (wider > 0), (nearest - within) / np.where(wider > 0, wider, 1), 0))
-        )
+        ratio = (nearest - within) / np.where(wider > 0, wider, 1)
+        total += float(np.sum(np.where((others > 0) & (wider > 0), ratio, 0)))
     return total / len(values)
 
 
@@ -156,18 +135,9 @@ def within_to_between(features: ArrayLike | FeatureDistances, labels: ArrayLike)
     """Compute the ratio of within-class to between-class variance: a scalar form of NC1.
 
     `sum_i ||z_i - m_y(i)||^2 / sum_c n_c ||m_c - m||^2`, m_c the mean of class c, m that of all rows. It falls towards
-    0 as the features of each class collapse into one point. The paper's form takes a pseudo-inverse of the covariance
-    of the class means instead, which this form avoids.
-
-    Args:
-        features: `(n, d)`, or `FeatureDistances` of them.
-        labels: `(n,)`.
-
-    Returns:
-        At least 0. NaN where all class means are the same point, or no two rows are of one class.
-
-    Raises:
-        ValueError: If labels are not `(n,)`.
+    0 as the features of each class collapse into one point; NaN where all class means are the same point, or no two
+    rows are of one class. The paper's form takes a pseudo-inverse of the covariance of the class means instead, which
+    this form avoids.
 
     Reference:
         Papyan, Han & Donoho, "Prevalence of neural collapse during the terminal phase of deep learning training", PNAS

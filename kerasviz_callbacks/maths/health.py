@@ -2,7 +2,8 @@
 
 Filters are `(f, ...)`, one filter per row (as from `geometry.filters_of`); all axes after the first are flattened to
 the fan-in p. Channels are described by statistics of each row of the probe, computed inside the model's pass so that
-only small arrays are transferred; `channel_metrics` combines the rows.
+only small arrays are transferred; `channel_metrics` combines the rows. The metrics of channels raise ValueError where
+the statistic that they need was not computed.
 """
 
 from dataclasses import dataclass
@@ -23,16 +24,13 @@ DORMANT = 0.025
 def redundancy(filters: ArrayLike) -> float:
     """Measure how similar the filters of a layer are, on a scale that can be compared between layers.
 
-    `p * mean over i != j of cos^2(f_i, f_j)`, computed from the smaller of the two Gram matrices: the sum of
-    the squared entries of `U U'` and of `U' U` is the same.
-
-    Args:
-        filters: `(f, ...)`, f filters of fan-in p; only their directions matter.
+    `p * mean over i != j of cos^2(f_i, f_j)`, computed from the smaller of the two Gram matrices: the sum of the
+    squared entries of `U U'` and of `U' U` is the same.
 
     Returns:
-        From 0 (all orthogonal) through 1 (the expectation for random filters, with a large variance where they
-        are few and small) to p (all equal up to sign and length). Filters that are zero or hold
-        NaN or infinity are left out; NaN if fewer than two are left.
+        From 0 (all orthogonal) through 1 (the expectation for random filters, with a large variance where they are few
+        and small) to p (all equal up to sign and length). Filters that are zero or hold NaN or infinity are left out;
+        NaN if fewer than two are left.
     """
     units = unit(_rows(filters))
     units = units[~np.isnan(units[:, :1]).any(axis=1)]
@@ -48,34 +46,19 @@ def redundancy(filters: ArrayLike) -> float:
 def turn(filters: ArrayLike, previous: ArrayLike) -> float:
     """Measure how far the filters of a layer have rotated since the previous step: the mean of `1 - cos`.
 
-    Args:
-        filters: `(f, ...)`, the filters now.
-        previous: The same shape, the same filters at the previous step.
-
-    Returns:
-        From 0 (unchanged directions) to 2 (all reversed). Filters that are zero or hold NaN or
-        infinity, now or before, are left out; NaN if none is left.
-
-    Raises:
-        ValueError: If the shapes differ.
+    From 0 (unchanged directions) to 2 (all reversed). Filters that are zero or hold NaN or infinity, now or before, are
+    left out; NaN if none is left. ValueError if the shapes differ.
     """
     now, before = np.asarray(filters), np.asarray(previous)
     if now.shape != before.shape:
         raise ValueError(f"previous: must have the shape of filters {now.shape}, got {before.shape}")
-    return _mean_of_finite(cosine_distance(_rows(now), _rows(before)))
+    return mean_of_finite(cosine_distance(_rows(now), _rows(before)))
 
 
 def norm(filters: ArrayLike) -> float:
-    """Compute the mean norm of the filters of a layer.
-
-    Args:
-        filters: `(f, ...)`.
-
-    Returns:
-        At least 0. Filters that hold NaN or infinity are left out; NaN if none is left.
-    """
+    """Compute the mean norm of the filters of a layer; those with NaN or infinity are left out, NaN if none is left."""
     with np.errstate(invalid="ignore", over="ignore"):
-        return _mean_of_finite(np.linalg.norm(_rows(filters), axis=1))
+        return mean_of_finite(np.linalg.norm(_rows(filters), axis=1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,8 +93,9 @@ def channel_metrics(
 ) -> ChannelMetrics:
     """Combine the statistics of each probe row, computed inside the model's pass, to one per channel.
 
-    The variance follows from the law of total variance (mean of the variances + variance of the means), which avoids
-    the cancellation of mean of squares - square of mean.
+    All rows have the same weight, as they have the same number of positions. The variance follows from the law of total
+    variance (mean of the variances + variance of the means), which avoids the cancellation of mean of squares - square
+    of mean.
 
     Args:
         mean_abs: `(n, channels)`, for each row the mean of |a| over its positions.
@@ -119,9 +103,6 @@ def channel_metrics(
         share_not_positive: The same, the mean of `a <= 0`.
         mean: The same, the mean; required with the variance.
         variance: The same, the population variance within the row (0 where a row has one position).
-
-    Returns:
-        The statistics over all rows, which have the same weight as they have the same number of positions.
 
     Raises:
         ValueError: If there is no row, or the shapes differ.
@@ -152,7 +133,7 @@ def channel_metrics(
 
 
 def dead_channels(metrics: ChannelMetrics, rectified: bool | None) -> NDArray[np.bool_]:
-    """Find the channels that are dead: the one definition that every view uses.
+    """Find the channels that are dead, `(channels,)`: the one definition that every view uses.
 
     Args:
         metrics: Of the channels over the probe.
@@ -161,10 +142,7 @@ def dead_channels(metrics: ChannelMetrics, rectified: bool | None) -> NDArray[np
             linear output, such as that of a convolution before batch normalisation: none of its channels is dead.
 
     Returns:
-        `(channels,)`; False for channels that are not finite.
-
-    Raises:
-        ValueError: If the statistic that this needs was not computed.
+        False for channels that are not finite.
     """
     if rectified is None:
         return np.zeros(metrics.non_finite.shape, bool)
@@ -174,18 +152,7 @@ def dead_channels(metrics: ChannelMetrics, rectified: bool | None) -> NDArray[np
 
 
 def dead(metrics: ChannelMetrics, rectified: bool) -> float:
-    """Compute the fraction of dead channels.
-
-    Args:
-        metrics: Of the channels over the probe.
-        rectified: As for `dead_channels`.
-
-    Returns:
-        From 0 to 1, of the channels that are finite; NaN if none is.
-
-    Raises:
-        ValueError: If the statistic that this needs was not computed.
-    """
+    """Compute the fraction of the finite channels that are dead, as `dead_channels` defines it; NaN without any."""
     finite = metrics.non_finite == 0
     return float(dead_channels(metrics, rectified)[finite].mean()) if finite.any() else float("nan")
 
@@ -193,12 +160,8 @@ def dead(metrics: ChannelMetrics, rectified: bool) -> float:
 def dormant(metrics: ChannelMetrics) -> float:
     """Compute the fraction of channels that are almost inactive compared with the others.
 
-    Args:
-        metrics: Of the channels over the probe.
-
-    Returns:
-        The fraction with mean |a| of at most 0.025 of its mean over channels, from 0 to 1, of the channels
-        that are finite; 1 if all are zero; NaN if none is finite.
+    Those with mean |a| of at most 0.025 of its mean over channels, from 0 to 1, of the channels that are finite; 1 if
+    all are zero; NaN if none is finite.
 
     Reference:
         Sokar et al., "The Dormant Neuron Phenomenon in Deep Reinforcement Learning", ICML 2023.
@@ -211,17 +174,9 @@ def dormant(metrics: ChannelMetrics) -> float:
 def sparsity(metrics: ChannelMetrics) -> float:
     """Compute the fraction of activations that are not positive; for rectified outputs only.
 
-    Args:
-        metrics: Of the channels over the probe.
-
-    Returns:
-        The mean of `a <= 0` over probe, positions and the channels that are finite, from 0 to 1; NaN if
-        none is.
-
-    Raises:
-        ValueError: If that statistic was not computed.
+    The mean of `a <= 0` over probe, positions and the channels that are finite, from 0 to 1; NaN if none is.
     """
-    return _mean_of_finite(_known(metrics.share_not_positive, "share_not_positive"))
+    return mean_of_finite(_known(metrics.share_not_positive, "share_not_positive"))
 
 
 def _known(statistic: NDArray[np.float64] | None, name: str) -> NDArray[np.float64]:
@@ -237,6 +192,7 @@ def _rows(filters: ArrayLike) -> NDArray[np.float64]:
     return values.reshape(len(values), int(np.prod(values.shape[1:])))
 
 
-def _mean_of_finite(values: NDArray[np.float64]) -> float:
+def mean_of_finite(values: NDArray[np.float64]) -> float:
+    """Compute the mean of the finite values; NaN if there are none."""
     finite = values[np.isfinite(values)]
     return float(finite.mean()) if finite.size else float("nan")

@@ -1,6 +1,7 @@
 """Distances between heat maps of different epochs or classes.
 
-Maps are `(n, *spatial)`, at least 0; one that is 0 everywhere is empty and has no direction.
+Maps are `(n, *spatial)`, at least 0; one that is 0 everywhere is empty and has no direction. ValueError if the shapes
+of the maps differ.
 """
 
 from typing import Any, NamedTuple
@@ -27,15 +28,7 @@ class MapDistance(NamedTuple):
 
 
 def map_distance(now: ArrayLike, then: ArrayLike) -> MapDistance:
-    """Compare the maps of each image with those at another step; images with an empty map are left out.
-
-    Args:
-        now: `(n, *spatial)`.
-        then: The same shape.
-
-    Raises:
-        ValueError: If the shapes differ.
-    """
+    """Compare the maps of each image with those at another step; images with an empty map are left out."""
     maps, others = _rows(now, then)
     counts = ~(_empty(maps) | _empty(others))
     if now is then and np.isfinite(maps).all():
@@ -46,15 +39,8 @@ def map_distance(now: ArrayLike, then: ArrayLike) -> MapDistance:
 def true_versus_predicted(true: ArrayLike, predicted: ArrayLike, right: ArrayLike) -> MapDistance:
     """Compare the maps of the true class with those of the predicted class.
 
-    The distance is 0 for correct predictions and 1 where one map is empty; images with both maps empty are left out.
-
-    Args:
-        true: Maps of the true class, `(n, *spatial)`.
-        predicted: Maps of the predicted class, the same shape.
-        right: Whether the two classes are the same, `(n,)`.
-
-    Raises:
-        ValueError: If the shapes differ.
+    `right` is `(n,)`: whether the two classes are the same. The distance is 0 for correct predictions and 1 where one
+    map is empty; images with both maps empty are left out.
     """
     maps, others = _rows(true, predicted)
     wrong = np.flatnonzero(~np.asarray(right, bool))  # only these are compared
@@ -79,8 +65,7 @@ def _rows(maps: ArrayLike, others: ArrayLike) -> tuple[NDArray[Any], NDArray[Any
 
 
 def _empty(maps: NDArray[Any]) -> NDArray[np.bool_]:
-    all_zero: NDArray[np.bool_] = np.asarray(~maps.any(axis=1))
-    return all_zero
+    return np.asarray(~maps.any(axis=1))
 
 
 def _mean(distances: _Real, left_out: int) -> MapDistance:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .health import ChannelMetrics, dead_channels
+from .health import ChannelMetrics, dead_channels, mean_of_finite
 from .products import product
 
 CONSTANT = 1e-6
@@ -43,21 +43,19 @@ def channel_overlap(
     rectified: bool | None = None,
     largest: ArrayLike | None = None,
 ) -> Overlap:
-    """Correlate every two channels over all rows and positions together.
+    """Correlate every two channels over all rows and positions together, in float64.
 
     The covariance follows from the law of total covariance (mean of the covariances within the rows + covariance of
-    their means), which avoids the cancellation of mean of products - product of means.
+    their means), which avoids the cancellation of mean of products - product of means. Rows have the same weight, as
+    they have the same number of positions.
 
     Args:
         means: `(n, c)`, for each row the mean of a channel over its positions.
         widths: `(n, c)`, at least 0: the scale of the deviations from these means in `products`.
-        products: `(n, c, c)`, for each row the mean over its positions of the product of two channels' deviations
-            from their means, each divided by its `widths`. Both None where a row has one position.
+        products: `(n, c, c)`, for each row the mean over its positions of the product of two channels' deviations from
+            their means, each divided by its `widths`. Both None where a row has one position.
         rectified: Whether the layer's own output is cut off at 0; None: it is linear, and no channel is dead.
         largest: `(n, c)`, for each row the maximum of a channel over its positions; needed where `rectified` is True.
-
-    Returns:
-        The correlations, in float64. Rows have the same weight, as they have the same number of positions.
 
     Raises:
         ValueError: If there is no row, the shapes do not fit, or one of `widths` and `products` is missing.
@@ -83,9 +81,8 @@ def channel_overlap(
         shares = np.where(finite, units, 0.0) / scale
         both = finite[:, None] & finite
         total = np.zeros_like(covariance)
-        for share, within_row in zip(
-            shares, within, strict=True
-        ):  # one row at a time: all at once needs twice the memory
+        # One row at a time: all at once needs twice the memory.
+        for share, within_row in zip(shares, within, strict=True):
             total += np.where(both, within_row, 0.0) * np.outer(share, share)
         covariance += total / len(moved)
     deviation = np.sqrt(np.maximum(np.diagonal(covariance), 0.0))
@@ -132,14 +129,10 @@ def _correlation(
 
 
 def largest_overlap(correlation: ArrayLike) -> NDArray[np.float64]:
-    """Compute the largest |correlation| of each channel with any other.
+    """Compute the largest |correlation| of each channel with any other, `(c,)`, from the correlations `(c, c)`.
 
-    Args:
-        correlation: `(c, c)`, as in `Overlap`.
-
-    Returns:
-        `(c,)`, each from 0 (uncorrelated) to 1 (another channel is the same up to sign, scale and offset); NaN for a
-        channel that is constant or not finite, or the only one left.
+    From 0 (uncorrelated) to 1 (another channel is the same up to sign, scale and offset); NaN for a channel that is
+    constant or not finite, or the only one left.
     """
     magnitudes = np.abs(np.asarray(correlation, np.float64))
     known = ~np.isnan(magnitudes)
@@ -149,29 +142,17 @@ def largest_overlap(correlation: ArrayLike) -> NDArray[np.float64]:
 
 
 def overlap(correlation: ArrayLike) -> float:
-    """Compute how redundant the channels of a layer are: the mean of `largest_overlap`.
+    """Compute how redundant the channels of a layer are, from 0 to 1: the mean of `largest_overlap`.
 
-    Args:
-        correlation: `(c, c)`, as in `Overlap`.
-
-    Returns:
-        From 0 to 1; channels that are constant or not finite are left out, and NaN if fewer than two are left.
+    Channels that are constant or not finite are left out; NaN if fewer than two are left.
     """
-    largest = largest_overlap(correlation)
-    counted = largest[~np.isnan(largest)]
-    return float(counted.mean()) if counted.size else float("nan")
+    return mean_of_finite(largest_overlap(correlation))
 
 
 def strongest_pairs(correlation: ArrayLike, most: int = 3) -> list[tuple[int, int, float]]:
-    """Find the pairs of channels of largest |correlation|.
+    """Find the at most `most` pairs of channels of largest |correlation|: `(i, j, correlation)` with i < j.
 
-    Args:
-        correlation: `(c, c)`, as in `Overlap`.
-        most: Maximum number of pairs.
-
-    Returns:
-        At most `most` of `(i, j, correlation)` with i < j, the strongest first, of equal ones the first; pairs with a
-        channel that is constant or not finite are left out.
+    The strongest first, of equal ones the first; pairs with a channel that is constant or not finite are left out.
     """
     values = np.asarray(correlation, np.float64)
     rows, columns = np.triu_indices(len(values), 1)
@@ -182,15 +163,10 @@ def strongest_pairs(correlation: ArrayLike, most: int = 3) -> list[tuple[int, in
 
 
 def clustered_order(correlation: ArrayLike) -> NDArray[np.intp]:
-    """Order channels so that correlated ones are neighbours: hierarchical clustering.
+    """Order channels so that correlated ones are neighbours, `(c,)`: hierarchical clustering.
 
-    Average linkage on `1 - |correlation|` with optimal leaf ordering.
-
-    Args:
-        correlation: `(c, c)`, as in `Overlap`.
-
-    Returns:
-        `(c,)`, a permutation; channels that are constant or not finite come last, in their original order.
+    Average linkage on `1 - |correlation|` with optimal leaf ordering; channels that are constant or not finite come
+    last, in their original order.
     """
     from scipy.cluster.hierarchy import leaves_list, linkage
 

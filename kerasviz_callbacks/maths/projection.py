@@ -5,7 +5,7 @@ the plane is kept until it shows less than 90 % of the variance that the two lea
 and when it is refitted, its axes are rotated within the new plane to match the old ones as well as possible.
 
 Codes are `(n, d)`, n the rows of the probe, in the range of float32. Every function centres them first; the movement of
-their mean is `latent.mean_shift`.
+their mean is `latent.mean_shift`. ValueError if a code is NaN or infinite: leave that step out.
 """
 
 from collections.abc import Sequence
@@ -47,12 +47,11 @@ def hold_plane(plane: Plane | None, recent: Sequence[ArrayLike], step: int) -> t
     """Keep the plane while it shows enough of the newest codes, refit it otherwise.
 
     With B the basis, C the covariance of the newest codes and l its eigenvalues, the plane is kept while
-    `tr(B'CB) >= 0.9 (l1 + l2)`, and always while the spread is below 5 % of the largest seen. Else it is
-    fitted to the last 5 steps, each centred and scaled to unit spread: at the first fit the entry of
-    largest magnitude of each axis is made positive; later the axes are rotated within the new plane onto
-    the old ones (orthogonal Procrustes). So at each step the condition holds, or the plane was just fitted,
-    or the spread is below the floor. (Just after a fit the condition may not hold: the plane then fits the
-    pooled steps, not the newest alone.)
+    `tr(B'CB) >= 0.9 (l1 + l2)`, and always while the spread is below 5 % of the largest seen. Else it is fitted to the
+    last 5 steps, each centred and scaled to unit spread: at the first fit the entry of largest magnitude of each axis
+    is made positive; later the axes are rotated within the new plane onto the old ones (orthogonal Procrustes). So at
+    each step the condition holds, or the plane was just fitted, or the spread is below the floor. (Just after a fit the
+    condition may not hold: the plane then fits the pooled steps, not the newest alone.)
 
     Args:
         plane: The plane of the previous step; None at the first.
@@ -65,7 +64,7 @@ def hold_plane(plane: Plane | None, recent: Sequence[ArrayLike], step: int) -> t
         step with some spread is then the first fit.
 
     Raises:
-        ValueError: If d is less than 2, a code is NaN or infinite (leave that step out), or shapes do not match.
+        ValueError: If d is less than 2, a code is NaN or infinite, or shapes do not match.
     """
     if not len(recent):
         raise ValueError("recent: must hold the codes of at least the newest step, got none")
@@ -89,35 +88,15 @@ def hold_plane(plane: Plane | None, recent: Sequence[ArrayLike], step: int) -> t
 
 
 def project(codes: ArrayLike, basis: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Project the centred codes to the plane.
-
-    Args:
-        codes: `(n, d)`.
-        basis: `(d, 2)`, of a `Plane`.
-
-    Returns:
-        `(n, 2)`, in the unit of the codes, mean 0.
-
-    Raises:
-        ValueError: If a code is NaN or infinite.
-    """
+    """Project the codes, once centred, to the plane of a `Plane.basis` `(d, 2)`: `(n, 2)`, in their unit, mean 0."""
     return product(_centred(codes), basis)
 
 
 def shares(codes: ArrayLike, previous: ArrayLike | None, basis: NDArray[np.float64]) -> tuple[float, float]:
-    """Compute the fractions of variance and of movement that the plane shows.
+    """Compute the fractions of variance and of movement that the plane shows, each from 0 to 1.
 
-    Args:
-        codes: `(n, d)`, the codes now.
-        previous: The same rows at the previous step, or None.
-        basis: `(d, 2)`, of a `Plane`.
-
-    Returns:
-        The fraction of the variance, `tr(B'CB) / tr C`, and of the movement, `||dz B||^2 / ||dz||^2` for centred codes;
-        each from 0 to 1. NaN where there is no variance, no movement or no previous step.
-
-    Raises:
-        ValueError: If a code is NaN or infinite.
+    `tr(B'CB) / tr C` and `||dz B||^2 / ||dz||^2` for centred codes and a `Plane.basis` `(d, 2)`. NaN where there is no
+    variance, no movement or no previous step (None).
     """
     now = _centred(codes)
     moved = float("nan") if previous is None else _share_shown(now - _centred(previous), basis)
@@ -143,12 +122,9 @@ def _share_shown(rows: NDArray[np.float64], basis: NDArray[np.float64]) -> float
 def _shows_enough(cloud: NDArray[np.float64], basis: NDArray[np.float64]) -> bool:
     """`tr(B'CB) >= 0.9 (l1 + l2)`; the eigenvalues are not needed where B shows that share of everything."""
     shown = squared_sum(product(cloud, basis))
-    return shown >= KEPT_SHARE * squared_sum(cloud) or shown >= KEPT_SHARE * _best_shown(cloud)
-
-
-def _best_shown(rows: NDArray[np.float64]) -> float:
-    """The sum of the two largest eigenvalues of `rows' rows`."""
-    return squared_sum(product(rows, right_singular_vectors(rows, 2)))
+    if shown >= KEPT_SHARE * squared_sum(cloud):
+        return True
+    return shown >= KEPT_SHARE * squared_sum(product(cloud, right_singular_vectors(cloud, 2)))
 
 
 def _pooled(recent: Sequence[ArrayLike], newest: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -17,14 +17,7 @@ FLOOR = 1e-12
 
 
 def lengths(units: ArrayLike) -> NDArray[np.float64]:
-    """Compute the norm `||w_u||` of each unit, without intermediate overflow.
-
-    Args:
-        units: `(units, inputs)`.
-
-    Returns:
-        `(units,)`, at least 0; NaN where a weight is NaN or infinite.
-    """
+    """Compute the norm `||w_u||` of each unit, `(units,)`, without intermediate overflow; NaN with NaN or infinity."""
     values = np.asarray(units, np.float64)
     finite = np.asarray(np.isfinite(values).all(axis=1))
     safe = np.where(finite[:, None], values, 0.0)
@@ -36,28 +29,16 @@ def lengths(units: ArrayLike) -> NDArray[np.float64]:
 
 
 def directions(units: ArrayLike) -> NDArray[np.float64]:
-    """Normalise the weights of each unit to length 1.
-
-    Args:
-        units: `(units, inputs)`.
-
-    Returns:
-        The same shape. A unit whose weights are all zero stays zero; one with NaN or infinity is NaN.
-    """
+    """Normalise the weights of each unit to length 1; all zero ones stay zero, those with NaN or infinity are NaN."""
     values = np.asarray(units, np.float64)
     return np.where((values == 0).all(axis=1, keepdims=True), 0.0, unit(values))
 
 
 def log_turn(units: ArrayLike, before: ArrayLike) -> NDArray[np.float64]:
-    """Measure how far the weights of each unit rotated: `log10(1 - cos(now, before))`.
+    """Measure how far the weights of each unit rotated, `(units,)`: `log10(1 - cos(now, before))`.
 
-    Args:
-        units: `(units, inputs)`, now.
-        before: The same units before.
-
-    Returns:
-        `(units,)`, from -12 (a distance of at most 1e-12) to log10(2), reversed. A unit that became zero, or was zero
-        before, counts as orthogonal (0). NaN where a weight is NaN or infinite.
+    From -12 (a distance of at most 1e-12) to log10(2), reversed. A unit that became zero, or was zero before, counts as
+    orthogonal (0). NaN where a weight is NaN or infinite.
     """
     now, earlier = np.asarray(units, np.float64), np.asarray(before, np.float64)
     zero, was_zero = (now == 0).all(axis=1), (earlier == 0).all(axis=1)
@@ -94,7 +75,7 @@ def along_steps(
         `(units, c)` and `(c,)`: whether a column has any measurement. The others are NaN.
     """
     measured = np.asarray(values, np.float64)
-    bounds = edges_of_steps(first, last, columns)
+    bounds = first + edges(last - first + 1, columns)  # the first step of each column, and the one after the last
     filled = np.zeros(len(bounds) - 1, bool)
     grid = np.full((measured.shape[1], len(filled)), np.nan)
     begins = np.searchsorted(ends, bounds[:-1])  # the first that ends in the column or later
@@ -105,8 +86,3 @@ def along_steps(
             grid[:, column] = part.mean(axis=0) if fold == "mean" else part.max(axis=0)
             filled[column] = True
     return grid, filled
-
-
-def edges_of_steps(first: int, last: int, columns: int) -> NDArray[np.intp]:
-    """Compute the first step of each column of `along_steps`, and the one after the last column, `(c + 1,)`."""
-    return first + edges(last - first + 1, columns)
