@@ -24,22 +24,22 @@ def score_cam_weights(activations: Array, scores: MaskedScores) -> Real:
 
     Args:
         activations: `(n, *spatial, channels)`.
-        scores: Called once for each channel that varies in some image, in their order, with that channel's
-            masks `(n, *spatial)`, float32, each image's scaled to 0..1; all zeros for an image in which
-            the channel is constant or not finite. Returns `(n,)`: the score of each input multiplied with
-            its mask (which the callable resizes to the input).
+        scores: Called once for each channel that varies in some image, in their order, with that channel's masks
+            `(n, *spatial)`, float32, each image's scaled to 0..1; all zeros for an image in which the channel is
+            constant or not finite. Returns `(n,)`: the score of each input multiplied with its mask (which the callable
+            resizes to the input).
 
     Returns:
-        `(n, channels)`, 0 to 1, of sum 1 for each image. A constant channel has no mask (the scaling is undefined):
-        its weight is 0 and it is left out of the image's softmax; all 0 where every channel is constant.
-        All NaN for an image whose activations, or scores used, are not finite.
+        `(n, channels)`, 0 to 1, of sum 1 for each image. A constant channel has no mask (the scaling is undefined): its
+        weight is 0 and it is left out of the image's softmax; all 0 where every channel is constant. All NaN for an
+        image whose activations, or scores used, are not finite.
 
     Raises:
         ValueError: If `scores` does not return one score per image, or there are no positions.
 
     Reference:
-        Wang et al., "Score-CAM: Score-Weighted Visual Explanations for Convolutional Neural Networks", CVPR
-        Workshops 2020.
+        Wang et al., "Score-CAM: Score-Weighted Visual Explanations for Convolutional Neural Networks", CVPR Workshops
+        2020.
     """
     check_maps(activations)
     count, channels = len(activations), activations.shape[-1]
@@ -69,13 +69,12 @@ def ablation_cam_weights(activations: Array, scores: AblatedScores) -> Real:
 
     Args:
         activations: `(n, *spatial, channels)`.
-        scores: Called with None, then once for each channel that is not 0 everywhere, in their order.
-            Returns `(n,)`: for None the score of the layer as it is, for an int that with this channel set
-            to 0. Channels that are 0 everywhere are skipped: removing them changes nothing.
+        scores: Called with None, then once for each channel that is not 0 everywhere, in their order. Returns `(n,)`:
+            for None the score of the layer as it is, for an int that with this channel set to 0. Channels that are 0
+            everywhere are skipped: removing them changes nothing.
 
     Returns:
-        `(n, channels)`, signed; all 0 for an image whose score is 0. All NaN for one with a score that is
-        not finite.
+        `(n, channels)`, signed; all 0 for an image whose score is 0. All NaN for one with a score that is not finite.
 
     Raises:
         ValueError: If `scores` does not return one score per image, or there are no positions.
@@ -99,11 +98,7 @@ def ablation_cam_weights(activations: Array, scores: AblatedScores) -> Real:
 
 
 def check_maps(activations: Array) -> None:
-    """Check that activations have spatial positions.
-
-    Raises:
-        ValueError: If they are not `(n, *spatial, channels)` with at least one position and channel.
-    """
+    """Check that activations are `(n, *spatial, channels)` with a position and a channel or more; ValueError if not."""
     if activations.ndim < 3 or 0 in activations.shape[1:]:
         raise ValueError(
             "activations: must be (n, *spatial, channels) with at least one position, "

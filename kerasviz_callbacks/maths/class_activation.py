@@ -4,9 +4,9 @@ Maps are neither normalised nor upsampled here: that belongs to their display, a
 steps, models and libraries.
 
 Activations are `(n, *spatial, channels)`, the output of a layer: any float type, one or more spatial axes. Gradients
-have the same shape: of each image's score with respect to those activations. Maps are `(n, *spatial)`. Images are
-computed independently: NaN or infinity in one makes its own map non-finite somewhere, never silently zero, and no other
-map.
+have the same shape: of each image's score with respect to those activations. Maps are `(n, *spatial)`. Every method
+raises ValueError if the shapes differ or there are no positions. Images are computed independently: NaN or infinity in
+one makes its own map non-finite somewhere, never silently zero, and no other map.
 """
 
 from collections.abc import Callable
@@ -23,23 +23,12 @@ Array = NDArray[Any]
 Maps = NDArray[np.float32]
 _Real = NDArray[np.float64]
 
-Needs = Literal["gradient", "activations", "masked scores", "ablated scores"]
-
 
 def grad_cam(activations: Array, gradients: Array) -> Maps:
     """Compute Grad-CAM: channels weighted by their mean gradient.
 
-    `relu(sum_c w_c A_c)` with `w_c` the mean over positions of the gradient of the score with respect to channel c.
-
-    Args:
-        activations: `(n, *spatial, channels)`.
-        gradients: The same shape.
-
-    Returns:
-        `(n, *spatial)`, at least 0, in the unit of the score. All zeros if there is no evidence for the class.
-
-    Raises:
-        ValueError: If the shapes differ or there are no positions; so with every method.
+    `relu(sum_c w_c A_c)` with `w_c` the mean over positions of the gradient of the score with respect to channel c. At
+    least 0, in the unit of the score; all zeros if there is no evidence for the class.
 
     Example:
         >>> activations = np.array([[[1.0, 2.0], [3.0, 0.0]]])  # one signal, two positions, two channels
@@ -48,8 +37,8 @@ def grad_cam(activations: Array, gradients: Array) -> Maps:
         [[0.0, 6.0]]
 
     Reference:
-        Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization",
-        ICCV 2017, equations 1 and 2.
+        Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization", ICCV 2017,
+        equations 1 and 2.
     """
     return _by_gradient(lambda a, g: _relu(a @ g.mean(axis=0)), activations, gradients)
 
@@ -58,20 +47,13 @@ def grad_cam_plus_plus(activations: Array, gradients: Array) -> Maps:
     """Compute Grad-CAM++, which also shows several and small occurrences of a class.
 
     `relu(sum_c w_c A_c)` with `w_c = sum_ij alpha_ij relu(g_ij)` and
-    `alpha_ij = g_ij^2 / (2 g_ij^2 + g_ij^3 sum_ab A_ab)`, 0 where the denominator is 0. Both are
-    divided by g^2, so that small gradients do not underflow. The paper's factor exp(score), constant over a map, is
-    left out: it overflows.
-
-    Args:
-        activations: `(n, *spatial, channels)`.
-        gradients: The same shape.
-
-    Returns:
-        `(n, *spatial)`, at least 0.
+    `alpha_ij = g_ij^2 / (2 g_ij^2 + g_ij^3 sum_ab A_ab)`, 0 where the denominator is 0; at least 0. Both are divided by
+    g^2, so that small gradients do not underflow. The paper's factor exp(score), constant over a map, is left out: it
+    overflows.
 
     Reference:
-        Chattopadhay et al., "Grad-CAM++: Generalized Gradient-based Visual Explanations for Deep
-        Convolutional Networks", WACV 2018.
+        Chattopadhay et al., "Grad-CAM++: Generalized Gradient-based Visual Explanations for Deep Convolutional
+        Networks", WACV 2018.
     """
 
     def map_of_image(a: _Real, g: _Real) -> _Real:
@@ -83,19 +65,12 @@ def grad_cam_plus_plus(activations: Array, gradients: Array) -> Maps:
 def hires_cam(activations: Array, gradients: Array) -> Maps:
     """Compute HiResCAM: activations weighted element by element by their gradient, of either sign.
 
-    `sum_c g_c A_c`, no ReLU. Where the layer feeds a single dense layer directly, the sum over positions is
-    the score without the bias.
-
-    Args:
-        activations: `(n, *spatial, channels)`.
-        gradients: The same shape.
-
-    Returns:
-        `(n, *spatial)`, signed, in the unit of the score.
+    `sum_c g_c A_c`, no ReLU: signed, in the unit of the score. Where the layer feeds a single dense layer directly, the
+    sum over positions is the score without the bias.
 
     Reference:
-        Draelos & Carin, "Use HiResCAM instead of Grad-CAM for faithful explanations of convolutional neural
-        networks", 2020.
+        Draelos & Carin, "Use HiResCAM instead of Grad-CAM for faithful explanations of convolutional neural networks",
+        2020.
     """
     return _by_gradient(lambda a, g: np.einsum("pc,pc->p", a, g), activations, gradients)
 
@@ -103,18 +78,10 @@ def hires_cam(activations: Array, gradients: Array) -> Maps:
 def layer_cam(activations: Array, gradients: Array) -> Maps:
     """Compute LayerCAM: activations weighted element by element by their positive gradients; works in early layers too.
 
-    `relu(sum_c relu(g_c) A_c)`.
-
-    Args:
-        activations: `(n, *spatial, channels)`.
-        gradients: The same shape.
-
-    Returns:
-        `(n, *spatial)`, at least 0, in the unit of the score.
+    `relu(sum_c relu(g_c) A_c)`: at least 0, in the unit of the score.
 
     Reference:
-        Jiang et al., "LayerCAM: Exploring Hierarchical Class Activation Maps for Localization", IEEE TIP
-        2021.
+        Jiang et al., "LayerCAM: Exploring Hierarchical Class Activation Maps for Localization", IEEE TIP 2021.
     """
     return _by_gradient(lambda a, g: _relu(np.einsum("pc,pc->p", a, _relu(g))), activations, gradients)
 
@@ -122,15 +89,8 @@ def layer_cam(activations: Array, gradients: Array) -> Maps:
 def xgrad_cam(activations: Array, gradients: Array) -> Maps:
     """Compute XGrad-CAM: channels weighted by their gradient averaged with the activation as weight.
 
-    `relu(sum_c w_c A_c)` with `w_c = sum_ij g_ij A_ij / sum_ij A_ij`, 0 where that sum is 0.
-
-    Args:
-        activations: `(n, *spatial, channels)`. Where a channel has values of either sign the sum can come
-            close to 0, and its weight is then unreliable.
-        gradients: The same shape.
-
-    Returns:
-        `(n, *spatial)`, at least 0, in the unit of the score.
+    `relu(sum_c w_c A_c)` with `w_c = sum_ij g_ij A_ij / sum_ij A_ij`, 0 where that sum is 0: at least 0, in the unit of
+    the score. Where a channel has values of either sign the sum can come close to 0, and its weight is then unreliable.
 
     Reference:
         Fu et al., "Axiom-based Grad-CAM: Towards Accurate Visualization and Explanation of CNNs", BMVC 2020.
@@ -145,16 +105,11 @@ def xgrad_cam(activations: Array, gradients: Array) -> Maps:
 def eigen_cam(activations: Array) -> Maps:
     """Compute Eigen-CAM: the first principal component of the activations, independent of the class.
 
-    `A v`, with A the image's activations as (positions x channels), not centred, and v its first right singular
-    vector. The sign is such that the map's sum is at least 0; where that is 0 but for rounding, such that the first of
-    the values of largest magnitude is positive. Where the first two singular values are equal, the direction is
-    undefined and an arbitrary one is taken, the same at every call.
-
-    Args:
-        activations: `(n, *spatial, channels)`.
-
-    Returns:
-        `(n, *spatial)`, signed, in the unit of the activations. All NaN for an image that is not finite.
+    `A v`, with A the image's activations as (positions x channels), not centred, and v its first right singular vector:
+    signed, in the unit of the activations, all NaN for an image that is not finite. The sign is such that the map's sum
+    is at least 0; where that is 0 but for rounding, such that the first of the values of largest magnitude is positive.
+    Where the first two singular values are equal, the direction is undefined and an arbitrary one is taken, the same at
+    every call.
 
     Reference:
         Muhammad & Yeasin, "Eigen-CAM: Class Activation Map using Principal Components", IJCNN 2020.
@@ -163,17 +118,9 @@ def eigen_cam(activations: Array) -> Maps:
 
 
 def weighted(activations: Array, weights: Array) -> Maps:
-    """Sum the channels with given weights and keep the positive part: `relu(sum_c w_c A_c)`.
+    """Sum the channels with given weights `(n, channels)` and keep the positive part: `relu(sum_c w_c A_c)`.
 
-    Args:
-        activations: `(n, *spatial, channels)`.
-        weights: `(n, channels)`.
-
-    Returns:
-        `(n, *spatial)`, at least 0.
-
-    Raises:
-        ValueError: If the weights are not one per image and channel.
+    ValueError if the weights are not one per image and channel.
     """
     expected = (len(activations), activations.shape[-1])
     if weights.shape != expected:
@@ -196,7 +143,7 @@ class CamMethod:
     """
 
     maps: Callable[..., Maps]
-    needs: Needs
+    needs: Literal["gradient", "activations", "masked scores", "ablated scores"]
     signed: bool
     paper: str
     weights: Callable[[Array, Callable[[Any], Array]], _Real] | None = None
@@ -226,11 +173,7 @@ METHODS: dict[str, CamMethod] = {
 
 
 def cam_method(method: Any) -> CamMethod:
-    """Look up a method by name.
-
-    Raises:
-        ValueError: An unknown name; the error lists the known ones.
-    """
+    """Look up a method by name; ValueError, which lists the known ones, for an unknown name."""
     if not isinstance(method, str) or method not in METHODS:
         raise ValueError(f"method={method!r}: expected one of {', '.join(map(repr, METHODS))}.")
     return METHODS[method]

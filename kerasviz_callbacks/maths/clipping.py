@@ -6,12 +6,7 @@ import numpy as np
 def share_removed(norm: float, clipped_norm: float) -> float:
     """Compute the fraction of a gradient norm that clipping removed: `1 - ||clipped g|| / ||g||`.
 
-    Args:
-        norm: `||g||`, at least 0, any unit.
-        clipped_norm: `||clipped g||` in the same unit.
-
-    Returns:
-        From 0 (nothing) to 1 (all of it), clipped to that range; NaN where the norm is zero, NaN or infinite.
+    From 0 (nothing) to 1 (all of it), clipped to that range; NaN where the norm is zero, NaN or infinite.
 
     Example:
         >>> share_removed(4.0, 1.0)

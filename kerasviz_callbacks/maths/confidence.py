@@ -32,11 +32,9 @@ class AnswerScores:
 
 
 def multiclass_scores(probabilities: ArrayLike, labels: ArrayLike) -> AnswerScores:
-    """Compare predictions with the true class, exactly one of which is true in each row.
+    """Compare predictions `(n, k)` with the one true class of each row, `(n,)`, from 0 to k - 1.
 
-    Args:
-        probabilities: `(n, k)`. A row with NaN counts as wrong, with a confidence of NaN.
-        labels: `(n,)`, from 0 to k - 1.
+    A row with NaN counts as wrong, with a confidence of NaN.
     """
     values, true = np.asarray(probabilities, np.float64), np.asarray(labels, np.intp)
     rows = np.arange(len(values))
@@ -48,9 +46,7 @@ def multiclass_scores(probabilities: ArrayLike, labels: ArrayLike) -> AnswerScor
 def multilabel_scores(probabilities: ArrayLike, labels: ArrayLike) -> AnswerScores:
     """Compare predictions with several labels a row, each a binary decision of its own with the threshold 0.5.
 
-    Args:
-        probabilities: That the label applies, `(n, k)`.
-        labels: `(n, k)`, 1 where it does and 0 where it does not.
+    `probabilities` that a label applies and `labels`, 1 where it does and 0 where it does not, are both `(n, k)`.
     """
     positive, true = np.asarray(probabilities, np.float64), np.asarray(labels) > 0.5
     of_true = np.where(true, positive, 1 - positive)

@@ -16,19 +16,15 @@ _LEADING_TOKENS = (0, 1, 2, 5)
 
 
 def image_shape(shape: tuple[int, ...]) -> tuple[int, int, int] | None:
-    """Find the image shape of one input of a model.
-
-    Args:
-        shape: The shape of one input, the batch axis left out.
+    """Find the image shape of one input of a model, given its shape without the batch axis.
 
     Returns:
         `(height, width, channels)`, or None where the input is no image:
 
         * `(h, w)`, both at least 8 and neither more than 4 times the other: one channel.
-        * `(h, w, c)` with 1 to 4 channels and sides of at least 4, or more channels and sides of at least
-          8: itself.
-        * `(d,)`, d a square of side at least 20, or three times one: that square, grayscale or RGB
-          (channels last), as a flattened MNIST image (784) or CIFAR image (3072) is.
+        * `(h, w, c)` with 1 to 4 channels and sides of at least 4, or more channels and sides of at least 8: itself.
+        * `(d,)`, d a square of side at least 20, or three times one: that square, grayscale or RGB (channels last), as
+          a flattened MNIST image (784) or CIFAR image (3072) is.
 
     Example:
         >>> image_shape((784,)), image_shape((32, 32, 3)), image_shape((13,))
@@ -51,15 +47,15 @@ def filters_of(kernel: NDArray[Any], kind: Kind) -> NDArray[Any]:
     Args:
         kernel: As the layer holds it, any number of spatial axes:
 
-            * `"conv"`: `(*spatial, inputs, filters)`; with groups, `inputs` are those of a single group. The
-              kernel of a dense layer is the one without spatial axes.
+            * `"conv"`: `(*spatial, inputs, filters)`; with groups, `inputs` are those of a single group. The kernel of
+              a dense layer is the one without spatial axes.
             * `"conv_transpose"`: `(*spatial, filters, inputs)`.
             * `"depthwise"`: `(*spatial, inputs, multiplier)`: each filter has one input channel.
         kind: The kind of layer.
 
     Returns:
-        `(filters, inputs, *spatial)`, contiguous, same type and values. Depthwise: `(inputs * multiplier,
-        1, *spatial)` in the order of the layer's output channels.
+        `(filters, inputs, *spatial)`, contiguous, same type and values. Depthwise: `(inputs * multiplier, 1, *spatial)`
+        in the order of the layer's output channels.
 
     Raises:
         ValueError: If the kind is unknown or the kernel has fewer than two axes.
@@ -81,14 +77,11 @@ def dense_filters(kernel: NDArray[Any], image: tuple[int, int, int]) -> NDArray[
     """Reshape the kernel of a dense layer on flattened images to one image per unit.
 
     Args:
-        kernel: `(height * width * channels, units)`.
+        kernel: `(height * width * channels, units)`; ValueError for another number of inputs.
         image: `(height, width, channels)` of what was flattened, channels last.
 
     Returns:
         `(units, channels, height, width)`, contiguous, same type and values: the order of `filters_of`.
-
-    Raises:
-        ValueError: If the kernel's inputs are not as many as the image's values.
     """
     if kernel.ndim != 2 or kernel.shape[0] != prod(image):
         raise ValueError(f"kernel: must be ({prod(image)}, units) for images of {image}, got {kernel.shape}")
@@ -133,15 +126,12 @@ def fold_tokens(tokens: NDArray[Any], leading: int, grid: tuple[int, int]) -> ND
     """Reshape the tokens of a vision transformer to its grid of patches.
 
     Args:
-        tokens: `(n, tokens, channels)`.
+        tokens: `(n, tokens, channels)`; ValueError for another number of tokens.
         leading: Number of leading tokens that represent no patch; they are dropped.
         grid: `(rows, columns)` of the others, row by row, as `token_grid` finds it.
 
     Returns:
         `(n, rows, columns, channels)`, same type and values.
-
-    Raises:
-        ValueError: If the number of tokens does not match.
     """
     expected = leading + prod(grid)
     if tokens.ndim != 3 or tokens.shape[1] != expected:

@@ -42,12 +42,8 @@ class StepHistory:
     def append(self, step: int, values: ArrayLike) -> None:
         """Add the array of a step, after dropping that step and all later ones.
 
-        Args:
-            step: Any whole number.
-            values: Of the same shape at every step. Numbers beyond the range of float32 become infinite.
-
-        Raises:
-            ValueError: If the shape differs from that of the steps before.
+        Numbers beyond the range of float32 become infinite. ValueError if the shape differs from that of the steps
+        before.
         """
         with np.errstate(over="ignore"):
             row = np.asarray(values).astype(np.float32)

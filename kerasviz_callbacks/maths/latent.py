@@ -1,7 +1,7 @@
 """Metrics of latent codes: spread, movement, active units, dimension.
 
-Codes are `(n, d)`: one row per example of the probe, one column per latent variable, in the range of float32. With
-NaN or infinity among them every metric is NaN.
+Codes are `(n, d)`: one row per example of the probe, one column per latent variable, in the range of float32. With NaN
+or infinity among them every metric is NaN. ValueError if two steps differ in shape.
 """
 
 import numpy as np
@@ -17,14 +17,9 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 def centred(codes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Subtract the mean from finite codes.
+    """Subtract the mean from finite codes, one or more.
 
-    Args:
-        codes: `(n, d)`, n at least 1.
-
-    Returns:
-        The same shape, mean 0; exactly 0 in a constant variable, where subtracting the mean alone would leave
-        rounding errors.
+    Exactly 0 in a constant variable, where subtracting the mean alone would leave rounding errors.
     """
     moved: NDArray[np.float64] = codes - codes[0]
     moved -= moved.mean(axis=0)
@@ -32,25 +27,14 @@ def centred(codes: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def radius(cloud: NDArray[np.float64]) -> float:
-    """Compute the root mean square distance of centred codes from 0: `sqrt(mean ||z||^2)`.
-
-    Args:
-        cloud: `(n, d)`, as `centred` returns.
-
-    Returns:
-        At least 0, in the unit of the codes.
-    """
+    """Compute the root mean square distance of centred codes from 0, in their unit: `sqrt(mean ||z||^2)`."""
     return float(np.sqrt(squared_sum(cloud) / len(cloud)))
 
 
 def spread(codes: ArrayLike) -> float:
     """Compute the spread of codes, their root mean square distance from the mean: `sqrt(mean ||z - mean||^2)`.
 
-    Args:
-        codes: `(n, d)`.
-
-    Returns:
-        At least 0, in the unit of the codes; falls to 0 as the codes collapse.
+    At least 0, in the unit of the codes; falls to 0 as the codes collapse.
     """
     values = _finite(codes)
     return float("nan") if values is None else radius(centred(values))
@@ -59,16 +43,8 @@ def spread(codes: ArrayLike) -> float:
 def move(codes: ArrayLike, previous: ArrayLike) -> float:
     """Measure how far the codes moved since the previous step, relative to their spread.
 
-    Args:
-        codes: `(n, d)`, the codes now.
-        previous: `(n, d)`, the same rows at the previous step.
-
-    Returns:
-        Mean `||dz||` of centred codes / the root mean square of both spreads: 0 without movement, about 1.4 for
-        independent codes. NaN without any spread.
-
-    Raises:
-        ValueError: If the shapes differ.
+    Mean `||dz||` of centred codes / the root mean square of both spreads: 0 without movement, about 1.4 for independent
+    codes. NaN without any spread.
     """
     now, before = _pair(codes, previous)
     if now is None or before is None:
@@ -80,15 +56,7 @@ def move(codes: ArrayLike, previous: ArrayLike) -> float:
 def mean_shift(codes: ArrayLike, previous: ArrayLike) -> float:
     """Measure how far the mean of the codes moved since the previous step, relative to their spread.
 
-    Args:
-        codes: `(n, d)`, the codes now.
-        previous: `(n, d)`, the same rows at the previous step.
-
-    Returns:
-        `||mean - previous mean||` / the root mean square of both spreads. NaN without any spread.
-
-    Raises:
-        ValueError: If the shapes differ.
+    `||mean - previous mean||` / the root mean square of both spreads. NaN without any spread.
     """
     now, before = _pair(codes, previous)
     if now is None or before is None:
@@ -98,15 +66,15 @@ def mean_shift(codes: ArrayLike, previous: ArrayLike) -> float:
 
 
 def active(codes: ArrayLike, absolute: bool) -> NDArray[np.bool_]:
-    """Find the latent variables that are active.
+    """Find the latent variables that are active, `(d,)`.
 
     Args:
         codes: `(n, d)`; for a VAE the posterior means.
-        absolute: True for posterior means, whose prior has variance 1: active is a variance above 0.01.
-            False for codes of arbitrary scale: active is a variance above 0.01 of the largest.
+        absolute: True for posterior means, whose prior has variance 1: active is a variance above 0.01. False for codes
+            of arbitrary scale: active is a variance above 0.01 of the largest.
 
     Returns:
-        `(d,)`; False where a variable is not finite in some row.
+        False where a variable is not finite in some row.
 
     Reference:
         Burda et al., "Importance Weighted Autoencoders", ICLR 2016, section 5.2.
@@ -118,28 +86,15 @@ def active(codes: ArrayLike, absolute: bool) -> NDArray[np.bool_]:
 
 
 def active_units(codes: ArrayLike, absolute: bool) -> float:
-    """Count the active latent variables, as `active` defines them.
-
-    Args:
-        codes: `(n, d)`; for a VAE the posterior means.
-        absolute: As for `active`.
-
-    Returns:
-        A whole number from 0 to d; NaN with NaN or infinity among the codes.
-    """
+    """Count the active latent variables, as `active` defines them; NaN with NaN or infinity among the codes."""
     values = _finite(codes)
     return float("nan") if values is None else float(np.count_nonzero(active(values, absolute)))
 
 
 def variances(codes: ArrayLike) -> NDArray[np.float64]:
-    """Compute the variance of each latent variable over the probe.
+    """Compute the population variance of each latent variable over the probe, `(d,)`.
 
-    Args:
-        codes: `(n, d)`.
-
-    Returns:
-        The population variance, `(d,)`: exactly 0 for a constant variable, NaN where it is not finite in some row or
-        there are no rows.
+    Exactly 0 for a constant variable, NaN where it is not finite in some row or there are no rows.
     """
     values = _matrix(codes)
     known = np.isfinite(values).all(axis=0)
@@ -150,14 +105,10 @@ def variances(codes: ArrayLike) -> NDArray[np.float64]:
 
 
 def quantiles(codes: ArrayLike) -> NDArray[np.float64]:
-    """Compute the 5, 25, 50, 75 and 95 % quantiles of each latent variable over the probe.
+    """Compute the 5, 25, 50, 75 and 95 % quantiles of each latent variable over the probe, `(5, d)`, ascending.
 
-    Args:
-        codes: `(n, d)`.
-
-    Returns:
-        `(5, d)`, ascending, interpolated linearly between the two nearest order statistics;
-        NaN where the variable is not finite in some row or there are no rows.
+    Interpolated linearly between the two nearest order statistics; NaN where the variable is not finite in some row or
+    there are no rows.
     """
     values = _matrix(codes)
     known = np.isfinite(values).all(axis=0)
@@ -170,13 +121,8 @@ def quantiles(codes: ArrayLike) -> NDArray[np.float64]:
 def participation_ratio(codes: ArrayLike) -> float:
     """Compute the participation ratio, an effective dimension: `(tr C)^2 / tr C^2`, C the covariance of the codes.
 
-    Read it only together with `spread`: it rises as codes collapse to noise.
-
-    Args:
-        codes: `(n, d)`.
-
-    Returns:
-        From 1 (a line) to min(d, n - 1) (the same spread in every direction). NaN without any spread.
+    From 1 (a line) to min(d, n - 1) (the same spread in every direction). NaN without any spread. Read it only together
+    with `spread`: it rises as codes collapse to noise.
     """
     values = _finite(codes)
     if values is None:
@@ -187,9 +133,8 @@ def participation_ratio(codes: ArrayLike) -> float:
         return float("nan")
     cloud /= scale
     count, width = cloud.shape
-    gram = (
-        product(cloud.T, cloud) if width <= count else product(cloud, cloud.T)
-    )  # both have the nonzero eigenvalues of C
+    # Either product has the nonzero eigenvalues of C.
+    gram = product(cloud.T, cloud) if width <= count else product(cloud, cloud.T)
     return float(np.trace(gram) ** 2 / squared_sum(gram))
 
 

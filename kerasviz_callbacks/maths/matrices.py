@@ -18,15 +18,12 @@ class Largest(NamedTuple):
 
 
 def fold(kernel: NDArray[Any], inputs: Axes, outputs: Axes) -> NDArray[Any]:
-    """Reshape a kernel to a matrix: one row per input of a unit, one column per unit.
+    """Reshape a kernel to a matrix `(fan-in, units)`: one row per input of a unit, one column per unit.
 
     Args:
         kernel: Array with any number of axes.
         inputs: The axes of a unit's inputs, slowest first; empty: one row.
         outputs: The axes of the units, slowest first; empty: one column.
-
-    Returns:
-        `(fan-in, units)`, same values.
 
     Raises:
         ValueError: If inputs and outputs together are not the kernel's axes, each once.
@@ -42,17 +39,9 @@ def fold(kernel: NDArray[Any], inputs: Axes, outputs: Axes) -> NDArray[Any]:
 
 
 def unfolded_index(shape: tuple[int, ...], inputs: Axes, outputs: Axes, row: int, column: int) -> tuple[int, ...]:
-    """Convert a position in a folded kernel to an index of the kernel itself.
+    """Convert a position in a folded kernel to an index of the kernel itself, one number per axis.
 
-    Args:
-        shape: Shape of the kernel.
-        inputs: As for `fold`.
-        outputs: As for `fold`.
-        row: Row in the matrix.
-        column: Column in the matrix.
-
-    Returns:
-        One index per axis: `kernel[index] == fold(kernel, inputs, outputs)[row, column]`.
+    `kernel[index] == fold(kernel, inputs, outputs)[row, column]`, `shape` being that of the kernel.
     """
     at = dict.fromkeys(range(len(shape)), 0)
     for axes, number in ((inputs, row), (outputs, column)):
@@ -81,8 +70,8 @@ def block_extremes(matrix: ArrayLike, rows: int, columns: int) -> NDArray[Any]:
         columns: Maximum number of columns.
 
     Returns:
-        `(min(h, rows), min(w, columns))`, same type; the matrix itself where it is small enough. Of `a` and `-a` in
-        one block, `a` is taken.
+        `(min(h, rows), min(w, columns))`, same type; the matrix itself where it is small enough. Of `a` and `-a` in one
+        block, `a` is taken.
     """
     low = high = np.asarray(matrix)
     if rows < len(low):
@@ -96,14 +85,7 @@ def block_extremes(matrix: ArrayLike, rows: int, columns: int) -> NDArray[Any]:
 
 
 def largest(matrix: ArrayLike) -> Largest | None:
-    """Find the finite entry of largest magnitude; the first of equals.
-
-    Args:
-        matrix: `(h, w)`.
-
-    Returns:
-        None where no entry is finite.
-    """
+    """Find the finite entry of largest magnitude of a matrix, the first of equals; None where no entry is finite."""
     values = np.asarray(matrix)
     magnitudes = np.abs(values)
     magnitudes[~np.isfinite(magnitudes)] = -1
@@ -114,26 +96,14 @@ def largest(matrix: ArrayLike) -> Largest | None:
 
 
 def block_of(index: int, length: int, blocks: int) -> int:
-    """Find the block of `block_extremes` that contains an entry.
-
-    Args:
-        index: Index of the entry along one axis.
-        length: Length of that axis.
-        blocks: Maximum number of blocks.
-    """
+    """Find which of the at most `blocks` blocks of `block_extremes` contains an entry of an axis of that length."""
     return int(np.searchsorted(edges(length, blocks), index, side="right")) - 1
 
 
 def strongest(values: ArrayLike) -> NDArray[np.float64]:
-    """Take the value of largest magnitude over the last axis, with its sign.
+    """Take the value of largest magnitude over the last axis, with its sign: the first of equals, NaN where one is NaN.
 
     For channels, say, where values of opposite sign would cancel in the mean.
-
-    Args:
-        values: `(..., c)`.
-
-    Returns:
-        `(...)`; the first of equal magnitudes; NaN where one of the `c` values is.
 
     Example:
         >>> strongest([[0.2, -0.5, 0.1]]).tolist()

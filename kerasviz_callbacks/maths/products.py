@@ -12,17 +12,9 @@ the others, which wait for more work in a busy loop for a tenth of a second: 100
 
 
 def product(left: NDArray[Any], right: NDArray[Any]) -> NDArray[Any]:
-    """Compute `left @ right` in blocks, each on the calling thread.
+    """Compute `left @ right` of `(m, k)` and `(k, n)` in blocks, each on the calling thread: the same but for rounding.
 
-    Args:
-        left: `(m, k)`.
-        right: `(k, n)`.
-
-    Returns:
-        `(m, n)`, as `@` gives it but for rounding.
-
-    Raises:
-        ValueError: Not two matrices, or the inner sizes differ.
+    ValueError if they are not two matrices, or the inner sizes differ.
     """
     if left.ndim != 2 or right.ndim != 2 or left.shape[1] != right.shape[0]:
         raise ValueError(f"left, right: must be (m, k) and (k, n), got {left.shape} and {right.shape}")

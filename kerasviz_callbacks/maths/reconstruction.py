@@ -11,17 +11,9 @@ POSITIONS = 8
 
 
 def differences(reconstructions: ArrayLike, targets: ArrayLike) -> NDArray[np.float64]:
-    """Subtract targets from reconstructions: positive where the reconstruction is too bright.
+    """Subtract targets from reconstructions of the same shape: positive where the reconstruction is too bright.
 
-    Args:
-        reconstructions: `(n, ...)`.
-        targets: The same shape.
-
-    Returns:
-        `(n, ...)`; NaN where either of the two is not finite.
-
-    Raises:
-        ValueError: If the shapes differ.
+    NaN where either of the two is not finite; ValueError if the shapes differ.
     """
     given, target = np.asarray(reconstructions, np.float64), np.asarray(targets, np.float64)
     if given.shape != target.shape:
@@ -32,10 +24,7 @@ def differences(reconstructions: ArrayLike, targets: ArrayLike) -> NDArray[np.fl
 
 
 def mean_squared_error(error: ArrayLike) -> float:
-    """Compute the mean squared error; NaN if a difference is not finite, or there are none.
-
-    Args:
-        error: From `differences`, any shape.
+    """Compute the mean squared error, given the `differences`; NaN if one is not finite, or there are none.
 
     Example:
         >>> mean_squared_error([[3.0, -1.0]])
@@ -49,13 +38,9 @@ def mean_squared_error(error: ArrayLike) -> float:
 
 
 def mean_baseline_mse(targets: ArrayLike) -> float:
-    """Compute the error of a baseline that always predicts the mean of all targets.
+    """Compute the error of a baseline that always predicts the mean of all targets `(n, ...)`.
 
-    Args:
-        targets: `(n, ...)`.
-
-    Returns:
-        The mean squared distance of the rows from their mean; NaN where a value is not finite, or there are none.
+    The mean squared distance of the rows from their mean; NaN where a value is not finite, or there are none.
     """
     values = np.asarray(targets, np.float64)
     if not values.size or not np.abs(values).max() <= _LARGEST:
@@ -103,13 +88,10 @@ def interpolate(codes: ArrayLike, between: NDArray[np.intp], positions: int = PO
     Args:
         codes: `(n, *shape)`.
         between: `(pairs, 2)` row numbers, as from `interpolation_pairs`.
-        positions: Number of points, both ends included, at least 2.
+        positions: Number of points, both ends included; ValueError if they are less than 2.
 
     Returns:
         `(pairs, positions, *shape)` of the codes' own type (at least float32); the ends are the codes themselves.
-
-    Raises:
-        ValueError: If there are fewer than 2 positions.
     """
     if positions < 2:
         raise ValueError(f"positions: must be at least 2, both ends included, got {positions}")

@@ -5,16 +5,9 @@ from numpy.typing import NDArray
 
 
 def resize_weights(old: int, new: int) -> NDArray[np.float64]:
-    """Compute the matrix that resizes an axis linearly.
+    """Compute the matrix `(new, old)` that resizes an axis linearly from the one length to the other; rows of sum 1.
 
     The centres of the outermost cells are not extrapolated beyond: what lies outside takes the outermost value.
-
-    Args:
-        old: Length of the original axis, at least 1.
-        new: Length of the resized axis.
-
-    Returns:
-        `(new, old)`, each row of sum 1.
 
     Example:
         >>> resize_weights(2, 4).tolist()

@@ -5,23 +5,12 @@ from numpy.typing import ArrayLike, NDArray
 
 
 def by_class(labels: ArrayLike) -> NDArray[np.intp]:
-    """Order examples by class, and within a class in the given order.
-
-    Args:
-        labels: `(n,)` class numbers.
-
-    Returns:
-        `(n,)`, a permutation.
-    """
+    """Order examples by class `(n,)`, and within a class in the given order: a permutation."""
     return np.argsort(np.asarray(labels), kind="stable")
 
 
 def class_means(strengths: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Average the responses over the examples of each class.
-
-    Args:
-        strengths: `(n, neurons)`.
-        labels: `(n,)` class numbers.
+    """Average the responses `(n, neurons)` over the examples of each class `(n,)`.
 
     Returns:
         The classes that occur, `(k,)`, in increasing order, and their means, `(k, neurons)`; a mean over NaN or
@@ -47,13 +36,9 @@ def class_means(strengths: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.int
 
 
 def response_variance(strengths: ArrayLike) -> NDArray[np.float64]:
-    """Compute the variance of each neuron's responses over the examples.
+    """Compute the variance of each neuron's responses `(n, neurons)` over the examples, one or more.
 
-    Args:
-        strengths: `(n, neurons)`, n at least 1.
-
-    Returns:
-        `(neurons,)`, at least 0; not finite where a response is NaN or infinite.
+    At least 0; not finite where a response is NaN or infinite.
     """
     values = np.asarray(strengths, np.float64)
     finite = np.isfinite(values).all(axis=0)

@@ -8,16 +8,9 @@ SHARE_SHOWN = 0.995
 
 
 def robust_max(values: ArrayLike, share: float = SHARE_SHOWN) -> float:
-    """Compute the smallest of the magnitudes that at least the fraction `share` of them do not exceed.
+    """Compute the smallest of the magnitudes that at least the fraction `share` (0 to 1) of them do not exceed.
 
-    With fewer than 200 values that is the largest one.
-
-    Args:
-        values: Any shape; NaN and infinity are ignored.
-        share: From 0 to 1.
-
-    Returns:
-        At least 0; 0 where no value is finite.
+    With fewer than 200 values that is the largest one. NaN and infinity are ignored; 0 where no value is finite.
 
     Example:
         >>> robust_max([3.0, -4.0, float("nan")])

@@ -5,14 +5,9 @@ from numpy.typing import ArrayLike, NDArray
 
 
 def unit(vectors: ArrayLike, axis: int = -1) -> NDArray[np.float64]:
-    """Normalise vectors to length 1, without intermediate overflow or underflow.
+    """Normalise vectors along an axis to length 1, without intermediate overflow or underflow.
 
-    Args:
-        vectors: Any shape; the vectors lie along `axis`.
-        axis: The axis along which a vector lies.
-
-    Returns:
-        The same shape in float64; NaN in every entry of a vector that is zero or holds NaN or infinity.
+    In float64; NaN in every entry of a vector that is zero or holds NaN or infinity.
     """
     values = np.asarray(vectors, np.float64)
     with np.errstate(invalid="ignore"):
@@ -24,19 +19,14 @@ def unit(vectors: ArrayLike, axis: int = -1) -> NDArray[np.float64]:
 
 
 def cosine_distance(u: ArrayLike, v: ArrayLike, axis: int = -1) -> NDArray[np.float64]:
-    """Compute the cosine distance `1 - cos(u, v)`, accurate for the smallest angles too.
+    """Compute the cosine distance `1 - cos(u, v)` of vectors along an axis, accurate for the smallest angles too.
 
-    Computed as `||u/|u| - v/|v|||^2 / 2`: the direct form has an absolute error of 1e-16 (1e-7 in
-    float32, where it can be negative), and late in training filters rotate by less than that.
-
-    Args:
-        u: Vectors along `axis`, of any length.
-        v: The same shape, or one that broadcasts with it.
-        axis: The axis along which a vector lies.
+    Computed as `||u/|u| - v/|v|||^2 / 2`: the direct form has an absolute error of 1e-16 (1e-7 in float32, where it can
+    be negative), and late in training filters rotate by less than that.
 
     Returns:
-        One distance per pair, `axis` removed: 0 same direction, 1 orthogonal, 2 opposite. NaN where a
-        vector is zero or holds NaN or infinity. Clip it at 1e-12 before taking a logarithm: equal vectors give 0.
+        One distance per pair, `axis` removed: 0 same direction, 1 orthogonal, 2 opposite. NaN where a vector is zero or
+        holds NaN or infinity. Clip it at 1e-12 before taking a logarithm: equal vectors give 0.
 
     Example:
         >>> cosine_distance([[1.0, 0.0], [1.0, 0.0]], [[3.0, 0.0], [0.0, 2.0]]).tolist()

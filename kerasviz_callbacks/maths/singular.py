@@ -12,15 +12,10 @@ _ROUNDING = 1e-12
 
 
 def first_component(matrix: Real) -> Real:
-    """Project each row onto the first right singular vector of the matrix: `A v`.
+    """Project each row onto the first right singular vector of the matrix, not centred: `A v`, `(rows,)`.
 
-    Args:
-        matrix: `(rows, columns)`, not centred; at least one of each.
-
-    Returns:
-        `(rows,)`. A singular vector has no sign of its own: here the sum is at least 0; where the sum is 0 but for
-        rounding, the first of the values of largest magnitude is positive. Zeros for zeros, all NaN where a value of
-        the matrix is not finite.
+    A singular vector has no sign of its own: here the sum is at least 0; where the sum is 0 but for rounding, the first
+    of the values of largest magnitude is positive. Zeros for zeros, all NaN where a value of the matrix is not finite.
     """
     largest = np.abs(matrix).max()
     if not np.isfinite(largest):
@@ -37,19 +32,15 @@ def first_component(matrix: Real) -> Real:
 
 
 def right_singular_vectors(matrix: Real, count: int) -> Real:
-    """Compute the leading right singular vectors.
+    """Compute the leading right singular vectors, `(columns, min(count, rows, columns))`, the largest value's first.
 
     Large matrices go through ARPACK (`scipy.sparse.linalg.svds`), which there is up to a hundred times quicker than the
     full decomposition. Its start vector is drawn from a fixed seed, so the result is reproducible; a start computed
     from the matrix, such as its mean row, can be orthogonal to the vectors sought.
 
-    Args:
-        matrix: `(rows, columns)`, finite, no value so large or small that its square is not a float.
-        count: How many vectors.
-
-    Returns:
-        `(columns, min(count, rows, columns))`, orthonormal, of the largest singular value first; the sign of each is
-        arbitrary but the same for the same matrix. Of equal singular values an arbitrary basis of their subspace.
+    The matrix must be finite, with no value so large or small that its square is not a float. The vectors are
+    orthonormal, the sign of each is arbitrary but the same for the same matrix. Of equal singular values an arbitrary
+    basis of their subspace.
     """
     from scipy.sparse.linalg import ArpackError, svds
 
