@@ -28,11 +28,14 @@ def class_means(strengths: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.int
     if given.shape != values.shape[:1]:
         raise ValueError(f"labels: must be one for each of {len(values)} rows, got {given.shape}")
     classes, class_of_row, counts = np.unique(given, return_inverse=True, return_counts=True)
-    sums = np.zeros((len(classes), *values.shape[1:]))
-    with np.errstate(invalid="ignore"):  # infinity minus infinity is NaN, which is shown
-        # Divided first, so that the sum of the largest floats does not overflow.
-        np.add.at(sums, class_of_row, values / counts[class_of_row][:, None])
-    return classes, sums
+    shape = (len(classes), *values.shape[1:])
+    means, lowest, highest = np.zeros(shape), np.full(shape, np.inf), np.full(shape, -np.inf)
+    with np.errstate(invalid="ignore", over="ignore"):  # infinity minus infinity is NaN, which is shown
+        # Divided first, and kept between the extremes: the sum of the largest floats must not overflow.
+        np.add.at(means, class_of_row, values / counts[class_of_row][:, None])
+        np.minimum.at(lowest, class_of_row, values)
+        np.maximum.at(highest, class_of_row, values)
+        return classes, np.clip(means, lowest, highest)
 
 
 def response_variance(strengths: ArrayLike) -> NDArray[np.float64]:
