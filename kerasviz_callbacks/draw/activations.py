@@ -1,7 +1,5 @@
 """Layer activations: maps as tiles, dense layers as a matrix."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any

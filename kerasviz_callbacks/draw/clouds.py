@@ -1,9 +1,8 @@
 """One window on latent codes: dots with fading tails, the paths of the class means, discs at their ends."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -43,7 +42,7 @@ class Cloud:
     name: str = ""
 
     @classmethod
-    def of(cls, tails: ArrayLike, means: ArrayLike | None, classes: ArrayLike | None, name: str = "") -> Cloud:
+    def of(cls, tails: ArrayLike, means: ArrayLike | None, classes: ArrayLike | None, name: str = "") -> Self:
         """Build a cloud from anything that numpy takes as arrays."""
         return cls(
             np.asarray(tails, np.float64),

@@ -1,7 +1,5 @@
 """The units of a layer: their weights now, and their length and turn over all steps."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

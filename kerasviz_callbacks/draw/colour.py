@@ -1,7 +1,5 @@
 """From numbers to colours: lookup tables, a colour for what is not a number, and colours for classes."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Curves of metrics over the whole training: two data sets on one pair of axes, the best step marked."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

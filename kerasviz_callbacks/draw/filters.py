@@ -1,7 +1,5 @@
 """Kernels as tiles."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Heat maps over the inputs that they explain: pictures, signals, volumes."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import cache
 from typing import Any

@@ -1,7 +1,5 @@
 """Lines over the steps, anti-aliased: where many steps share a pixel, their whole range is covered."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -1,7 +1,5 @@
 """The overfitting sheet: whether a model overfits, since when, on which classes and on which examples."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

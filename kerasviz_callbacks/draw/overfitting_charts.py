@@ -1,7 +1,5 @@
 """The charts and texts of the overfitting sheet, made from histories of metrics."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Correlated channels: a matrix of correlations."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

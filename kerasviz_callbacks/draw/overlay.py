@@ -1,7 +1,5 @@
 """Laying heat over pictures: cold regions stay the plain picture, hot ones take the colour."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 

@@ -1,7 +1,5 @@
 """The distribution of each latent variable over all steps: one panel each, quantiles as ribbons, and the median."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Inputs of an autoencoder beside their reconstructions, and walks through its latent space."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate

@@ -1,7 +1,5 @@
 """How strongly each neuron responds to each input: one hue per neuron, the stronger the darker."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import lru_cache
 

@@ -1,7 +1,5 @@
 """Labels beside rows; a class that has several rows is named once."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

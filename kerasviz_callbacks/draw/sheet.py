@@ -7,19 +7,14 @@
 So the difference of two steps shows the model's change and leaves the caption black.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from PIL import Image
 
 from kerasviz_callbacks.draw.colour import NON_FINITE, Picture, is_signed, table
 from kerasviz_callbacks.draw.marks import fill
 from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, STRIP, clean, format_number, text_width, write
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 MARGIN = 12
 _NARROWEST = 360  # a TensorBoard card is 350 wide; anything less would be blown up

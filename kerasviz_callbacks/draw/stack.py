@@ -1,7 +1,5 @@
 """Several pictures on one sheet of white paper."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

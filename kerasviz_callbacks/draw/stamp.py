@@ -1,7 +1,5 @@
 """The step below a frame of an animation."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from kerasviz_callbacks.draw.colour import Picture

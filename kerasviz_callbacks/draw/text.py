@@ -1,7 +1,5 @@
 """Text on pictures, in the font that comes with matplotlib."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 from functools import lru_cache

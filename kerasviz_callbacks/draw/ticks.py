@@ -3,8 +3,6 @@
 The colour maps load `matplotlib.ticker` anyway; what it finds is kept, so that no picture takes longer for it.
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 _ROUND = (1, 2, 5, 10)

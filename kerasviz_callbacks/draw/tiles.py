@@ -1,7 +1,5 @@
 """Tiles: enlarged, shrunk, resized, and laid out in a grid."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Signals over time as small pictures."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

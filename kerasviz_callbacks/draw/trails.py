@@ -1,7 +1,5 @@
 """How latent codes move: dots with fading tails, the paths of the class means, a window that only grows."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

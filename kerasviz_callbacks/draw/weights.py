@@ -1,7 +1,5 @@
 """A kernel as a matrix, before and right after a training step."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
