@@ -41,9 +41,6 @@ def activation_tiles(
         channels: the number of each channel shown, c of them.
         labels: the class of each picture, n of them.
         note: values that change from step to step, for the strip below.
-
-    Returns:
-        The picture, `(h, w, 3)`.
     """
     values = np.asarray(maps)
     rows, columns = values.shape[:2]
@@ -110,13 +107,7 @@ def _map_tiles(maps: NDArray[Any], low: float, high: float, colours: str, target
 
 
 def response_matrix(
-    values: ArrayLike,
-    *,
-    low: float,
-    high: float,
-    caption: str,
-    labels: Sequence[str] | None = None,
-    note: str = "",
+    values: ArrayLike, *, low: float, high: float, caption: str, labels: Sequence[str] | None = None, note: str = ""
 ) -> Picture:
     """Shows the activations of a dense layer: one row per input, one column per unit.
 
@@ -127,9 +118,6 @@ def response_matrix(
         caption: layer and shape; never the step.
         labels: the class of each input; equal labels that follow each other are written once.
         note: values that change from step to step, for the strip below.
-
-    Returns:
-        The picture, `(h, w, 3)`.
     """
     numbers = np.asarray(values)
     rows, units = numbers.shape

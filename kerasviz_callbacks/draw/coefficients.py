@@ -55,9 +55,6 @@ def coefficient_panels(
         caption: layer and shape; never the step.
         note: values that change from step to step, for the strip below.
         bad: how many weights are not finite, as `count_non_finite` says it.
-
-    Returns:
-        The picture, `(h, w, 3)`.
     """
     tall = unit_height(len(units))
     height = tall * len(units)

@@ -35,9 +35,6 @@ def filter_tiles(
         numbers: the number of each filter in its layer; 0 to n - 1 if left out.
         colours: the colour map of `(n, h, w)`: `"RdBu_r"` or `"grey"`, symmetric around zero; another is for values
             from 0 to `scale`.
-
-    Returns:
-        The picture, `(h, w, 3)`.
     """
     weights = np.asarray(kernels)
     count = len(weights)
@@ -78,9 +75,6 @@ def filter_matrix(
         row_numbers: the number of each input channel shown; 0 to rows - 1 if left out.
         column_numbers: the number of each filter shown; 0 to columns - 1 if left out.
         note: values that change from step to step, for the strip below.
-
-    Returns:
-        The picture, `(h, w, 3)`.
     """
     weights = np.asarray(kernels)
     rows, columns = weights.shape[:2]

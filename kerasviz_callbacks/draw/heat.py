@@ -58,9 +58,6 @@ def heat_maps(
         signed: whether negative values mean evidence against the class: blue against red, `-scale` to `scale`.
         halves: two data sets side by side: for each its heading and its number of tiles; together all tiles, in this
             order.
-
-    Returns:
-        The picture, `(h, w, 3)`.
     """
     shown, values = np.asarray(inputs), np.asarray(maps)
     draw = {3: _signal_tiles, 5: _volume_tiles}.get(shown.ndim, _picture_tiles)
@@ -170,11 +167,7 @@ def _paint_halves(
 
 
 def _paint_tiles(
-    canvas: Picture,
-    grid: Grid,
-    tiles: Picture,
-    titles: Sequence[tuple[str, str]] | None,
-    wrong: Sequence[bool] | None,
+    canvas: Picture, grid: Grid, tiles: Picture, titles: Sequence[tuple[str, str]] | None, wrong: Sequence[bool] | None
 ) -> None:
     """Paints tiles with their frames and titles onto a canvas, in place."""
     height, width = tiles.shape[1:3]

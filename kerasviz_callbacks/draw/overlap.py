@@ -38,9 +38,6 @@ def overlap_matrix(
         constant: `(c,)`, whether a channel is constant: drawn grey, while others that are NaN get the colour of that.
         pairs: places `(i, j)` of the pairs that are framed.
         note: values that change from step to step, for the strip below.
-
-    Returns:
-        The picture, `(h, w, 3)`.
     """
     values, lengths, gone = np.asarray(correlation), np.asarray(largest), np.asarray(constant, bool)
     count = len(values)

@@ -8,16 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kerasviz_callbacks.draw.colour import (
-    DIVERGING,
-    NON_FINITE,
-    Picture,
-    blend,
-    class_colours,
-    colourise,
-    share,
-    table,
-)
+from kerasviz_callbacks.draw.colour import DIVERGING, NON_FINITE, Picture, blend, class_colours, colourise, share, table
 from kerasviz_callbacks.draw.sheet import Scale, Sheet, blank, sheet
 from kerasviz_callbacks.draw.text import INK, LINE, QUIET, Colour, clean, text_width, write
 from kerasviz_callbacks.draw.tiles import Grid, fit, place_all, shrink
@@ -70,9 +61,6 @@ def reconstruction_tiles(
         names: of the classes, n of them.
         note: values that change from step to step, for the strip below.
         bad: how many values are not finite, as `count_non_finite` says it.
-
-    Returns:
-        The picture, `(h, w, 3)`.
     """
     values = np.asarray(errors)
     side = _side(len(values))
@@ -109,9 +97,6 @@ def reconstruction_traces(
         names: of the classes, n of them.
         note: values that change from step to step, for the strip below.
         bad: how many values are not finite, as `count_non_finite` says it.
-
-    Returns:
-        The picture, `(h, w, 3)`.
     """
     values = np.asarray(errors)
     tiles = signal_tiles(np.asarray(signals), low, high, over=np.asarray(reconstructions))
@@ -148,9 +133,6 @@ def walk_tiles(
         names: the labels of the two ends, one pair per walk.
         note: values that change from step to step, for the strip below.
         bad: how many values are not finite, as `count_non_finite` says it.
-
-    Returns:
-        The picture, `(h, w, 3)`.
     """
     positions = walks.shape[1]
     originals, between = fit_marked(ends, 64), fit_marked(walks, 64)

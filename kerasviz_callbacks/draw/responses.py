@@ -79,9 +79,6 @@ def response_strengths(
         classes: what each row of `means` is of, k of them.
         labels: the class of each input, n of them; equal ones that follow each other are named once.
         note: values that change from step to step, for the strip below.
-
-    Returns:
-        The picture, `(h, w, 3)`.
     """
     values = np.asarray(strengths)
     names = [""] * len(values) if labels is None else [clean(label) for label in labels]

@@ -114,12 +114,7 @@ class Sheet:
 
 
 def sheet(
-    body: Image.Image | Picture,
-    *,
-    caption: str,
-    legend: Scale | Ruler | None = None,
-    note: str = "",
-    bad: str = "",
+    body: Image.Image | Picture, *, caption: str, legend: Scale | Ruler | None = None, note: str = "", bad: str = ""
 ) -> Picture:
     """Puts a finished body onto a `Sheet`.
 

@@ -65,12 +65,7 @@ def trajectory(
 
 
 def trajectories(
-    clouds: Sequence[Cloud],
-    *,
-    half_width: float,
-    names: Sequence[str] | None = None,
-    title: str,
-    note: str = "",
+    clouds: Sequence[Cloud], *, half_width: float, names: Sequence[str] | None = None, title: str, note: str = ""
 ) -> Picture:
     """Draws several clouds beside each other, each below its name, in one window, with one legend.
 
@@ -88,13 +83,7 @@ def trajectories(
 
 
 def _drawn(
-    clouds: Sequence[Cloud],
-    side: int,
-    half_width: float,
-    *,
-    names: Sequence[str] | None,
-    title: str,
-    note: str,
+    clouds: Sequence[Cloud], side: int, half_width: float, *, names: Sequence[str] | None, title: str, note: str
 ) -> Picture:
     count = max(0 if names is None else len(names), *(cloud.class_count for cloud in clouds), 0)
     inks = [_colour(entry) for entry in class_colours(max(count, 1))]

@@ -51,9 +51,6 @@ def weight_panels(
         caption: layer and shape; never the step.
         note: values that change from step to step, for the strip below.
         bad: how many weights are not finite, as `count_non_finite` says it.
-
-    Returns:
-        The picture, `(h, w, 3)`.
     """
     rows, columns = panels[0].cells.shape
     cell = cell_size(rows, columns)
