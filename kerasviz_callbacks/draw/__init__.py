@@ -8,6 +8,9 @@ In the order of use; each module's first line says more:
 - of data: `activations`, `responses`, `overlap`, `traces`, `overlay`, `heat`, `reconstructions`
 - over the steps: `clouds`, `trails`, `profiles`, `curves`, `overfitting`, `overfitting_charts`
 
-The size of a picture never depends on the step. The modules are imported by name; none knows Keras, files or other
-subpackages.
+What draws whole pictures takes a `caption`, which must not change during a run (layer and shape, never the step), for
+the strip below a `note` of values that change from step to step, and some take `bad`, how many values are not finite as
+`colour.count_non_finite` says it. The size of a picture depends on shapes and the caption, never on the step.
+
+The modules are imported by name; none knows Keras, files or other subpackages.
 """

@@ -61,7 +61,7 @@ class Cloud:
 
 
 def draw_cloud(cloud: Cloud, inks: list[Colour], *, side: int, half_width: float) -> Image.Image:
-    """A square window of `side` pixels on the finite codes, from -half_width to half_width; at least one ink a class."""
+    """A square window on the finite codes, `side` pixels and twice `half_width` wide; `inks` are of the classes."""
     edge = side * TIMES
 
     def pixels(points: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -117,9 +117,10 @@ def _draw_dots(draw: ImageDraw.ImageDraw, points: NDArray[np.float64], inks: lis
 def _draw_paths(draw: ImageDraw.ImageDraw, points: NDArray[np.float64], inks: list[Colour]) -> None:
     """The whole path of each class mean in its colour with a white casing, from a ring at its beginning."""
     for number in range(points.shape[1]):
-        finite = np.isfinite(points[:, number]).all(axis=1)
-        stretches = np.ma.clump_unmasked(np.ma.array(finite, mask=~finite))
-        runs = [points[stretch, number].ravel().tolist() for stretch in stretches]  # x, y, x, y, ...
+        path = points[:, number]
+        pieces = np.split(path, np.flatnonzero(~np.isfinite(path).all(axis=1)))
+        stretches = [piece[np.isfinite(piece).all(axis=1)] for piece in pieces]
+        runs = [stretch.ravel().tolist() for stretch in stretches if len(stretch)]  # x, y, x, y, ...
         for colour, width in ((PAPER, 7), (inks[number], 4)):
             for run in runs:
                 if len(run) > 2:

@@ -98,14 +98,8 @@ class Summary:
 def overfitting_sheet(shown: Summary, *, caption: str, note: str = "") -> Picture:
     """Draws the losses and metrics of both data sets, the scores by class, and the examples that became worse.
 
-    Args:
-        shown: what is drawn.
-        caption: must not change during a run.
-        note: values that change from step to step, for the strip below.
-
-    Returns:
-        The picture, `(h, w, 3)`; its size depends only on the number of charts, on whether there are examples and
-        classes, and on the caption.
+    The picture's size depends only on the number of charts, on whether there are examples and classes, and on the
+    caption.
     """
     rows = -(-len(shown.metrics) // 3)
     below = 0

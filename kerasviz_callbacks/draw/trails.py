@@ -43,17 +43,9 @@ def trajectory(
 ) -> Picture:
     """Draws the latent codes, their last positions, and the whole paths of the class means.
 
-    Args:
-        tails: the codes of the last steps, oldest first, `(t, n, 2)`; the last ones are the dots.
-        means: the class means of all steps, oldest first, `(T, k, 2)`.
-        classes: the class of each code, `(n,)`, -1 where it is not known; one colour if left out.
-        half_width: half the side of the square window, as `extend_window` gives it.
-        names: of the classes; their numbers if left out.
-        title: caption; must not change during a run.
-        note: values that change from step to step, for the strip below.
-
-    Returns:
-        The picture, `(h, w, 3)`. Codes that are not finite are left out and counted in the strip.
+    `tails`, `means` and `classes` are as in a `Cloud`. `half_width` is half the side of the square window, as
+    `extend_window` gives it. The classes are numbered without `names`; the caption is `title`. Codes that are not
+    finite are left out and counted in the strip.
     """
     return trajectories([Cloud.of(tails, means, classes)], half_width=half_width, names=names, title=title, note=note)
 
