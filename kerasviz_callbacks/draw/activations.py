@@ -34,7 +34,7 @@ def activation_tiles(
 
     `pictures` are bytes `(n, H, W, 3)`, or None; `maps` are `(n, c, h, w)`, or `(n, c, t)` of signals, drawn as areas
     from zero. `channels` are numbers, `labels` the class of each input. Colours run from `low` to `high`; with `low`
-    below 0 they diverge, and both should be as far from it.
+    below 0 they diverge, and the range should be symmetric.
     """
     values = np.asarray(maps)
     rows, columns = values.shape[:2]

@@ -45,20 +45,25 @@ def heat_maps(
     Pictures stand beside their map, which lies over the greyed picture. Signals are lines over a ground in the colour
     of the map. Of a volume, slices evenly spaced in depth stand above the same slices with the map.
 
-    `inputs` are pictures, bytes `(n, H, W, 3)`; volumes, bytes `(n, d, H, W, 3)`; or signals `(n, t, c)`, one line a
-    channel, all on the range of all signals. `maps` are `(n, h, w)`, `(n, d', h, w)` or `(n, t')`, resized to the
-    inputs linearly; a map that is zero everywhere is marked "no evidence". The hottest colour is `scale`; if `signed`,
-    values below 0 are evidence against the class, and colours run from blue at `-scale` to red.
-
-    `titles` are, for each input, its true label and the predicted one with its probability. `halves` sets two data sets
-    side by side: the heading of each, and how many of the tiles are its own.
+    Args:
+        inputs: pictures, bytes `(n, H, W, 3)`; volumes, bytes `(n, d, H, W, 3)`; or signals `(n, t, c)`, one line a
+            channel, all on the range of all signals.
+        maps: of pictures `(n, h, w)`, of volumes `(n, d', h, w)`, of signals `(n, t')`; not negative unless `signed`;
+            resized to the inputs linearly. A map that is zero everywhere is marked "no evidence".
+        scale: the value of the hottest colour, shared by all maps.
+        caption: layer and method.
+        titles: for each input its true label, and the predicted label with its probability.
+        wrong: for each input whether the prediction is wrong.
+        note: see `draw`.
+        signed: whether negative values mean evidence against the class: blue against red, `-scale` to `scale`.
+        halves: two data sets side by side: for each its heading and its number of tiles; together all, in this order.
     """
     shown, values = np.asarray(inputs), np.asarray(maps)
     draw = {3: _signal_tiles, 5: _volume_tiles}.get(shown.ndim, _picture_tiles)
     tiles = draw(shown, values, scale, signed)
-    count, height, width = tiles.shape[:3]
+    count = len(tiles)
     text = 0 if titles is None else 2 * round(_TEXT * 1.35) + 2
-    cell = height + 2 * _FRAME + text, width + 2 * _FRAME
+    cell = tiles.shape[1] + 2 * _FRAME + text, tiles.shape[2] + 2 * _FRAME
     columns = _HALF_COLUMNS if halves else 2 if count <= 4 else 3 if count <= 9 else 4
     parts = halves or (("", count),)
     grids = [Grid(own, min(own, columns), *cell, gap=_GAP) for _, own in parts]

@@ -74,12 +74,12 @@ class Summary:
 
     Attributes:
         headline: two lines of text.
-        losses: the charts of losses and metrics, side by side, at most two.
+        losses: at most two charts side by side.
         metrics: the charts below them, three beside each other.
         steps: the horizontal axis of all charts.
         sets: the names of the data sets.
-        class_scores: by class; `None`: there are no classes.
-        degraded: the examples; `None`: no space is kept for any.
+        class_scores: `None`: there are no classes.
+        degraded: `None`: no space is kept for any.
         heading: above the examples.
         placeholder: the text in place of the examples where there are none now.
     """

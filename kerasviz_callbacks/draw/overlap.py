@@ -30,9 +30,14 @@ def overlap_matrix(
 ) -> Picture:
     """Shows the correlation of every two channels as a cell, and each channel's largest correlation as a bar.
 
-    `correlation` is `(c, c)`, -1 to 1, in the order of drawing; `largest` is `(c,)`, 0 to 1; NaN where it is not known.
-    Constant channels `(c,)` are grey, others that are NaN have the colour of that. `channels` are numbers; the cells of
-    `pairs` `(i, j)`, places in that order, are framed.
+    Args:
+        correlation: `(c, c)`, from -1 to 1, in the order of drawing; NaN where it is not known.
+        largest: `(c,)`, from 0 to 1, the length of a channel's bar; NaN for no bar.
+        caption: layer and shape.
+        channels: the number of each channel, c of them.
+        constant: `(c,)`, whether a channel is constant: drawn grey, while others that are NaN get the colour of that.
+        pairs: places `(i, j)` of the pairs that are framed.
+        note: see `draw`.
     """
     values, lengths, gone = np.asarray(correlation), np.asarray(largest), np.asarray(constant, bool)
     count = len(values)

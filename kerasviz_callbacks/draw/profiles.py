@@ -73,13 +73,22 @@ def profiles(
     lines: Lines | None = None,
     axis: str = "epoch",
 ) -> Picture:
-    """Draws the distribution of the codes in each latent variable, step by step; the caption is `title`.
+    """Draws the distribution of the codes in each latent variable, step by step.
 
-    `quantiles` are ascending, `(t, 5, k)`: 5, 25, 50, 75 and 95 % of each unit at each of `steps`; a unit that is not
-    finite at a step has a column in the colour of that. `active`, `(t, k)`, is whether the unit was in use then: blue
-    ribbons, else grey ones, and a grey panel if it is not in use at the last step. `units` are numbers, at most 32.
-
-    `lines` are the median and the borders of the 25-75 % of a second set. `axis` names a step, `"epoch"` or `"batch"`.
+    Args:
+        quantiles: of each unit at each step, ascending, `(t, 5, k)`: 5, 25, 50, 75 and 95 %. A unit that is not finite
+            at a step has a column in the colour of what is not finite.
+        active: whether the unit was in use then, `(t, k)`: blue ribbons, else grey ones. A unit that is not in use at
+            the last step has a grey panel.
+        steps: in increasing order, `(t,)`.
+        window: the axes that all panels share.
+        units: the number of each unit, `(k,)`, at most 32.
+        title: the caption.
+        note: see `draw`.
+        bad: how many codes are not finite.
+        lines: a second set: its median and the borders of its 25-75 % as lines; its steps that are not finite are
+            columns of that colour too.
+        axis: what a step is, `"epoch"` or `"batch"`: the name of the x axis.
     """
     grid, legend = _grid(len(units)), _LEGEND + (_NAMES if lines else 0)
     low, high = (window.low, window.high) if window.low < window.high else (-1.0, 1.0)
