@@ -635,7 +635,7 @@ def part_words(capture):
     assert short in ("", text.clean(words)) or short.endswith("…")
     assert text.write(ImageDraw.Draw(paper), (3, 20), words, width=width) <= width
     starts = rows.groups([words, "a", "a"])
-    rows.write_rows(ImageDraw.Draw(paper), [words, "a", "a"], np.array([5.0, 9.0, 20.0]), 50, starts, size=8)
+    rows.write_rows(ImageDraw.Draw(paper), [words, "a", "a"], np.array([5.0, 9.0, 20.0]), 50, starts)
     return np.asarray(paper), (30, 200, 3)
 
 

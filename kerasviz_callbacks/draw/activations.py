@@ -1,7 +1,5 @@
 """Layer activations: maps as tiles, dense layers as a matrix."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -34,23 +32,14 @@ def activation_tiles(
 ) -> Picture:
     """Shows one row per probe input: the image, then its activation map in each of the chosen channels.
 
-    Args:
-        pictures: the probe as images, bytes `(n, H, W, 3)`; None leaves them out.
-        maps: `(n, c, h, w)`; or `(n, c, t)` for signals, drawn as areas from zero.
-        low: the value of the first colour; below 0 the colours diverge and should be symmetric.
-        high: the value of the last colour.
-        caption: layer and shape; never the step.
-        channels: the number of each channel shown, c of them.
-        labels: the class of each picture, n of them.
-        note: values that change from step to step, for the strip below.
-
-    Returns:
-        The picture, `(h, w, 3)`.
+    `pictures` are bytes `(n, H, W, 3)`, or None; `maps` are `(n, c, h, w)`, or `(n, c, t)` of signals, drawn as areas
+    from zero. `channels` are numbers, `labels` the class of each input. Colours run from `low` to `high`; with `low`
+    below 0 they diverge, and the range should be symmetric.
     """
     values = np.asarray(maps)
     rows, columns = values.shape[:2]
     colours = SEQUENTIAL if low >= 0 else DIVERGING
-    tiles, tall = _map_tiles(values, low, high, colours, _MAP)
+    tiles, tall = _map_tiles(values, low, high, colours)
     height, width = tiles.shape[2] * tall, tiles.shape[3]
     shown = None if pictures is None else fit(pictures, picture_side(columns))
     names = None if labels is None else [clean(label) for label in labels]
@@ -71,8 +60,7 @@ def activation_tiles(
     for row, name in enumerate(names or []):
         y = top + row * (line + gap) + line / 2
         write(canvas, (left - 7, y), name, size=size, anchor="rm", width=LABEL)
-    legend = Scale(low, high, colours, "activation")
-    return page.finished(legend=legend, note=note, bad=count_non_finite(values))
+    return page.finished(legend=Scale(low, high, colours, "activation"), note=note, bad=count_non_finite(values))
 
 
 def _write_channels(canvas: Picture, channels: Sequence[int], start: int, y: int, cell: int, gap: int) -> None:
@@ -91,47 +79,25 @@ def picture_side(columns: int) -> int:
     return 64 if columns <= 8 else _MAP
 
 
-def _map_tiles(maps: NDArray[Any], low: float, high: float, colours: str, target: int) -> tuple[Picture, int]:
-    """Colours the maps and brings their longer side near `target` pixels; maps grow by a whole factor.
-
-    Returns:
-        `(n, c, height, width, 3)`, and how often each of their lines is still to be repeated.
-    """
+def _map_tiles(maps: NDArray[Any], low: float, high: float, colours: str) -> tuple[Picture, int]:
+    """Coloured maps `(n, c, height, width, 3)`, grown by a whole factor, and how often their lines are yet repeated."""
     if maps.ndim == 3:
-        return bars(maps, low, high, (target * 3 // 4, max(target, min(96, 640 // maps.shape[1]))), colours), 1
+        return bars(maps, low, high, (_MAP * 3 // 4, max(_MAP, min(96, 640 // maps.shape[1]))), colours), 1
     height, width = maps.shape[2:]
     longest = max(height, width)
-    if longest > target + 8:
-        size = (max(1, round(height * target / longest)), max(1, round(width * target / longest)))
+    if longest > _MAP + 8:
+        size = (max(1, round(height * _MAP / longest)), max(1, round(width * _MAP / longest)))
         return colourise(shrink(maps, size), low, high, colours), 1
-    factor = whole_factor(longest, target)
-    if factor * longest > target + 8:
-        factor -= 1
-    factor = max(1, factor)
+    factor = min(whole_factor(longest, _MAP), (_MAP + 8) // longest)
     return colourise(maps, low, high, colours, across=factor), factor
 
 
 def response_matrix(
-    values: ArrayLike,
-    *,
-    low: float,
-    high: float,
-    caption: str,
-    labels: Sequence[str] | None = None,
-    note: str = "",
+    values: ArrayLike, *, low: float, high: float, caption: str, labels: Sequence[str] | None = None, note: str = ""
 ) -> Picture:
-    """Shows the activations of a dense layer: one row per input, one column per unit.
+    """Shows the activations of a dense layer `(n, units)`: one row per input, one column per unit.
 
-    Args:
-        values: `(n, units)`.
-        low: the value of the first colour; below 0 the colours diverge and should be symmetric.
-        high: the value of the last colour.
-        caption: layer and shape; never the step.
-        labels: the class of each input; equal labels that follow each other are written once.
-        note: values that change from step to step, for the strip below.
-
-    Returns:
-        The picture, `(h, w, 3)`.
+    Colours are as for `activation_tiles`; equal labels that follow each other are written once.
     """
     numbers = np.asarray(values)
     rows, units = numbers.shape
@@ -156,10 +122,9 @@ def response_matrix(
         fill(canvas, (x, top - 4, x, top - 1), QUIET)
         write(canvas, (x, top - 6), unit, size=size, colour=QUIET, anchor="ms")
     starts = range(rows) if labels is None else groups(names)
-    write_rows(canvas, names, top + 1 + (np.arange(rows) + 0.5) * height / rows, left - 7, starts, size=size)
+    write_rows(canvas, names, top + 1 + (np.arange(rows) + 0.5) * height / rows, left - 7, starts)
     for begin, end in pairwise([*starts, rows]):
         if begin and end - begin > 1:
             edge = top + 1 + begin * height / rows
             fill(canvas, (left - 5, edge, left - 1, edge), LINE)
-    legend = Scale(low, high, colours, "activation")
-    return page.finished(legend=legend, note=note, bad=count_non_finite(numbers))
+    return page.finished(legend=Scale(low, high, colours, "activation"), note=note, bad=count_non_finite(numbers))

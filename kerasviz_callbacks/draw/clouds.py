@@ -1,9 +1,8 @@
 """One window on latent codes: dots with fading tails, the paths of the class means, discs at their ends."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,12 +17,9 @@ TIMES = 2
 DISC = 11
 _AXIS: Colour = (236, 238, 241)
 _UNKNOWN: Colour = (150, 156, 163)
-_PULLED, _PUSHED = (
-    100,
-    800,
-)  # iterations that also pull crowded discs back to their place, and those that only part them
+# Iterations that also pull crowded discs back to their place, and those that only part them.
+_PULLED, _PUSHED = 100, 800
 _CROWD = 40  # more discs than this are left where they are
-Points = list[tuple[float, float]]
 
 
 @dataclass(frozen=True)
@@ -43,7 +39,7 @@ class Cloud:
     name: str = ""
 
     @classmethod
-    def of(cls, tails: ArrayLike, means: ArrayLike | None, classes: ArrayLike | None, name: str = "") -> Cloud:
+    def of(cls, tails: ArrayLike, means: ArrayLike | None, classes: ArrayLike | None, name: str = "") -> Self:
         """Build a cloud from anything that numpy takes as arrays."""
         return cls(
             np.asarray(tails, np.float64),
@@ -65,14 +61,7 @@ class Cloud:
 
 
 def draw_cloud(cloud: Cloud, inks: list[Colour], *, side: int, half_width: float) -> Image.Image:
-    """A square window on a cloud.
-
-    Args:
-        cloud: the codes; those that are not finite are left out.
-        inks: the colour of each class, at least one.
-        side: of the window, in pixels.
-        half_width: half the side, in the codes' units; above 0.
-    """
+    """A square window on the finite codes, `side` pixels and twice `half_width` wide; `inks` are of the classes."""
     edge = side * TIMES
 
     def pixels(points: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -128,26 +117,18 @@ def _draw_dots(draw: ImageDraw.ImageDraw, points: NDArray[np.float64], inks: lis
 def _draw_paths(draw: ImageDraw.ImageDraw, points: NDArray[np.float64], inks: list[Colour]) -> None:
     """The whole path of each class mean in its colour with a white casing, from a ring at its beginning."""
     for number in range(points.shape[1]):
-        runs = _unbroken(points[:, number])
+        path = points[:, number]
+        pieces = np.split(path, np.flatnonzero(~np.isfinite(path).all(axis=1)))
+        stretches = [piece[np.isfinite(piece).all(axis=1)] for piece in pieces]
+        runs = [stretch.ravel().tolist() for stretch in stretches if len(stretch)]  # x, y, x, y, ...
         for colour, width in ((PAPER, 7), (inks[number], 4)):
             for run in runs:
-                if len(run) > 1:
+                if len(run) > 2:
                     draw.line(run, fill=colour, width=width * TIMES * 3 // 4, joint="curve")
         if runs:
-            x, y = runs[0][0]
+            x, y = runs[0][:2]
             radius = 4 * TIMES
             draw.ellipse((x - radius, y - radius, x + radius, y + radius), PAPER, inks[number], 2 * TIMES)
-
-
-def _unbroken(path: NDArray[np.float64]) -> list[Points]:
-    """The stretches of a path `(t, 2)` between points that are not finite."""
-    runs: list[Points] = [[]]
-    for x, y in path.tolist():
-        if math.isfinite(x) and math.isfinite(y):
-            runs[-1].append((x, y))
-        elif runs[-1]:
-            runs.append([])
-    return [run for run in runs if run]
 
 
 def _draw_discs(draw: ImageDraw.ImageDraw, ends: NDArray[np.float64], inks: list[Colour], edge: int) -> None:
@@ -156,13 +137,11 @@ def _draw_discs(draw: ImageDraw.ImageDraw, ends: NDArray[np.float64], inks: list
     aside = np.clip(ends, radius, edge - radius)
     if len(ends) <= _CROWD:
         aside = spread_apart(ends, 2 * radius + TIMES, float(edge - radius))
-    seen = [number for number in range(len(ends)) if np.isfinite(ends[number]).all()]
-    for number in seen:
-        line = (*ends[number].tolist(), *aside[number].tolist())
-        draw.line(line, fill=PAPER, width=4 * TIMES)
-    for number in seen:
-        line = (*ends[number].tolist(), *aside[number].tolist())
-        draw.line(line, fill=inks[number], width=2 * TIMES)
+    seen = np.flatnonzero(np.isfinite(ends).all(axis=1)).tolist()
+    for casing in (True, False):
+        for number in seen:
+            line = (*ends[number].tolist(), *aside[number].tolist())
+            draw.line(line, fill=PAPER if casing else inks[number], width=(4 if casing else 2) * TIMES)
     for number in seen:
         x, y = aside[number].tolist()
         draw.ellipse((x - radius, y - radius, x + radius, y + radius), inks[number], PAPER, 2 * TIMES)
@@ -178,14 +157,10 @@ def write_number(draw: ImageDraw.ImageDraw, x: float, y: float, number: int, ink
 
 
 def spread_apart(points: NDArray[np.float64], distance: float, edge: float) -> NDArray[np.float64]:
-    """Moves points `(k, 2)` apart until all are `distance` from each other, as little as it takes.
+    """Moves points `(k, 2)` apart until all are `distance` from each other, as little as it takes, all in pixels.
 
-    The same points always move the same way. Points that are alone stay; those not finite are ignored.
-
-    Args:
-        points: in pixels.
-        distance: that should lie between any two.
-        edge: the largest coordinate allowed; the least is `distance / 2`.
+    The same points always move the same way. Points that are alone stay; those not finite are ignored. No coordinate
+    is below `distance / 2` or above `edge`.
     """
     finite = np.flatnonzero(np.isfinite(points).all(axis=1))
     low = min(distance / 2, edge)

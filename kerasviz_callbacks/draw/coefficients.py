@@ -1,7 +1,5 @@
 """The units of a layer: their weights now, and their length and turn over all steps."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -30,7 +28,6 @@ class Heat:
     """One panel with one row per unit.
 
     Attributes:
-        title: above it.
         cells: `(units, columns)`, at most `ACROSS` columns.
         scale: the values of the colours; shown beside the title.
         ticks: `(place, name)` along the bottom, the place from 0 to 1 of the width.
@@ -49,17 +46,9 @@ class Heat:
 def coefficient_panels(
     panels: Sequence[Heat], *, units: Sequence[int], caption: str, note: str = "", bad: str = ""
 ) -> Picture:
-    """Shows four panels, two and two, whose rows are the same units.
+    """Shows four panels, two and two, whose rows are the same units; `units` are their numbers.
 
-    Args:
-        panels: four, row by row; the scale of the last stands in the strip, where its label fits.
-        units: the number of each unit shown, one a row.
-        caption: layer and shape; never the step.
-        note: values that change from step to step, for the strip below.
-        bad: how many weights are not finite, as `count_non_finite` says it.
-
-    Returns:
-        The picture, `(h, w, 3)`.
+    The scale of the last panel stands in the strip, where its label fits.
     """
     tall = unit_height(len(units))
     height = tall * len(units)
@@ -91,11 +80,7 @@ def unit_height(count: int) -> int:
 
 
 def step_ticks(first: int, last: int) -> list[tuple[float, str]]:
-    """The numbers along an axis of all steps, at most seven.
-
-    Args:
-        first: the first step of the axis.
-        last: the last one.
+    """The numbers along an axis from the first step to the last, at most seven.
 
     Returns:
         `(place, name)` of each: the middle of the step's column, from 0 to 1 of the width.

@@ -1,7 +1,5 @@
 """From numbers to colours: lookup tables, a colour for what is not a number, and colours for classes."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 from typing import Any
 
@@ -39,10 +37,7 @@ _CLASSES = (
 
 @lru_cache(maxsize=32)
 def table(colours: str) -> Picture:
-    """The `(257, 3)` lookup table of a colour map, lowest value first; read-only.
-
-    Args:
-        colours: a name known to matplotlib, or `"grey"`.
+    """The `(257, 3)` lookup table of a colour map known to matplotlib, or `"grey"`, lowest value first; read-only.
 
     Raises:
         ValueError: if no colour map has that name.
@@ -67,11 +62,7 @@ def is_signed(colours: str) -> bool:
 def share(values: ArrayLike, low: float, high: float, *, constant: float = 0.0) -> NDArray[np.float64]:
     """Where each value lies between `low` (0) and `high` (1), clipped; NaN where a value is not finite.
 
-    Args:
-        values: numbers of any shape and type.
-        low: the value that becomes 0.
-        high: the value that becomes 1, not below `low`.
-        constant: what a value equal to both becomes where the range is empty; others become 0 or 1.
+    Where the range is empty, a value equal to both becomes `constant`; others become 0 or 1.
 
     Raises:
         ValueError: if the range is not finite, or upside down.
@@ -91,15 +82,9 @@ def share(values: ArrayLike, low: float, high: float, *, constant: float = 0.0) 
 
 
 def look_up(shares: NDArray[np.float64], entries: Picture, *, across: int = 1) -> Picture:
-    """The colour of each share (0 to 1) in a lookup table; NaN gets the colour of what is not finite.
+    """The colours of shares (0 to 1) `(..., w)` in a lookup table `(k, 3)`, as `(..., w * across, 3)`.
 
-    Args:
-        shares: `(..., w)`.
-        entries: the table, `(k, 3)`.
-        across: how many pixels beside each other each share becomes.
-
-    Returns:
-        The colours, `(..., w * across, 3)`.
+    NaN gets the colour of what is not finite.
     """
     steps = np.where(np.isnan(shares), len(entries), np.rint(shares * (len(entries) - 1))).astype(np.intp)
     colours = np.concatenate([entries, np.array([NON_FINITE], np.uint8)])
@@ -112,15 +97,7 @@ def look_up(shares: NDArray[np.float64], entries: Picture, *, across: int = 1) -
 def colourise(values: ArrayLike, low: float, high: float, colours: str = SEQUENTIAL, *, across: int = 1) -> Picture:
     """Colours a scale that is handed in: `low` is the map's first colour, `high` its last, the rest clipped.
 
-    Args:
-        values: numbers of any shape and type.
-        low: the value of the first colour.
-        high: the value of the last colour; equal to `low` is safe.
-        colours: the colour map, `"grey"` or any of matplotlib's.
-        across: how many pixels beside each other each value becomes.
-
-    Returns:
-        The colours, `(..., 3)`; NaN and infinity in `NON_FINITE`.
+    `low` may equal `high`. Each value becomes `across` pixels beside each other; NaN and infinity are in `NON_FINITE`.
     """
     shares = share(values, low, high, constant=0.5 if is_signed(colours) else 0.0)
     return look_up(shares, table(colours), across=across)

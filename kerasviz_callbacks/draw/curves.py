@@ -1,7 +1,5 @@
 """Curves of metrics over the whole training: two data sets on one pair of axes, the best step marked."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -56,7 +54,6 @@ class Chart:
     """Curves on one pair of axes.
 
     Attributes:
-        title: what is shown.
         curves: by the name of the set, `"validation"` or `"training"`.
         low: the value at the lower edge.
         high: the value at the upper edge.
@@ -79,8 +76,6 @@ class StepAxis:
     """The horizontal axis, the same for all charts.
 
     Attributes:
-        first: the first step.
-        last: the last step.
         best: the best step, a line through all charts; `None`: none is known.
         now: the newest step; the ground is tinted from the best step to it.
     """
@@ -92,13 +87,7 @@ class StepAxis:
 
 
 def paint_chart(canvas: Picture, chart: Chart, axis: StepAxis) -> None:
-    """Paints a chart over the whole of a canvas `(h, w, 3)` of white paper, in place.
-
-    Args:
-        canvas: larger than what `HEAD`, `AXIS` and `FOOT` take.
-        chart: what is drawn.
-        axis: its horizontal axis.
-    """
+    """Paints a chart over the whole of a canvas of white paper, larger than what `HEAD`, `AXIS` and `FOOT` take."""
     height, width = canvas.shape[:2]
     taken = AXIS + write(canvas, (AXIS, 13), chart.title, size=13, bold=True, width=width - AXIS) + 8
     write(canvas, (taken, 13), chart.hint, size=11, colour=QUIET, width=max(width - taken, 0))
@@ -111,18 +100,18 @@ def paint_chart(canvas: Picture, chart: Chart, axis: StepAxis) -> None:
         row = float(axes.down(np.array([value]))[0])
         fill(plot, (0, row, plot.shape[1], row), _GRID)
         write(canvas, (AXIS - 5, HEAD + row), format_number(value), size=10, colour=QUIET, anchor="rm", width=AXIS - 6)
-    for name in SETS:
-        if name in chart.curves:
-            _paint_non_finite(plot, chart.curves[name], axes)
+    curves = {name: chart.curves[name] for name in SETS if name in chart.curves}
+    for curve in curves.values():
+        _paint_non_finite(plot, curve, axes)
     if axis.best is not None:
-        _paint_dashed_line(plot, int(axes.across(axis.best)))
-    for name, ink in SETS.items():
-        if name in chart.curves:
-            _paint_line(plot, chart.curves[name], axes, ink, dashed=name == "training")
+        x = axes.across(axis.best)
+        for top in range(0, plot.shape[0], 6):
+            fill(plot, (x, top, x, top + 2), INK)
+    for name, curve in curves.items():
+        _paint_line(plot, curve, axes, SETS[name], dashed=name == "training")
     frame(canvas, (AXIS, HEAD, width - 1, height - FOOT - 1), LINE)
-    for name, ink in SETS.items():
-        if name in chart.curves:
-            _paint_best(canvas, chart.curves[name], axes, ink)
+    for name, curve in curves.items():
+        _paint_best(canvas, curve, axes, SETS[name])
     for step in integer_ticks(axis.first, axis.last, 8):
         x, foot = AXIS + axes.across(step), height - FOOT
         fill(canvas, (x, foot, x, foot + 2), QUIET)
@@ -180,11 +169,8 @@ class _Axes:
 
     def _transform(self, values: float | Values) -> Values:
         given = np.asarray(values, np.float64)
-        if not self.log:
-            return given
         with np.errstate(divide="ignore", invalid="ignore"):
-            logarithms: Values = np.log10(given)
-        return logarithms
+            return np.log10(given) if self.log else given
 
 
 def _paint_line(plot: Picture, curve: Curve, axes: _Axes, ink: Colour, *, dashed: bool) -> None:
@@ -202,8 +188,10 @@ def _paint_line(plot: Picture, curve: Curve, axes: _Axes, ink: Colour, *, dashed
 
 
 def _paint_best(canvas: Picture, curve: Curve, axes: _Axes, ink: Colour) -> None:
-    value = dict(zip(curve.steps, curve.values, strict=True)).get(curve.best, math.nan)  # type: ignore[arg-type]
-    if curve.best is not None and math.isfinite(value):
+    if curve.best is None:
+        return
+    value = dict(zip(curve.steps, curve.values, strict=True)).get(curve.best, math.nan)
+    if math.isfinite(value):
         row = float(axes.down(np.array([value]))[0])
         if 0 <= row < axes.height:
             paint_dot(canvas, AXIS + axes.across(curve.best), HEAD + row, ink, hollow=True)
@@ -215,8 +203,3 @@ def _paint_non_finite(plot: Picture, curve: Curve, axes: _Axes) -> None:
         if not math.isfinite(value):
             left = axes.across(step) - axes.cell / 2
             fill(plot, (left, 0, max(left + axes.cell - 1, left), axes.height), NON_FINITE)
-
-
-def _paint_dashed_line(plot: Picture, x: int) -> None:
-    for top in range(0, plot.shape[0], 6):
-        fill(plot, (x, top, x, top + 2), INK)

@@ -1,7 +1,5 @@
 """Kernels as tiles."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 
@@ -29,17 +27,9 @@ def filter_tiles(
 ) -> Picture:
     """Shows one tile per filter, all on one scale that is symmetric around zero.
 
-    Args:
-        kernels: `(n, h, w)`, or `(n, h, w, 3)` for kernels on colour pictures: grey is zero there.
-        scale: the magnitude of the strongest colour, not negative.
-        caption: layer and shape; never the step.
-        note: values that change from step to step, for the strip below.
-        numbers: the number of each filter in its layer; 0 to n - 1 if left out.
-        colours: the colour map of `(n, h, w)`: `"RdBu_r"` or `"grey"`, symmetric around zero; another is for values
-            from 0 to `scale`.
-
-    Returns:
-        The picture, `(h, w, 3)`.
+    `kernels` are `(n, h, w)`, or `(n, h, w, 3)` on colour pictures: grey is zero there. `scale` is the magnitude of the
+    strongest colour; `numbers` are of the filters, 0 to n - 1 if left out. The `colours` of `(n, h, w)` are symmetric
+    around zero (`"RdBu_r"`, `"grey"`); others are for values from 0 to `scale`.
     """
     weights = np.asarray(kernels)
     count = len(weights)
@@ -73,16 +63,8 @@ def filter_matrix(
 ) -> Picture:
     """Shows every kernel of a deeper layer: one row per input channel, one column per filter.
 
-    Args:
-        kernels: `(rows, columns, h, w)`, by input channel and filter.
-        scale: the magnitude of the strongest colour, not negative.
-        caption: layer and shape; never the step.
-        row_numbers: the number of each input channel shown; 0 to rows - 1 if left out.
-        column_numbers: the number of each filter shown; 0 to columns - 1 if left out.
-        note: values that change from step to step, for the strip below.
-
-    Returns:
-        The picture, `(h, w, 3)`.
+    `kernels` are `(rows, columns, h, w)`, `scale` is the magnitude of the strongest colour. Rows and columns are
+    numbered from 0 where their numbers are left out.
     """
     weights = np.asarray(kernels)
     rows, columns = weights.shape[:2]

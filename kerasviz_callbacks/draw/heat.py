@@ -1,7 +1,5 @@
 """Heat maps over the inputs that they explain: pictures, signals, volumes."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -48,37 +46,39 @@ def heat_maps(
     of the map. Of a volume, slices evenly spaced in depth stand above the same slices with the map.
 
     Args:
-        inputs: what was looked at: pictures, bytes `(n, H, W, 3)`; volumes, bytes `(n, d, H, W, 3)`; or signals
-            `(n, t, c)`, one line a channel, all on the range of all signals.
+        inputs: pictures, bytes `(n, H, W, 3)`; volumes, bytes `(n, d, H, W, 3)`; or signals `(n, t, c)`, one line a
+            channel, all on the range of all signals.
         maps: of pictures `(n, h, w)`, of volumes `(n, d', h, w)`, of signals `(n, t')`; not negative unless `signed`;
             resized to the inputs linearly. A map that is zero everywhere is marked "no evidence".
         scale: the value of the hottest colour, shared by all maps.
-        caption: layer and method; never the step.
+        caption: layer and method.
         titles: for each input its true label, and the predicted label with its probability.
         wrong: for each input whether the prediction is wrong.
-        note: values that change from step to step, for the strip below.
+        note: see `draw`.
         signed: whether negative values mean evidence against the class: blue against red, `-scale` to `scale`.
-        halves: two data sets side by side: for each its heading and its number of tiles; together all tiles, in this
-            order.
-
-    Returns:
-        The picture, `(h, w, 3)`.
+        halves: two data sets side by side: for each its heading and its number of tiles; together all, in this order.
     """
     shown, values = np.asarray(inputs), np.asarray(maps)
     draw = {3: _signal_tiles, 5: _volume_tiles}.get(shown.ndim, _picture_tiles)
     tiles = draw(shown, values, scale, signed)
-    count, height, width = tiles.shape[:3]
+    count = len(tiles)
     text = 0 if titles is None else 2 * round(_TEXT * 1.35) + 2
-    cell = height + 2 * _FRAME + text, width + 2 * _FRAME
-    if halves is None:
-        columns = min(count, 2 if count <= 4 else 3 if count <= 9 else 4)
-        grid = Grid(count, columns, *cell, gap=_GAP)
-        page = Sheet(*grid.size, caption)
-        _paint_tiles(page.body, grid, tiles, titles, wrong)
-    else:
-        grids = [Grid(own, min(own, _HALF_COLUMNS), *cell, gap=_GAP) for _, own in halves]
-        page = Sheet(_HEADING + max(grid.size[0] for grid in grids), _right_of(grids[0]) + grids[1].size[1], caption)
-        _paint_halves(page.body, grids, tiles, titles, wrong, [name for name, _ in halves])
+    cell = tiles.shape[1] + 2 * _FRAME + text, tiles.shape[2] + 2 * _FRAME
+    columns = _HALF_COLUMNS if halves else 2 if count <= 4 else 3 if count <= 9 else 4
+    parts = halves or (("", count),)
+    grids = [Grid(own, min(own, columns), *cell, gap=_GAP) for _, own in parts]
+    top, across = _HEADING if halves else 0, sum(grid.size[1] for grid in grids) + _BETWEEN * (len(grids) - 1)
+    page = Sheet(top + max(grid.size[0] for grid in grids), across, caption)
+    first = left = 0
+    for grid, (name, _) in zip(grids, parts, strict=True):
+        own, width = slice(first, first + grid.count), grid.size[1]
+        write(page.body, (left + 1 + _FRAME, 16), name, size=16, bold=True, width=width - 2 - 2 * _FRAME)
+        part = page.body[top:, left : left + width]
+        _paint_tiles(part, grid, tiles[own], titles and titles[own], wrong and wrong[own])
+        first, left = own.stop, left + width + _BETWEEN
+    if halves:
+        middle = grids[0].size[1] + _BETWEEN // 2
+        fill(page.body, (middle, 0, middle, len(page.body) - 1), LINE)
     return page.finished(legend=evidence_scale(scale, signed), note=note, bad=count_non_finite(values))
 
 
@@ -145,38 +145,8 @@ def mark_empty(tiles: Picture, maps: NDArray[Any]) -> None:
         write(tile, (width / 2, middle), text, size=size, colour=PAPER, anchor="mm", width=width)
 
 
-def _right_of(grid: Grid) -> int:
-    """Where the right half begins."""
-    return grid.size[1] + _BETWEEN
-
-
-def _paint_halves(
-    canvas: Picture,
-    grids: Sequence[Grid],
-    tiles: Picture,
-    titles: Sequence[tuple[str, str]] | None,
-    wrong: Sequence[bool] | None,
-    names: Sequence[str],
-) -> None:
-    """Paints each set of tiles below its name, and a hairline between them, in place."""
-    first = left = 0
-    for grid, name in zip(grids, names, strict=True):
-        own = slice(first, first + grid.count)
-        across = grid.size[1]
-        write(canvas, (left + 1 + _FRAME, 16), name, size=16, bold=True, width=across - 2 - 2 * _FRAME)
-        part = canvas[_HEADING:, left : left + across]
-        _paint_tiles(part, grid, tiles[own], titles and titles[own], wrong and wrong[own])
-        first, left = own.stop, _right_of(grid)
-    middle = grids[0].size[1] + _BETWEEN // 2
-    fill(canvas, (middle, 0, middle, len(canvas) - 1), LINE)
-
-
 def _paint_tiles(
-    canvas: Picture,
-    grid: Grid,
-    tiles: Picture,
-    titles: Sequence[tuple[str, str]] | None,
-    wrong: Sequence[bool] | None,
+    canvas: Picture, grid: Grid, tiles: Picture, titles: Sequence[tuple[str, str]] | None, wrong: Sequence[bool] | None
 ) -> None:
     """Paints tiles with their frames and titles onto a canvas, in place."""
     height, width = tiles.shape[1:3]

@@ -1,8 +1,7 @@
 """Model inputs as images, on one intensity range that is decided once."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,7 +24,7 @@ class IntensityRange:
     high: float
 
     @classmethod
-    def of(cls, images: ArrayLike) -> IntensityRange:
+    def of(cls, images: ArrayLike) -> Self:
         """Decides the range from the first images, `(n, h, w)` or `(n, ..., h, w, c)`.
 
         Bytes are 0 to 255. Other numbers are 0 to 1, -1 to 1 or 0 to 255 if all lie in that range (the last

@@ -1,7 +1,5 @@
 """Lines over the steps, anti-aliased: where many steps share a pixel, their whole range is covered."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,11 +11,7 @@ def horizon(planned: int, reached: int) -> int:
     """The last step of the x axis: the last one planned, so that nothing moves as the training goes on.
 
     An early stop of a very long training would leave a sliver, so beyond the first thousand steps the axis is doubled
-    each time it is filled.
-
-    Args:
-        planned: the last step planned.
-        reached: the newest step.
+    each time it is filled by the newest step, `reached`.
     """
     last = max(planned, reached)
     shown = _LONG - 1
@@ -29,14 +23,10 @@ def horizon(planned: int, reached: int) -> int:
 def extremes(series: Values, places: Values, width: int) -> tuple[Values, Values]:
     """The least and the largest value of each series `(..., t)` within each of `width` pixels.
 
-    Between two steps the values lie on a straight line; many steps in one pixel show their whole range, so that a jump
-    of one step stays visible. NaN where no value is known: beyond the ends, and beside a NaN. `traces.envelope` is the
-    quick version for whole signals: equal distances, no interpolation.
-
-    Args:
-        series: numbers or NaN.
-        places: where each step stands, in pixels, increasing, `(t,)`.
-        width: in pixels.
+    Steps stand at `places` in pixels, increasing, `(t,)`. Between two of them the values lie on a straight line; many
+    steps in one pixel show their whole range, so that a jump of one step stays visible. NaN where no value is known:
+    beyond the ends, and beside a NaN. `traces.envelope` is the quick version for whole signals: equal distances, no
+    interpolation.
     """
     cuts = np.arange(width + 1.0)
     near = np.clip(cuts, places[0], places[-1])

@@ -1,7 +1,5 @@
 """Bars, hairlines and frames, straight onto a canvas: upright, so nothing of a whole drawing library is needed."""
 
-from __future__ import annotations
-
 from kerasviz_callbacks.draw.colour import Picture
 from kerasviz_callbacks.draw.text import Colour
 

@@ -1,7 +1,5 @@
 """The overfitting sheet: whether a model overfits, since when, on which classes and on which examples."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -76,12 +74,12 @@ class Summary:
 
     Attributes:
         headline: two lines of text.
-        losses: the charts of losses and metrics, side by side, at most two.
+        losses: at most two charts side by side.
         metrics: the charts below them, three beside each other.
         steps: the horizontal axis of all charts.
         sets: the names of the data sets.
-        class_scores: by class; `None`: there are no classes.
-        degraded: the examples; `None`: no space is kept for any.
+        class_scores: `None`: there are no classes.
+        degraded: `None`: no space is kept for any.
         heading: above the examples.
         placeholder: the text in place of the examples where there are none now.
     """
@@ -100,14 +98,8 @@ class Summary:
 def overfitting_sheet(shown: Summary, *, caption: str, note: str = "") -> Picture:
     """Draws the losses and metrics of both data sets, the scores by class, and the examples that became worse.
 
-    Args:
-        shown: what is drawn.
-        caption: must not change during a run.
-        note: values that change from step to step, for the strip below.
-
-    Returns:
-        The picture, `(h, w, 3)`; its size depends only on the number of charts, on whether there are examples and
-        classes, and on the caption.
+    The picture's size depends only on the number of charts, on whether there are examples and classes, and on the
+    caption.
     """
     rows = -(-len(shown.metrics) // 3)
     below = 0

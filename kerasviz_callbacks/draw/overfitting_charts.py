@@ -1,7 +1,5 @@
 """The charts and texts of the overfitting sheet, made from histories of metrics."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -76,14 +74,7 @@ def metric_charts(
     *,
     axis: str = "epoch",
 ) -> list[Chart]:
-    """A chart for each metric.
-
-    Args:
-        names: of the metrics, from `METRICS`.
-        histories: by the name of the data set, by metric.
-        scales: what `extend_axis` noted.
-        axis: what a step is, `"epoch"` or `"batch"`.
-    """
+    """A chart for each metric; histories are by data set and metric, `scales` are what `extend_axis` noted."""
     charts = []
     for name in names:
         shown = METRICS[name]
@@ -104,11 +95,8 @@ def loss_charts(
 ) -> list[Chart]:
     """Loss and metric as Keras gives them; the axis begins at 0 unless values lie below, of an accuracy it ends at 1.
 
-    Args:
-        curves: by key of the logs, `"loss"`, `"val_loss"` and those of the metric.
-        metric: its key; `None`: there is none.
-        scales: what `extend_axis` noted.
-        step: the newest step.
+    `curves` are by key of the logs, `"loss"`, `"val_loss"` and those of the metric; `scales` are what
+    `extend_axis` noted; `step` is the newest one.
     """
     charts = []
     for key in ("loss", *([metric] if metric else [])):
@@ -126,12 +114,7 @@ def headlines(
 ) -> tuple[str, str]:
     """The validation loss compared with its lowest value, and how the other metrics have changed since then.
 
-    Args:
-        curves: as for `loss_charts`.
-        metric: likewise.
-        best: the step of the lowest validation loss; `None`: there was none.
-        step: the newest step.
-        axis: what a step is, `"epoch"` or `"batch"`.
+    The arguments are those of `loss_charts`; `best` is the step of the lowest validation loss; `None`: none was.
     """
 
     def at(key: str, step: int | None) -> float:
@@ -218,10 +201,7 @@ def per_class_scores(
 def most_degraded(now: ArrayLike, then: ArrayLike, least: float) -> NDArray[np.intp]:
     """The rows whose score dropped most, at most `MAX_DEGRADED`, the largest drop first; of equal ones the first.
 
-    Args:
-        now: the score of each row, `(n,)`.
-        then: the score of each row at the best step, `(n,)`.
-        least: rows whose score dropped by no more are left out.
+    Scores are `(n,)`, `then` at the best step; rows whose score dropped by no more than `least` are left out.
     """
     with np.errstate(invalid="ignore", over="ignore"):
         drop = np.nan_to_num(np.asarray(then, np.float64) - np.asarray(now, np.float64), nan=-np.inf)

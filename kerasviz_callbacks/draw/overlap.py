@@ -1,7 +1,5 @@
 """Correlated channels: a matrix of correlations."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
@@ -35,14 +33,11 @@ def overlap_matrix(
     Args:
         correlation: `(c, c)`, from -1 to 1, in the order of drawing; NaN where it is not known.
         largest: `(c,)`, from 0 to 1, the length of a channel's bar; NaN for no bar.
-        caption: layer and shape; never the step.
+        caption: layer and shape.
         channels: the number of each channel, c of them.
         constant: `(c,)`, whether a channel is constant: drawn grey, while others that are NaN get the colour of that.
         pairs: places `(i, j)` of the pairs that are framed.
-        note: values that change from step to step, for the strip below.
-
-    Returns:
-        The picture, `(h, w, 3)`.
+        note: see `draw`.
     """
     values, lengths, gone = np.asarray(correlation), np.asarray(largest), np.asarray(constant, bool)
     count = len(values)
@@ -62,8 +57,7 @@ def overlap_matrix(
         _write_above(canvas, left + middle, top - 6, str(channels[number]), size, upright=upright)
     write(canvas, (left + side + 10, top - 6), "largest |r|", size=SMALL, colour=QUIET, width=_BARS)
     for i, j in pairs:
-        for row, column in ((i, j), (j, i)):
-            x, y = left + column * cell, top + row * cell
+        for x, y in ((left + j * cell, top + i * cell), (left + i * cell, top + j * cell)):
             frame(canvas, (x - 1, y - 1, x + cell, y + cell), INK)
     spoilt = int(np.count_nonzero(np.isnan(np.diagonal(values)) & ~gone))
     bad = f"{spoilt:,} channel{'s' * (spoilt > 1)} NaN" if spoilt else ""
@@ -75,9 +69,8 @@ def _cells(values: NDArray[np.float64], gone: NDArray[np.bool_]) -> Picture:
     """One pixel per pair; a channel's correlation with itself is left light, so that pairs stand out."""
     cells = colourise(values, -1.0, 1.0, DIVERGING)
     itself = np.arange(len(values))
-    cells[itself, itself] = np.where(np.isnan(values[itself, itself])[:, None], cells[itself, itself], LINE)
-    cells[gone] = DEAD
-    cells[:, gone] = DEAD
+    cells[itself, itself] = np.where(np.isnan(np.diagonal(values))[:, None], cells[itself, itself], LINE)
+    cells[gone] = cells[:, gone] = DEAD
     return cells
 
 

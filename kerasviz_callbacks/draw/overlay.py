@@ -1,21 +1,9 @@
 """Laying heat over pictures: cold regions stay the plain picture, hot ones take the colour."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kerasviz_callbacks.draw.colour import (
-    DIVERGING,
-    HEAT,
-    NON_FINITE,
-    Picture,
-    blend,
-    look_up,
-    luminance,
-    share,
-    table,
-)
+from kerasviz_callbacks.draw.colour import DIVERGING, HEAT, NON_FINITE, Picture, blend, look_up, luminance, share, table
 from kerasviz_callbacks.draw.sheet import Scale
 from kerasviz_callbacks.draw.tiles import resize
 

@@ -1,7 +1,5 @@
 """The distribution of each latent variable over all steps: one panel each, quantiles as ribbons, and the median."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,14 +35,7 @@ Values = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Window:
-    """The range of both axes, the same for all panels.
-
-    Attributes:
-        low: the value at the lower edge, at most 0.
-        high: the value at the upper edge, at least 0.
-        first: the first step of the x axis.
-        last: the last one.
-    """
+    """The range of both axes, the same for all panels: values from at most 0 to at least 0, and steps."""
 
     low: float
     high: float
@@ -92,15 +83,12 @@ def profiles(
         steps: in increasing order, `(t,)`.
         window: the axes that all panels share.
         units: the number of each unit, `(k,)`, at most 32.
-        title: caption; must not change during a run.
-        note: values that change from step to step, for the strip below.
+        title: the caption.
+        note: see `draw`.
         bad: how many codes are not finite.
         lines: a second set: its median and the borders of its 25-75 % as lines; its steps that are not finite are
             columns of that colour too.
         axis: what a step is, `"epoch"` or `"batch"`: the name of the x axis.
-
-    Returns:
-        The picture, `(h, w, 3)`; its size depends on the number of units, the caption and `lines` being there alone.
     """
     grid, legend = _grid(len(units)), _LEGEND + (_NAMES if lines else 0)
     low, high = (window.low, window.high) if window.low < window.high else (-1.0, 1.0)
@@ -112,8 +100,7 @@ def profiles(
     panels = _panels(rows, np.asarray(active, bool).T, places, size, ticks, second and second[:2])
     _mark(panels, broken, places, cell)
     if second:
-        _, at, missing = second
-        _mark(panels, missing, at, cell)
+        _mark(panels, second[2], second[1], cell)
     body = blank(legend + max(grid.rows, 1) * (_TITLE + grid.height) + _TICKS, _WIDTH)
     corners = [_corner(grid, number, legend) for number in range(len(units))]
     for panel, (left, top) in zip(panels, corners, strict=True):
@@ -163,15 +150,9 @@ def _panels(
     ticks: list[float],
     second: tuple[Values, Values] | None,
 ) -> Picture:
-    """The panels `(k, *size, 3)`: ground, lines of the y axis, ribbons, median.
+    """The panels `(k, *size, 3)`: ground, lines at the rows `ticks`, ribbons, lines of the second set, median.
 
-    Args:
-        rows: of the quantiles, in pixels from the top, `(5, k, t)`.
-        active: `(k, t)`.
-        places: of the steps, in pixels from the left, `(t,)`.
-        size: height and width of a panel.
-        ticks: rows of the lines.
-        second: the rows and places of a second set, whose lines lie above the ribbons and below the median.
+    `rows` and `places` are as `_placed` gives them, in `second` likewise; `active` is `(k, t)`.
     """
     height, width = size
     known = np.isfinite(rows).all(axis=0)
@@ -195,13 +176,7 @@ def _panels(
 
 
 def _lay_lines(canvas: NDArray[np.float32], rows: Values, places: Values) -> None:
-    """Draws the median and the 25-75 % of a second set over the panels `(3, k, height, width)`, in place.
-
-    Args:
-        canvas: the panels so far.
-        rows: of the quantiles, in pixels from the top, `(5, k, t)`.
-        places: of the steps, in pixels from the left, `(t,)`.
-    """
+    """Draws the median and the 25-75 % of a second set over the panels `(3, k, height, width)`, in place."""
     height, width = canvas.shape[2:]
     highest, lowest = extremes(rows[1:4], places, width)
     colour = np.array(_VERMILION, np.float32)[:, None, None, None]
@@ -250,12 +225,9 @@ def _write_legend(body: Picture, lines: Lines | None, axis: str) -> None:
         write(body, (left, middle), lines.ribbons, size=11, bold=True, anchor="lm")
         write(body, (left, below), lines.name, size=11, bold=True, anchor="lm")
         left += max(text_width(name, 11, bold=True) for name in (lines.ribbons, lines.name)) + 14
-    for name, colours, high, thick in (
-        ("5–95 %", _BLUES[0], 5, 0),
-        ("25–75 %", _BLUES[1], 5, 1),
-        ("median", _BLUES[2], 1, 4),
-    ):
-        fill(body, (left, middle - high, left + 18, middle + high), colours)
+    entries = (("5–95 %", 5, 0), ("25–75 %", 5, 1), ("median", 1, 4))
+    for blue, (name, high, thick) in zip(_BLUES, entries, strict=True):
+        fill(body, (left, middle - high, left + 18, middle + high), blue)
         if lines and thick:
             fill(body, (left, below - thick // 2, left + 18, below + thick // 2), _VERMILION)
             write(body, (left + 24, below), name, size=11, colour=INK, anchor="lm")

@@ -1,25 +1,13 @@
 """Inputs of an autoencoder beside their reconstructions, and walks through its latent space."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kerasviz_callbacks.draw.colour import (
-    DIVERGING,
-    NON_FINITE,
-    Picture,
-    blend,
-    class_colours,
-    colourise,
-    share,
-    table,
-)
+from kerasviz_callbacks.draw.colour import DIVERGING, NON_FINITE, Picture, blend, class_colours, colourise, share, table
 from kerasviz_callbacks.draw.sheet import Scale, Sheet, blank, sheet
 from kerasviz_callbacks.draw.text import INK, LINE, QUIET, Colour, clean, text_width, write
 from kerasviz_callbacks.draw.tiles import Grid, fit, place_all, shrink
@@ -35,14 +23,8 @@ _TARGET: Colour = INK
 _RECONSTRUCTION: Colour = (0xEE, 0x77, 0x33)  # much lighter than ink, so that the colour-blind can tell them apart
 
 
-@dataclass(frozen=True)
-class Strip:
-    """One row of tiles, one per input.
-
-    Attributes:
-        title: what they show: lines of text, each with its colour.
-        tiles: `(n, h, w, 3)`.
-    """
+class Strip(NamedTuple):
+    """One row of tiles `(n, h, w, 3)`, one per input, and lines of text that say what they show, with their colours."""
 
     title: Sequence[tuple[str, Colour]]
     tiles: Picture
@@ -62,22 +44,12 @@ def reconstruction_tiles(
 ) -> Picture:
     """Shows each input, below it its reconstruction, and below that the error.
 
-    Args:
-        pictures: the inputs as images, bytes `(n, H, W, 3)`.
-        reconstructions: bytes `(n, H, W, 3)`; what is not finite already in its colour.
-        errors: reconstruction - target, `(n, H, W)`, signed.
-        scale: the magnitude of the strongest colour.
-        caption: the model and the shape; never the step.
-        targets: the targets as images, where they are not the inputs (a denoising model); `None`: they are.
-        names: of the classes, n of them.
-        note: values that change from step to step, for the strip below.
-        bad: how many values are not finite, as `count_non_finite` says it.
-
-    Returns:
-        The picture, `(h, w, 3)`.
+    Images are bytes `(n, H, W, 3)`, what is not finite already in its colour; `targets` are there where they are not
+    the inputs (a denoising model). `errors` are reconstruction - target, `(n, H, W)`, signed; `scale` is the magnitude
+    of their strongest colour. `names` are the class of each input.
     """
     values = np.asarray(errors)
-    side = _side(len(values))
+    side = 144 if len(values) <= 4 else 96
     shown = [("input", pictures), ("target", targets), ("reconstruction", reconstructions)]
     strips = [Strip([(title, INK)], fit_marked(tiles, side)) for title, tiles in shown if tiles is not None]
     strips.append(Strip([("error", INK)], error_tiles(values, scale, strips[0].tiles.shape[1:3])))
@@ -100,30 +72,15 @@ def reconstruction_traces(
 ) -> Picture:
     """Shows each target signal with its reconstruction over it, and below the error as an area from zero.
 
-    Args:
-        signals: the targets, `(n, t, c)`; one line per channel.
-        reconstructions: the same shape.
-        errors: reconstruction - target, `(n, t)`, signed.
-        low: the value at the lower edge of a trace.
-        high: the value at the upper edge.
-        scale: the magnitude of the strongest error shown.
-        caption: the model and the shape; never the step.
-        names: of the classes, n of them.
-        note: values that change from step to step, for the strip below.
-        bad: how many values are not finite, as `count_non_finite` says it.
-
-    Returns:
-        The picture, `(h, w, 3)`.
+    `signals` are the targets, `(n, t, c)`, one line per channel, as are `reconstructions`, from `low` at the lower edge
+    to `high`. `errors` are reconstruction - target, `(n, t)`, signed; `scale` is the magnitude of the largest shown.
     """
     values = np.asarray(errors)
     tiles = signal_tiles(np.asarray(signals), low, high, over=np.asarray(reconstructions))
     below = error_areas(values, scale, (_SIGNAL[0] // 2 + 1, _SIGNAL[1]))
-    single = np.asarray(signals).shape[-1] == 1
-    both = (
-        [("target", _TARGET), ("reconstruction", _RECONSTRUCTION)]
-        if single
-        else [("pale: target", QUIET), ("reconstruction", INK)]
-    )
+    both = [("pale: target", QUIET), ("reconstruction", INK)]
+    if np.asarray(signals).shape[-1] == 1:
+        both = [("target", _TARGET), ("reconstruction", _RECONSTRUCTION)]
     body = _blocks([Strip(both, tiles), Strip([("error", INK)], below)], names, 4)
     return _finished(body, scale, caption, note, bad, np.stack([_TOO_LOW, _TOO_HIGH]))
 
@@ -141,18 +98,8 @@ def walk_tiles(
 ) -> Picture:
     """Shows decoded interpolations between the codes of two inputs: one row per pair, the inputs at both ends.
 
-    Args:
-        ends: the two inputs of each walk as images, bytes `(walks, 2, H, W, 3)`.
-        walks: what is decoded from codes interpolated between theirs, bytes `(walks, positions, H, W, 3)`.
-        caption: the model and the layer of the codes; never the step.
-        what: the heading above the ends.
-        legend: the scale of the brightness; `None`: none is shown.
-        names: the labels of the two ends, one pair per walk.
-        note: values that change from step to step, for the strip below.
-        bad: how many values are not finite, as `count_non_finite` says it.
-
-    Returns:
-        The picture, `(h, w, 3)`.
+    `ends` are the inputs as bytes `(walks, 2, H, W, 3)`, below the heading `what`, with a pair of `names` a walk;
+    `walks` are what is decoded between them, `(walks, positions, H, W, 3)`. `legend` is the scale of the brightness.
     """
     positions = walks.shape[1]
     originals, between = fit_marked(ends, 64), fit_marked(walks, 64)
@@ -187,8 +134,8 @@ def signal_tiles(
     One channel is black, and orange over it; several have one colour each, pale below.
     """
     channels = signals.shape[-1]
-    full = [(int(r), int(g), int(b)) for r, g, b in class_colours(channels)]
-    pale = [(int(r), int(g), int(b)) for r, g, b in blend(class_colours(channels), _GROUND, 0.65)]
+    full = [(red, green, blue) for red, green, blue in class_colours(channels).tolist()]
+    pale = [(red, green, blue) for red, green, blue in blend(class_colours(channels), _GROUND, 0.65).tolist()]
     below, above = ([_TARGET], [_RECONSTRUCTION]) if channels == 1 else (full if over is None else pale, full)
     tiles = np.full((len(signals), *size, 3), _GROUND, np.uint8)
     for index, signal in enumerate(signals):
@@ -217,9 +164,7 @@ def error_areas(errors: ArrayLike, scale: float, size: tuple[int, int]) -> Pictu
     least, most = envelope(errors, width)
     bad = ~(np.isfinite(least) & np.isfinite(most))
     middle, rows = height // 2, np.arange(height)[:, None]
-    up, down = (
-        np.rint(share(np.where(bad, 0, part), 0, scale) * middle)[:, None] for part in (most, -np.asarray(least))
-    )
+    up, down = (np.rint(share(np.where(bad, 0, part), 0, scale) * middle)[:, None] for part in (most, -least))
     tiles = np.full((len(up), height, width, 3), _GROUND, np.uint8)
     tiles[(rows < middle) & (rows >= middle - up)] = _TOO_HIGH
     tiles[(rows > middle) & (rows <= middle + down)] = _TOO_LOW
@@ -237,11 +182,6 @@ def fit_marked(pictures: Picture, largest: int) -> Picture:
         if marked.any():
             fitted[shrink(marked, (height, width)) > 0] = NON_FINITE
     return fitted
-
-
-def _side(count: int) -> int:
-    """The longest side of a tile: the fewer pictures, the larger."""
-    return 144 if count <= 4 else 96
 
 
 def _blocks(strips: Sequence[Strip], names: Sequence[str] | None, columns: int) -> Picture:

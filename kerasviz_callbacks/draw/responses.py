@@ -1,7 +1,5 @@
 """How strongly each neuron responds to each input: one hue per neuron, the stronger the darker."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -72,18 +70,9 @@ def response_strengths(
 ) -> Picture:
     """Shows each neuron as a column of one hue: above its response to each input, below its mean over each class.
 
-    Args:
-        strengths: `(n, neurons)`, at least 0, inputs of a class below each other.
-        means: `(k, neurons)`.
-        high: the strength of the darkest colour.
-        caption: layer and shape; never the step.
-        neurons: the number of each neuron shown.
-        classes: what each row of `means` is of, k of them.
-        labels: the class of each input, n of them; equal ones that follow each other are named once.
-        note: values that change from step to step, for the strip below.
-
-    Returns:
-        The picture, `(h, w, 3)`.
+    `strengths` are `(n, neurons)`, at least 0, inputs of a class below each other; `means` are `(k, neurons)`, one row
+    for each of `classes`. The darkest colour is `high`; `neurons` are numbers. `labels` are the class of each input;
+    equal ones that follow each other are named once.
     """
     values = np.asarray(strengths)
     names = [""] * len(values) if labels is None else [clean(label) for label in labels]
@@ -94,8 +83,9 @@ def response_strengths(
     size = SMALL + 1
     across = int(np.clip(_WIDE // values.shape[1], 1, 24))
     left = min(max(text_width(name, size) for name in (*names, *below, "neuron")), LABEL) + 10
+    starts = groups(names)
     panels = [
-        _panel(fewer, high, groups(names), int(np.clip(_HIGH // len(fewer), 1, 18)), across),
+        _panel(fewer, high, starts, int(np.clip(_HIGH // len(fewer), 1, 18)), across),
         _panel(np.asarray(means), high, [0], int(np.clip(_HIGH // 2 // len(below), 1, 16)), across),
     ]
     top, gap = size + 10, size + 12
@@ -106,15 +96,8 @@ def response_strengths(
     for (panel, _), y in zip(panels, corners, strict=True):
         place(canvas, panel, left + 1, y)
     _write_neurons(canvas, neurons, left, top, across, size)
-    for (_, middles), y, labels_of_rows in zip(panels, corners, (names, below), strict=True):
-        write_rows(
-            canvas,
-            labels_of_rows,
-            middles + y,
-            left - 7,
-            groups(names) if labels_of_rows is names else range(len(below)),
-            size=size,
-        )
+    write_rows(canvas, names, panels[0][1] + corners[0], left - 7, starts)
+    write_rows(canvas, below, panels[1][1] + corners[1], left - 7, range(len(below)))
     heading = "mean" if labels is None else "class means"
     write(canvas, (left + 1, corners[1] - 6), heading, size=size, colour=QUIET, bold=True)
     legend = Scale(0.0, high, "grey", "mean |activation|", ramps()[-1])

@@ -1,14 +1,12 @@
 """Labels beside rows; a class that has several rows is named once."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kerasviz_callbacks.draw.colour import Picture
-from kerasviz_callbacks.draw.text import INK, write
+from kerasviz_callbacks.draw.text import INK, SMALL, write
 
 LABEL = 92
 """Pixels that a class label may take beside its rows."""
@@ -20,25 +18,14 @@ def groups(names: Sequence[str]) -> list[int]:
 
 
 def write_rows(
-    canvas: Picture,
-    names: Sequence[str],
-    middles: NDArray[np.float64],
-    right: float,
-    starts: Sequence[int],
-    *,
-    size: int,
+    canvas: Picture, names: Sequence[str], middles: NDArray[np.float64], right: float, starts: Sequence[int]
 ) -> None:
-    """Names the rows, those of a group once in its middle, as far as they fit.
+    """Names the rows in place, those of a group once in its middle, as far as they fit.
 
-    Args:
-        canvas: what is written on, in place.
-        names: of each row.
-        middles: of each row, in pixels from the top, `(rows,)`.
-        right: where the names end, in pixels from the left.
-        starts: the first row of each group, from 0.
-        size: of the letters, in pixels.
+    `middles` are pixels from the top, one a row; the names end `right` pixels from the left; `starts` are the first
+    rows of the groups.
     """
-    free = 0.0
+    size, free = SMALL + 1, 0.0
     for start, end in zip(starts, [*starts[1:], len(names)], strict=True):
         y = float(middles[start:end].mean())
         if y - size * 0.6 >= free:

@@ -7,19 +7,14 @@
 So the difference of two steps shows the model's change and leaves the caption black.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from PIL import Image
 
 from kerasviz_callbacks.draw.colour import NON_FINITE, Picture, is_signed, table
 from kerasviz_callbacks.draw.marks import fill
 from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, STRIP, clean, format_number, text_width, write
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 MARGIN = 12
 _NARROWEST = 360  # a TensorBoard card is 350 wide; anything less would be blown up
@@ -119,22 +114,9 @@ class Sheet:
 
 
 def sheet(
-    body: Image.Image | Picture,
-    *,
-    caption: str,
-    legend: Scale | Ruler | None = None,
-    note: str = "",
-    bad: str = "",
+    body: Image.Image | Picture, *, caption: str, legend: Scale | Ruler | None = None, note: str = "", bad: str = ""
 ) -> Picture:
-    """Puts a finished body onto a `Sheet`.
-
-    Args:
-        body: the picture itself, `(h, w, 3)`; its size must not depend on the step.
-        caption: as for `Sheet`.
-        legend: as for `Sheet.finished`, as are `note` and `bad`.
-        note: see `legend`.
-        bad: see `legend`.
-    """
+    """Puts a finished body `(h, w, 3)` onto a `Sheet`; the other arguments are those of `Sheet` and its `finished`."""
     picture = np.asarray(body)
     page = Sheet(len(picture), picture.shape[1], caption)
     page.body[:] = picture
@@ -146,11 +128,10 @@ def _write_caption(header: Picture, lines: list[str]) -> None:
     size = type_size(width)
     baseline = 10 + size
     for number, line in enumerate(lines):
-        first = number == 0
+        first, colour = number == 0, QUIET if number else INK
         place = (MARGIN, baseline)
-        colour = INK if first else QUIET
         write(header, place, line, size=size - (not first), colour=colour, bold=first, width=width - 2 * MARGIN)
-        baseline += round(size * 1.5) if first else round(size * 1.3)
+        baseline += round(size * (1.5 if first else 1.3))
 
 
 def _draw_strip(strip: Picture, legend: Scale | Ruler | None, note: str, bad: str) -> None:

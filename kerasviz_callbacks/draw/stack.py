@@ -1,7 +1,5 @@
 """Several pictures on one sheet of white paper."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,13 +10,7 @@ from kerasviz_callbacks.draw.text import QUIET, write
 
 
 def on_paper(picture: Picture, height: int, width: int) -> Picture:
-    """A picture in the upper left corner of white paper.
-
-    Args:
-        picture: `(h, w, 3)` or grey `(h, w)`, no larger than the paper.
-        height: of the paper, in pixels.
-        width: of the paper, in pixels.
-    """
+    """A picture `(h, w, 3)`, or grey `(h, w)`, in the upper left corner of white paper that is at least as large."""
     coloured = picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=-1)
     if coloured.shape[:2] == (height, width):
         return coloured
@@ -28,14 +20,9 @@ def on_paper(picture: Picture, height: int, width: int) -> Picture:
 
 
 def stacked(pictures: Sequence[Picture], headings: Sequence[str] | None = None) -> Picture:
-    """Pictures below each other, left edges in line.
+    """Pictures below each other, at least one, left edges in line, each below its heading if there are any.
 
-    Args:
-        pictures: at least one, each `(h, w, 3)`.
-        headings: what to write above each; `None`: nothing.
-
-    Returns:
-        `(h, w, 3)`, as wide as the widest; a single picture without a heading as it is.
+    As wide as the widest; a single picture without a heading as it is.
     """
     width = max(picture.shape[1] for picture in pictures)
     parts = []

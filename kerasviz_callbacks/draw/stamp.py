@@ -1,7 +1,5 @@
 """The step below a frame of an animation."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from kerasviz_callbacks.draw.colour import Picture
@@ -19,30 +17,13 @@ def stamp_height(width: int) -> int:
 
 
 def stamped(picture: Picture, *, step: int, first: int, last: int) -> Picture:
-    """Puts a strip below a picture: a line that fills from the first step to the last, and the step as text.
-
-    Args:
-        picture: `(h, w, 3)`; its pixels stay as they are.
-        step: the step, -1 for the untrained model.
-        first: the first step of the animation.
-        last: the last one.
-
-    Returns:
-        `(h + stamp_height(w), w, 3)`.
-    """
+    """Puts a strip below a picture: a line that fills from the first step to the last, and the step as text."""
     width = picture.shape[1]
     size, high = type_size(width) - 1, stamp_height(width)
     longest = max(text_width(_label(one), size) for one in (first, last))  # keeps the line's length from step to step
     strip = np.full((high, width, 3), STRIP, np.uint8)
-    write(
-        strip,
-        (width - MARGIN, high // 2),
-        _label(step),
-        size=size,
-        colour=QUIET,
-        anchor="rm",
-        width=max(0, width - 2 * MARGIN),
-    )
+    free = max(0, width - 2 * MARGIN)
+    write(strip, (width - MARGIN, high // 2), _label(step), size=size, colour=QUIET, anchor="rm", width=free)
     line = width - 2 * MARGIN - longest - _GAP
     if line > 0:
         share = (step - first) / (last - first) if last > first else 1.0

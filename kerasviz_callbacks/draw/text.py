@@ -1,7 +1,5 @@
 """Text on pictures, in the font that comes with matplotlib."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 from functools import lru_cache
@@ -118,14 +116,8 @@ def _print(canvas: Picture, place: tuple[float, float], line: str, face: Face, a
 def _letters(line: str, face: Face, anchor: str, across: float, down: float) -> tuple[Picture, int, int]:
     """How much a line covers of each pixel below it, of 255, and where it begins.
 
-    Nearly all texts are the same at every step, and to draw them takes most of the time.
-
-    Args:
-        line: what to write.
-        face: the font.
-        anchor: as for `write`.
-        across: how far right of a whole pixel the anchor lies, 0 to 1; likewise `down`.
-        down: see `across`.
+    Nearly all texts are the same at every step, and to draw them takes most of the time. The anchor lies `across` right
+    of a whole pixel and `down` below it, 0 to 1 each.
 
     Returns:
         Bytes `(height, width)`, and how far left of and above the anchor they begin, in pixels.

@@ -3,8 +3,6 @@
 The colour maps load `matplotlib.ticker` anyway; what it finds is kept, so that no picture takes longer for it.
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 _ROUND = (1, 2, 5, 10)
@@ -38,12 +36,7 @@ def round_ticks(low: float, high: float, intervals: int, *, least: int = 1) -> l
 
 
 def integer_ticks(first: int, last: int, intervals: int) -> list[int]:
-    """Round whole numbers from `first` to `last`, both included: epochs, batches, inputs.
-
-    Args:
-        first: the first number of the axis.
-        last: the last one, at least `first`.
-        intervals: at most so many steps fit between the ticks, at least 1.
+    """Round whole numbers from `first` to `last`, both included, with at most `intervals` steps between them.
 
     Example:
         >>> integer_ticks(-1, 499, 6)
@@ -58,10 +51,7 @@ def integer_ticks(first: int, last: int, intervals: int) -> list[int]:
 def numbered_cells(count: int, pixels: float, needed: float) -> range:
     """Which of `count` cells beside each other carry their number: every one, second, fifth, tenth, ...
 
-    Args:
-        count: how many cells there are.
-        pixels: the size of a cell.
-        needed: the pixels that a number takes, its distance to the next one included.
+    A cell has so many `pixels`; a number, its distance to the next one included, takes those `needed`.
 
     Example:
         >>> list(numbered_cells(12, 4, 20))
@@ -71,10 +61,7 @@ def numbered_cells(count: int, pixels: float, needed: float) -> range:
 
 
 def round_length(span: float) -> float:
-    """A round length for a ruler, more than half of `span` and at most `span`.
-
-    Args:
-        span: the length available, above 0.
+    """A round length for a ruler, more than half of `span`, which is above 0, and at most `span`.
 
     Example:
         >>> round_length(640.0)
@@ -85,9 +72,6 @@ def round_length(span: float) -> float:
 
 def round_up(value: float) -> float:
     """The least of 1, 1.5, 2, 3, 4, 6, 8 times a power of ten that is at least `value`: scales that grow in steps.
-
-    Args:
-        value: at least 0.
 
     Returns:
         1 for 0 and for what is not finite; the value itself where it is too small or too large for a locator.

@@ -1,7 +1,5 @@
 """Tiles: enlarged, shrunk, resized, and laid out in a grid."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -23,15 +21,8 @@ def enlarge(pictures: NDArray[Any], factor: int | tuple[int, int]) -> NDArray[An
 def resize(values: ArrayLike, size: tuple[int, ...]) -> NDArray[Any]:
     """Resizes the last axes linearly between the centres of the cells, as `tf.image.resize` does.
 
-    Nothing leaves the range of its neighbours: what is not negative stays so, a constant stays the constant.
-    A NaN reaches only the cells beside it.
-
-    Args:
-        values: numbers `(..., *old size)`.
-        size: the new length of as many last axes as there are entries.
-
-    Returns:
-        Floats `(..., *size)`.
+    Numbers `(..., *old size)` become floats `(..., *size)`. Nothing leaves the range of its neighbours: what is not
+    negative stays so, a constant stays the constant. A NaN reaches only the cells beside it.
     """
     result = at_least_float(values)
     for axis, length in zip(range(-len(size), 0), size, strict=True):
@@ -45,8 +36,7 @@ def _resize_axis(values: NDArray[Any], axis: int, length: int) -> NDArray[Any]:
         return values
     places = np.clip((np.arange(length) + 0.5) * old / length - 0.5, 0, old - 1)
     before = np.minimum(places.astype(np.intp), max(old - 2, 0))
-    weight = (places - before).astype(values.dtype)
-    weight = weight.reshape([-1] + [1] * (-axis - 1))
+    weight = (places - before).astype(values.dtype).reshape([-1] + [1] * (-axis - 1))
     low = np.take(values, before, axis)
     high = np.take(values, np.minimum(before + 1, old - 1), axis)
     with np.errstate(invalid="ignore"):  # infinity times nothing: still not finite, still shown as such
@@ -58,13 +48,9 @@ def _resize_axis(values: NDArray[Any], axis: int, length: int) -> NDArray[Any]:
 
 
 def shrink(values: ArrayLike, size: tuple[int, ...]) -> NDArray[Any]:
-    """Shrinks the last axes to `size` by the mean over blocks; an axis that is not longer stays.
+    """Shrinks as many last axes as `size` has to it, by the mean over blocks; an axis that is not longer stays.
 
     Every value counts in exactly one block, so a NaN darkens one cell and no other.
-
-    Args:
-        values: numbers `(..., *old size)`.
-        size: the new length of as many last axes as there are entries.
     """
     result = at_least_float(values)
     for axis, length in zip(range(-len(size), 0), size, strict=True):

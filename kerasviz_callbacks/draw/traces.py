@@ -1,7 +1,5 @@
 """Signals over time as small pictures."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -38,17 +36,9 @@ def envelope(signals: ArrayLike, width: int) -> tuple[NDArray[Any], NDArray[Any]
 
 
 def bars(signals: ArrayLike, low: float, high: float, size: tuple[int, int], colours: str) -> Picture:
-    """Shows each signal as an area from zero, every moment in the colour of its value.
+    """Shows signals `(..., t)` as areas from zero `(..., *size, 3)`, every moment in the colour of its value.
 
-    Args:
-        signals: `(..., t)`.
-        low: the value at the lower edge.
-        high: the value at the upper edge.
-        size: height and width of a tile.
-        colours: the colour map, from `low` to `high`.
-
-    Returns:
-        The tiles, `(..., height, width, 3)`; a moment that is not finite is a whole column in its colour.
+    Heights and colours go from `low` to `high`; a moment that is not finite is a whole column in its colour.
     """
     height, width = size
     least, most = envelope(signals, width)
@@ -70,18 +60,11 @@ def bars(signals: ArrayLike, low: float, high: float, size: tuple[int, int], col
 
 
 def trace_pictures(signals: ArrayLike, *, low: float, high: float, size: tuple[int, int] = (48, 96)) -> Picture:
-    """Draws signals `(n, t, c)` as pictures `(n, height, width, 3)`: one line per channel.
-
-    Args:
-        signals: the inputs of a one-dimensional model.
-        low: the value at the lower edge.
-        high: the value at the upper edge.
-        size: height and width of a picture.
-    """
+    """Draws signals `(n, t, c)` as pictures `(n, *size, 3)`: one line per channel, from `low` (below) to `high`."""
     values = np.asarray(signals)
     pictures = np.full((len(values), *size, 3), _GROUND, np.uint8)
     channels = values.shape[-1]
-    inks = [INK] if channels == 1 else [(int(r), int(g), int(b)) for r, g, b in class_colours(channels)]
+    inks = [INK] if channels == 1 else [(red, green, blue) for red, green, blue in class_colours(channels).tolist()]
     for index, signal in enumerate(values):
         pictures[index] = draw_lines(pictures[index], signal, low, high, inks)
     return pictures

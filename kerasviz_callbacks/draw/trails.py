@@ -1,12 +1,9 @@
 """How latent codes move: dots with fading tails, the paths of the class means, a window that only grows."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from PIL import Image, ImageDraw
 
 from kerasviz_callbacks.draw.clouds import DISC, TIMES, Cloud, draw_cloud, write_number
@@ -24,12 +21,7 @@ _FARTHEST = 1e300  # beyond it the powers of 1.25 leave the floats
 def extend_window(half_width: float, needed: float) -> float:
     """The half width of the window that holds `needed`: the least power of 1.25, never less than before.
 
-    Args:
-        half_width: so far; 0 before the first step.
-        needed: the largest distance to be shown; one that is not finite changes nothing.
-
-    Returns:
-        The half width; 0 as long as nothing but zero was seen.
+    It is 0 before the first step, and as long as nothing but zero is `needed`; what is not finite changes nothing.
     """
     if not half_width < needed < _FARTHEST:  # NaN too
         return half_width
@@ -51,55 +43,23 @@ def trajectory(
 ) -> Picture:
     """Draws the latent codes, their last positions, and the whole paths of the class means.
 
-    Args:
-        tails: the codes of the last steps, oldest first, `(t, n, 2)`; the last ones are the dots.
-        means: the class means of all steps, oldest first, `(T, k, 2)`.
-        classes: the class of each code, `(n,)`, -1 where it is not known; one colour if left out.
-        half_width: half the side of the square window, as `extend_window` gives it.
-        names: of the classes; their numbers if left out.
-        title: caption; must not change during a run.
-        note: values that change from step to step, for the strip below.
-
-    Returns:
-        The picture, `(h, w, 3)`. Codes that are not finite are left out and counted in the strip.
+    `tails`, `means` and `classes` are as in a `Cloud`. `half_width` is half the side of the square window, as
+    `extend_window` gives it. The classes are numbered without `names`; the caption is `title`. Codes that are not
+    finite are left out and counted in the strip.
     """
-    return _drawn([Cloud.of(tails, means, classes)], _SIDE, half_width, names=names, title=title, note=note)
+    return trajectories([Cloud.of(tails, means, classes)], half_width=half_width, names=names, title=title, note=note)
 
 
 def trajectories(
-    clouds: Sequence[Cloud],
-    *,
-    half_width: float,
-    names: Sequence[str] | None = None,
-    title: str,
-    note: str = "",
+    clouds: Sequence[Cloud], *, half_width: float, names: Sequence[str] | None = None, title: str, note: str = ""
 ) -> Picture:
-    """Draws several clouds beside each other, each below its name, in one window, with one legend.
+    """Draws clouds of the same classes from left to right, each below its name, in one window, with one legend.
 
-    Args:
-        clouds: from left to right; their classes are the same.
-        half_width: half the side of every window, as `extend_window` gives it.
-        names: of the classes; their numbers if left out.
-        title: caption; must not change during a run.
-        note: values that change from step to step, for the strip below.
-
-    Returns:
-        The picture, `(h, w, 3)`. Codes that are not finite are left out and counted in the strip.
+    The arguments are those of `trajectory`.
     """
-    return _drawn(clouds, _BESIDE, half_width, names=names, title=title, note=note)
-
-
-def _drawn(
-    clouds: Sequence[Cloud],
-    side: int,
-    half_width: float,
-    *,
-    names: Sequence[str] | None,
-    title: str,
-    note: str,
-) -> Picture:
+    side = _SIDE if len(clouds) == 1 else _BESIDE
     count = max(0 if names is None else len(names), *(cloud.class_count for cloud in clouds), 0)
-    inks = [_colour(entry) for entry in class_colours(max(count, 1))]
+    inks = [(red, green, blue) for red, green, blue in class_colours(max(count, 1)).tolist()]
     window = half_width if 1e-300 < half_width < _FARTHEST else 1.0
     parts = [draw_cloud(cloud, inks, side=side, half_width=window) for cloud in clouds]
     if count:
@@ -111,11 +71,6 @@ def _drawn(
     length = round_length(window / 2)
     ruler = Ruler(length, max(1, round(length / window * side / 2)))
     return sheet(body, caption=title, legend=ruler, note=note, bad=bad)
-
-
-def _colour(entry: NDArray[np.uint8]) -> Colour:
-    red, green, blue = (int(part) for part in entry)
-    return red, green, blue
 
 
 def _side_by_side(parts: Sequence[Image.Image], side: int, names: Sequence[str]) -> Image.Image:
@@ -141,8 +96,7 @@ def _legend(labels: list[str], inks: list[Colour], height: int) -> Image.Image:
     radius = min(DISC, line // 2 - 1)
     inside = radius >= DISC - 1
     if not inside:
-        pairs = enumerate(labels)
-        labels = [name if name == str(number) else f"{number}  {name}" for number, name in pairs]
+        labels = [name if name == str(number) else f"{number}  {name}" for number, name in enumerate(labels)]
     fitting = count if count <= height // line else height // line - 1
     widest = max(text_width(label, size) for label in labels[:fitting])
     whole = Image.new("RGB", (min(_LEGEND, 16 + 2 * radius + 8 + widest), height), PAPER)
@@ -158,9 +112,7 @@ def _legend(labels: list[str], inks: list[Colour], height: int) -> Image.Image:
     draw = ImageDraw.Draw(whole)
     left = 14 + 2 * radius + 8
     for number in range(fitting):
-        place = (left, (number + 0.5) * line)
-        write(draw, place, labels[number], size=size, anchor="lm", width=whole.width - left)
+        write(draw, (left, (number + 0.5) * line), labels[number], size=size, anchor="lm", width=whole.width - left)
     if fitting < count:
-        place = (left, (fitting + 0.5) * line)
-        write(draw, place, f"+ {count - fitting}", size=size, colour=QUIET, anchor="lm")
+        write(draw, (left, (fitting + 0.5) * line), f"+ {count - fitting}", size=size, colour=QUIET, anchor="lm")
     return whole

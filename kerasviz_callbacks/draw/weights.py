@@ -1,7 +1,5 @@
 """A kernel as a matrix, before and right after a training step."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,7 +27,6 @@ class Panel:
     """One matrix and its title.
 
     Attributes:
-        title: above it.
         cells: `(rows, columns)`, at most `SIDE` each.
         scale: the magnitude of the strongest colour.
         mark: row and column of the cell that is ringed.
@@ -46,16 +43,8 @@ def weight_panels(
 ) -> Picture:
     """Shows matrices of the same shape side by side, red for positive, blue for negative, white for zero.
 
-    Args:
-        panels: from left to right; the first one's scale is that of the legend.
-        inputs: how many rows the matrix has in full.
-        outputs: how many columns it has in full.
-        caption: layer and shape; never the step.
-        note: values that change from step to step, for the strip below.
-        bad: how many weights are not finite, as `count_non_finite` says it.
-
-    Returns:
-        The picture, `(h, w, 3)`.
+    The first one's scale is that of the legend. `inputs` and `outputs` are the rows and columns of the whole matrix,
+    of which the cells may be a part.
     """
     rows, columns = panels[0].cells.shape
     cell = cell_size(rows, columns)
