@@ -5,9 +5,8 @@ way is taken, and a warning says so once. Nothing else in the package touches a 
 `_autodiff/` (see below); a test hides each name in turn and trains.
 
 - `Layer._flatten_layers`: the layers that a layer holds. Without it, `layers` and the attributes are searched.
-- `Layer._losses`, `Layer._loss_ids`: to restore a layer's losses after a pass. Without them, the model's next call
-  clears what our pass has left.
-- `Layer._clear_losses`: to drop the losses of a first, symbolic call. Without it, as above.
+- `Layer._losses`, `Layer._loss_ids`: to restore a layer's losses after a pass, and `Layer._clear_losses`: to drop those
+  of a first, symbolic call. Without them, the model's next call clears what our pass has left.
 - `Layer._seed_generators`: whether a layer draws random numbers. Without it, the attributes are searched.
 - `KerasTensor._keras_history`: which layer makes an output of the model. Without it, that layer may pass for the
   bottleneck of `Coefficients(layer=None)`.
@@ -39,42 +38,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-PRIVATE_NAMES = (
-    "keras.layers.Layer._flatten_layers",
-    "keras.layers.Layer._losses",
-    "keras.layers.Layer._loss_ids",
-    "keras.layers.Layer._clear_losses",
-    "keras.layers.Layer._seed_generators",
-    "keras.KerasTensor._keras_history",
-    "keras.Model._compile_loss",
-    "keras.Model._compute_loss",
-    "keras.src.trainers.compile_utils.CompileLoss._user_loss",
-    "keras.src.trainers.compile_utils.CompileLoss._user_loss_weights",
-    "keras.optimizers.Optimizer._clip_gradients",
-    "keras.optimizers.Optimizer._iterations",
-    "keras.optimizers.Optimizer._accumulated_gradients",
-    "keras.optimizers.Optimizer._exclude_from_weight_decay",
-    "keras.optimizers.Optimizer._exclude_from_weight_decay_pattern",
-    "keras.optimizers.Optimizer._var_key",
-    "keras.src.backend.common.global_state",
-    "keras.src.random.seed_generator.GLOBAL_SEED_GENERATOR",
-    "tensorflow.data.Dataset._tensors",
-    "tensorflow.data.Dataset._inputs",
-)
-"""Where each of them is found; the tests hide one after the other."""
-
 _warned: set[str] = set()  # what was warned of already
 
 
 class MissingNameError(RuntimeError):
-    """Keras has no longer a private name without which something cannot be done; the message says what."""
+    """Keras has no longer a private name without which no training step can be copied; the message says which."""
 
 
 def child_layers(layer: Any) -> list[Any]:
-    """The layers that `layer` holds directly, in the order in which it holds them.
-
-    They stand in its attributes, in lists, tuples and dicts among these, or in `layers` of a model.
-    """
+    """The layers that `layer` holds directly, in its order: attributes, also in containers, or a model's `layers`."""
     flatten = getattr(layer, "_flatten_layers", None)
     if flatten is not None:
         return list(flatten(include_self=False, recursive=False))
@@ -84,11 +56,7 @@ def child_layers(layer: Any) -> list[Any]:
 
 
 def keep_losses(layers: Iterable[Any]) -> Callable[[], None]:
-    """Remember the losses that layers hold between two training steps.
-
-    Returns:
-        A function that restores them.
-    """
+    """Remember the losses that layers hold between two training steps; returns a function that restores them."""
     kept = []
     for layer in layers:
         losses, ids = getattr(layer, "_losses", None), getattr(layer, "_loss_ids", None)
@@ -136,16 +104,13 @@ def producing_operation(tensor: Any) -> Any:
 
 
 def copy_compile_loss(model: Any) -> Any:
-    """The loss of `compile` as a new object that no batch has built yet; `None` where there is none.
-
-    Raises:
-        MissingNameError: Keras keeps it elsewhere.
-    """
+    """The loss of `compile` as a new object that no batch has built yet; `None` where there is none."""
     if getattr(model, "loss", None) is None:
         return None
-    loss = _required(model, "Model", "_compile_loss", "the loss of `compile` cannot be copied")
-    user_loss = _required(loss, "CompileLoss", "_user_loss", "the loss of `compile` cannot be copied")
-    weights = _required(loss, "CompileLoss", "_user_loss_weights", "the loss of `compile` cannot be copied")
+    lost = "the loss of `compile` cannot be copied"
+    loss = _required(model, "Model", "_compile_loss", lost)
+    user_loss = _required(loss, "CompileLoss", "_user_loss", lost)
+    weights = _required(loss, "CompileLoss", "_user_loss_weights", lost)
     return type(loss)(user_loss, weights, reduction=loss.reduction, output_names=loss.output_names)
 
 
@@ -175,38 +140,22 @@ def compute_loss(model: Any, x: Any, y: Any, y_pred: Any) -> Any:
 
 
 def clip_gradients(optimizer: Any, gradients: Sequence[Any]) -> list[Any]:
-    """Gradients as the optimizer clips them.
-
-    Raises:
-        MissingNameError: Keras clips elsewhere.
-    """
+    """Gradients as the optimizer clips them."""
     clip = _required(optimizer, "Optimizer", "_clip_gradients", "what clipping leaves of gradients is not known")
     return list(clip(list(gradients)))
 
 
 def accumulation_state(optimizer: Any) -> tuple[Any, list[Any]]:
-    """Of an optimizer that accumulates gradients: the variable that counts batches, and the sums so far.
-
-    Raises:
-        MissingNameError: Keras keeps them elsewhere.
-    """
+    """Of an optimizer that accumulates gradients: the variable that counts batches, and the sums so far."""
     lost = "a step while gradients accumulate is not known"
-    return (
-        _required(optimizer, "Optimizer", "_iterations", lost),
-        list(_required(optimizer, "Optimizer", "_accumulated_gradients", lost)),
-    )
+    iterations = _required(optimizer, "Optimizer", "_iterations", lost)
+    return iterations, list(_required(optimizer, "Optimizer", "_accumulated_gradients", lost))
 
 
 def copy_weight_decay_exclusions(optimizer: Any, copy: Any, pairs: Iterable[tuple[Any, Any]]) -> None:
-    """Exclude from the weight decay of a copy what is excluded from that of the optimizer.
+    """Exclude from the weight decay of a copy what is excluded from that of the optimizer, given variables and copies.
 
-    Args:
-        optimizer: the original.
-        copy: made from its config, which does not hold the exclusions.
-        pairs: each variable with its copy.
-
-    Raises:
-        MissingNameError: the optimizer decays weights, and Keras keeps the exclusions elsewhere.
+    The copy is made from the config, which does not hold the exclusions.
     """
     if getattr(optimizer, "weight_decay", None) is None:
         return
@@ -251,13 +200,13 @@ def dataset_inputs(dataset: Any) -> list[Any]:
 
 def _global_state() -> Any:
     """Keras' module of global state; `None` where Keras is not imported, or keeps its state elsewhere."""
-    state = sys.modules.get("keras.src.backend.common.global_state")
+    name = "keras.src.backend.common.global_state"
+    state = sys.modules.get(name)
     if hasattr(state, "get_global_attribute") and hasattr(state, "set_global_attribute"):
         return state
     if "keras" in sys.modules:
         _warn_once(
-            "keras.src.backend.common.global_state",
-            "random numbers that a model draws without a seed of its own are not drawn again by the training",
+            name, "random numbers that a model draws without a seed of its own are not drawn again by the training"
         )
     return None
 
@@ -296,11 +245,7 @@ def _is_layer(value: Any) -> bool:
 
 
 def _required(owner: Any, kind: str, name: str, lost: str) -> Any:
-    """A private attribute.
-
-    Raises:
-        MissingNameError: it is gone.
-    """
+    """A private attribute; MissingNameError if it is gone."""
     try:
         return getattr(owner, name)
     except AttributeError:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from kerasviz_callbacks.taps.decoding import decoded, decoder_input, posterior_mean, repeated
+from kerasviz_callbacks.taps.batches import repeated
+from kerasviz_callbacks.taps.decoding import decoded, decoder_input, posterior_mean
 from kerasviz_callbacks.taps.layer_selection import bottleneck, reconstruction
 from kerasviz_callbacks.taps.passes import OUTPUT, Capture, output_path
 from kerasviz_callbacks.taps.reader import Reader

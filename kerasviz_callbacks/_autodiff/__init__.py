@@ -9,18 +9,10 @@ tensorflow_random       random states that a pass must leave as they were
 tensorflow_variables    which variables a graph changes; a fingerprint of variables
 tensorflow_private      where private names are looked up
 
-Private names of TensorFlow, with the reason and what happens without them. Each is looked up through
-`tensorflow_private.private`, which warns once if it is missing; training goes on.
-
-`get_gradient_function`
-    Used to tell which layers a score depends on. Without it: the model is traced once more, which is slower.
-`context`, `_seed`, `_rng`
-    Used to give random operations that run eagerly seeds of our own. Without them: they change the training's.
-`captures`
-    Used to find the variables that a graph may assign. Without it: all of them are restored, which is slower.
-`_dataset`, `_inputs`, `_functions`
-    Used to tell whether a live `tf.data` iterator runs Python functions. Without them: the random states of Python and
-    numpy are not restored while an iterator is alive.
+Private names of TensorFlow, and what they tell: `get_gradient_function` on which layers a score depends; `captures`
+the variables that a graph may assign; `_dataset`, `_inputs`, `_functions` whether a live `tf.data` iterator runs Python
+functions. `context`, `_seed`, `_rng` give random operations that run eagerly seeds of our own. Each is looked up
+through `tensorflow_private.private`, which warns once of what is lost if it is missing; training goes on.
 
 Undocumented attributes of graphs (`ConcreteFunction.graph` and `.variables`, `Tensor.consumers`, `Variable.handle`) are
 read while a pass is compiled: without them the readers run the model eagerly, with a warning.
@@ -41,11 +33,7 @@ class ImpossibleError(ValueError):
 
 
 def framework() -> Any:
-    """The module of the framework that Keras runs on.
-
-    Raises:
-        NotImplementedError: Keras runs on a framework that has no module here yet.
-    """
+    """The module of the framework that Keras runs on; NotImplementedError if it has no module here yet."""
     name = keras.backend.backend()
     if name not in SUPPORTED:
         raise NotImplementedError(

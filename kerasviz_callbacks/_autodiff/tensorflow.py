@@ -10,20 +10,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from .tensorflow_gradients import DIFFERENTIABLE, in_graph
 from .tensorflow_gradients import dense as dense
 from .tensorflow_gradients import gradients as gradients
 from .tensorflow_gradients import guided_gradients as guided_gradients
-from .tensorflow_gradients import in_graph, is_differentiable
 from .tensorflow_gradients import loss_gradients as loss_gradients
-from .tensorflow_gradients import wide as wide
 from .tensorflow_private import private
-from .tensorflow_random import (
-    RUNS_EAGERLY,
-    kept_eager_stream,
-    kept_global_states,
-    may_draw_elsewhere,
-    python_functions,
-)
+from .tensorflow_random import RUNS_EAGERLY, kept_eager_stream, kept_global_states, may_draw_elsewhere, python_functions
 from .tensorflow_variables import changed_variables
 from .tensorflow_variables import fingerprint as fingerprint
 
@@ -80,16 +73,11 @@ class Compiled:
 class Eager:
     """The same without a graph, for models that cannot be traced or are compiled with `run_eagerly=True`.
 
-    Args:
-        function: as for `Compiled`.
-        variables: every variable that the pass might assign; looked up anew at each call.
-        builds: the pass builds the model; see `Traced`.
+    `variables` gives every variable that the pass might assign, at each call anew; for `builds` see `Traced`.
     """
 
     def __init__(self, function: Callable[..., Any], variables: Callable[[], Sequence[Any]], *, builds: bool = False):
-        self._function = function
-        self._variables = variables
-        self._builds = builds
+        self._function, self._variables, self._builds = function, variables, builds
 
     def __call__(self, *arguments: Any) -> Any:
         kept = [(variable, variable.numpy().copy()) for variable in self._variables()]
@@ -104,14 +92,10 @@ class Eager:
 
 
 class Traced:
-    """`function` run once on symbols only: nothing is computed, and no variable changes.
+    """`function` run once on symbols only, as for `Compiled`: nothing is computed, and no variable changes.
 
-    Args:
-        function: as for `Compiled`; what it gives does not matter.
-        example: the arguments as numpy arrays, for their types and shapes.
-        fixed_rows: as for `Compiled`.
-        builds: the pass builds the model, whose layers draw their first weights from Python's global random state:
-            these numbers are the model's, and are not given back.
+    Where the pass `builds` the model, its layers draw their first weights from Python's global random state: these
+    numbers are the model's, and are not given back.
     """
 
     def __init__(
@@ -122,14 +106,9 @@ class Traced:
             self._graph = tf.function(function, autograph=False).get_concrete_function(*specs).graph
 
     def depends(self, score: Callable[[], Tensor], tensors: Sequence[Tensor]) -> list[bool]:
-        """Whether a score depends smoothly on each of some tensors that were met on the way.
+        """Whether a score, computed from symbols that were met on the way, depends smoothly on each of some of them.
 
-        Args:
-            score: computes it from symbols that were met.
-            tensors: such symbols.
-
-        Raises:
-            NotImplementedError: this TensorFlow does not tell.
+        NotImplementedError: this TensorFlow does not tell.
         """
         with kept_global_states(), self._graph.as_default():
             behind = _smoothly_behind(score())
@@ -150,7 +129,7 @@ def _smoothly_behind(tensor: Tensor) -> set[int]:
         except LookupError:
             continue
         for given in made_by.inputs:
-            if id(given) not in found and is_differentiable(given.dtype):
+            if id(given) not in found and given.dtype in DIFFERENTIABLE:
                 found.add(id(given))
                 waiting.append(given)
     return found

@@ -17,20 +17,18 @@ def gradients(
     scores: Callable[[Any], Sequence[Tensor]],
     captured: Callable[[], Sequence[Sequence[Tensor]]],
 ) -> tuple[Any, list[list[Tensor | None]]]:
-    """The model's outputs, and the gradients of several scores by what layers put out on the way.
+    """The model's outputs, and for each of several scores the gradients by what layers put out on the way.
 
     Args:
         forward: runs the model; is given `watch`, to be applied to each output that is differentiated by.
         scores: outputs -> one tensor `(n,)` a score.
-        captured: after `forward`, for each score the tensors to differentiate it by.
-
-    Returns:
-        The outputs, and for each score a list of gradients, `None` where the score does not depend on the tensor.
+        captured: after `forward`, for each score the tensors to differentiate it by; a gradient is `None` where the
+            score does not depend on the tensor.
     """
     with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
 
         def watch(tensor: Tensor) -> Tensor:
-            if is_differentiable(tensor.dtype):  # the tape would log a warning of any other
+            if tensor.dtype in DIFFERENTIABLE:  # the tape would log a warning of any other
                 tape.watch(tensor)
             return tensor
 
@@ -49,17 +47,14 @@ def _unflushed(
 ) -> list[Tensor | None]:
     """The gradients, in a type that holds them: scaled up on their way through float16, whose smallest number is 6e-8.
 
-    Where that is too much for its largest, 65504, they are taken unscaled.
-
-    Args:
-        ask: gives the gradients of `total` by `tensors`, each times the number that it is given.
-        total: of the scores.
-        tensors: what it is differentiated by.
+    Where that is too much for its largest, 65504, they are taken unscaled. `ask` gives the gradients of `total` by
+    `tensors`, each times the number that it is given.
     """
 
     def scaled(scale: float) -> list[Tensor | None]:
         raw = ask(tf.constant(scale, total.dtype))
-        return [None if one is None else tf.cast(one, wide(one.dtype)) / scale for one in raw]
+        wide = [tf.cast(one, tf.float32) if one is not None and one.dtype in _HALF else one for one in raw]  # exact
+        return [None if one is None else one / scale for one in wide]
 
     if not _any_half(total, tensors):
         return scaled(1.0)
@@ -78,9 +73,7 @@ def _any_half(total: Tensor, tensors: Sequence[Tensor]) -> bool:
 def guided_gradients(forward: Callable[[], Tensor], inputs: Sequence[Tensor]) -> list[Tensor | None]:
     """The gradients of a score by inputs, where every ReLU passes back only what speaks for it.
 
-    Args:
-        forward: runs the model and gives the score `(n,)`; only within a graph, where each ReLU can be known.
-        inputs: tensors that `forward` uses.
+    `forward` runs the model on them and gives the score `(n,)`; only within a graph, where each ReLU can be known.
 
     Raises:
         ImpossibleError: no ReLU was met, so the gradient would not be guided; one that cannot be guided was met; or
@@ -106,14 +99,9 @@ def guided_gradients(forward: Callable[[], Tensor], inputs: Sequence[Tensor]) ->
 
 
 def loss_gradients(loss: Callable[[], Tensor], variables: Sequence[Any]) -> list[Any]:
-    """The gradients of a loss by Keras variables, as a training step gets them.
+    """The gradients of a loss (a number) by Keras variables, as a training step gets them.
 
-    Args:
-        loss: computes it from the variables, a number.
-        variables: Keras variables.
-
-    Returns:
-        One a variable, `None` where the loss does not depend on it; sparse where only some rows were looked up.
+    `None` where the loss does not depend on a variable; sparse where only some rows of it were looked up.
     """
     with tf.GradientTape() as tape:
         total = loss()
@@ -126,22 +114,14 @@ def dense(gradient: Any) -> Tensor:
     return tf.convert_to_tensor(gradient)
 
 
-def wide(dtype: Any) -> Any:
-    """The type in which numbers of this type travel: half precision as float32 (exact), the rest as it is."""
-    return tf.float32 if dtype in (tf.float16, tf.bfloat16) else dtype
-
-
-def is_differentiable(dtype: Any) -> bool:
-    """Whether tensors of this type can have a gradient: numbers but integers, and the lists of a recurrent layer."""
-    return dtype in _DIFFERENTIABLE
-
-
 def in_graph(tensor: Tensor) -> bool:
     """Whether `tensor` is a symbol of a graph that is being traced, and so can be asked how it was made."""
     return not tf.executing_eagerly() and hasattr(tensor, "op")
 
 
-_DIFFERENTIABLE = frozenset({tf.float16, tf.bfloat16, tf.float32, tf.float64, tf.complex64, tf.complex128, tf.variant})
+_HALF = (tf.float16, tf.bfloat16)
+# The types of tensors that can have a gradient: numbers but integers, and the lists of a recurrent layer.
+DIFFERENTIABLE = frozenset({*_HALF, tf.float32, tf.float64, tf.complex64, tf.complex128, tf.variant})
 _LOSS_SCALE = 1024.0  # a power of two, so exact
 _RELUS = ("Relu", "Relu6")
 _GUIDED_RELU, _GUIDED_RELU6 = "KerasvizGuidedRelu", "KerasvizGuidedRelu6"

@@ -10,19 +10,16 @@ from typing import Any
 
 @dataclass(frozen=True)
 class PrivateName:
-    """A name that TensorFlow does not document, and may drop.
+    """A name that TensorFlow does not document, and may drop."""
 
-    Attributes:
-        owner: the module or the class that has it.
-        attribute: the name.
-        without: what is missing without it, for the warning.
-    """
-
-    owner: str
+    owner: str  # the module or the class that has it
     attribute: str
-    without: str
+    without: str  # what is missing without it, for the warning
 
 
+_TRACED_AGAIN = "layers on which a score depends are found by tracing the model once more, which is slower"
+_TRAINING_MOVED = "random operations of TensorFlow in a model that is run eagerly change the training's random numbers"
+_ALL_RESTORED = "every variable of a model is copied and restored around a pass, which is slower"
 _NOT_RESTORED = (
     "random numbers that a model draws from `random` or `numpy.random` are not given back while a tf.data iterator is "
     "alive"
@@ -30,31 +27,11 @@ _NOT_RESTORED = (
 PRIVATE_NAMES = {
     name.attribute: name
     for name in (
-        PrivateName(
-            "tensorflow.python.framework.ops",
-            "get_gradient_function",
-            "layers on which a score depends are found by tracing the model once more, which is slower",
-        ),
-        PrivateName(
-            "tensorflow.python.eager.context",
-            "context",
-            "random operations of TensorFlow in a model that is run eagerly change the training's random numbers",
-        ),
-        PrivateName(
-            "tensorflow.python.eager.context.Context",
-            "_seed",
-            "random operations of TensorFlow in a model that is run eagerly change the training's random numbers",
-        ),
-        PrivateName(
-            "tensorflow.python.eager.context.Context",
-            "_rng",
-            "random operations of TensorFlow in a model that is run eagerly change the training's random numbers",
-        ),
-        PrivateName(
-            "tensorflow.python.framework.func_graph.FuncGraph",
-            "captures",
-            "every variable of a model is copied and restored around a pass, which is slower",
-        ),
+        PrivateName("tensorflow.python.framework.ops", "get_gradient_function", _TRACED_AGAIN),
+        PrivateName("tensorflow.python.eager.context", "context", _TRAINING_MOVED),
+        PrivateName("tensorflow.python.eager.context.Context", "_seed", _TRAINING_MOVED),
+        PrivateName("tensorflow.python.eager.context.Context", "_rng", _TRAINING_MOVED),
+        PrivateName("tensorflow.python.framework.func_graph.FuncGraph", "captures", _ALL_RESTORED),
         PrivateName("tensorflow.python.data.ops.iterator_ops.OwnedIterator", "_dataset", _NOT_RESTORED),
         PrivateName("tensorflow.data.Dataset", "_inputs", _NOT_RESTORED),
         PrivateName("tensorflow.data.Dataset", "_functions", _NOT_RESTORED),
@@ -64,11 +41,9 @@ _warned: set[str] = set()
 
 
 def private(name: str, owner: Any = None) -> Any | None:
-    """The attribute of that name; `None`, and a warning once in a process, where TensorFlow does not have it.
+    """The attribute, of `owner` or else of the module that `PRIVATE_NAMES` gives for this name.
 
-    Args:
-        name: a key of `PRIVATE_NAMES`.
-        owner: the object that has it; `None`: the module that the table names.
+    `None`, and a warning once in a process, where TensorFlow does not have it.
     """
     known = PRIVATE_NAMES[name]
     try:

@@ -25,13 +25,11 @@ from .tensorflow_private import PRIVATE_NAMES, private
 RUNS_EAGERLY = "EagerPyFunc"
 _PYTHON_FUNCTIONS = frozenset({"PyFunc", "PyFuncStateless", RUNS_EAGERLY})
 # Threads that these start load no data. TensorFlow's own are not among them: those that run Python are data sets'.
-_NO_LOADERS = frozenset(
-    (
-        *("IPython", "asyncio", "google", "ipykernel", "jupyter_client", "tornado", "zmq"),  # notebooks
-        *("coverage", "debugpy", "execnet", "pydevd", "pytest_timeout"),  # debuggers and test runners
-        *("kerasviz_callbacks", "tensorboard", "tqdm", "wandb"),  # what writes, or shows progress
-    )
-)
+_NO_LOADERS = {
+    *("IPython", "asyncio", "google", "ipykernel", "jupyter_client", "tornado", "zmq"),  # notebooks
+    *("coverage", "debugpy", "execnet", "pydevd", "pytest_timeout"),  # debuggers and test runners
+    *("kerasviz_callbacks", "tensorboard", "tqdm", "wandb"),  # what writes, or shows progress
+}
 
 
 @contextmanager
@@ -55,10 +53,8 @@ def kept_eager_stream(*, in_all_threads: bool = False) -> Iterator[None]:
     """Meanwhile the random operations of TensorFlow that run eagerly take their seeds from a stream of our own.
 
     TensorFlow numbers these operations from one generator once a global seed is set; ours must not move it. Other
-    threads go on drawing from TensorFlow's.
-
-    Args:
-        in_all_threads: also those of other threads, in which TensorFlow runs a graph's Python functions.
+    threads, such as those in which TensorFlow runs a graph's Python functions, go on drawing from TensorFlow's, unless
+    `in_all_threads`.
     """
     get_context = private("context")
     context = None if get_context is None else get_context()

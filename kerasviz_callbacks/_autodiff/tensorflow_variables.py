@@ -26,22 +26,19 @@ def changed_variables(concrete: Any) -> list[tf.Variable]:
     if captures is None:
         return list(concrete.variables)
     by_handle = {id(variable.handle): variable for variable in concrete.variables}
-    changed = []
-    for outside, inside in captures:
-        variable = by_handle.get(id(outside))
-        if variable is not None and any(operation.type not in _READS for operation in inside.consumers()):
-            changed.append(variable)
-    return changed
+    return [
+        by_handle[id(outside)]
+        for outside, inside in captures
+        if id(outside) in by_handle and any(operation.type not in _READS for operation in inside.consumers())
+    ]
 
 
 def fingerprint(variables: Sequence[Any]) -> Callable[[], bytes]:
     """A function that says whether variables have changed: equal bytes for equal values, at memory speed.
 
     A checksum (CRC-32) of each variable's bytes, so that the place of a value counts too, and NaN equals itself. The
-    values are read where they lie if that is on the processor, and copied from an accelerator otherwise.
-
-    Args:
-        variables: of any type and kind. What cannot be read is left out.
+    values are read where they lie if that is on the processor, and copied from an accelerator otherwise. What cannot be
+    read is left out.
     """
     return lambda: b"".join(map(_checksum, variables))
 

@@ -81,20 +81,15 @@ class Probe:
     _total: str  # the number of samples in the data, or read from a stream
 
     def __init__(
-        self,
-        data: Any,
-        labels: Any = None,
-        *,
-        count: int = 16,
-        class_names: Iterable[str] | None = None,
+        self, data: Any, labels: Any = None, *, count: int = 16, class_names: Iterable[str] | None = None
     ) -> None:
         if isinstance(data, Probe):
             _nothing_beside_a_probe("data", labels=labels, class_names=class_names)
             if count != 16:
                 raise ValueError(f"count={count} beside a Probe: data has its own {len(data)} samples; leave it out")
             vars(self).update(vars(data))
-            return
-        vars(self).update(_read_attributes(data, labels, check_count(count), class_names, "data"))
+        else:
+            vars(self).update(_read_attributes(data, labels, check_count(count), class_names, "data"))
 
     @property
     def images(self) -> Array:
@@ -119,14 +114,7 @@ def as_probe(
     class_names: Iterable[str] | None,
     argument: str = "validation_data",
 ) -> Probe:
-    """Make a probe of a callback's data, or return the data if they are a probe.
-
-    Args:
-        data: Whatever `Probe` takes, or a `Probe`.
-        count: The user's count; None means `default_count`.
-        default_count: The view's default count.
-        class_names: The user's class names, or None.
-        argument: The callback's name for the data, for the errors.
+    """Make a probe of a callback's data, or return the data if they are a probe; errors call the data `argument`.
 
     Raises:
         TypeError: As `Probe`.
@@ -142,14 +130,9 @@ def as_probe(
 
 
 def check_count(count: Any) -> int:
-    """Check the number of samples before any data are read.
+    """Check the number of samples before any data are read, and return it as a plain int.
 
-    Returns:
-        The count as a plain int.
-
-    Raises:
-        TypeError: If it is not a whole number; booleans are not.
-        ValueError: If it is less than 1.
+    TypeError if it is not a whole number (booleans are not), ValueError if it is less than 1.
     """
     whole = integer(count)
     if whole is None:
@@ -166,13 +149,14 @@ def _read_attributes(data: Any, labels: Any, count: int, class_names: Any, name:
         names = _names_of_the_data(data)
     given = None if labels is None else given_labels(labels)
     chosen, found, total = read(data, given, count, len(names) if names else None, name)
-    if found.numbers is not None:
-        _check_enough_names(names, class_names is not None, found.numbers)
-    return {
-        "inputs": chosen.inputs,
-        "targets": chosen.targets,
-        "labels": chosen.labels,
-        "index": chosen.index,
+    if names is not None and found.numbers is not None and len(found.numbers) and found.numbers.max() >= len(names):
+        whose = "class_names" if class_names is not None else "class_names (those that the data set carries)"
+        largest = found.numbers.max()
+        raise ValueError(
+            f"{whose}: must be as many as the classes, got {len(names)} names and label {largest}; "
+            f"pass at least {largest + 1} names"
+        )
+    return vars(chosen) | {
         "class_names": names,
         "why_no_labels": found.why_none if chosen.labels is None else "",
         "_total": f"{total} read" if is_stream(data) else str(total),
@@ -191,15 +175,11 @@ def _nothing_beside_a_probe(argument: str, **given: Any) -> None:
 def _checked_names(class_names: Any) -> tuple[str, ...] | None:
     if class_names is None:
         return None
+    got = f"class_names: must be a list of str, one a class, got {describe(class_names)}"
     if isinstance(class_names, str | bytes | dict) or not isinstance(class_names, Iterable):
-        raise TypeError(
-            f'class_names: must be a list of str, one a class, got {describe(class_names)}; for instance ["cat", "dog"]'
-        )
+        raise TypeError(f'{got}; for instance ["cat", "dog"]')
     if isinstance(class_names, Iterator) or getattr(class_names, "shape", None) == ():
-        raise TypeError(
-            f"class_names: must be a list of str, one a class, got {describe(class_names)}, which cannot be read "
-            "again and again; use list(...)"
-        )
+        raise TypeError(f"{got}, which cannot be read again and again; use list(...)")
     names = tuple(class_names)
     for name in names:
         if not isinstance(name, str):
@@ -214,12 +194,3 @@ def _names_of_the_data(data: Any) -> tuple[str, ...] | None:
     if not isinstance(names, list | tuple | np.ndarray) or len(names) == 0:
         return None
     return _checked_names(names) if all(isinstance(name, str) for name in names) else None
-
-
-def _check_enough_names(names: tuple[str, ...] | None, given: bool, labels: IntArray) -> None:
-    if names is not None and len(labels) and labels.max() >= len(names):
-        whose = "class_names" if given else "class_names (those that the data set carries)"
-        raise ValueError(
-            f"{whose}: must be as many as the classes, got {len(names)} names and label {labels.max()}; "
-            f"pass at least {labels.max() + 1} names"
-        )

@@ -30,33 +30,20 @@ def spread_over_classes(labels: ArrayLike, count: int, seed: int) -> NDArray[np.
     if given.ndim != 1:
         raise ValueError(f"labels: must be (n,), one per row, got {given.shape}; take the argmax of one-hot rows")
     _not_negative("count", count)
-    classes, of_row = np.unique(given, return_inverse=True)
+    _, of_row, sizes = np.unique(given, return_inverse=True, return_counts=True)
     shuffled = np.random.default_rng(seed).permutation(len(given))
     by_class = shuffled[np.argsort(of_row[shuffled], kind="stable")]
-    sizes = np.bincount(of_row, minlength=len(classes))
-    first = np.repeat(np.cumsum(sizes) - sizes, sizes)
-    turn = np.arange(len(given)) - first
+    turn = np.arange(len(given)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     order = np.lexsort((of_row[by_class], turn))
     return by_class[order][:count].astype(np.intp)
 
 
 def spread_without_classes(n: int, count: int, seed: int) -> NDArray[np.intp]:
-    """Choose rows at random, for data without labels.
+    """Choose `(min(count, n),)` distinct rows of n at random, for data without labels; ValueError if one is negative.
 
     The rows are not sorted, so that the first 16 of 500 rows are a random choice too: sorted, they would all come from
     the start of the data, which is one class if the data are sorted by class. The choice for a smaller `count` is a
     prefix of that for a larger one.
-
-    Args:
-        n: Number of rows, at least 0.
-        count: Number of rows to choose, at least 0.
-        seed: Determines the rows and their order.
-
-    Returns:
-        `(min(count, n),)` distinct row indices.
-
-    Raises:
-        ValueError: If n or count is negative.
     """
     _not_negative("n", n)
     _not_negative("count", count)

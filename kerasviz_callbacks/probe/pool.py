@@ -4,7 +4,6 @@ import math
 from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
@@ -13,13 +12,6 @@ from .labels import IntArray, Labels
 from .structures import Structure, concatenate, rows_of, take
 
 READ_AT_MOST = 50  # times `count`: the most samples that are read of a stream
-
-
-class Row(NamedTuple):
-    """One sample of a stream, every array with a first axis of 1."""
-
-    inputs: Structure
-    targets: Structure | None
 
 
 @dataclass(frozen=True)
@@ -33,15 +25,11 @@ class Chosen:
 
 
 class Pool:
-    """Takes the batches of a stream and keeps the rows that an even choice may still need.
+    """Takes the batches of a stream and keeps the rows that an even choice of `count` may still need.
 
-    Of each class at most as many rows are kept as an even choice of `count` rows takes of the classes seen so far;
-    further classes only lower that number. So fewer than `3 * count` rows are held in addition to the batch, whatever
-    the length of the stream and the number of its classes.
-
-    Args:
-        count: Number of samples to choose.
-        classes: Number of classes, if known.
+    Of each class at most as many rows are kept as an even choice takes of the classes seen so far; further classes only
+    lower that number. So fewer than `3 * count` rows are held in addition to the batch, whatever the length of the
+    stream and the number of its classes (`classes`, None if not known).
     """
 
     def __init__(self, count: int, classes: int | None) -> None:
@@ -54,7 +42,7 @@ class Pool:
         self._first: dict[int, int] = {}  # position at which each class was first seen
         self._last: dict[int, int] = {}
         self._turns: dict[int, int] = {}  # by position: number of earlier samples of its class
-        self._rows: dict[int, Row] = {}  # by position
+        self._rows: dict[int, tuple[Structure, Structure | None]] = {}  # by position, each array of one row
 
     @property
     def labels(self) -> IntArray | None:
@@ -72,13 +60,7 @@ class Pool:
         return self.seen > self.count and self._every_class_is_full()
 
     def add(self, inputs: Structure, targets: Structure | None, labels: Labels) -> None:
-        """Add a batch; samples beyond the reading limit are ignored.
-
-        Args:
-            inputs: Arrays `(b, ...)`.
-            targets: Arrays `(b, ...)`, or None.
-            labels: Labels of the batch. If one batch has none, the whole stream has none.
-        """
+        """Add a batch; samples beyond the reading limit are ignored. If a batch has no labels, the stream has none."""
         start = self.seen
         self.seen += min(rows_of(inputs, "x"), READ_AT_MOST * self.count - start)
         if labels.numbers is None or (start and self._labels is None):
@@ -87,9 +69,12 @@ class Pool:
         else:
             self.classes = self.classes or labels.classes
             self._count_classes(labels.numbers[: self.seen - start].tolist())
-        for place in self._keep(start):
+        # The first `count` are needed too: a later batch may show that y does not hold labels.
+        wanted = self._turns.keys() | range(min(self.seen, self.count))
+        self._rows = {place: row for place, row in self._rows.items() if place in wanted}
+        for place in sorted(place for place in wanted if place >= start):
             one = np.array([place - start])
-            self._rows[place] = Row(take(inputs, one), None if targets is None else take(targets, one))
+            self._rows[place] = (take(inputs, one), None if targets is None else take(targets, one))
 
     def chosen(self, seed: int, name: str) -> Chosen:
         """Choose `count` rows: all in their order if there are no more, otherwise evenly over the classes.
@@ -105,10 +90,10 @@ class Pool:
         else:
             kept = np.asarray(sorted(self._turns), np.intp)
             index = kept[spread_over_classes(labels[kept], self.count, seed)]
-        rows = [self._rows[place] for place in index.tolist()]
+        inputs, targets = zip(*(self._rows[place] for place in index.tolist()), strict=True)
         return Chosen(
-            concatenate([row.inputs for row in rows], f"{name}: x"),
-            None if rows[0].targets is None else concatenate([row.targets for row in rows], f"{name}: y"),
+            concatenate(inputs, f"{name}: x"),
+            None if targets[0] is None else concatenate(targets, f"{name}: y"),
             None if labels is None else labels[index],
             index.astype(np.int64),
         )
@@ -125,13 +110,6 @@ class Pool:
         enough = min(self.count, len(known))
         level = bisect_left(range(enough), enough, key=lambda turns: int(np.minimum(sizes, turns).sum()))
         self._turns = {place: turn for place, turn in self._turns.items() if turn < level}
-
-    def _keep(self, start: int) -> list[int]:
-        """Drop the rows that are no longer needed; return the positions of those needed from the new batch."""
-        # The first `count` are needed too: a later batch may show that y does not hold labels.
-        wanted = self._turns.keys() | range(min(self.seen, self.count))
-        self._rows = {place: row for place, row in self._rows.items() if place in wanted}
-        return sorted(place for place in wanted if place >= start)
 
     def _every_class_is_full(self) -> bool:
         if len(self._sizes) >= self.count:

@@ -3,7 +3,7 @@
 import itertools
 import warnings
 from collections.abc import Generator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,19 +32,12 @@ _SEED = 0  # the same data give the same choice, in every run
 
 @dataclass(frozen=True)
 class _FirstBatch:
-    """The first batch of a stream that has rows.
+    """The first batch of a stream that has rows."""
 
-    Attributes:
-        place: its number, from 0.
-        text: its structure, for errors.
-        kind: what the structure of every other batch must be.
-        structure: the same structure without the arrays.
-    """
-
-    place: int
-    text: str
-    kind: str
-    structure: Any
+    place: int  # its number, from 0
+    text: str  # its structure, for errors
+    kind: str  # what the structure of every other batch must be
+    structure: Any  # the same structure without the arrays
 
 
 class UnreadableError(ValueError):
@@ -59,14 +52,10 @@ def read(data: Any, given: Labels | None, count: int, classes: int | None, name:
         given: Labels that replace those in data, or None.
         count: Number of rows to choose.
         classes: The number of class names that the user passed, or None.
-        name: The user's name for the data, for the errors.
+        name: The user's name for the data, for the errors (as `Probe` raises them).
 
     Returns:
         The chosen rows; the labels of all rows that were read, or why there are none; the number of rows read.
-
-    Raises:
-        TypeError: If data have an unsupported type.
-        ValueError: If they are empty or do not fit together.
     """
     if is_stream(data):
         return _read_stream(data, given, count, classes, name)
@@ -111,35 +100,22 @@ def _read_stream(
             f"count={count}: at most {MOST_OF_ENDLESS:,} of a data set that may have no end, as {name}; pass fewer, or "
             "a set whose length is known"
         )
-    if not is_tf_data(data):
-        pool = _filled(Pool(count, classes), data, given, name)
-    else:
+    pool = None
+    if is_tf_data(data):
         check_element_spec(data, name)
-        pool = _filled_from_copy(Pool(count, classes), data, given, name) or _filled_from_itself(
-            Pool(count, classes), data, given, name
-        )
+        copy = copy_dataset(data)
+        with suppress(UnreadableError):  # if the dataset itself is at fault, reading it raises the same
+            pool = None if copy is None else _filled(Pool(count, classes), copy, given, name)
+    if pool is None:
+        pool = _filled(Pool(count, classes), data, given, name)
+        if is_tf_data(data):
+            warnings.warn(
+                f"{name}: this tf.data.Dataset could not be copied and was read itself; if it reshuffles at each "
+                "iteration, fit gets another order than without this. Remedy: pass arrays, or a data set of its own",
+                stacklevel=5,
+            )
     chosen = pool.chosen(_SEED, name)
     return chosen, Labels(pool.labels, why_none=pool.why_none), pool.seen
-
-
-def _filled_from_copy(pool: Pool, data: Any, given: Labels | None, name: str) -> Pool | None:
-    copy = copy_dataset(data)
-    if copy is None:
-        return None
-    try:
-        return _filled(pool, copy, given, name)
-    except UnreadableError:
-        return None  # if the dataset itself is at fault, reading it raises the same
-
-
-def _filled_from_itself(pool: Pool, data: Any, given: Labels | None, name: str) -> Pool:
-    filled = _filled(pool, data, given, name)
-    warnings.warn(
-        f"{name}: this tf.data.Dataset could not be copied and was read itself; if it reshuffles at each "
-        "iteration, fit gets another order than without this. Remedy: pass arrays, or a data set of its own",
-        stacklevel=6,
-    )
-    return filled
 
 
 def _filled(pool: Pool, data: Any, given: Labels | None, name: str) -> Pool:
@@ -154,9 +130,8 @@ def _filled(pool: Pool, data: Any, given: Labels | None, name: str) -> Pool:
                 ended = False
                 break
             if pool.seen and first is None:
-                first = _FirstBatch(
-                    place, structure_text(batch), structure_text(batch, sizes=False), mapped(type, batch)
-                )
+                kind = structure_text(batch, sizes=False)
+                first = _FirstBatch(place, structure_text(batch), kind, mapped(type, batch))
             if place + 1 == MOST_EMPTY and not pool.seen:
                 raise ValueError(f"{name}: must hold at least one sample, got {MOST_EMPTY:,} batches without any")
     if given is not None and given.numbers is not None and ended:
@@ -165,11 +140,7 @@ def _filled(pool: Pool, data: Any, given: Labels | None, name: str) -> Pool:
 
 
 def _read_batches(stream: Generator[Any, None, None], name: str) -> Generator[Any, None, None]:
-    """Yield the batches; errors in reading them are reported under the name of the data.
-
-    Raises:
-        UnreadableError: If reading a batch raises.
-    """
+    """Yield the batches; errors in reading them are reported under the name of the data as UnreadableError."""
     with closing(stream):
         for place in itertools.count():
             try:
@@ -185,11 +156,7 @@ def _read_batches(stream: Generator[Any, None, None], name: str) -> Generator[An
 
 
 def _of_one_structure(first: _FirstBatch, place: int, batch: Any, name: str) -> Any:
-    """A batch with its dicts in the order of the first batch's.
-
-    Raises:
-        ValueError: it has another structure than the first, other numbers of axes or other dtypes.
-    """
+    """A batch with its dicts in the order of the first batch's; ValueError if structure, axes or dtypes differ."""
     if structure_text(batch, sizes=False) != first.kind:
         raise ValueError(
             f"{name}: every batch must have the same structure, numbers of axes and dtypes, got {first.text} in batch "

@@ -66,12 +66,7 @@ def own_class_names(data: Any) -> Any:
 
 
 def check_element_spec(dataset: Any, name: str) -> None:
-    """Check a `tf.data.Dataset` as far as possible before it is read.
-
-    Raises:
-        TypeError: If an element holds anything but dense tensors.
-        ValueError: If it is not batched.
-    """
+    """Check, as far as possible before it is read, that a `tf.data.Dataset` is batched and holds dense tensors only."""
     sizes = {}
     for path, spec in named_leaves(dataset.element_spec, "element"):
         if not instance_of(spec, "tensorflow", "TensorSpec"):
@@ -97,10 +92,8 @@ def copy_dataset(dataset: Any) -> Any:
 
     Reading a dataset that reshuffles changes the order in which `fit` will get it; reading the copy does not. The copy
     has its own variables, tables, caches, shuffle orders and random operations. State of Python code inside the
-    dataset (a generator that continues where it stopped) is still shared.
-
-    Returns:
-        The copy; None if the dataset cannot be serialised or holds more than 1 GiB in memory.
+    dataset (a generator that continues where it stopped) is still shared. None if the dataset cannot be serialised or
+    holds more than 1 GiB in memory.
     """
     tf = loaded("tensorflow")
     if _bytes_in_memory(dataset) > LARGEST_COPY:
@@ -112,8 +105,7 @@ def copy_dataset(dataset: Any) -> Any:
                 external_state_policy=1,  # copy what has a state, and do not warn
                 strip_device_assignment=True,
             )
-            text = _with_own_state(tf, graph.numpy())
-            variant = tf.raw_ops.DatasetFromGraph(graph_def=text)
+            variant = tf.raw_ops.DatasetFromGraph(graph_def=_with_own_state(tf, graph.numpy()))
             return tf.data.experimental.from_variant(variant, dataset.element_spec)
     except Exception:  # for any reason: the dataset itself can be read, and the caller warns
         return None
@@ -162,21 +154,12 @@ _State = tuple[Callable[[], Any], Callable[[Any], Any]]
 def _global_states() -> Iterator[_State]:
     yield random.getstate, random.setstate
     yield np.random.get_state, np.random.set_state  # the users' code may use it
-    if loaded("torch") is not None:
-        torch = loaded("torch")
+    if (torch := loaded("torch")) is not None:
         yield torch.random.get_rng_state, torch.random.set_rng_state
-    yield _keras_seed, lambda kept: _put_keras_seed(*kept)
-
-
-def _keras_seed() -> tuple[Any, Any]:
     generator = _keras.global_seed_generator()
-    return generator, None if generator is None else np.array(generator.state)
-
-
-def _put_keras_seed(generator: Any, value: Any) -> None:
-    _keras.set_global_seed_generator(generator)
+    yield lambda: generator, _keras.set_global_seed_generator
     if generator is not None:
-        generator.state.assign(value)
+        yield lambda: np.array(generator.state), generator.state.assign
 
 
 def _own_states(data: Any) -> Iterator[_State]:

@@ -13,14 +13,9 @@ Structure = Any  # an array, or lists, tuples and dicts of structures
 
 
 def loaded(module: str, *path: str) -> Any:
-    """Look up a name in a module that is already imported, without importing anything.
+    """Look up `module.path` without importing anything; None if the module, such as `"tensorflow"`, is not imported.
 
-    Args:
-        module: Such as `"tensorflow"`.
-        path: The attributes to follow, such as `"data", "Dataset"`.
-
-    Returns:
-        The value, or None. An object can be of a framework's type only if that framework is imported.
+    An object can be of a framework's type only if that framework is imported.
     """
     found: Any = sys.modules.get(module)
     for name in path:
@@ -76,10 +71,8 @@ def ordered_like(structure: Structure, example: Structure) -> Structure:
 def structure_text(structure: Structure, *, sizes: bool = True) -> str:
     """Describe a batch: structure, dtypes and shapes, such as `(float32 (32, 8), {"a": int64 (32,)})`.
 
-    Args:
-        structure: Arrays or tensors in lists, tuples and dicts, or anything else.
-        sizes: False: the number of axes in place of their sizes, and the keys of dicts in alphabetical order, so that
-            two batches of one kind have one text.
+    Without sizes: the number of axes in their place, and the keys of dicts in alphabetical order, so that two batches
+    of one kind have one text.
     """
 
     def part(value: Structure) -> str:
@@ -108,31 +101,21 @@ def take(structure: Structure, index: NDArray[np.intp]) -> Structure:
 
 
 def concatenate(parts: Sequence[Structure], name: str) -> Structure:
-    """Concatenate structures of equal form along the first axis.
-
-    Raises:
-        ValueError: If their rows differ in shape.
-    """
+    """Concatenate structures of equal form along the first axis; ValueError if their rows differ in shape."""
     arrays = []
     for place, (path, _) in enumerate(named_leaves(parts[0], name)):
         column = [leaves(part)[place] for part in parts]
         shapes = sorted({array.shape[1:] for array in column})
         if len(shapes) > 1:
-            raise ValueError(
-                f"{path}: all rows must have one shape, got {shapes[0]} and {shapes[-1]}; "
-                "resize or pad them to one size"
-            )
+            both = f"{shapes[0]} and {shapes[-1]}"
+            raise ValueError(f"{path}: all rows must have one shape, got {both}; resize or pad them to one size")
         arrays.append(np.concatenate(column))
     left = iter(arrays)
     return mapped(lambda _: next(left), parts[0])
 
 
 def as_arrays(structure: Structure, name: str) -> Structure:
-    """Turn every leaf into a numpy array of its own dtype.
-
-    Args:
-        structure: Arrays (anything with `__array__`), or lists, tuples and dicts of them.
-        name: The user's name for it, for the errors.
+    """Turn every leaf (anything with `__array__`) into a numpy array of its own dtype; errors call it `name`.
 
     Raises:
         TypeError: If a leaf is not an array, or an array of objects, dates or complex numbers.
@@ -160,12 +143,7 @@ def rows_of(structure: Structure, name: str) -> int:
 
 
 def as_array(value: Any, name: str) -> Array:
-    """Turn one leaf into a numpy array of its own dtype, `(n, ...)`.
-
-    Raises:
-        TypeError: If it is not an array, or an array of objects, dates or complex numbers.
-        ValueError: If it has no axis.
-    """
+    """Turn one leaf into a numpy array of its own dtype, `(n, ...)`; errors as of `as_arrays`."""
     _refuse_sparse(value, name)
     if instance_of(value, "torch", "Tensor"):
         value = value.detach().cpu().numpy()
@@ -215,10 +193,8 @@ def _refuse_sparse(value: Any, name: str) -> None:
     if instance_of(value, "tensorflow", "sparse", "SparseTensor"):
         raise TypeError(f"{name}: must be an array, got a sparse tensor; make it dense: tf.sparse.to_dense")
     if hasattr(value, "tocsr") or getattr(value, "is_sparse", False) is True:
-        raise TypeError(
-            f"{name}: must be an array, got a sparse {type(value).__name__}; make it dense with "
-            ".toarray() or .to_dense()"
-        )
+        kind = type(value).__name__
+        raise TypeError(f"{name}: must be an array, got a sparse {kind}; make it dense with .toarray() or .to_dense()")
 
 
 def _check_dtype(array: Array, name: str) -> None:
@@ -227,7 +203,5 @@ def _check_dtype(array: Array, name: str) -> None:
         return  # TensorFlow's strings are bytes objects in numpy
     if kind in "biufSUT" or (kind == "V" and array.dtype.type is not np.void):  # V: bfloat16 and its kin
         return
-    raise TypeError(
-        f"{name}: must hold numbers or strings, got dtype {array.dtype}; "
-        'convert it, for instance with .astype("float32")'
-    )
+    how = 'convert it, for instance with .astype("float32")'
+    raise TypeError(f"{name}: must hold numbers or strings, got dtype {array.dtype}; {how}")

@@ -6,7 +6,6 @@ output_recorder    the calls and outputs that the hooks record
 scores             the scalar that a map explains: the model's output before its softmax
 batches            slices of the inputs
 passes             what is requested of a pass, and its body
-trace              the symbolic outputs of the first trace, for questions about dependence
 training_mode      models that cannot be run with training=False
 input_errors       errors in the inputs, under the user's name for the argument
 reader             compiled passes, shared by everyone who requests something

@@ -22,6 +22,11 @@ def fixed_rows(layers: Sequence[Any]) -> int | None:
     return int(sizes.pop()) if sizes else None
 
 
+def repeated(structure: Any, rows: int) -> Any:
+    """Repeat the rows of every array cyclically, or cut them, to `rows` rows."""
+    return keras.tree.map_structure(lambda array: np.asarray(array)[np.arange(rows) % len(array)], structure)
+
+
 def remove_padding(structure: Any, rows: int, padded: int | None) -> Any:
     """Remove the outputs of padded rows; a layer may output several rows per input row."""
     if padded is None or rows == padded:

@@ -19,15 +19,9 @@ def call_hooks(
 ) -> Iterator[None]:
     """While open, each call of a watched layer passes its output to `note`, whose return value takes its place.
 
-    `layer.call` is wrapped on the instance, so this works for every kind of model (nested, shared, subclassed), where
-    `keras.Model(model.input, layer.output)` does not. On exit the layers are restored, and so are the losses that they
-    hold between two training steps.
-
-    Args:
-        model: whose layers they are.
-        watched: the layers.
-        note: called with a layer and its output.
-        note_error: called with a layer and what its call raised; the exception is raised on.
+    What a call raises is passed to `note_error` and raised on. `layer.call` is wrapped on the instance, so this works
+    for every kind of model (nested, shared, subclassed), where `keras.Model(model.input, layer.output)` does not. On
+    exit the layers are restored, and so are the losses that they hold between two training steps.
     """
     restore_losses = _keras.keep_losses([model, *below(model)])
     put_back: list[Callable[[], None]] = []

@@ -14,14 +14,10 @@ from .output_recorder import Call
 
 
 def is_rectified(layer: Any) -> bool | None:
-    """Whether the layer's own output is cut off at 0.
+    """Whether the layer's own output is cut off at 0, as by ReLU and its bounded forms.
 
-    Args:
-        layer: A Keras layer.
-
-    Returns:
-        True for ReLU and its bounded forms, False for any other activation function (GELU, tanh,
-        `ReLU(negative_slope=0.1)`), `None` for a linear output, of which no channel can be called dead.
+    False for any other activation function (GELU, tanh, `ReLU(negative_slope=0.1)`), `None` for a linear output, of
+    which no channel can be called dead.
     """
     if isinstance(layer, keras.layers.ReLU):
         return not layer.negative_slope
@@ -36,11 +32,7 @@ def output_is_rectified(call: Call) -> bool | None:
     return None if call.is_output else is_rectified(call.ref.layer)
 
 
-DEATH_STATISTICS: Mapping[bool | None, tuple[str, ...]] = {
-    True: ("largest",),
-    False: ("mean", "variance"),
-    None: (),
-}
+DEATH_STATISTICS: Mapping[bool | None, tuple[str, ...]] = {True: ("largest",), False: ("mean", "variance"), None: ()}
 """The statistics that tell whether a channel is dead (`maths.health.dead_channels`), by `is_rectified`."""
 
 
@@ -63,20 +55,11 @@ def channel_statistics(output: Any, names: Sequence[str]) -> dict[str, Any]:
     return {name: _STATISTICS[name](values) for name in names}
 
 
-def _mean(values: Any) -> Any:
-    return keras.ops.mean(values, axis=1)
-
-
-def _variance(values: Any) -> Any:
-    shifted = values - values[:, :1]  # exactly 0 for a constant, whose float32 mean would be off by rounding
-    deviations = shifted - keras.ops.mean(shifted, axis=1, keepdims=True)
-    return keras.ops.mean(keras.ops.square(deviations), axis=1)
-
-
 _STATISTICS: Mapping[str, Callable[[Any], Any]] = {
-    "mean": _mean,
-    "mean_abs": lambda values: _mean(keras.ops.abs(values)),
-    "variance": _variance,
+    "mean": lambda values: keras.ops.mean(values, axis=1),
+    "mean_abs": lambda values: keras.ops.mean(keras.ops.abs(values), axis=1),
+    # Shifted to be exactly 0 for a constant, whose float32 mean would be off by rounding.
+    "variance": lambda values: keras.ops.var(values - values[:, :1], axis=1),
     "largest": lambda values: keras.ops.max(values, axis=1),
-    "share_not_positive": lambda values: _mean(keras.ops.cast(values <= 0, "float32")),
+    "share_not_positive": lambda values: keras.ops.mean(keras.ops.cast(values <= 0, "float32"), axis=1),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +11,11 @@ import numpy as np
 
 from .._autodiff import framework
 from .._typing import Array
-from .batches import cut_rows
+from .batches import cut_rows, repeated
 from .output_recorder import Call, OutputRecorder
 from .passes import half_to_float32
 from .reader import Capture, Reader
+from .scores import applies_sigmoid
 
 ROWS = 4  # on which the decoder is tested
 NEAREST = 16  # calls around the codes that are tested
@@ -23,12 +24,7 @@ CLOSE = 1e-3  # relative to the largest value: the effect of half precision and 
 
 @dataclass(frozen=True)
 class Decoder:
-    """The codes of an autoencoder and the entry of its decoder.
-
-    Attributes:
-        codes: the call that outputs the codes.
-        entry: the call whose output is replaced by codes to decode them.
-    """
+    """The call that outputs the codes of an autoencoder, and the one whose output codes replace to be decoded."""
 
     codes: Call
     entry: Call
@@ -50,31 +46,23 @@ def decoder_input(reader: Reader, inputs: Any, codes: Call, number: int) -> Call
     Usually this is the call of the codes. In a VAE, whose codes are the means, it is the sample drawn around them: an
     output of the codes' shape whose derivative with respect to them is the identity.
 
-    Args:
-        reader: of the model.
-        inputs: as the model takes them, a few rows.
-        codes: the call that outputs the codes.
-        number: index of the reconstruction among the flattened outputs.
-
     Returns:
-        The first such call, given which the reconstruction depends neither on an input (skip connections) nor on
-        random numbers; `None` if there is none.
+        The first such call, given which the reconstruction (the output of index `number`, flattened) depends neither
+        on an input (skip connections) nor on random numbers; `None` if there is none.
     """
-    if _decides(reader, inputs, codes, codes, number):
-        return codes
-    for call in _moving_with(reader, codes, [call for call in _alike(reader, codes) if call.path != codes.path]):
-        if _decides(reader, inputs, codes, call, number):
+
+    def candidates() -> Iterator[Call]:
+        yield codes
+        yield from _moving_with(reader, codes, [call for call in _alike(reader, codes) if call.path != codes.path])
+
+    for call in candidates():
+        if _alone_by_slopes(reader, call, number) and _alone_by_numbers(reader, inputs, codes, call, number):
             return call
     return None
 
 
 def posterior_mean(reader: Reader, inputs: Any, code: Call) -> Call | None:
-    """The call that outputs a VAE's mean, as opposed to its variance of the same shape.
-
-    Args:
-        reader: of the model.
-        inputs: as the model takes them.
-        code: any call of the codes' shape.
+    """The call that outputs a VAE's mean, as opposed to its variance of the same shape, which is that of `code`.
 
     Returns:
         The first call of that shape that is deterministic, and with respect to which a random one has the identity as
@@ -91,37 +79,27 @@ def posterior_mean(reader: Reader, inputs: Any, code: Call) -> Call | None:
 
 
 def decoded(reader: Reader, inputs: Any, call: Call, codes: Array, number: int) -> Array:
-    """The reconstructions of codes `(n, *shape)`, which replace a call's output.
+    """The reconstructions of codes `(n, *shape)`, which replace the output of a call from `decoder_input`.
 
     Args:
         reader: of the model.
         inputs: as the model takes them, n rows; only their shapes matter.
-        call: from `decoder_input`.
+        call: whose output the codes replace.
         codes: one for each row.
         number: index of the reconstruction among the flattened outputs.
     """
 
     def body(inputs: Any, codes: Any) -> Any:
-        recorder = OutputRecorder(reader.model, [call.ref])
         changed = {call.path: lambda output: keras.ops.cast(codes, output.dtype)}
-        return half_to_float32(keras.tree.flatten(recorder.forward(inputs, lambda tensor: tensor, changed))[number])
+        outputs = OutputRecorder(reader.model, [call.ref]).forward(inputs, changed=changed)
+        return half_to_float32(keras.tree.flatten(outputs)[number])
 
     codes = np.asarray(codes)
     return np.asarray(reader.run(("decoded", call.path, number, str(codes.dtype)), body, (inputs, codes)))
 
 
-def repeated(inputs: Any, rows: int) -> Any:
-    """Repeat the inputs cyclically up to `rows` rows."""
-    return keras.tree.map_structure(lambda array: np.asarray(array)[np.arange(rows) % len(array)], inputs)
-
-
 def wanted_of(fed: Array, targets: Any) -> Array:
-    """The targets of a reconstruction: targets of the inputs' shape that differ from the inputs, else the inputs.
-
-    Args:
-        fed: the input that the model reconstructs.
-        targets: y, arrays in any structure, or `None`.
-    """
+    """The targets of a reconstruction: those of y (or `None`) of the input's shape that differ from it, else `fed`."""
     for target in [] if targets is None else keras.tree.flatten(targets):
         if np.shape(target) == fed.shape and not np.array_equal(target, fed, equal_nan=fed.dtype.kind == "f"):
             return np.asarray(target)
@@ -131,14 +109,7 @@ def wanted_of(fed: Array, targets: Any) -> Array:
 def gives_logits(model: Any, number: int, outputs: int) -> bool:
     """Whether the loss of one output (its index, of so many outputs) applies a sigmoid to it."""
     losses = keras.tree.flatten(getattr(model, "loss", None))
-    binary = (keras.losses.BinaryCrossentropy, keras.losses.BinaryFocalCrossentropy)
-    loss = losses[number] if len(losses) == outputs else None
-    return isinstance(loss, binary) and bool(loss.from_logits)
-
-
-def _decides(reader: Reader, inputs: Any, codes: Call, call: Call, number: int) -> bool:
-    """Whether the reconstruction depends on the output of `call` and on nothing else."""
-    return _alone_by_slopes(reader, call, number) and _alone_by_numbers(reader, inputs, codes, call, number)
+    return len(losses) == outputs and applies_sigmoid(losses[number])
 
 
 def _alone_by_slopes(reader: Reader, call: Call, number: int) -> bool:
@@ -151,39 +122,36 @@ def _alone_by_slopes(reader: Reader, call: Call, number: int) -> bool:
 
         def forward(watch: Any) -> Any:
             flat = keras.tree.flatten(inputs)
-            for ref, tensor in enumerate(flat):
+            for index, tensor in enumerate(flat):
                 if keras.backend.is_float_dtype(tensor.dtype):
-                    flat[ref] = watch(tensor)
-                    watched.append(flat[ref])
+                    flat[index] = watch(tensor)
+                    watched.append(flat[index])
 
             def held(output: Any) -> Any:
                 return watch(keras.ops.zeros_like(keras.ops.stop_gradient(output)))
 
-            return recorder.forward(keras.tree.pack_sequence_as(inputs, flat), lambda tensor: tensor, {call.path: held})
+            return recorder.forward(keras.tree.pack_sequence_as(inputs, flat), changed={call.path: held})
 
-        def reconstruction(outputs: Any) -> list[Any]:
-            return [_summed(keras.tree.flatten(outputs)[number])]
-
-        slopes = framework().gradients(forward, reconstruction, lambda: [[recorder.tensor(call.path), *watched]])[1][0]
-        found[0] = slopes[0] is not None and all(slope is None for slope in slopes[1:])
+        ((slope, *bypassing),) = framework().gradients(
+            forward,
+            lambda outputs: [_summed(keras.tree.flatten(outputs)[number])],
+            lambda: [[recorder.tensor(call.path), *watched]],
+        )[1]
+        found[0] = slope is not None and all(one is None for one in bypassing)
 
     reader.abstractly(body, (reader.few(),))
     return found[0]
 
 
 def _alone_by_numbers(reader: Reader, inputs: Any, codes: Call, call: Call, number: int) -> bool:
-    """Whether one code decodes to the same values whatever the inputs are.
-
-    This finds what gradients do not: random numbers, and integer inputs.
-    """
+    """Whether one code decodes to the same values whatever the inputs: finds random numbers, and integer inputs."""
     few = cut_rows(inputs, 0, ROWS)
     one = reader.read([capture := Capture(codes.path)], cut_rows(few, 0, 1))[capture].output
     if one.dtype.kind != "f":
         return False
     # One row more, so that random numbers are found even if the inputs are a single row.
-    rows = repeated(few, 1 + len(keras.tree.flatten(few)[0]))
-    found = decoded(reader, rows, call, np.repeat(one, len(keras.tree.flatten(rows)[0]), axis=0), number)
-    return _rows_agree(found)
+    count = 1 + len(keras.tree.flatten(few)[0])
+    return _rows_agree(decoded(reader, repeated(few, count), call, np.repeat(one, count, axis=0), number))
 
 
 def _rows_agree(rows: Array) -> bool:
@@ -197,9 +165,9 @@ def _rows_agree(rows: Array) -> bool:
 def _alike(reader: Reader, codes: Call) -> list[Call]:
     """The calls of the codes' shape, in execution order; of many the nearest."""
     at = reader.calls.index(codes)
-    near = sorted(range(len(reader.calls)), key=lambda ref: abs(ref - at))
-    alike = [ref for ref in near if reader.calls[ref].visible and reader.calls[ref].shape == codes.shape]
-    return [reader.calls[ref] for ref in sorted(alike[:NEAREST])]
+    alike = [index for index, call in enumerate(reader.calls) if call.visible and call.shape == codes.shape]
+    nearest = sorted(alike, key=lambda index: abs(index - at))[:NEAREST]
+    return [reader.calls[index] for index in sorted(nearest)]
 
 
 def _moving_with(reader: Reader, codes: Call, others: Sequence[Call]) -> list[Call]:
@@ -209,13 +177,11 @@ def _moving_with(reader: Reader, codes: Call, others: Sequence[Call]) -> list[Ca
 
     def body(inputs: Any, directions: Any) -> list[Any]:
         recorder = OutputRecorder(reader.model, {call.ref.path: call.ref for call in (codes, *others)}.values())
-
-        def along(outputs: Any) -> list[Any]:
-            return [_summed(keras.ops.cast(recorder.tensor(c.path), directions.dtype) * directions) for c in others]
-
         slopes = framework().gradients(
             lambda watch: recorder.forward(inputs, watch),
-            along,
+            lambda outputs: [
+                _summed(keras.ops.cast(recorder.tensor(call.path), directions.dtype) * directions) for call in others
+            ],
             lambda: [[recorder.tensor(codes.path)] for _ in others],
         )[1]
         still = keras.ops.zeros_like(directions)

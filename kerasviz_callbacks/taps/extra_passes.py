@@ -1,11 +1,12 @@
 """Additional passes: scores of changed inputs and of changed layers, gradients with respect to the inputs.
 
-Each is compiled once per reader and score, runs in batches of bounded memory, and changes no variable.
+Each is compiled once per reader and score, runs in batches of bounded memory, and changes no variable. `inputs` are as
+the model takes them, `classes` `(n,)` from `resolve_classes`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -33,33 +34,22 @@ def resolve_classes(reader: Reader, inputs: Any, classes: Array) -> Array:
 
 
 def scores(reader: Reader, wanted: Score, inputs: Any, classes: Array) -> Array:
-    """The score of each row `(n,)`, float64.
+    """The score of each row `(n,)`, float64."""
 
-    Args:
-        reader: of the model.
-        wanted: which score.
-        inputs: as the model is fed.
-        classes: `(n,)`, from `resolve_classes`.
-    """
+    def outputs(inputs: Any) -> Any:
+        return _run(reader, inputs)
 
-    def body(inputs: Any, classes: Any) -> Any:
-        return half_to_float32(score(wanted, _run(reader, inputs), classes))
-
-    return np.asarray(reader.run(("scores", wanted, _kinds(inputs)), body, (inputs, classes)), np.float64)
+    return _scored(reader, wanted, ("scores", _kinds(inputs)), outputs, classes, (inputs,))
 
 
 def masked_scores(reader: Reader, wanted: Score, inputs: Any, classes: Array, masks: Array) -> Array:
     """The score of each row `(n,)`, float64, with its first input multiplied by a mask.
 
-    Args:
-        reader: of the model.
-        wanted: which score.
-        inputs: as the model takes them; the first is `(n, *spatial, channels)` or `(n, *spatial)`.
-        classes: `(n,)`, from `resolve_classes`.
-        masks: `(n, *coarse)`, with as many axes as `spatial`; resized by linear interpolation between cell centres.
+    That input is `(n, *spatial, channels)` or `(n, *spatial)`, the masks `(n, *coarse)`, with as many axes as
+    `spatial`; they are resized by linear interpolation between cell centres.
     """
 
-    def body(inputs: Any, classes: Any, masks: Any) -> Any:
+    def outputs(inputs: Any, masks: Any) -> Any:
         first, *others = keras.tree.flatten(inputs)
         first = keras.ops.cast(first, masks.dtype) if not keras.backend.is_float_dtype(first.dtype) else first
         for axis in range(1, len(masks.shape)):
@@ -67,42 +57,43 @@ def masked_scores(reader: Reader, wanted: Score, inputs: Any, classes: Array, ma
             masks = keras.ops.moveaxis(keras.ops.tensordot(masks, weights, axes=[[axis], [1]]), -1, axis)
         masks = keras.ops.reshape(masks, (-1, *masks.shape[1:], *[1] * (len(first.shape) - len(masks.shape))))
         masked = first * keras.ops.cast(masks, first.dtype)
-        return half_to_float32(
-            score(wanted, _run(reader, keras.tree.pack_sequence_as(inputs, [masked, *others])), classes)
-        )
+        return _run(reader, keras.tree.pack_sequence_as(inputs, [masked, *others]))
 
     masks = np.asarray(masks, np.float32)
-    return np.asarray(
-        reader.run(("masked scores", wanted, masks.shape[1:]), body, (inputs, classes, masks)), np.float64
-    )
+    return _scored(reader, wanted, ("masked scores", masks.shape[1:]), outputs, classes, (inputs, masks))
 
 
 def ablated_scores(
     reader: Reader, wanted: Score, inputs: Any, classes: Array, call: Call, channel: int | None
 ) -> Array:
-    """The score of each row `(n,)`, float64, with one channel of a layer's output set to 0.
+    """The score of each row `(n,)`, float64, with one channel (`None`: no channel) of a layer's output set to 0."""
 
-    Args:
-        reader: of the model.
-        wanted: which score.
-        inputs: as the model is fed.
-        classes: `(n,)`, from `resolve_classes`.
-        call: the layer's call, with an output `(n, ..., channels)`.
-        channel: the channel's index; `None`: the output is unchanged.
-    """
-
-    def body(inputs: Any, classes: Any, channel: Any) -> Any:
+    def outputs(inputs: Any, channel: Any) -> Any:
         def ablate(output: Any) -> Any:
             kept = keras.ops.arange(keras.ops.shape(output)[-1], dtype="int32") != channel
             return keras.ops.where(kept, output, keras.ops.zeros_like(output))
 
-        recorder = OutputRecorder(reader.model, [call.ref])
-        return half_to_float32(
-            score(wanted, recorder.forward(inputs, lambda tensor: tensor, {call.path: ablate}), classes)
-        )
+        return OutputRecorder(reader.model, [call.ref]).forward(inputs, changed={call.path: ablate})
 
     chosen = np.asarray(-1 if channel is None else channel, np.int32)
-    return np.asarray(reader.run(("ablated scores", wanted, call.path), body, (inputs, classes), chosen), np.float64)
+    return _scored(reader, wanted, ("ablated scores", call.path), outputs, classes, (inputs,), chosen)
+
+
+def _scored(
+    reader: Reader,
+    wanted: Score,
+    key: tuple[Any, ...],
+    outputs: Callable[..., Any],
+    classes: Array,
+    rows: tuple[Any, ...],
+    *constants: Any,
+) -> Array:
+    """The score of each row `(n,)`, float64, of the model's outputs as `outputs(*rows, *constants)` gives them."""
+
+    def body(classes: Any, *given: Any) -> Any:
+        return half_to_float32(score(wanted, outputs(*given), classes))
+
+    return np.asarray(reader.run((*key, wanted), body, (classes, *rows), *constants), np.float64)
 
 
 def input_gradients(
@@ -110,14 +101,8 @@ def input_gradients(
 ) -> dict[int, Array]:
     """The gradient of each row's score with respect to its inputs, by input index, of the input's shape.
 
-    Integer inputs are cast to float32, which a model of images takes as well.
-
-    Args:
-        reader: of the model.
-        wanted: which score.
-        inputs: as the model is fed.
-        classes: `(n,)`, from `resolve_classes`.
-        guided: every ReLU passes back positive gradients only (guided backpropagation).
+    Integer inputs are cast to float32, which a model of images takes as well. Where `guided`, every ReLU passes back
+    positive gradients only (guided backpropagation).
 
     Returns:
         Excludes inputs with respect to which the score has no gradient, such as token ids.
@@ -157,14 +142,12 @@ def _slopes(reader: Reader, wanted: Score, inputs: Any, classes: Any, numbers: S
             flat[number] = watched[-1]
         return _run(reader, keras.tree.pack_sequence_as(inputs, flat))
 
-    found: list[Any] = framework().gradients(
-        forward, lambda outputs: [score(wanted, outputs, classes)], lambda: [watched]
-    )[1][0]
-    return found
+    slopes = framework().gradients(forward, lambda outputs: [score(wanted, outputs, classes)], lambda: [watched])[1]
+    return list(slopes[0])
 
 
 def _run(reader: Reader, inputs: Any) -> Any:
-    return OutputRecorder(reader.model, []).forward(inputs, lambda tensor: tensor)
+    return OutputRecorder(reader.model, []).forward(inputs)
 
 
 def _as_float(given: Any) -> Array:

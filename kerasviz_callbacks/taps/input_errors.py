@@ -25,15 +25,7 @@ def check_types(model: Any, inputs: Any) -> None:
 
 @contextmanager
 def blame_argument(argument: str, model: Any) -> Iterator[None]:
-    """Report errors of a new reader under the name of the argument that holds the inputs.
-
-    Args:
-        argument: its name, such as `"validation_data"`.
-        model: the model.
-
-    Raises:
-        ValueError: the model cannot be run on these inputs.
-    """
+    """Report errors of a new reader under the name of the argument that holds the inputs, as a ValueError."""
     try:
         yield
     except (NotImplementedError, TrainingOnlyError):  # another backend; a model that cannot be run on any data

@@ -36,15 +36,9 @@ def position_axes(reader: Reader, shape: tuple[int, ...]) -> int:
     The last axis holds the channels, as everywhere in Keras. `(features,)` counts as positions, and so does
     `(height, width)` where the model treats it as an image: the first layer to change its shape adds a channel axis, or
     flattens a shape that an image may have.
-
-    Args:
-        reader: of the model.
-        shape: of one input, without the batch.
     """
-    if len(shape) < 2:
+    if len(shape) < 2 or (len(shape) == 2 and _is_made_a_picture(reader, shape)):
         return len(shape)
-    if len(shape) == 2 and _is_made_a_picture(reader, shape):
-        return 2
     return len(shape) - 1
 
 

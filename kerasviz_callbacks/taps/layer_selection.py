@@ -23,15 +23,12 @@ def activation_layers(reader: Reader) -> list[Call]:
     Raises:
         ValueError: the model has neither.
     """
-    shown = [
-        call
-        for call in reader.leaves()
-        if isinstance(call.ref.layer, keras.layers.Dense) or convolution_layout(call.ref.layer)
-    ]
+    leaves = reader.leaves()
+    shown = [c for c in leaves if isinstance(c.ref.layer, keras.layers.Dense) or convolution_layout(c.ref.layer)]
     if not shown:
         raise ValueError(
             "layers=None: the model has no convolution and no dense layer that can be read; "
-            f"name layers, such as {[call.path for call in reader.leaves()[:3]]}."
+            f"name layers, such as {[call.path for call in leaves[:3]]}."
         )
     return shown
 
@@ -50,7 +47,7 @@ def map_layer(reader: Reader, layer: Any, score: Score) -> Call:
             f'layer="{call.path}": its output {(None, *call.shape)} has no maps; expected (batch, *spatial, channels) '
             "of more than one position, as a convolution gives."
         )
-    if not reader.connected([call], score)[0]:
+    if not reader.connected([call], score):
         raise ValueError(
             f'layer="{call.path}": the score does not depend on its output, so there is nothing to explain; name a '
             "layer on the way to the output that is explained, or explain another with a callable target."
@@ -72,8 +69,7 @@ def last_maps(reader: Reader, score: Score) -> Call:
     maps = [call for call in maps if call.path not in within and (call.repeats is None or call.repeats in within)]
     # Usually it is one of the last; the gradients of the whole model are traced only if necessary.
     for group in (maps[-4:], maps[-16:-4], maps[:-16]):
-        on_the_way = reader.connected(group, score) if group else []
-        found = [call for call, is_connected in zip(group, on_the_way, strict=True) if is_connected]
+        found = reader.connected(group, score) if group else []
         found = [call for call, reaches in zip(found, depends_on_patches(reader, found, score), strict=True) if reaches]
         if found:
             return found[-1]
@@ -91,12 +87,9 @@ def has_maps(call: Call) -> bool:
 def penultimate(reader: Reader) -> Call | None:
     """The penultimate layer: the one that feeds the last layer with a kernel, which computes the logits.
 
-    Returns:
-        The call; `None` if no layer with weights comes before the logits.
+    `None` if no layer with weights comes before the logits.
     """
-    calls = [call for call in reader.leaves() if call.size > 0]
-    on_the_way = reader.connected(calls, Score())
-    calls = [call for call, is_connected in zip(calls, on_the_way, strict=True) if is_connected]
+    calls = reader.connected([call for call in reader.leaves() if call.size > 0], Score())
     kernels = [number for number, call in enumerate(calls) if _has_kernel(call.ref.layer)]
     if not kernels:
         return None
@@ -117,10 +110,7 @@ def _has_kernel(layer: Any) -> bool:
 def reconstruction(reader: Reader, inputs: Any) -> int | None:
     """The index of the output (flattened) with the shape of the first input, as of an autoencoder; `None` if none."""
     shape = tuple(keras.tree.flatten(inputs)[0].shape[1:])
-    for number, output in enumerate(reader.output_shapes):
-        if output == shape:
-            return number
-    return None
+    return reader.output_shapes.index(shape) if shape in reader.output_shapes else None
 
 
 def bottleneck(reader: Reader, inputs: Any) -> Call:
@@ -144,8 +134,7 @@ def bottleneck(reader: Reader, inputs: Any) -> Call:
         return keras.ops.mean(keras.ops.reshape(chosen, (keras.ops.shape(chosen)[0], -1)), axis=-1)
 
     between = [c for c in reader.calls if c.visible and not c.is_output and c.size > 0 and not samples(c.ref.layer)]
-    on_the_way = reader.connected(between, Score(of="output", function=reconstructed))
-    between = [call for call, is_connected in zip(between, on_the_way, strict=True) if is_connected]
+    between = reader.connected(between, Score(of="output", function=reconstructed))
     if not between:
         raise ValueError("layer=None: no layer lies between the model's input and its reconstruction; name one.")
     narrowest = min(between, key=lambda call: call.size)
@@ -156,14 +145,8 @@ def bottleneck(reader: Reader, inputs: Any) -> Call:
 def find_decoder(reader: Reader, inputs: Any, number: int, layer: Any = None) -> Decoder | None:
     """The codes of an autoencoder and the entry of its decoder; `None` if the decoder cannot be separated.
 
-    Args:
-        reader: of the model.
-        inputs: as the model is fed.
-        number: index of the reconstruction among the flattened outputs.
-        layer: the layer that outputs the codes; `None`: the bottleneck.
-
-    Raises:
-        ValueError: no such layer.
+    The reconstruction is the output of index `number`, flattened; the codes are those of `layer`, else of the
+    bottleneck. ValueError: no such layer.
     """
     try:
         codes = bottleneck(reader, inputs) if layer is None else reader.resolve(layer)

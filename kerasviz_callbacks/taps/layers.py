@@ -16,17 +16,11 @@ _DIGITS = 9  # of a call index, at most: Python refuses to parse integers of tho
 
 @dataclass(frozen=True)
 class LayerRef:
-    """One layer of a model and its path.
+    """One layer of a model and its path."""
 
-    Attributes:
-        path: names from the root (excluded) to the layer, such as `"backbone/conv5"`; unique in the model.
-        layer: the layer itself, or an operation of a functional model (`x + y`, `keras.ops.relu(x)`).
-        leaf: whether it is a layer without sublayers.
-    """
-
-    path: str
-    layer: Any
-    leaf: bool
+    path: str  # names from the root (excluded) to the layer, such as `"backbone/conv5"`; unique in the model
+    layer: Any  # or an operation of a functional model (`x + y`, `keras.ops.relu(x)`)
+    leaf: bool  # whether it is a layer without sublayers
 
     @property
     def name(self) -> str:
@@ -87,18 +81,11 @@ def _unique(path: str, captured: set[str]) -> str:
 
 def listed(paths: Sequence[str]) -> str:
     """A short text: all paths, or the first, the last and the count where there are more than four."""
-    if len(paths) > 4:
-        return f"{paths[0]} to {paths[-1]} ({len(paths)} layers)"
-    return ", ".join(paths)
+    return ", ".join(paths) if len(paths) <= 4 else f"{paths[0]} to {paths[-1]} ({len(paths)} layers)"
 
 
 def named(layers: Any) -> list[Any]:
-    """The layers that the user named, as a list.
-
-    Raises:
-        TypeError: neither a name nor a list of names.
-        ValueError: an empty list.
-    """
+    """The layers that the user named, as a list; TypeError for anything but a list, ValueError for an empty one."""
     if isinstance(layers, str) or not isinstance(layers, Sequence):
         raise TypeError(f"layers={layers!r}: expected a list of names or paths, such as [{layers!r}].")
     if not layers:
@@ -125,35 +112,23 @@ def find(known: Sequence[LayerRef], wanted: Any, *, argument: str = "layer") -> 
         raise ValueError(f'{argument}=<{type(wanted).__name__} "{wanted.name}">: not a layer of this model.')
     if not isinstance(wanted, str):
         raise TypeError(f"{argument}={wanted!r}: expected a layer's name or path, got {type(wanted).__name__}.")
-    path, call = _split_call(wanted)
-    for matches in (_by_path(known, path), _by_name(known, path)):
-        if len(matches) == 1:
-            return matches[0], call
-        if matches:
-            listed = ", ".join(f'"{ref.path}"' for ref in matches)
-            raise ValueError(f'{argument}="{wanted}": several layers have this name; give one path of {listed}.')
-    raise ValueError(f'{argument}="{wanted}": no such layer; {_nearest(known, path)}')
-
-
-def _split_call(wanted: str) -> tuple[str, int | None]:
     path, colon, number = wanted.rpartition(":")
     is_call = colon and number.isdecimal() and len(number) <= _DIGITS
-    return (path, int(number)) if is_call else (wanted, None)
-
-
-def _by_path(known: Sequence[LayerRef], path: str) -> list[LayerRef]:
-    return [ref for ref in known if ref.path == path]
-
-
-def _by_name(known: Sequence[LayerRef], name: str) -> list[LayerRef]:
-    return [ref for ref in known if ref.layer.name == name or ref.path.endswith("/" + name)]
+    path, call = (path, int(number)) if is_call else (wanted, None)
+    matches = [ref for ref in known if ref.path == path]
+    matches = matches or [ref for ref in known if ref.layer.name == path or ref.path.endswith("/" + path)]
+    if len(matches) == 1:
+        return matches[0], call
+    if matches:
+        paths = ", ".join(f'"{ref.path}"' for ref in matches)
+        raise ValueError(f'{argument}="{wanted}": several layers have this name; give one path of {paths}.')
+    raise ValueError(f'{argument}="{wanted}": no such layer; {_nearest(known, path)}')
 
 
 def _nearest(known: Sequence[LayerRef], path: str) -> str:
     if not known:
         return "the model has no layers yet: call it once, or give it an Input."
-    by_name = {ref.name: ref.path for ref in reversed(known)}
-    by_name.update({ref.path: ref.path for ref in known})
+    by_name = {ref.name: ref.path for ref in reversed(known)} | {ref.path: ref.path for ref in known}
     close = difflib.get_close_matches(path, list(by_name), n=6, cutoff=0.5)
     close += difflib.get_close_matches(path.rsplit("/", 1)[-1], list(by_name), n=6, cutoff=0.5)
     nearest = list(dict.fromkeys(by_name[one] for one in close))[:3]

@@ -9,12 +9,13 @@ from typing import Any
 import keras
 
 from .. import _keras
+from .._autodiff import ImpossibleError
 from ..probe.messages import short_message
 
 CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")
 
 
-class NoStepError(ValueError):
+class NoStepError(ImpossibleError):
     """No further step of this model can be shown; the message says why."""
 
 
@@ -28,19 +29,14 @@ def copy_variable(variable: Any) -> Any:
     with ExitStack() as scopes:
         for name in variable.path.split("/")[:-1]:
             scopes.enter_context(keras.name_scope(name))
-        twin = keras.Variable(
-            keras.ops.convert_to_tensor(variable), dtype=variable.dtype, name=variable.path.split("/")[-1]
-        )
+        value = keras.ops.convert_to_tensor(variable)
+        twin = keras.Variable(value, dtype=variable.dtype, name=variable.path.split("/")[-1])
     twin.constraint = variable.constraint
     return twin
 
 
 def copy_optimizer(optimizer: Any, own: Sequence[Any], twins: Sequence[Any], clip: Mapping[str, float] | None) -> Any:
-    """A copy of an optimizer, built for copies of the variables.
-
-    Raises:
-        NoStepError: it cannot be copied.
-    """
+    """A copy of an optimizer, built for copies of the variables; NoStepError if it cannot be copied."""
     kind = type(optimizer).__name__
     if isinstance(optimizer, getattr(keras.optimizers, "MultiOptimizer", ())):  # not in Keras 3.10
         raise NoStepError(f"the optimizer {kind} delegates to other optimizers, which are not copied")

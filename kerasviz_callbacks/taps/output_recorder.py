@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,23 +50,16 @@ class OutputRecorder:
     watched: Iterable[LayerRef]
     outputs: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
     record: list[tuple[LayerRef, Any]] = field(default_factory=list)
-    output_tensors: list[Any] = field(default_factory=list)
-    calls: list[Call] = field(default_factory=list)
-
-    def clear(self) -> None:
-        """Discard all records before the model is run again."""
-        self.outputs.clear()
-        self.record.clear()
 
     def forward(
-        self, inputs: Any, watch: Callable[[Any], Any], changed: Mapping[str, Callable[[Any], Any]] | None = None
+        self,
+        inputs: Any,
+        watch: Callable[[Any], Any] = lambda tensor: tensor,
+        changed: Mapping[str, Callable[[Any], Any]] | None = None,
     ) -> Any:
         """Run the model; every visible output of a watched layer passes through `watch`.
 
-        Args:
-            inputs: the model's inputs.
-            watch: tensor -> tensor.
-            changed: by the path of a call, a function that replaces its output for the layers that follow.
+        `changed` holds, by the path of a call, a function that replaces its output for the layers that follow.
         """
 
         def note(ref: LayerRef, output: Any) -> Any:
@@ -82,8 +75,7 @@ class OutputRecorder:
             return output
 
         with call_hooks(self.model, list(self.watched), note):
-            outputs = self.model(inputs, training=False)
-        return outputs
+            return self.model(inputs, training=False)
 
     def tensor(self, path: str) -> Any:
         """The output of a call: the first one of `path`, the k-th of `path:k`."""
@@ -92,8 +84,8 @@ class OutputRecorder:
             return self.outputs[name][int(index)]
         return self.outputs[path][0]
 
-    def listed(self) -> list[Call]:
-        """The calls in the order in which they ended."""
+    def listed(self, output_tensors: Sequence[Any]) -> list[Call]:
+        """The calls in the order in which they ended, given the tensors that are the model's own output."""
         seen: list[tuple[Any, str]] = []
         counted: dict[str, int] = defaultdict(int)
         calls = []
@@ -109,7 +101,7 @@ class OutputRecorder:
                     shape=tuple(output.shape[1:]) if visible else (),
                     visible=visible,
                     repeats=next((name for earlier, name in seen if output is earlier), None),
-                    is_output=any(output is one for one in self.output_tensors),
+                    is_output=any(output is one for one in output_tensors),
                 )
             )
             seen.append((output, path))

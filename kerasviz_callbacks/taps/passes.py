@@ -61,9 +61,7 @@ def run_captures(
     model: Any, known: Sequence[LayerRef], captures: Sequence[Capture], inputs: Any, targets: Any, choices: Any
 ) -> list[tuple[Any, Any]]:
     """The body of a pass: for each capture its (reduced) output and the gradient with respect to it."""
-    paths = {capture.path.rpartition(":")[0] or capture.path for capture in captures} | {
-        capture.path for capture in captures
-    }
+    paths = {path for capture in captures for path in (capture.path, capture.path.rpartition(":")[0])}
     recorder = OutputRecorder(model, [ref for ref in known if ref.path in paths])
     scores = sorted({capture.score for capture in captures if capture.score}, key=repr)
     if scores:
@@ -73,7 +71,7 @@ def run_captures(
             lambda: [[recorder.tensor(capture.path) for capture in captures if capture.score == one] for one in scores],
         )
     else:
-        outputs, slopes = recorder.forward(inputs, lambda tensor: tensor), []
+        outputs, slopes = recorder.forward(inputs), []
     remaining = {one: iter(found) for one, found in zip(scores, slopes, strict=True)}
     results = []
     for number, capture in enumerate(captures):
@@ -81,15 +79,13 @@ def run_captures(
         output = keras.tree.flatten(outputs)[int(capture.path[1:] or 0)] if of_model else recorder.tensor(capture.path)
         gradient: list[Any] = []
         if capture.score is not None:
-            required_gradient = next(remaining[capture.score])
-            gradient = [keras.ops.zeros_like(output) if required_gradient is None else required_gradient]
+            slope = next(remaining[capture.score])
+            gradient = [keras.ops.zeros_like(output) if slope is None else slope]
         reduced = capture.reduce(output, choices.get(str(number))) if capture.reduce else output
         if capture.maps is not None:
             reduced, gradient = capture.maps(output, *gradient), []
-        results.append(
-            (keras.tree.map_structure(half_to_float32, reduced), keras.tree.map_structure(half_to_float32, gradient))
-        )
-    return results
+        results.append((reduced, gradient))
+    return list(keras.tree.map_structure(half_to_float32, results))
 
 
 def half_to_float32(tensor: Any) -> Any:

@@ -19,8 +19,7 @@ from .input_errors import check_types
 from .layers import below, find, list_layers
 from .output_recorder import Call, OutputRecorder
 from .passes import OUTPUT, Capture, Captured, run_captures
-from .scores import Head, Score, head_of, score
-from .trace import ModelTrace
+from .scores import PREDICTED, Head, Score, head_of, score
 from .training_mode import check_training_only
 
 __all__ = ["OUTPUT", "Capture", "Captured", "Reader"]
@@ -42,19 +41,21 @@ class Reader:
         self.head = Head(None, 1, False)
         self.first_output: Any = None  # its key in y
         self.output_shapes: list[tuple[int | None, ...]] = []
+        self.calls: list[Call] = []
         self._example = keras.tree.map_structure(np.asarray, inputs)
         self.input_shapes = [tuple(array.shape[1:]) for array in keras.tree.flatten(self._example)]
         check_types(model, self._example)
         self._fixed_rows: int | None = None
         self._passes: dict[Hashable, Callable[..., Any]] = {}
         self._connections: dict[tuple[tuple[str, ...], Score], list[bool]] = {}
-        self._model_trace: ModelTrace | None = None
+        # The first trace, its recorder and the model's symbolic outputs: later questions need no trace of their own.
+        self._first_trace: tuple[Any, OutputRecorder, Any] | None = None
         try:
             if not getattr(model, "built", True):
                 self._build()
             self.layers = list_layers(model)
             self._fixed_rows = fixed_rows([model, *(ref.layer for ref in self.layers)])
-            self.calls: list[Call] = self._survey()
+            self._survey()
         except Exception:
             check_training_only(model, lambda body: self.abstractly(body, (self.few(),)))
             raise
@@ -62,10 +63,7 @@ class Reader:
     def resolve(self, wanted: Any, *, argument: str = "layer", last: bool = False) -> Call:
         """The call meant by a name, a path, `path:k` or a layer.
 
-        Args:
-            wanted: what the user passed.
-            argument: the user's name for it, for the error.
-            last: without `:k`, return the last call of a layer that is called several times, not the first.
+        Without `:k`, of a layer that is called several times, it is the first call; the last if `last`.
 
         Raises:
             ValueError: no such layer, an ambiguous name, or a layer or call that cannot be read.
@@ -107,16 +105,13 @@ class Reader:
         wanted = frozenset(captures)
         ordered = sorted(wanted, key=repr)
         classes = {name: np.asarray(row, np.int32) for name, row in (targets or {}).items()}
-        chosen = {
-            str(ordered.index(capture)): np.asarray(c, np.int32)
-            for capture, c in (choices or {}).items()
-            if capture in wanted
-        }
+        given = choices or {}
+        chosen = {str(n): np.asarray(given[one], np.int32) for n, one in enumerate(ordered) if one in given}
 
         def body(inputs: Any, targets: Any, choices: Any) -> list[tuple[Any, Any]]:
             return run_captures(self.model, self.layers, ordered, inputs, targets, choices)
 
-        self._model_trace = None  # its symbols take memory, and are of no use once layers are chosen
+        self._first_trace = None  # its symbols take memory, and are of no use once layers are chosen
         found = self.run(wanted, body, (inputs, classes), chosen)
         return {capture: Captured(output, *slope) for capture, (output, slope) in zip(ordered, found, strict=True)}
 
@@ -125,33 +120,38 @@ class Reader:
 
         Args:
             key: identifies `body`, which is compiled once for each key.
-            body: tensors -> a structure of tensors, each with the rows as its first axis.
+            body: tensors -> a structure of tensors, each with the rows as its first axis; returned as numpy arrays.
             rows: arrays of one length, in any structure.
             constants: arrays that every batch receives whole.
-
-        Returns:
-            The results of `body`, as numpy arrays.
         """
         gathered: list[Any] = []
         for start, stop in self._batches(len(keras.tree.flatten(rows)[0])):
             batch = cut_rows(rows, start, stop, pad=self._fixed_rows)
-            compiled = self._passes.get(key) or self._compile(key, body, (*batch, *constants))
-            gathered.append(remove_padding(compiled(*batch, *constants), stop - start, self._fixed_rows))
+            given = (*batch, *constants)
+            if key not in self._passes:
+                self._passes[key] = self._compile(body, given)
+            gathered.append(remove_padding(self._passes[key](*given), stop - start, self._fixed_rows))
         return keras.tree.map_structure(lambda *parts: np.concatenate(parts) if parts[1:] else parts[0], *gathered)
 
-    def connected(self, calls: Sequence[Call], wanted: Score) -> list[bool]:
-        """Whether the score depends on the output of each call; found by tracing once, without computing anything."""
+    def connected(self, calls: Sequence[Call], wanted: Score) -> list[Call]:
+        """The calls on whose output the score depends; found by tracing once, without computing anything."""
         key = (tuple(call.path for call in calls), wanted)
         if key not in self._connections:
             self._connections[key] = self._trace_connections(calls, wanted)
-        return self._connections[key]
+        return [call for call, is_connected in zip(calls, self._connections[key], strict=True) if is_connected]
 
     def _trace_connections(self, calls: Sequence[Call], wanted: Score) -> list[bool]:
-        if self._model_trace is not None and all(call.visible for call in calls):
+        if self._first_trace is not None and all(call.visible for call in calls):
+            trace, recorded, outputs = self._first_trace
+
+            def scored() -> Any:
+                rows = keras.ops.shape(keras.tree.flatten(outputs)[0])[:1]
+                return score(wanted, outputs, keras.ops.full(rows, PREDICTED, "int32"))
+
             try:
-                return self._model_trace.connected(calls, wanted)
+                return list(trace.depends(scored, [recorded.tensor(call.path) for call in calls]))
             except Exception:  # the score cannot be added to the trace; the trace below gives the result, or the reason
-                self._model_trace = None
+                self._first_trace = None
         found: list[bool] = []
 
         def body(inputs: Any, targets: Any) -> None:
@@ -164,26 +164,13 @@ class Reader:
             found[:] = [slope is not None for slope in slopes[0]]
 
         rows = self.few()
-        targets = np.full(len(keras.tree.flatten(rows)[0]), -1, np.int32)
+        targets = np.full(len(keras.tree.flatten(rows)[0]), PREDICTED, np.int32)
         self.abstractly(body, (rows, targets))
         return found
 
-    def _compile(self, key: Hashable, body: Callable[..., Any], example: tuple[Any, ...]) -> Callable[..., Any]:
-        run: Callable[..., Any] = self._eager(body)
-        if not getattr(self.model, "run_eagerly", False):
-            try:
-                run = framework().Compiled(body, example, fixed_rows=self._fixed_rows is not None)
-            except ImpossibleError:
-                raise
-            except Exception as error:
-                run(*example)  # raises if the fault is not in the tracing alone
-                warnings.warn(
-                    f'model "{self.model.name}" cannot be compiled ({type(error).__name__}: {short_message(error)}); '
-                    "it is read eagerly, which is slower.",
-                    stacklevel=2,
-                )
-        self._passes[key] = run
-        return run
+    def _compile(self, body: Callable[..., Any], example: tuple[Any, ...]) -> Callable[..., Any]:
+        fixed, what = self._fixed_rows is not None, (f'model "{self.model.name}"', "read")
+        return compiled_or_eager(self.model, body, example, self._eager(body), fixed_rows=fixed, what=what)
 
     def _eager(self, body: Callable[..., Any], *, builds: bool = False) -> Callable[..., Any]:
         eager: Callable[..., Any] = framework().Eager(body, lambda: all_variables(self.model), builds=builds)
@@ -192,13 +179,8 @@ class Reader:
     def abstractly(self, body: Callable[..., Any], example: tuple[Any, ...], *, builds: bool = False) -> Any:
         """Run `body(*example)` on symbols, for what it records; eagerly where the model cannot be traced.
 
-        Args:
-            body: tensors -> anything.
-            example: arrays, for their types and shapes.
-            builds: whether `body` builds the model, whose layers then keep the random numbers that they draw.
-
-        Returns:
-            The trace; `None` if the model was run eagerly.
+        Where `body` builds the model, its layers keep the random numbers that they draw. Returns the trace, `None` if
+        the model was run eagerly.
         """
         if not getattr(self.model, "run_eagerly", False):
             try:
@@ -217,27 +199,22 @@ class Reader:
         self.abstractly(body, (self.few(),), builds=True)
         _keras.clear_losses(self.model)
 
-    def _survey(self) -> list[Call]:
-        recorder = OutputRecorder(self.model, self.layers)
-
+    def _survey(self) -> None:
         def body(inputs: Any) -> None:
-            recorder.clear()
-            outputs = recorder.forward(inputs, lambda tensor: tensor)
+            recorder = OutputRecorder(self.model, self.layers)
+            outputs = recorder.forward(inputs)
             self.head = head_of(outputs)
             # Keras sorts the keys of a dict; a list of outputs goes by the names of its layers.
             names = sorted(outputs) if isinstance(outputs, dict) else getattr(self.model, "output_names", None)
             self.first_output = names[0] if names else None
-            self.output_shapes = [tuple(output.shape[1:]) for output in keras.tree.flatten(outputs)]
-            recorder.output_tensors = [
-                t for output in keras.tree.flatten(outputs) for t in framework().made_from(output)
-            ]
-            recorder.calls = recorder.listed()
-            met.append(outputs)
+            flat = keras.tree.flatten(outputs)
+            self.output_shapes = [tuple(output.shape[1:]) for output in flat]
+            self.calls = recorder.listed([tensor for output in flat for tensor in framework().made_from(output)])
+            met.append((recorder, outputs))
 
-        met: list[Any] = []
+        met: list[tuple[OutputRecorder, Any]] = []
         trace = self.abstractly(body, (self.few(),))
-        self._model_trace = None if trace is None else ModelTrace(trace, recorder, met[-1])
-        return recorder.calls
+        self._first_trace = None if trace is None else (trace, *met[-1])
 
     def few(self) -> Any:
         """The example, cut to as few rows as the model takes."""
@@ -252,6 +229,33 @@ class Reader:
             most = max(1, MEMORY // max(1, held))
             size = math.ceil(rows / math.ceil(rows / most)) if rows else 1
         return [(start, min(start + size, rows)) for start in range(0, max(rows, 1), size)]
+
+
+def compiled_or_eager(
+    model: Any,
+    body: Callable[..., Any],
+    example: tuple[Any, ...],
+    eager: Callable[..., Any],
+    *,
+    fixed_rows: bool,
+    what: tuple[str, str],
+) -> Callable[..., Any]:
+    """`body` as a graph; `eager`, with a warning, where it cannot be traced. `what` is the warning's noun and verb."""
+    if getattr(model, "run_eagerly", False):
+        return eager
+    try:
+        run: Callable[..., Any] = framework().Compiled(body, example, fixed_rows=fixed_rows)
+    except (ImpossibleError, _keras.MissingNameError):
+        raise
+    except Exception as error:
+        eager(*example)  # raises if the fault is not in the tracing alone
+        warnings.warn(
+            f"{what[0]} cannot be compiled ({type(error).__name__}: {short_message(error)}); it is {what[1]} eagerly, "
+            "which is slower.",
+            stacklevel=3,
+        )
+        return eager
+    return run
 
 
 def all_variables(model: Any) -> list[Any]:

@@ -100,6 +100,12 @@ def head_of(outputs: Any) -> Head:
     return Head(kind, classes, dense=len(first.shape) > 2)
 
 
+def applies_sigmoid(loss: Any) -> bool:
+    """Whether a loss is a binary cross-entropy of logits."""
+    binary = (keras.losses.BinaryCrossentropy, keras.losses.BinaryFocalCrossentropy)
+    return isinstance(loss, binary) and bool(loss.from_logits)
+
+
 def logits_of(outputs: Any) -> Any:
     """The outputs, each before its softmax or sigmoid; those without one unchanged."""
     return keras.tree.map_structure(lambda output: framework().before_softmax(output)[0], outputs)
@@ -108,11 +114,8 @@ def logits_of(outputs: Any) -> Any:
 def score(wanted: Score, outputs: Any, targets: Tensor) -> Tensor:
     """One number a row `(n,)`: the class' logit, for dense outputs its mean over the positions.
 
-    Args:
-        wanted: which score.
-        outputs: the model's outputs.
-        targets: `(n,)` integers, a class each or `PREDICTED`; or `(n, classes)` weights of the logits, such as
-            multi-label targets; unused with a callable.
+    `targets` are `(n,)` integers, a class each or `PREDICTED`; or `(n, classes)` weights of the logits, such as
+    multi-label targets; unused with a callable.
     """
     scored = logits_of(outputs) if wanted.of == "logits" else outputs
     if wanted.function is not None:
@@ -122,8 +125,11 @@ def score(wanted: Score, outputs: Any, targets: Tensor) -> Tensor:
     if len(targets.shape) == 2:
         return keras.ops.sum(values * keras.ops.cast(targets, values.dtype), axis=1)
     if head.classes == 1:
-        meant = selected_classes(outputs, targets)
-        return values[:, 0] if head.kind is None else _one_unit(values[:, 0], meant, wanted.of)
+        value = values[:, 0]
+        if head.kind is None:
+            return value
+        opposite = -value if wanted.of == "logits" else 1 - value  # the score of class 0
+        return keras.ops.where(selected_classes(outputs, targets) == 1, value, opposite)
     # Not `take_along_axis`: it and its gradient take ten times as long to trace, for the same numbers.
     meant = keras.ops.arange(head.classes, dtype=targets.dtype) == selected_classes(outputs, targets)[:, None]
     return keras.ops.sum(keras.ops.where(meant, values, keras.ops.zeros_like(values)), axis=1)
@@ -131,27 +137,16 @@ def score(wanted: Score, outputs: Any, targets: Tensor) -> Tensor:
 
 def selected_classes(outputs: Any, targets: Tensor) -> Tensor:
     """The class of each row `(n,)`: the one passed, or the predicted one in place of `PREDICTED`."""
-    first = keras.tree.flatten(outputs)[0]
-    if head_of(outputs).classes == 1:
-        predicted = _by_class(first)[:, 0] >= 0.5
-    else:
-        predicted = keras.ops.argmax(_by_class(first), axis=-1)
+    values = _by_class(keras.tree.flatten(outputs)[0])
+    predicted = values[:, 0] >= 0.5 if values.shape[1] == 1 else keras.ops.argmax(values, axis=-1)
     return keras.ops.where(targets < 0, keras.ops.cast(predicted, targets.dtype), targets)
-
-
-def _one_unit(value: Tensor, classes: Tensor, of: str) -> Tensor:
-    """The score of one sigmoid unit: itself for class 1, its opposite for class 0."""
-    opposite = -value if of == "logits" else 1 - value
-    return keras.ops.where(classes == 1, value, opposite)
 
 
 def _by_class(values: Tensor) -> Tensor:
     """Values as `(n, classes)`: of dense outputs the mean of each class map."""
     if len(values.shape) == 1:
         return values[:, None]
-    if len(values.shape) == 2:
-        return values
-    return keras.ops.mean(values, axis=tuple(range(1, len(values.shape) - 1)))
+    return values if len(values.shape) == 2 else keras.ops.mean(values, axis=tuple(range(1, len(values.shape) - 1)))
 
 
 def _rowwise(function: Callable[[Any], Any], outputs: Any) -> Tensor:
@@ -202,15 +197,10 @@ def class_targets(targets: Any, head: Head, n: int, *, argument: str = "target")
 
 @dataclass(frozen=True)
 class Predictions:
-    """The model's prediction for each row.
+    """The model's prediction for each row."""
 
-    Attributes:
-        classes: `(n,)` predicted classes; `None` for a regression.
-        confidence: `(n,)` probability of that class, or the predicted value of a regression.
-    """
-
-    classes: Array | None
-    confidence: Array
+    classes: Array | None  # `(n,)`; `None` for a regression
+    confidence: Array  # `(n,)` probability of that class, or the predicted value of a regression
 
 
 def predictions(output: Array, head: Head) -> Predictions:
@@ -234,13 +224,7 @@ def predictions(output: Array, head: Head) -> Predictions:
 
 
 def check_looked_through(wanted: Score, head: Head, output: Array) -> None:
-    """Raise ValueError if logits are requested but cannot be found before the output's softmax.
-
-    Args:
-        wanted: the score.
-        head: the kind of the output.
-        output: `(n, ..., classes)`, the model's first output.
-    """
+    """Raise ValueError if logits are requested but not found before the softmax of the output `(n, ..., classes)`."""
     if wanted.of == "logits" and head.kind is None and is_probabilities(output):
         raise ValueError(
             'score="logits": the model\'s output are probabilities (each row sums to 1) or their logarithms, but no '

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,27 +12,20 @@ import numpy as np
 from .. import _keras
 from .._autodiff import framework
 from .._typing import Array
-from ..probe.messages import short_message
-from .batches import fixed_rows
+from .batches import fixed_rows, repeated
 from .call_hooks import call_hooks
 from .layers import list_layers
 from .optimizers import CLIPS, NoStepError, copy_optimizer, copy_variable, loss_scale
-from .reader import all_variables
+from .reader import all_variables, compiled_or_eager
 
 
 @dataclass(frozen=True)
 class Stepped:
-    """One variable after a step.
+    """One variable after a step."""
 
-    Attributes:
-        weights: in the variable's shape, float32.
-        norm: norm of the gradient, divided by its largest magnitude.
-        clipped_norm: norm of the clipped gradient, divided by the same number.
-    """
-
-    weights: Array
-    norm: float
-    clipped_norm: float
+    weights: Array  # in the variable's shape, float32
+    norm: float  # of the gradient, divided by its largest magnitude
+    clipped_norm: float  # of the clipped gradient, divided by the same number
 
 
 class Step:
@@ -50,10 +41,7 @@ class Step:
         inputs: as the model takes them.
         targets: y of these rows; `None` if the model has added losses only.
         variables: the trainable variables to return.
-        clip: replaces the optimizer's own clipping: `{"clipnorm": 1.0}`; see `check_clip`.
-
-    Attributes:
-        clip: the clipping in effect, empty if there is none.
+        clip: replaces the optimizer's own clipping, see `check_clip`; the attribute holds the one in effect.
 
     Raises:
         NoStepError: the model is not compiled or has a custom `train_step`, the data have no targets, or the optimizer
@@ -65,9 +53,13 @@ class Step:
     ):
         _check(model, targets)
         self._model, self._without_targets = model, targets is None
-        self._rows = _whole_batches(model, (inputs, () if targets is None else targets))
+        self._rows = (inputs, () if targets is None else targets)
+        size = fixed_rows([model, *(ref.layer for ref in list_layers(model))])
+        if size is not None:
+            self._rows = repeated(self._rows, size)
         self._own = list(model.trainable_variables)
-        self._wanted = [_index(self._own, variable) for variable in variables]
+        numbers = {id(variable): number for number, variable in enumerate(self._own)}
+        self._wanted = [numbers[id(variable)] for variable in variables]
         self._twins = [copy_variable(variable) for variable in self._own]
         self._theirs = getattr(model.optimizer, "inner_optimizer", model.optimizer)
         self._scaled = self._theirs is not model.optimizer or loss_scale(model.optimizer) != 1
@@ -83,12 +75,14 @@ class Step:
     def __call__(self) -> list[Stepped]:
         """The variables after the step that the model would make now.
 
-        Raises:
-            NoStepError: the optimizer's state differs in structure from its copy's.
+        NoStepError: the optimizer's state differs in structure from its copy's.
         """
         self._copy_state()
         example = (*self._rows, np.asarray(loss_scale(self._model.optimizer), np.float32))
-        run = self._run or self._compiled(example)
+        eager, what = framework().Eager(self._body, self._touched), f'the training step of model "{self._model.name}"'
+        run = self._run or compiled_or_eager(
+            self._model, self._body, example, eager, fixed_rows=True, what=(what, "run")
+        )
         found = run(*example)
         self._run = run
         return [Stepped(weights, *map(float, norms)) for weights, norms in found]
@@ -102,19 +96,16 @@ class Step:
         for twin, own in zip(self._twins, self._own, strict=True):
             twin.assign(own)
         gradients = self._gradients(inputs, targets, scale)
-        reached = [number for number, gradient in enumerate(gradients) if gradient is not None]
-        kept = [gradients[number] for number in reached]
-        clipped: list[Any] = [None] * len(gradients)
-        for number, gradient in zip(reached, _keras.clip_gradients(self._optimizer, kept), strict=True):
-            clipped[number] = gradient
+        kept = list(gradients.values())
+        clipped = dict(zip(gradients, _keras.clip_gradients(self._optimizer, kept), strict=True))
         times = getattr(self._optimizer, "gradient_accumulation_steps", None) or 1
         fed = [keras.ops.multiply(gradient, times) for gradient in kept] if times > 1 else kept
-        self._optimizer.apply(fed, [self._twins[number] for number in reached])
+        self._optimizer.apply(fed, [self._twins[number] for number in gradients])
         done = self._is_done(kept)
-        return [(self._after(number, done), _norms(gradients[number], clipped[number])) for number in self._wanted]
+        return [(self._after(n, done), _norms(gradients.get(n), clipped.get(n))) for n in self._wanted]
 
-    def _gradients(self, inputs: Any, targets: Any, scale: Any) -> list[Any]:
-        """Gradients by the model's own variables, as `train_step` computes them, without the loss scale."""
+    def _gradients(self, inputs: Any, targets: Any, scale: Any) -> dict[int, Any]:
+        """Gradients by the model's own variables (their numbers), as `train_step` computes them, unscaled."""
 
         def loss() -> Any:
             predicted = self._model(inputs, training=True)
@@ -122,13 +113,13 @@ class Step:
             total = _keras.compute_loss(self._model, inputs, y, predicted)
             return keras.ops.multiply(total, keras.ops.cast(scale, total.dtype)) if self._scaled else total
 
-        with _with_loss(self._model, self._loss):
-            gradients: list[Any] = framework().loss_gradients(loss, self._own)
-        if all(gradient is None for gradient in gradients):
+        no_hooks = call_hooks(self._model, [], lambda ref, output: output)  # restores the losses that layers hold
+        with _keras.using_compile_loss(self._model, self._loss), no_hooks:
+            gradients = framework().loss_gradients(loss, self._own)
+        found = {number: gradient for number, gradient in enumerate(gradients) if gradient is not None}
+        if not found:
             raise NoStepError("the loss does not depend on any weight that is trained")
-        if not self._scaled:
-            return gradients
-        return [None if gradient is None else keras.ops.divide(gradient, scale) for gradient in gradients]
+        return {n: keras.ops.divide(one, scale) for n, one in found.items()} if self._scaled else found
 
     def _is_done(self, gradients: Sequence[Any]) -> Any:
         """Whether the step is applied: dynamic loss scaling skips one whose gradients overflow."""
@@ -155,24 +146,6 @@ class Step:
             iterations.assign(iterations // times * times + times - 1)
             for accumulator in accumulators:
                 accumulator.assign(keras.ops.zeros_like(accumulator))
-
-    def _compiled(self, example: tuple[Any, ...]) -> Callable[..., Any]:
-        eager: Callable[..., Any] = framework().Eager(self._body, self._touched)
-        if getattr(self._model, "run_eagerly", False):
-            return eager
-        try:
-            compiled: Callable[..., Any] = framework().Compiled(self._body, example, fixed_rows=True)
-        except (NoStepError, _keras.MissingNameError):
-            raise
-        except Exception as error:
-            eager(*example)  # raises if the fault is not in the tracing alone
-            warnings.warn(
-                f'the training step of model "{self._model.name}" cannot be compiled ({type(error).__name__}: '
-                f"{short_message(error)}); it is run eagerly, which is slower.",
-                stacklevel=2,
-            )
-            return eager
-        return compiled
 
     def _touched(self) -> list[Any]:
         """All variables that a step may change."""
@@ -213,25 +186,6 @@ def _check(model: Any, targets: Any) -> None:
         raise NoStepError("the data have no targets")
     if not model.trainable_variables:
         raise NoStepError("no weight of the model is trained")
-
-
-def _whole_batches(model: Any, rows: Any) -> Any:
-    """The rows; for a model with a fixed batch size, repeated or cut to that size."""
-    size = fixed_rows([model, *(ref.layer for ref in list_layers(model))])
-    if size is None:
-        return rows
-    return keras.tree.map_structure(lambda array: np.asarray(array)[np.arange(size) % len(array)], rows)
-
-
-def _index(variables: Sequence[Any], wanted: Any) -> int:
-    return next(number for number, variable in enumerate(variables) if variable is wanted)
-
-
-@contextmanager
-def _with_loss(model: Any, loss: Any) -> Iterator[None]:
-    """While open, the model computes its loss with another object; on exit the losses of its layers are restored."""
-    with _keras.using_compile_loss(model, loss), call_hooks(model, [], lambda ref, output: output):
-        yield
 
 
 def _norms(gradient: Any, clipped: Any) -> Any:

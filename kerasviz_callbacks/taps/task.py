@@ -15,19 +15,13 @@ from ..maths.confidence import AnswerScores, multiclass_scores, multilabel_score
 from ..probe import Probe
 from .layer_selection import reconstruction
 from .reader import Reader
-from .scores import PREDICTED, Score, class_targets, is_probabilities, score_for
+from .scores import PREDICTED, Score, applies_sigmoid, class_targets, is_probabilities, score_for
 
 _LABELS = "weights of the labels"  # the name of the targets of the scores below
-_OF_LOGITS = (keras.losses.BinaryCrossentropy, keras.losses.BinaryFocalCrossentropy)
 _OF_CLASSES = {"categorical_crossentropy", "sparse_categorical_crossentropy", "categorical_focal_crossentropy"}
-_OF_QUANTITIES = {"mse", "mae", "mape", "msle"} | {
-    "mean_squared_error",
-    "mean_absolute_error",
-    "mean_absolute_percentage_error",
-    "mean_squared_logarithmic_error",
-    "huber_loss",
-    "huber",
-    "log_cosh",
+_OF_QUANTITIES = {
+    *("mse", "mae", "mape", "msle", "huber", "huber_loss", "log_cosh", "mean_squared_error", "mean_absolute_error"),
+    *("mean_absolute_percentage_error", "mean_squared_logarithmic_error"),
 }
 
 
@@ -52,12 +46,7 @@ class Task:
         return 2 if self.units == 1 else self.units
 
     def answer_scores(self, output: Array, truth: Array) -> AnswerScores:
-        """What answers are worth.
-
-        Args:
-            output: `(n, units)` or `(n,)`, the model's output.
-            truth: classes `(n,)`, or 0 and 1 `(n, units)` for multi-label targets.
-        """
+        """What answers `(n, units)` or `(n,)` are worth, given classes `(n,)`, or 0 and 1 `(n, units)` for labels."""
         values = output.reshape(len(output), self.units).astype(np.float64)
         if self.kind == "labels":
             return multilabel_scores(sigmoid(values) if self.output == "logits" else values, truth)
@@ -77,11 +66,7 @@ class Task:
         return Score(of, None, _LABELS), Score(of, predicted, _LABELS)
 
     def targets(self, reader: Reader, truth: Array, of: Literal["logits", "output"]) -> dict[str, Array]:
-        """The targets of these scores, by name.
-
-        Raises:
-            ValueError: a class that the model does not have.
-        """
+        """The targets of these scores, by name; ValueError for a class that the model does not have."""
         true, predicted = self.scores(of)
         if true.targets != _LABELS:
             classes = class_targets(truth, reader.head, len(truth), argument="labels")
@@ -91,15 +76,9 @@ class Task:
 
 
 def task_of(reader: Reader, probe: Probe, labels: Array | None) -> Task:
-    """The task of a model, inferred from its output, its loss and the data.
-
-    Args:
-        reader: of the model.
-        probe: the data.
-        labels: class indices of the first output, or `None`.
-    """
+    """The task of a model, inferred from its output, its loss, the data and their class indices, if any."""
     head = reader.head
-    of_logits = head.kind is None and _yes_or_no_from_logits(reader)
+    of_logits = head.kind is None and applies_sigmoid(_loss(reader))
     put_out: Literal["probabilities", "logits"] = "logits" if head.kind is None else "probabilities"
     if not of_logits and _reconstructs(reader, probe):
         return Task("values")
@@ -149,12 +128,6 @@ def _yes_or_no(targets: Array | None, units: int) -> bool:
     return targets is not None and targets.shape[1:] == (units,) and bool(np.isin(targets, (0, 1)).all())
 
 
-def _yes_or_no_from_logits(reader: Reader) -> bool:
-    """Whether the loss of the first output is a binary cross-entropy of logits."""
-    loss = _loss(reader)
-    return isinstance(loss, _OF_LOGITS) and bool(loss.from_logits)
-
-
 def _loss_of(reader: Reader) -> str:
     """Keras' name of the first output's loss; empty if there is none."""
     loss = _loss(reader)
@@ -175,8 +148,7 @@ def _absolute_logit(outputs: Any) -> Any:
 
 def _positive_logits(outputs: Any) -> Any:
     """The sum of the positive logits: the score of the predicted labels."""
-    values = keras.tree.flatten(outputs)[0]
-    return keras.ops.sum(keras.ops.relu(values), axis=-1)
+    return keras.ops.sum(keras.ops.relu(keras.tree.flatten(outputs)[0]), axis=-1)
 
 
 def _positive_probabilities(outputs: Any) -> Any:

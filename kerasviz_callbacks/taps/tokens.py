@@ -21,15 +21,10 @@ _ATTENTION = (keras.layers.MultiHeadAttention, keras.layers.GroupQueryAttention,
 
 @dataclass(frozen=True)
 class Patches:
-    """The positions of tokens on the image.
+    """The positions of tokens on the image."""
 
-    Attributes:
-        first: number of tokens before the first patch, such as the class token.
-        grid: rows and columns of patches.
-    """
-
-    first: int
-    grid: tuple[int, int]
+    first: int  # number of tokens before the first patch, such as the class token
+    grid: tuple[int, int]  # rows and columns of patches
 
 
 def patches_of(reader: Reader, call: Call) -> Patches | None:
@@ -100,15 +95,13 @@ def depends_on_patches(reader: Reader, calls: Sequence[Call], wanted: Score) -> 
         return [True] * len(calls)
     rows, draws = reader.few(), np.random.default_rng(0)
     captures = {call.path: Capture(call.path, score=wanted) for call in doubtful}
-    zero = [weight for weight in reader.model.weights if _is_zero(weight)]
-    filled = [(weight, draws.uniform(0.5, 1.5, weight.shape)) for weight in zero]
+    filled = [(weight, draws.uniform(0.5, 1.5, weight.shape)) for weight in reader.model.weights if _is_zero(weight)]
 
     def body(inputs: Any, classes: Any) -> Any:
         mapping = [(weight, keras.ops.convert_to_tensor(value, dtype=weight.dtype)) for weight, value in filled]
         with keras.StatelessScope(state_mapping=mapping):
-            return run_captures(
-                reader.model, reader.layers, list(captures.values()), inputs, {wanted.targets: classes}, {}
-            )
+            targets = {wanted.targets: classes}
+            return run_captures(reader.model, reader.layers, list(captures.values()), inputs, targets, {})
 
     classes = np.full(len(keras.tree.flatten(rows)[0]), PREDICTED, np.int32)
     found = reader.run(("depends_on_patches", tuple(captures), wanted), body, (rows, classes))

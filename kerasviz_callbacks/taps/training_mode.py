@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,14 +31,9 @@ class _Attempt:
 
 
 def check_training_only(model: Any, run: Run) -> None:
-    """Raise where a model that could not be run with `training=False` can be run otherwise.
+    """Raise TrainingOnlyError, naming the layer if known, for a model that runs, but not with `training=False`.
 
-    Args:
-        model: the model, after the attempt that failed.
-        run: runs a function of the inputs on symbols.
-
-    Raises:
-        TrainingOnlyError: so it is; the message names the layer, where one can be told.
+    Called after such an attempt failed; `run` runs a function of the inputs on symbols.
     """
     refused = _attempt(model, run, {"training": False})
     if refused.error is None:
@@ -51,7 +45,8 @@ def check_training_only(model: Any, run: Run) -> None:
 
 
 def _message(model: Any, refused: _Attempt, other: _Attempt, how: str) -> str:
-    layer = _first_difference(refused.outputs, other.outputs)
+    pairs = zip(refused.outputs, other.outputs, strict=False)
+    layer = next((ref for (ref, found), (its, trained) in pairs if ref.path == its.path and found != trained), None)
     reason = "its output has another structure than in training"
     if layer is None:
         layer, reason = refused.raised, refused.reason or _in_words(refused.error)
@@ -65,10 +60,20 @@ def _message(model: Any, refused: _Attempt, other: _Attempt, how: str) -> str:
 def _attempt(model: Any, run: Run, arguments: dict[str, bool]) -> _Attempt:
     attempt = _Attempt()
 
+    def note(ref: LayerRef, output: Any) -> Any:
+        # Of what structure the output is, and of how many axes each of its tensors.
+        axes = keras.tree.map_structure(lambda one: None if one is None else len(getattr(one, "shape", ())), output)
+        attempt.outputs.append((ref, str(axes)))
+        return output
+
+    def note_error(ref: LayerRef, error: Exception) -> None:
+        if attempt.raised is None:
+            attempt.raised, attempt.reason = ref, _in_words(error)
+
     def body(inputs: Any) -> None:
         attempt.outputs.clear()  # where the model cannot be traced it is run a second time, eagerly
         attempt.raised, attempt.reason = None, ""
-        with _observed(model, attempt):
+        with call_hooks(model, list_layers(model), note, note_error):
             model(inputs, **arguments)
 
     try:
@@ -78,38 +83,6 @@ def _attempt(model: Any, run: Run, arguments: dict[str, bool]) -> _Attempt:
     return attempt
 
 
-@contextmanager
-def _observed(model: Any, attempt: _Attempt) -> Iterator[None]:
-    """While open, outputs of layers and the innermost error are noted."""
-
-    def note(ref: LayerRef, output: Any) -> Any:
-        attempt.outputs.append((ref, _structure(output)))
-        return output
-
-    def note_error(ref: LayerRef, error: Exception) -> None:
-        if attempt.raised is None:
-            attempt.raised, attempt.reason = ref, _in_words(error)
-
-    with call_hooks(model, list_layers(model), note, note_error):
-        yield
-
-
 def _in_words(error: Exception | None) -> str:
     kind, message = type(error).__name__, "" if error is None else short_message(error)
     return kind if message in ("", kind) else f"{kind}: {message}"
-
-
-def _structure(output: Any) -> str:
-    """Of what structure an output is, and of how many axes each of its tensors."""
-    return str(
-        keras.tree.map_structure(lambda one: len(getattr(one, "shape", ())) if one is not None else None, output)
-    )
-
-
-def _first_difference(
-    refused: Sequence[tuple[LayerRef, str]], trained: Sequence[tuple[LayerRef, str]]
-) -> LayerRef | None:
-    for (ref, structure), (other, expected) in zip(refused, trained, strict=False):
-        if ref.path == other.path and structure != expected:
-            return ref
-    return None

@@ -22,14 +22,11 @@ class TrialStep:
         model: the model.
         matrices: the kernels, by path.
         clip: replaces the optimizer's own clipping; see `step.check_clip`.
-
-    Attributes:
-        why: by path, why a kernel has no step; empty where it has one.
-        reason: why there is no step at all; empty if there is one.
     """
 
     def __init__(self, model: Any, matrices: Mapping[str, WeightMatrix], clip: Mapping[str, float] | None):
         trained = {id(variable) for variable in getattr(model, "trainable_variables", ())}
+        # By path, why a kernel has no step, empty where it has one; why there is no step at all, empty if there is one.
         self.why = {path: "" if id(one.variable) in trained else "not trained" for path, one in matrices.items()}
         self.reason = ""
         self._model, self._clip = model, clip
@@ -38,14 +35,7 @@ class TrialStep:
         self._give_up("no data given")
 
     def begin(self, reader: Reader, inputs: Any, targets: Any, *, has_labels: bool) -> None:
-        """Prepare the step.
-
-        Args:
-            reader: of the model.
-            inputs: as the model takes them.
-            targets: y of these rows, or `None`.
-            has_labels: whether y holds class indices.
-        """
+        """Prepare the step on rows of inputs and of y (or `None`), which may hold class indices."""
         self.why = {path: "" if path in self._variables else why for path, why in self.why.items()}
         self.reason = ""
         try:
@@ -80,14 +70,7 @@ class TrialStep:
 
 
 def step_targets(reader: Reader, inputs: Any, targets: Any, *, has_labels: bool) -> Any:
-    """The targets of the loss: y, or the inputs of an autoencoder whose y are labels for display only.
-
-    Args:
-        reader: of the model.
-        inputs: as the model is fed.
-        targets: y of the same rows, or `None`.
-        has_labels: whether y are class numbers.
-    """
+    """The targets of the loss: y (or `None`), or the inputs of an autoencoder whose y are labels for display only."""
     if targets is None or not has_labels or len(reader.output_shapes) != 1 or reader.head.kind == "softmax":
         return targets
     same = keras.tree.map_structure(lambda array: tuple(array.shape[1:]), targets) == reader.output_shapes[0]

@@ -69,21 +69,13 @@ def _copied(weights: Any) -> Array:
 
 @dataclass(frozen=True)
 class WeightMatrix:
-    """One kernel of a layer as a matrix of inputs by outputs.
+    """One kernel of a layer as a matrix of inputs by outputs."""
 
-    Attributes:
-        path: the layer's path; for a second kernel of a layer followed by the kernel's name.
-        ref: the layer.
-        attribute: the layer's attribute, such as `"kernel"`.
-        inputs: the axes of a unit's inputs.
-        outputs: the axes of the units.
-    """
-
-    path: str
+    path: str  # of the layer; for a second kernel of a layer followed by the kernel's name
     ref: LayerRef
-    attribute: str
-    inputs: tuple[int, ...]
-    outputs: tuple[int, ...]
+    attribute: str  # of the layer, such as `"kernel"`
+    inputs: tuple[int, ...]  # the axes of a unit's inputs
+    outputs: tuple[int, ...]  # the axes of the units
 
     @property
     def weights(self) -> Any:
@@ -98,8 +90,8 @@ class WeightMatrix:
     @property
     def sides(self) -> tuple[int, int]:
         """The number of inputs and of units."""
-        rows, columns = (math.prod(self.shape[axis] for axis in axes) for axes in (self.inputs, self.outputs))
-        return rows, columns
+        shape = self.shape
+        return math.prod(shape[axis] for axis in self.inputs), math.prod(shape[axis] for axis in self.outputs)
 
     def array(self) -> Array:
         """A copy of the weights in the kernel's own shape, float32."""
@@ -128,11 +120,7 @@ def weight_matrices(known: Sequence[LayerRef]) -> list[WeightMatrix]:
 
 
 def matrices_named(known: Sequence[LayerRef], wanted: Any, *, argument: str) -> list[WeightMatrix]:
-    """The kernels of the layer that `wanted` names; if it has none, those of its sublayers.
-
-    Raises:
-        ValueError: no such layer, or neither it nor a sublayer has a kernel.
-    """
+    """The kernels of the layer that `wanted` names; if it has none, those of its sublayers; ValueError if neither."""
     ref = find(known, wanted, argument=argument)[0]
     matrices = weight_matrices(known)
     chosen = [matrix for matrix in matrices if matrix.ref is ref]
@@ -171,9 +159,8 @@ def _gives_back_its_input(model: Any) -> bool:
 
 
 def _symbolic_outputs(model: Any) -> list[Any]:
-    return [
-        one for one in keras.tree.flatten(getattr(model, "outputs", None) or []) if isinstance(one, keras.KerasTensor)
-    ]
+    outputs = keras.tree.flatten(getattr(model, "outputs", None) or [])
+    return [tensor for tensor in outputs if isinstance(tensor, keras.KerasTensor)]
 
 
 def _matrices_of(ref: LayerRef) -> list[WeightMatrix]:

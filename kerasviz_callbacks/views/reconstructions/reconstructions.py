@@ -25,7 +25,8 @@ from ...maths.reconstruction import (
     walk_metrics,
 )
 from ...maths.scale import count_clipped, robust_max
-from ...taps.decoding import Decoder, decoded, gives_logits, repeated, wanted_of
+from ...taps.batches import repeated
+from ...taps.decoding import Decoder, decoded, gives_logits, wanted_of
 from ...taps.input_spec import position_axes
 from ...taps.layer_selection import find_decoder, reconstruction
 from ...taps.passes import output_path
