@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from kerasviz_callbacks.record import EventFile
+from kerasviz_callbacks.record.events import EventFile
 
 from .table import Row, at_least, at_most, markdown
 

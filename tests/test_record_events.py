@@ -23,7 +23,8 @@ from tensorboard.plugins.scalar import metadata as scalar_metadata
 from tensorboard.plugins.text import metadata as text_metadata
 from tensorboard.summary.writer import event_file_writer
 
-from kerasviz_callbacks.record import EventFile, events
+from kerasviz_callbacks.record import events
+from kerasviz_callbacks.record.events import EventFile
 from kerasviz_callbacks.record.tfrecord import framed, masked_crc32c
 
 LARGEST = struct.unpack("<f", bytes.fromhex("ffff7f7f"))[0]
@@ -150,7 +151,7 @@ def test_a_truncated_tail_loses_only_itself(tmp_path, lost):
 def test_kill_9_loses_only_what_was_not_flushed(tmp_path):
     script = """
         import os, signal, sys
-        from kerasviz_callbacks.record import EventFile
+        from kerasviz_callbacks.record.events import EventFile
         file = EventFile(sys.argv[1])
         for step in range(-1, 30):
             file.image("a", step, os.urandom(20_000), width=1, height=1)
@@ -305,7 +306,7 @@ def test_importing_the_subpackage_is_light():
 def test_writing_needs_no_framework(tmp_path):
     script = """
         import sys
-        from kerasviz_callbacks.record import EventFile
+        from kerasviz_callbacks.record.events import EventFile
         file = EventFile(sys.argv[1])
         file.scalar("a", 0, 0.5)
         file.image("b", 0, b"png", width=1, height=1)

@@ -8,6 +8,9 @@ import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
+_MOST_PARTS = 1024
+"""How many parts one `writev` takes on Linux and macOS (IOV_MAX)."""
+
 
 def put(path: Path, content: bytes) -> None:
     """Write a file beside its destination under a random name, then move it there: nobody ever reads half of it.
@@ -41,24 +44,9 @@ def write_all(descriptor: int, parts: Sequence[bytes]) -> None:
     """
     waiting = [memoryview(part) for part in parts if part]
     while waiting:
-        waiting = _after(waiting, _write(descriptor, waiting))
-
-
-_MOST_PARTS = 1024
-"""How many parts one `writev` takes on Linux and macOS (IOV_MAX)."""
-
-
-def _write(descriptor: int, parts: Sequence[memoryview]) -> int:
-    """Return how many bytes the system took."""
-    if hasattr(os, "writev"):
-        return os.writev(descriptor, parts[:_MOST_PARTS])
-    return os.write(descriptor, parts[0])
-
-
-def _after(parts: Sequence[memoryview], written: int) -> list[memoryview]:
-    """Return what is left of the parts after so many bytes."""
-    left = []
-    for part in parts:
-        left.append(part[written:])
-        written = max(0, written - len(part))
-    return [part for part in left if part]
+        at_once = hasattr(os, "writev")
+        written = os.writev(descriptor, waiting[:_MOST_PARTS]) if at_once else os.write(descriptor, waiting[0])
+        while waiting and written >= len(waiting[0]):
+            written -= len(waiting.pop(0))
+        if written:
+            waiting[0] = waiting[0][written:]
