@@ -5,16 +5,9 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from .._arguments import whole_number as whole_number
-
 
 def one_of(value: Any, argument: str, *allowed: str | None) -> None:
-    """Check that `value` is one of `allowed`.
-
-    Args:
-        value: any object, an array too.
-        argument: the user's name for it, used in the error message.
-        allowed: the valid values.
+    """Check that `value`, any object, an array too, is one of `allowed`.
 
     Raises:
         ValueError: `value` is none of them.

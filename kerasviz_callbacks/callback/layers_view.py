@@ -43,16 +43,7 @@ class LayersView(ProbeView):
 
     @staticmethod
     def selection_text(shown: int, whole: int | None, what: str) -> str:
-        """Return which channels are shown, in words.
-
-        Args:
-            shown: number of channels shown.
-            whole: number of channels of the layer; `None`: unknown.
-            what: "channels" or "neurons".
-
-        Returns:
-            An empty string if all channels are shown or their number is unknown.
-        """
+        """Return which of the `whole` channels are shown, in words; nothing if all are, or if `whole` is unknown."""
         if whole is None or shown == whole:
             return ""
         return f"{shown:,} of {whole:,} {what}, which varied most at the first step"

@@ -10,10 +10,11 @@ from typing import Any, ClassVar, cast
 
 import keras
 
+from .._arguments import whole_number
 from .._typing import Array
 from ..fit_context import FitContext, Request
 from ..record.projector import Points
-from .arguments import directory, one_of, whole_number
+from .arguments import directory, one_of
 from .failures import HOOKS_LEFT_OUT, Failures
 from .schedule import Schedule, Unit
 from .snapshot import by_name, one_picture, snapshot
@@ -226,7 +227,7 @@ class View(keras.callbacks.Callback, ABC):
         """Leave a fit that does not begin, or that an exception has ended."""
         context, self.context = self.context, None
         if context is not None:
-            result = context.abandon()
+            result = context.finish(abandoned=True)
             if context.begun:
                 self._keep(result)
 

@@ -68,10 +68,11 @@ class ViewContext(Participant):
         if fit is not None:
             fit.participants.append(self)
 
-    def _result(self) -> FitResult | None:
-        """Return the result of the last fit of this model, if there is one."""
+    def _resume(self) -> None:
+        """Continue from the result of the last fit of this model, if there is one."""
         result = self._source.result
-        return result if result is not None and result.model() is self.fit.model else None
+        if result is not None and result.model() is self.fit.model:
+            self.view.memory, self.last = copy.deepcopy(result.memory), result.last
 
     # The course of a fit, on the training thread.
 
@@ -91,9 +92,8 @@ class ViewContext(Participant):
         """
         self.begun = self.fit.training = True
         self.schedule.begin(epoch)
-        result = self._result() if epoch > 0 else None
-        if result is not None:
-            self.view.memory, self.last = copy.deepcopy(result.memory), result.last
+        if epoch > 0:
+            self._resume()
         resumed = epoch if self.schedule.unit == "epoch" else self.schedule.step + 1
         first_step = UNTRAINED if epoch == 0 else resumed
         self.sinks = self.fit.sinks(self.view.log_dir, self.view.save_dir, first_step)
@@ -120,8 +120,7 @@ class ViewContext(Participant):
 
     def epoch_ended(self, epoch: int, logs: dict[str, Any] | None) -> None:
         """Observe the model if a step is due at the end of this epoch."""
-        step = self.schedule.epoch_ended(epoch)
-        self._ended = step
+        step = self._ended = self.schedule.epoch_ended(epoch)
         if step == UNTRAINED:
             self.failures.add("count batches", RuntimeError("on_train_batch_end was not called"))
             self._report()
@@ -133,38 +132,28 @@ class ViewContext(Participant):
                 self._weights = self.fit.fingerprint()
             self._report()
 
-    def finish(self) -> FitResult | None:
+    def finish(self, *, abandoned: bool = False) -> FitResult | None:
         """End training: draw the last step if it was not drawn, then the animation, and wait until all is written.
+
+        Args:
+            abandoned: only wait: the fit does not begin, or an exception has ended it.
 
         Returns:
             The state from which a resumed fit continues; `None` if the worker is still busy with it.
         """
         finished = False
         try:
-            self._observe_last()
-            if self._timelapse is not None and self._observed is not None:
-                self.fit.queue.draw_later(self._observed, self._animate)
+            if not abandoned:
+                self._observe_last()
+                if self._timelapse is not None and self._observed is not None:
+                    self.fit.queue.draw_later(self._observed, self._animate)
             finished = self.fit.wait()
-            self._report()
+            if not abandoned:
+                self._report()
         finally:
-            self._leave(finished, quietly=False)
-        return self._fit_result(finished)
-
-    def abandon(self) -> FitResult | None:
-        """Leave a fit that does not begin, or that an exception has ended."""
-        finished = False
-        try:
-            finished = self.fit.wait()
-        finally:
-            self._leave(finished, quietly=True)
-        return self._fit_result(finished)
-
-    def _leave(self, finished: bool, *, quietly: bool) -> None:
-        self.fit.leave(self, quietly=quietly)
-        if finished:
-            self.view.context = None  # also frees the functions compiled for the fit
-
-    def _fit_result(self, finished: bool) -> FitResult | None:
+            self.fit.leave(self, quietly=abandoned)
+            if finished:
+                self.view.context = None  # also frees the functions compiled for the fit
         if not finished or not self.begun:
             return None
         probes, params = getattr(self.view, "probes", {}), dict(self.fit.params or {})
@@ -224,11 +213,7 @@ class ViewContext(Participant):
     def _capture_and_submit(
         self, step: int, logs: Mapping[str, Any] | None, note: str, captured: Any
     ) -> Mapping[str, Measured]:
-        """Capture the model, and queue measuring and drawing.
-
-        Returns:
-            The measurements of a view that publishes metrics; otherwise empty, since the worker measures later.
-        """
+        """Return the measurements of a view that publishes metrics; otherwise none: the worker measures later."""
         due = self.schedule.is_due(step) and self._drawn != step
         force = step in (self.schedule.forced, self.schedule.last)
         admission = self.fit.queue.admit(step, draw=due, force=force)
@@ -241,9 +226,9 @@ class ViewContext(Participant):
             weights = self.fit.fingerprint()
             captured = self.view.capture(step) if captured is None else captured
         read_logs, self._unread_logs = self._unread_logs, []
-        measure: Callable[[], Mapping[str, Measured]]
-        measure, size = partial(self._measure, captured, step, read_logs), held_bytes(captured)
         found: Mapping[str, Measured] = {}
+        measure: Callable[[], Mapping[str, Measured]] = partial(self._measure, captured, step, read_logs)
+        size = held_bytes(captured)
         if published:
             found = measure()
             measure, size = partial(dict, found), held_bytes(found)
@@ -254,8 +239,7 @@ class ViewContext(Participant):
                 measure=partial(self._keep, measure, step, note, weights),
                 draw=partial(self._draw, step) if due and admission.draw else None,
             )
-        self._observed = step
-        self._weights = weights
+        self._observed, self._weights = step, weights
         self._drawn = step if due else self._drawn
         return found
 
@@ -282,10 +266,7 @@ class ViewContext(Participant):
     ) -> dict[str, Measured]:
         """Measure every data source; after an error, keep the others only if the view publishes metrics.
 
-        Args:
-            captured: by data source.
-            step: the epoch, or the number of batches trained.
-            logs: the Keras logs of this step, and of those before that were not measured.
+        The logs are those of this step, and of those before that were not measured.
         """
         for at, of_epoch in logs:
             self.view.on_logs(at, of_epoch)
@@ -309,7 +290,12 @@ class ViewContext(Participant):
                 found = {source: replace(one, note=note) for source, one in found.items()}
             self.last = LastStep(step, found, weights)
         with self._any_failure("write scalars"):
-            self._write_scalars(LastStep(step, found, weights))
+            for source, one in found.items():
+                for tag, value in one.scalars.items():
+                    suffixed, about = with_suffix(tag, self._suffix), self.view.describe(tag)
+                    for sink in self.sinks:
+                        with sink.errors.collect():
+                            sink.scalar(source, suffixed, step, value, about)
 
     def _draw(self, step: int) -> None:
         """Draw the latest measurements if they are of this step: measuring may have failed."""
@@ -325,14 +311,6 @@ class ViewContext(Participant):
                 for sink in self.sinks:
                     with sink.errors.collect():
                         sink.points(source, named)
-
-    def _write_scalars(self, last: LastStep) -> None:
-        for source, one in last.measured.items():
-            for tag, value in one.scalars.items():
-                suffixed, about = with_suffix(tag, self._suffix), self.view.describe(tag)
-                for sink in self.sinks:
-                    with sink.errors.collect():
-                        sink.scalar(source, suffixed, last.step, value, about)
 
     def _write_image(self, image: Image, step: int) -> None:
         png, tag = encode(image.picture), with_suffix(image.tag, self._suffix)
@@ -356,10 +334,8 @@ class ViewContext(Participant):
 
     def show(self) -> None:
         """Draw the current model: the last step again if the weights have not changed, otherwise one further step."""
-        result = self._result()
         self.begun = True
-        if result is not None:
-            self.view.memory, self.last = copy.deepcopy(result.memory), result.last
+        self._resume()
         if self.last is not None and self.last.weights == self.fit.fingerprint():
             self.fit.queue.draw_later(self.last.step, partial(self._draw, self.last.step))
             return
