@@ -54,9 +54,7 @@ class Request:
 class FitContext:
     """One for each model in `fit`. Callbacks `join` it as training begins and `leave` it at the end.
 
-    Args:
-        model: the model being trained.
-        params: what Keras tells the callbacks of a fit; nothing is printed at `verbose` 0.
+    The `params` are what Keras tells the callbacks of a fit; nothing is printed at `verbose` 0.
 
     Attributes:
         participants: the callbacks that take part.
@@ -76,9 +74,9 @@ class FitContext:
         self.probes: dict[Any, tuple[Any, Probe]] = {}
         self.queue = StepQueue(self._flush)
         self._readers: dict[Any, Reader] = {}
-        self._sinks: dict[tuple[type, str], Sink] = {}
+        self._sinks: dict[tuple[type, Path], Sink] = {}
         self._tags: dict[Hashable, dict[str, Any]] = {}
-        self._log_keys: dict[str, Participant] = {}
+        self._log_keys: dict[str, Any] = {}
         self._captured: dict[tuple[int, int], tuple[int, bytes, dict[Capture, Captured]]] = {}
         self._fingerprint: Callable[[], bytes] | None = None
         self._fingerprinted: list[int] = []
@@ -91,7 +89,7 @@ class FitContext:
 
     @classmethod
     def join(cls, model: Any, participant: Participant, params: Any) -> FitContext:
-        """The context of this model's fit, a new one for a new fit, which Keras tells all callbacks the same params."""
+        """The context of this model's fit, a new one for a new fit: Keras gives each fit params of its own."""
         found = cls._running.get(id(model))
         if found is not None and not found.is_same_fit(params):
             if found.may_be_over():
@@ -134,8 +132,7 @@ class FitContext:
         if participant in self.participants:
             self.participants.remove(participant)
         if not self.training:
-            claims: list[dict[str, Any]] = [*self._tags.values(), self._log_keys]
-            for known in claims:
+            for known in (*self._tags.values(), self._log_keys):
                 for key in [key for key, owner in known.items() if owner is participant]:
                     del known[key]
         if self.participants:
@@ -154,15 +151,13 @@ class FitContext:
 
     def _say_how_to_look(self) -> None:
         """Print how to see every step, ready to paste (TensorBoard shows ten otherwise), and what is missing."""
-        kinds: dict[type, list[tuple[Path, Sink]]] = {}
-        for (kind, directory), sink in self._sinks.items():
-            kinds.setdefault(kind, []).append((Path(directory), sink))
         lines = []
-        for kind, found in kinds.items():
-            shown = [sink for _, sink in found]
+        for kind in dict.fromkeys(kind for kind, _ in self._sinks):
+            found = {directory: sink for (other, directory), sink in self._sinks.items() if other is kind}
+            shown = list(found.values())
             if len(found) > 1:
                 with suppress(ValueError):  # on Windows, directories on two drives have none in common
-                    shown = [kind(os.path.commonpath([directory for directory, _ in found]))]
+                    shown = [kind(os.path.commonpath(list(found)))]
             lines += [line for sink in shown if (line := sink.closing_line(len(self.queue.steps)))]
         counts = {
             "steps not drawn: drawing or writing took longer than training": len(self.queue.skipped),
@@ -175,7 +170,7 @@ class FitContext:
         for line in lines:
             say(f"kerasviz_callbacks: {line}")
 
-    def writes_to(self, place: tuple[type, str]) -> bool:
+    def writes_to(self, place: tuple[type, Path]) -> bool:
         """Whether it has a sink of this kind and directory."""
         return place in self._sinks
 
@@ -217,7 +212,7 @@ class FitContext:
         return [self._sink(kind, directory, first_step) for kind, directory in wanted if directory is not None]
 
     def _sink(self, kind: type, directory: str, first_step: int) -> Sink:
-        key = kind, str(Path(directory).expanduser().resolve())
+        key = kind, Path(directory).expanduser().resolve()
         if key not in self._sinks:
             for other in list(self._running.values()):
                 if other is not self and other.writes_to(key) and other.is_over():
@@ -235,13 +230,8 @@ class FitContext:
     def claim_tags(self, participant: Participant, places: Sequence[Hashable], tags: Mapping[str, Hashable]) -> str:
         """What is added to the sections of the tags of a callback, so that no other of this fit writes the same ones.
 
-        Args:
-            participant: the callback.
-            places: where it writes.
-            tags: each with what it is of: two callbacks may share a tag that is of the same; `None` is its own alone.
-
-        Returns:
-            "" for the first, "-2", "-3", ... where another callback writes one of them.
+        The tags come with what each is of: two callbacks may share a tag that is of the same; `None` is its own alone.
+        It is "" for the first, "-2", "-3", ... where another callback writes one of them in the same places.
         """
         taken = [self._tags.setdefault(place, {}) for place in places]
         own: dict[str, Any] = {tag: participant if of is None else of for tag, of in tags.items()}
@@ -307,10 +297,9 @@ class FitContext:
         """Equal for equal weights; the state of random numbers does not count."""
         if self._weights is not None:
             return self._weights
-        weights = self.model.weights
-        if self._fingerprint is None or [id(one) for one in weights] != self._fingerprinted:
-            self._fingerprint = framework().fingerprint(weights)
-            self._fingerprinted = [id(one) for one in weights]  # some come only when the model is built
+        ids = [id(one) for one in self.model.weights]  # some come only when the model is built
+        if self._fingerprint is None or ids != self._fingerprinted:
+            self._fingerprint, self._fingerprinted = framework().fingerprint(self.model.weights), ids
         found = self._fingerprint()
         if self._frozen:
             self._weights = found

@@ -169,6 +169,7 @@ def test_an_event_file_gives_back_what_was_written(written):
             file.image(
                 tag, step, encode(pixels), width=pixels.shape[1], height=pixels.shape[0], description=description
             )
+            file.flush()
             told.picture(tag, step, pixels, description)
             told.flush()
             if closes:

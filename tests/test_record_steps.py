@@ -38,6 +38,7 @@ def log(directory, *steps):
     file = EventFile(directory)
     for step in steps:
         file.image("a", step, b"\x10\x7f" * 500, width=1, height=1)
+        file.flush()
     file.close()
     return file.path
 

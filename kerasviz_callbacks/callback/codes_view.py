@@ -40,7 +40,6 @@ class CodesView(ProbeView):
     first one that draws a step writes them.
 
     Args:
-        log_dir: the TensorBoard log directory.
         validation_data: model inputs, with labels for the colours; see `ProbeView`.
         layer: the layer whose output is the latent code, or an encoder `Model`. `None`: the output with the fewest
             values between the input and an output of the input's shape; on a tie the first one called (a VAE's mean).
@@ -72,12 +71,7 @@ class CodesView(ProbeView):
         return self.model if inside and type(self.model).call is not keras.Model.call else self.layer
 
     def find_layers(self, reader: Reader) -> None:
-        """Find the layer whose output is the latent code.
-
-        Raises:
-            ValueError: an unknown layer, no bottleneck found, or latent codes with fewer dimensions than the view
-                needs.
-        """
+        """Find the layer whose output is the latent code."""
         if self.layer is not None and reader.model is self.layer:
             self.path, shape, capture = self.layer.name, reader.output_shapes[0], OUTPUT
         else:

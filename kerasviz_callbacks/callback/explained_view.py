@@ -39,7 +39,6 @@ class ExplainedView(ProbeView):
     """A view that explains a prediction of the model.
 
     Args:
-        log_dir: the TensorBoard log directory.
         validation_data: see `ProbeView`.
         target: what to explain: `None` the predicted class, an int that class, `"true"` the labelled class, or a
             callable from the model's outputs (before the softmax with `score="logits"`) to one value per row.
@@ -100,14 +99,10 @@ class ExplainedView(ProbeView):
     def heat(
         self, source: str, maps: Array, predicted: Predictions, *, number: int | None = None, **given: Any
     ) -> Array:
-        """Draw each map over its input, with the true and the predicted label.
+        """Draw each map, `(n, *spatial)`, over its input, with the true and the predicted label.
 
-        Args:
-            source: the data source.
-            maps: `(n, *spatial)`.
-            predicted: from `read_predictions`.
-            number: index of the input in a model with several, in Keras' order; `None`: the displayed one.
-            given: keyword arguments of `heat_maps`: `scale`, `caption`, `note`, `signed`.
+        Of several inputs of a model, `number` says which one, in Keras' order; `None`: the displayed one. The other
+        keyword arguments are those of `heat_maps`: `scale`, `caption`, `note`, `signed`.
         """
         if len(maps) > MAX_TILES:
             given["caption"] += f"   first {MAX_TILES} of {len(maps)}"
@@ -117,11 +112,6 @@ class ExplainedView(ProbeView):
         self, maps: Mapping[str, Array], predicted: Mapping[str, Predictions], **given: Any
     ) -> Array | None:
         """Draw training data on the left and validation data on the right of one image, as `heat` draws each of them.
-
-        Args:
-            maps: by data source, `(n, *spatial)`.
-            predicted: by data source, from `read_predictions`.
-            given: as for `heat`.
 
         Returns:
             The image; `None` if training and validation inputs differ in size.
@@ -159,8 +149,7 @@ class ExplainedView(ProbeView):
         given["titles"] = [title for one in rows for title in one.titles]
         if any(one.wrong is not None for one in rows):
             given["wrong"] = [bad for one in rows for bad in one.wrong or [False] * len(one.maps)]
-        picture: Array = heat_maps(inputs, maps, **given)
-        return picture
+        return heat_maps(inputs, maps, **given)
 
     def _classes(self, reader: Reader, probe: Probe, source: str) -> Array:
         if self.score.targets != "true":

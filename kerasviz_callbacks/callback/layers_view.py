@@ -17,7 +17,6 @@ class LayersView(ProbeView):
     """A view of the activations of several layers; `find_layers` of a subclass fills `calls` from `selected_calls`.
 
     Args:
-        log_dir: the TensorBoard log directory.
         validation_data: model inputs such as images or signals; see `ProbeView`.
         layers: layer names or paths; `None`: convolutions and dense layers, at most eight, evenly spaced by depth.
         options: `training_data`, `count`, `class_names`, `display`, and those of `View`.
@@ -32,11 +31,7 @@ class LayersView(ProbeView):
         self.calls: dict[Capture, Call] = {}
 
     def selected_calls(self, reader: Reader) -> list[Call]:
-        """Return the calls of the layers in `layers`, or of the default selection.
-
-        Raises:
-            ValueError: an unknown or ambiguous layer, a layer that the model never calls, or no layer to show.
-        """
+        """Return the calls of the layers in `layers`, or of the default selection."""
         if self.layers is None:
             return evenly_by_depth(activation_layers(reader))
         return [reader.resolve(layer, argument="layers") for layer in self.layers]

@@ -20,7 +20,6 @@ class ProbeView(View):
     """A view that runs the model on validation data and, optionally, on training data.
 
     Args:
-        log_dir: the TensorBoard log directory.
         validation_data: `(x, y)`, `x`, a `tf.data.Dataset`, a `PyDataset`, a torch `DataLoader` or a `Probe`.
         training_data: the same; logged to a second run, with the same tags and colour scales.
         count: number of rows to use, spread evenly over the classes.

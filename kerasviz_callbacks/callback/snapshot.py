@@ -24,12 +24,8 @@ _NO_WEIGHTS = (
 def snapshot(views: Sequence[Any] | Callable[[FitContext], Sequence[Any]], model: Any) -> list[Image]:
     """Draw the views of a model with its current weights; neither model nor views change.
 
-    Args:
-        views: the views, or a callable that selects them, given the `FitContext` that they share.
-        model: a built Keras model.
-
-    Returns:
-        The images in the order of the views, of each validation data before training data.
+    The views may be a callable that selects them, given the `FitContext` that they share. The images come in the order
+    of the views, of each validation data before training data.
 
     Raises:
         TypeError: `model` is not a Keras model.

@@ -98,11 +98,7 @@ class Timelapse:
 
 
 def animated(frames: Sequence[tuple[int, bytes]]) -> bytes:
-    """Return an animated PNG file, each frame labelled with its step.
-
-    Args:
-        frames: `(step, PNG file)` pairs; smaller images are padded with white.
-    """
+    """Return an animated PNG file of `(step, PNG file)`, each labelled with its step; smaller images are padded."""
     steps = [step for step, _ in frames]
     sizes = [size_of(png) for _, png in frames]
     height, width = (max(side) for side in zip(*sizes, strict=True))

@@ -17,21 +17,16 @@ from ..record.png import encode
 from ..record.sink import Sink
 from .failures import Failures
 from .schedule import Schedule
+from .stages import Stages
 from .timelapse import Timelapse
-from .types import UNTRAINED, FitResult, Image, LastStep, Measured, Memory, ViewMethods, held_bytes
+from .types import UNTRAINED, FitResult, Image, LastStep, Measured, Memory, held_bytes
 
 
 class ViewContext(Participant):
     """One view during one fit.
 
-    It works on a copy of the view, so that the state belongs to this fit: a worker that is still busy with it cannot
-    interfere with the next fit.
-
-    Args:
-        view: the view as the user created it; it is not changed.
-        model: the model to visualize.
-        params: the Keras callback `params` of the fit.
-        fit: state shared with other views; `None`: join the fit of this model.
+    It works on a copy of the view as the user created it, so that the state belongs to this fit: a worker that is still
+    busy with it cannot interfere with the next fit. Without `fit`, it joins the fit of the model.
 
     Attributes:
         view: the working copy of the view.
@@ -43,7 +38,7 @@ class ViewContext(Participant):
         begun: whether the first epoch has begun.
     """
 
-    def __init__(self, view: ViewMethods, model: Any, params: Any, *, fit: FitContext | None = None):
+    def __init__(self, view: Stages, model: Any, params: Any, *, fit: FitContext | None = None):
         self.view = copy.copy(view)
         self.view.set_model(model)
         self.view.set_params(params)
@@ -86,9 +81,8 @@ class ViewContext(Participant):
     def begin(self, epoch: int, *, untrained: bool) -> None:
         """Begin the first epoch: capture once as a check, and draw the untrained model.
 
-        Args:
-            epoch: its number, 0-based; if it is not 0, the fit is resumed and the view continues from its last result.
-            untrained: whether no batch of this fit has been trained yet.
+        If the epoch, 0-based, is not 0, the fit is resumed and the view continues from its last result. Untrained means
+        that no batch of this fit has been trained yet.
         """
         self.begun = self.fit.training = True
         self.schedule.begin(epoch)
@@ -135,18 +129,15 @@ class ViewContext(Participant):
     def finish(self, *, abandoned: bool = False) -> FitResult | None:
         """End training: draw the last step if it was not drawn, then the animation, and wait until all is written.
 
-        Args:
-            abandoned: only wait: the fit does not begin, or an exception has ended it.
-
-        Returns:
-            The state from which a resumed fit continues; `None` if the worker is still busy with it.
+        With `abandoned` it only waits: the fit does not begin, or an exception has ended it. The result is the state
+        from which a resumed fit continues, `None` if the worker is still busy with it.
         """
         finished = False
         try:
             if not abandoned:
                 self._observe_last()
                 if self._timelapse is not None and self._observed is not None:
-                    self.fit.queue.draw_later(self._observed, self._animate)
+                    self.fit.queue.draw_later(self._observed, partial(self._animate, self._timelapse))
             finished = self.fit.wait()
             if not abandoned:
                 self._report()
@@ -190,11 +181,7 @@ class ViewContext(Participant):
     def observe(self, step: int, *, logs: dict[str, Any] | None = None, note: str = "", captured: Any = None) -> None:
         """Capture the model at a step, queue measuring and drawing on the worker, and add metrics to `logs`.
 
-        Args:
-            step: the epoch, or the number of batches trained.
-            logs: the epoch's Keras logs; metrics are added to it.
-            note: text for the status line below the image, such as "restored".
-            captured: by data source, tensors that were captured already.
+        The note is for the status line below the image; `captured` are tensors, by data source, that are there already.
         """
         self._report()
         measured: Mapping[str, Measured] = {}
@@ -259,7 +246,7 @@ class ViewContext(Participant):
     def _report(self) -> None:
         self.failures.report(self.sinks)
 
-    # One step, on the worker.
+    # One step, on the worker, where `sys.exit` in user code would have no effect: hence `BaseException`.
 
     def _measure(
         self, captured: Mapping[str, Any], step: int, logs: Sequence[tuple[int, Mapping[str, Any]]]
@@ -282,14 +269,14 @@ class ViewContext(Participant):
 
     def _keep(self, measure: Callable[[], Mapping[str, Measured]], step: int, note: str, weights: bytes) -> None:
         """Measure, store the measurements, and write the scalars."""
-        with self._any_failure("measure"):
+        with self.failures.collect("measure", BaseException):
             found = measure()
             if not found:
                 return
             if note:
                 found = {source: replace(one, note=note) for source, one in found.items()}
             self.last = LastStep(step, found, weights)
-        with self._any_failure("write scalars"):
+        with self.failures.collect("write scalars", BaseException):
             for source, one in found.items():
                 for tag, value in one.scalars.items():
                     suffixed, about = with_suffix(tag, self._suffix), self.view.describe(tag)
@@ -302,10 +289,10 @@ class ViewContext(Participant):
         last = self.last
         if last is None or last.step != step:
             return
-        with self._any_failure("draw"):
+        with self.failures.collect("draw", BaseException):
             for image in self.view.draw(last.measured):
                 self._write_image(image, step)
-        with self._any_failure("write points"):
+        with self.failures.collect("write points", BaseException):
             for source, points in self.view.points(last.measured):
                 named = replace(points, name=f"{points.name}{self._suffix}")
                 for sink in self.sinks:
@@ -320,15 +307,10 @@ class ViewContext(Participant):
         if self._timelapse is not None:
             self._timelapse.add(replace(image, tag=tag), step, png)
 
-    def _animate(self) -> None:
+    def _animate(self, timelapse: Timelapse) -> None:
         """Write the animation of all drawn steps."""
-        with self._any_failure("write the timelapse"):
-            if self._timelapse is not None:
-                self._timelapse.write(self.sinks)
-
-    def _any_failure(self, stage: str) -> Any:
-        """Collect any exception, `sys.exit` in user code included: on the worker thread it would have no effect."""
-        return self.failures.collect(stage, BaseException)
+        with self.failures.collect("write the timelapse", BaseException):
+            timelapse.write(self.sinks)
 
     # Without a fit.
 

@@ -26,13 +26,6 @@ class EventFileSink(DirectorySink):
 
     Args:
         directory: The user's log directory, the one TensorBoard is started on.
-
-    Example:
-        >>> sink = EventFileSink("logs")
-        >>> sink.begin(first_step=0)
-        'views'
-        >>> sink.scalar("validation", "overlap/conv1/mean", 0, 0.25)
-        >>> sink.close()
     """
 
     def __init__(self, directory: str | os.PathLike[str]) -> None:
@@ -55,7 +48,7 @@ class EventFileSink(DirectorySink):
         """Add one PNG file, which may be animated, to what waits; see `Sink.image`."""
         height, width = size_of(png)
         file = self._file(run)
-        file.image(tag, step, png, width=width, height=height, description=description, wait=True)
+        file.image(tag, step, png, width=width, height=height, description=description)
         if file.waiting_bytes >= MAX_WAITING:
             self._each(EventFile.flush, [file])
 

@@ -32,10 +32,14 @@ _counter = itertools.count()
 class EventFile:
     """Appends images, scalars and text to one event file of a directory, begun at the first write.
 
-    Scalars and text wait in memory until `flush` or the next image and then go to the operating system in one
-    write; an image goes at once. A process killed afterwards loses nothing that was written. If the file was
-    deleted meanwhile, or a write failed, the next write begins a new file. Copies and pickles are of the directory
-    only: a copy begins a file of its own.
+    What is added waits in memory until `flush` and then goes to the operating system in one write. A process killed
+    afterwards loses nothing that was written. If the file was deleted meanwhile, or a write failed, the next write
+    begins a new file. `open`, `flush` and `close` raise an `OSError` if the file cannot be written, e.g. because the
+    disk is full; what waited is lost then. Copies and pickles are of the directory only: a copy begins a file of its
+    own.
+
+    A tag's section is what stands before its first `/`; a step is the epoch or batch, -1 for the untrained model; a
+    description is Markdown, and counts at the tag's first write to the file.
 
     Args:
         directory: Where the file goes; made if absent. TensorBoard's name of the run is its path below
@@ -44,11 +48,6 @@ class EventFile:
 
     Attributes:
         path: The event file begun last, or None before the first.
-
-    Example:
-        >>> file = EventFile("logs/views/validation")
-        >>> file.scalar("overfitting/knn", 0, 0.5, description="Accuracy of the nearest neighbours.")
-        >>> file.close()
     """
 
     _file: FileIO | None = None
@@ -74,30 +73,11 @@ class EventFile:
         return sum(len(value.last_string or b"") for value in self._waiting)
 
     def open(self) -> None:
-        """Begin the file now, unless it is open and still where it was.
-
-        Raises:
-            OSError: The directory or the file cannot be made or written.
-        """
+        """Begin the file now, unless it is open and still where it was."""
         self._write([])
 
-    def image(
-        self, tag: str, step: int, png: bytes, *, width: int, height: int, description: str = "", wait: bool = False
-    ) -> None:
-        """Write one image for TensorBoard's Images tab, and what waits before it.
-
-        Args:
-            tag: Name of the image; what stands before the first `/` is its section, as in all tags.
-            step: The epoch or batch; -1 is the untrained model.
-            png: The encoded image (PNG, APNG, GIF or JPEG).
-            width: Of the image, in pixels.
-            height: Of the image, in pixels.
-            description: Markdown; counts at the tag's first write to this file.
-            wait: Only add the image to what waits.
-
-        Raises:
-            OSError: The file cannot be written, e.g. because the disk is full. What waited is lost too.
-        """
+    def image(self, tag: str, step: int, png: bytes, *, width: int, height: int, description: str = "") -> None:
+        """Add one encoded image (PNG, APNG, GIF or JPEG) for TensorBoard's Images tab; its sides are in pixels."""
         from tensorboard.compat.proto import summary_pb2, tensor_pb2, tensor_shape_pb2, types_pb2
         from tensorboard.plugins.image import metadata
 
@@ -107,11 +87,9 @@ class EventFile:
         about = metadata.create_summary_metadata(display_name=None, description=utf8(description))
         about.data_class = summary_pb2.DATA_CLASS_BLOB_SEQUENCE
         self._waiting.append(Value(utf8(tag), int(step), time.time(), tensor.SerializeToString(), about, png))
-        if not wait:
-            self.flush()
 
     def scalar(self, tag: str, step: int, value: float, *, description: str = "") -> None:
-        """Add one number for TensorBoard's Scalars tab, as a float32; written by `flush` or with the next image.
+        """Add one number for TensorBoard's Scalars tab, as a float32.
 
         Raises:
             ValueError: The value is NaN, infinite, or beyond the range of float32.
@@ -131,7 +109,7 @@ class EventFile:
         self._waiting.append(Value(utf8(tag), int(step), time.time(), tensor.SerializeToString(), about))
 
     def text(self, tag: str, step: int, markdown: str, *, description: str = "") -> None:
-        """Add one text in Markdown for TensorBoard's Text tab; written by `flush` or with the next image."""
+        """Add one text in Markdown for TensorBoard's Text tab."""
         from tensorboard.compat.proto import summary_pb2, tensor_pb2, tensor_shape_pb2, types_pb2
         from tensorboard.plugins.text import metadata
 
@@ -142,21 +120,13 @@ class EventFile:
         self._waiting.append(Value(utf8(tag), int(step), time.time(), tensor.SerializeToString(), about))
 
     def flush(self) -> None:
-        """Write what waits, in one write.
-
-        Raises:
-            OSError: The file cannot be written; what waited is lost.
-        """
+        """Write what waits, in one write."""
         values, self._waiting = self._waiting, []
         if values:
             self._write(values)
 
     def close(self) -> None:
-        """Flush and close the file; may be called again. A later write begins a new file.
-
-        Raises:
-            OSError: What waited cannot be written; the file is closed all the same.
-        """
+        """Flush and close the file, even if what waits cannot be written; a later write begins a new file."""
         try:
             self.flush()
         finally:

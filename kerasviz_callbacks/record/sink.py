@@ -30,6 +30,7 @@ class Sink:
     (`"filters/conv1"`), `step` the epoch or batch, -1 for the untrained model. Steps of one tag are recorded in
     increasing order. A description is Markdown; the first one of a tag in a run counts. Where a method says so, what is
     recorded may wait in memory until `flush`. The methods here do nothing: a subclass leaves out what it cannot record.
+    Those that write raise an `OSError` if that is not possible, e.g. because the disk is full.
 
     Attributes:
         errors: What could not be written. Callers wrap each write in `errors.collect()`.
@@ -53,12 +54,7 @@ class Sink:
         return "views"
 
     def image(self, run: str, tag: str, step: int, png: bytes, description: str = "") -> None:
-        """Record one image, a PNG file, perhaps animated; it may wait.
-
-        Raises:
-            ValueError: It is no PNG file.
-            OSError: It cannot be written, e.g. because the disk is full.
-        """
+        """Record one image, a PNG file, perhaps animated; it may wait. Anything else raises a `ValueError`."""
 
     def scalar(self, run: str, tag: str, step: int, value: float, description: str = "") -> None:
         """Record one number, unless it is not `is_loggable` or the tag has one at this step already; it may wait."""
@@ -69,23 +65,16 @@ class Sink:
     def points(self, run: str, points: Points) -> None:
         """Record the points that TensorBoard's projector shows, in place of the previous ones.
 
-        Raises:
-            ValueError: Values, columns and pictures do not fit each other.
-            OSError: They cannot be written.
+        Values, columns and pictures that do not fit each other raise a `ValueError`.
         """
 
     def flush(self) -> None:
-        """Write what waits in memory.
-
-        Raises:
-            OSError: It cannot be written; what was waiting is lost and counted in `errors`.
-        """
+        """Write what waits in memory; if that is not possible, it is lost and counted in `errors`."""
 
     def close(self) -> None:
         """Flush, close the files and release the claim; may be called again. Later writes begin new files.
 
-        Raises:
-            OSError: What was waiting cannot be written; files are closed and the claim is released all the same.
+        Files are closed and the claim is released even if what was waiting cannot be written.
         """
 
     def closing_line(self, steps: int) -> str | None:
@@ -100,7 +89,6 @@ class DirectorySink(Sink, ABC):
         directory: Resolved now: a later `os.chdir` changes nothing.
 
     Attributes:
-        errors: What could not be written.
         directory: As an absolute path.
         group: `"views"`, `"views-2"`, ...; empty before `begin`.
     """

@@ -67,15 +67,6 @@ class StepQueue:
     Attributes:
         steps: The steps of which anything was submitted.
         dropped: The steps that were neither measured nor drawn, because the queue was full.
-
-    Example:
-        >>> queue = StepQueue()
-        >>> if queue.admit(0, force=False).measure:
-        ...     queue.submit(0, size=0, measure=lambda: print("measured"), draw=None)
-        >>> queue.begin()
-        >>> queue.wait(10.0)
-        measured
-        True
     """
 
     def __init__(self, flush: Job = lambda: None, *, max_bytes: int = MAX_BYTES, max_jobs: int = MAX_JOBS) -> None:
@@ -180,14 +171,9 @@ class StepQueue:
         self._worker.submit(partial(self._work, work))
 
     def wait(self, patience: float, *, anyway: bool = False) -> bool:
-        """Begin, and wait until all is done; for the end of a fit.
+        """Begin, and wait until all is done, for `patience` seconds at most; say whether it is. For the end of a fit.
 
-        Args:
-            patience: Seconds to wait at most. After a wait in vain, or one ended by Ctrl-C, later ones do not wait.
-            anyway: Wait even so.
-
-        Returns:
-            Whether all is done.
+        After a wait in vain, or one ended by Ctrl-C, later ones do not wait, except with `anyway`.
         """
         done = False
         try:
