@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from kerasviz_callbacks.record import EventFile
+from kerasviz_callbacks.record.events import EventFile
 
 from .table import Row, at_least, at_most, markdown
 
@@ -28,10 +28,12 @@ def speed(size: int) -> float:
     blob = np.random.default_rng(0).integers(0, 256, size, np.uint8).tobytes()
     file = EventFile(tempfile.mkdtemp())
     file.image("warm", 0, blob, width=1, height=1)
+    file.flush()
     count = 40_000_000 // size
     began = time.thread_time()
     for step in range(count):
         file.image("picture", step, blob, width=1, height=1)
+        file.flush()
     took = time.thread_time() - began
     file.close()
     return count * size / 1e6 / took
@@ -42,12 +44,14 @@ def longest_held(size: int) -> float:
     blob = np.random.default_rng(0).integers(0, 256, size, np.uint8).tobytes()
     file = EventFile(tempfile.mkdtemp())
     file.image("warm", 0, blob, width=1, height=1)
+    file.flush()
     held = []
     gc.disable()  # without the time of garbage collection
     with patch("kerasviz_callbacks.record.events.write_all", lambda descriptor, parts: None):
         for step in range(20):
             began = time.thread_time()
             file.image("picture", step, blob, width=1, height=1)
+            file.flush()
             held.append(time.thread_time() - began)
     gc.enable()
     file.close()

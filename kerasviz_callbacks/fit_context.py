@@ -54,9 +54,7 @@ class Request:
 class FitContext:
     """One for each model in `fit`. Callbacks `join` it as training begins and `leave` it at the end.
 
-    Args:
-        model: the model being trained.
-        params: what Keras tells the callbacks of a fit; nothing is printed at `verbose` 0.
+    The `params` are what Keras tells the callbacks of a fit; nothing is printed at `verbose` 0.
 
     Attributes:
         participants: the callbacks that take part.
@@ -69,17 +67,16 @@ class FitContext:
     _running: ClassVar[weakref.WeakValueDictionary[int, FitContext]] = weakref.WeakValueDictionary()
 
     def __init__(self, model: Any, params: Any):
-        self.model = model
-        self.params = params
+        self.model, self.params = model, params
         self.verbose = (params or {}).get("verbose", 1)
         self.participants: list[Participant] = []
         self.training = False
         self.probes: dict[Any, tuple[Any, Probe]] = {}
         self.queue = StepQueue(self._flush)
         self._readers: dict[Any, Reader] = {}
-        self._sinks: dict[tuple[type, str], Sink] = {}
+        self._sinks: dict[tuple[type, Path], Sink] = {}
         self._tags: dict[Hashable, dict[str, Any]] = {}
-        self._log_keys: dict[str, Participant] = {}
+        self._log_keys: dict[str, Any] = {}
         self._captured: dict[tuple[int, int], tuple[int, bytes, dict[Capture, Captured]]] = {}
         self._fingerprint: Callable[[], bytes] | None = None
         self._fingerprinted: list[int] = []
@@ -92,13 +89,7 @@ class FitContext:
 
     @classmethod
     def join(cls, model: Any, participant: Participant, params: Any) -> FitContext:
-        """The context of this model's fit, a new one for a new fit.
-
-        Args:
-            model: the model being trained.
-            participant: the callback that joins.
-            params: what Keras tells the callbacks of the fit: the same object to all of one fit.
-        """
+        """The context of this model's fit, a new one for a new fit: Keras gives each fit params of its own."""
         found = cls._running.get(id(model))
         if found is not None and not found.is_same_fit(params):
             if found.may_be_over():
@@ -141,8 +132,7 @@ class FitContext:
         if participant in self.participants:
             self.participants.remove(participant)
         if not self.training:
-            claims: list[dict[str, Any]] = [*self._tags.values(), self._log_keys]
-            for known in claims:
+            for known in (*self._tags.values(), self._log_keys):
                 for key in [key for key, owner in known.items() if owner is participant]:
                     del known[key]
         if self.participants:
@@ -161,35 +151,26 @@ class FitContext:
 
     def _say_how_to_look(self) -> None:
         """Print how to see every step, ready to paste (TensorBoard shows ten otherwise), and what is missing."""
-        kinds: dict[type, list[tuple[Path, Sink]]] = {}
-        for (kind, directory), sink in self._sinks.items():
-            kinds.setdefault(kind, []).append((Path(directory), sink))
         lines = []
-        for kind, found in kinds.items():
-            shown = [sink for _, sink in found]
+        for kind in dict.fromkeys(kind for kind, _ in self._sinks):
+            found = {directory: sink for (other, directory), sink in self._sinks.items() if other is kind}
+            shown = list(found.values())
             if len(found) > 1:
                 with suppress(ValueError):  # on Windows, directories on two drives have none in common
-                    shown = [kind(os.path.commonpath([directory for directory, _ in found]))]
-            lines += [sink.closing_line(len(self.queue.steps)) for sink in shown]
-        missing = []
-        if self.queue.skipped:
-            missing.append(f"{len(self.queue.skipped)} steps not drawn: drawing or writing took longer than training")
-        if self.queue.dropped:
-            missing.append(f"{len(self.queue.dropped)} steps not measured: too much was waiting to be written")
-        lost = sum(errors.count for errors in {id(sink.errors): sink.errors for sink in self._sinks.values()}.values())
-        if lost:
-            missing.append(f"{lost} images and scalars could not be written")
-        told = [line for line in lines if line]
-        for line in told[:-1]:
+                    shown = [kind(os.path.commonpath(list(found)))]
+            lines += [line for sink in shown if (line := sink.closing_line(len(self.queue.steps)))]
+        counts = {
+            "steps not drawn: drawing or writing took longer than training": len(self.queue.skipped),
+            "steps not measured: too much was waiting to be written": len(self.queue.dropped),
+            "images and scalars could not be written": sum(sink.errors.count for sink in self._sinks.values()),
+        }
+        missing = [f"({count} {what})" for what, count in counts.items() if count]
+        if missing:
+            lines[-1:] = ["  ".join([*lines[-1:], *missing])]  # behind the last line
+        for line in lines:
             say(f"kerasviz_callbacks: {line}")
-        if told or missing:
-            say(
-                "  ".join(
-                    [f"kerasviz_callbacks: {told[-1] if told else ''}", *(f"({one})" for one in missing)]
-                ).rstrip()
-            )
 
-    def writes_to(self, place: tuple[type, str]) -> bool:
+    def writes_to(self, place: tuple[type, Path]) -> bool:
         """Whether it has a sink of this kind and directory."""
         return place in self._sinks
 
@@ -227,13 +208,11 @@ class FitContext:
         Callbacks that name the same directory share the sink. A sink that already holds later steps, or is written to
         by another fit, counts its runs on ("views-2"), which is said in a line.
         """
-        wanted: list[tuple[type, str]] = [(EventFileSink, log_dir)]
-        if save_dir is not None:
-            wanted.append((PNGFileSink, save_dir))
-        return [self._sink(kind, directory, first_step) for kind, directory in wanted]
+        wanted = ((EventFileSink, log_dir), (PNGFileSink, save_dir))
+        return [self._sink(kind, directory, first_step) for kind, directory in wanted if directory is not None]
 
     def _sink(self, kind: type, directory: str, first_step: int) -> Sink:
-        key = kind, str(Path(directory).expanduser().resolve())
+        key = kind, Path(directory).expanduser().resolve()
         if key not in self._sinks:
             for other in list(self._running.values()):
                 if other is not self and other.writes_to(key) and other.is_over():
@@ -241,27 +220,18 @@ class FitContext:
             sink: Sink = kind(directory)
             group = sink.begin(first_step)
             if group != "views" and self.verbose:
-                why, remedy = "already holds later steps, or another fit writes there", self._remedy(first_step)
+                why, remedy = "already holds later steps, or another fit writes there", ""
+                if first_step < 0 and (self.params or {}).get("epochs") == 1:  # of a loop, each from epoch 0 again
+                    remedy = " To go on with one training, pass initial_epoch=n, epochs=n + 1 to fit."
                 say(f'kerasviz_callbacks: "{directory}" {why}; this fit is written as {group}/.{remedy}')
             self._sinks[key] = sink
         return self._sinks[key]
 
-    def _remedy(self, first_step: int) -> str:
-        """What to do where a training is a loop over `fit(epochs=1)`, each of which begins at epoch 0 again."""
-        if first_step >= 0 or (self.params or {}).get("epochs") != 1:
-            return ""
-        return " To go on with one training, pass initial_epoch=n, epochs=n + 1 to fit."
-
     def claim_tags(self, participant: Participant, places: Sequence[Hashable], tags: Mapping[str, Hashable]) -> str:
         """What is added to the sections of the tags of a callback, so that no other of this fit writes the same ones.
 
-        Args:
-            participant: the callback.
-            places: where it writes.
-            tags: each with what it is of: two callbacks may share a tag that is of the same; `None` is its own alone.
-
-        Returns:
-            "" for the first, "-2", "-3", ... where another callback writes one of them.
+        The tags come with what each is of: two callbacks may share a tag that is of the same; `None` is its own alone.
+        It is "" for the first, "-2", "-3", ... where another callback writes one of them in the same places.
         """
         taken = [self._tags.setdefault(place, {}) for place in places]
         own: dict[str, Any] = {tag: participant if of is None else of for tag, of in tags.items()}
@@ -297,10 +267,8 @@ class FitContext:
         known = self._captured.get(key)
         if known is not None and known[:2] == (step, now) and all(one in known[2] for one in own.captures):
             return known[2]
-        others = [
-            one.requests().get(key) for one in self.participants if one is not participant and one.observes(step, unit)
-        ]
-        requests = [own, *(request for request in others if request is not None)]
+        others = [one for one in self.participants if one is not participant and one.observes(step, unit)]
+        requests = [own, *(request for one in others if (request := one.requests().get(key)) is not None)]
         captures = dict.fromkeys(one for request in requests for one in request.captures)
         targets = {name: row for request in requests for name, row in request.targets.items()}
         choices = {one: choice for request in requests for one, choice in request.choices.items()}
@@ -329,10 +297,9 @@ class FitContext:
         """Equal for equal weights; the state of random numbers does not count."""
         if self._weights is not None:
             return self._weights
-        weights = self.model.weights
-        if self._fingerprint is None or [id(one) for one in weights] != self._fingerprinted:
-            self._fingerprint = framework().fingerprint(weights)
-            self._fingerprinted = [id(one) for one in weights]  # some come only when the model is built
+        ids = [id(one) for one in self.model.weights]  # some come only when the model is built
+        if self._fingerprint is None or ids != self._fingerprinted:
+            self._fingerprint, self._fingerprinted = framework().fingerprint(self.model.weights), ids
         found = self._fingerprint()
         if self._frozen:
             self._weights = found
@@ -354,12 +321,7 @@ class FitContext:
         return self.queue.wait(LAST_PATIENCE)
 
     def close(self, patience: float, *, anyway: bool = False) -> bool:
-        """Finish what is under way and close the sinks; whether that was done in time.
-
-        Args:
-            patience: seconds to wait at most.
-            anyway: also where that was waited for in vain before.
-        """
+        """Finish what is under way and close the sinks; whether that was done in time, see `StepQueue.wait`."""
         finished = self.queue.wait(patience, anyway=anyway)
         if finished:
             for sink in self._sinks.values():

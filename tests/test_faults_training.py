@@ -17,7 +17,7 @@ import pytest
 from harness import autoencoder, classifier, fit, pictures, runs, same_weights
 
 import kerasviz_callbacks as kv
-from kerasviz_callbacks.record import Admission
+from kerasviz_callbacks.record.step_queue import Admission
 from kerasviz_callbacks.taps.reader import Reader
 
 DATA = pictures()
@@ -230,8 +230,8 @@ def test_an_epoch_that_could_not_be_measured_is_not_drawn_as_the_one_before(tmp_
     def admit(self, step, *, force, draw=True):
         return Admission(measure=True, draw=force or step < 2)
 
-    monkeypatch.setattr("kerasviz_callbacks.record.StepQueue.admit", admit)
-    monkeypatch.setattr("kerasviz_callbacks.record.StepQueue.left_out", lambda self, step: step >= 2)
+    monkeypatch.setattr("kerasviz_callbacks.record.step_queue.StepQueue.admit", admit)
+    monkeypatch.setattr("kerasviz_callbacks.record.step_queue.StepQueue.left_out", lambda self, step: step >= 2)
 
     class Broken(kv.FilterImages):
         def measure(self, captured, source, step):

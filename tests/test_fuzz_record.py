@@ -19,18 +19,14 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.projector import projector_plugin
 from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
 
-from kerasviz_callbacks.record import (
-    EventFile,
-    EventFileSink,
-    MemorySink,
-    PNGFileSink,
-    Points,
-    Projector,
-    StepQueue,
-    Worker,
-    encode,
-    picture_path,
-)
+from kerasviz_callbacks.record.event_files import EventFileSink
+from kerasviz_callbacks.record.events import EventFile
+from kerasviz_callbacks.record.memory import MemorySink
+from kerasviz_callbacks.record.png import encode, picture_path
+from kerasviz_callbacks.record.png_files import PNGFileSink
+from kerasviz_callbacks.record.projector import Points, Projector
+from kerasviz_callbacks.record.step_queue import StepQueue
+from kerasviz_callbacks.record.worker import Worker
 
 TEXT = st.text(st.characters(), max_size=20)
 PARTS = TEXT | st.sampled_from(["", "..", "a/b", "nul", "\0", "\ud800", "x" * 500, "\N{SNOWMAN}\r\n"])
@@ -173,6 +169,7 @@ def test_an_event_file_gives_back_what_was_written(written):
             file.image(
                 tag, step, encode(pixels), width=pixels.shape[1], height=pixels.shape[0], description=description
             )
+            file.flush()
             told.picture(tag, step, pixels, description)
             told.flush()
             if closes:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kerasviz_callbacks.record import absolute, check_writable
+from kerasviz_callbacks.record.directories import absolute, check_writable
 
 
 @pytest.mark.parametrize("kind", [str, Path])

@@ -23,7 +23,8 @@ from tensorboard.plugins.scalar import metadata as scalar_metadata
 from tensorboard.plugins.text import metadata as text_metadata
 from tensorboard.summary.writer import event_file_writer
 
-from kerasviz_callbacks.record import EventFile, events
+from kerasviz_callbacks.record import events
+from kerasviz_callbacks.record.events import EventFile
 from kerasviz_callbacks.record.tfrecord import framed, masked_crc32c
 
 LARGEST = struct.unpack("<f", bytes.fromhex("ffff7f7f"))[0]
@@ -90,7 +91,9 @@ def test_the_file_says_what_it_is(tmp_path):
 def test_image_is_what_tf_summary_would_write(tmp_path):
     file = EventFile(tmp_path)
     file.image("maps/conv", 7, b"\x89PNG...", width=12, height=5, description="**Read** so.")
+    file.flush()
     file.image("maps/conv", 8, b"later", width=12, height=5, description="**Read** so.")
+    file.flush()
     _, first, second = events_in(tmp_path)
     value = first.summary.value[0]
     assert (first.step, value.tag) == (7, "maps/conv")
@@ -139,6 +142,7 @@ def test_a_truncated_tail_loses_only_itself(tmp_path, lost):
     file = EventFile(tmp_path)
     for step in range(3):
         file.image("a", step, bytes([step]) * 100, width=1, height=1)
+        file.flush()
     os.truncate(file.path, file.path.stat().st_size - lost)
     file.close()
     file.scalar("b", 3, 0.5)
@@ -150,14 +154,16 @@ def test_a_truncated_tail_loses_only_itself(tmp_path, lost):
 def test_kill_9_loses_only_what_was_not_flushed(tmp_path):
     script = """
         import os, signal, sys
-        from kerasviz_callbacks.record import EventFile
+        from kerasviz_callbacks.record.events import EventFile
         file = EventFile(sys.argv[1])
         for step in range(-1, 30):
             file.image("a", step, os.urandom(20_000), width=1, height=1)
+            file.flush()
             file.scalar("b", step, step / 2)
             file.flush()
         file.scalar("b", 30, 15.0)
         file.image("a", 30, b"with what waited", width=1, height=1)
+        file.flush()
         file.scalar("b", 31, 15.5)
         os.kill(os.getpid(), signal.SIGKILL)
     """
@@ -178,11 +184,13 @@ def test_a_failed_write_is_reported_and_the_next_one_works(tmp_path):
     for step in (1, 2):
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
         try:
+            file.image("b", step, b"x" * 5000, width=1, height=1)
             with pytest.raises(OSError, match="File too large"):
-                file.image("b", step, b"x" * 5000, width=1, height=1)
+                file.flush()
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     file.image("b", 3, b"whole", width=1, height=1)
+    file.flush()
     assert values_in(tmp_path) == [(0, "a", 0.5), (3, "b", b"whole")]
     # The attempt at step 2 began a file, and left none.
     assert len(list(tmp_path.iterdir())) == 2
@@ -210,8 +218,10 @@ def test_a_deleted_file_is_begun_again_with_its_metadata(tmp_path, what):
 
 def test_an_unwritable_directory_is_an_oserror(tmp_path):
     (tmp_path / "file").touch()
+    file = EventFile(tmp_path / "file" / "run")
+    file.image("a", 0, b"png", width=1, height=1)
     with pytest.raises(NotADirectoryError):
-        EventFile(tmp_path / "file" / "run").image("a", 0, b"png", width=1, height=1)
+        file.flush()
 
 
 @pytest.mark.parametrize("before", [None, "4000000000.elsewhere.1.0.v2", "0000000001.elsewhere.1.0.v2"])
@@ -305,10 +315,11 @@ def test_importing_the_subpackage_is_light():
 def test_writing_needs_no_framework(tmp_path):
     script = """
         import sys
-        from kerasviz_callbacks.record import EventFile
+        from kerasviz_callbacks.record.events import EventFile
         file = EventFile(sys.argv[1])
         file.scalar("a", 0, 0.5)
         file.image("b", 0, b"png", width=1, height=1)
+        file.flush()
         print(sorted({"tensorflow", "keras", "torch", "jax"} & set(sys.modules)))
     """
     command = [sys.executable, "-c", textwrap.dedent(script), tmp_path]
@@ -324,6 +335,7 @@ def test_a_record_is_whole_however_the_system_takes_it(system, tmp_path, monkeyp
     file = EventFile(tmp_path)
     for step in range(3):
         file.image("a", step, bytes([step]) * 100, width=1, height=1)
+        file.flush()
         file.scalar("b", step, step / 2)
     file.close()
     both = [[(step, "a", bytes([step]) * 100), (step, "b", step / 2)] for step in range(3)]
@@ -354,6 +366,7 @@ def test_scalars_and_text_wait_and_go_out_in_one_write_before_the_next_image(tmp
     assert (len(writes), file.waiting) == (1, 0)
     file.scalar("b", 3001, 0.5)
     file.image("a", 3001, b"png", width=1, height=1)
+    file.flush()
     assert len(writes) == 2
     assert file.path.read_bytes() == b"".join(writes)
     logged = [(event.step, value.tag) for event in events_in(tmp_path) for value in event.summary.value]

@@ -5,6 +5,7 @@ import os
 import stat
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -47,14 +48,14 @@ def test_a_link_at_the_destination_is_replaced(tmp_path):
 
 
 def test_the_temporary_name_is_another_each_time(tmp_path, monkeypatch):
-    names, opened = [], os.open
+    names, opened = [], Path.open
     monkeypatch.setattr(
-        os, "open", lambda path, flags, mode=0o777: names.append((path, flags)) or opened(path, flags, mode)
+        Path, "open", lambda path, mode, **given: names.append((path, mode)) or opened(path, mode, **given)
     )
     for _ in range(20):
         put(tmp_path / "a.png", b"x")
     assert len({path for path, _ in names}) == 20
-    assert all(flags & os.O_EXCL and flags & os.O_CREAT for _, flags in names)
+    assert {mode for _, mode in names} == {"xb"}, "an existing file is never written to, nor a link followed"
 
 
 def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch):

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from kerasviz_callbacks.record import animation, decode, encode, picture_path, png, safe_component, size_of
+from kerasviz_callbacks.record import png
+from kerasviz_callbacks.record.animation import animation
+from kerasviz_callbacks.record.png import decode, encode, picture_path, safe_component, size_of
 
 sides = st.integers(1, 12)
 shapes = st.tuples(sides, sides) | st.tuples(sides, sides, st.just(3))

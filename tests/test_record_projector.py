@@ -19,8 +19,17 @@ from tensorboard.plugins import base_plugin
 from tensorboard.plugins.projector import projector_plugin
 from werkzeug.test import Client
 
-from kerasviz_callbacks.record import EventFileSink, MemorySink, Points, Projector
-from kerasviz_callbacks.record.projector import LARGEST_SPRITE, MOST_VARIABLES, metadata_text, sprite, values_text
+from kerasviz_callbacks.record.event_files import EventFileSink
+from kerasviz_callbacks.record.memory import MemorySink
+from kerasviz_callbacks.record.projector import (
+    LARGEST_SPRITE,
+    MOST_VARIABLES,
+    Points,
+    Projector,
+    metadata_text,
+    sprite,
+    values_text,
+)
 
 RUN = "views/validation"
 PICTURES = np.random.default_rng(0).integers(0, 255, (7, 4, 4, 3), np.uint8)

@@ -12,19 +12,20 @@ from pathlib import Path
 import filelock
 import pytest
 
-from kerasviz_callbacks.record import EventFileSink, PNGFileSink, RunLock, claim_group
-from kerasviz_callbacks.record.run_lock import LOCK_FILE, PNG_LOCK_FILE
+from kerasviz_callbacks.record.event_files import EventFileSink
+from kerasviz_callbacks.record.png_files import PNGFileSink
+from kerasviz_callbacks.record.run_lock import LOCK_FILE, PNG_LOCK_FILE, RunLock, claim_group
 
 KINDS = pytest.mark.parametrize("kind", [EventFileSink, PNGFileSink])
 ASK = """
 import sys
 from pathlib import Path
-from kerasviz_callbacks.record import RunLock
+from kerasviz_callbacks.record.run_lock import RunLock
 print(RunLock(Path(sys.argv[1]), sys.argv[2]).acquire())
 """
 STAY = """
 import sys, time
-from kerasviz_callbacks.record import EventFileSink
+from kerasviz_callbacks.record.event_files import EventFileSink
 sink = EventFileSink(sys.argv[1])
 print(sink.begin(0), flush=True)
 time.sleep(60)
@@ -88,7 +89,7 @@ def test_a_killed_parent_leaves_its_lock_to_nobody(tmp_path):
     script = """
     import os, sys, time
     from pathlib import Path
-    from kerasviz_callbacks.record import RunLock
+    from kerasviz_callbacks.record.run_lock import RunLock
     lock = RunLock(Path(sys.argv[1]))
     assert lock.acquire()
     if os.fork():

@@ -14,7 +14,12 @@ import pytest
 from PIL import Image
 from tensorboard.backend.event_processing import event_accumulator, plugin_event_multiplexer
 
-from kerasviz_callbacks.record import EventFileSink, MemorySink, PNGFileSink, Points, Sink, encode
+from kerasviz_callbacks.record.event_files import EventFileSink
+from kerasviz_callbacks.record.memory import MemorySink
+from kerasviz_callbacks.record.png import encode
+from kerasviz_callbacks.record.png_files import PNGFileSink
+from kerasviz_callbacks.record.projector import Points
+from kerasviz_callbacks.record.sink import Sink
 
 PIXELS = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
 PNG = encode(PIXELS)

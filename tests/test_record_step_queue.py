@@ -12,7 +12,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from kerasviz_callbacks.record import Admission, StepQueue, step_queue
+from kerasviz_callbacks.record import step_queue
+from kerasviz_callbacks.record.step_queue import Admission, StepQueue
 
 SOON = 20.0
 ALL, MEASURED, NOTHING = Admission(True, True), Admission(True, False), Admission(False, False)
@@ -137,7 +138,7 @@ class TestOrder:
 
     def test_the_interpreter_ends_though_a_queue_still_holds_work(self):
         script = """
-            from kerasviz_callbacks.record import StepQueue
+            from kerasviz_callbacks.record.step_queue import StepQueue
             queue = StepQueue()
             queue.submit(0, size=0, measure=lambda: None, draw=None)
         """

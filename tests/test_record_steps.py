@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tensorboard.compat.proto import event_pb2, summary_pb2
 
-from kerasviz_callbacks.record import EventFile, EventFileSink, last_step
+from kerasviz_callbacks.record.event_files import EventFileSink
+from kerasviz_callbacks.record.events import EventFile
+from kerasviz_callbacks.record.steps import last_step
 from kerasviz_callbacks.record.tfrecord import framed
 
 SUMMARY = summary_pb2.Summary(value=[summary_pb2.Summary.Value(tag="a", simple_value=1.0)])
@@ -36,6 +38,7 @@ def log(directory, *steps):
     file = EventFile(directory)
     for step in steps:
         file.image("a", step, b"\x10\x7f" * 500, width=1, height=1)
+        file.flush()
     file.close()
     return file.path
 

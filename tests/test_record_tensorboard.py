@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from served import ask, started
 
-from kerasviz_callbacks.record import EventFileSink, encode
+from kerasviz_callbacks.record.event_files import EventFileSink
+from kerasviz_callbacks.record.png import encode
 
 PICTURE = np.arange(9 * 12 * 3, dtype=np.uint8).reshape(9, 12, 3)
 STEPS = list(range(-1, 14))

@@ -10,7 +10,7 @@ import weakref
 
 import pytest
 
-from kerasviz_callbacks.record import Worker
+from kerasviz_callbacks.record.worker import Worker
 
 SOON = 20.0
 
@@ -145,7 +145,7 @@ def test_without_threads_the_caller_does_the_work(monkeypatch):
 def test_the_interpreter_ends_whatever_is_under_way(close):
     script = f"""
         import atexit, time
-        from kerasviz_callbacks.record import Worker
+        from kerasviz_callbacks.record.worker import Worker
         worker = Worker()
         if {close}:
             atexit.register(lambda: (worker.submit(lambda: print("late")), print(worker.wait(5))))

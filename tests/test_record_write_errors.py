@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from kerasviz_callbacks.record import WriteErrors
+from kerasviz_callbacks.record.write_errors import WriteErrors
 
 
 def test_errors_are_all_counted_and_each_cause_is_kept_once():

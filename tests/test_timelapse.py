@@ -20,7 +20,11 @@ from kerasviz_callbacks.callback.timelapse import MAX_BYTES, MAX_FRAMES, Frames,
 from kerasviz_callbacks.draw.sheet import MARGIN
 from kerasviz_callbacks.draw.stamp import stamp_height, stamped
 from kerasviz_callbacks.draw.text import LINE, QUIET
-from kerasviz_callbacks.record import Admission, EventFileSink, MemorySink, PNGFileSink, encode
+from kerasviz_callbacks.record.event_files import EventFileSink
+from kerasviz_callbacks.record.memory import MemorySink
+from kerasviz_callbacks.record.png import encode
+from kerasviz_callbacks.record.png_files import PNGFileSink
+from kerasviz_callbacks.record.step_queue import Admission
 
 DATA = pictures()
 VALIDATION, TRAINING = (DATA.x_val, DATA.y_val), (DATA.x, DATA.y)
@@ -205,7 +209,7 @@ def test_pictures_that_were_skipped_are_not_in_it(tmp_path, monkeypatch):
     def admit(self, step, *, force, draw=True):
         return Admission(measure=True, draw=force or step % 2 == 0 or step < 0)
 
-    monkeypatch.setattr("kerasviz_callbacks.record.StepQueue.admit", admit)
+    monkeypatch.setattr("kerasviz_callbacks.record.step_queue.StepQueue.admit", admit)
     fit(autoencoder(), DATA.x, DATA.x, [kv.LatentTrajectory(tmp_path, VALIDATION, timelapse=True)], epochs=6)
     run = runs(tmp_path)["views/validation"]
     assert list(run.pictures["latent/trajectory"]) == [-1, 0, 2, 4, 5]

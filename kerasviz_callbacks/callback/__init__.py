@@ -6,6 +6,7 @@ failures       `Failures`: errors of a view, each cause reported once
 timelapse      all drawn steps as one animated image
 view_context   `ViewContext`: one view during one fit
 snapshot       images of a model without `fit`
+stages         `Stages`: the arguments of a view, and what a subclass implements
 view           `View`: base class of all views
 probe_display  `ProbeDisplay`: images and class names of a probe
 probe_view     `ProbeView`: base class of views that need data
@@ -30,7 +31,6 @@ from .types import (
     VALIDATION,
     Image,
     Measured,
-    Memory,
 )
 from .view import View
 
@@ -46,7 +46,6 @@ __all__ = [
     "Image",
     "LayersView",
     "Measured",
-    "Memory",
     "ProbeView",
     "View",
 ]

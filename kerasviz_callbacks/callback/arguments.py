@@ -5,31 +5,16 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from .._arguments import whole_number as whole_number
-
 
 def one_of(value: Any, argument: str, *allowed: str | None) -> None:
-    """Check that `value` is one of `allowed`.
-
-    Args:
-        value: any object, an array too.
-        argument: the user's name for it, used in the error message.
-        allowed: the valid values.
-
-    Raises:
-        ValueError: `value` is none of them.
-    """
+    """Raise a `ValueError` unless `value`, any object, an array too, is one of `allowed`."""
     if not isinstance(value, (str, type(None))) or value not in allowed:
         *others, last = ["None" if one is None else f'"{one}"' for one in allowed]
         raise ValueError(f"{argument}={value!r}: expected {', '.join(others)} or {last}.")
 
 
 def directory(value: Any, argument: str) -> str:
-    """Return a path as a string.
-
-    Raises:
-        TypeError: `value` is neither a string nor a path.
-    """
+    """Return a path as a string; anything but a string or a path raises a `TypeError`."""
     if not isinstance(value, (str, os.PathLike)):
         raise TypeError(f"{argument}={value!r}: expected a path, got {type(value).__name__}.")
     return os.fspath(value)

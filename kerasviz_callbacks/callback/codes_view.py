@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Hashable, Mapping
 from typing import Any, ClassVar
@@ -39,7 +40,6 @@ class CodesView(ProbeView):
     first one that draws a step writes them.
 
     Args:
-        log_dir: the TensorBoard log directory.
         validation_data: model inputs, with labels for the colours; see `ProbeView`.
         layer: the layer whose output is the latent code, or an encoder `Model`. `None`: the output with the fewest
             values between the input and an output of the input's shape; on a tie the first one called (a VAE's mean).
@@ -71,12 +71,7 @@ class CodesView(ProbeView):
         return self.model if inside and type(self.model).call is not keras.Model.call else self.layer
 
     def find_layers(self, reader: Reader) -> None:
-        """Find the layer whose output is the latent code.
-
-        Raises:
-            ValueError: an unknown layer, no bottleneck found, or latent codes with fewer dimensions than the view
-                needs.
-        """
+        """Find the layer whose output is the latent code."""
         if self.layer is not None and reader.model is self.layer:
             self.path, shape, capture = self.layer.name, reader.output_shapes[0], OUTPUT
         else:
@@ -85,11 +80,10 @@ class CodesView(ProbeView):
             self.path, shape, capture = call.path, call.shape, call.path
         self._capture = Capture(capture, reduce=_flat)
         least = self.least_dimensions
-        if shape and None not in shape and int(np.prod(shape)) < least:  # type: ignore[arg-type]
-            what = type(self).__name__
+        if shape and None not in shape and (dimensions := math.prod(shape)) < least:  # type: ignore[arg-type]
             raise ValueError(
-                f'layer="{self.path}": its codes have {int(np.prod(shape))} dimension, {what} needs at least {least}; '  # type: ignore[arg-type]
-                "name a wider layer."
+                f'layer="{self.path}": its codes have {dimensions} dimension, {type(self).__name__} needs at least '
+                f"{least}; name a wider layer."
             )
         self.posterior = _is_posterior(reader, self.path, shape)
 
@@ -112,13 +106,7 @@ class CodesView(ProbeView):
         return codes
 
     def metrics(self, codes: Array, before: Array | None, source: str) -> dict[str, float]:
-        """Return the scalars by tag.
-
-        Args:
-            codes: `(n, d)`, at this step.
-            before: `(n, d)`, the same rows at the previous step; `None` at the first step.
-            source: the data source whose labels `latent/knn` uses.
-        """
+        """Return the scalars by tag, of the codes `(n, d)` and those of the same rows at the previous step, if any."""
         labels = self.probes[source].labels
         return {
             "latent/spread": spread(codes),

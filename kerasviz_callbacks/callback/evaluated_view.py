@@ -45,7 +45,6 @@ class EvaluatedView(ProbeView):
     """A view that compares predictions with labels or targets.
 
     Args:
-        log_dir: the TensorBoard log directory.
         validation_data: `(x, y)` with labels or regression targets; see `ProbeView`.
         layer: the Grad-CAM layer; `None`: the last layer before the score whose output has more than one position.
         features: the layer whose output, averaged over positions, gives the features; `None`: the input of the last
@@ -79,12 +78,7 @@ class EvaluatedView(ProbeView):
         self._targets: dict[str, dict[str, Array]] = {}
 
     def find_layers(self, reader: Reader) -> None:
-        """Find the task, the features and the Grad-CAM layer.
-
-        Raises:
-            ValueError: no labels or targets, one prediction per position, an unknown layer, or a layer without feature
-                maps.
-        """
+        """Find the task, the features and the Grad-CAM layer."""
         self._head, self._out = reader.head, Capture(OUTPUT)
         self.labels, self._truth = {}, {}
         tasks = {source: self._task_of_source(self.readers[source], source) for source in self.probes}

@@ -39,7 +39,6 @@ class ExplainedView(ProbeView):
     """A view that explains a prediction of the model.
 
     Args:
-        log_dir: the TensorBoard log directory.
         validation_data: see `ProbeView`.
         target: what to explain: `None` the predicted class, an int that class, `"true"` the labelled class, or a
             callable from the model's outputs (before the softmax with `score="logits"`) to one value per row.
@@ -88,30 +87,22 @@ class ExplainedView(ProbeView):
         return predictions(captured[self.output].output, self._head)
 
     def target_in_words(self, named: Callable[[str], str] = str) -> str:
-        """Return what is explained, in words.
-
-        Args:
-            named: formats a class name for the text, such as `code_span` for Markdown.
-        """
+        """Return what is explained, in words; `named` formats a class name, such as `code_span` for Markdown."""
         if callable(self.target):
             return "a custom score"
         if self._head.regression:
             return "the output"
         if self.score.targets in ("predicted", "true"):
             return f"the {self.score.targets} class"
-        return f"class {named(self.probe_display.class_name(int(self.target)))}"  # type: ignore[arg-type]
+        return f"class {named(self.probe_display.class_name(self.target))}"  # type: ignore[arg-type]
 
     def heat(
         self, source: str, maps: Array, predicted: Predictions, *, number: int | None = None, **given: Any
     ) -> Array:
-        """Draw each map over its input, with the true and the predicted label.
+        """Draw each map, `(n, *spatial)`, over its input, with the true and the predicted label.
 
-        Args:
-            source: the data source.
-            maps: `(n, *spatial)`.
-            predicted: from `read_predictions`.
-            number: index of the input in a model with several, in Keras' order; `None`: the displayed one.
-            given: keyword arguments of `heat_maps`: `scale`, `caption`, `note`, `signed`.
+        Of several inputs of a model, `number` says which one, in Keras' order; `None`: the displayed one. The other
+        keyword arguments are those of `heat_maps`: `scale`, `caption`, `note`, `signed`.
         """
         if len(maps) > MAX_TILES:
             given["caption"] += f"   first {MAX_TILES} of {len(maps)}"
@@ -122,27 +113,19 @@ class ExplainedView(ProbeView):
     ) -> Array | None:
         """Draw training data on the left and validation data on the right of one image, as `heat` draws each of them.
 
-        Args:
-            maps: by data source, `(n, *spatial)`.
-            predicted: by data source, from `read_predictions`.
-            given: as for `heat`.
-
         Returns:
             The image; `None` if training and validation inputs differ in size.
         """
         if max(map(len, maps.values())) > MAX_COMPARED:
             given["caption"] += f"   at most {MAX_COMPARED} of each"
-        rows = [
-            self._heat_rows(source, maps[source][:MAX_COMPARED], predicted[source], None) for source in COMPARED_SOURCES
-        ]
+        rows = [self._heat_rows(one, maps[one][:MAX_COMPARED], predicted[one], None) for one in COMPARED_SOURCES]
         if len({(one.inputs.shape[1:], one.maps.shape[1:]) for one in rows}) > 1:
             return None
         if all(one.wrong is not None for one in rows):
             shares = " | ".join(f"{sum(one.wrong or [])} of {len(one.maps)}" for one in rows)
             given["note"] = join_notes(f"wrong: {shares}", given.get("note", ""))
-        given["halves"] = tuple(
-            (name, len(one.maps)) for name, one in zip(COMPARED_SOURCES.values(), rows, strict=True)
-        )
+        counts = [len(one.maps) for one in rows]
+        given["halves"] = tuple(zip(COMPARED_SOURCES.values(), counts, strict=True))
         return self._heat_over(rows, given)
 
     def _heat_rows(self, source: str, maps: Array, predicted: Predictions, number: int | None) -> _HeatRows:
@@ -166,8 +149,7 @@ class ExplainedView(ProbeView):
         given["titles"] = [title for one in rows for title in one.titles]
         if any(one.wrong is not None for one in rows):
             given["wrong"] = [bad for one in rows for bad in one.wrong or [False] * len(one.maps)]
-        picture: Array = heat_maps(inputs, maps, **given)
-        return picture
+        return heat_maps(inputs, maps, **given)
 
     def _classes(self, reader: Reader, probe: Probe, source: str) -> Array:
         if self.score.targets != "true":
@@ -196,19 +178,13 @@ class ExplainedView(ProbeView):
 
     def _titles(self, source: str, predicted: Predictions) -> tuple[list[tuple[str, str]], list[bool] | None]:
         """Return the true label, the prediction and whether it is wrong, for each row."""
-        labels = self._labels[source].numbers
-        true = (
-            [""] * len(predicted.confidence)
-            if labels is None
-            else [self.probe_display.class_name(int(one)) for one in labels]
-        )
-        if predicted.classes is None:
+        labels, classes = self._labels[source].numbers, predicted.classes
+        named = self.probe_display.class_name
+        true = [""] * len(predicted.confidence) if labels is None else [named(label) for label in labels]
+        if classes is None:
             return [(t, f"{value:.3g}") for t, value in zip(true, predicted.confidence, strict=True)], None
-        texts = [
-            f"{self.probe_display.class_name(int(c))} {p:.2f}"
-            for c, p in zip(predicted.classes, predicted.confidence, strict=True)
-        ]
-        wrong = None if labels is None else [bool(a != b) for a, b in zip(labels, predicted.classes, strict=True)]
+        texts = [f"{named(one)} {p:.2f}" for one, p in zip(classes, predicted.confidence, strict=True)]
+        wrong = None if labels is None else [bool(a != b) for a, b in zip(labels, classes, strict=True)]
         return list(zip(true, texts, strict=True)), wrong
 
 

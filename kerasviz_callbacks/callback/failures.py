@@ -15,12 +15,7 @@ HOOKS_LEFT_OUT = (
 
 
 class Failures:
-    """Errors of a view, collected on any thread and reported on the training thread, where warnings are visible.
-
-    Args:
-        name: name of the view.
-        on_error: `"warn"` or `"raise"`.
-    """
+    """Errors of a view, collected on any thread and reported on the training thread, where warnings are visible."""
 
     def __init__(self, name: str, on_error: str) -> None:
         self.name, self.on_error = name, on_error
@@ -42,8 +37,7 @@ class Failures:
     def report(self, sinks: Sequence[Sink] = ()) -> None:
         """Warn about errors since the last report, each cause once; with `on_error="raise"` raise the first.
 
-        Args:
-            sinks: where the view writes; their write errors are reported too, once for all views of a log directory.
+        Write errors of the sinks are reported too, once for all views of a log directory.
         """
         waiting, self._waiting = self._waiting, []
         for stage, error in waiting:

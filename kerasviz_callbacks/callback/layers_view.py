@@ -17,7 +17,6 @@ class LayersView(ProbeView):
     """A view of the activations of several layers; `find_layers` of a subclass fills `calls` from `selected_calls`.
 
     Args:
-        log_dir: the TensorBoard log directory.
         validation_data: model inputs such as images or signals; see `ProbeView`.
         layers: layer names or paths; `None`: convolutions and dense layers, at most eight, evenly spaced by depth.
         options: `training_data`, `count`, `class_names`, `display`, and those of `View`.
@@ -32,27 +31,14 @@ class LayersView(ProbeView):
         self.calls: dict[Capture, Call] = {}
 
     def selected_calls(self, reader: Reader) -> list[Call]:
-        """Return the calls of the layers in `layers`, or of the default selection.
-
-        Raises:
-            ValueError: an unknown or ambiguous layer, a layer that the model never calls, or no layer to show.
-        """
+        """Return the calls of the layers in `layers`, or of the default selection."""
         if self.layers is None:
             return evenly_by_depth(activation_layers(reader))
         return [reader.resolve(layer, argument="layers") for layer in self.layers]
 
     @staticmethod
     def selection_text(shown: int, whole: int | None, what: str) -> str:
-        """Return which channels are shown, in words.
-
-        Args:
-            shown: number of channels shown.
-            whole: number of channels of the layer; `None`: unknown.
-            what: "channels" or "neurons".
-
-        Returns:
-            An empty string if all channels are shown or their number is unknown.
-        """
+        """Return which of the `whole` channels are shown, in words; nothing if all are, or if `whole` is unknown."""
         if whole is None or shown == whole:
             return ""
         return f"{shown:,} of {whole:,} {what}, which varied most at the first step"

@@ -17,30 +17,28 @@ from .types import VALIDATION
 
 
 class ProbeDisplay:
-    """Images and class names of the probes of a view, for display.
-
-    Args:
-        probes: by data source.
-        display: maps model inputs to images; `None`: show the inputs themselves.
+    """Images and class names of the probes of a view, by data source, for display.
 
     Raises:
-        ValueError: `display` does not return images.
+        ValueError: `display`, which maps model inputs to images, does not return images for any number of rows.
     """
 
     def __init__(self, probes: Mapping[str, Probe], display: Callable[[Any], Any] | None):
         self.probes, self.display = probes, display
         self._pictures: dict[str, Array | None] = {}
         self._scale: IntensityRange | None = None
-        self._check()
+        for source, probe in probes.items() if display is not None else ():
+            self._images(source)
+            self._displayed(probe.images[:1])  # reconstructions use other numbers of rows
 
     def label_names(self, source: str) -> list[str] | None:
         """Return the class name of each row; `None` without labels."""
         probe = self.probes[source]
-        return None if probe.labels is None else [self.class_name(int(label)) for label in probe.labels]
+        return None if probe.labels is None else [self.class_name(label) for label in probe.labels]
 
     def class_name(self, label: int) -> str:
         """Return the name of a class, or its number if it has no name."""
-        names = self.probes[VALIDATION].class_names
+        names, label = self.probes[VALIDATION].class_names, int(label)
         return names[label] if names is not None and 0 <= label < len(names) else str(label)
 
     def pictures(self, source: str) -> Array | None:
@@ -57,14 +55,9 @@ class ProbeDisplay:
         return self._pictures[source]
 
     def tiles(self, source: str, rows: Array) -> Array | None:
-        """Return some rows as small images: signals as line plots, volumes as their middle slice.
+        """Return some rows as small images, uint8 `(k, h, w, 3)`: signals as line plots, volumes as their middle slice.
 
-        Args:
-            source: the data source.
-            rows: row indices, `(k,)` integers.
-
-        Returns:
-            uint8 `(k, h, w, 3)`; `None` if inputs are neither images nor signals.
+        `rows` are their indices, `(k,)`. The result is `None` if inputs are neither images nor signals.
         """
         pictures, inputs = self.pictures(source), self.probes[source].images
         if pictures is not None:
@@ -78,11 +71,8 @@ class ProbeDisplay:
     def images(self, values: Array) -> Array | None:
         """Convert arrays of the inputs' shape, such as reconstructions, to images.
 
-        Before they are passed to `display`, values are clipped to the range of the validation data and cast to its
-        dtype, so `display` may rely on both.
-
-        Args:
-            values: `(n, ...)`, in the units of the model inputs.
+        Before they are passed to `display`, values `(n, ...)` are clipped to the range of the validation data and cast
+        to its dtype, so `display` may rely on both.
 
         Returns:
             float64 `(n, h, w)`, `(n, h, w, c)` or `(n, d, h, w, c)`, NaN where a value is not finite; `None` if inputs
@@ -108,11 +98,7 @@ class ProbeDisplay:
         return self._as_images(inputs) if self.display is None else self._displayed(inputs)
 
     def _displayed(self, inputs: Array) -> Array:
-        """Apply `display` to a copy of the inputs, and check the result.
-
-        Raises:
-            ValueError: `display` raises, or does not return images.
-        """
+        """Apply `display` to a copy of the inputs, and check the result."""
         try:
             result = np.asarray(self.display(inputs.copy()))  # type: ignore[misc]  # called only if it is set
         except Exception as error:
@@ -136,12 +122,6 @@ class ProbeDisplay:
             return values
         shape = image_shape(values.shape[1:])
         return None if shape is None else values.reshape(len(values), *shape)
-
-    def _check(self) -> None:
-        """Check that `display` returns images for any number of rows: reconstructions use other batch sizes."""
-        for source, probe in self.probes.items() if self.display is not None else ():
-            self._images(source)
-            self._displayed(probe.images[:1])
 
 
 def _range(inputs: Array) -> tuple[Array, Array]:

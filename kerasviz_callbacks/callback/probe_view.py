@@ -20,7 +20,6 @@ class ProbeView(View):
     """A view that runs the model on validation data and, optionally, on training data.
 
     Args:
-        log_dir: the TensorBoard log directory.
         validation_data: `(x, y)`, `x`, a `tf.data.Dataset`, a `PyDataset`, a torch `DataLoader` or a `Probe`.
         training_data: the same; logged to a second run, with the same tags and colour scales.
         count: number of rows to use, spread evenly over the classes.
@@ -69,7 +68,7 @@ class ProbeView(View):
 
     def read_data(self) -> None:
         """Create the probes and their readers, shared with the other callbacks of the fit."""
-        self.probes = {}
+        self.probes, self.readers = {}, {}
         for source, data in ((VALIDATION, self.validation_data), (TRAINING, self.training_data)):
             if data is not None:
                 self.probes[source] = self.fit_context.probe(
@@ -79,11 +78,9 @@ class ProbeView(View):
                     class_names=self.class_names,
                     argument=ARGUMENTS[source],
                 )
-        self.readers = {source: self._reader(source) for source in self.probes}
-
-    def _reader(self, source: str) -> Reader:
-        with blame_argument(ARGUMENTS[source], self.model):
-            return self.fit_context.reader(self.read_model(), self.probes[source].inputs)
+        for source, probe in self.probes.items():
+            with blame_argument(ARGUMENTS[source], self.model):
+                self.readers[source] = self.fit_context.reader(self.read_model(), probe.inputs)
 
     def read_model(self) -> Any:
         """Return the model to read: the one being trained."""

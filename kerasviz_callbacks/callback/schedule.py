@@ -44,11 +44,7 @@ class Schedule:
         self.batches_per_epoch = (params or {}).get("steps")
 
     def begin(self, epoch: int) -> None:
-        """Begin the fit at this epoch, 0-based.
-
-        Raises:
-            ValueError: `unit="batch"`, `epoch` > 0, and the number of batches per epoch is unknown.
-        """
+        """Begin the fit at this epoch, 0-based; with `unit="batch"`, the batches before it must be known."""
         if self.unit == "batch" and epoch > 0:
             if self.batches_per_epoch is None:
                 raise ValueError(

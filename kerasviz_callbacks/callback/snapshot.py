@@ -24,12 +24,8 @@ _NO_WEIGHTS = (
 def snapshot(views: Sequence[Any] | Callable[[FitContext], Sequence[Any]], model: Any) -> list[Image]:
     """Draw the views of a model with its current weights; neither model nor views change.
 
-    Args:
-        views: the views, or a callable that selects them, given the `FitContext` that they share.
-        model: a built Keras model.
-
-    Returns:
-        The images in the order of the views, validation data before training data.
+    The views may be a callable that selects them, given the `FitContext` that they share. The images come in the order
+    of the views, of each validation data before training data.
 
     Raises:
         TypeError: `model` is not a Keras model.
@@ -67,9 +63,8 @@ def _context(view: Any, fit: FitContext) -> ViewContext:
         )
     fit.probes.update({key: probe for key, probe in view.known_probes.items() if key not in fit.probes})
     view.known_probes = fit.probes
-    result = view.result
-    known = result is not None and result.model() is fit.model
-    context = ViewContext(view, fit.model, dict(result.params) if known else {}, fit=fit)
+    known = view.result is not None and view.result.model() is fit.model
+    context = ViewContext(view, fit.model, dict(view.result.params) if known else {}, fit=fit)
     context.failures.on_error = "raise"
     context.sinks = [MemorySink()]
     return context

@@ -46,37 +46,27 @@ class Frames:
     max_bytes: int = MAX_BYTES
     added: int = 0
     _every: int = 1
-    _kept: list[tuple[int, bytes]] = field(default_factory=list)
-    _last: tuple[int, bytes] | None = None
+    _kept: dict[int, tuple[int, bytes]] = field(default_factory=dict)  # by number: all multiples of `_every`, the last
 
     def add(self, step: int, png: bytes) -> None:
         """Add a frame; drop every second one if there are too many."""
-        if self.added % self._every == 0:
-            self._kept.append((step, png))
-            self._last = None
-        else:
-            self._last = (step, png)
-        self.added += 1
-        while len(self._kept) > 1 and not self._fits():
+        self._thin()
+        self._kept[self.added] = (step, png)
+        while len(self._kept) > 2 and not self._fits():
+            self._every *= 2
             self._thin()
+        self.added += 1
 
     def _thin(self) -> None:
-        self._every *= 2
-        if self._last is None:
-            self._last = self._kept[-1]
-        self._kept = self._kept[::2]
-        if self._last[0] == self._kept[-1][0]:
-            self._last = None
+        self._kept = {n: frame for n, frame in self._kept.items() if n % self._every == 0 or n == self.added}
 
     def _fits(self) -> bool:
-        frames = self.all()
-        return len(frames) <= self.max_frames and (
-            len(frames) <= 2 or sum(len(png) for _, png in frames) <= self.max_bytes
-        )
+        size = sum(len(png) for _, png in self._kept.values())
+        return len(self._kept) <= self.max_frames and size <= self.max_bytes
 
     def all(self) -> list[tuple[int, bytes]]:
         """Return the step and PNG file of each frame."""
-        return [*self._kept, *([self._last] if self._last is not None else [])]
+        return list(self._kept.values())
 
 
 class Timelapse:
@@ -108,11 +98,7 @@ class Timelapse:
 
 
 def animated(frames: Sequence[tuple[int, bytes]]) -> bytes:
-    """Return an animated PNG file, each frame labelled with its step.
-
-    Args:
-        frames: `(step, PNG file)` pairs; smaller images are padded with white.
-    """
+    """Return an animated PNG file of `(step, PNG file)`, each labelled with its step; smaller images are padded."""
     steps = [step for step, _ in frames]
     sizes = [size_of(png) for _, png in frames]
     height, width = (max(side) for side in zip(*sizes, strict=True))

@@ -1,18 +1,15 @@
 """Data passed between capture, measurement and drawing, and what is kept after a fit."""
 
-# ruff: noqa: D102 (the methods of the protocol are documented in `View`)
 from __future__ import annotations
 
 import weakref
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, is_dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from .._typing import Array
-from ..fit_context import Request
-from ..record.projector import Points
 
 UNTRAINED = -1
 MODEL, VALIDATION, TRAINING = "model", "validation", "train"
@@ -110,39 +107,6 @@ class FitResult:
     last: LastStep | None
     params: Mapping[str, Any]
     probes: Mapping[str, Any]
-
-
-class ViewMethods(Protocol):
-    """The attributes and methods of a view that `ViewContext` uses; documented in `View`."""
-
-    memory: Memory
-    context: Any
-    result: FitResult | None
-    log_dir: str
-    save_dir: str | None
-    freq: int
-    start_from_epoch: int
-    unit: Any
-    timelapse: bool
-    on_error: str
-    every_epoch: bool
-
-    def set_model(self, model: Any) -> None: ...
-    def set_params(self, params: Any) -> None: ...
-    def prepare(self) -> None: ...
-    def can_prepare(self) -> bool: ...
-    def requests(self) -> Mapping[tuple[int, int], Request]: ...
-    def capture(self, step: int) -> dict[str, Any]: ...
-    def check(self, captured: dict[str, Any]) -> None: ...
-    def on_logs(self, step: int, logs: Mapping[str, Any]) -> None: ...
-    def measure(self, captured: Any, source: str, step: int) -> Measured: ...
-    def logged_metrics(self, measured: Mapping[str, Measured]) -> dict[str, float]: ...
-    def published(self) -> bool: ...
-    def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]: ...
-    def points(self, measured: Mapping[str, Measured]) -> Iterator[tuple[str, Points]]: ...
-    def tags(self) -> Mapping[str, Hashable]: ...
-    def describe(self, tag: str) -> str: ...
-    def summary(self) -> str: ...
 
 
 def held_bytes(captured: Any) -> int:

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import warnings
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterator, Mapping
-from typing import Any, ClassVar, cast
-
-import keras
+from collections.abc import Callable
+from typing import Any, cast
 
 from .._typing import Array
-from ..fit_context import FitContext, Request
-from ..record.projector import Points
-from .arguments import directory, one_of, whole_number
+from ..fit_context import FitContext
 from .failures import HOOKS_LEFT_OUT, Failures
-from .schedule import Schedule, Unit
+from .schedule import Schedule
 from .snapshot import by_name, one_picture, snapshot
-from .types import FitResult, Image, Measured, Memory
+from .stages import Stages
+from .types import FitResult, Memory
 from .view_context import ViewContext
 
 
-class View(keras.callbacks.Callback, ABC):
+class View(Stages):
     """A callback that visualizes the model during training and logs images and scalars to TensorBoard.
 
     A subclass implements three stages: `capture` copies tensors from the model on the training thread; `measure`
@@ -50,102 +45,12 @@ class View(keras.callbacks.Callback, ABC):
         ValueError: `freq` < 1, `start_from_epoch` < 0, another `unit` or `on_error`.
     """
 
-    every_epoch: ClassVar[bool] = False
-    scalar_descriptions: ClassVar[Mapping[str, str]] = {}
-
-    def __init__(
-        self,
-        log_dir: str | os.PathLike[str] = "logs",
-        *,
-        freq: int = 1,
-        start_from_epoch: int = 0,
-        unit: Unit = "epoch",
-        save_dir: str | os.PathLike[str] | None = None,
-        timelapse: bool = False,
-        on_error: str = "warn",
-    ):
-        super().__init__()
-        self.log_dir = directory(log_dir, "log_dir")
-        self.freq = whole_number(freq, "freq", minimum=1)
-        self.start_from_epoch = whole_number(start_from_epoch, "start_from_epoch", minimum=0)
-        one_of(unit, "unit", "epoch", "batch")
-        self.unit = unit
-        self.save_dir = None if save_dir is None else directory(save_dir, "save_dir")
-        if not isinstance(timelapse, bool):
-            raise TypeError(f"timelapse={timelapse!r}: expected True or False, got {type(timelapse).__name__}.")
-        self.timelapse = timelapse
-        one_of(on_error, "on_error", "warn", "raise")
-        self.on_error = on_error
-        self.memory = Memory()
-        self.context: ViewContext | None = None
-        self.result: FitResult | None = None
-        self.known_probes: dict[Any, Any] = {}  # the probes read last; `picture` uses the same rows
-        self._gave_up = False
-
-    # The methods that a subclass implements.
-
-    @abstractmethod
-    def prepare(self) -> None:
-        """Find the layers. Called before the first batch; raises an error if an argument does not fit the model."""
-
-    @abstractmethod
-    def capture(self, step: int) -> dict[str, Any]:
-        """Copy the required tensors, keyed by data source, validation first. Runs on the training thread."""
-
-    @abstractmethod
-    def measure(self, captured: Any, source: str, step: int) -> Measured:
-        """Compute the data to draw and the scalars, in pure numpy. Called in step order; keep histories in `memory`."""
-
-    @abstractmethod
-    def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
-        """Draw images of all data sources, which share one scale. Skipped if drawing falls behind training."""
-
-    def points(self, measured: Mapping[str, Measured]) -> Iterator[tuple[str, Points]]:
-        """Return the points for TensorBoard's projector, by data source. Default: none."""
-        return iter(())
-
-    def on_logs(self, step: int, logs: Mapping[str, Any]) -> None:
-        """Receive the epoch's Keras logs, before the step is measured. Default: ignore them."""
-
-    def published(self) -> bool:
-        """Return whether the view adds metrics to `logs`; `measure` then runs on the training thread. Default: no."""
-        return False
-
-    def logged_metrics(self, measured: Mapping[str, Measured]) -> dict[str, float]:
-        """Return the metrics for `logs`, always with the same keys (NaN if not measured). Default: none."""
-        return {}
-
-    def requests(self) -> Mapping[tuple[int, int], Request]:
-        """Return the captures required from the forward passes that all callbacks share. Default: none."""
-        return {}
-
-    def tags(self) -> Mapping[str, Hashable]:
-        """Return the tags that the view writes, known after `prepare`, each with a key that identifies its content.
-
-        Two views of one fit may write the same tag if its keys are equal. The key `None` equals no other: a second
-        view with that tag gets tags with a suffix, such as `"grad_cam-2/conv2"`.
-        """
-        return {}
-
-    def can_prepare(self) -> bool:
-        """Return whether `prepare` can run yet, such as after the model is built; otherwise it is retried later."""
-        return True
-
-    def check(self, captured: dict[str, Any]) -> None:
-        """Check the tensors captured before the first batch; raises errors that only running the model reveals."""
-
-    def describe(self, tag: str) -> str:
-        """Return the description of a scalar, in Markdown."""
-        return self.scalar_descriptions.get(tag.rpartition("/")[2], "")
-
-    def summary(self) -> str:
-        """Return the view and what it shows in a few words, for the line that lists the chosen views."""
-        return type(self).__name__
+    context: ViewContext | None
+    _gave_up = False
 
     def chosen_summary(self) -> str:
         """Return `summary` with the layers found for the current fit, if there is one."""
-        summary: str = (self.context.view if self.context is not None else self).summary()
-        return summary
+        return (self if self.context is None else self._in_context().view).summary()
 
     # Without `fit`.
 
@@ -183,17 +88,16 @@ class View(keras.callbacks.Callback, ABC):
         """Check the arguments against the model before the first batch; errors raise, whatever `on_error`."""
         self.abandon()  # after an exception in `fit`, Keras does not call `on_train_end`
         self._gave_up = False
-        context = self.context = ViewContext(self, self.model, self.params)
-        self.known_probes = context.fit.probes
-        self._or_abandon(context.check_request)
+        self.context = ViewContext(self, self.model, self.params)
+        self.known_probes = self.context.fit.probes
+        self._or_abandon(self.context.check_request)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Before the first batch: capture once as a check, and draw the untrained model."""
         if self.context is None:
             self.on_train_begin()
-        if self.context is not None and not self.context.begun:
-            context = self.context
-            self._or_abandon(lambda: context.begin(epoch, untrained=True))
+        if not self._in_context().begun:
+            self._or_abandon(lambda: self._in_context().begin(epoch, untrained=True))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Capture the model if this epoch is drawn or metrics are due."""
@@ -226,7 +130,7 @@ class View(keras.callbacks.Callback, ABC):
         """Leave a fit that does not begin, or that an exception has ended."""
         context, self.context = self.context, None
         if context is not None:
-            result = context.abandon()
+            result = context.finish(abandoned=True)
             if context.begun:
                 self._keep(result)
 
@@ -238,9 +142,7 @@ class View(keras.callbacks.Callback, ABC):
         with failures.collect("begin (call on_train_begin before the first batch, to see this error earlier)"):
             if self.context is None:
                 self.on_train_begin()
-            if self.context is not None:
-                context = self.context
-                self._or_abandon(lambda: context.begin(epoch, untrained=False))
+            self._or_abandon(lambda: self._in_context().begin(epoch, untrained=False))
         self._gave_up = self.context is None
         failures.report()
         if not self._gave_up:

@@ -17,21 +17,16 @@ from ..record.png import encode
 from ..record.sink import Sink
 from .failures import Failures
 from .schedule import Schedule
+from .stages import Stages
 from .timelapse import Timelapse
-from .types import UNTRAINED, FitResult, Image, LastStep, Measured, Memory, ViewMethods, held_bytes
+from .types import UNTRAINED, FitResult, Image, LastStep, Measured, Memory, held_bytes
 
 
 class ViewContext(Participant):
     """One view during one fit.
 
-    It works on a copy of the view, so that the state belongs to this fit: a worker that is still busy with it cannot
-    interfere with the next fit.
-
-    Args:
-        view: the view as the user created it; it is not changed.
-        model: the model to visualize.
-        params: the Keras callback `params` of the fit.
-        fit: state shared with other views; `None`: join the fit of this model.
+    It works on a copy of the view as the user created it, so that the state belongs to this fit: a worker that is still
+    busy with it cannot interfere with the next fit. Without `fit`, it joins the fit of the model.
 
     Attributes:
         view: the working copy of the view.
@@ -43,7 +38,7 @@ class ViewContext(Participant):
         begun: whether the first epoch has begun.
     """
 
-    def __init__(self, view: ViewMethods, model: Any, params: Any, *, fit: FitContext | None = None):
+    def __init__(self, view: Stages, model: Any, params: Any, *, fit: FitContext | None = None):
         self.view = copy.copy(view)
         self.view.set_model(model)
         self.view.set_params(params)
@@ -68,10 +63,11 @@ class ViewContext(Participant):
         if fit is not None:
             fit.participants.append(self)
 
-    def _result(self) -> FitResult | None:
-        """Return the result of the last fit of this model, if there is one."""
+    def _resume(self) -> None:
+        """Continue from the result of the last fit of this model, if there is one."""
         result = self._source.result
-        return result if result is not None and result.model() is self.fit.model else None
+        if result is not None and result.model() is self.fit.model:
+            self.view.memory, self.last = copy.deepcopy(result.memory), result.last
 
     # The course of a fit, on the training thread.
 
@@ -85,15 +81,13 @@ class ViewContext(Participant):
     def begin(self, epoch: int, *, untrained: bool) -> None:
         """Begin the first epoch: capture once as a check, and draw the untrained model.
 
-        Args:
-            epoch: its number, 0-based; if it is not 0, the fit is resumed and the view continues from its last result.
-            untrained: whether no batch of this fit has been trained yet.
+        If the epoch, 0-based, is not 0, the fit is resumed and the view continues from its last result. Untrained means
+        that no batch of this fit has been trained yet.
         """
         self.begun = self.fit.training = True
         self.schedule.begin(epoch)
-        result = self._result() if epoch > 0 else None
-        if result is not None:
-            self.view.memory, self.last = copy.deepcopy(result.memory), result.last
+        if epoch > 0:
+            self._resume()
         resumed = epoch if self.schedule.unit == "epoch" else self.schedule.step + 1
         first_step = UNTRAINED if epoch == 0 else resumed
         self.sinks = self.fit.sinks(self.view.log_dir, self.view.save_dir, first_step)
@@ -120,8 +114,7 @@ class ViewContext(Participant):
 
     def epoch_ended(self, epoch: int, logs: dict[str, Any] | None) -> None:
         """Observe the model if a step is due at the end of this epoch."""
-        step = self.schedule.epoch_ended(epoch)
-        self._ended = step
+        step = self._ended = self.schedule.epoch_ended(epoch)
         if step == UNTRAINED:
             self.failures.add("count batches", RuntimeError("on_train_batch_end was not called"))
             self._report()
@@ -133,38 +126,25 @@ class ViewContext(Participant):
                 self._weights = self.fit.fingerprint()
             self._report()
 
-    def finish(self) -> FitResult | None:
+    def finish(self, *, abandoned: bool = False) -> FitResult | None:
         """End training: draw the last step if it was not drawn, then the animation, and wait until all is written.
 
-        Returns:
-            The state from which a resumed fit continues; `None` if the worker is still busy with it.
+        With `abandoned` it only waits: the fit does not begin, or an exception has ended it. The result is the state
+        from which a resumed fit continues, `None` if the worker is still busy with it.
         """
         finished = False
         try:
-            self._observe_last()
-            if self._timelapse is not None and self._observed is not None:
-                self.fit.queue.draw_later(self._observed, self._animate)
+            if not abandoned:
+                self._observe_last()
+                if self._timelapse is not None and self._observed is not None:
+                    self.fit.queue.draw_later(self._observed, partial(self._animate, self._timelapse))
             finished = self.fit.wait()
-            self._report()
+            if not abandoned:
+                self._report()
         finally:
-            self._leave(finished, quietly=False)
-        return self._fit_result(finished)
-
-    def abandon(self) -> FitResult | None:
-        """Leave a fit that does not begin, or that an exception has ended."""
-        finished = False
-        try:
-            finished = self.fit.wait()
-        finally:
-            self._leave(finished, quietly=True)
-        return self._fit_result(finished)
-
-    def _leave(self, finished: bool, *, quietly: bool) -> None:
-        self.fit.leave(self, quietly=quietly)
-        if finished:
-            self.view.context = None  # also frees the functions compiled for the fit
-
-    def _fit_result(self, finished: bool) -> FitResult | None:
+            self.fit.leave(self, quietly=abandoned)
+            if finished:
+                self.view.context = None  # also frees the functions compiled for the fit
         if not finished or not self.begun:
             return None
         probes, params = getattr(self.view, "probes", {}), dict(self.fit.params or {})
@@ -201,11 +181,7 @@ class ViewContext(Participant):
     def observe(self, step: int, *, logs: dict[str, Any] | None = None, note: str = "", captured: Any = None) -> None:
         """Capture the model at a step, queue measuring and drawing on the worker, and add metrics to `logs`.
 
-        Args:
-            step: the epoch, or the number of batches trained.
-            logs: the epoch's Keras logs; metrics are added to it.
-            note: text for the status line below the image, such as "restored".
-            captured: by data source, tensors that were captured already.
+        The note is for the status line below the image; `captured` are tensors, by data source, that are there already.
         """
         self._report()
         measured: Mapping[str, Measured] = {}
@@ -224,11 +200,7 @@ class ViewContext(Participant):
     def _capture_and_submit(
         self, step: int, logs: Mapping[str, Any] | None, note: str, captured: Any
     ) -> Mapping[str, Measured]:
-        """Capture the model, and queue measuring and drawing.
-
-        Returns:
-            The measurements of a view that publishes metrics; otherwise empty, since the worker measures later.
-        """
+        """Return the measurements of a view that publishes metrics; otherwise none: the worker measures later."""
         due = self.schedule.is_due(step) and self._drawn != step
         force = step in (self.schedule.forced, self.schedule.last)
         admission = self.fit.queue.admit(step, draw=due, force=force)
@@ -241,9 +213,9 @@ class ViewContext(Participant):
             weights = self.fit.fingerprint()
             captured = self.view.capture(step) if captured is None else captured
         read_logs, self._unread_logs = self._unread_logs, []
-        measure: Callable[[], Mapping[str, Measured]]
-        measure, size = partial(self._measure, captured, step, read_logs), held_bytes(captured)
         found: Mapping[str, Measured] = {}
+        measure: Callable[[], Mapping[str, Measured]] = partial(self._measure, captured, step, read_logs)
+        size = held_bytes(captured)
         if published:
             found = measure()
             measure, size = partial(dict, found), held_bytes(found)
@@ -254,8 +226,7 @@ class ViewContext(Participant):
                 measure=partial(self._keep, measure, step, note, weights),
                 draw=partial(self._draw, step) if due and admission.draw else None,
             )
-        self._observed = step
-        self._weights = weights
+        self._observed, self._weights = step, weights
         self._drawn = step if due else self._drawn
         return found
 
@@ -275,17 +246,14 @@ class ViewContext(Participant):
     def _report(self) -> None:
         self.failures.report(self.sinks)
 
-    # One step, on the worker.
+    # One step, on the worker, where `sys.exit` in user code would have no effect: hence `BaseException`.
 
     def _measure(
         self, captured: Mapping[str, Any], step: int, logs: Sequence[tuple[int, Mapping[str, Any]]]
     ) -> dict[str, Measured]:
         """Measure every data source; after an error, keep the others only if the view publishes metrics.
 
-        Args:
-            captured: by data source.
-            step: the epoch, or the number of batches trained.
-            logs: the Keras logs of this step, and of those before that were not measured.
+        The logs are those of this step, and of those before that were not measured.
         """
         for at, of_epoch in logs:
             self.view.on_logs(at, of_epoch)
@@ -301,38 +269,35 @@ class ViewContext(Participant):
 
     def _keep(self, measure: Callable[[], Mapping[str, Measured]], step: int, note: str, weights: bytes) -> None:
         """Measure, store the measurements, and write the scalars."""
-        with self._any_failure("measure"):
+        with self.failures.collect("measure", BaseException):
             found = measure()
             if not found:
                 return
             if note:
                 found = {source: replace(one, note=note) for source, one in found.items()}
             self.last = LastStep(step, found, weights)
-        with self._any_failure("write scalars"):
-            self._write_scalars(LastStep(step, found, weights))
+        with self.failures.collect("write scalars", BaseException):
+            for source, one in found.items():
+                for tag, value in one.scalars.items():
+                    suffixed, about = with_suffix(tag, self._suffix), self.view.describe(tag)
+                    for sink in self.sinks:
+                        with sink.errors.collect():
+                            sink.scalar(source, suffixed, step, value, about)
 
     def _draw(self, step: int) -> None:
         """Draw the latest measurements if they are of this step: measuring may have failed."""
         last = self.last
         if last is None or last.step != step:
             return
-        with self._any_failure("draw"):
+        with self.failures.collect("draw", BaseException):
             for image in self.view.draw(last.measured):
                 self._write_image(image, step)
-        with self._any_failure("write points"):
+        with self.failures.collect("write points", BaseException):
             for source, points in self.view.points(last.measured):
                 named = replace(points, name=f"{points.name}{self._suffix}")
                 for sink in self.sinks:
                     with sink.errors.collect():
                         sink.points(source, named)
-
-    def _write_scalars(self, last: LastStep) -> None:
-        for source, one in last.measured.items():
-            for tag, value in one.scalars.items():
-                suffixed, about = with_suffix(tag, self._suffix), self.view.describe(tag)
-                for sink in self.sinks:
-                    with sink.errors.collect():
-                        sink.scalar(source, suffixed, last.step, value, about)
 
     def _write_image(self, image: Image, step: int) -> None:
         png, tag = encode(image.picture), with_suffix(image.tag, self._suffix)
@@ -342,24 +307,17 @@ class ViewContext(Participant):
         if self._timelapse is not None:
             self._timelapse.add(replace(image, tag=tag), step, png)
 
-    def _animate(self) -> None:
+    def _animate(self, timelapse: Timelapse) -> None:
         """Write the animation of all drawn steps."""
-        with self._any_failure("write the timelapse"):
-            if self._timelapse is not None:
-                self._timelapse.write(self.sinks)
-
-    def _any_failure(self, stage: str) -> Any:
-        """Collect any exception, `sys.exit` in user code included: on the worker thread it would have no effect."""
-        return self.failures.collect(stage, BaseException)
+        with self.failures.collect("write the timelapse", BaseException):
+            timelapse.write(self.sinks)
 
     # Without a fit.
 
     def show(self) -> None:
         """Draw the current model: the last step again if the weights have not changed, otherwise one further step."""
-        result = self._result()
         self.begun = True
-        if result is not None:
-            self.view.memory, self.last = copy.deepcopy(result.memory), result.last
+        self._resume()
         if self.last is not None and self.last.weights == self.fit.fingerprint():
             self.fit.queue.draw_later(self.last.step, partial(self._draw, self.last.step))
             return

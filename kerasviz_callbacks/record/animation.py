@@ -59,7 +59,6 @@ def _merged(frames: Sequence[bytes], durations: Sequence[int]) -> list[tuple[byt
 
 
 def _assembled(merged: Sequence[tuple[bytes, int]]) -> bytes:
-    """Return the file."""
     height, width = size_of(merged[0][0])
     sequence = count()  # numbers of the chunks that belong to the animation
     parts = [SIGNATURE, chunk(b"IHDR", dict(chunks(merged[0][0]))[b"IHDR"])]

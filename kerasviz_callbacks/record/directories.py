@@ -41,7 +41,10 @@ def check_writable(directory: str | os.PathLike[str], argument: str) -> Path:
         is_file = path.exists() and not path.is_dir()
         dangling = next((one for one in (path, *path.parents) if one.is_symlink() and not one.exists()), None)
         if not is_file and dangling is None:
-            _write_in(path)
+            path.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=path) as file:
+                file.write(b"\0")  # an empty file can be made on a full disk
+                file.flush()
     except OSError as error:
         raise _cannot(path, argument, error.errno, error.strerror) from error
     if dangling is not None:
@@ -50,15 +53,6 @@ def check_writable(directory: str | os.PathLike[str], argument: str) -> Path:
     if is_file:
         raise _cannot(path, argument, errno.ENOTDIR, "is a file")
     return path
-
-
-def _write_in(path: Path) -> None:
-    """Make the directory, and create and delete a file in it."""
-    path.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=path) as file:
-        # An empty file can be made on a full disk.
-        file.write(b"\0")
-        file.flush()
 
 
 def _local_path(directory: str | os.PathLike[str], argument: str) -> Path:
@@ -71,24 +65,20 @@ def _local_path(directory: str | os.PathLike[str], argument: str) -> Path:
             f"{argument}={text!r}: remote addresses cannot be written to; log to a local directory and "
             "copy it there while training runs, e.g. with `gsutil rsync` or `aws s3 sync`"
         )
-    if not text or "\0" in text or not _can_be_encoded(text):
-        raise ValueError(f"{argument}={text!r}: must name a directory, e.g. 'logs'")
+    no_name = ValueError(f"{argument}={text!r}: must name a directory, e.g. 'logs'")
+    if not text or "\0" in text:
+        raise no_name
     try:
+        os.fsencode(text)
         return absolute(text)
+    except UnicodeEncodeError:  # half a surrogate pair
+        raise no_name from None
     except RuntimeError as error:
         raise ValueError(f"{argument}={text!r}: {error}; write the path in full") from error
 
 
-def _can_be_encoded(text: str) -> bool:
-    """Say whether a text can be a file name: a lone surrogate cannot."""
-    try:
-        os.fsencode(text)
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def _cannot(path: Path, argument: str, number: int | None, reason: str | None) -> OSError:
     """Return the error; `OSError` picks its own subclass from the number."""
-    message = f'{argument}="{path}": cannot be written: {reason}; pass a directory you may create files in'
-    return OSError(number, message)
+    return OSError(
+        number, f'{argument}="{path}": cannot be written: {reason}; pass a directory you may create files in'
+    )

@@ -4,27 +4,20 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable
-from functools import partial
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from pathlib import Path
 
-from .directories import absolute
 from .events import EventFile
 from .png import size_of
 from .projector import Points, Projector
-from .run_lock import RunLock, claim_group
-from .sink import is_loggable
-from .steps import holds_step
-from .write_errors import WriteErrors
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from .sink import DirectorySink, is_loggable
+from .steps import last_step
 
 MAX_WAITING = 4 * 2**20
 """Bytes of images of one run that wait in memory."""
 
 
-class EventFileSink:
+class EventFileSink(DirectorySink):
     """The `Sink` that TensorBoard reads: one event file a run, `log_dir/<group>/<run>`.
 
     Directories and files are made when first written to, and made again when deleted while training runs. Images,
@@ -32,49 +25,32 @@ class EventFileSink:
     one write, so that a slow disk costs one wait a run and not one an image.
 
     Args:
-        log_dir: The user's log directory, the one TensorBoard is started on. Resolved now: a later `os.chdir`
-            changes nothing.
-
-    Attributes:
-        errors: What could not be written.
-        log_dir: The directory as an absolute path.
-        group: `"views"`, `"views-2"`, ...; empty before `begin`.
-
-    Example:
-        >>> sink = EventFileSink("logs")
-        >>> sink.begin(first_step=0)
-        'views'
-        >>> sink.scalar("validation", "overlap/conv1/mean", 0, 0.25)
-        >>> sink.close()
+        directory: The user's log directory, the one TensorBoard is started on.
     """
 
-    def __init__(self, log_dir: str | os.PathLike[str]) -> None:
-        self.log_dir = absolute(log_dir)
-        self.errors = WriteErrors()
-        self.group = ""
-        self._named = os.fspath(log_dir)
-        self._lock: RunLock | None = None
+    def __init__(self, directory: str | os.PathLike[str]) -> None:
+        super().__init__(directory)
+        self._named = os.fspath(directory)
         self._files: dict[str, EventFile] = {}
         self._projectors: dict[str, Projector] = {}
         self._last_scalar: dict[tuple[str, str], int] = {}
 
-    def begin(self, first_step: int) -> str:
-        """Claim the first group whose event files hold no step of `first_step` or later; see `Sink.begin`."""
-        self.group, self._lock = claim_group(self.log_dir, partial(holds_step, first_step=first_step))
-        return self.group
+    def holds_step(self, group: Path, first_step: int) -> bool:
+        """Say whether a run in the group, or the group's directory itself, holds `first_step` or a later step.
+
+        A second training that began again at step 0 in the same run would take the place of the first in one of
+        TensorBoard's loaders and be mixed with it in the other.
+        """
+        lasts = (last_step(directory) for directory, _, _ in os.walk(group))
+        return any(last is not None and last >= first_step for last in lasts)
 
     def image(self, run: str, tag: str, step: int, png: bytes, description: str = "") -> None:
         """Add one PNG file, which may be animated, to what waits; see `Sink.image`."""
         height, width = size_of(png)
         file = self._file(run)
-        file.image(tag, step, png, width=width, height=height, description=description, wait=True)
+        file.image(tag, step, png, width=width, height=height, description=description)
         if file.waiting_bytes >= MAX_WAITING:
-            waiting = file.waiting
-            try:
-                file.flush()
-            except OSError:
-                self.errors.count += waiting - 1  # the caller counts one
-                raise
+            self._each(EventFile.flush, [file])
 
     def scalar(self, run: str, tag: str, step: int, value: float, description: str = "") -> None:
         """Add one number to what waits; of several at one step the first, since TensorBoard would show them all."""
@@ -90,46 +66,35 @@ class EventFileSink:
         """Write the files of TensorBoard's projector into the run; see `Sink.points`."""
         self._file(run).open()  # without an event file TensorBoard knows of no such run
         if run not in self._projectors:
-            self._projectors[run] = Projector(self.directory(run))
+            self._projectors[run] = Projector(self.directory / self.path_of(run))
         self._projectors[run].write(points)
 
     def flush(self) -> None:
         """Write what waits, one write a run."""
-        self._each(EventFile.flush)
+        self._each(EventFile.flush, self._files.values())
 
     def close(self) -> None:
         """Flush, close the event files and release the claim; may be called again."""
         try:
-            self._each(EventFile.close)
+            self._each(EventFile.close, self._files.values())
         finally:
-            if self._lock is not None:
-                self._lock.release()
+            super().close()
 
     def closing_line(self, steps: int) -> str:
         """Return the `tensorboard` command that shows every step; by default it shows 10 images of a tag."""
         # The shell expands no `~` within quotes.
-        named = os.fspath(self.log_dir) if self._named.startswith("~") else self._named
+        named = os.fspath(self.directory) if self._named.startswith("~") else self._named
         return f"tensorboard --logdir {shlex.quote(named or '.')} --samples_per_plugin images={max(1000, 2 * steps)}"
-
-    def directory(self, run: str) -> Path:
-        """Return the directory of a run.
-
-        Raises:
-            RuntimeError: `begin` was not called.
-        """
-        if not self.group:
-            raise RuntimeError("begin(first_step) must be called before the first write")
-        return self.log_dir / self.group / run
 
     def _file(self, run: str) -> EventFile:
         if run not in self._files:
-            self._files[run] = EventFile(self.directory(run))
+            self._files[run] = EventFile(self.directory / self.path_of(run))
         return self._files[run]
 
-    def _each(self, write: Callable[[EventFile], None]) -> None:
+    def _each(self, write: Callable[[EventFile], None], files: Iterable[EventFile]) -> None:
         """Write every file whatever becomes of the others, and raise the first error."""
         first, lost = None, 0
-        for file in self._files.values():
+        for file in files:
             waiting = file.waiting
             try:
                 write(file)

@@ -32,38 +32,35 @@ _counter = itertools.count()
 class EventFile:
     """Appends images, scalars and text to one event file of a directory, begun at the first write.
 
-    Scalars and text wait in memory until `flush` or the next image and then go to the operating system in one
-    write; an image goes at once. A process killed afterwards loses nothing that was written. If the file was
-    deleted meanwhile, or a write failed, the next write begins a new file. Copies and pickles are of the directory
-    only: a copy begins a file of its own.
+    What is added waits in memory until `flush` and then goes to the operating system in one write. A process killed
+    afterwards loses nothing that was written. If the file was deleted meanwhile, or a write failed, the next write
+    begins a new file. `open`, `flush` and `close` raise an `OSError` if the file cannot be written, e.g. because the
+    disk is full; what waited is lost then. Copies and pickles are of the directory only: a copy begins a file of its
+    own.
+
+    A tag's section is what stands before its first `/`; a step is the epoch or batch, -1 for the untrained model; a
+    description is Markdown, and counts at the tag's first write to the file.
 
     Args:
         directory: Where the file goes; made if absent. TensorBoard's name of the run is its path below
             TensorBoard's `--logdir`. No other writer should be at work in it: TensorBoard's Python loader
             stops reading the older file.
 
-    Example:
-        >>> file = EventFile("logs/views/validation")
-        >>> file.scalar("overfitting/knn", 0, 0.5, description="Accuracy of the nearest neighbours.")
-        >>> file.close()
+    Attributes:
+        path: The event file begun last, or None before the first.
     """
 
     _file: FileIO | None = None
 
     def __init__(self, directory: str | os.PathLike[str]) -> None:
         self.directory = absolute(directory)
-        self._path: Path | None = None
+        self.path: Path | None = None
         self._waiting: list[Value] = []
         self._described: set[str] = set()
         self._closing: Callable[[], object] = lambda: None
 
     def __reduce__(self) -> tuple[type[EventFile], tuple[Path]]:
         return EventFile, (self.directory,)
-
-    @property
-    def path(self) -> Path | None:
-        """The event file begun last, or None before the first."""
-        return self._path
 
     @property
     def waiting(self) -> int:
@@ -76,30 +73,11 @@ class EventFile:
         return sum(len(value.last_string or b"") for value in self._waiting)
 
     def open(self) -> None:
-        """Begin the file now, unless it is open and still where it was.
-
-        Raises:
-            OSError: The directory or the file cannot be made or written.
-        """
+        """Begin the file now, unless it is open and still where it was."""
         self._write([])
 
-    def image(
-        self, tag: str, step: int, png: bytes, *, width: int, height: int, description: str = "", wait: bool = False
-    ) -> None:
-        """Write one image for TensorBoard's Images tab, and what waits before it.
-
-        Args:
-            tag: Name of the image; what stands before the first `/` is its section.
-            step: The epoch or batch; -1 is the untrained model.
-            png: The encoded image (PNG, APNG, GIF or JPEG).
-            width: Of the image, in pixels.
-            height: Of the image, in pixels.
-            description: Markdown; counts at the tag's first write to this file.
-            wait: Only add the image to what waits.
-
-        Raises:
-            OSError: The file cannot be written, e.g. because the disk is full. What waited is lost too.
-        """
+    def image(self, tag: str, step: int, png: bytes, *, width: int, height: int, description: str = "") -> None:
+        """Add one encoded image (PNG, APNG, GIF or JPEG) for TensorBoard's Images tab; its sides are in pixels."""
         from tensorboard.compat.proto import summary_pb2, tensor_pb2, tensor_shape_pb2, types_pb2
         from tensorboard.plugins.image import metadata
 
@@ -108,19 +86,10 @@ class EventFile:
         tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_STRING, tensor_shape=shape, string_val=sides)
         about = metadata.create_summary_metadata(display_name=None, description=utf8(description))
         about.data_class = summary_pb2.DATA_CLASS_BLOB_SEQUENCE
-        value = Value(utf8(tag), int(step), time.time(), tensor.SerializeToString(), about, png)
-        self._waiting.append(value)
-        if not wait:
-            self.flush()
+        self._waiting.append(Value(utf8(tag), int(step), time.time(), tensor.SerializeToString(), about, png))
 
     def scalar(self, tag: str, step: int, value: float, *, description: str = "") -> None:
-        """Add one number for TensorBoard's Scalars tab, as a float32; written by `flush` or with the next image.
-
-        Args:
-            tag: Name of the scalar; what stands before the first `/` is its section.
-            step: The epoch or batch; -1 is the untrained model.
-            value: A finite number.
-            description: Markdown; counts at the tag's first write to this file.
+        """Add one number for TensorBoard's Scalars tab, as a float32.
 
         Raises:
             ValueError: The value is NaN, infinite, or beyond the range of float32.
@@ -140,48 +109,32 @@ class EventFile:
         self._waiting.append(Value(utf8(tag), int(step), time.time(), tensor.SerializeToString(), about))
 
     def text(self, tag: str, step: int, markdown: str, *, description: str = "") -> None:
-        """Add one text for TensorBoard's Text tab; written by `flush` or with the next image.
-
-        Args:
-            tag: Name of the text; what stands before the first `/` is its section.
-            step: The epoch or batch; -1 is the untrained model.
-            markdown: The text, rendered as Markdown.
-            description: Markdown; counts at the tag's first write to this file.
-        """
+        """Add one text in Markdown for TensorBoard's Text tab."""
         from tensorboard.compat.proto import summary_pb2, tensor_pb2, tensor_shape_pb2, types_pb2
         from tensorboard.plugins.text import metadata
 
-        shape = tensor_shape_pb2.TensorShapeProto()
-        content = utf8(markdown).encode()
+        shape, content = tensor_shape_pb2.TensorShapeProto(), utf8(markdown).encode()
         tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_STRING, tensor_shape=shape, string_val=[content])
         about = metadata.create_summary_metadata(display_name=None, description=utf8(description))
         about.data_class = summary_pb2.DATA_CLASS_TENSOR
         self._waiting.append(Value(utf8(tag), int(step), time.time(), tensor.SerializeToString(), about))
 
     def flush(self) -> None:
-        """Write what waits, in one write.
-
-        Raises:
-            OSError: The file cannot be written; what waited is lost.
-        """
+        """Write what waits, in one write."""
         values, self._waiting = self._waiting, []
         if values:
             self._write(values)
 
     def close(self) -> None:
-        """Flush and close the file; may be called again. A later write begins a new file.
-
-        Raises:
-            OSError: What waited cannot be written; the file is closed all the same.
-        """
+        """Flush and close the file, even if what waits cannot be written; a later write begins a new file."""
         try:
             self.flush()
         finally:
             self._close()
 
     def _close(self) -> None:
-        file, self._file = self._file, None
-        if file is not None:
+        if self._file is not None:
+            self._file = None
             self._closing()
 
     def _write(self, values: Sequence[Value]) -> None:
@@ -193,12 +146,15 @@ class EventFile:
             record = framed(*event(value, described=value.tag in tags))
             (small if value.last_string is None else large).extend(record)
             tags.add(value.tag)
-        # Scalars are joined, since `writev` takes only so many parts; an image is large, and is not copied.
-        parts = [b"".join(small), *large]
         try:
-            write_all(file.fileno(), parts)
+            # Scalars are joined, since `writev` takes only so many parts; an image is large, and is not copied.
+            write_all(file.fileno(), [b"".join(small), *large])
         except BaseException:
-            self._abandon(file)
+            self._close()  # the last record is torn: both loaders read up to there, and nothing after it
+            # Else a full disk would fill with empty event files, one for each attempt.
+            if not self._described:
+                with contextlib.suppress(OSError):
+                    Path(file.name).unlink()
             raise
         self._described = tags
 
@@ -209,8 +165,8 @@ class EventFile:
         self._close()
         self.directory.mkdir(parents=True, exist_ok=True)
         _tell_patched_writer(self.directory)
-        self._path = self.directory / _file_name(self.directory)
-        self._file = file = self._path.open("xb", buffering=0)
+        self.path = self.directory / _file_name(self.directory)
+        self._file = file = self.path.open("xb", buffering=0)
         # A `fit` that ends by an exception calls no `on_train_end`; nothing is lost, so nothing to warn of.
         self._closing = weakref.finalize(self, file.close)
         self._described.clear()
@@ -218,14 +174,6 @@ class EventFile:
 
         header = event_pb2.Event(wall_time=time.time(), file_version="brain.Event:2")
         return file, framed(header.SerializeToString())
-
-    def _abandon(self, file: FileIO) -> None:
-        """Leave a file whose last record is torn: both loaders read up to there, and nothing after it."""
-        self._close()
-        # Else a full disk would fill with empty event files, one for each attempt.
-        if not self._described:
-            with contextlib.suppress(OSError):
-                Path(file.name).unlink()
 
 
 def _was_deleted(file: FileIO) -> bool:
@@ -258,8 +206,7 @@ def _tell_patched_writer(directory: Path) -> None:
     (wandb/integration/tensorboard/monkeypatch.py), and then follows every event file in them, ours too. That
     writer makes a file of its own, without content, hence it comes before ours.
     """
-    module = sys.modules.get(_TENSORBOARD_WRITER)
-    writer = getattr(module, "EventFileWriter", None)
+    writer = getattr(sys.modules.get(_TENSORBOARD_WRITER), "EventFileWriter", None)
     if writer is None or writer.__module__ == _TENSORBOARD_WRITER:
         return
     try:

@@ -8,24 +8,22 @@ import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
+_MOST_PARTS = 1024
+"""How many parts one `writev` takes on Linux and macOS (IOV_MAX)."""
+
 
 def put(path: Path, content: bytes) -> None:
     """Write a file beside its destination under a random name, then move it there: nobody ever reads half of it.
 
-    A symbolic link at the destination is replaced, never written through.
-
-    Raises:
-        OSError: It cannot be written; what was there before still is.
+    A symbolic link at the destination is replaced, never written through. After an error, what was there before still
+    is.
     """
     partial = path.with_name(f".{secrets.token_hex(8)}.part")
     # Not `tempfile`: its files are private to the user, and this one gets the permissions of any new file (umask).
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-    descriptor = os.open(partial, flags, 0o666)
+    file = partial.open("xb", buffering=0)
     try:
-        try:
-            write_all(descriptor, [content])
-        finally:
-            os.close(descriptor)
+        with file:
+            write_all(file.fileno(), [content])
         partial.replace(path)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -34,31 +32,12 @@ def put(path: Path, content: bytes) -> None:
 
 
 def write_all(descriptor: int, parts: Sequence[bytes]) -> None:
-    """Write all parts one after the other, in one system call where the system takes them at once.
-
-    Raises:
-        OSError: Perhaps after some of the bytes were written.
-    """
+    """Write all parts one after the other, in one system call where the system takes them at once."""
     waiting = [memoryview(part) for part in parts if part]
     while waiting:
-        waiting = _after(waiting, _write(descriptor, waiting))
-
-
-_MOST_PARTS = 1024
-"""How many parts one `writev` takes on Linux and macOS (IOV_MAX)."""
-
-
-def _write(descriptor: int, parts: Sequence[memoryview]) -> int:
-    """Return how many bytes the system took."""
-    if hasattr(os, "writev"):
-        return os.writev(descriptor, parts[:_MOST_PARTS])
-    return os.write(descriptor, parts[0])
-
-
-def _after(parts: Sequence[memoryview], written: int) -> list[memoryview]:
-    """Return what is left of the parts after so many bytes."""
-    left = []
-    for part in parts:
-        left.append(part[written:])
-        written = max(0, written - len(part))
-    return [part for part in left if part]
+        at_once = hasattr(os, "writev")
+        written = os.writev(descriptor, waiting[:_MOST_PARTS]) if at_once else os.write(descriptor, waiting[0])
+        while waiting and written >= len(waiting[0]):
+            written -= len(waiting.pop(0))
+        if written:
+            waiting[0] = waiting[0][written:]

@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from .png import decode
-from .sink import is_loggable
+from .sink import Sink, is_loggable
 from .write_errors import WriteErrors
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .projector import Points
 
 
-class MemorySink:
+class MemorySink(Sink):
     """The `Sink` that keeps everything and writes nothing.
 
     Attributes:
@@ -45,10 +45,6 @@ class MemorySink:
         self.descriptions: dict[tuple[str, str], str] = {}
         self.projected: dict[str, Points] = {}
 
-    def begin(self, first_step: int) -> str:
-        """Return `"views"`: nobody else writes here."""
-        return "views"
-
     def image(self, run: str, tag: str, step: int, png: bytes, description: str = "") -> None:
         """Keep the pixels of one image; see `Sink.image`."""
         self.pictures[run, tag][int(step)] = decode(png)
@@ -68,12 +64,3 @@ class MemorySink:
     def points(self, run: str, points: Points) -> None:
         """Keep the newest points."""
         self.projected[run] = points
-
-    def flush(self) -> None:
-        """Do nothing: everything is in memory."""
-
-    def close(self) -> None:
-        """Do nothing: everything stays to be looked at."""
-
-    def closing_line(self, steps: int) -> None:
-        """Return None: there is nothing to open."""

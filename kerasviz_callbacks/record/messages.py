@@ -10,8 +10,6 @@ class Value(NamedTuple):
     """One value to be written.
 
     Attributes:
-        tag: Its name.
-        step: The epoch or batch.
         time: Seconds since 1970 at which it was recorded.
         tensor: A serialized `TensorProto`.
         metadata: A `SummaryMetadata`, written with the tag's first value in a file.

@@ -119,11 +119,7 @@ def size_of(png: bytes) -> tuple[int, int]:
 def picture_path(save_dir: str | os.PathLike[str], run: str, tag: str, step: int) -> Path:
     """Return the path of an image: `save_dir/<run>/<tag>/000007.png`, and `-00001.png` for step -1.
 
-    Args:
-        save_dir: The directory that the path never leaves.
-        run: TensorBoard's name of the run, e.g. `"views/validation"`; each part between slashes is made safe.
-        tag: The image's tag, likewise.
-        step: The epoch or batch; -1 is the untrained model.
+    Each part of the run's and the tag's name between slashes is made safe, so the path never leaves `save_dir`.
     """
     parts = [safe_component(part) for name in (run, tag) for part in name.split("/")]
     return Path(save_dir, *parts, f"{step:06d}.png")
@@ -136,14 +132,7 @@ def safe_component(name: str) -> str:
     UTF-8, and `~` with a short hash of the whole name follows, so that two names never share a file. Unsafe
     are: slashes, backslashes, control characters, `<>:"|?*`, Windows' reserved names (`nul`, `com1.txt`),
     `.`, `..`, the empty name, a trailing dot or space, more than 100 bytes, and what already ends like an
-    altered name.
-
-    Args:
-        name: Any text.
-
-    Returns:
-        1 to 100 bytes of UTF-8. Names that differ give results that differ (but for collisions of a
-        40-bit hash).
+    altered name. Names that differ give results that differ (but for collisions of a 40-bit hash).
     """
     cleaned = _UNSAFE.sub("_", name)
     encoded = cleaned.encode()

@@ -12,7 +12,6 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .directories import absolute
@@ -55,12 +54,7 @@ class Projector:
     """The projector's files of one run directory.
 
     Each file is replaced whole, so that TensorBoard never reads half of it; the configuration is written last, when
-    all files that it names are there.
-
-    TensorBoard reads points once and keeps them: it must be restarted to show newer ones.
-
-    Args:
-        directory: The run; an event file of it must be there for TensorBoard to look.
+    all files that it names are there. TensorBoard reads points once: it must be restarted to show newer ones.
     """
 
     def __init__(self, directory: str | os.PathLike[str]) -> None:
@@ -82,7 +76,10 @@ class Projector:
         put(self.directory / fields["tensor_path"], values_text(points.values).encode())
         if points.columns:
             fields["metadata_path"] = f"{prefix}metadata.tsv"
-            self._write_metadata(self.directory / fields["metadata_path"], points.columns, written)
+            path, given = self.directory / fields["metadata_path"], {k: list(v) for k, v in points.columns.items()}
+            if list(given.items()) != list(written.columns.items()) or not path.exists():
+                put(path, metadata_text(given).encode())
+                written.columns = given
         if points.pictures is not None and len(points.pictures):
             fields["sprite"] = f"{prefix}sprite.png"
             if points.pictures is not written.pictures or not (self.directory / fields["sprite"]).exists():
@@ -91,12 +88,6 @@ class Projector:
                 written.pictures = points.pictures
         config = "".join(_config(one.fields, one.side) for one in self._written.values())
         put(self.directory / CONFIG, config.encode())
-
-    def _write_metadata(self, path: Path, columns: Mapping[str, Sequence[object]], written: _Written) -> None:
-        given = {name: list(column) for name, column in columns.items()}
-        if list(given.items()) != list(written.columns.items()) or not path.exists():
-            put(path, metadata_text(given).encode())
-            written.columns = given
 
 
 @dataclass
@@ -134,11 +125,8 @@ def metadata_text(columns: Mapping[str, Sequence[object]]) -> str:
 def sprite(pictures: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
     """Return one image of all pictures, a square tile each, row by row, and the tile's side in pixels.
 
-    Pictures are shrunk to 64 pixels, or to fewer where all together would be wider than 8192, and centred on white:
-    the projector stretches a tile that is not square.
-
-    Args:
-        pictures: uint8 `(n, h, w, 3)`, n at least 1.
+    Pictures, uint8 `(n, h, w, 3)` with n at least 1, are shrunk to 64 pixels, or to fewer where all together would be
+    wider than 8192, and centred on white: the projector stretches a tile that is not square.
     """
     import numpy as np
     from PIL import Image

@@ -23,11 +23,7 @@ class RunLock:
 
     The operating system releases it when the process ends, however it ends; a forked child does not hold it, and
     dropping the object releases it. Where no lock can be made (read-only directories, network file systems without
-    locks) it is granted.
-
-    Args:
-        directory: Made by `acquire` if absent.
-        file: Name of the lock's file in it.
+    locks) it is granted. `acquire` makes the directory if absent.
     """
 
     def __init__(self, directory: Path, file: str = LOCK_FILE) -> None:
@@ -71,21 +67,16 @@ def claim_group(directory: Path, is_taken: Callable[[Path], bool], file: str = L
 
     Returns:
         The name of the group, and the lock that holds it until it is released or dropped.
-
-    Raises:
-        OSError: Raised by `is_taken`.
     """
     number = 1
     while True:
         name = "views" if number == 1 else f"views-{number}"
-        lock = RunLock(directory / name, file)
-        if lock.acquire():
-            free = False
-            try:
-                free = not is_taken(directory / name)
-            finally:
-                if not free:
-                    lock.release()
-            if free:
-                return name, lock
+        lock, free = RunLock(directory / name, file), False
+        try:
+            free = lock.acquire() and not is_taken(directory / name)
+        finally:
+            if not free:
+                lock.release()
+        if free:
+            return name, lock
         number += 1

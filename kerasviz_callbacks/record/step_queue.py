@@ -50,10 +50,6 @@ class _Submission(NamedTuple):
     measure: Job | None
     draw: Job | None
 
-    @property
-    def jobs(self) -> int:
-        return (self.measure is not None) + (self.draw is not None)
-
 
 class StepQueue:
     """Measures and draws the steps of a training on the worker, in order.
@@ -71,20 +67,10 @@ class StepQueue:
     Attributes:
         steps: The steps of which anything was submitted.
         dropped: The steps that were neither measured nor drawn, because the queue was full.
-
-    Example:
-        >>> queue = StepQueue()
-        >>> if queue.admit(0, force=False).measure:
-        ...     queue.submit(0, size=0, measure=lambda: print("measured"), draw=None)
-        >>> queue.begin()
-        >>> queue.wait(10.0)
-        measured
-        True
     """
 
     def __init__(self, flush: Job = lambda: None, *, max_bytes: int = MAX_BYTES, max_jobs: int = MAX_JOBS) -> None:
-        self.max_bytes = max_bytes
-        self.max_jobs = max_jobs
+        self.max_bytes, self.max_jobs = max_bytes, max_jobs
         self.steps: set[int] = set()
         self.dropped: set[int] = set()
         self._flush = flush
@@ -136,7 +122,11 @@ class StepQueue:
             self._admission, self._draw_decided = Admission(measure=True, draw=True), True
         elif draw and not self._draw_decided:
             self._admission, self._draw_decided = self._admitted(patience), True
-        self._count(step)
+        for out, wanted in ((self._left_out, self._admission.draw), (self.dropped, self._admission.measure)):
+            if wanted:
+                out.discard(step)
+            else:
+                out.add(step)
         return self._admission
 
     @property
@@ -171,7 +161,7 @@ class StepQueue:
         if not self._held:
             return
         work, self._held = self._held, deque()
-        self._jobs_a_step = sum(one.jobs for one in work)
+        self._jobs_a_step = sum((one.measure is not None) + (one.draw is not None) for one in work)
         self._bytes_a_step = sum(one.size for one in work)
         with self._changed:
             self._jobs += self._jobs_a_step
@@ -181,14 +171,9 @@ class StepQueue:
         self._worker.submit(partial(self._work, work))
 
     def wait(self, patience: float, *, anyway: bool = False) -> bool:
-        """Begin, and wait until all is done; for the end of a fit.
+        """Begin, and wait until all is done, for `patience` seconds at most; say whether it is. For the end of a fit.
 
-        Args:
-            patience: Seconds to wait at most. After a wait in vain, or one ended by Ctrl-C, later ones do not wait.
-            anyway: Wait even so.
-
-        Returns:
-            Whether all is done.
+        After a wait in vain, or one ended by Ctrl-C, later ones do not wait, except with `anyway`.
         """
         done = False
         try:
@@ -227,13 +212,6 @@ class StepQueue:
             self._jobs + self._jobs_a_step <= self.max_jobs and self._bytes + self._bytes_a_step <= self.max_bytes
         )
 
-    def _count(self, step: int) -> None:
-        for out, wanted in ((self._left_out, self._admission.draw), (self.dropped, self._admission.measure)):
-            if wanted:
-                out.discard(step)
-            else:
-                out.add(step)
-
     def _work(self, work: deque[_Submission]) -> None:
         """Do the work of one step, on the worker: all metrics before the first image."""
         draws: deque[tuple[Job, int]] = deque()
@@ -246,7 +224,10 @@ class StepQueue:
             jobs, freed = int(measure is not None), size if draw is None else 0
             del measure, draw  # what they hold is freed before it counts as free
             self._done(jobs, freed)
-        self._flush_unless_more_waits(bool(draws))
+        # Where only more measuring waits behind, flushing is left to that, for a while.
+        if draws or not self._worker.waiting or time.monotonic() - self._flushed >= FLUSH_INTERVAL:
+            run_job(self._flush)
+            self._flushed = time.monotonic()
         if draws:
             with self._changed:
                 self._drawing_began = time.monotonic()
@@ -260,12 +241,6 @@ class StepQueue:
                 self._drawing_took, self._drawing_began = time.monotonic() - self._drawing_began, None
                 self._drawing_since.popleft()
                 self._changed.notify_all()
-
-    def _flush_unless_more_waits(self, draws: bool) -> None:
-        """Flush what was measured; where only more measuring waits behind, leave it to that, for a while."""
-        if draws or not self._worker.waiting or time.monotonic() - self._flushed >= FLUSH_INTERVAL:
-            run_job(self._flush)
-            self._flushed = time.monotonic()
 
     def _done(self, jobs: int, size: int) -> None:
         with self._changed:

@@ -15,38 +15,18 @@ _HEAD = 32
 def last_step(directory: str | os.PathLike[str]) -> int | None:
     """Return the largest step at which anything was logged in a run directory.
 
-    Only the first bytes of each record are read, so gigabytes of images are skipped quickly. A
-    truncated tail and files that are no event files are left out.
-
-    Args:
-        directory: The run; directories in it are other runs. It need not exist.
+    Only the first bytes of each record are read, so gigabytes of images are skipped quickly. A truncated tail and files
+    that are no event files are left out. The directory need not exist; those in it are other runs.
 
     Returns:
-        The step, -1 or more where the file is ours, or None where nothing was logged.
+        -1 or more where the file is ours, or None where nothing was logged.
 
     Raises:
         OSError: An event file there may not be read.
     """
-    heads = (head for path in _event_files(Path(directory)) for head in record_heads(path, _HEAD))
+    paths = [path for path in sorted(Path(directory).glob("*tfevents*")) if path.is_file()]  # TensorBoard's own rule
+    heads = (head for path in paths for head in record_heads(path, _HEAD))
     return max((step for head in heads if (step := _summary_step(head)) is not None), default=None)
-
-
-def holds_step(group: Path, first_step: int) -> bool:
-    """Say whether a run in the group, or the group's directory itself, holds `first_step` or a later step.
-
-    A second training that began again at step 0 in the same run would take the place of the first in one of
-    TensorBoard's loaders and be mixed with it in the other.
-
-    Raises:
-        OSError: An event file there may not be read.
-    """
-    lasts = (last_step(directory) for directory, _, _ in os.walk(group))
-    return any(last is not None and last >= first_step for last in lasts)
-
-
-def _event_files(directory: Path) -> list[Path]:
-    """Return the event files right in the directory, by TensorBoard's own rule for their names."""
-    return [path for path in sorted(directory.glob("*tfevents*")) if path.is_file()]
 
 
 def _summary_step(head: bytes) -> int | None:

@@ -37,12 +37,8 @@ def framed(*parts: bytes) -> list[bytes]:
 def record_heads(path: Path, size: int) -> Iterator[bytes]:
     """Yield the first bytes of each whole record of a file, skipping the rest of it unread.
 
-    Reading ends, without an error, at a truncated record or at what is no record, as TensorBoard's loaders
-    do.
-
-    Args:
-        path: An event file, perhaps still being written, perhaps no event file at all.
-        size: How many bytes of each record to read; a shorter record is yielded whole.
+    Reading ends, without an error, at a truncated record or at what is no record, as TensorBoard's loaders do: the file
+    may still be being written, or be no event file at all. At most `size` bytes of each record are read.
     """
     with path.open("rb") as file:
         end = os.fstat(file.fileno()).st_size

@@ -17,10 +17,9 @@ def run_job(job: Job) -> None:
     """
     try:
         job()
-    except BaseException:
-        kind, value, traceback = sys.exc_info()
-        if kind is not None:
-            threading.excepthook(threading.ExceptHookArgs((kind, value, traceback, threading.current_thread())))
+    except BaseException as error:
+        what = threading.ExceptHookArgs((type(error), error, error.__traceback__, threading.current_thread()))
+        threading.excepthook(what)
 
 
 class Worker:
@@ -29,13 +28,6 @@ class Worker:
     The thread lives while there are jobs: it starts with the first, ends after the last, and starts again with the
     next. So an idle worker holds nothing, and one that is dropped leaves no thread behind. How much may wait is
     bounded by whoever submits (`StepQueue`).
-
-    Example:
-        >>> worker = Worker()
-        >>> worker.submit(lambda: print("drawn"))
-        >>> worker.wait(timeout=10)
-        drawn
-        True
     """
 
     def __init__(self) -> None:
@@ -57,13 +49,9 @@ class Worker:
             self._run()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until all jobs have run and the thread has ended.
+        """Wait until all jobs have run and the thread has ended, for so many seconds at most; say whether all is done.
 
-        Args:
-            timeout: Seconds to wait at most; None for as long as it takes.
-
-        Returns:
-            Whether all is done. If not, the jobs go on. Called by a job: False, at once.
+        If not, the jobs go on. Called by a job: False, at once.
         """
         with self._changed:
             thread = self._thread

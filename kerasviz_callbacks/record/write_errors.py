@@ -16,9 +16,8 @@ class WriteErrors:
     """
 
     def __init__(self) -> None:
-        self.count = 0
+        self.count = self.told = 0
         self.causes: list[OSError] = []
-        self.told = 0
 
     @contextmanager
     def collect(self) -> Iterator[None]:
