@@ -7,7 +7,6 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from .._typing import Array
 from ..callback import Image, Measured
 from ..callback.explained_view import ExplainedView
 from ..callback.markdown import code_span
@@ -75,7 +74,7 @@ class Attribution(ExplainedView):
         method_options = {name: options.pop(name) for name in list(options) if name in _OPTIONS}
         super().__init__(log_dir, validation_data, target=target, score=score, **options)
         checked_method(method, method_options)
-        self.method, self.options = method, method_options
+        self.method, self.options, self._title = method, method_options, method_title(method)
 
     def find_layers(self, reader: Reader) -> None:
         """Find the inputs, and the explained class of each row."""
@@ -85,7 +84,7 @@ class Attribution(ExplainedView):
 
     def summary(self) -> str:
         """Return the name of the view and its method."""
-        return f"{type(self).__name__} by {method_title(self.method)}"
+        return f"{type(self).__name__} by {self._title}"
 
     def request(self, source: str) -> Request:
         """Request the predictions; the maps take separate passes."""
@@ -105,28 +104,28 @@ class Attribution(ExplainedView):
 
     def measure(self, captured: dict[Any, Any], source: str, step: int) -> Measured:
         """Return attribution maps `(n, *spatial)` by input, predictions, and the completeness error."""
-        maps = {name: self._shown(one) for name, one in captured["maps"].items()}
-        for name, one in maps.items():
-            self.memory.extend_scale(name, robust_max(one))
-        data = (maps, self.read_predictions(captured), captured["completeness"])
-        tag = f"{self._title}/completeness_error"
-        return Measured(step, data, {tag: captured["completeness"]} if self._is_complete else {})
+        maps, error = dict(captured["maps"]), captured["completeness"]
+        for name, values in maps.items():
+            if self.method == "rise":
+                maps[name] = values - values.mean(axis=tuple(range(1, values.ndim)), keepdims=True)
+            self.memory.extend_scale(name, robust_max(maps[name]))
+        scalars = {f"{self._title}/completeness_error": error} if self.method == "integrated_gradients" else {}
+        return Measured(step, (maps, self.read_predictions(captured), error), scalars)
 
     def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
         """Draw one image per input and data source, all sources on one scale."""
         explained = self.target_in_words()
         for source, one in measured.items():
-            maps, predicted, completeness = one.data
+            maps, predicted, error = one.data
+            missing = "" if np.isnan(error) else f"completeness error {format_number(error)}"
             for name, values in maps.items():
-                caption = f"{self._title} of {name}   {shape_text(values.shape[1:])}   {explained}"
                 scale = self.memory.scales.get(name, 0.0)
-                missing = "" if np.isnan(completeness) else f"completeness error {format_number(completeness)}"
                 picture = self.heat(
                     source,
                     values,
                     predicted,
                     scale=scale,
-                    caption=caption,
+                    caption=f"{self._title} of {name}   {shape_text(values.shape[1:])}   {explained}",
                     note=join_notes(count_clipped(values, scale), missing, one.note),
                     signed=True,
                     number=self._explained.names.index(name),
@@ -134,34 +133,12 @@ class Attribution(ExplainedView):
                 yield Image(source, f"{self._title}/{name}", picture, self._about(name))
 
     def _about(self, name: str) -> str:
-        relative = (
-            "The mean of each RISE map is subtracted, since it only reflects the mean score." if self._is_rise else ""
-        )
-        paper = METHODS[self.method].paper if isinstance(self.method, str) else "a user-defined method"
+        mean_subtracted = "The mean of each RISE map is subtracted, since it only reflects the mean score."
         return _DESCRIPTION.format(
             input=code_span(name),
             method=self._title,
             score=f"score: {self.score.of}",
             target=self.target_in_words(code_span),
-            more=relative,
-            source=paper,
+            more=mean_subtracted if self.method == "rise" else "",
+            source=METHODS[self.method].paper if isinstance(self.method, str) else "a user-defined method",
         )
-
-    def _shown(self, maps: Array) -> Array:
-        """Return the maps to draw; for RISE with their mean, the mean score, subtracted."""
-        if not self._is_rise:
-            return maps
-        means: Array = maps.mean(axis=tuple(range(1, maps.ndim)), keepdims=True)
-        return np.asarray(maps - means)
-
-    @property
-    def _title(self) -> str:
-        return method_title(self.method)
-
-    @property
-    def _is_complete(self) -> bool:
-        return self.method == "integrated_gradients"
-
-    @property
-    def _is_rise(self) -> bool:
-        return self.method == "rise"

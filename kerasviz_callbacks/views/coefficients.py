@@ -151,7 +151,7 @@ class Coefficients(View):
         shown = rows[units]
         self._remember(history, step, shown, None if before is None else before[units])
         metrics = {"norm": norm(rows), "turn": np.nan if before is None else turn(rows, before)}
-        data = self._data(history, units, shown, self._note(history, **metrics))
+        data = self._data(history, units, shown, **metrics)
         self.memory.extend_scale(path, robust_max(data.weights))
         self.memory.extend_scale(f"{path} direction", robust_max(data.directions))
         self.memory.extend_scale(f"{path} length", robust_max(history["lengths"][-1], share=1.0))
@@ -168,7 +168,7 @@ class Coefficients(View):
         unknown = np.full(len(units), np.nan)
         turns.append((unknown if before is None else log_turn(units, before)).astype(np.float32))
 
-    def _data(self, history: dict[str, Any], units: Array, shown: Array, note: str) -> CoefficientsData:
+    def _data(self, history: dict[str, Any], units: Array, shown: Array, norm: float, turn: float) -> CoefficientsData:
         steps = history["steps"]
         first = min(self.schedule.first, steps[0])
         last = max(self.schedule.last, steps[-1])
@@ -177,6 +177,12 @@ class Coefficients(View):
         starts, ends = [steps[0] - 1, *steps[:-1]], steps
         norms, has_length = along_steps(np.stack(history["lengths"]), starts, ends, **axis, fold="mean")
         turns, has_turn = along_steps(np.stack(history["turns"])[1:], starts[1:], ends[1:], **axis, fold="largest")
+        still = int(np.count_nonzero(history["turns"][-1] <= LOWEST_TURN))
+        note = join_notes(
+            f"mean norm {format_number(norm)}" if np.isfinite(norm) else "",
+            f"mean turn {format_number(turn)}" if np.isfinite(turn) else "",
+            f"{still} of {len(shown)} not moving" if still else "",
+        )
         return CoefficientsData(
             units=units,
             weights=block_extremes(shown, len(shown), ACROSS),
@@ -190,25 +196,17 @@ class Coefficients(View):
             bad=count_non_finite(shown),
         )
 
-    def _note(self, history: dict[str, Any], norm: float, turn: float) -> str:
-        """Return the scalars for the status line."""
-        still = int(np.count_nonzero(history["turns"][-1] <= LOWEST_TURN))
-        return join_notes(
-            f"mean norm {format_number(norm)}" if np.isfinite(norm) else "",
-            f"mean turn {format_number(turn)}" if np.isfinite(turn) else "",
-            f"{still} of {len(history['turns'][-1])} not moving" if still else "",
-        )
-
     def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
         """Draw one image with four panels."""
         one, (inputs, outputs) = measured[MODEL], self.matrix.sides
         data: CoefficientsData = one.data
         path, shape = self.matrix.path, shape_text(self.matrix.shape)
-        chosen = f"   the {len(data.units)} of largest norm at the first step" if len(data.units) < outputs else ""
+        chosen = f"the {len(data.units)} of largest norm at the first step" if len(data.units) < outputs else ""
+        caption = f"{path}   kernel {shape}   {outputs:,} units of {inputs:,} inputs"
         picture = coefficient_panels(
             self._panels(data, inputs),
             units=data.units.tolist(),
-            caption=f"{path}   kernel {shape}   {outputs:,} units of {inputs:,} inputs{chosen}",
+            caption=join_notes(caption, chosen),
             note=join_notes(data.note, one.note),
             bad=data.bad,
         )
@@ -218,7 +216,7 @@ class Coefficients(View):
             units=f"{outputs:,}",
             inputs=f"{inputs:,}",
             blocks=_BLOCKS if inputs > ACROSS else "",
-            chosen=f" (showing the {len(data.units)} of largest norm at the first step)" if chosen else "",
+            chosen=f" (showing {chosen})" if chosen else "",
         )
         yield Image(MODEL, f"coefficients/{path}", picture, about)
 

@@ -12,6 +12,7 @@ from .._typing import Array
 from ..callback import MODEL, Image, Measured, View
 from ..callback.arguments import one_of
 from ..callback.markdown import code_span
+from ..draw.colour import DIVERGING
 from ..draw.filters import filter_matrix, filter_tiles
 from ..draw.text import join_notes, shape_text
 from ..maths.choice import evenly_by_depth, largest_norm
@@ -85,7 +86,7 @@ class FilterImages(View):
     def prepare(self) -> None:
         """Find the kernels."""
         known = self.fit_context.layers()
-        kernels = filter_kernels(self.model, known)
+        kernels = {kernel.ref.path: kernel for kernel in filter_kernels(self.model, known)}
         if self.layers is None:
             if not kernels:
                 raise ValueError(
@@ -93,19 +94,18 @@ class FilterImages(View):
                     "image input, so there are no filters to show; leave FilterImages out, or name layers that have "
                     f"kernels. Its layers: {', '.join(ref.path for ref in known[:6]) or 'none'}."
                 )
-            chosen = evenly_by_depth(kernels)
+            chosen = evenly_by_depth(list(kernels))
         else:
-            by_path = {kernel.ref.path: kernel for kernel in kernels}
             chosen = []
             for name in self.layers:
                 ref = find(known, name, argument="layers")[0]
-                if ref.path not in by_path:
+                if ref.path not in kernels:
                     raise ValueError(
                         f'layers="{ref.path}": {type(ref.layer).__name__} has no filters to show as images; '
-                        f"layers that have: {', '.join(by_path) or 'none'}."
+                        f"layers that have: {', '.join(kernels) or 'none'}."
                     )
-                chosen.append(by_path[ref.path])
-        self._kernels = {kernel.ref.path: kernel for kernel in chosen}
+                chosen.append(ref.path)
+        self._kernels = {path: kernels[path] for path in chosen}
 
     def summary(self) -> str:
         """Return the name of the view and its layers."""
@@ -138,15 +138,11 @@ class FilterImages(View):
         """Return the chosen filters and input channels, or their change with `relative_to`."""
         if self.relative_to is not None:
             history.setdefault(f"first {path}", filters)
-            reference = (
-                history[f"first {path}"] if self.relative_to == "first" else history.get(f"previous {path}", filters)
-            )
-            filters = filters - reference
+            filters = filters - history.get(f"{self.relative_to} {path}", filters)
         chosen, inputs = self._choice(path, history.get(f"first {path}", filters))
         part = filters[chosen]
         if self.channels == "norm" and filters.shape[1] > 1:
-            lengths: Array = np.sqrt(np.square(part.astype(np.float64)).sum(axis=1, keepdims=True))
-            return lengths
+            return np.asarray(np.sqrt(np.square(part.astype(np.float64)).sum(axis=1, keepdims=True)))
         return np.asarray(part[:, inputs])
 
     def _choice(self, path: str, filters: Array) -> tuple[Array, Array]:
@@ -166,9 +162,15 @@ class FilterImages(View):
         """Draw one image per layer."""
         one = measured[MODEL]
         for path, shown in one.data.items():
-            shape = shape_text(self._kernels[path].shape)
-            picture = self._picture(path, shown, f"{path}   kernel {shape}", one.note)
-            yield Image(MODEL, f"filters/{path}", picture, self._describe_picture(path, shape))
+            shape = f"kernel {shape_text(kernel_shape(self._kernels[path].ref.layer))}"
+            one_tile = self.memory.shared[path][1].size in (1, 3)
+            about = _DESCRIPTION.format(
+                path=code_span(path),
+                shape=shape,
+                layout="One tile per filter." if one_tile else "Rows: input channels. Columns: filters.",
+                relative=f"The tiles show the change since the {self.relative_to} step.\n" if self.relative_to else "",
+            )
+            yield Image(MODEL, f"filters/{path}", self._picture(path, shown, f"{path}   {shape}", one.note), about)
 
     def _picture(self, path: str, shown: Array, caption: str, note: str) -> Array:
         chosen, inputs = self.memory.shared[path]
@@ -176,39 +178,23 @@ class FilterImages(View):
         note = join_notes(count_clipped(shown, scale), note)
         if self.relative_to is not None:
             caption += f"   change since the {self.relative_to} step"
-        tiles = _flat(shown)
+        tiles, colours, numbers = _flat(shown), DIVERGING, list(chosen)
         if shown.ndim == 3:  # 1-D convolution: one tile is input channels x kernel positions
-            return filter_tiles(shown, scale=scale, caption=caption, note=note, numbers=list(chosen))
-        if self.channels == "norm" and shown.shape[1] == 1 and len(inputs) != 1:
-            caption += "   norm over inputs"
-            return filter_tiles(
-                tiles[:, 0], scale=scale, caption=caption, note=note, numbers=list(chosen), colours="viridis"
+            tiles = shown
+        elif shown.shape[1] == 1:
+            tiles = tiles[:, 0]
+            if self.channels == "norm" and len(inputs) != 1:
+                caption, colours = f"{caption}   norm over inputs", "viridis"
+            elif self.relative_to is None:
+                colours = "grey"
+        elif shown.shape[1] == 3 and list(inputs) == [0, 1, 2] and self.relative_to is None:
+            tiles = np.moveaxis(tiles, 1, -1)
+        else:
+            rows, tiles = list(inputs), np.swapaxes(tiles, 0, 1)
+            return filter_matrix(
+                tiles, scale=scale, caption=caption, row_numbers=rows, column_numbers=numbers, note=note
             )
-        if shown.shape[1] == 1:
-            colours = "RdBu_r" if self.relative_to else "grey"
-            return filter_tiles(
-                tiles[:, 0], scale=scale, caption=caption, note=note, numbers=list(chosen), colours=colours
-            )
-        if shown.shape[1] == 3 and list(inputs) == [0, 1, 2] and self.relative_to is None:
-            coloured = np.moveaxis(tiles, 1, -1)
-            return filter_tiles(coloured, scale=scale, caption=caption, note=note, numbers=list(chosen))
-        return filter_matrix(
-            np.swapaxes(tiles, 0, 1),
-            scale=scale,
-            caption=caption,
-            row_numbers=list(inputs),
-            column_numbers=list(chosen),
-            note=note,
-        )
-
-    def _describe_picture(self, path: str, shape: str) -> str:
-        layout = (
-            "One tile per filter."
-            if self.memory.shared[path][1].size in (1, 3)
-            else "Rows: input channels. Columns: filters."
-        )
-        relative = f"The tiles show the change since the {self.relative_to} step.\n" if self.relative_to else ""
-        return _DESCRIPTION.format(path=code_span(path), shape=f"kernel {shape}", layout=layout, relative=relative)
+        return filter_tiles(tiles, scale=scale, caption=caption, note=note, numbers=numbers, colours=colours)
 
 
 @dataclass(frozen=True)
@@ -225,17 +211,12 @@ class Kernel:
     layout: Layout = "conv"
     image_shape: tuple[int, int, int] | None = None
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape of the kernel in the layer."""
-        return kernel_shape(self.ref.layer)
-
     def filters(self) -> Array:
         """Copy the current weights, float32 `(filters, inputs, *spatial)`."""
         weights = kernel(self.ref.layer)
-        return (
-            filters_of(weights, self.layout) if self.image_shape is None else dense_filters(weights, self.image_shape)
-        )
+        if self.image_shape is not None:
+            return dense_filters(weights, self.image_shape)
+        return filters_of(weights, self.layout)
 
 
 def filter_kernels(model: Any, known: Sequence[LayerRef]) -> list[Kernel]:

@@ -49,7 +49,7 @@ class Profile:
     """What is drawn of one source.
 
     Attributes:
-        steps: those in the history (`maths.history`), increasing, `(t,)`.
+        steps: those in the history, increasing, `(t,)`.
         quantiles: `(t, 5, k)`, float32, of the units shown; NaN where a unit is not finite.
         active: `(t, k)`, whether the unit was active.
         units: the indices of the units shown, `(k,)`; `None` before they are chosen.
@@ -123,7 +123,10 @@ class LatentProfiles(CodesView):
             if at < step:
                 history.append(at, _profile_of(then, used, units))
             history.append(step, _profile_of(codes, in_use, units))
-            self._widen(history.values[-1, :-1])
+            newest, scales = history.values[-1, :-1], self.memory.scales
+            for key, reach in (("window above", newest), ("window below", -newest)):
+                needed = float(np.max(reach, initial=0.0, where=np.isfinite(reach)))
+                scales[key] = extend_window(scales.get(key, 0.0), needed)
         count = int(np.count_nonzero(in_use))
         note = f"active {count} of {codes.shape[1]}   {_widest(codes)}"
         profile = Profile(*_unpacked(history), units, count, note, count_non_finite(codes))
@@ -133,19 +136,12 @@ class LatentProfiles(CodesView):
         """Whether all units are shown, or an epoch was trained, or none will be."""
         return codes.shape[1] <= MOST_PANELS or step > UNTRAINED or self.schedule.last <= UNTRAINED
 
-    def _widen(self, newest: Array) -> None:
-        scales = self.memory.scales
-        for key, reach in (("window above", newest), ("window below", -newest)):
-            needed = float(np.max(reach, initial=0.0, where=np.isfinite(reach)))
-            scales[key] = extend_window(scales.get(key, 0.0), needed)
-
     def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
         """One image per source, and one of both in the same panels, on one scale."""
         if self.memory.shared.get("units") is None:
             return
         rows = {source: len(self.probes[source]) for source in measured}
-        rule = _ABSOLUTE if self.posterior else _RELATIVE
-        words = {"path": code_span(self.path), "rule": rule}
+        words = {"path": code_span(self.path), "rule": _ABSOLUTE if self.posterior else _RELATIVE}
         for source, one in measured.items():
             note = join_notes(one.data.note, one.note)
             picture = self._drawn(one.data, f"{rows[source]} rows", note, one.data.bad)
@@ -163,29 +159,24 @@ class LatentProfiles(CodesView):
             yield Image(VALIDATION, f"{TAG}/{COMPARISON}", picture, about)
 
     def _drawn(self, profile: Profile, rows: str, note: str, bad: str, lines: Lines | None = None) -> Array:
-        scales = self.memory.scales
+        scales, shared = self.memory.scales, self.memory.shared
         last = horizon(self.schedule.last, int(profile.steps[-1]))
+        title = f"profiles of {self.path}   {shared['dimensions']} units   {rows}"
+        if len(shared["units"]) < shared["dimensions"]:
+            when = "before training" if shared["chosen"] == UNTRAINED else f"at {self.schedule.unit} {shared['chosen']}"
+            title += f"\nthe {len(shared['units'])} of largest variance {when}"
         return profiles(
             profile.quantiles,
             profile.active,
             profile.steps,
             window=Window(-scales["window below"], scales["window above"], int(profile.steps[0]), last),
-            units=self.memory.shared["units"].tolist(),
-            title=self._title(rows),
+            units=shared["units"].tolist(),
+            title=title,
             note=note,
             bad=bad,
             lines=lines,
             axis=self.schedule.unit,
         )
-
-    def _title(self, rows: str) -> str:
-        units, dimensions = self.memory.shared["units"], self.memory.shared["dimensions"]
-        title = f"profiles of {self.path}   {dimensions} units   {rows}"
-        if len(units) == dimensions:
-            return title
-        chosen = self.memory.shared["chosen"]
-        when = "before training" if chosen == UNTRAINED else f"at {self.schedule.unit} {chosen}"
-        return f"{title}\nthe {len(units)} of largest variance {when}"
 
 
 def _profile_of(codes: Array, in_use: Array, units: Array) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -70,27 +70,13 @@ class Trail:
     @staticmethod
     def note(*trails: Trail) -> str:
         """The line below the image; of several trails from left to right."""
-
-        def joined(values: list[str]) -> str:
-            return " | ".join(values)
-
-        shown = f"axes of step {trails[0].fitted_at}: {joined([f'{one.variance:.0%}' for one in trails])} of variance"
+        variance, movement = (
+            " | ".join(f"{getattr(one, name):.0%}" for one in trails) for name in ("variance", "movement")
+        )
+        shown = f"axes of step {trails[0].fitted_at}: {variance} of variance"
         if not any(np.isnan(one.movement) for one in trails):
-            shown += f", {joined([f'{one.movement:.0%}' for one in trails])} of movement"
-        return f"{shown}   spread {joined([f'{one.spread:.3g}' for one in trails])}"
-
-
-@dataclass
-class Projected:
-    """The class means of earlier steps in a plane, kept until the plane is fitted anew.
-
-    Attributes:
-        basis: of that plane, `(d, 2)`.
-        means: by step, `(classes, 2)`.
-    """
-
-    basis: Array | None = None
-    means: dict[int, Array] = field(default_factory=dict)
+            shown += f", {movement} of movement"
+        return f"{shown}   spread {' | '.join(f'{one.spread:.3g}' for one in trails)}"
 
 
 class LatentTrajectory(CodesView):
@@ -142,19 +128,15 @@ class LatentTrajectory(CodesView):
         if labels is not None:
             own.setdefault("means", StepHistory()).append(step, _class_means(codes, labels, self.classes()))
         if source == VALIDATION:
-            plane, newest = self.memory.shared.get("plane"), [past for _, past in recent[-POOLED_STEPS:]]
-            self.memory.shared["plane"] = hold_plane(plane, newest, step)[0]
-        trail = self._trail(own, codes, before)
-        reach = float(np.abs(trail.tails[-1]).max(initial=0))
-        self.memory.scales["window"] = extend_window(self.memory.scales.get("window", 0.0), reach)
-        return Measured(step, trail, self.metrics(codes, before, source))
-
-    def _trail(self, own: dict[str, Any], codes: Array, before: Array | None) -> Trail:
+            newest = [past for _, past in recent[-POOLED_STEPS:]]
+            self.memory.shared["plane"] = hold_plane(self.memory.shared.get("plane"), newest, step)[0]
         plane = self.memory.shared["plane"]
-        tails = np.stack([project(one, plane.basis) for _, one in own["codes"]])
+        tails = np.stack([project(past, plane.basis) for _, past in recent])
+        reach = float(np.abs(tails[-1]).max(initial=0))
+        self.memory.scales["window"] = extend_window(self.memory.scales.get("window", 0.0), reach)
         means = _paths(own, plane) if "means" in own else None
-        variance, movement = shares(codes, before, plane.basis)
-        return Trail(tails, means, plane.fitted_at, variance, movement, spread(codes), codes)
+        trail = Trail(tails, means, plane.fitted_at, *shares(codes, before, plane.basis), spread(codes), codes)
+        return Measured(step, trail, self.metrics(codes, before, source))
 
     def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
         """One image per source, and one of both side by side, with the same axis range."""
@@ -178,16 +160,16 @@ class LatentTrajectory(CodesView):
             )
             yield Image(source, TAG, picture, _DESCRIPTION.format(n=rows[source], **words))
         if TRAINING in measured:
-            trails = [measured[source].data for source in COMPARED_SOURCES]
+            trails = {source: measured[source].data for source in COMPARED_SOURCES}
             picture = trajectories(
                 [
-                    Cloud.of(trail.tails, trail.means, self.probes[source].labels, name)
-                    for trail, (source, name) in zip(trails, COMPARED_SOURCES.items(), strict=True)
+                    Cloud.of(trail.tails, trail.means, self.probes[source].labels, COMPARED_SOURCES[source])
+                    for source, trail in trails.items()
                 ],
                 half_width=window,
                 names=names,
                 title=f"{title}   {rows[TRAINING]} and {rows[VALIDATION]} rows",
-                note=join_notes(Trail.note(*trails), measured[VALIDATION].note),
+                note=join_notes(Trail.note(*trails.values()), measured[VALIDATION].note),
             )
             about = _COMPARED.format(n=rows[TRAINING], m=rows[VALIDATION], **words)
             yield Image(VALIDATION, f"{TAG}/{COMPARISON}", picture, about)
@@ -196,10 +178,9 @@ class LatentTrajectory(CodesView):
         """The codes for TensorBoard's projector, each with its class, label, row in the data, and image."""
         for source, one in measured.items():
             probe, names = self.probes[source], self.probe_display.label_names(source)
-            known: dict[str, list[Any]] = {}
+            known: dict[str, list[Any]] = {"row": probe.index.tolist()}
             if probe.labels is not None and names is not None:
-                known = {"class": names, "label": probe.labels.tolist()}
-            known["row"] = probe.index.tolist()
+                known = {"class": names, "label": probe.labels.tolist(), **known}
             pictures = self.probe_display.pictures(source)
             if pictures is not None and pictures.ndim == 5:  # of a volume the middle slice
                 pictures = pictures[:, pictures.shape[1] // 2]
@@ -208,16 +189,16 @@ class LatentTrajectory(CodesView):
 
 def _paths(own: dict[str, Any], plane: Plane) -> Array:
     """The class means of all steps held, in the plane; those of earlier steps anew only if the plane was refitted."""
-    means, projected = own["means"], own.setdefault("projected", Projected())
-    if projected.basis is not plane.basis:
-        own["projected"] = projected = Projected(plane.basis)
-    known, newest = projected.means, means.steps[-1]  # the newest may replace one of the same step
+    means = own["means"]
+    basis, known = own.get("projected", (None, {}))
+    if basis is not plane.basis:
+        known = {}
+    newest = means.steps[-1]  # it may replace one of the same step
     # Step by step: class means in all their dimensions are large.
     rows = zip(means.steps, means.values, strict=True)
-    projected.means = {
-        step: known[step] if step in known and step < newest else row @ plane.basis for step, row in rows
-    }
-    return np.stack(list(projected.means.values()))
+    paths = {step: known[step] if step in known and step < newest else row @ plane.basis for step, row in rows}
+    own["projected"] = plane.basis, paths
+    return np.stack(list(paths.values()))
 
 
 def _class_means(codes: Array, labels: Array, classes: int) -> Array:
