@@ -1,7 +1,5 @@
 """`ActivationMaps`: activations of a layer for each input of the probe."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
@@ -35,12 +33,6 @@ and validation data share one colour scale, which never shrinks; it covers 99.5 
 values beyond it is printed below.
 *Bad signs:* columns of one colour (dead channels), identical columns (redundant channels), maps that are the same for
 all inputs (the layer ignores the input), values that keep growing."""
-_SCALARS = {
-    "dead": "Share of channels that no input activates: largest value at most 1e-6 if the layer ends in a ReLU, "
-    "else standard deviation at most 1e-6. A health metric, not a sign of overfitting.",
-    "dormant": "Share of channels whose mean |activation| is at most 0.025 times the mean over all channels.",
-    "sparsity": "Share of activations that are zero or negative; ReLU outputs only.",
-}
 
 
 class ActivationMaps(LayersView):
@@ -59,7 +51,12 @@ class ActivationMaps(LayersView):
         >>> model.fit(x, y, callbacks=[kv.ActivationMaps("logs", (x_val, y_val))])  # doctest: +SKIP
     """
 
-    scalar_descriptions: ClassVar[Mapping[str, str]] = _SCALARS
+    scalar_descriptions: ClassVar[Mapping[str, str]] = {
+        "dead": "Share of channels that no input activates: largest value at most 1e-6 if the layer ends in a ReLU, "
+        "else standard deviation at most 1e-6. A health metric, not a sign of overfitting.",
+        "dormant": "Share of channels whose mean |activation| is at most 0.025 times the mean over all channels.",
+        "sparsity": "Share of activations that are zero or negative; ReLU outputs only.",
+    }
 
     def find_layers(self, reader: Reader) -> None:
         """Find the layers."""

@@ -1,13 +1,11 @@
 """`Attribution`: which parts of the input the prediction depends on."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from ..callback import Image, Measured
+from ..callback import VALIDATION, Image, Measured
 from ..callback.explained_view import ExplainedView
 from ..callback.markdown import code_span
 from ..draw.text import format_number, join_notes, shape_text
@@ -28,10 +26,7 @@ it covers 99.5 % of the values, and the number of values beyond it is printed be
 falls, maps that look different for training and validation data.
 
 Source: {source}"""
-_COMPLETENESS = (
-    "Share of the difference between the scores of input and baseline that the maps do not account for. Above a few "
-    "percent the maps are inaccurate: increase `steps`."
-)
+_MEAN_SUBTRACTED = "The mean of each RISE map is subtracted, since it only reflects the mean score."
 
 
 class Attribution(ExplainedView):
@@ -59,7 +54,10 @@ class Attribution(ExplainedView):
         >>> model.fit(x, y, callbacks=[kv.Attribution("logs", (x_val, y_val), method="occlusion")])  # doctest: +SKIP
     """
 
-    scalar_descriptions: ClassVar[Mapping[str, str]] = {"completeness_error": _COMPLETENESS}
+    scalar_descriptions: ClassVar[Mapping[str, str]] = {
+        "completeness_error": "Share of the difference between the scores of input and baseline that the maps do not "
+        "account for. Above a few percent the maps are inaccurate: increase `steps`.",
+    }
 
     def __init__(
         self,
@@ -79,8 +77,7 @@ class Attribution(ExplainedView):
     def find_layers(self, reader: Reader) -> None:
         """Find the inputs, and the explained class of each row."""
         super().find_layers(reader)
-        first = next(iter(self.probes.values()))
-        self._explained = InputMaps(reader, self.score, self.method, self.options, first.inputs)
+        self._explained = InputMaps(reader, self.score, self.method, self.options, self.probes[VALIDATION].inputs)
 
     def summary(self) -> str:
         """Return the name of the view and its method."""
@@ -114,7 +111,6 @@ class Attribution(ExplainedView):
 
     def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
         """Draw one image per input and data source, all sources on one scale."""
-        explained = self.target_in_words()
         for source, one in measured.items():
             maps, predicted, error = one.data
             missing = "" if np.isnan(error) else f"completeness error {format_number(error)}"
@@ -125,20 +121,17 @@ class Attribution(ExplainedView):
                     values,
                     predicted,
                     scale=scale,
-                    caption=f"{self._title} of {name}   {shape_text(values.shape[1:])}   {explained}",
+                    caption=f"{self._title} of {name}   {shape_text(values.shape[1:])}   {self.target_in_words()}",
                     note=join_notes(count_clipped(values, scale), missing, one.note),
                     signed=True,
                     number=self._explained.names.index(name),
                 )
-                yield Image(source, f"{self._title}/{name}", picture, self._about(name))
-
-    def _about(self, name: str) -> str:
-        mean_subtracted = "The mean of each RISE map is subtracted, since it only reflects the mean score."
-        return _DESCRIPTION.format(
-            input=code_span(name),
-            method=self._title,
-            score=f"score: {self.score.of}",
-            target=self.target_in_words(code_span),
-            more=mean_subtracted if self.method == "rise" else "",
-            source=METHODS[self.method].paper if isinstance(self.method, str) else "a user-defined method",
-        )
+                about = _DESCRIPTION.format(
+                    input=code_span(name),
+                    method=self._title,
+                    score=f"score: {self.score.of}",
+                    target=self.target_in_words(code_span),
+                    more=_MEAN_SUBTRACTED if self.method == "rise" else "",
+                    source=METHODS[self.method].paper if isinstance(self.method, str) else "a user-defined method",
+                )
+                yield Image(source, f"{self._title}/{name}", picture, about)

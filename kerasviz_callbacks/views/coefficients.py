@@ -1,7 +1,5 @@
 """`Coefficients`: the weights of each unit of a layer, and which units are still learning."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -37,39 +35,22 @@ still learning.
 that keep growing or fall to zero, identical rows in the top panels."""
 _BLOCKS = "; each cell is the weight of largest magnitude in a block"
 _TURN = Scale(LOWEST_TURN, 0.0, HEAT, "turn, log₁₀(1 − cos)")
-_SCALARS = {
-    "norm": "Mean norm ||w|| of the weights of a unit.",
-    "turn": "Mean of 1 - cosine between a unit's weights now and at the previous step: how much the units still learn.",
-}
 
 
 @dataclass(frozen=True)
 class CoefficientsData:
-    """The data to draw.
+    """The data to draw."""
 
-    Attributes:
-        units: `(units,)`, index of each unit shown.
-        weights: `(units, inputs)`, reduced to at most `ACROSS` columns.
-        directions: the same, with each unit scaled to unit length before the reduction.
-        lengths: `(units, columns)`, norms over all steps.
-        has_length: `(columns,)` bool, which columns have data.
-        turns: `(units, columns)`, log10(1 - cos) over all steps.
-        has_turn: `(columns,)` bool, which columns have data.
-        span: the first and last step of the axis.
-        note: scalars of this step.
-        bad: number of non-finite weights of the units shown, in words.
-    """
-
-    units: Array
-    weights: Array
-    directions: Array
-    lengths: Array
-    has_length: Array
-    turns: Array
-    has_turn: Array
-    span: tuple[int, int]
-    note: str
-    bad: str
+    units: Array  # `(units,)`, index of each unit shown
+    weights: Array  # `(units, inputs)`, reduced to at most `ACROSS` columns
+    directions: Array  # the same, with each unit scaled to unit length before the reduction
+    lengths: Array  # `(units, columns)`, norms over all steps
+    has_length: Array  # `(columns,)` bool, which columns have data
+    turns: Array  # `(units, columns)`, log10(1 - cos) over all steps
+    has_turn: Array  # `(columns,)` bool, which columns have data
+    span: tuple[int, int]  # the first and last step of the axis
+    note: str  # scalars of this step
+    bad: str  # number of non-finite weights of the units shown, in words
 
 
 class Coefficients(View):
@@ -92,7 +73,11 @@ class Coefficients(View):
         >>> autoencoder.fit(x, x, callbacks=[kv.Coefficients("logs", layer="bottleneck")])  # doctest: +SKIP
     """
 
-    scalar_descriptions: ClassVar[Mapping[str, str]] = _SCALARS
+    scalar_descriptions: ClassVar[Mapping[str, str]] = {
+        "norm": "Mean norm ||w|| of the weights of a unit.",
+        "turn": "Mean of 1 - cosine between a unit's weights now and at the previous step: how much the units still "
+        "learn.",
+    }
 
     def __init__(self, log_dir: Any = "logs", *, layer: Any = None, **options: Any):
         super().__init__(log_dir, **options)

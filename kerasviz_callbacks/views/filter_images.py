@@ -1,7 +1,5 @@
 """`FilterImages`: convolution kernels as images, one tile per filter."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -31,13 +29,6 @@ _DESCRIPTION = """**Filters of {path}**, {shape}.
 *Good signs:* edges, blobs and colours emerge from the noise in the first layer.
 *Bad signs:* tiles that stay noise while the loss falls (memorisation), identical tiles (redundant filters), tiles that
 never change or fade to zero (dead filters)."""
-_SCALARS = {
-    "redundancy": "Fan-in times the mean squared cosine between two filters: about 1 for random filters, the fan-in if "
-    "all are equal. A health metric, not a sign of overfitting.",
-    "turn": "Mean of 1 - cosine between each filter now and at the previous step: how much the filters still change "
-    "direction.",
-    "norm": "Mean norm of the filters.",
-}
 
 
 class FilterImages(View):
@@ -61,7 +52,13 @@ class FilterImages(View):
         >>> model.fit(x, y, callbacks=[kv.FilterImages("logs", layers=["conv1"])])  # doctest: +SKIP
     """
 
-    scalar_descriptions: ClassVar[Mapping[str, str]] = _SCALARS
+    scalar_descriptions: ClassVar[Mapping[str, str]] = {
+        "redundancy": "Fan-in times the mean squared cosine between two filters: about 1 for random filters, the "
+        "fan-in if all are equal. A health metric, not a sign of overfitting.",
+        "turn": "Mean of 1 - cosine between each filter now and at the previous step: how much the filters still "
+        "change direction.",
+        "norm": "Mean norm of the filters.",
+    }
 
     def __init__(
         self,
@@ -139,24 +136,23 @@ class FilterImages(View):
         if self.relative_to is not None:
             history.setdefault(f"first {path}", filters)
             filters = filters - history.get(f"{self.relative_to} {path}", filters)
-        chosen, inputs = self._choice(path, history.get(f"first {path}", filters))
+        if path not in self.memory.shared:
+            self.memory.shared[path] = self._choice(history.get(f"first {path}", filters))
+        chosen, inputs = self.memory.shared[path]
         part = filters[chosen]
         if self.channels == "norm" and filters.shape[1] > 1:
             return np.asarray(np.sqrt(np.square(part.astype(np.float64)).sum(axis=1, keepdims=True)))
         return np.asarray(part[:, inputs])
 
-    def _choice(self, path: str, filters: Array) -> tuple[Array, Array]:
-        """Return which filters and input channels are drawn, chosen at the first step."""
-        if path not in self.memory.shared:
-            count, inputs = filters.shape[:2]
-            one_tile = inputs in (1, 3) or filters.ndim == 3 or self.channels == "norm"
-            norms = np.linalg.norm(filters.reshape(count, -1).astype(np.float64), axis=1)
-            chosen = largest_norm(norms, MAX_TILES if one_tile else 8)
-            by_input = np.square(filters[chosen].astype(np.float64)).sum(axis=(0, *range(2, filters.ndim)))
-            most = inputs if inputs == 3 else 32 if filters.ndim == 3 else max(8, MAX_TILES // max(1, len(chosen)))
-            self.memory.shared[path] = (chosen, largest_norm(by_input, most))
-        choice: tuple[Array, Array] = self.memory.shared[path]
-        return choice
+    def _choice(self, filters: Array) -> tuple[Array, Array]:
+        """Choose the filters and input channels to draw at this and all later steps."""
+        count, inputs = filters.shape[:2]
+        one_tile = inputs in (1, 3) or filters.ndim == 3 or self.channels == "norm"
+        norms = np.linalg.norm(filters.reshape(count, -1).astype(np.float64), axis=1)
+        chosen = largest_norm(norms, MAX_TILES if one_tile else 8)
+        by_input = np.square(filters[chosen].astype(np.float64)).sum(axis=(0, *range(2, filters.ndim)))
+        most = inputs if inputs == 3 else 32 if filters.ndim == 3 else max(8, MAX_TILES // max(1, len(chosen)))
+        return chosen, largest_norm(by_input, most)
 
     def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
         """Draw one image per layer."""
@@ -199,17 +195,11 @@ class FilterImages(View):
 
 @dataclass(frozen=True)
 class Kernel:
-    """The kernel of one layer as filters.
-
-    Attributes:
-        ref: the layer.
-        layout: axis order of the kernel of a convolution.
-        image_shape: for a dense layer, the shape `(h, w, c)` of its input images.
-    """
+    """The kernel of one layer as filters."""
 
     ref: LayerRef
-    layout: Layout = "conv"
-    image_shape: tuple[int, int, int] | None = None
+    layout: Layout = "conv"  # axis order of the kernel of a convolution
+    image_shape: tuple[int, int, int] | None = None  # for a dense layer, the shape `(h, w, c)` of its input images
 
     def filters(self) -> Array:
         """Copy the current weights, float32 `(filters, inputs, *spatial)`."""

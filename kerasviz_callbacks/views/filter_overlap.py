@@ -1,7 +1,5 @@
 """`FilterOverlap`: which channels of a layer respond to the same features."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -36,11 +34,6 @@ channels are constant (so they have no correlation) and excluded; the number of 
 never exceed 1e-6) stands below.
 *Bad signs:* deep red blocks and long bars that do not fade during training (redundant filters), rising overlap, grey
 lines (dead filters)."""
-_SCALAR = (
-    "Mean over channels of the largest |correlation| between a channel's feature maps and those of another, over all "
-    "inputs and positions: 0 if all channels are uncorrelated, 1 if each has a duplicate. Constant channels are "
-    "excluded. With few inputs and positions it is larger by chance."
-)
 
 
 class FilterOverlap(LayersView):
@@ -65,7 +58,11 @@ class FilterOverlap(LayersView):
         >>> model.fit(x, y, callbacks=[kv.FilterOverlap("logs", (x_val, y_val))])  # doctest: +SKIP
     """
 
-    scalar_descriptions: ClassVar[Mapping[str, str]] = {"overlap": _SCALAR}
+    scalar_descriptions: ClassVar[Mapping[str, str]] = {
+        "overlap": "Mean over channels of the largest |correlation| between a channel's feature maps and those of "
+        "another, over all inputs and positions: 0 if all channels are uncorrelated, 1 if each has a duplicate. "
+        "Constant channels are excluded. With few inputs and positions it is larger by chance.",
+    }
 
     def find_layers(self, reader: Reader) -> None:
         """Find the layers; the default selection leaves out layers with a single channel."""
@@ -107,10 +104,8 @@ class FilterOverlap(LayersView):
     def _most(self, call: Call) -> int:
         """Return how many channels of a layer are shown."""
         rows = max(len(probe) for probe in self.probes.values())
-        most = MAX_CHANNELS
-        if len(call.shape) > 1:
-            most = min(most, max(2, math.isqrt(MAX_PRODUCTS // rows)))
-        return min(_channels(call) or 1, most)
+        most = max(2, math.isqrt(MAX_PRODUCTS // rows)) if len(call.shape) > 1 else MAX_CHANNELS
+        return min(_channels(call) or 1, most, MAX_CHANNELS)
 
     def _shows_all(self, call: Call) -> bool:
         return self._most(call) == _channels(call)
@@ -126,17 +121,12 @@ class FilterOverlap(LayersView):
         for capture, call in self.calls.items():
             output = captured[capture].output
             shift, rest = (np.asarray(output[name], np.float64) for name in ("shift", "rest"))
+            others = {name: output.get(name) for name in ("widths", "products", "largest")}
             with np.errstate(invalid="ignore"):  # infinity minus infinity gives NaN, which is drawn
-                data[call.path] = channel_overlap(
-                    shift + rest,
-                    output.get("widths"),
-                    output.get("products"),
-                    rectified=output_is_rectified(call),
-                    largest=output.get("largest"),
-                )
+                found = data[call.path] = channel_overlap(shift + rest, rectified=output_is_rectified(call), **others)
             if call.path not in orders:  # validation data come first
-                orders[call.path] = clustered_order(data[call.path].correlation)
-            scalars[f"health/{call.path}/overlap"] = overlap(data[call.path].correlation)
+                orders[call.path] = clustered_order(found.correlation)
+            scalars[f"health/{call.path}/overlap"] = overlap(found.correlation)
         return Measured(step, data, scalars)
 
     def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
@@ -162,14 +152,12 @@ class FilterOverlap(LayersView):
         order = self.memory.shared["order"][call.path]
         channels = self.memory.shared["channels"][call.path][order].tolist()
         correlation = found.correlation[np.ix_(order, order)]
-        strongest = strongest_pairs(correlation)
-        dead = int(np.count_nonzero(found.dead))
-        named_pairs = ", ".join(f"{channels[i]} & {channels[j]} {format_number(round(r, 2))}" for i, j, r in strongest)
-        mean = overlap(correlation)
+        strongest, mean, dead = strongest_pairs(correlation), overlap(correlation), int(np.count_nonzero(found.dead))
+        pairs = ", ".join(f"{channels[i]} & {channels[j]} {format_number(round(r, 2))}" for i, j, r in strongest)
         notes = (
             "" if np.isnan(mean) else f"overlap {mean:.2f}",
             f"{dead:,} dead" if dead else "",
-            f"strongest {named_pairs}" if strongest else "",
+            f"strongest {pairs}" if strongest else "",
         )
         return overlap_matrix(
             correlation,

@@ -1,7 +1,5 @@
 """`GradCAM`: which regions of the input are evidence for a class."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 

@@ -1,7 +1,5 @@
 """`NeuronResponses`: how strongly each input activates each neuron of a layer."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """`WeightHeatmaps`: kernels as matrices, and the update of one training step with gradient clipping."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -39,35 +37,20 @@ gradient that clipping removed, 1 - ||clipped g|| / ||g||."""
 _NO_STEP = " Only the weights are shown ({how})."
 _BAD_STEP = """ Clipping that removes almost the entire gradient at every step (the clipping threshold then determines
 the step size, not the learning rate), or a difference of only a few cells."""
-_REMOVED = (
-    "Share of this kernel's gradient that clipping removes in one further step, 1 - ||clipped g|| / ||g||: 0 is no "
-    "clipping. Near 1 at every epoch, the clipping threshold determines the step size, not the learning rate."
-)
 
 
 @dataclass(frozen=True)
 class WeightHeatmapsData:
-    """The data to draw of one kernel.
+    """The data to draw of one kernel."""
 
-    Attributes:
-        weights: `(inputs, outputs)`, reduced to at most `SIDE` rows and columns.
-        mark: row and column of the cell with the largest |weight|; `None` if no weight is finite.
-        how: the data and clipping of the training step, or why there is none, in words.
-        note: what clipping removed and the largest weight, in words.
-        bad: number of non-finite weights, before and after the step, in words.
-        after: the matrix after the training step; `None` without one.
-        difference: `after` minus `weights`, computed before the reduction.
-        removed: share of the gradient that clipping removed, 0 to 1; NaN without clipping.
-    """
-
-    weights: Array
-    mark: tuple[int, int] | None
-    how: str
-    note: str
-    bad: str
-    after: Array | None = None
-    difference: Array | None = None
-    removed: float = float("nan")
+    weights: Array  # `(inputs, outputs)`, reduced to at most `SIDE` rows and columns
+    mark: tuple[int, int] | None  # row and column of the cell with the largest |weight|; `None` if no weight is finite
+    how: str  # the data and clipping of the training step, or why there is none, in words
+    note: str  # what clipping removed and the largest weight, in words
+    bad: str  # number of non-finite weights, before and after the step, in words
+    after: Array | None = None  # the matrix after the training step; `None` without one
+    difference: Array | None = None  # `after` minus `weights`, computed before the reduction
+    removed: float = float("nan")  # share of the gradient that clipping removed, 0 to 1; NaN without clipping
 
 
 class WeightHeatmaps(ProbeView):
@@ -77,10 +60,9 @@ class WeightHeatmaps(ProbeView):
     the model's own loss, optimizer and clipping on the `count` rows of `training_data` (else `validation_data`), and
     on the right the difference. The step runs on copies, as in `fit`: dropout and batch statistics in training mode,
     with the current state of the optimizer, but without sample or class weights, which only `fit` knows. It costs one
-    training step at each drawn epoch, and memory for copies of the trainable weights and the optimizer's state.
-
-    Without data, targets or an optimizer that can be copied, or with a custom `train_step`, only the weights are shown,
-    and the caption says why.
+    training step at each drawn epoch, and memory for copies of the trainable weights and the optimizer's state. Without
+    data, targets or an optimizer that can be copied, or with a custom `train_step`, only the weights are shown, and the
+    caption says why.
 
     Args:
         log_dir: the TensorBoard log directory.
@@ -100,8 +82,11 @@ class WeightHeatmaps(ProbeView):
         >>> model.fit(x, y, callbacks=[view])  # doctest: +SKIP
     """
 
-    scalar_descriptions: ClassVar[Mapping[str, str]] = {"removed": _REMOVED}
-
+    scalar_descriptions: ClassVar[Mapping[str, str]] = {
+        "removed": "Share of this kernel's gradient that clipping removes in one further step, 1 - ||clipped g|| / "
+        "||g||: 0 is no clipping. Near 1 at every epoch, the clipping threshold determines the step size, not the "
+        "learning rate.",
+    }
     needs_data: ClassVar[bool] = False
 
     def __init__(
@@ -189,7 +174,7 @@ class WeightHeatmaps(ProbeView):
         """Return the matrices to draw, and the share of the gradient that clipping removed."""
         data, scalars = {}, {}
         for path, found in captured.items():
-            one = data[path] = _kernel_data(self._matrices[path], **found)
+            one = data[path] = _kernel_data(self._matrices[path], found)
             drawn = [one.weights] if one.after is None else [one.weights, one.after]
             self.memory.extend_scale(path, robust_max(np.stack(drawn)))
             if one.difference is not None:
@@ -205,12 +190,12 @@ class WeightHeatmaps(ProbeView):
             shape, (inputs, outputs) = shape_text(self._matrices[path].shape), self._matrices[path].sides
             panels, magnified = self._panels(path, data)
             blocks = "each cell the largest |weight| of a block" if max(inputs, outputs) > SIDE else ""
-            first = f"{path}   kernel {shape}   {inputs:,} in × {outputs:,} out"
+            caption = f"{path}   kernel {shape}   {inputs:,} in × {outputs:,} out\n{join_notes(data.how, blocks)}"
             picture = weight_panels(
                 panels,
                 inputs=inputs,
                 outputs=outputs,
-                caption=f"{first}\n{join_notes(data.how, blocks)}",
+                caption=caption,
                 note=join_notes(magnified, data.note, one.note),
                 bad=data.bad,
             )
@@ -237,24 +222,19 @@ class WeightHeatmaps(ProbeView):
         return panels, f"difference ± {format_number(step_scale)}{magnified}"
 
 
-def _kernel_data(
-    matrix: WeightMatrix,
-    weights: Array,
-    how: str,
-    after: Array | None = None,
-    norms: Array | None = None,
-    clipped: bool = False,
-) -> WeightHeatmapsData:
-    axes = matrix.inputs, matrix.outputs
+def _kernel_data(matrix: WeightMatrix, found: Mapping[str, Any]) -> WeightHeatmapsData:
+    """Return what is drawn of a kernel, from what `capture` found."""
+    weights, axes = found["weights"], (matrix.inputs, matrix.outputs)
     full = fold(weights, *axes)
     at, text, mark = largest(full), "", None
     if at is not None:
         ref = unfolded_index(weights.shape, *axes, at.row, at.column)
         text = f"largest {format_number(at.value)} at {list(ref)}"
         mark = (block_of(at.row, full.shape[0], SIDE), block_of(at.column, full.shape[1], SIDE))
-    data = WeightHeatmapsData(block_extremes(full, SIDE, SIDE), mark, how, text, count_non_finite(weights))
-    if after is None or norms is None:
+    data = WeightHeatmapsData(block_extremes(full, SIDE, SIDE), mark, found["how"], text, count_non_finite(weights))
+    if "after" not in found:
         return data
+    after, norms, clipped = found["after"], found["norms"], found["clipped"]
     with np.errstate(invalid="ignore", over="ignore"):  # infinity minus infinity gives NaN, which is drawn
         difference = fold(after - weights, *axes)
     removed = share_removed(*norms.tolist()) if clipped else float("nan")

@@ -1,7 +1,5 @@
 """`Visualizer`: selects the views that suit the model."""
 
-from __future__ import annotations
-
 import copy
 import os
 from collections.abc import Callable, Sequence
@@ -87,7 +85,6 @@ class Visualizer(keras.callbacks.Callback):
         """Select the views, begin them, and print their names in one line."""
         self.abandon()  # after an exception in `fit`, Keras does not call `on_train_end`
         self._running, self._begun = [], True
-        verbose = (self.params or {}).get("verbose", 1)
         # Take part in the fit during the selection, so that the views reuse the data read and the model traced.
         fit = FitContext.join(self.model, self, self.params)
         try:
@@ -105,7 +102,7 @@ class Visualizer(keras.callbacks.Callback):
         finally:
             fit.leave(self, quietly=True)
         self._known_probes = fit.probes
-        if verbose:
+        if (self.params or {}).get("verbose", 1):
             say(f"kerasviz_callbacks: {', '.join(view.chosen_summary() for view in self._running)}.")
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -207,11 +204,7 @@ class Visualizer(keras.callbacks.Callback):
         return nullcontext() if fit_context is None else fit_context.frozen_weights()
 
     def fitting_views(self, fit_context: FitContext) -> list[View]:
-        """Create the requested views, or those that suit the model.
-
-        Raises:
-            ValueError: there are none.
-        """
+        """Create the requested views, or those that suit the model; raise a `ValueError` if there are none."""
         if self.views is not None:
             return [self._make(view) for view in self.views]
         reader, probes = None, []

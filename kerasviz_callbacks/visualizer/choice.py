@@ -1,7 +1,5 @@
 """Selection of views: those that the user names, or those that suit the model."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from inspect import isabstract
 from typing import Any
@@ -77,12 +75,7 @@ def fitting_views(model: Any, known: Sequence[LayerRef], reader: Reader | None, 
 
 
 def requested(views: Any) -> list[type[View] | View]:
-    """Check the user's list of views (classes, their names, or instances), and replace names by classes.
-
-    Raises:
-        TypeError: not a list, or an item that is not a view.
-        ValueError: an empty list, an unknown name, or the same view twice.
-    """
+    """Replace names in the user's list of views by classes; raise a `TypeError` or `ValueError` if it is invalid."""
     if isinstance(views, (str, View, type)) or not isinstance(views, Sequence):
         raise TypeError(f"views={views!r}: expected a list of views, their classes or names.")
     if not views:

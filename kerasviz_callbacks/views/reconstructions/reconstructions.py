@@ -1,7 +1,5 @@
 """`Reconstructions`: the reconstructions of an autoencoder, and interpolations between latent codes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -57,19 +55,12 @@ _SCALARS = {"error": "Mean squared error of the reconstructions, over all inputs
 
 @dataclass(frozen=True)
 class ReconstructionsData:
-    """The data to draw of one data source.
+    """The data to draw of one data source."""
 
-    Attributes:
-        reconstructions: `(n, *shape)`, of the first rows.
-        errors: `(n, h, w)` or `(n, t)`, signed.
-        walks: decoded interpolations, `(pairs, positions, *shape)`; `None` without a decoder.
-        note: the mean squared error, in words.
-    """
-
-    reconstructions: Array
-    errors: Array
-    walks: Array | None
-    note: str
+    reconstructions: Array  # `(n, *shape)`, of the first rows
+    errors: Array  # `(n, h, w)` or `(n, t)`, signed
+    walks: Array | None  # decoded interpolations, `(pairs, positions, *shape)`; `None` without a decoder
+    note: str  # the mean squared error, in words
 
 
 class Reconstructions(ProbeView):
