@@ -1,7 +1,5 @@
 """`ActivationMaps`: activations of a layer for each input of the probe."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
@@ -18,7 +16,7 @@ from ..draw.tiles import fit
 from ..draw.traces import trace_pictures
 from ..fit_context import Request
 from ..maths.choice import most_variable
-from ..maths.health import channel_metrics, dead, dormant, sparsity
+from ..maths.health import ChannelMetrics, channel_metrics, dead, dormant, sparsity
 from ..maths.scale import count_clipped, robust_max
 from ..taps.channel_statistics import channel_statistics, output_is_rectified
 from ..taps.output_recorder import Call
@@ -35,12 +33,6 @@ and validation data share one colour scale, which never shrinks; it covers 99.5 
 values beyond it is printed below.
 *Bad signs:* columns of one colour (dead channels), identical columns (redundant channels), maps that are the same for
 all inputs (the layer ignores the input), values that keep growing."""
-_SCALARS = {
-    "dead": "Share of channels that no input activates: largest value at most 1e-6 if the layer ends in a ReLU, "
-    "else standard deviation at most 1e-6. A health metric, not a sign of overfitting.",
-    "dormant": "Share of channels whose mean |activation| is at most 0.025 times the mean over all channels.",
-    "sparsity": "Share of activations that are zero or negative; ReLU outputs only.",
-}
 
 
 class ActivationMaps(LayersView):
@@ -59,14 +51,19 @@ class ActivationMaps(LayersView):
         >>> model.fit(x, y, callbacks=[kv.ActivationMaps("logs", (x_val, y_val))])  # doctest: +SKIP
     """
 
-    scalar_descriptions: ClassVar[Mapping[str, str]] = _SCALARS
+    scalar_descriptions: ClassVar[Mapping[str, str]] = {
+        "dead": "Share of channels that no input activates: largest value at most 1e-6 if the layer ends in a ReLU, "
+        "else standard deviation at most 1e-6. A health metric, not a sign of overfitting.",
+        "dormant": "Share of channels whose mean |activation| is at most 0.025 times the mean over all channels.",
+        "sparsity": "Share of activations that are zero or negative; ReLU outputs only.",
+    }
 
     def find_layers(self, reader: Reader) -> None:
         """Find the layers."""
-        self.calls = {
-            Capture(call.path, reduce=_REDUCES[output_is_rectified(call), _draws_all(call)], owner=id(self)): call
-            for call in self.selected_calls(reader)
-        }
+        self.calls = {}
+        for call in self.selected_calls(reader):
+            every = len(_placeholders(call)) == call.shape[-1]  # then no channels need to be chosen
+            self.calls[Capture(call.path, reduce=_REDUCES[output_is_rectified(call), every], owner=id(self))] = call
         self._input_images: dict[tuple[str, int, int], Array | None] = {}
 
     def request(self, source: str) -> Request:
@@ -83,10 +80,11 @@ class ActivationMaps(LayersView):
         """Run one forward pass; at the first drawn step a second, after choosing the channels that vary most."""
         captured = super().capture(step)
         if "channels" not in self.memory.shared and self.schedule.is_due(step):
-            self.memory.shared["channels"] = {
-                call.path: most_variable(_variance(captured[VALIDATION][capture]), len(_placeholders(call)))
-                for capture, call in self.calls.items()
-            }
+            chosen = {}
+            for capture, call in self.calls.items():
+                variance = np.asarray(_metrics(captured[VALIDATION][capture], False).variance)
+                chosen[call.path] = most_variable(variance, len(_placeholders(call)))
+            self.memory.shared["channels"] = chosen
             self.fit_context.forget()
             captured = super().capture(step)
         return captured
@@ -96,7 +94,7 @@ class ActivationMaps(LayersView):
         data, scalars = {}, {}
         for capture, call in self.calls.items():
             rectified, maps = output_is_rectified(call), captured[capture].output["maps"]
-            metrics = channel_metrics(**{name: captured[capture].output[name] for name in _METRICS[rectified]})
+            metrics = _metrics(captured[capture], rectified)
             self.memory.extend_scale(call.path, robust_max(maps))
             if (maps < 0).any():
                 self.memory.extend_scale(f"{call.path} is signed", 1.0)
@@ -115,26 +113,24 @@ class ActivationMaps(LayersView):
         for source, one in measured.items():
             for call in self.calls.values():
                 maps = one.data[call.path]
-                shape = shape_text(call.shape)
                 layout = "Rows: inputs. Columns: units" if maps.ndim == 2 else "Rows: inputs. Columns: channels"
-                about = _DESCRIPTION.format(path=code_span(call.path), shape=shape, layout=layout)
-                picture = self._picture(source, call, maps, f"{call.path}   {shape}", one.note)
-                yield Image(source, f"activations/{call.path}", picture, about)
+                about = _DESCRIPTION.format(path=code_span(call.path), shape=shape_text(call.shape), layout=layout)
+                yield Image(source, f"activations/{call.path}", self._picture(source, call, maps, one.note), about)
 
-    def _picture(self, source: str, call: Call, maps: Array, caption: str, note: str) -> Array:
+    def _picture(self, source: str, call: Call, maps: Array, note: str) -> Array:
         high = self.memory.scales.get(call.path, 0.0)
         low = -high if self.memory.scales.get(f"{call.path} is signed") else 0.0
-        note = join_notes(count_clipped(maps, high), note)
+        caption, note = f"{call.path}   {shape_text(call.shape)}", join_notes(count_clipped(maps, high), note)
         channels = self.memory.shared["channels"][call.path].tolist()
         labels = self.probe_display.label_names(source)
         options: dict[str, Any] = {"low": low, "high": high, "caption": caption, "note": note}
         if maps.ndim == 2:
             return response_matrix(maps, labels=labels, **options)
-        rows = slice(0, MAX_ROWS)
         if maps.ndim == 5:  # the middle slice of a volume
             maps = maps[:, :, maps.shape[2] // 2]
-        labels = None if labels is None else labels[rows]
-        return activation_tiles(self._thumbnails(source, maps), maps[rows], channels=channels, labels=labels, **options)
+        labels = None if labels is None else labels[:MAX_ROWS]
+        thumbnails = self._thumbnails(source, maps)
+        return activation_tiles(thumbnails, maps[:MAX_ROWS], channels=channels, labels=labels, **options)
 
     def _thumbnails(self, source: str, maps: Array) -> Array | None:
         """Return small images of the inputs, cached: volumes as their middle slice, signals as line plots."""
@@ -161,11 +157,6 @@ class ActivationMaps(LayersView):
 def _placeholders(call: Call) -> Array:
     """Return placeholders for the channels to draw before they are chosen: `~channel`, below 0."""
     return ~np.arange(min(call.shape[-1] or 1, MAX_CHANNELS if len(call.shape) > 1 else MAX_UNITS))
-
-
-def _draws_all(call: Call) -> bool:
-    """Return whether all channels are drawn, so that none need to be chosen."""
-    return len(_placeholders(call)) == call.shape[-1]
 
 
 def _statistics_and_maps(output: Any, choice: Any, metrics: Sequence[str], every: bool) -> dict[str, Any]:
@@ -201,10 +192,9 @@ _REDUCES = {
 }
 
 
-def _variance(captured: Captured) -> Array:
-    """Return the variance of every channel; available until channels are chosen."""
-    names = ("mean_abs", "mean", "variance")
-    return np.asarray(channel_metrics(**{name: captured.output[name] for name in names}).variance)
+def _metrics(captured: Captured, rectified: bool | None) -> ChannelMetrics:
+    """Combine the statistics of the rows; those of `False` are there for every layer until channels are chosen."""
+    return channel_metrics(**{name: captured.output[name] for name in _METRICS[rectified]})
 
 
 def _smaller(maps: Any) -> Any:

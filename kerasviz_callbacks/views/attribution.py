@@ -1,14 +1,11 @@
 """`Attribution`: which parts of the input the prediction depends on."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from .._typing import Array
-from ..callback import Image, Measured
+from ..callback import VALIDATION, Image, Measured
 from ..callback.explained_view import ExplainedView
 from ..callback.markdown import code_span
 from ..draw.text import format_number, join_notes, shape_text
@@ -29,10 +26,7 @@ it covers 99.5 % of the values, and the number of values beyond it is printed be
 falls, maps that look different for training and validation data.
 
 Source: {source}"""
-_COMPLETENESS = (
-    "Share of the difference between the scores of input and baseline that the maps do not account for. Above a few "
-    "percent the maps are inaccurate: increase `steps`."
-)
+_MEAN_SUBTRACTED = "The mean of each RISE map is subtracted, since it only reflects the mean score."
 
 
 class Attribution(ExplainedView):
@@ -60,7 +54,10 @@ class Attribution(ExplainedView):
         >>> model.fit(x, y, callbacks=[kv.Attribution("logs", (x_val, y_val), method="occlusion")])  # doctest: +SKIP
     """
 
-    scalar_descriptions: ClassVar[Mapping[str, str]] = {"completeness_error": _COMPLETENESS}
+    scalar_descriptions: ClassVar[Mapping[str, str]] = {
+        "completeness_error": "Share of the difference between the scores of input and baseline that the maps do not "
+        "account for. Above a few percent the maps are inaccurate: increase `steps`.",
+    }
 
     def __init__(
         self,
@@ -75,17 +72,16 @@ class Attribution(ExplainedView):
         method_options = {name: options.pop(name) for name in list(options) if name in _OPTIONS}
         super().__init__(log_dir, validation_data, target=target, score=score, **options)
         checked_method(method, method_options)
-        self.method, self.options = method, method_options
+        self.method, self.options, self._title = method, method_options, method_title(method)
 
     def find_layers(self, reader: Reader) -> None:
         """Find the inputs, and the explained class of each row."""
         super().find_layers(reader)
-        first = next(iter(self.probes.values()))
-        self._explained = InputMaps(reader, self.score, self.method, self.options, first.inputs)
+        self._explained = InputMaps(reader, self.score, self.method, self.options, self.probes[VALIDATION].inputs)
 
     def summary(self) -> str:
         """Return the name of the view and its method."""
-        return f"{type(self).__name__} by {method_title(self.method)}"
+        return f"{type(self).__name__} by {self._title}"
 
     def request(self, source: str) -> Request:
         """Request the predictions; the maps take separate passes."""
@@ -105,63 +101,37 @@ class Attribution(ExplainedView):
 
     def measure(self, captured: dict[Any, Any], source: str, step: int) -> Measured:
         """Return attribution maps `(n, *spatial)` by input, predictions, and the completeness error."""
-        maps = {name: self._shown(one) for name, one in captured["maps"].items()}
-        for name, one in maps.items():
-            self.memory.extend_scale(name, robust_max(one))
-        data = (maps, self.read_predictions(captured), captured["completeness"])
-        tag = f"{self._title}/completeness_error"
-        return Measured(step, data, {tag: captured["completeness"]} if self._is_complete else {})
+        maps, error = dict(captured["maps"]), captured["completeness"]
+        for name, values in maps.items():
+            if self.method == "rise":
+                maps[name] = values - values.mean(axis=tuple(range(1, values.ndim)), keepdims=True)
+            self.memory.extend_scale(name, robust_max(maps[name]))
+        scalars = {f"{self._title}/completeness_error": error} if self.method == "integrated_gradients" else {}
+        return Measured(step, (maps, self.read_predictions(captured), error), scalars)
 
     def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
         """Draw one image per input and data source, all sources on one scale."""
-        explained = self.target_in_words()
         for source, one in measured.items():
-            maps, predicted, completeness = one.data
+            maps, predicted, error = one.data
+            missing = "" if np.isnan(error) else f"completeness error {format_number(error)}"
             for name, values in maps.items():
-                caption = f"{self._title} of {name}   {shape_text(values.shape[1:])}   {explained}"
                 scale = self.memory.scales.get(name, 0.0)
-                missing = "" if np.isnan(completeness) else f"completeness error {format_number(completeness)}"
                 picture = self.heat(
                     source,
                     values,
                     predicted,
                     scale=scale,
-                    caption=caption,
+                    caption=f"{self._title} of {name}   {shape_text(values.shape[1:])}   {self.target_in_words()}",
                     note=join_notes(count_clipped(values, scale), missing, one.note),
                     signed=True,
                     number=self._explained.names.index(name),
                 )
-                yield Image(source, f"{self._title}/{name}", picture, self._about(name))
-
-    def _about(self, name: str) -> str:
-        relative = (
-            "The mean of each RISE map is subtracted, since it only reflects the mean score." if self._is_rise else ""
-        )
-        paper = METHODS[self.method].paper if isinstance(self.method, str) else "a user-defined method"
-        return _DESCRIPTION.format(
-            input=code_span(name),
-            method=self._title,
-            score=f"score: {self.score.of}",
-            target=self.target_in_words(code_span),
-            more=relative,
-            source=paper,
-        )
-
-    def _shown(self, maps: Array) -> Array:
-        """Return the maps to draw; for RISE with their mean, the mean score, subtracted."""
-        if not self._is_rise:
-            return maps
-        means: Array = maps.mean(axis=tuple(range(1, maps.ndim)), keepdims=True)
-        return np.asarray(maps - means)
-
-    @property
-    def _title(self) -> str:
-        return method_title(self.method)
-
-    @property
-    def _is_complete(self) -> bool:
-        return self.method == "integrated_gradients"
-
-    @property
-    def _is_rise(self) -> bool:
-        return self.method == "rise"
+                about = _DESCRIPTION.format(
+                    input=code_span(name),
+                    method=self._title,
+                    score=f"score: {self.score.of}",
+                    target=self.target_in_words(code_span),
+                    more=_MEAN_SUBTRACTED if self.method == "rise" else "",
+                    source=METHODS[self.method].paper if isinstance(self.method, str) else "a user-defined method",
+                )
+                yield Image(source, f"{self._title}/{name}", picture, about)

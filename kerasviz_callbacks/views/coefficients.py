@@ -1,7 +1,5 @@
 """`Coefficients`: the weights of each unit of a layer, and which units are still learning."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -37,39 +35,22 @@ still learning.
 that keep growing or fall to zero, identical rows in the top panels."""
 _BLOCKS = "; each cell is the weight of largest magnitude in a block"
 _TURN = Scale(LOWEST_TURN, 0.0, HEAT, "turn, log₁₀(1 − cos)")
-_SCALARS = {
-    "norm": "Mean norm ||w|| of the weights of a unit.",
-    "turn": "Mean of 1 - cosine between a unit's weights now and at the previous step: how much the units still learn.",
-}
 
 
 @dataclass(frozen=True)
 class CoefficientsData:
-    """The data to draw.
+    """The data to draw."""
 
-    Attributes:
-        units: `(units,)`, index of each unit shown.
-        weights: `(units, inputs)`, reduced to at most `ACROSS` columns.
-        directions: the same, with each unit scaled to unit length before the reduction.
-        lengths: `(units, columns)`, norms over all steps.
-        has_length: `(columns,)` bool, which columns have data.
-        turns: `(units, columns)`, log10(1 - cos) over all steps.
-        has_turn: `(columns,)` bool, which columns have data.
-        span: the first and last step of the axis.
-        note: scalars of this step.
-        bad: number of non-finite weights of the units shown, in words.
-    """
-
-    units: Array
-    weights: Array
-    directions: Array
-    lengths: Array
-    has_length: Array
-    turns: Array
-    has_turn: Array
-    span: tuple[int, int]
-    note: str
-    bad: str
+    units: Array  # `(units,)`, index of each unit shown
+    weights: Array  # `(units, inputs)`, reduced to at most `ACROSS` columns
+    directions: Array  # the same, with each unit scaled to unit length before the reduction
+    lengths: Array  # `(units, columns)`, norms over all steps
+    has_length: Array  # `(columns,)` bool, which columns have data
+    turns: Array  # `(units, columns)`, log10(1 - cos) over all steps
+    has_turn: Array  # `(columns,)` bool, which columns have data
+    span: tuple[int, int]  # the first and last step of the axis
+    note: str  # scalars of this step
+    bad: str  # number of non-finite weights of the units shown, in words
 
 
 class Coefficients(View):
@@ -92,7 +73,11 @@ class Coefficients(View):
         >>> autoencoder.fit(x, x, callbacks=[kv.Coefficients("logs", layer="bottleneck")])  # doctest: +SKIP
     """
 
-    scalar_descriptions: ClassVar[Mapping[str, str]] = _SCALARS
+    scalar_descriptions: ClassVar[Mapping[str, str]] = {
+        "norm": "Mean norm ||w|| of the weights of a unit.",
+        "turn": "Mean of 1 - cosine between a unit's weights now and at the previous step: how much the units still "
+        "learn.",
+    }
 
     def __init__(self, log_dir: Any = "logs", *, layer: Any = None, **options: Any):
         super().__init__(log_dir, **options)
@@ -151,7 +136,7 @@ class Coefficients(View):
         shown = rows[units]
         self._remember(history, step, shown, None if before is None else before[units])
         metrics = {"norm": norm(rows), "turn": np.nan if before is None else turn(rows, before)}
-        data = self._data(history, units, shown, self._note(history, **metrics))
+        data = self._data(history, units, shown, **metrics)
         self.memory.extend_scale(path, robust_max(data.weights))
         self.memory.extend_scale(f"{path} direction", robust_max(data.directions))
         self.memory.extend_scale(f"{path} length", robust_max(history["lengths"][-1], share=1.0))
@@ -168,7 +153,7 @@ class Coefficients(View):
         unknown = np.full(len(units), np.nan)
         turns.append((unknown if before is None else log_turn(units, before)).astype(np.float32))
 
-    def _data(self, history: dict[str, Any], units: Array, shown: Array, note: str) -> CoefficientsData:
+    def _data(self, history: dict[str, Any], units: Array, shown: Array, norm: float, turn: float) -> CoefficientsData:
         steps = history["steps"]
         first = min(self.schedule.first, steps[0])
         last = max(self.schedule.last, steps[-1])
@@ -177,6 +162,12 @@ class Coefficients(View):
         starts, ends = [steps[0] - 1, *steps[:-1]], steps
         norms, has_length = along_steps(np.stack(history["lengths"]), starts, ends, **axis, fold="mean")
         turns, has_turn = along_steps(np.stack(history["turns"])[1:], starts[1:], ends[1:], **axis, fold="largest")
+        still = int(np.count_nonzero(history["turns"][-1] <= LOWEST_TURN))
+        note = join_notes(
+            f"mean norm {format_number(norm)}" if np.isfinite(norm) else "",
+            f"mean turn {format_number(turn)}" if np.isfinite(turn) else "",
+            f"{still} of {len(shown)} not moving" if still else "",
+        )
         return CoefficientsData(
             units=units,
             weights=block_extremes(shown, len(shown), ACROSS),
@@ -190,25 +181,17 @@ class Coefficients(View):
             bad=count_non_finite(shown),
         )
 
-    def _note(self, history: dict[str, Any], norm: float, turn: float) -> str:
-        """Return the scalars for the status line."""
-        still = int(np.count_nonzero(history["turns"][-1] <= LOWEST_TURN))
-        return join_notes(
-            f"mean norm {format_number(norm)}" if np.isfinite(norm) else "",
-            f"mean turn {format_number(turn)}" if np.isfinite(turn) else "",
-            f"{still} of {len(history['turns'][-1])} not moving" if still else "",
-        )
-
     def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
         """Draw one image with four panels."""
         one, (inputs, outputs) = measured[MODEL], self.matrix.sides
         data: CoefficientsData = one.data
         path, shape = self.matrix.path, shape_text(self.matrix.shape)
-        chosen = f"   the {len(data.units)} of largest norm at the first step" if len(data.units) < outputs else ""
+        chosen = f"the {len(data.units)} of largest norm at the first step" if len(data.units) < outputs else ""
+        caption = f"{path}   kernel {shape}   {outputs:,} units of {inputs:,} inputs"
         picture = coefficient_panels(
             self._panels(data, inputs),
             units=data.units.tolist(),
-            caption=f"{path}   kernel {shape}   {outputs:,} units of {inputs:,} inputs{chosen}",
+            caption=join_notes(caption, chosen),
             note=join_notes(data.note, one.note),
             bad=data.bad,
         )
@@ -218,7 +201,7 @@ class Coefficients(View):
             units=f"{outputs:,}",
             inputs=f"{inputs:,}",
             blocks=_BLOCKS if inputs > ACROSS else "",
-            chosen=f" (showing the {len(data.units)} of largest norm at the first step)" if chosen else "",
+            chosen=f" (showing {chosen})" if chosen else "",
         )
         yield Image(MODEL, f"coefficients/{path}", picture, about)
 

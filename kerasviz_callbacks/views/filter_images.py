@@ -1,7 +1,5 @@
 """`FilterImages`: convolution kernels as images, one tile per filter."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -12,6 +10,7 @@ from .._typing import Array
 from ..callback import MODEL, Image, Measured, View
 from ..callback.arguments import one_of
 from ..callback.markdown import code_span
+from ..draw.colour import DIVERGING
 from ..draw.filters import filter_matrix, filter_tiles
 from ..draw.text import join_notes, shape_text
 from ..maths.choice import evenly_by_depth, largest_norm
@@ -30,13 +29,6 @@ _DESCRIPTION = """**Filters of {path}**, {shape}.
 *Good signs:* edges, blobs and colours emerge from the noise in the first layer.
 *Bad signs:* tiles that stay noise while the loss falls (memorisation), identical tiles (redundant filters), tiles that
 never change or fade to zero (dead filters)."""
-_SCALARS = {
-    "redundancy": "Fan-in times the mean squared cosine between two filters: about 1 for random filters, the fan-in if "
-    "all are equal. A health metric, not a sign of overfitting.",
-    "turn": "Mean of 1 - cosine between each filter now and at the previous step: how much the filters still change "
-    "direction.",
-    "norm": "Mean norm of the filters.",
-}
 
 
 class FilterImages(View):
@@ -60,7 +52,13 @@ class FilterImages(View):
         >>> model.fit(x, y, callbacks=[kv.FilterImages("logs", layers=["conv1"])])  # doctest: +SKIP
     """
 
-    scalar_descriptions: ClassVar[Mapping[str, str]] = _SCALARS
+    scalar_descriptions: ClassVar[Mapping[str, str]] = {
+        "redundancy": "Fan-in times the mean squared cosine between two filters: about 1 for random filters, the "
+        "fan-in if all are equal. A health metric, not a sign of overfitting.",
+        "turn": "Mean of 1 - cosine between each filter now and at the previous step: how much the filters still "
+        "change direction.",
+        "norm": "Mean norm of the filters.",
+    }
 
     def __init__(
         self,
@@ -85,7 +83,7 @@ class FilterImages(View):
     def prepare(self) -> None:
         """Find the kernels."""
         known = self.fit_context.layers()
-        kernels = filter_kernels(self.model, known)
+        kernels = {kernel.ref.path: kernel for kernel in filter_kernels(self.model, known)}
         if self.layers is None:
             if not kernels:
                 raise ValueError(
@@ -93,19 +91,18 @@ class FilterImages(View):
                     "image input, so there are no filters to show; leave FilterImages out, or name layers that have "
                     f"kernels. Its layers: {', '.join(ref.path for ref in known[:6]) or 'none'}."
                 )
-            chosen = evenly_by_depth(kernels)
+            chosen = evenly_by_depth(list(kernels))
         else:
-            by_path = {kernel.ref.path: kernel for kernel in kernels}
             chosen = []
             for name in self.layers:
                 ref = find(known, name, argument="layers")[0]
-                if ref.path not in by_path:
+                if ref.path not in kernels:
                     raise ValueError(
                         f'layers="{ref.path}": {type(ref.layer).__name__} has no filters to show as images; '
-                        f"layers that have: {', '.join(by_path) or 'none'}."
+                        f"layers that have: {', '.join(kernels) or 'none'}."
                     )
-                chosen.append(by_path[ref.path])
-        self._kernels = {kernel.ref.path: kernel for kernel in chosen}
+                chosen.append(ref.path)
+        self._kernels = {path: kernels[path] for path in chosen}
 
     def summary(self) -> str:
         """Return the name of the view and its layers."""
@@ -138,37 +135,38 @@ class FilterImages(View):
         """Return the chosen filters and input channels, or their change with `relative_to`."""
         if self.relative_to is not None:
             history.setdefault(f"first {path}", filters)
-            reference = (
-                history[f"first {path}"] if self.relative_to == "first" else history.get(f"previous {path}", filters)
-            )
-            filters = filters - reference
-        chosen, inputs = self._choice(path, history.get(f"first {path}", filters))
+            filters = filters - history.get(f"{self.relative_to} {path}", filters)
+        if path not in self.memory.shared:
+            self.memory.shared[path] = self._choice(history.get(f"first {path}", filters))
+        chosen, inputs = self.memory.shared[path]
         part = filters[chosen]
         if self.channels == "norm" and filters.shape[1] > 1:
-            lengths: Array = np.sqrt(np.square(part.astype(np.float64)).sum(axis=1, keepdims=True))
-            return lengths
+            return np.asarray(np.sqrt(np.square(part.astype(np.float64)).sum(axis=1, keepdims=True)))
         return np.asarray(part[:, inputs])
 
-    def _choice(self, path: str, filters: Array) -> tuple[Array, Array]:
-        """Return which filters and input channels are drawn, chosen at the first step."""
-        if path not in self.memory.shared:
-            count, inputs = filters.shape[:2]
-            one_tile = inputs in (1, 3) or filters.ndim == 3 or self.channels == "norm"
-            norms = np.linalg.norm(filters.reshape(count, -1).astype(np.float64), axis=1)
-            chosen = largest_norm(norms, MAX_TILES if one_tile else 8)
-            by_input = np.square(filters[chosen].astype(np.float64)).sum(axis=(0, *range(2, filters.ndim)))
-            most = inputs if inputs == 3 else 32 if filters.ndim == 3 else max(8, MAX_TILES // max(1, len(chosen)))
-            self.memory.shared[path] = (chosen, largest_norm(by_input, most))
-        choice: tuple[Array, Array] = self.memory.shared[path]
-        return choice
+    def _choice(self, filters: Array) -> tuple[Array, Array]:
+        """Choose the filters and input channels to draw at this and all later steps."""
+        count, inputs = filters.shape[:2]
+        one_tile = inputs in (1, 3) or filters.ndim == 3 or self.channels == "norm"
+        norms = np.linalg.norm(filters.reshape(count, -1).astype(np.float64), axis=1)
+        chosen = largest_norm(norms, MAX_TILES if one_tile else 8)
+        by_input = np.square(filters[chosen].astype(np.float64)).sum(axis=(0, *range(2, filters.ndim)))
+        most = inputs if inputs == 3 else 32 if filters.ndim == 3 else max(8, MAX_TILES // max(1, len(chosen)))
+        return chosen, largest_norm(by_input, most)
 
     def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
         """Draw one image per layer."""
         one = measured[MODEL]
         for path, shown in one.data.items():
-            shape = shape_text(self._kernels[path].shape)
-            picture = self._picture(path, shown, f"{path}   kernel {shape}", one.note)
-            yield Image(MODEL, f"filters/{path}", picture, self._describe_picture(path, shape))
+            shape = f"kernel {shape_text(kernel_shape(self._kernels[path].ref.layer))}"
+            one_tile = self.memory.shared[path][1].size in (1, 3)
+            about = _DESCRIPTION.format(
+                path=code_span(path),
+                shape=shape,
+                layout="One tile per filter." if one_tile else "Rows: input channels. Columns: filters.",
+                relative=f"The tiles show the change since the {self.relative_to} step.\n" if self.relative_to else "",
+            )
+            yield Image(MODEL, f"filters/{path}", self._picture(path, shown, f"{path}   {shape}", one.note), about)
 
     def _picture(self, path: str, shown: Array, caption: str, note: str) -> Array:
         chosen, inputs = self.memory.shared[path]
@@ -176,66 +174,39 @@ class FilterImages(View):
         note = join_notes(count_clipped(shown, scale), note)
         if self.relative_to is not None:
             caption += f"   change since the {self.relative_to} step"
-        tiles = _flat(shown)
+        tiles, colours, numbers = _flat(shown), DIVERGING, list(chosen)
         if shown.ndim == 3:  # 1-D convolution: one tile is input channels x kernel positions
-            return filter_tiles(shown, scale=scale, caption=caption, note=note, numbers=list(chosen))
-        if self.channels == "norm" and shown.shape[1] == 1 and len(inputs) != 1:
-            caption += "   norm over inputs"
-            return filter_tiles(
-                tiles[:, 0], scale=scale, caption=caption, note=note, numbers=list(chosen), colours="viridis"
+            tiles = shown
+        elif shown.shape[1] == 1:
+            tiles = tiles[:, 0]
+            if self.channels == "norm" and len(inputs) != 1:
+                caption, colours = f"{caption}   norm over inputs", "viridis"
+            elif self.relative_to is None:
+                colours = "grey"
+        elif shown.shape[1] == 3 and list(inputs) == [0, 1, 2] and self.relative_to is None:
+            tiles = np.moveaxis(tiles, 1, -1)
+        else:
+            rows, tiles = list(inputs), np.swapaxes(tiles, 0, 1)
+            return filter_matrix(
+                tiles, scale=scale, caption=caption, row_numbers=rows, column_numbers=numbers, note=note
             )
-        if shown.shape[1] == 1:
-            colours = "RdBu_r" if self.relative_to else "grey"
-            return filter_tiles(
-                tiles[:, 0], scale=scale, caption=caption, note=note, numbers=list(chosen), colours=colours
-            )
-        if shown.shape[1] == 3 and list(inputs) == [0, 1, 2] and self.relative_to is None:
-            coloured = np.moveaxis(tiles, 1, -1)
-            return filter_tiles(coloured, scale=scale, caption=caption, note=note, numbers=list(chosen))
-        return filter_matrix(
-            np.swapaxes(tiles, 0, 1),
-            scale=scale,
-            caption=caption,
-            row_numbers=list(inputs),
-            column_numbers=list(chosen),
-            note=note,
-        )
-
-    def _describe_picture(self, path: str, shape: str) -> str:
-        layout = (
-            "One tile per filter."
-            if self.memory.shared[path][1].size in (1, 3)
-            else "Rows: input channels. Columns: filters."
-        )
-        relative = f"The tiles show the change since the {self.relative_to} step.\n" if self.relative_to else ""
-        return _DESCRIPTION.format(path=code_span(path), shape=f"kernel {shape}", layout=layout, relative=relative)
+        return filter_tiles(tiles, scale=scale, caption=caption, note=note, numbers=numbers, colours=colours)
 
 
 @dataclass(frozen=True)
 class Kernel:
-    """The kernel of one layer as filters.
-
-    Attributes:
-        ref: the layer.
-        layout: axis order of the kernel of a convolution.
-        image_shape: for a dense layer, the shape `(h, w, c)` of its input images.
-    """
+    """The kernel of one layer as filters."""
 
     ref: LayerRef
-    layout: Layout = "conv"
-    image_shape: tuple[int, int, int] | None = None
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape of the kernel in the layer."""
-        return kernel_shape(self.ref.layer)
+    layout: Layout = "conv"  # axis order of the kernel of a convolution
+    image_shape: tuple[int, int, int] | None = None  # for a dense layer, the shape `(h, w, c)` of its input images
 
     def filters(self) -> Array:
         """Copy the current weights, float32 `(filters, inputs, *spatial)`."""
         weights = kernel(self.ref.layer)
-        return (
-            filters_of(weights, self.layout) if self.image_shape is None else dense_filters(weights, self.image_shape)
-        )
+        if self.image_shape is not None:
+            return dense_filters(weights, self.image_shape)
+        return filters_of(weights, self.layout)
 
 
 def filter_kernels(model: Any, known: Sequence[LayerRef]) -> list[Kernel]:

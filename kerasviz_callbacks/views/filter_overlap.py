@@ -1,7 +1,5 @@
 """`FilterOverlap`: which channels of a layer respond to the same features."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -17,8 +15,9 @@ from ..draw.overlap import overlap_matrix
 from ..draw.text import format_number, join_notes, shape_text
 from ..fit_context import Request
 from ..maths.choice import most_variable
+from ..maths.health import channel_metrics
 from ..maths.overlap import Overlap, channel_overlap, clustered_order, largest_overlap, overlap, strongest_pairs
-from ..taps.channel_statistics import output_is_rectified
+from ..taps.channel_statistics import channel_statistics, output_is_rectified
 from ..taps.output_recorder import Call
 from ..taps.reader import Capture, Captured, Reader
 
@@ -35,11 +34,6 @@ channels are constant (so they have no correlation) and excluded; the number of 
 never exceed 1e-6) stands below.
 *Bad signs:* deep red blocks and long bars that do not fade during training (redundant filters), rising overlap, grey
 lines (dead filters)."""
-_SCALAR = (
-    "Mean over channels of the largest |correlation| between a channel's feature maps and those of another, over all "
-    "inputs and positions: 0 if all channels are uncorrelated, 1 if each has a duplicate. Constant channels are "
-    "excluded. With few inputs and positions it is larger by chance."
-)
 
 
 class FilterOverlap(LayersView):
@@ -64,7 +58,11 @@ class FilterOverlap(LayersView):
         >>> model.fit(x, y, callbacks=[kv.FilterOverlap("logs", (x_val, y_val))])  # doctest: +SKIP
     """
 
-    scalar_descriptions: ClassVar[Mapping[str, str]] = {"overlap": _SCALAR}
+    scalar_descriptions: ClassVar[Mapping[str, str]] = {
+        "overlap": "Mean over channels of the largest |correlation| between a channel's feature maps and those of "
+        "another, over all inputs and positions: 0 if all channels are uncorrelated, 1 if each has a duplicate. "
+        "Constant channels are excluded. With few inputs and positions it is larger by chance.",
+    }
 
     def find_layers(self, reader: Reader) -> None:
         """Find the layers; the default selection leaves out layers with a single channel."""
@@ -91,16 +89,14 @@ class FilterOverlap(LayersView):
     def capture(self, step: int) -> dict[str, dict[Capture, Captured]]:
         """Run one forward pass; at the first drawn step, first another to choose the channels of wide layers."""
         if "channels" not in self.memory.shared and self.schedule.is_due(step):
-            wide = {
-                Capture(call.path, reduce=_channel_moments): call
-                for call in self.calls.values()
-                if not self._shows_all(call)
-            }
-            chosen = {call.path: np.arange(self._most(call)) for call in self.calls.values()}
+            calls = self.calls.values()
+            chosen = {call.path: np.arange(self._most(call)) for call in calls}
+            wide = {Capture(call.path, reduce=_moments_of_all): call for call in calls if not self._shows_all(call)}
             if wide:
                 captured = self.readers[VALIDATION].read(wide, self.probes[VALIDATION].inputs)
                 for capture, call in wide.items():
-                    chosen[call.path] = most_variable(_variance(**captured[capture].output), self._most(call))
+                    variance = np.asarray(channel_metrics(**captured[capture].output).variance)
+                    chosen[call.path] = most_variable(variance, self._most(call))
                 self.fit_context.forget()
             self.memory.shared["channels"] = chosen
         return super().capture(step)
@@ -108,10 +104,8 @@ class FilterOverlap(LayersView):
     def _most(self, call: Call) -> int:
         """Return how many channels of a layer are shown."""
         rows = max(len(probe) for probe in self.probes.values())
-        most = MAX_CHANNELS
-        if len(call.shape) > 1:
-            most = min(most, max(2, math.isqrt(MAX_PRODUCTS // rows)))
-        return min(_channels(call) or 1, most)
+        most = max(2, math.isqrt(MAX_PRODUCTS // rows)) if len(call.shape) > 1 else MAX_CHANNELS
+        return min(_channels(call) or 1, most, MAX_CHANNELS)
 
     def _shows_all(self, call: Call) -> bool:
         return self._most(call) == _channels(call)
@@ -127,67 +121,52 @@ class FilterOverlap(LayersView):
         for capture, call in self.calls.items():
             output = captured[capture].output
             shift, rest = (np.asarray(output[name], np.float64) for name in ("shift", "rest"))
+            others = {name: output.get(name) for name in ("widths", "products", "largest")}
             with np.errstate(invalid="ignore"):  # infinity minus infinity gives NaN, which is drawn
-                data[call.path] = channel_overlap(
-                    shift + rest,
-                    output.get("widths"),
-                    output.get("products"),
-                    rectified=output_is_rectified(call),
-                    largest=output.get("largest"),
-                )
+                found = data[call.path] = channel_overlap(shift + rest, rectified=output_is_rectified(call), **others)
             if call.path not in orders:  # validation data come first
-                orders[call.path] = clustered_order(data[call.path].correlation)
-            scalars[f"health/{call.path}/overlap"] = overlap(data[call.path].correlation)
+                orders[call.path] = clustered_order(found.correlation)
+            scalars[f"health/{call.path}/overlap"] = overlap(found.correlation)
         return Measured(step, data, scalars)
 
     def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
         """Draw one image per layer and data source."""
         for source, one in measured.items():
             for call in self.calls.values():
-                picture = self._picture(source, call, one.data[call.path], one.note)
-                yield Image(source, f"overlap/{call.path}", picture, self._about(call))
+                shown, positions = len(self.memory.shared["channels"][call.path]), len(call.shape) > 1
+                which = self.selection_text(shown, _channels(call), "channels")
+                about = _DESCRIPTION.format(
+                    path=code_span(call.path),
+                    over="all inputs of the probe and all positions" if positions else "all inputs of the probe",
+                    which=f"Showing {which}. " if which else "",
+                )
+                # With few values, correlations are large by chance.
+                size = f"over {len(self.probes[source]):,} inputs"
+                if positions and None not in call.shape:
+                    size += f", {call.size // (_channels(call) or 1):,} positions each"
+                caption = "\n".join(filter(None, [f"{call.path}   {shape_text(call.shape)}", size, which]))
+                picture = self._picture(call, one.data[call.path], caption, one.note)
+                yield Image(source, f"overlap/{call.path}", picture, about)
 
-    def _picture(self, source: str, call: Call, found: Overlap, note: str) -> Array:
+    def _picture(self, call: Call, found: Overlap, caption: str, note: str) -> Array:
         order = self.memory.shared["order"][call.path]
         channels = self.memory.shared["channels"][call.path][order].tolist()
         correlation = found.correlation[np.ix_(order, order)]
-        strongest = strongest_pairs(correlation)
-        dead = int(np.count_nonzero(found.dead))
-        named_pairs = ", ".join(f"{channels[i]} & {channels[j]} {format_number(round(r, 2))}" for i, j, r in strongest)
-        mean = overlap(correlation)
+        strongest, mean, dead = strongest_pairs(correlation), overlap(correlation), int(np.count_nonzero(found.dead))
+        pairs = ", ".join(f"{channels[i]} & {channels[j]} {format_number(round(r, 2))}" for i, j, r in strongest)
         notes = (
             "" if np.isnan(mean) else f"overlap {mean:.2f}",
             f"{dead:,} dead" if dead else "",
-            f"strongest {named_pairs}" if strongest else "",
+            f"strongest {pairs}" if strongest else "",
         )
         return overlap_matrix(
             correlation,
             largest_overlap(correlation),
-            caption=self._caption(source, call),
+            caption=caption,
             channels=channels,
             constant=found.constant[order],
             pairs=[(i, j) for i, j, _ in strongest],
             note=join_notes(*notes, note),
-        )
-
-    def _caption(self, source: str, call: Call) -> str:
-        """Return the layer, its channels and the sample size: with few values, correlations are large by chance."""
-        over = f"over {len(self.probes[source]):,} inputs"
-        if len(call.shape) > 1 and None not in call.shape:
-            over += f", {call.size // (_channels(call) or 1):,} positions each"
-        which = self._selection_text(call)
-        return f"{call.path}   {shape_text(call.shape)}\n{over}" + (f"\n{which}" if which else "")
-
-    def _selection_text(self, call: Call) -> str:
-        """Return which channels are shown, if not all."""
-        return self.selection_text(len(self.memory.shared["channels"][call.path]), _channels(call), "channels")
-
-    def _about(self, call: Call) -> str:
-        which = self._selection_text(call)
-        return _DESCRIPTION.format(
-            path=code_span(call.path),
-            over="all inputs of the probe and all positions" if len(call.shape) > 1 else "all inputs of the probe",
-            which=f"Showing {which}. " if which else "",
         )
 
 
@@ -196,24 +175,9 @@ def _channels(call: Call) -> int | None:
     return call.shape[-1] if call.shape else 1
 
 
-def _positions(output: Any) -> Any:
-    """In the forward pass: float32 `(n, positions, channels)`."""
-    values = keras.ops.cast(output, "float32")
-    channels = values.shape[-1] if len(values.shape) > 1 else 1
-    return keras.ops.reshape(values, (keras.ops.shape(values)[0], -1, channels))
-
-
-def _channel_moments(output: Any, choice: Any) -> dict[str, Any]:
+def _moments_of_all(output: Any, choice: Any) -> dict[str, Any]:
     """In the forward pass: mean and variance of each channel over the positions of each row, `(n, channels)`."""
-    values = _positions(output)
-    mean = keras.ops.mean(values, axis=1, keepdims=True)
-    return {"mean": mean[:, 0], "variance": keras.ops.mean(keras.ops.square(values - mean), axis=1)}
-
-
-def _variance(mean: Array, variance: Array) -> Array:
-    """Return the variance of each channel over rows and positions; not finite if any of its values is not."""
-    with np.errstate(invalid="ignore", over="ignore"):
-        return np.asarray(variance.mean(axis=0, dtype=np.float64) + mean.astype(np.float64).var(axis=0))
+    return channel_statistics(output, ("mean", "variance"))
 
 
 def _moments(output: Any, choice: Any, every: bool, rectified: bool | None) -> dict[str, Any]:
@@ -224,7 +188,11 @@ def _moments(output: Any, choice: Any, every: bool, rectified: bool | None) -> d
     channels are used without gathering, which would take longer than all of the following operations. Of a rectified
     output also the maxima, by which dead channels are recognised.
     """
-    values = _positions(output) if every else keras.ops.take(_positions(output), choice, axis=-1)
+    values = keras.ops.cast(output, "float32")
+    channels = values.shape[-1] if len(values.shape) > 1 else 1
+    values = keras.ops.reshape(values, (keras.ops.shape(values)[0], -1, channels))
+    if not every:
+        values = keras.ops.take(values, choice, axis=-1)
     first = values[:, :1]  # subtracted first, so that a constant leaves exactly 0
     shift = first + keras.ops.mean(values - first, axis=1, keepdims=True)
     deviation = values - shift

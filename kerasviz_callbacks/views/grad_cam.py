@@ -1,7 +1,5 @@
 """`GradCAM`: which regions of the input are evidence for a class."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 
@@ -139,9 +137,5 @@ class GradCAM(ExplainedView):
             predicted = {source: one.data[1] for source, one in measured.items()}
             comparison = self.comparison_sheet(maps, predicted, note=measured[VALIDATION].note, **options)
             if comparison is not None:
-                yield Image(
-                    VALIDATION,
-                    f"{tag}/{COMPARISON}",
-                    comparison,
-                    _COMPARISON.format(most=MAX_COMPARED, **texts),
-                )
+                about = _COMPARISON.format(most=MAX_COMPARED, **texts)
+                yield Image(VALIDATION, f"{tag}/{COMPARISON}", comparison, about)

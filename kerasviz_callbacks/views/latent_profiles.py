@@ -1,7 +1,5 @@
 """`LatentProfiles`: the distribution of each latent variable of an autoencoder over the training."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
@@ -39,48 +37,35 @@ is inactive on validation data ({rule}).
 *Good signs:* the lines follow the borders of the darker band and its median.
 *Bad signs:* lines that leave the bands during training (the codes of training and validation data diverge), lines far
 apart where the band is narrow (units that only distinguish training rows), magenta (NaN or infinity in either set)."""
-TAG = "latent/profiles"
 _ABSOLUTE = "the variance of its posterior mean is below 0.01; that of the prior is 1"
 _RELATIVE = "its variance is below 0.01 of the largest"
 
 
 @dataclass(frozen=True)
 class Profile:
-    """What is drawn of one source.
+    """What is drawn of one source."""
 
-    Attributes:
-        steps: those in the history (`maths.history`), increasing, `(t,)`.
-        quantiles: `(t, 5, k)`, float32, of the units shown; NaN where a unit is not finite.
-        active: `(t, k)`, whether the unit was active.
-        units: the indices of the units shown, `(k,)`; `None` before they are chosen.
-        in_use: the number of all units that are active now.
-        note: the same in words, and the unit of largest variance.
-        bad: the number of codes that are not finite now, in words.
-    """
-
-    steps: Array
-    quantiles: Array
-    active: Array
-    units: Array | None
-    in_use: int
-    note: str
-    bad: str
+    steps: Array  # those in the history, increasing, `(t,)`
+    quantiles: Array  # `(t, 5, k)`, float32, of the units shown; NaN where a unit is not finite
+    active: Array  # `(t, k)`, whether the unit was active
+    units: Array | None  # the indices of the units shown, `(k,)`; `None` before they are chosen
+    in_use: int  # the number of all units that are active now
+    note: str  # the same in words, and the unit of largest variance
+    bad: str  # the number of codes that are not finite now, in words
 
 
 class LatentProfiles(CodesView):
     """Show each latent variable over the training: bands of 5-95 % and 25-75 % and the median, grey if inactive.
 
-    With `training_data` the run of validation data has another image, `latent/profiles/train_and_validation`: the
-    median and the 25-75 % range of the training data as lines over the bands of the validation data.
-
-    Posterior collapse of a VAE shows as bands that all close and panels that turn grey.
+    Posterior collapse of a VAE shows as bands that all close and panels that turn grey. With `training_data` the run of
+    validation data has another image, `latent/profiles/train_and_validation`: the median and the 25-75 % range of the
+    training data as lines over the bands of the validation data.
 
     Of more than 32 variables the 32 of largest variance are shown: chosen once, at the end of the first epoch drawn, as
     the variance before training is not informative, and then kept. The untrained model then has no image of its own; it
-    is the first point of each curve.
-
-    A step is kept as 6 x 32 numbers in float32 (768 bytes) per source, and at most 2,048 steps (1.5 MiB): beyond that,
-    every second of the older steps is dropped again and again, the first and the newest never.
+    is the first point of each curve. A step is kept as 6 x 32 numbers in float32 (768 bytes) per source, and at most
+    2,048 steps (1.5 MiB): beyond that, every second of the older steps is dropped again and again, the first and the
+    newest never.
 
     The scalars `latent/...` (spread, move, drift, active units, participation ratio, nearest neighbours) are written
     too; if several views of the codes are used, once per step.
@@ -102,7 +87,7 @@ class LatentProfiles(CodesView):
         >>> vae.fit(x, x, callbacks=[kv.LatentProfiles("logs", (x_val, y_val))])  # doctest: +SKIP
     """
 
-    tag: ClassVar[str] = TAG
+    tag: ClassVar[str] = "latent/profiles"
 
     def measure(self, captured: dict[Capture, Captured], source: str, step: int) -> Measured:
         """The quantiles of every step so far, and the scalars."""
@@ -123,7 +108,10 @@ class LatentProfiles(CodesView):
             if at < step:
                 history.append(at, _profile_of(then, used, units))
             history.append(step, _profile_of(codes, in_use, units))
-            self._widen(history.values[-1, :-1])
+            newest, scales = history.values[-1, :-1], self.memory.scales
+            for key, reach in (("window above", newest), ("window below", -newest)):
+                needed = float(np.max(reach, initial=0.0, where=np.isfinite(reach)))
+                scales[key] = extend_window(scales.get(key, 0.0), needed)
         count = int(np.count_nonzero(in_use))
         note = f"active {count} of {codes.shape[1]}   {_widest(codes)}"
         profile = Profile(*_unpacked(history), units, count, note, count_non_finite(codes))
@@ -133,23 +121,16 @@ class LatentProfiles(CodesView):
         """Whether all units are shown, or an epoch was trained, or none will be."""
         return codes.shape[1] <= MOST_PANELS or step > UNTRAINED or self.schedule.last <= UNTRAINED
 
-    def _widen(self, newest: Array) -> None:
-        scales = self.memory.scales
-        for key, reach in (("window above", newest), ("window below", -newest)):
-            needed = float(np.max(reach, initial=0.0, where=np.isfinite(reach)))
-            scales[key] = extend_window(scales.get(key, 0.0), needed)
-
     def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
         """One image per source, and one of both in the same panels, on one scale."""
         if self.memory.shared.get("units") is None:
             return
         rows = {source: len(self.probes[source]) for source in measured}
-        rule = _ABSOLUTE if self.posterior else _RELATIVE
-        words = {"path": code_span(self.path), "rule": rule}
+        words = {"path": code_span(self.path), "rule": _ABSOLUTE if self.posterior else _RELATIVE}
         for source, one in measured.items():
             note = join_notes(one.data.note, one.note)
             picture = self._drawn(one.data, f"{rows[source]} rows", note, one.data.bad)
-            yield Image(source, TAG, picture, _DESCRIPTION.format(n=rows[source], **words))
+            yield Image(source, self.tag, picture, _DESCRIPTION.format(n=rows[source], **words))
         if TRAINING in measured:
             training, validation = (measured[source].data for source in COMPARED_SOURCES)
             lines = Lines(training.quantiles, training.steps, COMPARED_SOURCES[TRAINING], COMPARED_SOURCES[VALIDATION])
@@ -160,32 +141,27 @@ class LatentProfiles(CodesView):
             caption = f"{rows[TRAINING]} and {rows[VALIDATION]} rows"
             picture = self._drawn(validation, caption, note, bad, lines=lines)
             about = _COMPARED.format(n=rows[TRAINING], m=rows[VALIDATION], **words)
-            yield Image(VALIDATION, f"{TAG}/{COMPARISON}", picture, about)
+            yield Image(VALIDATION, f"{self.tag}/{COMPARISON}", picture, about)
 
     def _drawn(self, profile: Profile, rows: str, note: str, bad: str, lines: Lines | None = None) -> Array:
-        scales = self.memory.scales
+        scales, shared = self.memory.scales, self.memory.shared
         last = horizon(self.schedule.last, int(profile.steps[-1]))
+        title = f"profiles of {self.path}   {shared['dimensions']} units   {rows}"
+        if len(shared["units"]) < shared["dimensions"]:
+            when = "before training" if shared["chosen"] == UNTRAINED else f"at {self.schedule.unit} {shared['chosen']}"
+            title += f"\nthe {len(shared['units'])} of largest variance {when}"
         return profiles(
             profile.quantiles,
             profile.active,
             profile.steps,
             window=Window(-scales["window below"], scales["window above"], int(profile.steps[0]), last),
-            units=self.memory.shared["units"].tolist(),
-            title=self._title(rows),
+            units=shared["units"].tolist(),
+            title=title,
             note=note,
             bad=bad,
             lines=lines,
             axis=self.schedule.unit,
         )
-
-    def _title(self, rows: str) -> str:
-        units, dimensions = self.memory.shared["units"], self.memory.shared["dimensions"]
-        title = f"profiles of {self.path}   {dimensions} units   {rows}"
-        if len(units) == dimensions:
-            return title
-        chosen = self.memory.shared["chosen"]
-        when = "before training" if chosen == UNTRAINED else f"at {self.schedule.unit} {chosen}"
-        return f"{title}\nthe {len(units)} of largest variance {when}"
 
 
 def _profile_of(codes: Array, in_use: Array, units: Array) -> Array:

@@ -1,9 +1,7 @@
 """`LatentTrajectory`: how the latent codes of an autoencoder move during training."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -31,7 +29,6 @@ TensorBoard to see newer ones there).
 *Good signs:* classes separate, tails shorten as the codes converge.
 *Bad signs:* the cloud shrinks to a point (collapse), classes stay mixed, tails stay long and irregular (learning rate
 too high), validation codes spread far less than training codes."""
-
 _COMPARED = """**Movement of the latent codes of {path}: training and validation data** ({d} dimensions, {n} and {m}
 rows).
 
@@ -42,74 +39,46 @@ the spread.
 *Good signs:* both clouds have the same shape and spread, each class in the same place.
 *Bad signs:* classes separated on the left and mixed on the right, a much smaller or larger spread on the right, class
 means (numbered discs) in different places."""
-TAG = "latent/trajectory"
 
 
 @dataclass(frozen=True)
 class Trail:
-    """What is drawn of one source, projected to the current plane.
+    """What is drawn of one source, projected to the current plane."""
 
-    Attributes:
-        tails: `(t, n, 2)`, the newest last.
-        means: `(T, classes, 2)` of the steps in the history (`maths.history`), or `None` without labels.
-        fitted_at: the step of the axes.
-        variance: the share of variance shown, 0 to 1.
-        movement: the share of movement shown; NaN at the first step.
-        spread: of the codes, in all dimensions.
-        codes: `(n, d)`, the newest, not projected.
-    """
-
-    tails: Array
-    means: Array | None
-    fitted_at: int
-    variance: float
-    movement: float
-    spread: float
-    codes: Array
+    tails: Array  # `(t, n, 2)`, the newest last
+    means: Array | None  # `(T, classes, 2)` of the steps in the history (`maths.history`), or `None` without labels
+    fitted_at: int  # the step of the axes
+    variance: float  # the share of variance shown, 0 to 1
+    movement: float  # the share of movement shown; NaN at the first step
+    spread: float  # of the codes, in all dimensions
+    codes: Array  # `(n, d)`, the newest, not projected
 
     @staticmethod
-    def note(*trails: Trail) -> str:
+    def note(*trails: "Trail") -> str:
         """The line below the image; of several trails from left to right."""
-
-        def joined(values: list[str]) -> str:
-            return " | ".join(values)
-
-        shown = f"axes of step {trails[0].fitted_at}: {joined([f'{one.variance:.0%}' for one in trails])} of variance"
+        variance = " | ".join(f"{one.variance:.0%}" for one in trails)
+        movement = " | ".join(f"{one.movement:.0%}" for one in trails)
+        shown = f"axes of step {trails[0].fitted_at}: {variance} of variance"
         if not any(np.isnan(one.movement) for one in trails):
-            shown += f", {joined([f'{one.movement:.0%}' for one in trails])} of movement"
-        return f"{shown}   spread {joined([f'{one.spread:.3g}' for one in trails])}"
-
-
-@dataclass
-class Projected:
-    """The class means of earlier steps in a plane, kept until the plane is fitted anew.
-
-    Attributes:
-        basis: of that plane, `(d, 2)`.
-        means: by step, `(classes, 2)`.
-    """
-
-    basis: Array | None = None
-    means: dict[int, Array] = field(default_factory=dict)
+            shown += f", {movement} of movement"
+        return f"{shown}   spread {' | '.join(f'{one.spread:.3g}' for one in trails)}"
 
 
 class LatentTrajectory(CodesView):
     """Show how latent codes move: dots coloured by class, fading tails, the paths of the class means.
 
     The axes are principal components that are kept while they show at least 90 % of the variance that the best two
-    would; otherwise they are refitted to the last five steps and rotated to match the old ones.
-
-    The class means of all steps are kept in at most 32 MiB per source, and of at most 2,048 steps: beyond that, every
-    second of the older steps is dropped again and again, the first and the newest never.
+    would; otherwise they are refitted to the last five steps and rotated to match the old ones. The class means of all
+    steps are kept in at most 32 MiB per source, and of at most 2,048 steps: beyond that, every second of the older
+    steps is dropped again and again, the first and the newest never.
 
     With `training_data` the run of validation data has another image, `latent/trajectory/train_and_validation`: both
     side by side with the same axis range.
 
     The files of TensorBoard's projector are written next to the event files at each drawn step: the codes, their labels
-    and their images. Of codes of more than 512 dimensions they hold the 512 of largest variance.
-
-    The scalars `latent/...` (spread, move, drift, active units, participation ratio, nearest neighbours) are written
-    too; if several views of the codes are used, once per step.
+    and their images. Of codes of more than 512 dimensions they hold the 512 of largest variance. The scalars
+    `latent/...` (spread, move, drift, active units, participation ratio, nearest neighbours) are written too; if
+    several views of the codes are used, once per step.
 
     Args:
         log_dir: where TensorBoard looks.
@@ -126,7 +95,7 @@ class LatentTrajectory(CodesView):
     """
 
     least_dimensions: ClassVar[int] = 2
-    tag: ClassVar[str] = TAG
+    tag: ClassVar[str] = "latent/trajectory"
 
     def measure(self, captured: dict[Capture, Captured], source: str, step: int) -> Measured:
         """The history of the codes, projected to the plane, and the scalars."""
@@ -142,26 +111,22 @@ class LatentTrajectory(CodesView):
         if labels is not None:
             own.setdefault("means", StepHistory()).append(step, _class_means(codes, labels, self.classes()))
         if source == VALIDATION:
-            plane, newest = self.memory.shared.get("plane"), [past for _, past in recent[-POOLED_STEPS:]]
-            self.memory.shared["plane"] = hold_plane(plane, newest, step)[0]
-        trail = self._trail(own, codes, before)
-        reach = float(np.abs(trail.tails[-1]).max(initial=0))
-        self.memory.scales["window"] = extend_window(self.memory.scales.get("window", 0.0), reach)
-        return Measured(step, trail, self.metrics(codes, before, source))
-
-    def _trail(self, own: dict[str, Any], codes: Array, before: Array | None) -> Trail:
+            newest = [past for _, past in recent[-POOLED_STEPS:]]
+            self.memory.shared["plane"] = hold_plane(self.memory.shared.get("plane"), newest, step)[0]
         plane = self.memory.shared["plane"]
-        tails = np.stack([project(one, plane.basis) for _, one in own["codes"]])
+        tails = np.stack([project(past, plane.basis) for _, past in recent])
+        reach = float(np.abs(tails[-1]).max(initial=0))
+        self.memory.scales["window"] = extend_window(self.memory.scales.get("window", 0.0), reach)
         means = _paths(own, plane) if "means" in own else None
-        variance, movement = shares(codes, before, plane.basis)
-        return Trail(tails, means, plane.fitted_at, variance, movement, spread(codes), codes)
+        trail = Trail(tails, means, plane.fitted_at, *shares(codes, before, plane.basis), spread(codes), codes)
+        return Measured(step, trail, self.metrics(codes, before, source))
 
     def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
         """One image per source, and one of both side by side, with the same axis range."""
         dimensions = self.memory.shared["plane"].basis.shape[0]
         classes = self.classes()
         names = [self.probe_display.class_name(label) for label in range(classes)] if classes else None
-        window = self.memory.scales["window"]
+        options: dict[str, Any] = {"half_width": self.memory.scales["window"], "names": names}
         title = f"codes of {self.path}   {dimensions} dimensions"
         axes = "the codes' own" if dimensions == 2 else "principal components"
         words = {"path": code_span(self.path), "d": dimensions, "axes": axes}
@@ -171,35 +136,32 @@ class LatentTrajectory(CodesView):
                 one.data.tails,
                 one.data.means,
                 self.probes[source].labels,
-                half_width=window,
-                names=names,
                 title=f"{title}   {rows[source]} rows",
                 note=join_notes(Trail.note(one.data), one.note),
+                **options,
             )
-            yield Image(source, TAG, picture, _DESCRIPTION.format(n=rows[source], **words))
+            yield Image(source, self.tag, picture, _DESCRIPTION.format(n=rows[source], **words))
         if TRAINING in measured:
-            trails = [measured[source].data for source in COMPARED_SOURCES]
+            trails = {source: measured[source].data for source in COMPARED_SOURCES}
             picture = trajectories(
                 [
-                    Cloud.of(trail.tails, trail.means, self.probes[source].labels, name)
-                    for trail, (source, name) in zip(trails, COMPARED_SOURCES.items(), strict=True)
+                    Cloud.of(trail.tails, trail.means, self.probes[source].labels, COMPARED_SOURCES[source])
+                    for source, trail in trails.items()
                 ],
-                half_width=window,
-                names=names,
                 title=f"{title}   {rows[TRAINING]} and {rows[VALIDATION]} rows",
-                note=join_notes(Trail.note(*trails), measured[VALIDATION].note),
+                note=join_notes(Trail.note(*trails.values()), measured[VALIDATION].note),
+                **options,
             )
             about = _COMPARED.format(n=rows[TRAINING], m=rows[VALIDATION], **words)
-            yield Image(VALIDATION, f"{TAG}/{COMPARISON}", picture, about)
+            yield Image(VALIDATION, f"{self.tag}/{COMPARISON}", picture, about)
 
     def points(self, measured: Mapping[str, Measured]) -> Iterator[tuple[str, Points]]:
         """The codes for TensorBoard's projector, each with its class, label, row in the data, and image."""
         for source, one in measured.items():
             probe, names = self.probes[source], self.probe_display.label_names(source)
-            known: dict[str, list[Any]] = {}
+            known: dict[str, list[Any]] = {"row": probe.index.tolist()}
             if probe.labels is not None and names is not None:
-                known = {"class": names, "label": probe.labels.tolist()}
-            known["row"] = probe.index.tolist()
+                known = {"class": names, "label": probe.labels.tolist(), **known}
             pictures = self.probe_display.pictures(source)
             if pictures is not None and pictures.ndim == 5:  # of a volume the middle slice
                 pictures = pictures[:, pictures.shape[1] // 2]
@@ -208,16 +170,16 @@ class LatentTrajectory(CodesView):
 
 def _paths(own: dict[str, Any], plane: Plane) -> Array:
     """The class means of all steps held, in the plane; those of earlier steps anew only if the plane was refitted."""
-    means, projected = own["means"], own.setdefault("projected", Projected())
-    if projected.basis is not plane.basis:
-        own["projected"] = projected = Projected(plane.basis)
-    known, newest = projected.means, means.steps[-1]  # the newest may replace one of the same step
+    means = own["means"]
+    basis, known = own.get("projected", (None, {}))
+    if basis is not plane.basis:
+        known = {}
+    newest = means.steps[-1]  # it may replace one of the same step
     # Step by step: class means in all their dimensions are large.
     rows = zip(means.steps, means.values, strict=True)
-    projected.means = {
-        step: known[step] if step in known and step < newest else row @ plane.basis for step, row in rows
-    }
-    return np.stack(list(projected.means.values()))
+    paths = {step: known[step] if step in known and step < newest else row @ plane.basis for step, row in rows}
+    own["projected"] = plane.basis, paths
+    return np.stack(list(paths.values()))
 
 
 def _class_means(codes: Array, labels: Array, classes: int) -> Array:

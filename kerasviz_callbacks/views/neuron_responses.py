@@ -1,7 +1,5 @@
 """`NeuronResponses`: how strongly each input activates each neuron of a layer."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, NamedTuple
@@ -35,12 +33,7 @@ differ within a class as much as between classes."""
 
 
 class Responses(NamedTuple):
-    """What the neurons shown of one layer did.
-
-    Attributes:
-        strengths: `(n, neurons)`, the mean of |activation| over the positions.
-        dead: `(neurons,)`, whether a neuron is dead; see `maths.health.dead_channels`.
-    """
+    """The responses `(n, neurons)` of the neurons shown of one layer, and which of them are dead, `(neurons,)`."""
 
     strengths: Array
     dead: Array
@@ -85,11 +78,11 @@ class NeuronResponses(LayersView):
         data = {}
         for capture, call in self.calls.items():
             statistics = captured[capture].output
-            strengths, rectified = statistics["mean_abs"], output_is_rectified(call)
+            strengths = statistics["mean_abs"]
             if call.path not in chosen:  # validation data come first
                 chosen[call.path] = most_variable(response_variance(strengths), MAX_NEURONS)
             shown = chosen[call.path]
-            dead = dead_channels(channel_metrics(**statistics), rectified)[shown]
+            dead = dead_channels(channel_metrics(**statistics), output_is_rectified(call))[shown]
             data[call.path] = Responses(strengths[:, shown], dead)
             self.memory.extend_scale(call.path, robust_max(data[call.path].strengths))
         return Measured(step, data)
@@ -98,14 +91,22 @@ class NeuronResponses(LayersView):
         """Draw one image per layer and data source."""
         for source, one in measured.items():
             for call in self.calls.values():
-                picture = self._picture(source, call, one.data[call.path], one.note)
-                yield Image(source, f"responses/{call.path}", picture, self._about(call))
+                neurons, positions = self.memory.shared["neurons"][call.path], len(call.shape) > 1
+                which = self.selection_text(len(neurons), call.shape[-1] if call.shape else 1, "neurons")
+                caption = f"{call.path}   {shape_text(call.shape)}" + (f"\n{which}" if which else "")
+                about = _DESCRIPTION.format(
+                    path=code_span(call.path),
+                    neuron="channel" if positions else "neuron",
+                    where=" over all positions" if positions else "",
+                    which=f"Showing {which}; the choice is then kept." if which else "",
+                )
+                picture = self._picture(source, call, one.data[call.path], caption, one.note)
+                yield Image(source, f"responses/{call.path}", picture, about)
 
-    def _picture(self, source: str, call: Call, responses: Responses, note: str) -> Array:
-        strengths = responses.strengths
+    def _picture(self, source: str, call: Call, responses: Responses, caption: str, note: str) -> Array:
+        strengths, dead = responses.strengths, int(np.count_nonzero(responses.dead))
         high = self.memory.scales.get(call.path, 0.0)
         neurons = self.memory.shared["neurons"][call.path].tolist()
-        dead = int(np.count_nonzero(responses.dead))
         notes = (f"{dead:,} of {len(neurons):,} dead" if dead else "", count_clipped(strengths, high), note)
         labels, names = self.probes[source].labels, self.probe_display.label_names(source)
         if labels is None or names is None:
@@ -117,36 +118,17 @@ class NeuronResponses(LayersView):
             strengths[order],
             class_means(strengths, labels)[1],
             high=high,
-            caption=self._caption(call),
+            caption=caption,
             neurons=neurons,
             classes=classes,
             labels=None if names is None else [names[row] for row in order],
             note=join_notes(*notes),
         )
 
-    def _caption(self, call: Call) -> str:
-        which = self._selection_text(call)
-        return f"{call.path}   {shape_text(call.shape)}" + (f"\n{which}" if which else "")
 
-    def _selection_text(self, call: Call) -> str:
-        """Return which neurons are shown, if not all."""
-        shown = len(self.memory.shared["neurons"][call.path])
-        return self.selection_text(shown, call.shape[-1] if call.shape else 1, "neurons")
-
-    def _about(self, call: Call) -> str:
-        which = self._selection_text(call)
-        return _DESCRIPTION.format(
-            path=code_span(call.path),
-            neuron="channel" if len(call.shape) > 1 else "neuron",
-            where=" over all positions" if len(call.shape) > 1 else "",
-            which=f"Showing {which}; the choice is then kept." if which else "",
-        )
-
-
-def _statistics(output: Any, choice: Any, names: tuple[str, ...]) -> dict[str, Any]:
+def _statistics(output: Any, choice: Any, rectified: bool | None) -> dict[str, Any]:
     """In the forward pass: the mean of |activation| over the positions, and what tells dead neurons, `(n, neurons)`."""
-    return channel_statistics(output, names)
+    return channel_statistics(output, ("mean_abs", *DEATH_STATISTICS[rectified]))
 
 
-_NAMES = {rectified: ("mean_abs", *names) for rectified, names in DEATH_STATISTICS.items()}
-_REDUCES = {rectified: partial(_statistics, names=names) for rectified, names in _NAMES.items()}
+_REDUCES = {rectified: partial(_statistics, rectified=rectified) for rectified in DEATH_STATISTICS}

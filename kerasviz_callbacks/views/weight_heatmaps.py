@@ -1,7 +1,5 @@
 """`WeightHeatmaps`: kernels as matrices, and the update of one training step with gradient clipping."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -21,7 +19,6 @@ from ..maths.matrices import block_extremes, block_of, fold, largest, unfolded_i
 from ..maths.scale import robust_max
 from ..record.console import say
 from ..taps.layers import listed, named
-from ..taps.reader import Reader
 from ..taps.step import check_clip
 from ..taps.trial_step import TrialStep
 from ..taps.weights import WeightMatrix, matrices_named, weight_matrices
@@ -40,35 +37,20 @@ gradient that clipping removed, 1 - ||clipped g|| / ||g||."""
 _NO_STEP = " Only the weights are shown ({how})."
 _BAD_STEP = """ Clipping that removes almost the entire gradient at every step (the clipping threshold then determines
 the step size, not the learning rate), or a difference of only a few cells."""
-_REMOVED = (
-    "Share of this kernel's gradient that clipping removes in one further step, 1 - ||clipped g|| / ||g||: 0 is no "
-    "clipping. Near 1 at every epoch, the clipping threshold determines the step size, not the learning rate."
-)
 
 
 @dataclass(frozen=True)
 class WeightHeatmapsData:
-    """The data to draw of one kernel.
+    """The data to draw of one kernel."""
 
-    Attributes:
-        weights: `(inputs, outputs)`, reduced to at most `SIDE` rows and columns.
-        mark: row and column of the cell with the largest |weight|; `None` if no weight is finite.
-        how: the data and clipping of the training step, or why there is none, in words.
-        note: what clipping removed and the largest weight, in words.
-        bad: number of non-finite weights, before and after the step, in words.
-        after: the matrix after the training step; `None` without one.
-        difference: `after` minus `weights`, computed before the reduction.
-        removed: share of the gradient that clipping removed, 0 to 1; NaN without clipping.
-    """
-
-    weights: Array
-    mark: tuple[int, int] | None
-    how: str
-    note: str
-    bad: str
-    after: Array | None = None
-    difference: Array | None = None
-    removed: float = float("nan")
+    weights: Array  # `(inputs, outputs)`, reduced to at most `SIDE` rows and columns
+    mark: tuple[int, int] | None  # row and column of the cell with the largest |weight|; `None` if no weight is finite
+    how: str  # the data and clipping of the training step, or why there is none, in words
+    note: str  # what clipping removed and the largest weight, in words
+    bad: str  # number of non-finite weights, before and after the step, in words
+    after: Array | None = None  # the matrix after the training step; `None` without one
+    difference: Array | None = None  # `after` minus `weights`, computed before the reduction
+    removed: float = float("nan")  # share of the gradient that clipping removed, 0 to 1; NaN without clipping
 
 
 class WeightHeatmaps(ProbeView):
@@ -78,10 +60,9 @@ class WeightHeatmaps(ProbeView):
     the model's own loss, optimizer and clipping on the `count` rows of `training_data` (else `validation_data`), and
     on the right the difference. The step runs on copies, as in `fit`: dropout and batch statistics in training mode,
     with the current state of the optimizer, but without sample or class weights, which only `fit` knows. It costs one
-    training step at each drawn epoch, and memory for copies of the trainable weights and the optimizer's state.
-
-    Without data, targets or an optimizer that can be copied, or with a custom `train_step`, only the weights are shown,
-    and the caption says why.
+    training step at each drawn epoch, and memory for copies of the trainable weights and the optimizer's state. Without
+    data, targets or an optimizer that can be copied, or with a custom `train_step`, only the weights are shown, and the
+    caption says why.
 
     Args:
         log_dir: the TensorBoard log directory.
@@ -101,8 +82,11 @@ class WeightHeatmaps(ProbeView):
         >>> model.fit(x, y, callbacks=[view])  # doctest: +SKIP
     """
 
-    scalar_descriptions: ClassVar[Mapping[str, str]] = {"removed": _REMOVED}
-
+    scalar_descriptions: ClassVar[Mapping[str, str]] = {
+        "removed": "Share of this kernel's gradient that clipping removes in one further step, 1 - ||clipped g|| / "
+        "||g||: 0 is no clipping. Near 1 at every epoch, the clipping threshold determines the step size, not the "
+        "learning rate.",
+    }
     needs_data: ClassVar[bool] = False
 
     def __init__(
@@ -125,13 +109,8 @@ class WeightHeatmaps(ProbeView):
         return bool(self.model.built) or self._source() is not None
 
     def prepare(self) -> None:
-        """Read the data, if given, and find the kernels."""
+        """Read the data, if given, find the kernels, and prepare the training step; without data there is none."""
         self.read_data()
-        source = self._source()
-        self.find_layers(None if source is None else self.readers[source])
-
-    def find_layers(self, reader: Reader | None) -> None:
-        """Find the kernels and prepare the training step; without data (`reader=None`) there is no step."""
         known = self.fit_context.layers()
         if self.layers is None:
             chosen = evenly_by_depth(weight_matrices(known))
@@ -144,13 +123,13 @@ class WeightHeatmaps(ProbeView):
             chosen = [one for name in self.layers for one in matrices_named(known, name, argument="layers")]
         self._matrices = {matrix.path: matrix for matrix in chosen}
         self._trial_step = TrialStep(self.model, self._matrices, self.clip)
-        if reader is not None:
-            probe = self.probes[str(self._source())]
+        source = self._source()
+        if source is not None:
+            reader, probe = self.readers[source], self.probes[source]
             self._trial_step.begin(reader, probe.inputs, probe.targets, has_labels=probe.labels is not None)
-            self._report_reason()
+            self._report(self._trial_step.reason)
 
-    def _report_reason(self) -> None:
-        reason = "" if self._trial_step is None else self._trial_step.reason
+    def _report(self, reason: str) -> None:
         if reason and self.fit_context.verbose:
             say(f"kerasviz_callbacks: {type(self).__name__} shows the weights alone, no step: {reason}")
 
@@ -177,59 +156,52 @@ class WeightHeatmaps(ProbeView):
         trial_step = self._trial_step
         if trial_step is None:
             raise RuntimeError(f"{type(self).__name__} has no model yet; pass it to fit or call picture(model).")
-        enabled = not trial_step.reason
-        stepped = trial_step()
-        if enabled:
-            self._report_reason()
+        known, stepped = trial_step.reason, trial_step()
+        if not known:
+            self._report(trial_step.reason)
         captured: dict[str, dict[str, Any]] = {}
         for path, matrix in self._matrices.items():
             captured[path] = {"weights": matrix.array(), "how": f"no step: {trial_step.why[path]}"}
             if path in stepped:
-                after = stepped[path]
+                after, clip, source = stepped[path], trial_step.clip, self._source() or VALIDATION
                 norms = np.array([after.norm, after.clipped_norm])
-                how = self._step_text(trial_step.clip)
-                captured[path] |= {"after": after.weights, "norms": norms, "how": how, "clipped": bool(trial_step.clip)}
+                clips = "".join(f", {name} {format_number(value)}" for name, value in clip.items())
+                how = f"step on {len(self.probes[source])} rows of {ARGUMENTS[source]}{clips}"
+                captured[path] |= {"after": after.weights, "norms": norms, "how": how, "clipped": bool(clip)}
         return {MODEL: captured}
-
-    def _step_text(self, clip: Mapping[str, float]) -> str:
-        """Return the data and the clipping of the training step, in words."""
-        source = self._source() or VALIDATION
-        clips = "".join(f", {name} {format_number(value)}" for name, value in clip.items())
-        return f"step on {len(self.probes[source])} rows of {ARGUMENTS[source]}{clips}"
 
     def measure(self, captured: dict[str, dict[str, Any]], source: str, step: int) -> Measured:
         """Return the matrices to draw, and the share of the gradient that clipping removed."""
         data, scalars = {}, {}
         for path, found in captured.items():
-            kernel_data = _kernel_data(self._matrices[path], **found)
-            drawn = [kernel_data.weights] if kernel_data.after is None else [kernel_data.weights, kernel_data.after]
+            one = data[path] = _kernel_data(self._matrices[path], found)
+            drawn = [one.weights] if one.after is None else [one.weights, one.after]
             self.memory.extend_scale(path, robust_max(np.stack(drawn)))
-            if kernel_data.difference is not None:
-                self.memory.extend_scale(f"{path} difference", robust_max(kernel_data.difference))
+            if one.difference is not None:
+                self.memory.extend_scale(f"{path} difference", robust_max(one.difference))
             if found.get("clipped"):
-                scalars[f"health/{path}/removed"] = kernel_data.removed
-            data[path] = kernel_data
+                scalars[f"health/{path}/removed"] = one.removed
         return Measured(step, data, scalars)
 
     def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
         """Draw one image per kernel."""
         one = measured[MODEL]
         for path, data in one.data.items():
-            matrix = self._matrices[path]
-            inputs, outputs = matrix.sides
+            shape, (inputs, outputs) = shape_text(self._matrices[path].shape), self._matrices[path].sides
+            panels, magnified = self._panels(path, data)
             blocks = "each cell the largest |weight| of a block" if max(inputs, outputs) > SIDE else ""
-            first = f"{path}   kernel {shape_text(matrix.shape)}   {inputs:,} in × {outputs:,} out"
+            caption = f"{path}   kernel {shape}   {inputs:,} in × {outputs:,} out\n{join_notes(data.how, blocks)}"
             picture = weight_panels(
-                self._panels(path, data),
+                panels,
                 inputs=inputs,
                 outputs=outputs,
-                caption=f"{first}\n{join_notes(data.how, blocks)}",
-                note=join_notes(self._magnified(path, data), data.note, one.note),
+                caption=caption,
+                note=join_notes(magnified, data.note, one.note),
                 bad=data.bad,
             )
             about = _DESCRIPTION.format(
                 path=code_span(path),
-                shape=shape_text(matrix.shape),
+                shape=shape,
                 inputs=f"{inputs:,}",
                 outputs=f"{outputs:,}",
                 blocks=_BLOCKS if blocks else "",
@@ -238,52 +210,40 @@ class WeightHeatmaps(ProbeView):
             )
             yield Image(MODEL, f"weights/{path}", picture, about)
 
-    def _panels(self, path: str, data: WeightHeatmapsData) -> list[Panel]:
-        scale = self.memory.scales.get(path, 0.0)
-        panels = [Panel("weights", data.weights, scale, data.mark)]
-        if data.after is not None and data.difference is not None:
-            panels.append(Panel("after one step", data.after, scale))
-            panels.append(
-                Panel("difference, magnified", data.difference, self.memory.scales.get(f"{path} difference", 0.0))
-            )
-        return panels
-
-    def _magnified(self, path: str, data: WeightHeatmapsData) -> str:
-        """Return the scale of the difference, and its magnification, in words."""
-        if data.difference is None:
-            return ""
+    def _panels(self, path: str, data: WeightHeatmapsData) -> tuple[list[Panel], str]:
+        """Return the panels, and in words the scale of the difference and its magnification."""
         scale, step_scale = (self.memory.scales.get(key, 0.0) for key in (path, f"{path} difference"))
-        return f"difference ± {format_number(step_scale)}" + (
-            f", × {format_number(scale / step_scale)}" if step_scale else ""
-        )
+        panels = [Panel("weights", data.weights, scale, data.mark)]
+        if data.after is None or data.difference is None:
+            return panels, ""
+        panels.append(Panel("after one step", data.after, scale))
+        panels.append(Panel("difference, magnified", data.difference, step_scale))
+        magnified = f", × {format_number(scale / step_scale)}" if step_scale else ""
+        return panels, f"difference ± {format_number(step_scale)}{magnified}"
 
 
-def _kernel_data(
-    matrix: WeightMatrix,
-    weights: Array,
-    how: str,
-    after: Array | None = None,
-    norms: Array | None = None,
-    clipped: bool = False,
-) -> WeightHeatmapsData:
-    full = fold(weights, matrix.inputs, matrix.outputs)
+def _kernel_data(matrix: WeightMatrix, found: Mapping[str, Any]) -> WeightHeatmapsData:
+    """Return what is drawn of a kernel, from what `capture` found."""
+    weights, axes = found["weights"], (matrix.inputs, matrix.outputs)
+    full = fold(weights, *axes)
     at, text, mark = largest(full), "", None
     if at is not None:
-        ref = unfolded_index(weights.shape, matrix.inputs, matrix.outputs, at.row, at.column)
+        ref = unfolded_index(weights.shape, *axes, at.row, at.column)
         text = f"largest {format_number(at.value)} at {list(ref)}"
         mark = (block_of(at.row, full.shape[0], SIDE), block_of(at.column, full.shape[1], SIDE))
-    data = WeightHeatmapsData(block_extremes(full, SIDE, SIDE), mark, how, text, count_non_finite(weights))
-    if after is None or norms is None:
+    data = WeightHeatmapsData(block_extremes(full, SIDE, SIDE), mark, found["how"], text, count_non_finite(weights))
+    if "after" not in found:
         return data
+    after, norms, clipped = found["after"], found["norms"], found["clipped"]
     with np.errstate(invalid="ignore", over="ignore"):  # infinity minus infinity gives NaN, which is drawn
-        difference = fold(after - weights, matrix.inputs, matrix.outputs)
+        difference = fold(after - weights, *axes)
     removed = share_removed(*norms.tolist()) if clipped else float("nan")
     clipping = _clipping_text(removed, float(norms[0])) if clipped else "no clipping in force"
     return replace(
         data,
         note=join_notes(clipping, text),
         bad=count_non_finite(weights, after),
-        after=block_extremes(fold(after, matrix.inputs, matrix.outputs), SIDE, SIDE),
+        after=block_extremes(fold(after, *axes), SIDE, SIDE),
         difference=block_extremes(difference, SIDE, SIDE),
         removed=removed,
     )

@@ -1,7 +1,5 @@
 """`Visualizer`: selects the views that suit the model."""
 
-from __future__ import annotations
-
 import copy
 import os
 from collections.abc import Callable, Sequence
@@ -22,7 +20,6 @@ from ..views.overfitting_monitor import OverfittingMonitor
 from .choice import VIEWS, fitting_views, requested
 
 _SHARED = ("freq", "start_from_epoch", "unit", "save_dir", "timelapse", "on_error")
-_OF_DATA = ("training_data", "count", "class_names", "display")
 
 
 class Visualizer(keras.callbacks.Callback):
@@ -68,37 +65,30 @@ class Visualizer(keras.callbacks.Callback):
         **options: Any,
     ):
         super().__init__()
+        of_data = {"training_data": training_data, "count": count, "class_names": class_names, "display": display}
         unknown = set(options) - set(_SHARED)
         if unknown:
-            raise TypeError(f"{sorted(unknown)[0]}: no such argument; expected one of {', '.join(_SHARED + _OF_DATA)}.")
+            raise TypeError(f"{min(unknown)}: no such argument; expected one of {', '.join([*_SHARED, *of_data])}.")
         if training_data is not None and validation_data is None:
             raise ValueError("training_data is given without validation_data; the views compare the two: pass both.")
         self.log_dir, self.validation_data = log_dir, validation_data
-        self.options = options
-        self.of_data = {
-            "training_data": training_data,
-            "count": count,
-            "class_names": class_names,
-            "display": display,
-        }
+        self.options, self.of_data = options, of_data
         self.views = None if views is None else requested(views)
         self.publish = views is not None if publish is None else publish
         self._running: list[View] = []
         self._begun = False
         self._known_probes: dict[Any, Any] = {}  # probes read in the last fit, for `picture`
-        self._make(
-            FilterImages if validation_data is None else OverfittingMonitor
-        )  # validates the arguments as a view does
+        # Validates the arguments as a view does.
+        self._make(FilterImages if validation_data is None else OverfittingMonitor)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Select the views, begin them, and print their names in one line."""
         self.abandon()  # after an exception in `fit`, Keras does not call `on_train_end`
         self._running, self._begun = [], True
-        verbose = (self.params or {}).get("verbose", 1)
         # Take part in the fit during the selection, so that the views reuse the data read and the model traced.
         fit = FitContext.join(self.model, self, self.params)
         try:
-            chosen = self.fitting_views(fit) if self.views is None else [self._made(view) for view in self.views]
+            chosen = self.fitting_views(fit)
             for view in chosen:
                 view.set_model(self.model)
                 view.set_params(self.params)
@@ -112,7 +102,7 @@ class Visualizer(keras.callbacks.Callback):
         finally:
             fit.leave(self, quietly=True)
         self._known_probes = fit.probes
-        if verbose:
+        if (self.params or {}).get("verbose", 1):
             say(f"kerasviz_callbacks: {', '.join(view.chosen_summary() for view in self._running)}.")
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -193,7 +183,7 @@ class Visualizer(keras.callbacks.Callback):
             duplicate.set_model(model)
             fit_context.probes.update(self._known_probes)
             self._known_probes = fit_context.probes
-            return duplicate.fitting_views(fit_context) if self.views is None else [self._made(v) for v in self.views]
+            return duplicate.fitting_views(fit_context)
 
         return snapshot(select, model)
 
@@ -214,11 +204,9 @@ class Visualizer(keras.callbacks.Callback):
         return nullcontext() if fit_context is None else fit_context.frozen_weights()
 
     def fitting_views(self, fit_context: FitContext) -> list[View]:
-        """Create the views that suit the model.
-
-        Raises:
-            ValueError: there are none.
-        """
+        """Create the requested views, or those that suit the model; raise a `ValueError` if there are none."""
+        if self.views is not None:
+            return [self._make(view) for view in self.views]
         reader, probes = None, []
         if self.validation_data is not None:  # reading the data builds the model
             context = ViewContext(self._make(ActivationMaps), self.model, self.params, fit=fit_context)
@@ -236,10 +224,10 @@ class Visualizer(keras.callbacks.Callback):
             )
         return [self._make(one) for one in chosen]
 
-    def _made(self, view: type[View] | View) -> View:
-        return self._make(view) if isinstance(view, type) else cast(View, view)
-
-    def _make(self, view: type[View]) -> View:
+    def _make(self, view: type[View] | View) -> View:
+        """Create a view with the arguments of the visualizer; an instance keeps its own."""
+        if isinstance(view, View):
+            return cast(View, view)
         if not issubclass(view, ProbeView):
             return view(self.log_dir, **self.options)
         options = {**self.of_data, **self.options}

@@ -1,7 +1,5 @@
 """Selection of views: those that the user names, or those that suit the model."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from inspect import isabstract
 from typing import Any
@@ -53,13 +51,8 @@ def fitting_views(model: Any, known: Sequence[LayerRef], reader: Reader | None, 
     There is one view for each question: how the weights develop, the layer activations, the evidence for a prediction,
     overfitting, and the latent codes. So a run has at most eight images of weights and eight of activations, which
     fit on one screen in TensorBoard, and one to four that depend on the task. Convolution kernels are shown as images,
-    other kernels as matrices; without data both are shown, and the coefficients of the bottleneck layer.
-
-    Args:
-        model: the model being trained.
-        known: its layers.
-        reader: reader of the model on the validation data; `None` without data.
-        probes: the validation data, and the training data if given.
+    other kernels as matrices; without data (`reader=None`) both are shown, and the coefficients of the bottleneck
+    layer. `probes` are the validation data, and the training data if given.
     """
     # A model that is not built has no weights to inspect yet; a view that does not suit it reports that later.
     filters: Views = [FilterImages] if not model.built or filter_kernels(model, known) else []
@@ -67,12 +60,11 @@ def fitting_views(model: Any, known: Sequence[LayerRef], reader: Reader | None, 
     if reader is None or not probes:
         return [*filters, *matrices, *([Coefficients] if matrices else [])]
     probe = probes[0]
-    convolves = any(convolution_layout(ref.layer) for ref in known)
     # An output with a softmax is a classification, of each pixel too, even if it has the shape of the input.
     autoencodes = reader.head.kind != "softmax" and reconstruction(reader, probe.inputs) is not None
     classifies = not autoencodes and _classifies(reader.head, probe)
     chosen = filters or matrices
-    if classifies or convolves:
+    if classifies or any(convolution_layout(ref.layer) for ref in known):
         chosen = [*chosen, ActivationMaps]
     if autoencodes:
         return [*chosen, *_of_codes(reader, probe), Reconstructions]
@@ -83,15 +75,7 @@ def fitting_views(model: Any, known: Sequence[LayerRef], reader: Reader | None, 
 
 
 def requested(views: Any) -> list[type[View] | View]:
-    """Check the user's list of views, and replace names by classes.
-
-    Args:
-        views: view classes, their names, or instances.
-
-    Raises:
-        TypeError: not a list, or an item that is not a view.
-        ValueError: an empty list, an unknown name, or the same view twice.
-    """
+    """Replace names in the user's list of views by classes; raise a `TypeError` or `ValueError` if it is invalid."""
     if isinstance(views, (str, View, type)) or not isinstance(views, Sequence):
         raise TypeError(f"views={views!r}: expected a list of views, their classes or names.")
     if not views:

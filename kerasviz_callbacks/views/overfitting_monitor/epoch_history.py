@@ -1,9 +1,8 @@
 """The Keras logs of each epoch, and the best epoch so far."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,28 +13,19 @@ LOSS = "val_loss"
 
 @dataclass
 class EpochHistory:
-    """The Keras logs of a training run.
-
-    Attributes:
-        logs: the logs by epoch.
-        best: the epoch with the lowest `val_loss` so far; `None` until there is a finite one.
-    """
+    """The Keras logs by epoch, and the best epoch: with the lowest `val_loss`; `None` until there is a finite one."""
 
     logs: dict[int, dict[str, float]] = field(default_factory=dict)
     best: int | None = None
 
     def record(self, epoch: int, logs: Mapping[str, Any], *, without: Collection[str] = ()) -> None:
-        """Record the logs of an epoch, and discard those of this and later epochs from an earlier fit.
-
-        Args:
-            epoch: the epoch that has ended, 0-based.
-            logs: its Keras logs.
-            without: keys to ignore.
-        """
+        """Record the logs of an epoch but for the keys `without`; those of later epochs, from an earlier fit, go."""
         self.logs = {step: known for step, known in self.logs.items() if step < epoch}
-        self.logs[epoch] = {
-            key: float(value) for key, value in logs.items() if key not in without and _is_number(value)
-        }
+        self.logs[epoch] = {}
+        for key, value in logs.items():
+            if key not in without:
+                with suppress(Exception):  # logs may contain any object
+                    self.logs[epoch][key] = float(value)
         losses = {step: known[LOSS] for step, known in self.logs.items() if math.isfinite(known.get(LOSS, math.nan))}
         self.best = min(losses, key=lambda step: losses[step]) if losses else None
 
@@ -50,11 +40,3 @@ class EpochHistory:
         known = {key for logs in self.logs.values() for key in logs}
         metrics = [key for key in keys if key != "loss" and not key.endswith(("_loss", "learning_rate", "lr"))]
         return min(metrics, key=lambda key: (f"val_{key}" not in known, not is_accuracy(key)), default=None)
-
-
-def _is_number(value: Any) -> bool:
-    try:
-        float(value)
-    except Exception:  # logs may contain any object
-        return False
-    return True

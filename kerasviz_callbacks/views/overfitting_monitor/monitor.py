@@ -1,7 +1,5 @@
 """`OverfittingMonitor`: whether the model overfits, since which epoch, and on which inputs."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -27,12 +25,11 @@ from ...draw.overfitting_charts import (
 from ...draw.text import format_number, join_notes
 from ...record.console import say
 from ...taps.reader import Reader
-from .data import BestEpoch, OverfittingData
 from .epoch_history import EpochHistory
-from .metrics import metrics_of
+from .measurements import BestEpoch, OverfittingData, metrics_of
 from .texts import DESCRIPTION, SCALARS
 
-_GEOMETRY, _MAPS = ("knn", "silhouette", "nc1"), ("cam_drift", "cam_true_vs_predicted")
+_GEOMETRY = "knn, silhouette, nc1"
 _MIN_DROP = 0.01  # of the probability of the true class
 
 
@@ -97,7 +94,6 @@ class OverfittingMonitor(EvaluatedView):
     """
 
     scalar_descriptions: ClassVar[Mapping[str, str]] = SCALARS
-
     every_epoch: ClassVar[bool] = True
 
     def __init__(self, log_dir: Any, validation_data: Any, *, publish: bool | Sequence[str] = True, **options: Any):
@@ -116,16 +112,14 @@ class OverfittingMonitor(EvaluatedView):
         without = {name for names in missing for name in names.split(", ")}
         self.metrics = [name for name in METRICS if name not in without and self.task.kind != "values"]
         self._published = [name for name in self.metrics if name in self.publish]
-        if not self.fit_context.claim_log_keys(self._in_context(), self._log_keys()):
+        keys = [_log_key(name, source) for source in self.probes for name in self._published]
+        if not self.fit_context.claim_log_keys(self._in_context(), keys):
             self._published = ()
             if self.fit_context.verbose:
                 say(
                     f"kerasviz_callbacks: another {type(self).__name__} of this fit publishes these metrics into "
                     "logs; this one publishes none."
                 )
-
-    def _log_keys(self) -> list[str]:
-        return [_log_key(name, source) for source in self.probes for name in self._published]
 
     def published(self) -> bool:
         """Return whether metrics are added to `logs`."""
@@ -139,17 +133,17 @@ class OverfittingMonitor(EvaluatedView):
         labels = self.labels[VALIDATION]
         rows = np.unique([] if labels is None else labels, return_counts=True)[1]
         if self.task.kind == "labels":
-            missing[", ".join(_GEOMETRY)] = "the model is multi-label (sigmoid)"
+            missing[_GEOMETRY] = "the model is multi-label (sigmoid)"
         elif self._features is None:
-            missing[", ".join(_GEOMETRY)] = "no layer with weights comes before the output layer"
+            missing[_GEOMETRY] = "no layer with weights comes before the output layer"
         elif rows.sum() < 2:
-            missing[", ".join(_GEOMETRY)] = "validation_data has one row"
+            missing[_GEOMETRY] = "validation_data has one row"
         elif len(rows) < 2:
             missing["silhouette, nc1"] = "validation_data has one class"
         elif rows.max() < 2:
             missing["silhouette, nc1"] = "no two of the rows used have the same class; increase count"
         if self._maps is None:
-            missing[", ".join(_MAPS)] = "no layer before the output has feature maps"
+            missing["cam_drift, cam_true_vs_predicted"] = "no layer before the output has feature maps"
         return missing
 
     def tags(self) -> Mapping[str, None]:
@@ -176,7 +170,8 @@ class OverfittingMonitor(EvaluatedView):
         if history.best == step:
             memory["then"] = BestEpoch(step, now.true_score, now.true_maps)
         then = memory.get("then")
-        then = then if then is not None and then.step == history.best else None
+        if then is not None and then.step != history.best:
+            then = None
         metrics, left_out = metrics_of(now, self.labels[source], None if then is None else then.maps)
         metrics = {name: value for name, value in metrics.items() if name in self.metrics}
         histories = memory.setdefault("histories", {})
@@ -193,18 +188,16 @@ class OverfittingMonitor(EvaluatedView):
         return Measured(step, self._data(source, now, earlier, left_out), scalars)
 
     def _data(self, source: str, now: Evaluation, then: BestEpoch | None, left_out: tuple[int, int]) -> OverfittingData:
-        history, memory = self._history(), self.memory.for_source(source)
-        metric = history.metric()
-        curves = {}
+        history, known = self._history(), self.memory.for_source(source)["histories"]
+        metric, curves = history.metric(), {}
         for key in ("loss", *([metric] if metric else [])):
-            for prefix in ("", "val_"):
-                curves[f"{prefix}{key}"] = history.curve(f"{prefix}{key}")
-                for value in curves[f"{prefix}{key}"][1][-1:]:
+            for name in (key, f"val_{key}"):
+                curves[name] = history.curve(name)
+                for value in curves[name][1][-1:]:
                     extend_axis(self.memory.scales, key, value)
-        histories = {name: (tuple(known), tuple(known.values())) for name, known in memory["histories"].items()}
-        scales = dict(self.memory.scales)
+        histories = {name: (tuple(values), tuple(values.values())) for name, values in known.items()}
         drawn = replace(now, features=None, predicted_maps=None)
-        return OverfittingData(histories, curves, scales, history.best, metric, drawn, then, left_out)
+        return OverfittingData(histories, curves, dict(self.memory.scales), history.best, metric, drawn, then, left_out)
 
     def _history(self) -> EpochHistory:
         history: EpochHistory = self.memory.shared.setdefault("history", EpochHistory())
@@ -219,9 +212,8 @@ class OverfittingMonitor(EvaluatedView):
         newest = list(data.values())[-1]  # measured last, so its axes include the other sources
         validation = data[VALIDATION]
         first = min([step for steps, _ in validation.histories.values() for step in steps[:1]] + [min(one.step, 0)])
-        planned = self.schedule.last
-        steps = StepAxis(first, horizon(planned, one.step), validation.best, max(one.step, first))
         axis = self.schedule.unit
+        histories = {COMPARED_SOURCES[source]: each.histories for source, each in data.items()}
         before = None if validation.then is None else validation.then.true_score
         named = self.probe_display.class_name if self.task.kind == "classes" else None
         shown = ": input, Grad-CAM then, now" if validation.then and validation.then.maps is not None else ""
@@ -229,13 +221,8 @@ class OverfittingMonitor(EvaluatedView):
         summary = Summary(
             headline=headlines(newest.curves, validation.metric, validation.best, one.step, axis=axis),
             losses=loss_charts(newest.curves, validation.metric, newest.scales, one.step),
-            metrics=metric_charts(
-                self.metrics,
-                {COMPARED_SOURCES[at]: s.histories for at, s in data.items()},
-                newest.scales,
-                axis=axis,
-            ),
-            steps=steps,
+            metrics=metric_charts(self.metrics, histories, newest.scales, axis=axis),
+            steps=StepAxis(first, horizon(self.schedule.last, one.step), validation.best, max(one.step, first)),
             sets=["validation", "training"],
             class_scores=per_class_scores(
                 self.labels[VALIDATION], validation.now.true_score, before, named, best=validation.best, axis=axis
@@ -248,8 +235,8 @@ class OverfittingMonitor(EvaluatedView):
         caption = f"overfitting of {self.model.name}   {' and '.join(rows)} rows"
         note = ""
         if validation.now.true_maps is not None:
-            note = "maps of {}; empty maps: {} in cam_drift, {} in cam_true_vs_predicted"
-            note = note.format(self.maps_path, *validation.left_out)
+            drift, between = validation.left_out
+            note = f"maps of {self.maps_path}; empty maps: {drift} in cam_drift, {between} in cam_true_vs_predicted"
         sheet = overfitting_sheet(summary, caption=caption, note=join_notes(note, one.note))
         yield Image(VALIDATION, "overfitting/summary", sheet, DESCRIPTION)
 
@@ -270,26 +257,21 @@ class OverfittingMonitor(EvaluatedView):
         rows = most_degraded(now.true_score, then.true_score, _MIN_DROP if now.answer_scores is not None else 0.0)
         before, after = (None if one is None else flat_maps(one[rows]) for one in (then.maps, now.true_maps))
         titles = [self._example_titles(int(row), then.true_score[row], now) for row in rows]
-        return DegradedExample(
-            self.probe_display.tiles(VALIDATION, rows), before, after, data.scales.get("maps", 0.0), titles
-        )
+        tiles = self.probe_display.tiles(VALIDATION, rows)
+        return DegradedExample(tiles, before, after, data.scales.get("maps", 0.0), titles)
 
     def _example_titles(self, row: int, before: float, now: Evaluation) -> tuple[str, str]:
         """Return two titles of a row: its label and score at the best epoch and now, and its current prediction."""
-        labels, named = self.labels[VALIDATION], f"row {self.probes[VALIDATION].index[row]}"
-        if now.answer_scores is None:
-            return named, f"mean squared error {format_number(-before)} → {format_number(-now.true_score[row])}"
-        change = f"{before:.2f} → {now.true_score[row]:.2f}"
-        if now.answer_scores.predicted is None or labels is None:
-            true = np.flatnonzero(self.truth(VALIDATION)[row])
-            return f"{named}  {change}", ", ".join(
-                self.probe_display.class_name(int(label)) for label in true
-            ) or "no label"
-        predicted = self.probe_display.class_name(int(now.answer_scores.predicted[row]))
-        return (
-            f"{self.probe_display.class_name(int(labels[row]))}  {change}",
-            f"now: {predicted} {now.answer_scores.confidence[row]:.2f}",
-        )
+        labels, scores, named = self.labels[VALIDATION], now.answer_scores, self.probe_display.class_name
+        number, after = f"row {self.probes[VALIDATION].index[row]}", now.true_score[row]
+        if scores is None:
+            return number, f"mean squared error {format_number(-before)} → {format_number(-after)}"
+        change = f"{before:.2f} → {after:.2f}"
+        if scores.predicted is None or labels is None:
+            true = [named(int(label)) for label in np.flatnonzero(self.truth(VALIDATION)[row])]
+            return f"{number}  {change}", ", ".join(true) or "no label"
+        predicted = f"{named(int(scores.predicted[row]))} {scores.confidence[row]:.2f}"
+        return f"{named(int(labels[row]))}  {change}", f"now: {predicted}"
 
 
 def _log_key(name: str, source: str) -> str:
@@ -298,12 +280,7 @@ def _log_key(name: str, source: str) -> str:
 
 
 def _checked_publish(publish: Any) -> Sequence[str]:
-    """Return the names of the metrics to add to `logs`.
-
-    Raises:
-        TypeError: `publish` is neither a bool nor a list of names.
-        ValueError: an unknown metric.
-    """
+    """Return the names of the metrics to add to `logs`; raise a `TypeError` or `ValueError` on anything else."""
     if isinstance(publish, bool):
         return tuple(METRICS) if publish else ()
     if isinstance(publish, str) or not isinstance(publish, Sequence):

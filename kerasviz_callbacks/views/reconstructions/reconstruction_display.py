@@ -1,7 +1,5 @@
 """`ReconstructionDisplay`: reconstructions as images or signals, on the value range of their targets."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -18,12 +16,7 @@ MAX_LINES = 4
 
 
 class ReconstructionDisplay:
-    """How reconstructions are displayed, decided once from the targets of the validation data.
-
-    Args:
-        shown: display of the probes.
-        targets: `(n, ...)`, reconstruction targets.
-        series: whether inputs `(t, c)` are signals, even if they have the size of an image.
+    """How reconstructions are displayed, decided once from the targets of the validation data, `(n, ...)`.
 
     Attributes:
         signals: whether signals are drawn, not images.
@@ -35,7 +28,7 @@ class ReconstructionDisplay:
 
     def __init__(self, shown: ProbeDisplay, targets: Array, *, series: bool):
         self._shown = shown
-        images = None if series else shown.images(targets)
+        images = None if series else shown.images(targets)  # a series `(t, c)` may have the size of an image
         self.signals = images is None
         self.what = "signal" if self.signals else "image"
         self.lines = np.arange(0)
@@ -74,8 +67,7 @@ class ReconstructionDisplay:
         return signal_tiles(self.traces(values), self.scale.low, self.scale.high, size=(48, 64))
 
     def _images(self, values: Array) -> Array:
-        images: Any = self._shown.images(values)
-        return middle(images)
+        return middle(self._shown.images(values))
 
 
 def as_signals(values: Array) -> Array:
@@ -85,5 +77,4 @@ def as_signals(values: Array) -> Array:
 
 def middle(pictures: Any) -> Array:
     """Return the middle slice of volumes; other images unchanged."""
-    images: Array = pictures
-    return images[:, images.shape[1] // 2] if images.ndim == 5 else images
+    return np.asarray(pictures[:, pictures.shape[1] // 2] if pictures.ndim == 5 else pictures)

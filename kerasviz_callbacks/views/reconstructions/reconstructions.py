@@ -1,7 +1,5 @@
 """`Reconstructions`: the reconstructions of an autoencoder, and interpolations between latent codes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -16,6 +14,7 @@ from ...draw.reconstructions import reconstruction_tiles, reconstruction_traces,
 from ...draw.sheet import Scale
 from ...draw.text import format_number, join_notes, shape_text
 from ...fit_context import Request
+from ...maths.confidence import sigmoid
 from ...maths.reconstruction import (
     differences,
     interpolate,
@@ -57,19 +56,12 @@ _SCALARS = {"error": "Mean squared error of the reconstructions, over all inputs
 
 @dataclass(frozen=True)
 class ReconstructionsData:
-    """The data to draw of one data source.
+    """The data to draw of one data source."""
 
-    Attributes:
-        reconstructions: `(n, *shape)`, of the first rows.
-        errors: `(n, h, w)` or `(n, t)`, signed.
-        walks: decoded interpolations, `(pairs, positions, *shape)`; `None` without a decoder.
-        note: the mean squared error, in words.
-    """
-
-    reconstructions: Array
-    errors: Array
-    walks: Array | None
-    note: str
+    reconstructions: Array  # `(n, *shape)`, of the first rows
+    errors: Array  # `(n, h, w)` or `(n, t)`, signed
+    walks: Array | None  # decoded interpolations, `(pairs, positions, *shape)`; `None` without a decoder
+    note: str  # the mean squared error, in words
 
 
 class Reconstructions(ProbeView):
@@ -141,7 +133,7 @@ class Reconstructions(ProbeView):
         for source, captured in super().capture(step).items():
             found[source] = {"reconstructed": captured[self._reconstruction].output}
             if self._decoder is not None:
-                found[source].update(self._decoded(source, self._decoder, captured[self._decoder.capture].output))
+                found[source] |= self._decoded(source, self._decoder, captured[self._decoder.capture].output)
         return found
 
     def _decoded(self, source: str, decoder: Decoder, codes: Array) -> dict[str, Array]:
@@ -171,35 +163,23 @@ class Reconstructions(ProbeView):
 
     def _in_input_units(self, values: Array) -> Array:
         """Apply the sigmoid to logits of a loss with `from_logits=True`; return other outputs unchanged."""
-        if not self._from_logits:
-            return values
-        with np.errstate(over="ignore"):
-            probabilities: Array = 1 / (1 + np.exp(-values.astype(np.float64)))
-        return probabilities
+        return sigmoid(values) if self._from_logits else values
 
     def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
         """Draw the reconstructions and interpolations of each data source."""
+        thing = self._output_display.what
         for source, one in measured.items():
-            data: ReconstructionsData = one.data
-            yield Image(
-                source,
-                "reconstructions/pictures",
-                self._reconstruction_image(source, data, one.note),
-                self._about(source),
-            )
-            if self._decoder is not None and data.walks is not None and len(data.walks):
-                codes, positions = self._decoder.codes.path, data.walks.shape[1]
-                about = _INTERPOLATION_DESCRIPTION.format(
-                    positions=positions, codes=code_span(codes), thing=self._output_display.what
-                )
-                yield Image(
-                    source, "reconstructions/walk", self._interpolation_image(source, data.walks, one.note), about
-                )
+            picture, walks = self._reconstruction_image(source, one.data, one.note), one.data.walks
+            yield Image(source, "reconstructions/pictures", picture, self._about(source))
+            if self._decoder is not None and walks is not None and len(walks):
+                path = self._decoder.codes.path
+                about = _INTERPOLATION_DESCRIPTION.format(positions=walks.shape[1], codes=code_span(path), thing=thing)
+                picture = self._interpolation_image(source, walks, path, one.note)
+                yield Image(source, "reconstructions/walk", picture, about)
 
     def _reconstruction_image(self, source: str, data: ReconstructionsData, note: str) -> Array:
-        rows = len(data.reconstructions)
+        rows, scale, display = len(data.reconstructions), self.memory.scales.get("error", 0.0), self._output_display
         names, target_rows = self.probe_display.label_names(source), self._targets[source][:rows]
-        scale = self.memory.scales.get("error", 0.0)
         options: dict[str, Any] = {
             "scale": scale,
             "caption": self._caption(source),
@@ -207,12 +187,10 @@ class Reconstructions(ProbeView):
             "note": join_notes(data.note, count_clipped(data.errors, scale), note),
             "bad": count_non_finite(data.reconstructions),
         }
-        display = self._output_display
         if display.signals:
             lines, over = display.traces(target_rows), display.traces(data.reconstructions)
-            return reconstruction_traces(
-                lines, over, data.errors, low=display.scale.low, high=display.scale.high, **options
-            )
+            options |= {"low": display.scale.low, "high": display.scale.high}
+            return reconstruction_traces(lines, over, data.errors, **options)
         targets = None if self._targets[source] is self.probes[source].images else display.pictures(target_rows)
         inputs, reconstructed = self._originals(source)[:rows], display.pictures(data.reconstructions)
         return reconstruction_tiles(inputs, reconstructed, data.errors, targets=targets, **options)
@@ -223,41 +201,35 @@ class Reconstructions(ProbeView):
             return self._output_display.tiles(self.probes[source].images)
         return middle(self.probe_display.pictures(source))
 
-    def _interpolation_image(self, source: str, walks: Array, note: str) -> Array:
-        between, names, scale = self._pairs[source], self.probe_display.label_names(source), self._output_display.scale
-        ends, tiles = self._originals(source)[between], self._output_display.tiles(walks.reshape(-1, *walks.shape[2:]))
+    def _interpolation_image(self, source: str, walks: Array, path: str, note: str) -> Array:
+        between, names, display = self._pairs[source], self.probe_display.label_names(source), self._output_display
+        tiles, legend = display.tiles(walks.reshape(-1, *walks.shape[2:])), None
+        if not display.signals and self.display is None:
+            legend = Scale(display.scale.low, display.scale.high, "grey", "value")
         return walk_tiles(
-            ends,
+            self._originals(source)[between],
             tiles.reshape(*walks.shape[:2], *tiles.shape[1:]),
-            caption=f"interpolation between latent codes of {self._decoder.codes.path if self._decoder else ''}",
-            what=self._output_display.what,
-            legend=None
-            if self._output_display.signals or self.display
-            else Scale(scale.low, scale.high, "grey", "value"),
+            caption=f"interpolation between latent codes of {path}",
+            what=display.what,
+            legend=legend,
             names=None if names is None else [(names[a], names[b]) for a, b in between.tolist()],
             note=join_notes(_metrics(walks, self._targets[source][between]), note),
             bad=count_non_finite(walks),
         )
 
     def _caption(self, source: str) -> str:
-        probe = self.probes[source]
-        rows = f"{min(len(probe), MAX_ROWS)} of {len(probe)} rows" if len(probe) > MAX_ROWS else ""
-        channels = as_signals(probe.images[:1]).shape[-1] if self._output_display.signals else 0
-        lines = f"{MAX_LINES} of {channels} channels drawn" if channels > MAX_LINES else ""
-        title = join_notes(f"reconstructions of {shape_text(probe.images.shape[1:])}", rows, lines)
-        return "\n".join([title, *self._caption_details()])
-
-    def _caption_details(self) -> list[str]:
-        """Return further lines of the caption."""
-        parts = []
-        if self._output_display.signals:
-            scale = self._output_display.scale
-            parts.append(f"traces from {format_number(scale.low)} to {format_number(scale.high)}")
+        probe, display = self.probes[source], self._output_display
+        rows = f"{MAX_ROWS} of {len(probe)} rows" if len(probe) > MAX_ROWS else ""
+        channels = as_signals(probe.images[:1]).shape[-1] if display.signals else 0
+        drawn = f"{MAX_LINES} of {channels} channels drawn" if channels > MAX_LINES else ""
+        lines = [join_notes(f"reconstructions of {shape_text(probe.images.shape[1:])}", rows, drawn)]
+        if display.signals:
+            lines.append(f"traces from {format_number(display.scale.low)} to {format_number(display.scale.high)}")
         if self._decoder is None:
-            parts.append("no interpolation: no single layer output determines the reconstruction")
+            lines.append("no interpolation: no single layer output determines the reconstruction")
         elif self._decoder.samples:
-            parts.append(f"decoded from the means {self._decoder.codes.path}")
-        return parts
+            lines.append(f"decoded from the means {self._decoder.codes.path}")
+        return "\n".join(lines)
 
     def _about(self, source: str) -> str:
         probe = self.probes[source]
@@ -273,5 +245,6 @@ class Reconstructions(ProbeView):
 def _metrics(walks: Array, ends: Array) -> str:
     """Return the relative distance of the ends of the interpolations, and their evenness, in words."""
     apart, largest = walk_metrics(walks, ends)
-    parts = [] if np.isnan(apart) else [f"ends {apart:.2g} × as far apart as the originals"]
-    return ", ".join(parts + ([] if np.isnan(largest) else [f"largest step {largest:.2g} × the mean"]))
+    distance = "" if np.isnan(apart) else f"ends {apart:.2g} × as far apart as the originals"
+    evenness = "" if np.isnan(largest) else f"largest step {largest:.2g} × the mean"
+    return ", ".join(filter(None, [distance, evenness]))

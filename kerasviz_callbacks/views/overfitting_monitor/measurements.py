@@ -1,0 +1,62 @@
+"""What is measured of one data source: the metrics of overfitting, and the data to draw."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..._typing import Array
+from ...callback.evaluated_view import Evaluation
+from ...maths.classes import FeatureDistances, knn_accuracy, silhouette, within_to_between
+from ...maths.confidence import overconfidence
+from ...maths.map_change import empty, map_distance, true_versus_predicted
+
+Histories = dict[str, tuple[tuple[int, ...], tuple[float, ...]]]
+
+
+@dataclass(frozen=True)
+class BestEpoch:
+    """State at the best epoch: quality of each prediction `(n,)`, and Grad-CAM of the true class `(n, *spatial)`."""
+
+    step: int
+    true_score: Array
+    maps: Array | None
+
+
+@dataclass(frozen=True)
+class OverfittingData:
+    """The data to draw of one data source, copied because measuring continues while it is drawn."""
+
+    histories: Histories  # steps and values of each metric, by name
+    curves: Histories  # epochs and values of the Keras logs, by key
+    scales: Mapping[str, float]  # limits of the axes
+    best: int | None  # the best epoch, if there is one
+    metric: str | None  # the key of the metric plotted besides the loss, if there is one
+    now: Evaluation  # evaluation of the rows at this step, without what is not drawn
+    then: BestEpoch | None  # state at the best epoch, if that was earlier
+    left_out: tuple[int, int]  # number of rows excluded from `cam_drift` and from `cam_true_vs_predicted`
+
+
+def metrics_of(
+    now: Evaluation, labels: Array | None, maps_then: Array | None
+) -> tuple[dict[str, float], tuple[int, int]]:
+    """Compute the available metrics, by name, and count the rows left out of `cam_drift` and `cam_true_vs_predicted`.
+
+    `labels` are classes `(n,)`, `maps_then` the Grad-CAM of the true class at the best epoch, `(n, *spatial)`.
+    """
+    found: dict[str, float] = {}
+    if now.answer_scores is not None:
+        found["overconfidence"] = overconfidence(now.answer_scores)
+    if now.features is not None and labels is not None:
+        distances = FeatureDistances(now.features)
+        found["knn"] = knn_accuracy(distances, labels)
+        found["silhouette"] = silhouette(distances, labels)
+        found["nc1"] = within_to_between(distances, labels)
+    if now.true_maps is None or now.predicted_maps is None or now.answer_scores is None:
+        return found, (0, 0)
+    drift, excluded = np.nan, int(empty(now.true_maps).sum())
+    if maps_then is not None:
+        drift, excluded = map_distance(now.true_maps, maps_then)
+    between = true_versus_predicted(now.true_maps, now.predicted_maps, ~now.answer_scores.wrong_rows)
+    found |= {"cam_drift": drift, "cam_true_vs_predicted": between.mean}
+    return found, (excluded, between.left_out)
