@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from sklearn.metrics import silhouette_score
+from sklearn.metrics import balanced_accuracy_score, silhouette_score
 from sklearn.neighbors import NearestNeighbors
 
 from kerasviz_callbacks.maths import classes
@@ -27,7 +27,8 @@ def plain_knn(features, labels, k):
     distances = ((features[:, None] - features[None]) ** 2).sum(axis=2)
     np.fill_diagonal(distances, np.inf)
     near = np.argsort(distances, axis=1, kind="stable")[:, :k]
-    return np.mean(labels[near] == labels[:, None])
+    share = np.mean(labels[near] == labels[:, None], axis=1)
+    return np.mean([share[labels == label].mean() for label in np.unique(labels)])
 
 
 class TestNeighbours:
@@ -35,9 +36,9 @@ class TestNeighbours:
         features = np.array([[0.0], [1], [2], [10], [11]])
         labels = np.array([0, 0, 1, 1, 1])
         # k = 1; 1 is as far from 0 as from 2: the lower row wins
-        assert knn_accuracy(features, labels, k=1) == pytest.approx((1 + 1 + 0 + 1 + 1) / 5)
+        assert knn_accuracy(features, labels, k=1) == pytest.approx(((1 + 1) / 2 + (0 + 1 + 1) / 3) / 2)
         # k = 2: (0,1) (0,1) (0,0) (1,1) (1,1)
-        assert knn_accuracy(features, labels, k=2) == pytest.approx((1 + 1 + 0 + 2 + 2 - 0) / 10)
+        assert knn_accuracy(features, labels, k=2) == pytest.approx(((1 + 1) / 4 + (0 + 2 + 2) / 6) / 2)
 
     @pytest.mark.parametrize(("n", "d", "k"), [(200, 3, 5), (300, 64, 5), (60, 700, 7)])
     def test_it_agrees_with_scikit_learn(self, n, d, k):
@@ -45,8 +46,22 @@ class TestNeighbours:
         labels = generator.integers(0, 4, n)
         features = generator.standard_normal((n, d)).astype(np.float32) + labels[:, None] * 0.5 + 1000
         near = NearestNeighbors(n_neighbors=k).fit(features.astype(np.float64)).kneighbors()[1]
-        expected = np.mean(labels[near] == labels[:, None])
+        share = np.mean(labels[near] == labels[:, None], axis=1)
+        expected = np.mean([share[labels == label].mean() for label in range(4)])
         assert knn_accuracy(features, labels, k) == pytest.approx(expected, abs=1e-12)
+
+    def test_of_a_rare_class_it_is_scikit_learns_balanced_accuracy(self):
+        """With k = 1, a row is right if its neighbour's label is its own: the mean over classes of the recall."""
+        features, labels = clouds(400, kinds=2)
+        labels = labels * (np.arange(400) % 20 == 0)
+        predicted = labels[NearestNeighbors(n_neighbors=1).fit(features).kneighbors()[1][:, 0]]
+        found = knn_accuracy(features, labels, k=1)
+        assert found == pytest.approx(balanced_accuracy_score(labels, predicted), abs=1e-12)
+        assert found < 0.7 < np.mean(labels == predicted)
+
+    def test_unrelated_features_give_one_over_the_classes_however_rare_one_is(self):
+        generator, labels = np.random.default_rng(0), np.arange(2000) % 40 == 0
+        assert knn_accuracy(generator.standard_normal((2000, 3)), labels) == pytest.approx(0.5, abs=0.02)
 
     @given(
         hnp.arrays(np.int64, st.tuples(st.integers(2, 12), st.integers(1, 3)), elements=st.integers(0, 2)),
@@ -78,7 +93,7 @@ class TestNeighbours:
     def test_too_few_rows_are_nan_and_fewer_than_k_ask_all(self):
         assert np.isnan(knn_accuracy(np.zeros((1, 2)), [0]))
         assert np.isnan(knn_accuracy(np.zeros((0, 2)), []))
-        assert knn_accuracy(np.zeros((3, 2)), [0, 0, 1], k=5) == pytest.approx(1 / 3)
+        assert knn_accuracy(np.zeros((3, 2)), [0, 0, 1], k=5) == pytest.approx((1 / 2 + 0) / 2)
 
     def test_wrong_arguments_are_named(self):
         with pytest.raises(ValueError, match=r"labels: must be one per row, \(3,\), got \(2,\)"):

@@ -55,10 +55,14 @@ def _squares(values: NDArray[np.float64], rows: NDArray[np.intp]) -> NDArray[np.
 
 
 def knn_accuracy(features: ArrayLike | FeatureDistances, labels: ArrayLike, k: int = 5) -> float:
-    """Compute the mean fraction of each row's `k` nearest neighbours that share its label (leave-one-out).
+    """Compute the fraction of each row's `k` nearest neighbours that share its label (leave-one-out), by class.
 
-    From 0 to 1. Distances are Euclidean; of equal ones the lower row number counts as nearer. All other rows if they
-    are fewer than k; NaN with fewer than two rows; ValueError if k is less than 1.
+    The mean over classes of the mean over their rows: a mean over all rows rewards the majority. From 0 to 1; of n
+    unrelated features about `1 / classes` (the mean of `(n_c - 1) / (n - 1)`), of perfect ones 1, or less if a class
+    has no more than k rows: `(n_c - 1) / k` is the most that one of n_c rows can reach.
+
+    Distances are Euclidean; of equal ones the lower row number counts as nearer. All other rows if they are fewer than
+    k; NaN with fewer than two rows; ValueError if k is less than 1.
     """
     prepared, given = _checked(features, labels)
     values = prepared.values
@@ -67,14 +71,15 @@ def knn_accuracy(features: ArrayLike | FeatureDistances, labels: ArrayLike, k: i
     if values is None or len(values) < 2:
         return float("nan")
     k = min(k, len(values) - 1)
-    same = sum(_same_label(values, given, rows, rough, k) for rows, rough in prepared.squared_distances())
-    return same / (len(values) * k)
+    same = [_same_label(values, given, rows, rough, k) for rows, rough in prepared.squared_distances()]
+    _, own, counts = np.unique(given, return_inverse=True, return_counts=True)
+    return float(np.mean(np.bincount(own, np.concatenate(same)) / (counts * k)))
 
 
 def _same_label(
     values: NDArray[np.float64], labels: NDArray[np.generic], rows: NDArray[np.intp], rough: NDArray[np.float64], k: int
-) -> int:
-    """Count the neighbours of the same label of some rows, given their approximate squared distances.
+) -> NDArray[np.intp]:
+    """Count, for each of some rows, its neighbours of the same label, given their approximate squared distances.
 
     These only preselect candidates; where more than k are within rounding of the k-th distance, the distances of those
     are computed exactly, so that equal distances stay equal.
@@ -82,13 +87,12 @@ def _same_label(
     rough[np.arange(len(rows)), rows] = np.inf
     slack = 4 * (values.shape[1] + 8) * np.finfo(np.float64).eps * np.einsum("ij,ij->i", values, values).max()
     near = rough <= (np.partition(rough, k - 1, axis=1)[:, k - 1] + slack)[:, None]
-    clear = near.sum(axis=1) == k
-    same = int(np.count_nonzero(near[clear] & (labels[rows[clear], None] == labels)))
-    for row, those in zip(rows[~clear].tolist(), near[~clear], strict=True):
-        found = np.flatnonzero(those)
+    same: NDArray[np.intp] = np.count_nonzero(near & (labels[rows, None] == labels), axis=1)
+    for number in np.flatnonzero(near.sum(axis=1) > k):
+        row, found = rows[number], np.flatnonzero(near[number])
         apart = values[found] - values[row]
         found = found[np.argsort(np.sum(apart * apart, axis=1), kind="stable")[:k]]
-        same += int(np.count_nonzero(labels[found] == labels[row]))
+        same[number] = np.count_nonzero(labels[found] == labels[row])
     return same
 
 
