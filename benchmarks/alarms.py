@@ -38,14 +38,23 @@ def stop(curve: Curve, mode: str, patience: int = 5) -> float:
 
     As in Keras, no value improves on a NaN at the first epoch, and values are compared as float32.
     """
-    best, wait = None, 0
+    return _stopped(curve, mode, patience)[0]
+
+
+def kept(curve: Curve, mode: str, patience: int = 5) -> int:
+    """Return the epoch whose weights `EarlyStopping(patience=..., restore_best_weights=True)` keeps."""
+    return _stopped(curve, mode, patience)[1]
+
+
+def _stopped(curve: Curve, mode: str, patience: int) -> tuple[float, int]:
+    best, best_epoch, wait = None, 0, 0
     for epoch, value in enumerate(np.asarray(_signed(curve, mode), "float32")):
         wait += 1
         if best is None or value < best:
-            best, wait = value, 0
+            best, best_epoch, wait = value, epoch, 0
         elif wait >= patience and epoch > 0:
-            return epoch
-    return NEVER
+            return epoch, best_epoch
+    return NEVER, best_epoch
 
 
 def _signed(values: Curve, mode: str) -> np.ndarray:

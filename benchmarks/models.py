@@ -17,6 +17,11 @@ sys.path.insert(0, str(EXAMPLES))
 Pair = tuple[Any, Any]
 
 
+def example(name: str) -> Any:
+    """Import a module of `examples/`."""
+    return __import__(name)
+
+
 @dataclass(frozen=True)
 class Case:
     """A model and its data.

@@ -14,24 +14,26 @@ from scipy.stats import spearmanr
 
 import kerasviz_callbacks as kv
 
-from .alarms import set_apart, stop, turn
-from .models import EXAMPLES
+from .alarms import kept, set_apart, stop, turn
+from .data_sets import DataSet, clothes, digits
+from .models import example
 from .table import Row, at_least, at_most, grid, markdown
 
 EPOCHS, PATIENCE, OVERCONFIDENT = 40, 5, 0.1
 PAIRS = ("AB", "AC", "DE", "DC")  # the first overfits, the second less or not at all
 NAMES = {
-    "A": "200 images",
-    "B": "200, regularised",
-    "C": "4,000 images",
+    "A": "few images",
+    "B": "few, regularised",
+    "C": "healthy",
     "D": "40 % wrong labels",
     "E": "40 % wrong, regularised",
 }
 ABOUT = """
-The arms of `examples/watch_overfitting.py`, a small CNN on Fashion-MNIST, {rounds} seeds each, {epochs} epochs of 20
-steps: A few images (200), B the same with regularisation (dropout, weight decay, augmentation), C healthy (4,000
-images, a smaller learning rate), D 40 % wrong labels (of 1,000 images), E the same with regularisation. The metrics are
-those of 500 validation images. A cell is the mean over seeds and, in brackets, the range. Epochs count from 0.
+The arms of `examples/watch_overfitting.py`, a small CNN, on two data sets: Fashion-MNIST (28x28) and scikit-learn's
+handwritten digits (8x8); {rounds} seeds each, {epochs} epochs of 20 steps: A few images (200 and 100), B the same with
+regularisation (dropout, weight decay, augmentation), C healthy (4,000 and 1,200 images, a smaller learning rate),
+D 40 % wrong labels (of 1,000 and 600 images), E the same with regularisation. The metrics are those of 500 validation
+images. A cell is the mean over seeds and, in brackets, the range. Epochs count from 0.
 """
 LAST = """
 Values at epoch {last}, the last. The *gap* is the accuracy of the final model on the training images, with the labels
@@ -49,6 +51,10 @@ lowest `val_loss`.
 STOPS = """
 The epoch at which `EarlyStopping(patience={patience})` on the metric ends the training, computed from the recorded
 curves; {epochs} means never. The aim: D is stopped no later than on `val_loss`, and C no earlier.
+"""
+KEPT = """
+The validation accuracy of the model that `EarlyStopping(patience={patience}, restore_best_weights=True)` on the metric
+keeps, and that of the last epoch.
 """
 ALARM = """
 Of {rounds} seeds per arm. `cam_drift` is 0 at the first epoch and at each new best `val_loss`, so it can only stop at
@@ -82,40 +88,38 @@ Runs = dict[str, list[Run]]  # by arm, one run per seed
 
 def modes() -> dict[str, str]:
     """Return the metrics of the monitor, each with `"min"` or `"max"`."""
-    return {name.removeprefix("val_"): mode for name, mode in _example("watch_overfitting").MODES.items()}
+    return {name.removeprefix("val_"): mode for name, mode in example("watch_overfitting").MODES.items()}
 
 
-def recorded(rounds: int) -> Runs:
+def recorded(data: DataSet, rounds: int) -> Runs:
     """Return the trainings of every arm with every seed."""
-    example = _example("watch_overfitting")
-    few = example.ARMS["few_samples"]
+    trains = example("watch_overfitting")
     known = {
-        "A": few,
-        "B": example.Arm(few.images, regularised=True),
-        "C": example.ARMS["healthy"],
-        "D": example.ARMS["wrong_labels"],
-        "E": example.ARMS["regularised"],
+        "A": trains.Arm(data.few),
+        "B": trains.Arm(data.few, regularised=True, flip=data.flip),
+        "C": trains.Arm(len(data.train[1]), learning_rate=5e-4),
+        "D": trains.Arm(data.wrong, wrong=0.4),
+        "E": trains.Arm(data.wrong, wrong=0.4, regularised=True, flip=data.flip),
     }
-    train, test, _ = _example("fashion").load()
     runs: Runs = {name: [] for name in known}
     for seed in range(1, rounds + 1):
         for name, arm in known.items():
-            told = example.data(arm, train, seed)
-            curves, model = example.fitted(arm, told, test, EPOCHS, [_monitor(test)], seed, verbose=0)
-            pairs = [model.evaluate(*pair, batch_size=500, verbose=0) for pair in (told, test)]
+            told = trains.data(arm, data.train, seed)
+            curves, model = trains.fitted(arm, told, data.test, EPOCHS, [monitor(data.test)], seed, verbose=0)
+            pairs = [model.evaluate(*pair, batch_size=500, verbose=0) for pair in (told, data.test)]
             losses, rights = zip(*pairs, strict=True)
             runs[name].append(Run(curves, rights[0] - rights[1], losses[1] - losses[0]))
-            print(f"{name}, seed {seed}: gap {runs[name][-1].gap:.2f}", file=sys.stderr, flush=True)
+            print(f"{data.name} {name}, seed {seed}: gap {runs[name][-1].gap:.2f}", file=sys.stderr, flush=True)
     return runs
 
 
 def real_stop() -> Row:
     """Return a row that compares `EarlyStopping` in a training on wrong labels with `stop` on the recorded curve."""
-    example, (train, test, _) = _example("watch_overfitting"), _example("fashion").load()
-    arm, name = example.ARMS["wrong_labels"], "val_overconfidence"
+    trains, data = example("watch_overfitting"), clothes()
+    arm, name = trains.ARMS["wrong_labels"], "val_overconfidence"
     stopping = keras.callbacks.EarlyStopping(name, patience=PATIENCE, mode="min")
-    told = example.data(arm, train)
-    curves, _ = example.fitted(arm, told, test, EPOCHS, [_monitor(test), stopping], verbose=0)
+    told = trains.data(arm, data.train)
+    curves, _ = trains.fitted(arm, told, data.test, EPOCHS, [monitor(data.test), stopping], verbose=0)
     found, expected = len(curves[name]) - 1, stop(curves[name], "min", PATIENCE)
     detail = f"epoch {found}, read {expected:g}"
     return Row(f"Keras' own EarlyStopping on `{name}`, D", detail, "as read off the curve", found == expected)
@@ -174,6 +178,18 @@ def stops(runs: Runs) -> tuple[list[list[str]], list[Row]]:
     return cells, rows
 
 
+def kept_accuracy(runs: Runs) -> list[list[str]]:
+    """Return one row per metric and one column per arm: the accuracy of the model that early stopping keeps."""
+    rows = [["last epoch", *_by_arm(runs, lambda run: run.curves["val_accuracy"][-1])]]
+    for key, mode in {"val_loss": "min", **{f"val_{name}": mode for name, mode in modes().items()}}.items():
+
+        def accuracy(run: Run, key: str = key, mode: str = mode) -> float:
+            return run.curves["val_accuracy"][kept(run.curves[key], mode, PATIENCE)]
+
+        rows.append([f"`{key}`", *_by_arm(runs, accuracy)])
+    return rows
+
+
 def above(runs: Runs) -> list[Row]:
     """Return rows: in how many runs overconfidence exceeded the threshold at some epoch."""
     rows = []
@@ -187,19 +203,19 @@ def above(runs: Runs) -> list[Row]:
 
 def cheating(rounds: int) -> list[Row]:
     """Return rows: the share of the heat on the watermark, with and without it."""
-    example = _example("watch_it_cheat")
-    train, test, _ = _example("fashion").load()
+    trains, given = example("watch_it_cheat"), clothes()
     found: dict[str, list[list[float]]] = {"cheating": [], "honest": []}
     for seed in range(1, rounds + 1):
-        for name, data in example.arms(train).items():
-            curves = example.fitted(data, test, 5, [example.MarkShare(kv.Probe(data, count=500))], seed, verbose=0)
+        for name, data in trains.arms(given.train).items():
+            share = trains.MarkShare(kv.Probe(data, count=500))
+            curves = trains.fitted(data, given.test, 5, [share], seed, verbose=0)
             keys = ("mark_share", "mark_share_mean", "mark_empty", "accuracy", "val_accuracy")
             found[name].append([curves[key][-1] for key in keys])
     rows = []
     for name, values in found.items():
         share, mean, empty, *accuracies = np.transpose(values)
-        detail = f"{_spread(100 * share, '{:.1f}')}; the images' own shares {_spread(100 * mean, '{:.1f}')}; without "
-        detail += f"heat {empty.max():.0f} at most; accuracy {' and in validation '.join(map(_spread, accuracies))}"
+        detail = f"{spread(100 * share, '{:.1f}')}; the images' own shares {spread(100 * mean, '{:.1f}')}; without "
+        detail += f"heat {empty.max():.0f} at most; accuracy {' and in validation '.join(map(spread, accuracies))}"
         what = f"{name}: share of the heat on the watermark, the "
         cheats = name == "cheating"
         worst, row = (share.min(), at_least) if cheats else (share.max(), at_most)
@@ -209,38 +225,49 @@ def cheating(rounds: int) -> list[Row]:
 
 def table(rounds: int) -> str:
     """Return the section as Markdown."""
-    runs, given = recorded(rounds), {"rounds": rounds, "epochs": EPOCHS, "last": EPOCHS - 1, "patience": PATIENCE}
-    heads = [f"{arm}: {name}" for arm, name in NAMES.items()]
+    return "\n".join(
+        [
+            f"## Overfitting\n\n{ABOUT.format(rounds=rounds, epochs=EPOCHS).strip()}\n",
+            *(_of_data_set(data, rounds) for data in (clothes(), digits())),
+            markdown(
+                "A watermark that leaks the label", HANS.format(rounds=rounds, area=100 * 4 / 49), cheating(rounds)
+            ),
+        ]
+    )
+
+
+def _of_data_set(data: DataSet, rounds: int) -> str:
+    runs, given = recorded(data, rounds), {"rounds": rounds, "epochs": EPOCHS, "last": EPOCHS - 1, "patience": PATIENCE}
+    heads = ["metric", *(f"{arm}: {name}" for arm, name in NAMES.items())]
     cells, rows = stops(runs)
-    sections = [
-        f"## Overfitting\n\n{ABOUT.format(**given).strip()}\n",
-        f"### At the end\n\n{LAST.format(**given).strip()}\n\n{grid(['metric', *heads], at_the_end(runs))}",
-        f"### What it separates\n\n{APART.format(**given).strip()}\n\n"
-        + grid(["metric", *("/".join(pair) for pair in PAIRS), "gap", "gap of losses"], apart(runs)),
-        f"### When it turns\n\n{TURNS.strip()}\n\n{grid(['metric', *heads], turns(runs))}",
-        f"### When it would stop\n\n{STOPS.format(**given).strip()}\n\n{grid(['metric', *heads], cells)}",
-        "#" + markdown("As an alarm", ALARM.format(rounds=rounds), [*rows, *above(runs), real_stop()]),
-        markdown("A watermark that leaks the label", HANS.format(rounds=rounds, area=100 * 4 / 49), cheating(rounds)),
+    sections = {
+        ("At the end", LAST): grid(heads, at_the_end(runs)),
+        ("What it separates", APART): grid(
+            ["metric", *("/".join(p) for p in PAIRS), "gap", "gap of losses"], apart(runs)
+        ),
+        ("When it turns", TURNS): grid(heads, turns(runs)),
+        ("When it would stop", STOPS): grid(heads, cells),
+        ("What it would keep", KEPT): grid(heads, kept_accuracy(runs)),
+    }
+    texts = [
+        f"### {data.name}: {title.lower()}\n\n{about.format(**given).strip()}\n\n{table}"
+        for (title, about), table in sections.items()
     ]
-    return "\n".join(sections)
+    real = [real_stop()] if data.name == clothes().name else []
+    alarms = markdown(f"{data.name}: as an alarm", ALARM.format(rounds=rounds), [*rows, *above(runs), *real])
+    return "\n".join([*texts, f"#{alarms}"])
 
 
-def _monitor(test: Any) -> Any:
-    # Drawn at the last epoch only; metrics are measured at every epoch anyway.
+def monitor(test: Any) -> Any:
+    """Return an `OverfittingMonitor` that draws the last epoch only; metrics are measured at every epoch anyway."""
     return kv.OverfittingMonitor(tempfile.mkdtemp(), test, freq=EPOCHS)
 
 
-def _example(name: str) -> Any:
-    if str(EXAMPLES) not in sys.path:
-        sys.path.insert(0, str(EXAMPLES))
-    return __import__(name)
-
-
 def _by_arm(runs: Runs, value: Callable[[Run], float], *forms: str) -> list[str]:
-    return [_spread([value(run) for run in some], *forms) for some in runs.values()]
+    return [spread([value(run) for run in some], *forms) for some in runs.values()]
 
 
-def _spread(values: Iterable[float], form: str = "{:.2f}", ends: str = "") -> str:
+def spread(values: Iterable[float], form: str = "{:.2f}", ends: str = "") -> str:
     """Return the mean, and the range in brackets."""
     values = np.asarray(list(values), "float64")
     low, high = ((ends or form).format(end) for end in (values.min(), values.max()))

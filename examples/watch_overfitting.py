@@ -48,12 +48,14 @@ class Arm:
         wrong: share of wrong labels, 0 to 1.
         regularised: whether to use dropout, weight decay and augmentation.
         learning_rate: of AdamW.
+        flip: whether augmentation mirrors images.
     """
 
     images: int
     wrong: float = 0.0
     regularised: bool = False
     learning_rate: float = 2e-3
+    flip: bool = True
 
 
 ARMS = {
@@ -74,21 +76,22 @@ def data(arm, train, seed=1):
     return x, y
 
 
-def build(regularised=False):
-    """Return two convolutions and a hidden layer, with dropout and augmentation if `regularised`."""
-    augmentation = [layers.RandomTranslation(0.1, 0.1, fill_mode="constant"), layers.RandomFlip("horizontal")]
-    dropout = [[layers.Dropout(0.5)] if regularised else [] for _ in range(2)]
+def build(arm, shape=(28, 28, 1), classes=10):
+    """Return two convolutions and a hidden layer, with dropout and augmentation if the arm is regularised."""
+    flip = [layers.RandomFlip("horizontal")] if arm.flip else []
+    augmentation = [layers.RandomTranslation(0.1, 0.1, fill_mode="constant"), *flip]
+    dropout = [[layers.Dropout(0.5)] if arm.regularised else [] for _ in range(2)]
     return keras.Sequential(
         [
-            keras.Input((28, 28, 1)),
-            *(augmentation if regularised else []),
+            keras.Input(shape),
+            *(augmentation if arm.regularised else []),
             layers.Conv2D(16, 5, strides=2, padding="same", activation="relu", name="conv1"),
             layers.Conv2D(32, 3, strides=2, padding="same", activation="relu", name="conv2"),
             layers.Flatten(name="flat"),
             *dropout[0],
             layers.Dense(64, activation="relu", name="hidden"),
             *dropout[1],
-            layers.Dense(10, activation="softmax", name="classes"),
+            layers.Dense(classes, activation="softmax", name="classes"),
         ],
         name="small_cnn",
     )
@@ -101,7 +104,8 @@ def fitted(arm, given, test, epochs, callbacks, seed=1, verbose="auto"):
         The history (metric name -> values by epoch), and the model.
     """
     keras.utils.set_random_seed(seed)
-    model, decay = build(arm.regularised), 1e-2 if arm.regularised else 0.0
+    model = build(arm, given[0].shape[1:], int(given[1].max()) + 1)
+    decay = 1e-2 if arm.regularised else 0.0
     optimizer = keras.optimizers.AdamW(arm.learning_rate, weight_decay=decay)
     # The steps are so short that running ten at a time saves a third of the time.
     how = {"metrics": ["accuracy"], "steps_per_execution": 10, "jit_compile": False}

@@ -11,6 +11,7 @@ from harness import quick
 from keras import layers, ops
 from keras.src.random.seed_generator import global_seed_generator
 from mapped import Sampling, close, dense, draw
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import kerasviz_callbacks as kv
 from kerasviz_callbacks.explain.input_maps import InputMaps
@@ -588,6 +589,93 @@ def test_integrated_gradients_of_all_inputs_together_sum_to_the_rise_of_the_scor
     np.testing.assert_allclose(total, rise, rtol=0, atol=2e-3 * np.abs(rise).max())  # cubic, in 16 steps
     alone = kv.attribution(mixed.model, mixed.x, method="input_x_gradient", target=TARGETS)
     assert np.abs(sum(one.reshape(ROWS, -1).sum(1) for one in alone.values()) - rise).max() > 0.1 * np.abs(rise).max()
+
+
+def kinked(at):
+    """The score of class 1 is relu(1000 (a + b) - 1000 at) of two inputs, that of class 0 is 0."""
+    a, b = keras.Input((2,), name="a"), keras.Input((1,), name="b")
+    total = ops.sum(a, axis=-1, keepdims=True) + b
+    hidden = dense(1, "hidden", "relu")(total)
+    model = keras.Model([a, b], layers.Dense(2, "softmax", use_bias=False, name="answer")(hidden))
+    model.get_layer("hidden").set_weights([np.full((1, 1), 1e3), np.full(1, -1e3 * at)])
+    model.get_layer("answer").set_weights([np.array([[0.0, 1.0]])])
+    return model
+
+
+def test_unless_steps_are_given_each_row_of_several_inputs_sums_to_the_rise_of_its_score():
+    model, x = kinked(1.8), [draw(ROWS, 2) ** 2, draw(ROWS, 1) ** 2]
+    x = [part * np.float32(2) / (x[0].sum(1) + x[1][:, 0])[:, None] for part in x]  # each row sums to 2
+    x = [part * np.linspace(1, 2, ROWS, dtype=np.float32)[:, None] for part in x]
+    given = {"method": "integrated_gradients", "target": 1}
+    rise = 1e3 * (x[0].sum(1) + x[1][:, 0] - 1.8)
+    parts = kv.attribution(model, x, **given)
+    total = parts["a"].sum(1) + parts["b"][:, 0]
+    assert (np.abs(total - rise) <= 0.05 * rise).all()
+    fixed = kv.attribution(model, x, steps=32, **given)
+    missed = np.abs(fixed["a"].sum(1) + fixed["b"][:, 0] - rise) > 0.05 * rise
+    assert missed.any(), "for some rows 32 steps are too few"
+    assert not missed.all()
+    for name in parts:  # where they are enough, no more are taken
+        np.testing.assert_allclose(parts[name][~missed], fixed[name][~missed], rtol=1e-6)
+
+
+def test_maps_that_stay_incomplete_are_reported_once_a_call_and_not_where_the_user_chose_the_steps():
+    model, x = kinked(2.9995), [np.ones((2, 2), np.float32), np.ones((2, 1), np.float32)]
+    x[0][1] = 3
+    said = r"after 512 steps, the maps of 1 of 2 rows miss the change of their score by more than 5%; pass steps=1024"
+    with pytest.warns(UserWarning, match=said) as warned:
+        kv.attribution(model, x, method="integrated_gradients", target=1)
+    assert len(warned) == 1
+    kv.attribution(model, x, method="integrated_gradients", target=1, steps=4)
+
+
+def test_a_view_reports_incomplete_maps_once_a_fit_and_keeps_the_error_as_a_scalar(tmp_path, capsys):
+    model, x = kinked(2.9995), {"a": np.ones((8, 2), np.float32), "b": np.ones((8, 1), np.float32)}
+    model.compile(keras.optimizers.SGD(0.0), "sparse_categorical_crossentropy")
+    y = np.ones(8, int)
+    view = kv.Attribution(tmp_path, (x, y), target=1, training_data=(x, y), on_error="raise")
+    model.fit(x, y, epochs=2, verbose=2, callbacks=[view])
+    assert capsys.readouterr().out.count("Attribution, step -1: integrated gradients: after 512 steps") == 1
+    events = EventAccumulator(str(tmp_path / "views/validation"), size_guidance={"tensors": 0})
+    events.Reload()
+    errors = [tf.make_ndarray(one.tensor_proto) for one in events.Tensors("integrated_gradients/completeness_error")]
+    np.testing.assert_allclose(errors, [1.0] * 3)  # every row misses its whole change
+
+
+@pytest.mark.parametrize("form", ["dict", "list"])
+def test_occlusion_takes_a_patch_and_a_stride_of_each_input(mixed, form):
+    patch, stride = {"picture": (2, 3), "numbers": 2}, {"picture": (1, 3)}
+    if form == "list":
+        patch, stride = ([given.get(name) for name in mixed.x] for given in (patch, stride))
+    found = kv.attribution(mixed.model, mixed.x, method="occlusion", target=TARGETS, patch=patch, stride=stride)
+
+    pictures, numbers = mixed.x["picture"], mixed.x["numbers"][:, None]  # one row high
+    expected = covered_by_loop(
+        lambda x: mixed.scores(mixed.x | {"picture": x}), pictures, (2, 3), (1, 3), np.zeros(pictures.shape[1:])
+    )
+    close(found["picture"], expected, 1e-5)
+    expected = covered_by_loop(
+        lambda x: mixed.scores(mixed.x | {"numbers": x[:, 0]}), numbers, (1, 2), (1, 1), np.zeros((1, 3))
+    )
+    close(found["numbers"], expected[:, 0], 1e-5)
+    close(found["amount"], kv.attribution(mixed.model, mixed.x, method="occlusion", target=TARGETS)["amount"], 0)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (
+            {"patch": {"image": 2}},
+            r"patch: names \['image'\]; the model's inputs are \['amount', 'numbers', 'picture'\]",
+        ),
+        ({"patch": [2, 2]}, r"patch=\[2, 2\]: a list holds one for each of the model's inputs, \['amount', .* a tuple"),
+        ({"patch": 4}, r'input "amount": patch=4: larger than the positions \(1,\)'),
+        ({"stride": [None, (0, 1), None]}, r"stride=\(0, 1\): expected at least 1"),
+    ],
+)
+def test_a_patch_that_does_not_fit_its_input_is_named(mixed, given, words):
+    with pytest.raises(ValueError, match=words):
+        kv.attribution(mixed.model, mixed.x, method="occlusion", target=TARGETS, **given)
 
 
 def test_each_input_is_covered_alone_the_others_as_they_are(mixed):

@@ -90,13 +90,14 @@ def curves():
 @pytest.mark.parametrize("mode", ["min", "max"])
 @pytest.mark.parametrize("patience", [0, 1, 5])
 def test_a_stop_is_where_keras_stops(mode, patience):
-    from benchmarks.alarms import NEVER, stop
+    from benchmarks.alarms import NEVER, kept, stop
 
     found = []
     for curve in curves():
         keras_own = keras.callbacks.EarlyStopping("val_nc1", patience=patience, mode=mode)
         found.append(stop(curve, mode, patience))
         assert found[-1] == told(keras_own, "val_nc1", curve)
+        assert kept(curve, mode, patience) == keras_own.best_epoch
     assert len({*found}) > 2
     assert NEVER in found
 

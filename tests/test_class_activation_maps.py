@@ -205,15 +205,15 @@ def resized(mask, shape):
 
 
 def score_cam(model, x, activations, classes, score=None):
-    """Section 4 of the paper, one picture and channel at a time; `model` gives what the score is taken of."""
+    """Algorithm 1 of the paper, one picture and channel at a time; `model` gives what the score is taken of."""
     logits = score or (lambda x, classes: logits_of(without_softmax(model), x, classes))
     found = np.zeros(activations.shape[:-1])
     for row, a in enumerate(activations):
         varying = [c for c in range(a.shape[-1]) if a[..., c].max() > a[..., c].min()]
         gains = []
         for c in varying:
-            mask = (a[..., c] - a[..., c].min()) / (a[..., c].max() - a[..., c].min())
-            seen = x[row] * resized(mask, x.shape[1:-1])[..., None]
+            mask = resized(a[..., c], x.shape[1:-1])
+            seen = x[row] * ((mask - mask.min()) / np.ptp(mask))[..., None]
             gains.append(logits(seen[None].astype(np.float32), classes[row : row + 1])[0])
         shares = np.exp(np.array(gains) - max(gains))
         for c, share in zip(varying, shares / shares.sum(), strict=True):

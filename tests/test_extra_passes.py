@@ -86,28 +86,9 @@ def test_a_sigmoid_unit_is_settled_at_one_half():
     np.testing.assert_array_equal(resolve_classes(Reader(model, x), x, np.full(4, PREDICTED, np.int32)), [0, 0, 1, 1])
 
 
-@pytest.mark.parametrize("coarse", [(2, 3), (5, 7), (1, 1), (9, 20)], ids=str)
-def test_masks_are_resized_as_pictures_are_up_and_down(network, reader, coarse):
-    masks = np.random.default_rng(1).random((ROWS, *coarse)).astype(np.float32)
-    seen = X * tf.image.resize(masks[..., None], SHAPE[:2], "bilinear").numpy()
-    close(masked_scores(reader, LOGIT, X, TARGETS, masks), network.own(seen), 1e-5)
-
-
-def test_masks_of_signals_and_volumes_are_linear_along_each_axis():
-    """Between the middles of their cells, and level beyond the outermost."""
-    x = np.ones((1, 4, 6, 5, 1), np.float32)
-    inputs = keras.Input(x.shape[1:])
-    kernel = np.random.default_rng(2).normal(size=x[0].shape)
-    weighed = ops.sum(inputs * kernel.astype(np.float32), axis=(1, 2, 3))
-    reader = Reader(keras.Model(inputs, weighed), x)
-    mask = np.random.default_rng(3).random((2, 3, 5))
-    expected = mask
-    for axis, side in enumerate(x.shape[1:4]):
-        count = mask.shape[axis]
-        list_layers, middles = (np.arange(side) + 0.5) / side, (np.arange(count) + 0.5) / count
-        expected = np.apply_along_axis(lambda line, p=list_layers, m=middles: np.interp(p, m, line), axis, expected)
-    found = masked_scores(reader, LOGIT, x, np.zeros(1, np.int32), mask[None].astype(np.float32))
-    close(found, np.array([(expected * kernel[..., 0]).sum()]), 1e-5)
+def test_masks_multiply_the_first_input(network, reader):
+    masks = np.random.default_rng(1).random(X.shape[:3]).astype(np.float32)
+    close(masked_scores(reader, LOGIT, X, TARGETS, masks), network.own(X * masks[..., None]), 1e-5)
 
 
 @pytest.mark.parametrize("call", [0, 1])
@@ -189,7 +170,7 @@ def test_without_any_gradient_the_error_says_why(guided):
 
 def every_pass(reader, x):
     """All kinds of further passes on some rows."""
-    classes, masks = TARGETS[: len(x)], np.random.default_rng(1).random((len(x), 2, 3)).astype(np.float32)
+    classes, masks = TARGETS[: len(x)], np.random.default_rng(1).random(x.shape[:3]).astype(np.float32)
     return [
         resolve_classes(reader, x, PREDICT[: len(x)]),
         scores(reader, LOGIT, x, classes),

@@ -12,6 +12,7 @@ from hypothesis.extra import numpy as hnp
 from scipy import stats
 
 from kerasviz_callbacks.maths.attribution import (
+    complete_gradients,
     completeness_error,
     gradient,
     input_x_gradient,
@@ -168,6 +169,35 @@ class TestIntegratedGradients:
         found = integrated_gradients(cubes, x, baseline=rows)
         for row in range(3):
             np.testing.assert_array_equal(found[row], integrated_gradients(cubes, x, baseline=float(row))[row])
+
+    def test_each_row_takes_the_steps_that_its_own_completeness_needs(self):
+        """Of relu(x - 0.9) from 0 to 1, the midpoints above 0.9 count 3 of 32, 6 of 64, 13 of 128: -6, -6, +2 %."""
+        kinks, asked = np.array([[0.5], [0.9], [0.998]]), []
+
+        def slopes(points, rows):
+            asked.append(rows.tolist())
+            return (points > kinks[rows]).astype(float)
+
+        found, missing = complete_gradients(slopes, np.ones((3, 1)), 1 - kinks[:, 0])
+        np.testing.assert_allclose(found[:, 0], [1 / 2, 13 / 128, 1 / 512], rtol=1e-6)
+        np.testing.assert_array_equal(missing, [False, False, False])
+        assert [asked.count(rows) for rows in ([0, 1, 2], [1, 2], [2])] == [32, 64 + 128, 256 + 512]
+        alone, _ = complete_gradients(lambda points, rows: slopes(points, rows + 1), np.ones((1, 1)), 1 - kinks[1])
+        np.testing.assert_array_equal(alone[0], found[1])
+
+    def test_what_no_number_of_steps_completes_is_reported_and_the_passes_are_bounded(self):
+        ask = Mock(side_effect=lambda points, rows: np.ones(points.shape))
+        found, missing = complete_gradients(ask, np.ones((4, 1)), [1.0, 1.04, 1.06, np.nan])
+        np.testing.assert_array_equal(missing, [False, False, True, False])
+        np.testing.assert_array_equal(found, np.ones((4, 1)))
+        assert ask.call_count == 32 + 64 + 128 + 256 + 512
+        assert [len(call.args[1]) for call in ask.call_args_list[-512:]] == [1] * 512
+
+    def test_a_change_near_zero_where_evidence_cancels_takes_no_more_steps(self):
+        """Their sum is rounding: no number of steps brings it within 5 % of a change of 1e-9."""
+        ask = Mock(side_effect=lambda points, rows: np.broadcast_to([1.0, -1.0 + 1e-7], points.shape))
+        _, missing = complete_gradients(ask, np.full((1, 2), 3.0), [1e-9])
+        assert (ask.call_count, missing.tolist()) == (32, [False])
 
     @pytest.mark.parametrize("shape", [(2,), (4, 1), (1, 4, 2), (3,)])
     def test_a_baseline_of_another_shape_is_named(self, shape):

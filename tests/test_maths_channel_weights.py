@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -41,6 +42,25 @@ class TestMasked:
                     assert (mask.min(), mask.max()) == (0, 1)
                 else:
                     assert not mask.any()
+
+    @pytest.mark.parametrize("sides", [(7, 9), (3, 4), (2, 3)], ids=str)
+    def test_maps_are_resized_as_pictures_are_and_then_scaled(self, sides):
+        maps, asked = np.random.default_rng(0).random((2, 3, 4, 2)).astype(np.float32), []
+        score_cam_weights(maps, lambda masks: asked.append(masks) or np.zeros(2), sides)
+        for channel, masks in enumerate(asked):
+            for row, mask in enumerate(masks):
+                resized = tf.image.resize(maps[row, ..., channel, None], sides, "bilinear").numpy()[..., 0]
+                np.testing.assert_allclose(mask, (resized - resized.min()) / np.ptp(resized), atol=1e-5)
+                assert (mask.min(), mask.max()) == (0, 1)
+
+    def test_a_map_that_is_constant_once_it_is_resized_has_no_mask(self):
+        maps = np.zeros((1, 9, 2), np.float32)
+        maps[0, ::3, 0] = 1  # of nine positions, the second, fifth and eighth are the centres of three
+        maps[0, 4, 1] = 1
+        asked = []
+        weights = score_cam_weights(maps, lambda masks: asked.append(masks) or np.zeros(1), (3,))
+        np.testing.assert_array_equal(weights, [[0, 1]])
+        np.testing.assert_array_equal(asked, [[[0, 1, 0]]])
 
     @given(activations)
     def test_weights_are_a_softmax_over_the_channels_that_vary(self, given_maps):

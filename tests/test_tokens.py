@@ -177,8 +177,9 @@ def test_a_named_layer_is_folded_by_every_method():
     weights = (np.stack(lost, axis=-1) / np.abs(whole)[:, None])[:, None, None]
     close(explained(vit, "ablation_cam", layer), np.maximum((a * weights).sum(-1), 0))
 
-    low, high = a.min((1, 2), keepdims=True), a.max((1, 2), keepdims=True)
-    masks = tf.image.resize((a - low) / (high - low), (HEIGHT, WIDTH), "bilinear").numpy()
+    masks = tf.image.resize(a, (HEIGHT, WIDTH), "bilinear").numpy()
+    low, high = masks.min((1, 2), keepdims=True), masks.max((1, 2), keepdims=True)
+    masks = (masks - low) / (high - low)
     seen = np.stack([vit.scores((PICTURES * masks[..., c : c + 1]).astype(np.float32)) for c in range(WIDE)], axis=-1)
     shares = np.exp(seen - seen.max(-1, keepdims=True))
     shares = (shares / shares.sum(-1, keepdims=True))[:, None, None]

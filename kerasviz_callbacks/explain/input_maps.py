@@ -8,7 +8,14 @@ import keras
 import numpy as np
 
 from .._typing import Array
-from ..maths.attribution import completeness_error, integrated_gradients, reduce_channels
+from ..maths.attribution import (
+    MOST_STEPS,
+    TOLERANCE,
+    complete_gradients,
+    completeness_error,
+    integrated_gradients,
+    reduce_channels,
+)
 from ..maths.attribution_checks import baseline_like
 from ..maths.attribution_methods import METHODS, attribution_method, check_options
 from ..probe.messages import short_message
@@ -16,6 +23,8 @@ from ..taps.extra_passes import input_gradients, resolve_classes, scores
 from ..taps.input_spec import input_names, position_axes
 from ..taps.reader import Reader
 from ..taps.scores import Score
+
+BY_INPUT = {"baseline": 0.0, "patch": None, "stride": None}  # options that may differ by input, and their defaults
 
 
 @dataclass(frozen=True)
@@ -26,10 +35,23 @@ class Attributed:
         maps: by the name of the input, `(n, *spatial)` float32, not rescaled.
         completeness: for integrated gradients, the fraction of the score's change from the baseline that the maps do
             not add up to; NaN for other methods.
+        incomplete: for integrated gradients whose number of steps was not given, how many rows still miss more than
+            5 % of that change after the largest number of steps.
     """
 
     maps: dict[str, Array]
     completeness: float = float("nan")
+    incomplete: int = 0
+
+    def shortcoming(self) -> str:
+        """What to tell the user about rows whose maps are incomplete; empty if there are none."""
+        if not self.incomplete:
+            return ""
+        return (
+            f"integrated gradients: after {MOST_STEPS} steps, the maps of {self.incomplete} of "
+            f"{len(next(iter(self.maps.values())))} rows miss the change of their score by more than {TOLERANCE:.0%}; "
+            f"pass steps={2 * MOST_STEPS} or more, or another baseline"
+        )
 
 
 class InputMaps:
@@ -51,7 +73,7 @@ class InputMaps:
         self.names = input_names(reader.model, inputs)
         self._score = wanted
         self._spatial = [tuple(range(1, 1 + position_axes(reader, shape))) for shape in reader.input_shapes]
-        self._baselines = self._by_input(self.options.pop("baseline", None))
+        self._by_input = {name: self._of_inputs(name) for name in BY_INPUT if name in self.options}
 
     def of(self, reader: Reader, inputs: Any, classes: Array) -> Attributed:
         """Compute the maps of inputs, in as many passes as the method needs.
@@ -78,7 +100,7 @@ class InputMaps:
                     return slope  # the inputs are unchanged: no second pass
                 return self._slopes(reader, _with(inputs, {number: x}), classes, guided=guided)[number]
 
-            maps = self.method.function(by_this, flat[number], **self.options, **self._baseline(number))
+            maps = self.method.function(by_this, flat[number], **self._options(number))
             found[self.names[number]] = self._reduced(number, maps, largest=bool(self.method.largest))
         return found
 
@@ -87,24 +109,28 @@ class InputMaps:
         flat = [np.asarray(array) for array in keras.tree.flatten(inputs)]
         numbers = list(self._slopes(reader, inputs, classes))
         parts = [flat[number].astype(np.float32) for number in numbers]
-        starts = [baseline_like(self._baselines[n], part) for n, part in zip(numbers, parts, strict=True)]
+        baselines = self._by_input["baseline"]
+        starts = [baseline_like(baselines[n], part) for n, part in zip(numbers, parts, strict=True)]
 
         def split(rows: Array) -> dict[int, Array]:
             ends = np.cumsum([part[0].size for part in parts])[:-1]
             pieces = np.split(rows, ends, axis=1)
-            return {n: one.reshape(part.shape) for n, one, part in zip(numbers, pieces, parts, strict=True)}
+            return {n: one.reshape(-1, *part.shape[1:]) for n, one, part in zip(numbers, pieces, parts, strict=True)}
 
-        def slopes(rows: Array) -> Array:
-            found = self._slopes(reader, _with(inputs, split(rows)), classes)
+        def slopes(points: Array, which: Array) -> Array:
+            others = keras.tree.map_structure(lambda array: np.asarray(array)[which], inputs)
+            found = self._slopes(reader, _with(others, split(points)), classes[which])
             return _joined([found[number] for number in numbers])
 
         rows, start = _joined(parts), _joined(starts)
-        whole = integrated_gradients(slopes, rows, baseline=start, **self.options)
-        error = completeness_error(
-            whole, self._scores(reader, inputs, classes), self._scores(reader, _with(inputs, split(start)), classes)
-        )
+        ends = [self._scores(reader, given, classes) for given in (inputs, _with(inputs, split(start)))]
+        steps, every, missing = self.options["steps"], np.arange(len(rows)), np.zeros(0, np.bool_)
+        if steps is None:
+            whole, missing = complete_gradients(slopes, rows, ends[0] - ends[1], baseline=start)
+        else:
+            whole = integrated_gradients(lambda x: slopes(x, every), rows, baseline=start, steps=steps)
         maps = {self.names[n]: self._reduced(n, part, largest=False) for n, part in split(whole).items()}
-        return Attributed(maps, error)
+        return Attributed(maps, completeness_error(whole, *ends), int(missing.sum()))
 
     def _perturbed(self, reader: Reader, inputs: Any, classes: Array) -> dict[str, Array]:
         """Maps of one input at a time, with the others unchanged; integer inputs stay integers where possible."""
@@ -117,8 +143,13 @@ class InputMaps:
                 fed = _as_fed(x.reshape(given.shape), given.dtype)
                 return self._scores(reader, _with(inputs, {number: fed}), classes)
 
-            options = {**self.options, **self._baseline(number), "spatial": self._spatial[number] or (1,)}
-            maps = self.method.function(changed, given if given.ndim > 1 else given[:, None], **options)
+            options = {**self._options(number), "spatial": self._spatial[number] or (1,)}
+            try:
+                maps = self.method.function(changed, given if given.ndim > 1 else given[:, None], **options)
+            except ValueError as error:
+                if len(self.names) == 1:
+                    raise
+                raise ValueError(f'input "{self.names[number]}": {error}') from error
             found[self.names[number]] = maps.reshape(len(given)) if given.ndim == 1 else maps
         if not found:
             raise ValueError(f"inputs: {', '.join(self.names)} hold no numbers, so they cannot be perturbed.")
@@ -167,18 +198,26 @@ class InputMaps:
     def _scores(self, reader: Reader, inputs: Any, classes: Array) -> Array:
         return scores(reader, self._score, inputs, classes)
 
-    def _baseline(self, number: int) -> dict[str, Any]:
-        takes_one = not callable(self.method) and "baseline" in self.method.options
-        return {"baseline": self._baselines[number]} if takes_one else {}
+    def _options(self, number: int) -> dict[str, Any]:
+        """The options of the method for one input."""
+        return self.options | {name: values[number] for name, values in self._by_input.items()}
 
-    def _by_input(self, baseline: Any) -> list[Any]:
-        """The baseline of each input, from one for all or a dict by name."""
-        if not isinstance(baseline, Mapping):
-            return [baseline] * len(self.names)
-        unknown = set(baseline) - set(self.names)
-        if unknown:
-            raise ValueError(f"baseline: names {sorted(map(str, unknown))}; the model's inputs are {self.names}.")
-        return [baseline.get(name, 0.0) for name in self.names]
+    def _of_inputs(self, option: str) -> list[Any]:
+        """An option of each input, from one for all, a dict by name, or (`patch`, `stride`) a list in their order."""
+        value, names = self.options[option], self.names
+        if isinstance(value, Mapping):
+            unknown = set(value) - set(names)
+            if unknown:
+                raise ValueError(f"{option}: names {sorted(map(str, unknown))}; the model's inputs are {names}.")
+            return [value.get(name, BY_INPUT[option]) for name in names]
+        if option == "baseline" or not isinstance(value, list) or (len(names) == 1 and not _lists_inputs(value)):
+            return [value] * len(names)
+        if len(value) != len(names):
+            raise ValueError(
+                f"{option}={value}: a list holds one for each of the model's inputs, {names}; lengths along the axes "
+                "of an input are a tuple."
+            )
+        return value
 
 
 def to_array(given: Any) -> Array:
@@ -199,13 +238,21 @@ def checked_method(method: Any, options: Mapping[str, Any]) -> tuple[Any, dict[s
         if options:
             raise TypeError(f"{next(iter(options))}: not an option of a callable method; set it within the callable.")
         return method, {}
-    found, by_input = attribution_method(method), options.get("baseline")
-    if not isinstance(by_input, Mapping):
-        return found, check_options(method, options)
-    for one in by_input.values():
-        check_options(method, {"baseline": one})
-    rest = {name: value for name, value in options.items() if name != "baseline"}
-    return found, {**check_options(method, rest), "baseline": dict(by_input)}
+    found, by_input, rest = attribution_method(method), {}, {}
+    for name, value in options.items():
+        mapping = name in BY_INPUT and isinstance(value, Mapping)
+        if mapping or (name in BY_INPUT and name != "baseline" and _lists_inputs(value)):
+            by_input[name] = dict(value) if mapping else list(value)
+            for one in value.values() if mapping else value:
+                check_options(method, {name: one})
+        else:
+            rest[name] = value
+    return found, {**check_options(method, rest), **by_input}
+
+
+def _lists_inputs(value: Any) -> bool:
+    """Whether a list holds an option of each input, rather than a number for each axis."""
+    return isinstance(value, list) and any(one is None or isinstance(one, tuple | list) for one in value)
 
 
 def method_title(method: Any) -> str:

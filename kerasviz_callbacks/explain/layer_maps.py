@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+import numpy as np
 
 from .._typing import Array
 from ..maths.class_activation import cam_method
@@ -62,8 +63,11 @@ class LayerMaps:
         def ablated(channel: int | None) -> Array:
             return ablated_scores(reader, score, inputs, fixed, self.call, channel)
 
-        scores = masked if self.method.needs == "masked scores" else ablated
-        return self.method.weights(self._folded(captured.output), scores)
+        activations = self._folded(captured.output)
+        if self.method.needs == "ablated scores":
+            return self.method.weights(activations, ablated)
+        first = np.shape(keras.tree.flatten(inputs)[0])
+        return self.method.weights(activations, masked, first[1 : len(self.shape)])
 
     def maps(self, captured: Captured, weights: Array | None = None) -> Array:
         """Raw maps `(n, *spatial)`, float32, of what `capture` gave and, for some methods, `weights`."""

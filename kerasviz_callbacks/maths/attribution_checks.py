@@ -14,9 +14,9 @@ Array = NDArray[Any]
 def check_values(**options: Any) -> None:
     """Check options by name; an option means the same for all methods that have it.
 
-    `steps`, `samples`: whole numbers of 1 to 100,000; `cells`: of 1 to 1000; `seed`: of at least 0. `patch`, `stride`:
-    None, a whole number of at least 1, or a tuple of them, one per axis. `noise`: a number >= 0. `keep`: a number
-    between 0 and 1, both left out. `baseline`: a number or an array of numbers, all finite as float32.
+    `steps`, `samples`: whole numbers of 1 to 100,000; `steps` may be None; `cells`: of 1 to 1000; `seed`: of at least
+    0. `patch`, `stride`: None, a whole number of at least 1, or a tuple of them, one per axis. `noise`: a number >= 0.
+    `keep`: a number between 0 and 1, both left out. `baseline`: a number or an array of numbers, all finite as float32.
 
     Raises:
         TypeError: One is of the wrong type.
@@ -150,7 +150,7 @@ def _counted(most: int, reason: str) -> Callable[[str, Any], None]:
 
 _passes = _counted(100_000, "; each is a pass over every input")  # more would take hours a step
 _CHECKS: dict[str, Callable[[str, Any], Any]] = {
-    "steps": _passes,
+    "steps": lambda name, value: None if value is None else _passes(name, value),
     "samples": _passes,
     "cells": _counted(1000, ", and fewer than an input has positions"),  # more would exhaust the memory
     "seed": lambda name, value: whole_number(value, name, minimum=0),

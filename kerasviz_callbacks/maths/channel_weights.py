@@ -3,31 +3,35 @@
 The model is passed as a callable, which is called once for each channel that can have an effect.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .confidence import softmax
+from .resampling import resize
 
 Array = NDArray[Any]
 Real = NDArray[np.float64]
 MaskedScores = Callable[[NDArray[np.float32]], Array]
 AblatedScores = Callable[[int | None], Array]
+_CONSTANT = 1e-9  # of the map's own range: what rounding leaves of a mask that is constant once resized
 
 
-def score_cam_weights(activations: Array, scores: MaskedScores) -> Real:
+def score_cam_weights(activations: Array, scores: MaskedScores, sides: Sequence[int] | None = None) -> Real:
     """Weight each channel by the score of the input masked with the channel's own activation map.
 
-    Softmax over channels. The paper subtracts the score of a baseline from every score, which the softmax cancels.
+    Each map is first resized to the input and then scaled to 0..1, as in the paper's algorithm 1, so that every mask
+    reaches 0 and 1. Softmax over channels. The paper subtracts the score of a baseline from every score, which the
+    softmax cancels.
 
     Args:
         activations: `(n, *spatial, channels)`.
         scores: Called once for each channel that varies in some image, in their order, with that channel's masks
-            `(n, *spatial)`, float32, each image's scaled to 0..1; all zeros for an image in which the channel is
-            constant or not finite. Returns `(n,)`: the score of each input multiplied with its mask (which the callable
-            resizes to the input).
+            `(n, *sides)`, float32, each image's scaled to 0..1; all zeros for an image in which the channel is
+            constant or not finite. Returns `(n,)`: the score of each input multiplied with its mask.
+        sides: Number of positions of the input along each spatial axis; None: those of the activations.
 
     Returns:
         `(n, channels)`, 0 to 1, of sum 1 for each image. A constant channel has no mask (the scaling is undefined): its
@@ -44,14 +48,22 @@ def score_cam_weights(activations: Array, scores: MaskedScores) -> Real:
     check_maps(activations)
     count, channels = len(activations), activations.shape[-1]
     positions = tuple(range(1, activations.ndim - 1))
+    sides = activations.shape[1:-1] if sides is None else tuple(sides)
     with np.errstate(invalid="ignore", over="ignore"):
         low = activations.min(axis=positions).astype(np.float64)
         span = activations.max(axis=positions).astype(np.float64) - low
     varies = (span > 0) & np.isfinite(span)
     found = np.zeros((count, channels))
     for channel in map(int, np.flatnonzero(varies.any(axis=0))):
-        masks = _masks(activations[..., channel], low[:, channel], span[:, channel], varies[:, channel])
-        found[:, channel] = np.where(varies[:, channel], _check_scores(scores(masks), count), 0.0)
+        masks = np.zeros((count, *sides), np.float32)
+        for row in np.flatnonzero(varies[:, channel]):
+            coarse = activations[row, ..., channel].astype(np.float64)
+            mask = resize((coarse - low[row, channel]) / span[row, channel], sides)
+            least, most = mask.min(), mask.max()
+            varies[row, channel] = most - least > _CONSTANT
+            masks[row] = (mask - least) / (most - least) if varies[row, channel] else 0
+        if varies[:, channel].any():
+            found[:, channel] = np.where(varies[:, channel], _check_scores(scores(masks), count), 0.0)
     weights = np.zeros((count, channels))
     for row in range(count):
         if not (np.isfinite(span[row]).all() and np.isfinite(found[row]).all()):
@@ -104,14 +116,6 @@ def check_maps(activations: Array) -> None:
             "activations: must be (n, *spatial, channels) with at least one position, "
             f"got {activations.shape}; take a layer that still has maps"
         )
-
-
-def _masks(maps: Array, low: Real, span: Real, varies: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Scale the maps `(n, *spatial)` of a channel to 0..1 by their own minimum and maximum; constant ones to 0."""
-    masks = np.zeros(maps.shape, np.float32)
-    for row in np.flatnonzero(varies):
-        masks[row] = (maps[row].astype(np.float64) - low[row]) / span[row]
-    return masks
 
 
 def _check_scores(scores: Array, count: int) -> Real:

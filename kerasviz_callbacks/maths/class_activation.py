@@ -146,7 +146,7 @@ class CamMethod:
     needs: Literal["gradient", "activations", "masked scores", "ablated scores"]
     signed: bool
     paper: str
-    weights: Callable[[Array, Callable[[Any], Array]], _Real] | None = None
+    weights: Callable[..., _Real] | None = None
 
 
 METHODS: dict[str, CamMethod] = {

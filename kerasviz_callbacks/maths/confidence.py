@@ -54,8 +54,13 @@ def multilabel_scores(probabilities: ArrayLike, labels: ArrayLike) -> AnswerScor
     return AnswerScores(confidence.ravel(), ((positive >= 0.5) == true).ravel(), of_true.mean(axis=1), None)
 
 
-def overconfidence(answer_scores: AnswerScores) -> float:
+def overconfidence(answer_scores: AnswerScores, row_weights: ArrayLike | None = None) -> float:
     """Compute mean confidence minus accuracy: the signed calibration error of all predictions in one bin.
+
+    Args:
+        answer_scores: The predictions.
+        row_weights: `(n,)`, at least 0, what each row counts for; None: each the same. A calibrated model is calibrated
+            for the proportions of the classes in its data: rows chosen in others must be weighted back to them.
 
     Returns:
         From -1 (confidence 0, all correct) to 1 (confidence 1, all wrong); 0 for a model that is as confident as it is
@@ -66,7 +71,8 @@ def overconfidence(answer_scores: AnswerScores) -> float:
     """
     if not answer_scores.confidence.size or not np.isfinite(answer_scores.confidence).all():
         return float("nan")
-    return float(answer_scores.confidence.mean() - answer_scores.right.mean())
+    excess = (answer_scores.confidence - answer_scores.right).reshape(len(answer_scores.true), -1).mean(axis=1)
+    return float(np.average(excess, weights=row_weights))
 
 
 def softmax(logits: ArrayLike) -> _Real:

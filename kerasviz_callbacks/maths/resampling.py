@@ -1,7 +1,25 @@
 """Linear resampling between the centres of cells, as `tf.image.resize` does it."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
+
+
+def resize(values: NDArray[Any], sides: Sequence[int]) -> NDArray[np.float64]:
+    """Resize the first axes of an array linearly to the given lengths, one after the other.
+
+    Example:
+        >>> resize(np.array([[0.0, 1.0]]), (1, 4)).tolist()
+        [[0.0, 0.25, 0.75, 1.0]]
+    """
+    resized = np.asarray(values, np.float64)
+    for axis, side in enumerate(sides):
+        if resized.shape[axis] != side:
+            weights = resize_weights(resized.shape[axis], side)
+            resized = np.moveaxis(np.tensordot(weights, resized, axes=(1, axis)), 0, axis)
+    return resized
 
 
 def resize_weights(old: int, new: int) -> NDArray[np.float64]:

@@ -15,8 +15,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._arguments import integer
+from .choice import weights_of_proportions
 from .labels import IntArray, given_labels
 from .reading import read
 from .streams import is_stream, own_class_names
@@ -58,6 +60,8 @@ class Probe:
         targets: y of the chosen rows, unchanged, or None.
         index: Positions of the rows in the data or the stream, int64 `(count,)`.
         class_names: A tuple of str, or None.
+        row_weights: `(count,)`, mean 1: what each row counts for if every class is to count as in the data, of a stream
+            as in the samples read; all 1 without labels.
         why_no_labels: Why labels are None, as half a sentence; empty if there are labels.
 
     Raises:
@@ -77,6 +81,7 @@ class Probe:
     labels: IntArray | None
     index: IntArray
     class_names: tuple[str, ...] | None
+    row_weights: NDArray[np.float64]
     why_no_labels: str
     _total: str  # the number of samples in the data, or read from a stream
 
@@ -158,6 +163,9 @@ def _read_attributes(data: Any, labels: Any, count: int, class_names: Any, name:
         )
     return vars(chosen) | {
         "class_names": names,
+        "row_weights": np.ones(len(chosen.index))
+        if chosen.labels is None or found.numbers is None
+        else weights_of_proportions(chosen.labels, found.numbers),
         "why_no_labels": found.why_none if chosen.labels is None else "",
         "_total": f"{total} read" if is_stream(data) else str(total),
     }

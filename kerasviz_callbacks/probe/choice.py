@@ -50,6 +50,26 @@ def spread_without_classes(n: int, count: int, seed: int) -> NDArray[np.intp]:
     return np.random.default_rng(seed).permutation(n)[:count].astype(np.intp)
 
 
+def weights_of_proportions(chosen: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
+    """Weight chosen rows such that each class counts as in all the data; the mean weight is 1.
+
+    Args:
+        chosen: `(count,)`, the labels of the chosen rows, every one also in `labels`.
+        labels: `(n,)`, the labels of all rows.
+
+    Returns:
+        `(count,)`, above 0. A class of which no row was chosen is left out.
+
+    Example:
+        >>> weights_of_proportions([0, 1], [0, 0, 0, 1]).tolist()
+        [1.5, 0.5]
+    """
+    classes, own, taken = np.unique(chosen, return_inverse=True, return_counts=True)
+    known, there = np.unique(labels, return_counts=True)
+    weights = (there[np.searchsorted(known, classes)] / taken)[own]
+    return np.asarray(weights / weights.mean(), np.float64)
+
+
 def _not_negative(name: str, value: int) -> None:
     if value < 0:
         raise ValueError(f"{name}: must be at least 0, got {value}")

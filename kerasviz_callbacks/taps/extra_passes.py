@@ -14,7 +14,6 @@ import numpy as np
 
 from .._autodiff import ImpossibleError, framework
 from .._typing import Array
-from ..maths.resampling import resize_weights
 from .output_recorder import Call, OutputRecorder
 from .passes import half_to_float32
 from .reader import Reader
@@ -45,16 +44,12 @@ def scores(reader: Reader, wanted: Score, inputs: Any, classes: Array) -> Array:
 def masked_scores(reader: Reader, wanted: Score, inputs: Any, classes: Array, masks: Array) -> Array:
     """The score of each row `(n,)`, float64, with its first input multiplied by a mask.
 
-    That input is `(n, *spatial, channels)` or `(n, *spatial)`, the masks `(n, *coarse)`, with as many axes as
-    `spatial`; they are resized by linear interpolation between cell centres.
+    That input is `(n, *spatial, channels)` or `(n, *spatial)`, the masks are `(n, *spatial)`.
     """
 
     def outputs(inputs: Any, masks: Any) -> Any:
         first, *others = keras.tree.flatten(inputs)
         first = keras.ops.cast(first, masks.dtype) if not keras.backend.is_float_dtype(first.dtype) else first
-        for axis in range(1, len(masks.shape)):
-            weights = keras.ops.convert_to_tensor(resize_weights(masks.shape[axis], first.shape[axis]), masks.dtype)
-            masks = keras.ops.moveaxis(keras.ops.tensordot(masks, weights, axes=[[axis], [1]]), -1, axis)
         masks = keras.ops.reshape(masks, (-1, *masks.shape[1:], *[1] * (len(first.shape) - len(masks.shape))))
         masked = first * keras.ops.cast(masks, first.dtype)
         return _run(reader, keras.tree.pack_sequence_as(inputs, [masked, *others]))

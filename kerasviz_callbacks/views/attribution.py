@@ -13,6 +13,7 @@ from ..explain.input_maps import InputMaps, checked_method, method_title
 from ..fit_context import Request
 from ..maths.attribution_methods import METHODS
 from ..maths.scale import count_clipped, robust_max
+from ..record.console import say
 from ..taps.reader import Reader
 
 _OPTIONS = frozenset(name for method in METHODS.values() for name in method.options)
@@ -38,7 +39,8 @@ class Attribution(ExplainedView):
         method: `"integrated_gradients"`, `"gradient"`, `"input_x_gradient"`, `"guided_backprop"`, `"smooth_grad"`,
             `"occlusion"`, `"rise"`; or a callable `(model, inputs, targets) -> maps`, with maps of the inputs' shape
             or one value per position, such as an explainer of another library (it must not change the model). Each
-            drawn epoch takes two forward passes and those of the method: `steps`, `samples`, or one per patch.
+            drawn epoch takes two forward passes and those of the method: `steps` (32 to 992 without that option, as
+            many as completeness needs), `samples`, or one per patch.
         target: what to explain: `None` the predicted class, an int that class, `"true"` the labelled class, or a
             callable from the model's outputs (before the softmax with `score="logits"`) to one value per row.
         score: `"logits"`: the input of the softmax or sigmoid, whose gradients do not saturate; or `"output"`.
@@ -77,6 +79,7 @@ class Attribution(ExplainedView):
     def find_layers(self, reader: Reader) -> None:
         """Find the inputs, and the explained class of each row."""
         super().find_layers(reader)
+        self._said = False
         self._explained = InputMaps(reader, self.score, self.method, self.options, self.probes[VALIDATION].inputs)
 
     def summary(self) -> str:
@@ -97,6 +100,9 @@ class Attribution(ExplainedView):
         for source, probe in self.probes.items():
             found = self._explained.of(self.readers[source], probe.inputs, self.targets[source])
             captured[source] |= {"maps": found.maps, "completeness": found.completeness}
+            if found.incomplete and not self._said and self.fit_context.verbose:
+                self._said = True
+                say(f"kerasviz_callbacks: {type(self).__name__}, step {step}: {found.shortcoming()}.")
         return captured
 
     def measure(self, captured: dict[Any, Any], source: str, step: int) -> Measured:

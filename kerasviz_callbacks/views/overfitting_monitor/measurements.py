@@ -38,15 +38,16 @@ class OverfittingData:
 
 
 def metrics_of(
-    now: Evaluation, labels: Array | None, maps_then: Array | None
+    now: Evaluation, labels: Array | None, maps_then: Array | None, row_weights: Array | None = None
 ) -> tuple[dict[str, float], tuple[int, int]]:
     """Compute the available metrics, by name, and count the rows left out of `cam_drift` and `cam_true_vs_predicted`.
 
-    `labels` are classes `(n,)`, `maps_then` the Grad-CAM of the true class at the best epoch, `(n, *spatial)`.
+    `labels` are classes `(n,)`, `maps_then` the Grad-CAM of the true class at the best epoch, `(n, *spatial)`,
+    `row_weights` what each row counts for in `overconfidence`, `(n,)`.
     """
     found: dict[str, float] = {}
     if now.answer_scores is not None:
-        found["overconfidence"] = overconfidence(now.answer_scores)
+        found["overconfidence"] = overconfidence(now.answer_scores, row_weights)
     if now.features is not None and labels is not None:
         distances = FeatureDistances(now.features)
         found["knn"] = knn_accuracy(distances, labels)

@@ -172,7 +172,8 @@ class OverfittingMonitor(EvaluatedView):
         then = memory.get("then")
         if then is not None and then.step != history.best:
             then = None
-        metrics, left_out = metrics_of(now, self.labels[source], None if then is None else then.maps)
+        maps_then, weights = None if then is None else then.maps, self.probes[source].row_weights
+        metrics, left_out = metrics_of(now, self.labels[source], maps_then, weights)
         metrics = {name: value for name, value in metrics.items() if name in self.metrics}
         histories = memory.setdefault("histories", {})
         for name, value in metrics.items():
