@@ -8,6 +8,7 @@ from hypothesis.extra import numpy as hnp
 from scipy.special import softmax as scipy_softmax
 from sklearn.metrics import accuracy_score
 
+from kerasviz_callbacks import Probe
 from kerasviz_callbacks.maths.confidence import multiclass_scores, multilabel_scores, overconfidence, sigmoid, softmax
 
 logits = hnp.arrays(np.float64, st.tuples(st.integers(1, 8), st.integers(2, 5)), elements=st.floats(-30, 30))
@@ -54,6 +55,27 @@ def test_a_model_that_is_as_sure_as_it_should_be_is_at_zero():
     shares = generator.dirichlet(np.ones(4), 40_000)
     labels = (shares.cumsum(axis=1) > generator.random((len(shares), 1))).argmax(axis=1)  # true as often as it says
     assert overconfidence(multiclass_scores(shares, labels)) == pytest.approx(0, abs=0.01)
+
+
+def test_a_calibrated_model_is_at_zero_on_a_balanced_choice_only_if_its_rows_are_weighted_back():
+    """Of 40,000 rows 5 % are positive, not all of them to be told; half the chosen ones are."""
+    generator = np.random.default_rng(0)
+    positive = generator.beta(0.25, 4.75, 40_000)
+    shares, labels = np.stack([1 - positive, positive], axis=1), (generator.random(40_000) < positive).astype(int)
+    assert overconfidence(multiclass_scores(shares, labels)) == pytest.approx(0, abs=0.005)
+    probe = Probe(shares, labels, count=3000)
+    assert np.bincount(probe.labels).tolist() == [1500, 1500]
+    chosen = multiclass_scores(probe.images, probe.labels)
+    assert overconfidence(chosen) > 0.2
+    assert overconfidence(chosen, probe.row_weights) == pytest.approx(0, abs=0.01)
+
+
+def test_weights_count_rows_as_often_as_they_say():
+    answers = [[0.7, 0.3], [0.8, 0.2], [0.4, 0.6]]
+    found = overconfidence(multiclass_scores(answers, [0, 1, 1]), [1, 2, 3])
+    assert found == pytest.approx((1 * 0.7 + 2 * 0.8 + 3 * 0.6) / 6 - 4 / 6)
+    several = multilabel_scores([[0.9, 0.2], [0.4, 0.5]], [[1, 1], [0, 1]])
+    assert overconfidence(several, [3, 1]) == pytest.approx((3 * (0.85 - 0.5) + (0.55 - 1)) / 4)
 
 
 @given(logits)

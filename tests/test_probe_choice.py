@@ -4,12 +4,13 @@ import doctest
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from kerasviz_callbacks.probe import choice
-from kerasviz_callbacks.probe.choice import spread_over_classes, spread_without_classes
+from kerasviz_callbacks.probe import Probe, choice
+from kerasviz_callbacks.probe.choice import spread_over_classes, spread_without_classes, weights_of_proportions
 
 label_arrays = hnp.arrays(np.int64, st.integers(0, 60), elements=st.integers(-1, 5))
 
@@ -49,6 +50,30 @@ def test_one_hot_rows_are_an_error_that_says_what_to_do():
         spread_over_classes(np.eye(3), 2, seed=0)
     with pytest.raises(ValueError, match="count: must be at least 0, got -1"):
         spread_over_classes([0, 1], -1, seed=0)
+
+
+@given(label_arrays.filter(len), st.integers(1, 70))
+def test_weighted_rows_have_the_proportions_of_the_data(labels, count):
+    chosen = labels[spread_over_classes(labels, count, seed=0)]
+    weights = weights_of_proportions(chosen, labels)
+    assert weights.shape == chosen.shape
+    known = np.isin(labels, chosen)
+    for label in np.unique(chosen):
+        assert weights[chosen == label].sum() / len(chosen) == pytest.approx(np.mean(labels[known] == label))
+
+
+def test_a_probe_knows_what_its_rows_count_for_of_arrays_and_of_streams():
+    labels = np.arange(200) % 20 == 0  # 10 of 200
+    x = np.zeros((200, 2))
+    stream = tf.data.Dataset.from_tensor_slices((x, labels.astype("int32"))).batch(32)
+    for data in ((x, labels.astype(int)), stream):
+        probe = Probe(data, count=8)
+        assert probe.labels.sum() == 4
+        read = labels if data is not stream else labels[: int(probe._total.split()[0])]
+        expected = {1: np.mean(read) * 2, 0: (1 - np.mean(read)) * 2}
+        assert probe.row_weights == pytest.approx([expected[label] for label in probe.labels.tolist()])
+    assert Probe(x, count=8).row_weights.tolist() == [1.0] * 8
+    assert Probe((x, labels.astype(int)), count=200).row_weights.tolist() == [1.0] * 200
 
 
 @given(st.integers(0, 60), st.integers(0, 70), st.integers(0, 5))

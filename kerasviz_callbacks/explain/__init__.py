@@ -75,6 +75,7 @@ def class_activation_map(
         method: `"grad_cam"`, `"grad_cam++"`, `"hires_cam"`, `"layer_cam"`, `"xgrad_cam"`, `"eigen_cam"` (needs
             no score), `"score_cam"` (one pass per channel, over masked inputs) or `"ablation_cam"` (one pass per
             channel, with that channel set to 0); for formulas and papers see `maths/class_activation.py`.
+            `"grad_cam++"` and `"xgrad_cam"` warn if activations of the layer are negative: they are unreliable there.
         score: `"logits"`: the input of the softmax or sigmoid; `"output"`: its output.
 
     Returns:
@@ -95,6 +96,9 @@ def class_activation_map(
     output = Capture(OUTPUT)
     captured = reader.read([explained.capture, output], fed, targets={wanted.targets: classes})
     check_looked_through(wanted, reader.head, captured[output].output)
+    caution = explained.caution(captured[explained.capture])
+    if caution:
+        warnings.warn(f"{caution}.", stacklevel=2)
     return explained.maps(
         captured[explained.capture], explained.weights(reader, captured[explained.capture], fed, classes)
     )

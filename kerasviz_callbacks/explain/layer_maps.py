@@ -40,7 +40,7 @@ class LayerMaps:
         self.method = cam_method(method)
         self.call = map_layer(reader, layer, wanted)
         self.capture = Capture(self.call.path, score=wanted if self.method.needs == "gradient" else None)
-        self._score = wanted
+        self._score, self._name = wanted, method
         self._patches = patches_of(reader, self.call)
         self.shape = self.call.shape if self._patches is None else (*self._patches.grid, self.call.shape[-1])
         if self.method.needs == "masked scores":
@@ -76,6 +76,16 @@ class LayerMaps:
             return self.method.maps(activations)
         given = self._folded(captured.required_gradient) if weights is None else weights
         return self.method.maps(activations, given)
+
+    def caution(self, captured: Captured) -> str:
+        """What to tell the user if the method is unreliable for the activations that `capture` gave; else empty."""
+        if not self.method.divides or not (self._folded(captured.output) < 0).any():
+            return ""
+        return (
+            f'method="{self._name}": it divides by sums over each channel, and activations of "{self.call.path}" are '
+            "negative, so sums can come close to 0 and weights be unreliable; name the layer after its ReLU, or use "
+            "grad_cam or layer_cam"
+        )
 
     def within_pass(self, wanted: Score) -> Capture:
         """A capture of Grad-CAM maps computed inside the pass, for rows whose activations take too much memory."""

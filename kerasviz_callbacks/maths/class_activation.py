@@ -49,7 +49,8 @@ def grad_cam_plus_plus(activations: Array, gradients: Array) -> Maps:
     `relu(sum_c w_c A_c)` with `w_c = sum_ij alpha_ij relu(g_ij)` and
     `alpha_ij = g_ij^2 / (2 g_ij^2 + g_ij^3 sum_ab A_ab)`, 0 where the denominator is 0; at least 0. Both are divided by
     g^2, so that small gradients do not underflow. The paper's factor exp(score), constant over a map, is left out: it
-    overflows.
+    overflows. Where a channel has values of either sign the denominator can come close to 0, and its weight is then
+    unreliable.
 
     Reference:
         Chattopadhay et al., "Grad-CAM++: Generalized Gradient-based Visual Explanations for Deep Convolutional
@@ -138,6 +139,7 @@ class CamMethod:
             `"masked scores"`, `"ablated scores"`: weights of channels.
         signed: Whether maps have negative values, which are evidence against the class.
         paper: Authors, year and link.
+        divides: Whether it divides by sums over a channel, so that negative activations make it unreliable.
         weights: Computes the weights of channels `(n, channels)` from the activations and a callable that runs the
             model again, see `score_cam_weights` and `ablation_cam_weights`; None for methods without.
     """
@@ -146,27 +148,38 @@ class CamMethod:
     needs: Literal["gradient", "activations", "masked scores", "ablated scores"]
     signed: bool
     paper: str
+    divides: bool = False
     weights: Callable[..., _Real] | None = None
 
 
 METHODS: dict[str, CamMethod] = {
     "grad_cam": CamMethod(grad_cam, "gradient", False, "Selvaraju et al. 2017, https://arxiv.org/abs/1610.02391"),
     "grad_cam++": CamMethod(
-        grad_cam_plus_plus, "gradient", False, "Chattopadhay et al. 2018, https://arxiv.org/abs/1710.11063"
+        grad_cam_plus_plus,
+        "gradient",
+        False,
+        "Chattopadhay et al. 2018, https://arxiv.org/abs/1710.11063",
+        divides=True,
     ),
     "hires_cam": CamMethod(hires_cam, "gradient", True, "Draelos & Carin 2020, https://arxiv.org/abs/2011.08891"),
     "layer_cam": CamMethod(layer_cam, "gradient", False, "Jiang et al. 2021, https://doi.org/10.1109/TIP.2021.3089943"),
-    "xgrad_cam": CamMethod(xgrad_cam, "gradient", False, "Fu et al. 2020, https://arxiv.org/abs/2008.02312"),
+    "xgrad_cam": CamMethod(
+        xgrad_cam, "gradient", False, "Fu et al. 2020, https://arxiv.org/abs/2008.02312", divides=True
+    ),
     "eigen_cam": CamMethod(eigen_cam, "activations", True, "Muhammad & Yeasin 2020, https://arxiv.org/abs/2008.00299"),
     "score_cam": CamMethod(
-        weighted, "masked scores", False, "Wang et al. 2020, https://arxiv.org/abs/1910.01279", score_cam_weights
+        weighted,
+        "masked scores",
+        False,
+        "Wang et al. 2020, https://arxiv.org/abs/1910.01279",
+        weights=score_cam_weights,
     ),
     "ablation_cam": CamMethod(
         weighted,
         "ablated scores",
         False,
         "Desai & Ramaswamy 2020, https://doi.org/10.1109/WACV45572.2020.9093360",
-        ablation_cam_weights,
+        weights=ablation_cam_weights,
     ),
 }
 """The methods by the name that `GradCAM(method=...)` and `class_activation_map(method=...)` take."""

@@ -54,7 +54,7 @@ def weights_of_proportions(chosen: ArrayLike, labels: ArrayLike) -> NDArray[np.f
     """Weight chosen rows such that each class counts as in all the data; the mean weight is 1.
 
     Args:
-        chosen: `(count,)`, the labels of the chosen rows, every one also in `labels`.
+        chosen: `(count,)`, at least one, the labels of the chosen rows, every one also in `labels`.
         labels: `(n,)`, the labels of all rows.
 
     Returns:

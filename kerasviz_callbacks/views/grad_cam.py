@@ -12,7 +12,8 @@ from ..draw.text import shape_text
 from ..explain.layer_maps import LayerMaps
 from ..fit_context import Request
 from ..maths.class_activation import cam_method
-from ..taps.reader import Reader
+from ..record.console import say
+from ..taps.reader import Captured, Reader
 
 _DESCRIPTION = """**Which regions the prediction depends on** ({method} of {path}, {score}).
 
@@ -51,7 +52,8 @@ class GradCAM(ExplainedView):
             callable from the model's outputs (before the softmax with `score="logits"`) to one value per row.
         method: `"grad_cam"`, `"grad_cam++"`, `"hires_cam"`, `"layer_cam"`, `"xgrad_cam"`, `"eigen_cam"`, or, with one
             more forward pass per channel at each drawn epoch, `"score_cam"`, `"ablation_cam"`; see
-            `maths/class_activation.py` for the papers.
+            `maths/class_activation.py` for the papers. A message says if `"grad_cam++"` or `"xgrad_cam"` is unreliable
+            because activations of the layer are negative.
         score: `"logits"`: the input of the softmax or sigmoid, whose gradients do not saturate; or `"output"`.
         options: `training_data`, `count`, `class_names`, `display`, and those of `View`.
 
@@ -83,7 +85,7 @@ class GradCAM(ExplainedView):
         """Find the layer, and the explained class of each row."""
         super().find_layers(reader)
         self._explained = LayerMaps(reader, self.layer, self.score, self.method)
-        self.path = self._explained.call.path
+        self.path, self._cautioned = self._explained.call.path, False
 
     def summary(self) -> str:
         """Return the name of the view and its layer."""
@@ -102,8 +104,16 @@ class GradCAM(ExplainedView):
         captured: dict[str, dict[Any, Any]] = dict(super().capture(step))
         for source, probe in self.probes.items():
             found, classes = captured[source][self._explained.capture], self.targets[source]
+            self._say_caution(found)
             captured[source]["weights"] = self._explained.weights(self.readers[source], found, probe.inputs, classes)
         return captured
+
+    def _say_caution(self, captured: Captured) -> None:
+        """Say once a fit that the method is unreliable for these activations."""
+        caution = "" if self._cautioned else self._explained.caution(captured)
+        if caution and self.fit_context.verbose:
+            self._cautioned = True
+            say(f"kerasviz_callbacks: {type(self).__name__}, {caution}.")
 
     def measure(self, captured: dict[Any, Any], source: str, step: int) -> Measured:
         """Return raw maps `(n, *spatial)` and predictions."""
