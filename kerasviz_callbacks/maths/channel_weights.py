@@ -56,12 +56,12 @@ def score_cam_weights(activations: Array, scores: MaskedScores, sides: Sequence[
     found = np.zeros((count, channels))
     for channel in map(int, np.flatnonzero(varies.any(axis=0))):
         masks = np.zeros((count, *sides), np.float32)
-        for row in np.flatnonzero(varies[:, channel]):
+        for row in np.flatnonzero(varies[:, channel]).tolist():
             coarse = activations[row, ..., channel].astype(np.float64)
             mask = resize((coarse - low[row, channel]) / span[row, channel], sides)
-            least, most = mask.min(), mask.max()
-            varies[row, channel] = most - least > _CONSTANT
-            masks[row] = (mask - least) / (most - least) if varies[row, channel] else 0
+            mask -= mask.min()
+            varies[row, channel] = mask.max() > _CONSTANT
+            masks[row] = mask / mask.max() if varies[row, channel] else 0
         if varies[:, channel].any():
             found[:, channel] = np.where(varies[:, channel], _check_scores(scores(masks), count), 0.0)
     weights = np.zeros((count, channels))

@@ -72,7 +72,7 @@ def overconfidence(answer_scores: AnswerScores, row_weights: ArrayLike | None = 
     if not answer_scores.confidence.size or not np.isfinite(answer_scores.confidence).all():
         return float("nan")
     excess = (answer_scores.confidence - answer_scores.right).reshape(len(answer_scores.true), -1).mean(axis=1)
-    return float(np.average(excess, weights=row_weights))
+    return float(np.average(excess, weights=None if row_weights is None else np.asarray(row_weights, np.float64)))
 
 
 def softmax(logits: ArrayLike) -> _Real:
