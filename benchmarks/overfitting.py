@@ -19,7 +19,7 @@ from .data_sets import DataSet, clothes, digits
 from .models import example
 from .table import Row, at_least, at_most, grid, markdown
 
-EPOCHS, PATIENCE, OVERCONFIDENT = 40, 5, 0.1
+EPOCHS, PATIENCE, OVERCONFIDENT = 40, 10, 0.1
 PAIRS = ("AB", "AC", "DE", "DC")  # the first overfits, the second less or not at all
 NAMES = {
     "A": "few images",

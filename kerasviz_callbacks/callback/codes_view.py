@@ -29,7 +29,8 @@ _METRICS = {
     "largest variance.",
     "participation_ratio": "Effective number of dimensions that the codes span. Compare it with `spread`: it also "
     "rises when the codes collapse to noise.",
-    "knn": "Share of the 5 nearest neighbours of each code that have the same label (leave-one-out).",
+    "knn": "Share of the 5 nearest neighbours of each code that have the same label (leave-one-out), averaged over "
+    "classes.",
 }
 
 

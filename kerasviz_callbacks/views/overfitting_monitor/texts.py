@@ -11,12 +11,14 @@ the predicted class differ. At the bottom: the mean probability of the true clas
 disc: now; thick line: decreased), and the inputs that lost most, with the Grad-CAM maps of their true class at the best
 epoch and now, on one scale.
 *Bad signs:* val_loss rises after the line while the training loss falls; overconfidence is positive and grows; metrics
-of validation data get worse while those of training data improve. Memorised wrong labels also show in knn, silhouette
-and nc1, too little training data in overconfidence. No single metric is conclusive."""
+of validation data get worse while those of training data improve. Wrong labels show in silhouette and nc1 before they
+are memorised, in overconfidence only then; too little training data in overconfidence. The metrics tell little of a
+rare class: see its own line at the bottom. No single metric is conclusive."""
 SCALARS = {
-    "overconfidence": "Mean largest probability minus accuracy: "
+    "overconfidence": "Mean largest probability minus accuracy, classes in the proportions of the data: "
     "0 if confidence matches accuracy, above 0 if overconfident.",
-    "knn": "Share of the 5 nearest neighbours of each feature vector that have the same label (leave-one-out).",
+    "knn": "Share of the 5 nearest neighbours of each feature vector that have the same label (leave-one-out), averaged "
+    "over classes. At chance 1 / classes; unreliable for classes of fewer than 30 rows.",
     "silhouette": "Silhouette score of the features by class, -1 to 1: distance to the nearest other class compared "
     "with the distance within the class.",
     "nc1": "Sum of squares of the features within classes, divided by that between classes; low: well separated.",
