@@ -229,7 +229,8 @@ class Reconstructions(ProbeView):
             lines.append("no interpolation: no single layer output determines the reconstruction")
         elif self._decoder.samples:
             lines.append(f"decoded from the means {self._decoder.codes.path}")
-        return "\n".join(lines)
+        caption = "\n".join(lines)
+        return caption if display.signals else self.probe_display.captioned(caption, source)
 
     def _about(self, source: str) -> str:
         probe = self.probes[source]
