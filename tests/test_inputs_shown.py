@@ -5,14 +5,15 @@ from functools import partial
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers
 
 import kerasviz_callbacks as kv
-from kerasviz_callbacks.draw.heat import heat_maps
+from kerasviz_callbacks.draw.heat import WRONG, heat_maps
 from kerasviz_callbacks.draw.inputs import LARGEST, IntensityRange, common_range, far_apart
 from kerasviz_callbacks.draw.sheet import ALERT_INK
 from kerasviz_callbacks.draw.text import INK, font, text_width
-from tests.harness import places_of
+from tests.harness import header, places_of
 
 NAMES = ["normal beat", "atrial fibrillation", "something else"]
 
@@ -126,3 +127,30 @@ def test_endless_titles_are_cut():
     endless = "an endless name " * 30
     picture = heat_maps(inputs, maps, scale=1.0, caption="c", titles=[(endless, "b 0.1")] * 2, words=[endless])
     assert picture.shape[1] < 2 * text_width(endless, 13)
+
+
+def test_soft_labels_are_shown_but_nothing_is_judged_by_them(tmp_path):
+    x, y = np.random.default_rng(5).random((6, 8, 8, 1)), 0.1 + 0.7 * np.eye(3)[np.arange(6) % 3]
+    model = classifier((8, 8, 1))
+    hard, soft = (kv.GradCAM(tmp_path, (x, labels)).picture(model) for labels in (np.arange(6) % 3, y))
+    assert (hard == WRONG).all(-1).any(), "two thirds of the answers are wrong"
+    assert not (soft == WRONG).all(-1).any()
+    row = header(hard).shape[0]
+    assert (hard[row:] == INK).all(-1).sum() == pytest.approx((soft[row:] == INK).all(-1).sum(), rel=0.1), "named alike"
+    with pytest.raises(ValueError, match=r"validation_data: has no labels .*soft labels, .*y\.argmax"):
+        kv.OverfittingMonitor(tmp_path, (x, y)).picture(model)
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_data_sets_of_several_inputs_are_refused_with_the_remedy(tmp_path, count):
+    tower = keras.Sequential([keras.Input((8, 8, 1)), layers.Conv2D(2, 3, name="maps"), layers.GlobalMaxPooling2D()])
+    inputs = [keras.Input((8, 8, 1)) for _ in range(count)]
+    model = keras.Model(inputs, layers.Concatenate()([tower(one) for one in inputs]))
+    arrays = tuple(np.random.default_rng(6).random((count, 6, 8, 8, 1)).astype(np.float32))
+    data = tf.data.Dataset.from_tensor_slices(arrays).batch(3)
+    for given in (arrays, data):
+        with pytest.raises(ValueError, match=r"data\.map\(lambda \*inputs: \(inputs,\)\)"):
+            kv.ActivationMaps(tmp_path, given).picture(model)
+    mended = [(list(arrays),), data.map(lambda *inputs: (inputs,))]
+    pictures = [kv.ActivationMaps(tmp_path, given).picture(model) for given in mended]
+    np.testing.assert_array_equal(*pictures)

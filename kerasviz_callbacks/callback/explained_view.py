@@ -183,18 +183,20 @@ class ExplainedView(ProbeView):
     def _titles(self, source: str, predicted: Predictions) -> tuple[list[tuple[str, str]], list[bool] | None]:
         """Return the true label, the prediction and whether it is wrong, for each row."""
         labels, classes = self._labels[source].numbers, predicted.classes
+        hard = not self._labels[source].soft
         named = self.probe_display.class_name
         true = [""] * len(predicted.confidence) if labels is None else [named(label) for label in labels]
         if classes is None:
             return [(t, f"{value:.3g}") for t, value in zip(true, predicted.confidence, strict=True)], None
         texts = [f"{named(one)} {p:.2f}" for one, p in zip(classes, predicted.confidence, strict=True)]
-        wrong = None if labels is None else [bool(a != b) for a, b in zip(labels, classes, strict=True)]
+        wrong = [bool(a != b) for a, b in zip(labels, classes, strict=True)] if labels is not None and hard else None
         return list(zip(true, texts, strict=True)), wrong
 
 
 def labels_of_output(reader: Reader, probe: Probe) -> Labels:
     """Return the labels of the explained output; with a dict `y`, those under the output's name."""
-    probe_labels, y, name = Labels(probe.labels, why_none=probe.why_no_labels), probe.targets, reader.first_output
+    probe_labels = Labels(probe.labels, why_none=probe.why_no_labels, soft=probe.soft_labels)
+    y, name = probe.targets, reader.first_output
     if not isinstance(y, Mapping) or len(y) < 2 or name not in y:
         return probe_labels
     inferred = labels_of(y, probe.inputs).numbers

@@ -45,7 +45,9 @@ class ProbeDisplay:
     def class_name(self, label: int) -> str:
         """Return the name of a class, or its number if it has no name."""
         names, label = self.probes[VALIDATION].class_names, int(label)
-        return names[label] if names is not None and 0 <= label < len(names) else str(label)
+        if label < 0:
+            return "no class"
+        return names[label] if names is not None and label < len(names) else str(label)
 
     def pictures(self, source: str) -> Array | None:
         """Return the probe as images, uint8 `(n, h, w, 3)` or `(n, d, h, w, 3)`; `None` if inputs are not images.

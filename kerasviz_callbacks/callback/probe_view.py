@@ -87,7 +87,7 @@ class ProbeView(View):
                     argument=ARGUMENTS[source],
                 )
         for source, probe in self.probes.items():
-            with blame_argument(ARGUMENTS[source], self.model):
+            with blame_argument(ARGUMENTS[source], self.model, probe):
                 self.readers[source] = self.fit_context.reader(self.read_model(), probe.inputs)
 
     def inputs(self, number: int) -> dict[str, Array]:
