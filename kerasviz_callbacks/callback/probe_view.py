@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import keras
@@ -71,7 +72,10 @@ class ProbeView(View):
         """Read the data once, trace the model on it, and find the layers."""
         self.read_data()
         self.displayed_input = self._choose_input()
-        self.probe_display = ProbeDisplay(self.probes, self.display, self.inputs(self.displayed_input))
+        display, axis = self.display, self.readers[VALIDATION].input_axes[self.displayed_input]
+        if display is not None and axis is not None:
+            display = partial(_display_channels_first, display, axis)
+        self.probe_display = ProbeDisplay(self.probes, display, self.inputs(self.displayed_input))
         self.find_layers(self.readers[VALIDATION])
 
     def read_data(self) -> None:
@@ -91,8 +95,11 @@ class ProbeView(View):
                 self.readers[source] = self.fit_context.reader(self.read_model(), probe.inputs)
 
     def inputs(self, number: int) -> dict[str, Array]:
-        """Return one of the model's inputs, in Keras' order, `(n, ...)` by data source."""
-        return {source: np.asarray(keras.tree.flatten(probe.inputs)[number]) for source, probe in self.probes.items()}
+        """Return one of the model's inputs, in Keras' order, `(n, *spatial, channels)` by data source."""
+        return {
+            source: keras.tree.flatten(self.readers[source].to_channels_last(probe.inputs))[number]
+            for source, probe in self.probes.items()
+        }
 
     def _choose_input(self) -> int:
         """Return the number of the displayed input: the first that may be an image, else (or with `display`) the first.
@@ -136,3 +143,8 @@ class ProbeView(View):
     def __getstate__(self) -> dict[str, Any]:
         """Exclude the probes from copies, which read the data again."""
         return {**super().__getstate__(), "probes": {}}
+
+
+def _display_channels_first(display: Callable[[Any], Any], axis: int, inputs: Array) -> Any:
+    """Call `display` with inputs as the model takes them."""
+    return display(np.moveaxis(inputs, -1, axis))

@@ -137,8 +137,8 @@ def _write_caption(header: Picture, lines: list[str]) -> None:
     for number, line in enumerate(lines):
         first, alert = number == 0, line.startswith(ALERT)
         colour = ALERT_INK if alert else INK if first else QUIET
-        face = {"size": size - (not first), "bold": first or alert}
-        write(header, (MARGIN, baseline), line, colour=colour, width=width - 2 * MARGIN, **face)
+        place, across = (MARGIN, baseline), width - 2 * MARGIN
+        write(header, place, line, size=size - (not first), colour=colour, bold=first or alert, width=across)
         baseline += round(size * (1.5 if first else 1.3))
 
 
