@@ -162,7 +162,11 @@ def test_a_loss_begins_at_zero_and_an_accuracy_ends_at_one():
     ("best", "step", "said"),
     [
         (None, -1, "No epoch has ended yet."),
-        (None, 2, "No val_loss yet: pass validation_data to fit to find the best epoch."),
+        (
+            None,
+            2,
+            "No val_loss yet, so no best epoch: fit needs validation_data, and a test_step that returns a loss.",
+        ),
         (2, 2, "val_loss is at its lowest so far: 0.5 at epoch 2."),
         (1, 2, "val_loss was lowest at epoch 1: 0.4; 1 epoch later it is 0.5 (+25%)."),
         (0, 3, "val_loss was lowest at epoch 0: 0.8; 3 epochs later it is unknown."),

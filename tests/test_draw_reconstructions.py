@@ -185,4 +185,6 @@ def test_names_may_be_missing_long_or_odd(draw):
     assert draw(names=None).shape[1] == draw().shape[1]
     names = ["an endless name of a class " * 9, "tab\tand\nline", "", "数字", "e"]
     count = 5 if draw is tiles else 3
-    assert draw(names=names[:count]).shape == draw().shape
+    shown = draw(names=names[:count])
+    assert np.array_equal(shown, draw(names=[names[0] + "!", *names[1:count]])), "an endless name is cut"
+    assert shown.shape[1] <= draw().shape[1] + count * 120

@@ -114,7 +114,7 @@ DATA_SETS = {
     "y of objects": of((X, Y.astype(object)), TypeError, "validation_data: y", "dtype object"),
     "weights of another length": of((X, Y, Y[:3]), ValueError, "validation_data: w", "got 3 for 12 samples"),
     "labels below zero": of(
-        (X, Y - 1), ValueError, 'target="true"', "y holds -1", "count from 0", "target=None", target="true"
+        (X, Y - 2), ValueError, 'target="true"', "y holds -2", "count from 0", "target=None", target="true"
     ),
     "labels of a half": of(
         (X, Y + 0.5), ValueError, 'target="true"', "float64", "neither class numbers nor one-hot", target="true"

@@ -11,6 +11,7 @@ import sys
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -144,6 +145,8 @@ class TestLabels:
             np.eye(3)[[0, 1, 2, 0, 1, 2]],
             np.eye(3, dtype="int32")[[0, 1, 2, 0, 1, 2]],
             np.eye(3, dtype=bool)[[0, 1, 2, 0, 1, 2]],
+            *(np.array([0, 1, 2, 0, 1, 2], dtype) for dtype in ("float16", "float32", "float64", "int64")),
+            np.array([[0], [1], [2], [0], [1], [2]], "float32"),
         ],
     )
     def test_class_numbers_and_one_hot_rows(self, y):
@@ -161,18 +164,49 @@ class TestLabels:
         y = np.array([0, 1, 1, 0, 1, 0], dtype).reshape(shape)
         assert Probe((X, y)).labels.tolist() == [0, 1, 1, 0, 1, 0]
 
+    @pytest.mark.parametrize("stream", [False, True])
+    def test_rows_of_minus_one_have_no_class(self, stream):
+        x, y = coded(60, 2), np.arange(60) % 4 - 1
+        for count in (100, 9):
+            data = tf.data.Dataset.from_tensor_slices((x, y)).batch(7) if stream else (x, y)
+            probe = Probe(data, count=count)
+            assert np.bincount(probe.labels).tolist() == ([15] * 3 if count == 100 else [3] * 3)
+            assert (y[probe.index] == probe.labels).all()
+            np.testing.assert_array_equal(probe.images[:, 0], probe.index)
+
+    @pytest.mark.parametrize("stream", [False, True])
+    def test_minus_one_and_one_are_two_classes(self, stream):
+        x, y = coded(60, 2), np.where(np.arange(60) % 3 > 0, 1.0, -1.0)
+        data = tf.data.Dataset.from_tensor_slices((x, y)).batch(7) if stream else (x, y)
+        probe = Probe(data, count=10)
+        assert np.bincount(probe.labels).tolist() == [5, 5]
+        np.testing.assert_array_equal(y[probe.index], 2 * probe.labels - 1)
+
+    @pytest.mark.parametrize("stream", [False, True])
+    def test_soft_rows_are_labels_of_their_largest_class(self, stream):
+        y = np.array([[0.8, 0.2, 0], [0.3, 0.3, 0.4], [1, 0, 0], [0, 1, 0], [0.1, 0.8, 0.1], [0, 0.5, 0.5]], "float32")
+        data = tf.data.Dataset.from_tensor_slices((X, y)).batch(3) if stream else (X, y)
+        probe = Probe(data)
+        assert probe.labels.tolist() == [0, 2, 0, 1, 1, 1]
+        assert probe.soft_labels
+        assert probe.hard_labels is None
+        assert not Probe((X, np.eye(3)[[0, 1, 2, 0, 1, 2]])).soft_labels
+
     @pytest.mark.parametrize(
         ("y", "why"),
         [
             (X, "a reconstruction target"),
             (X.astype(int), "a reconstruction target"),
             (np.linspace(0, 1, 6), "y is float64 of shape (6,), neither"),
-            (np.array([0, 1, 2, 0, 1, 2.0]), "neither class numbers nor one-hot rows"),
-            (np.full((6, 3), 1 / 3), "y is float64 of shape (6, 3), neither"),
+            (np.array([0, 1, 2, 0, 1, 2.5]), "neither class numbers nor one-hot rows"),
+            (np.array([0, 1, 2, 0, 1, np.inf]), "neither class numbers nor one-hot rows"),
+            (np.full((6, 3), 1 / 4), "y is float64 of shape (6, 3), neither"),
+            (np.array([[1.5, -0.5]] * 6), "neither"),
             (np.array([[1, 1, 0]] * 6), "neither"),
             (np.zeros((6, 3)), "neither"),
             (np.zeros((6, 3, 3), int), "neither"),
-            (np.array([1, -1, 1, 1, -1, 1]), "y holds -1, and class numbers count from 0"),
+            (np.array([1, -2, 1, 1, -1, 1]), "y holds -2, and class numbers count from 0"),
+            (np.full(6, -1), "y holds -1 only, which is no class"),
             (np.array(list("abcdef")), "neither"),
             (np.full(6, np.nan), "neither"),
         ],
@@ -273,7 +307,7 @@ def test_sparse_matrices_are_refused_with_the_remedy():
         (np.zeros((6, 2)), ValueError, r"labels: .* got float64 of shape \(6, 2\); .*argmax"),
         (np.linspace(0, 1, 6), ValueError, r"labels: .* got float64 of shape \(6,\)"),
         (np.zeros((6, 2, 2), int), ValueError, r"labels: .* got int64 of shape \(6, 2, 2\)"),
-        (np.array([0, 1, -1, 0, 0, 0]), ValueError, "labels: .* got -1; leave rows without a class out"),
+        (np.array([0, 1, -2, 0, 0, 0]), ValueError, "labels: .* got -2; rows without a class are -1"),
         (list("abcdef"), ValueError, r"labels: .* np.unique\(names, return_inverse=True\)"),
         ([[1], [1, 2]], ValueError, "labels: .* lists of different lengths"),
     ],

@@ -12,6 +12,7 @@ from .._typing import Array
 from ..explain.layer_maps import LayerMaps
 from ..fit_context import Request
 from ..maths.confidence import AnswerScores
+from ..probe.labels import Labels
 from ..taps.layer_selection import penultimate
 from ..taps.reader import OUTPUT, Capture, Captured, Reader
 from ..taps.scores import check_looked_through, score_for
@@ -105,6 +106,8 @@ class EvaluatedView(ProbeView):
     def _task_of_source(self, reader: Reader, source: str) -> Task:
         """Return the task that the labels or targets of a data source imply, and store them."""
         probe, labels = self.probes[source], labels_of_output(reader, self.probes[source])
+        if labels.soft:
+            labels = Labels(None, why_none=labels.why_not_hard)
         task = task_of(reader, probe, labels.numbers)
         shape = (None, *reader.output_shapes[0])
         if task.kind == "positions":

@@ -6,23 +6,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import keras
 import numpy as np
 
 from .._typing import Array
 from ..draw.heat import heat_maps
-from ..draw.inputs import IntensityRange
 from ..draw.text import join_notes
-from ..maths.geometry import image_shape
 from ..probe import Probe
 from ..probe.labels import Labels, labels_of
 from ..taps.reader import OUTPUT, Capture, Reader
 from ..taps.scores import Predictions, check_looked_through, class_targets, predictions, score_for
+from .probe_display import ProbeDisplay
 from .probe_view import ProbeView
 from .types import ARGUMENTS, COMPARED_SOURCES, VALIDATION
 
 MAX_TILES = 64
 MAX_COMPARED = 8
+_LONGEST_NAMES = 32  # of the classes, among which is the widest
 
 
 @dataclass(frozen=True)
@@ -71,10 +70,11 @@ class ExplainedView(ProbeView):
         self.targets: dict[str, Array] = {}
         self._explained: Any = None
         self._labels: dict[str, Labels] = {}
+        self._displays: dict[int, ProbeDisplay] = {}
 
     def find_layers(self, reader: Reader) -> None:
         """Find the explained class of each row."""
-        self._head = reader.head
+        self._head, self._displays = reader.head, {}
         self._labels = {source: labels_of_output(reader, probe) for source, probe in self.probes.items()}
         self.targets = {source: self._classes(reader, probe, source) for source, probe in self.probes.items()}
 
@@ -106,10 +106,13 @@ class ExplainedView(ProbeView):
         """
         if len(maps) > MAX_TILES:
             given["caption"] += f"   first {MAX_TILES} of {len(maps)}"
-        return self._heat_over([self._heat_rows(source, maps[:MAX_TILES], predicted, number)], given)
+        rows = self._heat_rows(source, maps[:MAX_TILES], predicted, number)
+        if rows.inputs.dtype == np.uint8:
+            given["caption"] = self._display(number).captioned(given["caption"], source)
+        return self._heat_over([rows], given)
 
     def comparison_sheet(
-        self, maps: Mapping[str, Array], predicted: Mapping[str, Predictions], **given: Any
+        self, maps: Mapping[str, Array], predicted: Mapping[str, Predictions], number: int | None = None, **given: Any
     ) -> Array | None:
         """Draw training data on the left and validation data on the right of one image, as `heat` draws each of them.
 
@@ -118,20 +121,23 @@ class ExplainedView(ProbeView):
         """
         if max(map(len, maps.values())) > MAX_COMPARED:
             given["caption"] += f"   at most {MAX_COMPARED} of each"
-        rows = [self._heat_rows(one, maps[one][:MAX_COMPARED], predicted[one], None) for one in COMPARED_SOURCES]
+        rows = [self._heat_rows(one, maps[one][:MAX_COMPARED], predicted[one], number) for one in COMPARED_SOURCES]
         if len({(one.inputs.shape[1:], one.maps.shape[1:]) for one in rows}) > 1:
             return None
         if all(one.wrong is not None for one in rows):
             shares = " | ".join(f"{sum(one.wrong or [])} of {len(one.maps)}" for one in rows)
             given["note"] = join_notes(f"wrong: {shares}", given.get("note", ""))
         counts = [len(one.maps) for one in rows]
+        if rows[0].inputs.dtype == np.uint8:
+            given["caption"] = self._display(number).captioned(given["caption"], VALIDATION)
         given["halves"] = tuple(zip(COMPARED_SOURCES.values(), counts, strict=True))
         return self._heat_over(rows, given)
 
     def _heat_rows(self, source: str, maps: Array, predicted: Predictions, number: int | None) -> _HeatRows:
         """Return the first rows of a data source, as many as there are maps."""
         titles, wrong = self._titles(source, predicted)
-        values, pictures = self._inputs(source, number), self._pictures(source, number)
+        display = self._display(number)
+        values, pictures = display.inputs[source], display.pictures(source)
         count = len(maps)
         if maps.ndim == 2 and values.ndim == 2 and pictures is not None and maps.shape[1:] == values.shape[1:]:
             maps = maps.reshape(count, *pictures.shape[1:3], -1).sum(axis=-1)  # images passed as flat vectors
@@ -149,6 +155,9 @@ class ExplainedView(ProbeView):
         given["titles"] = [title for one in rows for title in one.titles]
         if any(one.wrong is not None for one in rows):
             given["wrong"] = [bad for one in rows for bad in one.wrong or [False] * len(one.maps)]
+        if not self._head.regression:
+            names = (self.probe_display.class_name(label) for label in range(self._head.choices))
+            given["words"] = sorted(names, key=len)[-_LONGEST_NAMES:]
         return heat_maps(inputs, maps, **given)
 
     def _classes(self, reader: Reader, probe: Probe, source: str) -> Array:
@@ -162,35 +171,32 @@ class ExplainedView(ProbeView):
             )
         return class_targets(labels.numbers, reader.head, len(probe), argument="labels")
 
-    def _inputs(self, source: str, number: int | None) -> Array:
-        probe = self.probes[source]
-        return probe.images if number is None else np.asarray(keras.tree.flatten(probe.inputs)[number])
-
-    def _pictures(self, source: str, number: int | None) -> Array | None:
-        """Return an input as images; one that `ProbeDisplay` does not cover is scaled by its validation data."""
-        values, first = (self._inputs(one, number) for one in (source, VALIDATION))
-        if values is self.probes[source].images:  # by identity: Keras sorts the keys of a dict, the probe does not
-            return self.probe_display.pictures(source)
-        shape = values.shape[1:] if values.ndim == 5 else image_shape(values.shape[1:])
-        if shape is None or values.dtype.kind not in "buif":
-            return None
-        return IntensityRange.of(first.reshape(len(first), *shape))(values.reshape(len(values), *shape))
+    def _display(self, number: int | None) -> ProbeDisplay:
+        """Return how an input is displayed; `display` is for the displayed one."""
+        number = self.displayed_input if number is None else number
+        if number == self.displayed_input:
+            return self.probe_display
+        if number not in self._displays:
+            self._displays[number] = ProbeDisplay(self.probes, None, self.inputs(number))
+        return self._displays[number]
 
     def _titles(self, source: str, predicted: Predictions) -> tuple[list[tuple[str, str]], list[bool] | None]:
         """Return the true label, the prediction and whether it is wrong, for each row."""
         labels, classes = self._labels[source].numbers, predicted.classes
+        hard = not self._labels[source].soft
         named = self.probe_display.class_name
         true = [""] * len(predicted.confidence) if labels is None else [named(label) for label in labels]
         if classes is None:
             return [(t, f"{value:.3g}") for t, value in zip(true, predicted.confidence, strict=True)], None
         texts = [f"{named(one)} {p:.2f}" for one, p in zip(classes, predicted.confidence, strict=True)]
-        wrong = None if labels is None else [bool(a != b) for a, b in zip(labels, classes, strict=True)]
+        wrong = [bool(a != b) for a, b in zip(labels, classes, strict=True)] if labels is not None and hard else None
         return list(zip(true, texts, strict=True)), wrong
 
 
 def labels_of_output(reader: Reader, probe: Probe) -> Labels:
     """Return the labels of the explained output; with a dict `y`, those under the output's name."""
-    probe_labels, y, name = Labels(probe.labels, why_none=probe.why_no_labels), probe.targets, reader.first_output
+    probe_labels = Labels(probe.labels, why_none=probe.why_no_labels, soft=probe.soft_labels)
+    y, name = probe.targets, reader.first_output
     if not isinstance(y, Mapping) or len(y) < 2 or name not in y:
         return probe_labels
     inferred = labels_of(y, probe.inputs).numbers

@@ -3,33 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from .._typing import Array
-from ..draw.inputs import IntensityRange
+from ..draw.inputs import IntensityRange, common_range, far_apart
+from ..draw.sheet import ALERT
 from ..draw.traces import trace_pictures
 from ..maths.geometry import image_shape
 from ..probe import Probe
 from ..probe.messages import short_message
-from .types import VALIDATION
+from .types import COMPARED_SOURCES, VALIDATION
 
 
 class ProbeDisplay:
     """Images and class names of the probes of a view, by data source, for display.
 
+    Args:
+        probes: by data source.
+        display: maps model inputs to images; `None`: inputs that have the shape of images are shown as they are.
+        inputs: by data source, the input that is displayed, `(n, ...)`, channels last.
+
     Raises:
         ValueError: `display`, which maps model inputs to images, does not return images for any number of rows.
     """
 
-    def __init__(self, probes: Mapping[str, Probe], display: Callable[[Any], Any] | None):
-        self.probes, self.display = probes, display
+    def __init__(self, probes: Mapping[str, Probe], display: Callable[[Any], Any] | None, inputs: Mapping[str, Array]):
+        self.probes, self.display, self.inputs = probes, display, inputs
         self._pictures: dict[str, Array | None] = {}
-        self._scale: IntensityRange | None = None
-        for source, probe in probes.items() if display is not None else ():
+        for source in probes if display is not None else ():
             self._images(source)
-            self._displayed(probe.images[:1])  # reconstructions use other numbers of rows
+            self._displayed(self.inputs[source][:1])  # reconstructions use other numbers of rows
 
     def label_names(self, source: str) -> list[str] | None:
         """Return the class name of each row; `None` without labels."""
@@ -39,27 +45,55 @@ class ProbeDisplay:
     def class_name(self, label: int) -> str:
         """Return the name of a class, or its number if it has no name."""
         names, label = self.probes[VALIDATION].class_names, int(label)
-        return names[label] if names is not None and 0 <= label < len(names) else str(label)
+        if label < 0:
+            return "no class"
+        return names[label] if names is not None and label < len(names) else str(label)
 
     def pictures(self, source: str) -> Array | None:
         """Return the probe as images, uint8 `(n, h, w, 3)` or `(n, d, h, w, 3)`; `None` if inputs are not images.
 
-        The intensity range is computed once, from validation data, and used for all data sources.
+        The intensity range is decided once. All data sources share it, unless their ranges are far apart.
         """
         if source not in self._pictures:
             images = self._images(source)
-            if images is not None and self._scale is None:
-                first = self._images(VALIDATION)
-                self._scale = IntensityRange.of(images if first is None else first)
-            self._pictures[source] = None if images is None or self._scale is None else self._scale(images)
+            self._pictures[source] = None if images is None else self._ranges[source](images)
         return self._pictures[source]
+
+    def captioned(self, caption: str, source: str) -> str:
+        """Add a line to a caption: the intensity range of the inputs, if they are images, and where those differ.
+
+        A warning if training and validation inputs lie in different ranges, each of which is then shown on its own.
+        """
+        found = self._found_ranges
+        if source not in found:
+            return caption
+        texts = {one: found[one].text() for one in (source, *found)}
+        if len(set(texts.values())) == 1:
+            return f"{caption}\ninput values {texts[source]}"
+        listed = ", ".join(f"{COMPARED_SOURCES[one]} {text}" for one, text in texts.items())
+        if far_apart(list(found.values())):
+            return f"{caption}\n{ALERT}input values on different scales: {listed}"
+        return f"{caption}\ninput values: {listed}"
+
+    @cached_property
+    def _found_ranges(self) -> dict[str, IntensityRange]:
+        """By data source, the range of its own images, where it has any."""
+        images = {source: self._images(source) for source in self.probes}
+        return {source: IntensityRange.of(one) for source, one in images.items() if one is not None}
+
+    @cached_property
+    def _ranges(self) -> dict[str, IntensityRange]:
+        """By data source, the range on which it is shown."""
+        found = self._found_ranges
+        several = list(found.values())
+        return found if far_apart(several) else dict.fromkeys(found, common_range(several)) if several else {}
 
     def tiles(self, source: str, rows: Array) -> Array | None:
         """Return some rows as small images, uint8 `(k, h, w, 3)`: signals as line plots, volumes as their middle slice.
 
         `rows` are their indices, `(k,)`. The result is `None` if inputs are neither images nor signals.
         """
-        pictures, inputs = self.pictures(source), self.probes[source].images
+        pictures, inputs = self.pictures(source), self.inputs[source]
         if pictures is not None:
             return pictures[rows] if pictures.ndim == 4 else pictures[rows, pictures.shape[1] // 2]
         if inputs.dtype.kind not in "buif" or inputs.ndim != 3:
@@ -79,9 +113,9 @@ class ProbeDisplay:
             are not images.
         """
         if self.display is None:
-            images = self._as_images(np.asarray(values, np.float64))
+            images = _as_images(np.asarray(values, np.float64))
             return None if images is None else np.where(np.isfinite(images), images, np.nan)
-        inputs = self.probes[VALIDATION].images
+        inputs = self.inputs[VALIDATION]
         finite = np.isfinite(values)
         lowest, highest = _range(inputs)
         within = np.clip(np.where(finite, values, lowest), lowest, highest)
@@ -94,8 +128,8 @@ class ProbeDisplay:
 
     def _images(self, source: str) -> Array | None:
         """Return unscaled images `(n, h, w)`, `(n, h, w, c)` or `(n, d, h, w, c)`."""
-        inputs = self.probes[source].images
-        return self._as_images(inputs) if self.display is None else self._displayed(inputs)
+        inputs = self.inputs[source]
+        return _as_images(inputs) if self.display is None else self._displayed(inputs)
 
     def _displayed(self, inputs: Array) -> Array:
         """Apply `display` to a copy of the inputs, and check the result."""
@@ -115,13 +149,19 @@ class ProbeDisplay:
             raise ValueError(f"display: returned an array of {result.dtype}; expected real numbers, such as uint8.")
         return result
 
-    def _as_images(self, values: Array) -> Array | None:
-        if values.dtype.kind not in "buif":
-            return None
-        if values.ndim == 5:
-            return values
-        shape = image_shape(values.shape[1:])
-        return None if shape is None else values.reshape(len(values), *shape)
+
+def is_picture(inputs: Array) -> bool:
+    """Whether inputs `(n, ...)` are displayed as images."""
+    return _as_images(inputs[:1]) is not None
+
+
+def _as_images(values: Array) -> Array | None:
+    if values.dtype.kind not in "buif":
+        return None
+    if values.ndim == 5:
+        return values
+    shape = image_shape(values.shape[1:])
+    return None if shape is None else values.reshape(len(values), *shape)
 
 
 def _range(inputs: Array) -> tuple[Array, Array]:

@@ -5,13 +5,19 @@ from __future__ import annotations
 import os
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
+import keras
+import numpy as np
+
+from .._typing import Array
 from ..fit_context import Request
 from ..probe import Probe, check_count
+from ..probe.structures import leaves
 from ..taps.input_errors import blame_argument
 from ..taps.reader import Capture, Captured, Reader
-from .probe_display import ProbeDisplay
+from .probe_display import ProbeDisplay, is_picture
 from .types import ARGUMENTS, TRAINING, VALIDATION, FitResult
 from .view import View
 
@@ -30,6 +36,7 @@ class ProbeView(View):
 
     Attributes:
         default_count: number of rows with `count=None`.
+        displayed_input: number of the input that is displayed, of several the first that may be an image.
         needs_data: whether `validation_data` is required; a view that works without it finds its layers without a
             reader.
     """
@@ -58,12 +65,17 @@ class ProbeView(View):
         self.class_names, self.display = class_names, display
         self.probes: dict[str, Probe] = {}
         self.readers: dict[str, Reader] = {}
-        self.probe_display = ProbeDisplay({}, None)
+        self.probe_display = ProbeDisplay({}, None, {})
+        self.displayed_input = 0
 
     def prepare(self) -> None:
         """Read the data once, trace the model on it, and find the layers."""
         self.read_data()
-        self.probe_display = ProbeDisplay(self.probes, self.display)
+        self.displayed_input = self._choose_input()
+        display, axis = self.display, self.readers[VALIDATION].input_axes[self.displayed_input]
+        if display is not None and axis is not None:
+            display = partial(_display_channels_first, display, axis)
+        self.probe_display = ProbeDisplay(self.probes, display, self.inputs(self.displayed_input))
         self.find_layers(self.readers[VALIDATION])
 
     def read_data(self) -> None:
@@ -79,8 +91,26 @@ class ProbeView(View):
                     argument=ARGUMENTS[source],
                 )
         for source, probe in self.probes.items():
-            with blame_argument(ARGUMENTS[source], self.model):
+            with blame_argument(ARGUMENTS[source], self.model, probe):
                 self.readers[source] = self.fit_context.reader(self.read_model(), probe.inputs)
+
+    def inputs(self, number: int) -> dict[str, Array]:
+        """Return one of the model's inputs, in Keras' order, `(n, *spatial, channels)` by data source."""
+        return {
+            source: keras.tree.flatten(self.readers[source].to_channels_last(probe.inputs))[number]
+            for source, probe in self.probes.items()
+        }
+
+    def _choose_input(self) -> int:
+        """Return the number of the displayed input: the first that may be an image, else (or with `display`) the first.
+
+        Keras sorts the keys of a dict; the first is meant as the user passed them.
+        """
+        probe = self.probes[VALIDATION]
+        flat, given = keras.tree.flatten(probe.inputs), leaves(probe.inputs)
+        order = [next(number for number, one in enumerate(flat) if one is leaf) for leaf in given]
+        arrays = [self.inputs(number)[VALIDATION] for number in order] if self.display is None else []
+        return next((n for n, array in zip(order, arrays, strict=False) if is_picture(array)), order[0])
 
     def read_model(self) -> Any:
         """Return the model to read: the one being trained."""
@@ -113,3 +143,8 @@ class ProbeView(View):
     def __getstate__(self) -> dict[str, Any]:
         """Exclude the probes from copies, which read the data again."""
         return {**super().__getstate__(), "probes": {}}
+
+
+def _display_channels_first(display: Callable[[Any], Any], axis: int, inputs: Array) -> Any:
+    """Call `display` with inputs as the model takes them."""
+    return display(np.moveaxis(inputs, -1, axis))

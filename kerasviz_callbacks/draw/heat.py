@@ -12,7 +12,7 @@ from kerasviz_callbacks.draw.colour import Picture, count_non_finite
 from kerasviz_callbacks.draw.marks import fill, frame
 from kerasviz_callbacks.draw.overlay import evidence_scale, overlay
 from kerasviz_callbacks.draw.sheet import Sheet
-from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, text_width, write
+from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, clean, text_width, write
 from kerasviz_callbacks.draw.tiles import Grid, fit, resize, shrink
 from kerasviz_callbacks.draw.traces import draw_lines
 
@@ -25,6 +25,8 @@ _GAP = 10
 _HEADING = 26
 _BETWEEN = 34  # the halves: three times the gap between tiles, with a hairline in it
 _HALF_COLUMNS = 2
+_HEADING_WIDTH = 120  # of a half
+_LONGEST = 240  # pixels of a title; longer ones end in an ellipsis
 Halves = tuple[tuple[str, int], tuple[str, int]]
 
 
@@ -39,6 +41,7 @@ def heat_maps(
     note: str = "",
     signed: bool = False,
     halves: Halves | None = None,
+    words: Sequence[str] = (),
 ) -> Picture:
     """Shows heat maps over the inputs that they explain, one tile an input.
 
@@ -57,15 +60,17 @@ def heat_maps(
         note: see `draw`.
         signed: whether negative values mean evidence against the class: blue against red, `-scale` to `scale`.
         halves: two data sets side by side: for each its heading and its number of tiles; together all, in this order.
+        words: the labels that titles may hold at any step; a cell is as wide as the widest of them.
     """
     shown, values = np.asarray(inputs), np.asarray(maps)
     draw = {3: _signal_tiles, 5: _volume_tiles}.get(shown.ndim, _picture_tiles)
     tiles = draw(shown, values, scale, signed)
     count = len(tiles)
     text = 0 if titles is None else 2 * round(_TEXT * 1.35) + 2
-    cell = tiles.shape[1] + 2 * _FRAME + text, tiles.shape[2] + 2 * _FRAME
     columns = _HALF_COLUMNS if halves else 2 if count <= 4 else 3 if count <= 9 else 4
     parts = halves or (("", count),)
+    width = max(tiles.shape[2], _words_width(titles or [], words), _HEADING_WIDTH // columns if halves else 0)
+    cell = tiles.shape[1] + 2 * _FRAME + text, width + 2 * _FRAME
     grids = [Grid(own, min(own, columns), *cell, gap=_GAP) for _, own in parts]
     top, across = _HEADING if halves else 0, sum(grid.size[1] for grid in grids) + _BETWEEN * (len(grids) - 1)
     page = Sheet(top + max(grid.size[0] for grid in grids), across, caption)
@@ -80,6 +85,14 @@ def heat_maps(
         middle = grids[0].size[1] + _BETWEEN // 2
         fill(page.body, (middle, 0, middle, len(page.body) - 1), LINE)
     return page.finished(legend=evidence_scale(scale, signed), note=note, bad=count_non_finite(values))
+
+
+def _words_width(titles: Sequence[tuple[str, str]], words: Sequence[str]) -> int:
+    """The width of the widest title, whichever of the words stands in it, up to `_LONGEST`."""
+    beside = _TEXT + 10 + text_width("0.00", _TEXT)  # the cross before a name, its probability after it
+    names = [max(text_width(word, _TEXT, True), text_width(word, _TEXT) + beside) for word in map(clean, words)]
+    given = [(text_width(clean(true), _TEXT, True), text_width(clean(said), _TEXT)) for true, said in titles]
+    return min(max([*names, *(max(pair) + (0 if words else _TEXT + 4) for pair in given)], default=0), _LONGEST)
 
 
 def _picture_tiles(pictures: Picture, maps: NDArray[Any], scale: float, signed: bool) -> Picture:
@@ -140,7 +153,7 @@ def mark_empty(tiles: Picture, maps: NDArray[Any]) -> None:
             continue
         tile, width, middle = tiles[index], tiles.shape[2], tiles.shape[1] / 2
         size = 12
-        text = "no evidence" if text_width("no evidence", size) + 4 <= width else "none"
+        text = next((text for text in ("no evidence", "none") if text_width(text, size) + 4 <= width), "–")
         fill(tile, (0, middle - 10, width, middle + 10), (24, 26, 29))
         write(tile, (width / 2, middle), text, size=size, colour=PAPER, anchor="mm", width=width)
 
@@ -149,7 +162,7 @@ def _paint_tiles(
     canvas: Picture, grid: Grid, tiles: Picture, titles: Sequence[tuple[str, str]] | None, wrong: Sequence[bool] | None
 ) -> None:
     """Paints tiles with their frames and titles onto a canvas, in place."""
-    height, width = tiles.shape[1:3]
+    (height, width), room = tiles.shape[1:3], grid.width - 2 * _FRAME
     grid.paint(canvas, tiles, _FRAME, _FRAME)
     for index in np.flatnonzero(wrong if wrong is not None else []).tolist():
         x, y = grid.corner(index)
@@ -158,12 +171,12 @@ def _paint_tiles(
         x, y = grid.corner(index)
         first = y + height + 2 * _FRAME + _TEXT + 1
         second = first + round(_TEXT * 1.35)
-        write(canvas, (x + _FRAME, first), true, size=_TEXT, bold=True, width=width)
+        write(canvas, (x + _FRAME, first), true, size=_TEXT, bold=True, width=room)
         left = x + _FRAME
         if wrong is not None and wrong[index]:
             canvas[second - _TEXT + 2 : second + 2, left : left + _TEXT] = _cross(_TEXT)
             left += _TEXT + 4
-        _write_prediction(canvas, predicted, left, second, x + _FRAME + width - left)
+        _write_prediction(canvas, predicted, left, second, x + _FRAME + room - left)
 
 
 @cache

@@ -138,7 +138,7 @@ def _without_best(step: int, has_loss: bool, axis: str) -> str:
         return f"No {axis} has ended yet."
     if has_loss:
         return f"val_loss was never finite, so there is no best {axis}."
-    return f"No val_loss yet: pass validation_data to fit to find the best {axis}."
+    return f"No val_loss yet, so no best {axis}: fit needs validation_data, and a test_step that returns a loss."
 
 
 def _beside_best(best: int, step: int, lowest: float, now: float, axis: str) -> str:

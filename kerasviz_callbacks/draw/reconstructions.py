@@ -16,6 +16,7 @@ from kerasviz_callbacks.draw.traces import draw_lines, envelope
 _SIZE = 12
 _GAP = 4
 _ACROSS = 8  # pictures beside each other
+_LONGEST = 160  # pixels of a name; longer ones end in an ellipsis
 _SIGNAL = (72, 184)  # height and width of a signal's tile
 _GROUND = (238, 240, 243)
 _TOO_LOW, _TOO_HIGH = table(DIVERGING)[[26, 230]]
@@ -103,26 +104,25 @@ def walk_tiles(
     """
     positions = walks.shape[1]
     originals, between = fit_marked(ends, 64), fit_marked(walks, 64)
-    height, width = between.shape[2:4]
+    (height, width), title = between.shape[2:4], "decoded from interpolated codes"
     top, apart = _SIZE + 8, 10
     labels = [(clean(a), clean(b)) for a, b in names] if names is not None else []
-    left = max((min(text_width(name, _SIZE), 84) for pair in labels for name in pair), default=-8) + 8
-    start = left + width + apart
-    across = positions * (width + _GAP) - _GAP
-    page = Sheet(top + len(walks) * (height + _GAP) - _GAP + 2, start + across + apart + width + left + 2, caption)
+    left = max((min(text_width(name, _SIZE), _LONGEST) for pair in labels for name in pair), default=-8) + 8
+    end, tiles = max(width, text_width(what, _SIZE, True)), positions * (width + _GAP) - _GAP
+    start, across = left + end + apart, max(tiles, text_width(title, _SIZE))
+    page = Sheet(top + len(walks) * (height + _GAP) - _GAP + 2, start + across + apart + end + left + 2, caption)
     canvas = page.body
-    pitch = height + _GAP, width + _GAP
-    place_all(canvas, originals[:, :1], left + 1, top + 1, pitch)
-    place_all(canvas, between, start + 1, top + 1, pitch)
-    place_all(canvas, originals[:, 1:], start + across + apart + 1, top + 1, pitch)
-    for x in (left + width / 2, start + across + apart + width / 2):
-        write(canvas, (x, top - 6), what, size=_SIZE, bold=True, anchor="ms", width=width + apart)
-    title = "decoded from interpolated codes"
-    write(canvas, (start + across / 2, top - 6), title, size=_SIZE, colour=QUIET, anchor="ms", width=across)
+    pitch, right = (height + _GAP, width + _GAP), start + across + apart
+    for parts, x in ((originals[:, :1], left + (end - width) // 2), (originals[:, 1:], right + (end - width) // 2)):
+        place_all(canvas, parts, x + 1, top + 1, pitch)
+    place_all(canvas, between, start + (across - tiles) // 2 + 1, top + 1, pitch)
+    for x in (left + end / 2, right + end / 2):
+        write(canvas, (x, top - 6), what, size=_SIZE, bold=True, anchor="ms")
+    write(canvas, (start + across / 2, top - 6), title, size=_SIZE, colour=QUIET, anchor="ms")
     for row, (first, last) in enumerate(labels):
         y = top + row * (height + _GAP) + height / 2
-        write(canvas, (left - 7, y), first, size=_SIZE, anchor="rm", width=84)
-        write(canvas, (start + across + apart + width + 9, y), last, size=_SIZE, anchor="lm", width=84)
+        write(canvas, (left - 7, y), first, size=_SIZE, anchor="rm", width=_LONGEST)
+        write(canvas, (right + end + 9, y), last, size=_SIZE, anchor="lm", width=_LONGEST)
     return page.finished(legend=legend, note=note, bad=bad)
 
 
@@ -191,14 +191,15 @@ def _blocks(strips: Sequence[Strip], names: Sequence[str] | None, columns: int) 
     left = max(text_width(line, _SIZE, True) for strip in strips for line, _ in strip.title) + 10
     above = 0 if names is None else _SIZE + 7
     heights = [strip.tiles.shape[1] + 3 for strip in strips]  # a hairline round each, and a pixel of paper below
-    grid = Grid(count, columns, sum(heights), width + 2, gap=_GAP, above=above, below=10)
+    cell = max([width, *(min(text_width(clean(name), _SIZE) + 2, _LONGEST) for name in names or [])])
+    grid = Grid(count, columns, sum(heights), cell + 2, gap=_GAP, above=above, below=10)
     height, across = grid.size
     canvas = blank(height - 10, left + across)
     for strip, down in zip(strips, accumulate(heights, initial=1), strict=False):
-        grid.paint(canvas, strip.tiles, left + 1, down)
+        grid.paint(canvas, strip.tiles, left + 1 + (cell - width) // 2, down)
     for index, name in enumerate(names or []):
         x, y = grid.corner(index)
-        write(canvas, (left + x + width / 2, y - 5), clean(name), size=_SIZE, anchor="ms", width=width + 2)
+        write(canvas, (left + x + cell / 2, y - 5), clean(name), size=_SIZE, anchor="ms", width=cell + 2)
     for row in range(grid.rows):
         y = grid.corner(row * columns)[1]
         for strip in strips:

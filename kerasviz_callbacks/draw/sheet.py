@@ -17,6 +17,10 @@ from kerasviz_callbacks.draw.marks import fill
 from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, STRIP, clean, format_number, text_width, write
 
 MARGIN = 12
+ALERT = "\N{WARNING SIGN} "
+"""Begins a line of a caption that is a warning, and is written in the colour of one."""
+
+ALERT_INK = (176, 74, 0)  # vermilion, dark enough for text
 _NARROWEST = 360  # a TensorBoard card is 350 wide; anything less would be blown up
 _CAPTION = 640  # a caption may widen the sheet up to this
 
@@ -84,14 +88,17 @@ class Sheet:
     Args:
         height: of the body, in pixels; must not depend on the step.
         width: of the body, likewise.
-        caption: the first line in bold, further lines quieter; must not change during a run.
+        caption: the first line in bold, further lines quieter, those that begin with `ALERT` as warnings; must not
+            change during a run.
     """
 
     def __init__(self, height: int, width: int, caption: str) -> None:
         lines = [clean(line) for line in caption.split("\n")]
         across = max(width + 2 * MARGIN, _NARROWEST)
         size = type_size(across)
-        longest = max(text_width(line, size, bold=number == 0) for number, line in enumerate(lines))
+        longest = max(
+            text_width(line, size, number == 0 or line.startswith(ALERT)) for number, line in enumerate(lines)
+        )
         across = max(across, min(longest + 2 * MARGIN, _CAPTION))
         top, left = header_height(across, caption), (across - width) // 2
         self._whole = blank(top + height + MARGIN + footer_height(across), across)
@@ -128,9 +135,10 @@ def _write_caption(header: Picture, lines: list[str]) -> None:
     size = type_size(width)
     baseline = 10 + size
     for number, line in enumerate(lines):
-        first, colour = number == 0, QUIET if number else INK
-        place = (MARGIN, baseline)
-        write(header, place, line, size=size - (not first), colour=colour, bold=first, width=width - 2 * MARGIN)
+        first, alert = number == 0, line.startswith(ALERT)
+        colour = ALERT_INK if alert else INK if first else QUIET
+        place, across = (MARGIN, baseline), width - 2 * MARGIN
+        write(header, place, line, size=size - (not first), colour=colour, bold=first or alert, width=across)
         baseline += round(size * (1.5 if first else 1.3))
 
 

@@ -21,7 +21,8 @@ from ..maths.attribution_methods import METHODS, attribution_method, check_optio
 from ..probe.messages import short_message
 from ..taps.extra_passes import input_gradients, resolve_classes, scores
 from ..taps.input_spec import input_names, position_axes
-from ..taps.reader import Reader
+from ..taps.layouts import channels_last
+from ..taps.reader import Reader, check_scored
 from ..taps.scores import Score
 
 BY_INPUT = {"baseline": 0.0, "patch": None, "stride": None}  # options that may differ by input, and their defaults
@@ -71,9 +72,13 @@ class InputMaps:
     def __init__(self, reader: Reader, wanted: Score, method: Any, options: Mapping[str, Any], inputs: Any):
         self.method, self.options = checked_method(method, options)
         self.names = input_names(reader.model, inputs)
-        self._score = wanted
+        self._score, self._axes = wanted, reader.input_axes
+        check_scored(reader, wanted)
         self._spatial = [tuple(range(1, 1 + position_axes(reader, shape))) for shape in reader.input_shapes]
         self._by_input = {name: self._of_inputs(name) for name in BY_INPUT if name in self.options}
+        if "baseline" in self._by_input:
+            given = zip(self._by_input["baseline"], self._axes, strict=True)
+            self._by_input["baseline"] = [self._moved(baseline, axis) for baseline, axis in given]
 
     def of(self, reader: Reader, inputs: Any, classes: Array) -> Attributed:
         """Compute the maps of inputs, in as many passes as the method needs.
@@ -83,6 +88,7 @@ class InputMaps:
         fixed = resolve_classes(reader, inputs, classes) if self._score.function is None else classes
         if callable(self.method):
             return Attributed(self._foreign(reader, inputs, fixed))
+        inputs = reader.to_channels_last(inputs)
         if self.method is METHODS["integrated_gradients"]:
             return self._integrated(reader, inputs, fixed)
         if self.method.needs == "scores":
@@ -171,14 +177,17 @@ class InputMaps:
                 f"method: returned maps of {sorted(map(str, by_name))}; the model's inputs are {self.names}."
             )
         found = {}
-        for number, (name, fed) in enumerate(zip(self.names, keras.tree.flatten(inputs), strict=True)):
+        raw, moved = keras.tree.flatten(inputs), keras.tree.flatten(reader.to_channels_last(inputs))
+        for number, (name, fed) in enumerate(zip(self.names, moved, strict=True)):
             if name in by_name:
-                found[name] = self._reduced(number, self._fitting(name, by_name[name], np.shape(fed)), largest=False)
+                maps = to_array(by_name[name])
+                if maps.shape == np.shape(raw[number]):
+                    maps = channels_last(maps, self._axes[number], np.moveaxis)
+                found[name] = self._reduced(number, self._fitting(name, maps, np.shape(fed)), largest=False)
         return found
 
-    def _fitting(self, name: str, given: Any, fed: tuple[int, ...]) -> Array:
+    def _fitting(self, name: str, maps: Array, fed: tuple[int, ...]) -> Array:
         """Check that maps have the shape of the input, or of its positions."""
-        maps = to_array(given)
         positions = (fed[0], *(fed[axis] for axis in self._spatial[self.names.index(name)]))
         if maps.dtype.kind not in "biuf" or maps.shape not in (fed, positions, (*positions, 1)):
             raise ValueError(
@@ -193,10 +202,10 @@ class InputMaps:
         return reduce_channels(maps, spatial=self._spatial[number], largest=largest)
 
     def _slopes(self, reader: Reader, inputs: Any, classes: Array, *, guided: bool = False) -> dict[int, Array]:
-        return input_gradients(reader, self._score, inputs, classes, guided=guided)
+        return input_gradients(reader, self._score, reader.from_channels_last(inputs), classes, guided=guided)
 
     def _scores(self, reader: Reader, inputs: Any, classes: Array) -> Array:
-        return scores(reader, self._score, inputs, classes)
+        return scores(reader, self._score, reader.from_channels_last(inputs), classes)
 
     def _options(self, number: int) -> dict[str, Any]:
         """The options of the method for one input."""
@@ -218,6 +227,11 @@ class InputMaps:
                 "of an input are a tuple."
             )
         return value
+
+    @staticmethod
+    def _moved(baseline: Any, axis: int | None) -> Any:
+        """A baseline, which has the layout of the model's input, channels last."""
+        return baseline if axis is None or np.ndim(baseline) < -axis else channels_last(baseline, axis, np.moveaxis)
 
 
 def to_array(given: Any) -> Array:

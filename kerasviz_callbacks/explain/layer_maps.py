@@ -13,7 +13,7 @@ from ..maths.geometry import fold_tokens
 from ..taps.extra_passes import ablated_scores, masked_scores, resolve_classes
 from ..taps.input_spec import position_axes
 from ..taps.layer_selection import map_layer
-from ..taps.reader import Capture, Captured, Reader
+from ..taps.reader import Capture, Captured, Reader, check_scored
 from ..taps.scores import Score
 from ..taps.tokens import Patches, patches_of
 
@@ -38,6 +38,8 @@ class LayerMaps:
 
     def __init__(self, reader: Reader, layer: Any, wanted: Score, method: str):
         self.method = cam_method(method)
+        if self.method.needs != "activations":
+            check_scored(reader, wanted)
         self.call = map_layer(reader, layer, wanted)
         self.capture = Capture(self.call.path, score=wanted if self.method.needs == "gradient" else None)
         self._score, self._name = wanted, method
@@ -72,10 +74,16 @@ class LayerMaps:
     def maps(self, captured: Captured, weights: Array | None = None) -> Array:
         """Raw maps `(n, *spatial)`, float32, of what `capture` gave and, for some methods, `weights`."""
         activations = self._folded(captured.output)
-        if self.method.needs == "activations":
-            return self.method.maps(activations)
-        given = self._folded(captured.required_gradient) if weights is None else weights
-        return self.method.maps(activations, given)
+        if weights is not None:
+            return self.method.maps(activations, weights)
+        given = [activations]
+        if self.method.needs == "gradient":
+            given.append(self._folded(captured.required_gradient))
+        if not self.call.of_frames:
+            return self.method.maps(*given)
+        rows, frames = activations.shape[:2]  # every frame is a picture of its own
+        maps = self.method.maps(*(values.reshape(rows * frames, *values.shape[2:]) for values in given))
+        return maps.reshape(rows, frames, *maps.shape[1:])
 
     def caution(self, captured: Captured) -> str:
         """What to tell the user if the method is unreliable for the activations that `capture` gave; else empty."""
@@ -89,7 +97,7 @@ class LayerMaps:
 
     def within_pass(self, wanted: Score) -> Capture:
         """A capture of Grad-CAM maps computed inside the pass, for rows whose activations take too much memory."""
-        return Capture(self.call.path, score=wanted, maps=_GradCam(self._patches))
+        return Capture(self.call.path, score=wanted, maps=_GradCam(self._patches, self.call.of_frames))
 
     def _folded(self, values: Array) -> Array:
         return values if self._patches is None else fold_tokens(values, self._patches.first, self._patches.grid)
@@ -109,14 +117,18 @@ class _GradCam:
     """`maths.class_activation.grad_cam` on tensors; equal objects make equal captures, which are computed once."""
 
     patches: Patches | None
+    of_frames: bool
 
     def __call__(self, output: Any, gradient: Any) -> Any:
         ops = keras.ops
         activations, slopes = (self._folded(ops.cast(values, "float32")) for values in (output, gradient))
+        shape = ops.shape(activations)[:-1]
+        if self.of_frames:  # every frame is a picture of its own
+            activations, slopes = (ops.reshape(values, (-1, *values.shape[2:])) for values in (activations, slopes))
         weights = ops.mean(slopes, axis=tuple(range(1, len(slopes.shape) - 1)))
         by_position = ops.reshape(activations, (ops.shape(activations)[0], -1, activations.shape[-1]))
         # A matrix product: multiplying and then summing would allocate another array of the activations' size.
-        evidence = ops.reshape(ops.matmul(by_position, weights[..., None]), (-1, *ops.shape(activations)[1:-1]))
+        evidence = ops.reshape(ops.matmul(by_position, weights[..., None]), (-1, *shape[1:]))
         return ops.where(evidence > 0, evidence, evidence * 0)  # NaN stays NaN, and minus infinity becomes NaN
 
     def _folded(self, values: Any) -> Any:

@@ -89,31 +89,35 @@ def dense_filters(kernel: NDArray[Any], image: tuple[int, int, int]) -> NDArray[
     return np.ascontiguousarray(kernel.T.reshape(units, *image).transpose(0, 3, 1, 2))
 
 
-def token_grid(tokens: int, image: tuple[int, int]) -> tuple[int, tuple[int, int]] | None:
+def token_grid(tokens: int, image: tuple[int, ...]) -> tuple[int, tuple[int, ...]] | None:
     """Find the grid of patches that the tokens of a vision transformer form.
 
     Args:
         tokens: Number of tokens in the output of a layer, including those that represent no patch.
-        image: `(height, width)` of what the model is fed.
+        image: `(height, width)` of what the model is fed, or `(depth, height, width)` of volumes and clips.
 
     Returns:
         The number of leading tokens that represent no patch (0; 1: a class token; 2: a distillation token too; 5: a
-        class token and 4 register tokens), and the grid `(rows, columns)` of the others, row by row; None where no grid
-        fits. Square patches of every size are tried that divide the image, then those that leave a remainder, cropped
-        or padded; in either case the smallest number of leading tokens that fits, and more than one patch.
+        class token and 4 register tokens), and the grid `(rows, columns)` or `(depth, rows, columns)` of the others,
+        row by row; None where no grid fits. Square patches of every size are tried that divide the image, those of
+        volumes as deep as high and then of every depth, then those that leave a remainder, cropped or padded; in either
+        case the smallest number of leading tokens that fits, and more than one patch.
 
         The count alone cannot distinguish patches from time steps: a recurrent layer over the 64 rows of a 64 x 64
         image also fits, as 8 x 8 patches.
 
     Example:
-        >>> token_grid(197, (224, 224)), token_grid(28, (28, 28))
-        ((1, (14, 14)), None)
+        >>> token_grid(197, (224, 224)), token_grid(28, (28, 28)), token_grid(27, (12, 12, 12))
+        ((1, (14, 14)), None, (0, (3, 3, 3)))
     """
-    height, width = image
-    sides = range(1, min(image) + 1)
-    dividing = [(height // side, width // side) for side in sides if height % side == width % side == 0]
-    cut = [(height // side, width // side) for side in sides]
-    padded = [(-(-height // side), -(-width // side)) for side in sides]
+    sides = range(1, min(image[-2:]) + 1)
+    patches = [(side,) * len(image) for side in sides]
+    if len(image) == 3:
+        patches += [(deep, side, side) for side in sides for deep in range(1, image[0] + 1) if deep != side]
+    cells = [list(zip(image, patch, strict=True)) for patch in patches]
+    dividing = [tuple(size // side for size, side in cell) for cell in cells if not any(n % k for n, k in cell)]
+    cut = [tuple(size // side for size, side in cell) for cell in cells]
+    padded = [tuple(-(-size // side) for size, side in cell) for cell in cells]
     for grids in (dividing, cut + padded):
         for leading in _LEADING_TOKENS:
             for grid in grids:
@@ -122,16 +126,16 @@ def token_grid(tokens: int, image: tuple[int, int]) -> tuple[int, tuple[int, int
     return None
 
 
-def fold_tokens(tokens: NDArray[Any], leading: int, grid: tuple[int, int]) -> NDArray[Any]:
+def fold_tokens(tokens: NDArray[Any], leading: int, grid: tuple[int, ...]) -> NDArray[Any]:
     """Reshape the tokens of a vision transformer to its grid of patches.
 
     Args:
         tokens: `(n, tokens, channels)`; ValueError for another number of tokens.
         leading: Number of leading tokens that represent no patch; they are dropped.
-        grid: `(rows, columns)` of the others, row by row, as `token_grid` finds it.
+        grid: `(rows, columns)` or `(depth, rows, columns)` of the others, row by row, as `token_grid` finds it.
 
     Returns:
-        `(n, rows, columns, channels)`, same type and values.
+        `(n, *grid, channels)`, same type and values.
     """
     expected = leading + prod(grid)
     if tokens.ndim != 3 or tokens.shape[1] != expected:

@@ -44,9 +44,10 @@ class Probe:
     Args:
         data: The model's inputs: an array (numpy, a tensor, anything with `__array__`) `(n, ...)`, a list or dict of
             arrays (several inputs), `(x,)`, `(x, y)`, `(x, y, w)`, a batched `tf.data.Dataset`, a
-            `keras.utils.PyDataset`, a torch `DataLoader`, or another probe. y holds labels if it contains integers
-            `(n,)` or `(n, 1)`, 0 and 1 or booleans, or one-hot rows `(n, k)`, and does not have the shape of x; of
-            several outputs the first is used.
+            `keras.utils.PyDataset`, a torch `DataLoader`, or another probe. y holds labels if it contains whole numbers
+            `(n,)` or `(n, 1)` of any dtype, booleans, or one-hot or soft rows `(n, k)`, and does not have the shape of
+            x; of several outputs the first is used. Rows of -1 have no class, and are not chosen; where all are -1 or
+            1, as for a hinge loss, these are two classes.
         labels: `(n,)` class indices from 0 or one-hot rows, in place of those in data; for a stream one per sample,
             in the order of the stream.
         count: Number of samples, at least 1.
@@ -56,7 +57,8 @@ class Probe:
     Attributes:
         inputs: The chosen inputs in the structure of x, `count` rows, with their own dtypes.
         images: The inputs; of several the first, `(count, ...)`.
-        labels: Class indices, int64 `(count,)`, or None.
+        labels: Class indices, int64 `(count,)`, or None; of soft labels the largest class.
+        soft_labels: Whether y holds probabilities of classes, with which no prediction is compared.
         targets: y of the chosen rows, unchanged, or None.
         index: Positions of the rows in the data or the stream, int64 `(count,)`.
         class_names: A tuple of str, or None.
@@ -83,6 +85,7 @@ class Probe:
     class_names: tuple[str, ...] | None
     row_weights: NDArray[np.float64]
     why_no_labels: str
+    soft_labels: bool
     _total: str  # the number of samples in the data, or read from a stream
 
     def __init__(
@@ -95,6 +98,11 @@ class Probe:
             vars(self).update(vars(data))
         else:
             vars(self).update(_read_attributes(data, labels, check_count(count), class_names, "data"))
+
+    @property
+    def hard_labels(self) -> IntArray | None:
+        """The labels, unless they are soft."""
+        return None if self.soft_labels else self.labels
 
     @property
     def images(self) -> Array:
@@ -167,6 +175,7 @@ def _read_attributes(data: Any, labels: Any, count: int, class_names: Any, name:
         if chosen.labels is None or found.numbers is None
         else weights_of_proportions(chosen.labels, found.numbers),
         "why_no_labels": found.why_none if chosen.labels is None else "",
+        "soft_labels": found.soft and chosen.labels is not None,
         "_total": f"{total} read" if is_stream(data) else str(total),
     }
 

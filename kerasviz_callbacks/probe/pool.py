@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .choice import spread_over_classes
-from .labels import IntArray, Labels
+from .labels import NO_CLASS, ONLY_NO_CLASS, IntArray, Labels, classes_of
 from .structures import Structure, concatenate, rows_of, take
 
 READ_AT_MOST = 50  # times `count`: the most samples that are read of a stream
@@ -36,6 +36,7 @@ class Pool:
         self.count = count
         self.classes = classes
         self.seen = 0
+        self.soft = False
         self.why_none = "the data are empty"
         self._labels: list[int] | None = None  # of all samples seen
         self._sizes: Counter[int] = Counter()  # number of samples seen of each class
@@ -44,10 +45,9 @@ class Pool:
         self._turns: dict[int, int] = {}  # by position: number of earlier samples of its class
         self._rows: dict[int, tuple[Structure, Structure | None]] = {}  # by position, each array of one row
 
-    @property
-    def labels(self) -> IntArray | None:
-        """The labels of all samples seen, `(seen,)`, or None."""
-        return None if self._labels is None else np.asarray(self._labels, np.int64)
+    def classes_seen(self) -> IntArray | None:
+        """The class of each sample seen, `(seen,)`, -1 where it has none, or None."""
+        return None if self._labels is None else classes_of(np.asarray(self._labels, np.int64))
 
     @property
     def full(self) -> bool:
@@ -67,6 +67,7 @@ class Pool:
             self._labels, self._turns = None, {}
             self.why_none = labels.why_none or self.why_none
         else:
+            self.soft, self.why_none = self.soft or labels.soft, ONLY_NO_CLASS
             self.classes = self.classes or labels.classes
             self._count_classes(labels.numbers[: self.seen - start].tolist())
         # The first `count` are needed too: a later batch may show that y does not hold labels.
@@ -84,12 +85,14 @@ class Pool:
         """
         if not self.seen:
             raise ValueError(f"{name}: must hold at least one sample, got an empty data set")
-        labels = self.labels
-        if labels is None or self.seen <= self.count:
+        labels = self.classes_seen()
+        if labels is None:
             index = np.arange(min(self.seen, self.count))
         else:
             kept = np.asarray(sorted(self._turns), np.intp)
-            index = kept[spread_over_classes(labels[kept], self.count, seed)]
+            kept = kept[labels[kept] != NO_CLASS]
+            few = self.seen <= self.count
+            index = kept if few else kept[spread_over_classes(labels[kept], self.count, seed)]
         inputs, targets = zip(*(self._rows[place] for place in index.tolist()), strict=True)
         return Chosen(
             concatenate(inputs, f"{name}: x"),
@@ -106,16 +109,18 @@ class Pool:
             self._first.setdefault(number, len(known))
             self._last[number] = len(known)
             known.append(number)
-        sizes = np.asarray(list(self._sizes.values()))
+        # Rows without a class take nobody's place; they are kept since in labels of -1 and 1 they are a class.
+        sizes = np.asarray([n for number, n in self._sizes.items() if number != NO_CLASS] or [len(known)])
         enough = min(self.count, len(known))
         level = bisect_left(range(enough), enough, key=lambda turns: int(np.minimum(sizes, turns).sum()))
         self._turns = {place: turn for place, turn in self._turns.items() if turn < level}
 
     def _every_class_is_full(self) -> bool:
-        if len(self._sizes) >= self.count:
+        sizes = {number: size for number, size in self._sizes.items() if number != NO_CLASS}
+        if len(sizes) >= self.count:
             return True  # each chosen row can be of another class
-        k = self.classes or len(self._sizes)
-        if len(self._sizes) < k or min(self._sizes.values()) < math.ceil(self.count / k):
+        k = self.classes or len(sizes)
+        if not sizes or len(sizes) < k or min(sizes.values()) < math.ceil(self.count / k):
             return False
         if self.classes is not None:
             return True
@@ -124,4 +129,4 @@ class Pool:
         # in the first third and in the last third of what was read.
         third = self.seen / 3
         mixed = max(self._first.values()) < third and min(self._last.values()) >= 2 * third
-        return mixed and k > 1 and max(self._sizes) == k - 1 and self.seen >= 5 * k
+        return mixed and k > 1 and max(sizes) == k - 1 and self.seen >= 5 * k

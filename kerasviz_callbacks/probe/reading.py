@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .choice import spread_over_classes, spread_without_classes
-from .labels import Labels, labels_of
+from .labels import NO_CLASS, ONLY_NO_CLASS, Labels, classes_of, labels_of
 from .messages import short_message
 from .pool import Chosen, Pool
 from .streams import (
@@ -76,12 +76,14 @@ def _read_arrays(data: Any, given: Labels | None, count: int, name: str) -> tupl
     found = labels_of(targets, inputs) if given is None else given
     if found.numbers is not None:
         _check_as_many("labels" if given else f"{name}: y", len(found.numbers), n)
-    if n <= count:
-        index = np.arange(n)
+        found = found._replace(numbers=classes_of(found.numbers), why_none=ONLY_NO_CLASS)
+    labelled = np.arange(n) if found.numbers is None else np.flatnonzero(found.numbers != NO_CLASS)
+    if len(labelled) <= count:
+        index = labelled
     elif found.numbers is None:
         index = spread_without_classes(n, count, _SEED)
     else:
-        index = spread_over_classes(found.numbers, count, _SEED)
+        index = labelled[spread_over_classes(found.numbers[labelled], count, _SEED)]
     chosen = Chosen(
         take(inputs, index),
         None if targets is None else take(targets, index),
@@ -115,7 +117,7 @@ def _read_stream(
                 stacklevel=5,
             )
     chosen = pool.chosen(_SEED, name)
-    return chosen, Labels(pool.labels, why_none=pool.why_none), pool.seen
+    return chosen, Labels(pool.classes_seen(), why_none=pool.why_none, soft=pool.soft), pool.seen
 
 
 def _filled(pool: Pool, data: Any, given: Labels | None, name: str) -> Pool:

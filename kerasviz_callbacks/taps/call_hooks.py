@@ -9,7 +9,7 @@ from typing import Any
 from .. import _keras
 from .layers import LayerRef, below
 
-Note = Callable[[LayerRef, Any], Any]
+Note = Callable[[LayerRef, Any, Any], Any]
 NoteError = Callable[[LayerRef, Exception], None]
 
 
@@ -17,7 +17,7 @@ NoteError = Callable[[LayerRef, Exception], None]
 def call_hooks(
     model: Any, watched: Sequence[LayerRef], note: Note, note_error: NoteError | None = None
 ) -> Iterator[None]:
-    """While open, each call of a watched layer passes its output to `note`, whose return value takes its place.
+    """While open, each call of a watched layer passes its output and arguments to `note`, which returns the output.
 
     What a call raises is passed to `note_error` and raised on. `layer.call` is wrapped on the instance, so this works
     for every kind of model (nested, shared, subclassed), where `keras.Model(model.input, layer.output)` does not. On
@@ -49,7 +49,7 @@ def _wrap(ref: LayerRef, method: str, note: Note, note_error: NoteError | None) 
             if note_error is not None:
                 note_error(ref, error)
             raise
-        return note(ref, output)
+        return note(ref, output, (args, kwargs))
 
     own[method] = recorder
     return lambda: own.__setitem__(method, before) if had else own.__delitem__(method)

@@ -12,6 +12,7 @@ import numpy as np
 from .._autodiff import framework
 from .._typing import Array
 from .batches import cut_rows, repeated
+from .layouts import channels_back, channels_last
 from .output_recorder import Call, OutputRecorder
 from .passes import half_to_float32
 from .reader import Capture, Reader
@@ -90,9 +91,10 @@ def decoded(reader: Reader, inputs: Any, call: Call, codes: Array, number: int) 
     """
 
     def body(inputs: Any, codes: Any) -> Any:
+        codes = channels_back(codes, call.channel_axis)
         changed = {call.path: lambda output: keras.ops.cast(codes, output.dtype)}
         outputs = OutputRecorder(reader.model, [call.ref]).forward(inputs, changed=changed)
-        return half_to_float32(keras.tree.flatten(outputs)[number])
+        return half_to_float32(channels_last(keras.tree.flatten(outputs)[number], reader.output_axes[number]))
 
     codes = np.asarray(codes)
     return np.asarray(reader.run(("decoded", call.path, number, str(codes.dtype)), body, (inputs, codes)))
@@ -177,15 +179,18 @@ def _moving_with(reader: Reader, codes: Call, others: Sequence[Call]) -> list[Ca
 
     def body(inputs: Any, directions: Any) -> list[Any]:
         recorder = OutputRecorder(reader.model, {call.ref.path: call.ref for call in (codes, *others)}.values())
+
+        def moved(call: Call) -> Any:
+            return channels_last(recorder.tensor(call.path), call.channel_axis)
+
         slopes = framework().gradients(
             lambda watch: recorder.forward(inputs, watch),
-            lambda outputs: [
-                _summed(keras.ops.cast(recorder.tensor(call.path), directions.dtype) * directions) for call in others
-            ],
+            lambda outputs: [_summed(keras.ops.cast(moved(call), directions.dtype) * directions) for call in others],
             lambda: [[recorder.tensor(codes.path)] for _ in others],
         )[1]
         still = keras.ops.zeros_like(directions)
-        return [still if one is None else keras.ops.cast(one, directions.dtype) for (one,) in slopes]
+        found = [still if one is None else keras.ops.cast(one, directions.dtype) for (one,) in slopes]
+        return [one if one is still else channels_last(one, codes.channel_axis) for one in found]
 
     rows = reader.few()
     shape = (len(keras.tree.flatten(rows)[0]), *(size or 1 for size in codes.shape))

@@ -14,6 +14,7 @@ import numpy as np
 
 from .._autodiff import ImpossibleError, framework
 from .._typing import Array
+from .layouts import channels_back, channels_last
 from .output_recorder import Call, OutputRecorder
 from .passes import half_to_float32
 from .reader import Reader
@@ -44,16 +45,19 @@ def scores(reader: Reader, wanted: Score, inputs: Any, classes: Array) -> Array:
 def masked_scores(reader: Reader, wanted: Score, inputs: Any, classes: Array, masks: Array) -> Array:
     """The score of each row `(n,)`, float64, with its first input multiplied by a mask.
 
-    That input is `(n, *spatial, channels)` or `(n, *spatial)`, the masks are `(n, *spatial)`.
+    That input is `(n, *spatial, channels)`, as `to_channels_last` gives it, or `(n, *spatial)`, the masks are
+    `(n, *spatial)`.
     """
 
     def outputs(inputs: Any, masks: Any) -> Any:
         first, *others = keras.tree.flatten(inputs)
+        first = channels_last(first, axis_of_first)
         first = keras.ops.cast(first, masks.dtype) if not keras.backend.is_float_dtype(first.dtype) else first
         masks = keras.ops.reshape(masks, (-1, *masks.shape[1:], *[1] * (len(first.shape) - len(masks.shape))))
         masked = first * keras.ops.cast(masks, first.dtype)
-        return _run(reader, keras.tree.pack_sequence_as(inputs, [masked, *others]))
+        return _run(reader, keras.tree.pack_sequence_as(inputs, [channels_back(masked, axis_of_first), *others]))
 
+    axis_of_first = reader.input_axes[0]
     masks = np.asarray(masks, np.float32)
     return _scored(reader, wanted, ("masked scores", masks.shape[1:]), outputs, classes, (inputs, masks))
 
@@ -65,8 +69,9 @@ def ablated_scores(
 
     def outputs(inputs: Any, channel: Any) -> Any:
         def ablate(output: Any) -> Any:
-            kept = keras.ops.arange(keras.ops.shape(output)[-1], dtype="int32") != channel
-            return keras.ops.where(kept, output, keras.ops.zeros_like(output))
+            values = channels_last(output, call.channel_axis)
+            kept = keras.ops.arange(keras.ops.shape(values)[-1], dtype="int32") != channel
+            return channels_back(keras.ops.where(kept, values, keras.ops.zeros_like(values)), call.channel_axis)
 
         return OutputRecorder(reader.model, [call.ref]).forward(inputs, changed={call.path: ablate})
 
@@ -94,7 +99,7 @@ def _scored(
 def input_gradients(
     reader: Reader, wanted: Score, inputs: Any, classes: Array, *, guided: bool = False
 ) -> dict[int, Array]:
-    """The gradient of each row's score with respect to its inputs, by input index, of the input's shape.
+    """The gradient of each row's score with respect to its inputs, by input index, of the input's shape, channels last.
 
     Integer inputs are cast to float32, which a model of images takes as well. Where `guided`, every ReLU passes back
     positive gradients only (guided backpropagation).
@@ -124,7 +129,8 @@ def input_gradients(
         return {str(n): half_to_float32(slope) for n, slope in found.items()}
 
     found = reader.run(("input gradients", wanted, guided, _kinds(fed)), body, (fed, classes))
-    return {int(number): np.asarray(slope) for number, slope in found.items()}
+    axes = reader.input_axes
+    return {int(n): channels_last(np.asarray(slope), axes[int(n)], np.moveaxis) for n, slope in found.items()}
 
 
 def _slopes(reader: Reader, wanted: Score, inputs: Any, classes: Any, numbers: Sequence[int]) -> list[Any]:

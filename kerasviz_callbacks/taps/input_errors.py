@@ -7,9 +7,22 @@ from contextlib import contextmanager
 from typing import Any
 
 import keras
+import numpy as np
 
+from ..probe import Probe
 from ..probe.messages import short_message
 from .training_mode import TrainingOnlyError
+
+_MORE_INPUTS = (
+    " Of a tuple, the first member is x, the second y and the third sample weights; if all are inputs, put them "
+    "together: data.map(lambda *inputs: (inputs,)) of a data set, ([a, b, c],) of arrays."
+)
+
+
+def _may_be_inputs(probe: Probe) -> bool:
+    """Whether y has the shape of the one input."""
+    fed, targets = keras.tree.flatten(probe.inputs), keras.tree.flatten(probe.targets)
+    return len(fed) == 1 and bool(targets) and np.shape(targets[0]) == fed[0].shape
 
 
 def check_types(model: Any, inputs: Any) -> None:
@@ -24,8 +37,12 @@ def check_types(model: Any, inputs: Any) -> None:
 
 
 @contextmanager
-def blame_argument(argument: str, model: Any) -> Iterator[None]:
-    """Report errors of a new reader under the name of the argument that holds the inputs, as a ValueError."""
+def blame_argument(argument: str, model: Any, probe: Probe | None = None) -> Iterator[None]:
+    """Report errors of a new reader under the name of the argument that holds the inputs, as a ValueError.
+
+    If y of the probe looks like another input, as in a data set of anchors, positives and negatives, the error says how
+    to pass several inputs.
+    """
     try:
         yield
     except (NotImplementedError, TrainingOnlyError):  # another backend; a model that cannot be run on any data
@@ -33,5 +50,5 @@ def blame_argument(argument: str, model: Any) -> Iterator[None]:
     except Exception as error:
         raise ValueError(
             f'{argument}: model "{model.name}" cannot be run on it: {short_message(error)}; pass inputs as the model '
-            "is fed."
+            f"is fed.{_MORE_INPUTS if probe is not None and _may_be_inputs(probe) else ''}"
         ) from error

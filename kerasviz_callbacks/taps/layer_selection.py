@@ -109,7 +109,7 @@ def _has_kernel(layer: Any) -> bool:
 
 def reconstruction(reader: Reader, inputs: Any) -> int | None:
     """The index of the output (flattened) with the shape of the first input, as of an autoencoder; `None` if none."""
-    shape = tuple(keras.tree.flatten(inputs)[0].shape[1:])
+    shape = reader.input_shapes[0]
     return reader.output_shapes.index(shape) if shape in reader.output_shapes else None
 
 
@@ -123,7 +123,7 @@ def bottleneck(reader: Reader, inputs: Any) -> Call:
     """
     number = reconstruction(reader, inputs)
     if number is None:
-        shape = tuple(keras.tree.flatten(inputs)[0].shape[1:])
+        shape = reader.input_shapes[0]
         raise ValueError(
             f"layer=None: no output of the model has the shape of its input {shape}, so no bottleneck can be found; "
             "name the layer that outputs the codes, or pass the encoder model."

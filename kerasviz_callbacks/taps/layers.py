@@ -21,6 +21,7 @@ class LayerRef:
     path: str  # names from the root (excluded) to the layer, such as `"backbone/conv5"`; unique in the model
     layer: Any  # or an operation of a functional model (`x + y`, `keras.ops.relu(x)`)
     leaf: bool  # whether it is a layer without sublayers
+    frames: LayerRef | None = None  # the outermost `TimeDistributed` around it, which calls it once a frame
 
     @property
     def name(self) -> str:
@@ -30,21 +31,23 @@ class LayerRef:
 
 def list_layers(model: Any) -> list[LayerRef]:
     """All layers of a model, nested ones included, each once, in the order in which Keras tracks them."""
-    return list(_below(model, "", {id(model)}, set()))
+    return list(_below(model, "", {id(model)}, set(), None))
 
 
-def _below(layer: Any, prefix: str, seen: set[int], captured: set[str]) -> Iterator[LayerRef]:
+def _below(layer: Any, prefix: str, seen: set[int], captured: set[str], frames: LayerRef | None) -> Iterator[LayerRef]:
     for child in children(layer):
         if id(child) in seen:
             continue
         seen.add(id(child))
         path = _unique(prefix + child.name, captured)
-        yield LayerRef(path, child, not children(child))
-        yield from _below(child, path + "/", seen, captured)
+        ref = LayerRef(path, child, not children(child), frames)
+        yield ref
+        around = ref if frames is None and isinstance(child, keras.layers.TimeDistributed) else frames
+        yield from _below(child, path + "/", seen, captured, around)
     for operation in operations(layer):
         if id(operation) not in seen:
             seen.add(id(operation))
-            yield LayerRef(_unique(prefix + operation.name, captured), operation, False)
+            yield LayerRef(_unique(prefix + operation.name, captured), operation, False, frames)
 
 
 def children(layer: Any) -> list[Any]:

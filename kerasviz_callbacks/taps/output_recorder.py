@@ -13,20 +13,25 @@ import keras
 from .._autodiff import framework
 from .call_hooks import call_hooks
 from .layers import LayerRef
+from .layouts import Layouts, Traced, any_channels_first, moved_shape
 
 
 @dataclass(frozen=True)
 class Call:
     """One call of one layer, recorded while tracing.
 
+    The calls of a layer within a `TimeDistributed`, one a frame, are one call.
+
     Attributes:
         path: the layer's path, with `:k` for the k-th call of a layer that is called more than once.
         ref: the layer.
-        shape: shape of its (first) output, without the batch.
+        shape: shape of its (first) output, without the batch, channels last.
         visible: False if its output cannot be read: it is called inside a compiled function within the model, or at
             least once inside a loop (the cell of an LSTM, which also runs once before the loop).
         repeats: the path of an earlier call that returned the same tensor (a nested model's last layer), or `None`.
         is_output: whether the output is the model's own, or the input of its softmax.
+        channel_axis: the axis that holds the channels in the pass, counted from the end; `None`: the last one.
+        of_frames: whether the output has maps for each of several frames, `(time, *spatial, channels)`.
     """
 
     path: str
@@ -35,6 +40,8 @@ class Call:
     visible: bool = True
     repeats: str | None = None
     is_output: bool = False
+    channel_axis: int | None = None
+    of_frames: bool = False
 
     @property
     def size(self) -> int:
@@ -48,8 +55,9 @@ class OutputRecorder:
 
     model: Any
     watched: Iterable[LayerRef]
-    outputs: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
-    record: list[tuple[LayerRef, Any]] = field(default_factory=list)
+    outputs: dict[str, list[list[Any]]] = field(default_factory=lambda: defaultdict(list))  # a tensor a frame
+    record: list[Traced] = field(default_factory=list)
+    _frames: dict[str, list[Traced]] = field(default_factory=lambda: defaultdict(list))  # by path, until all are there
 
     def forward(
         self,
@@ -62,47 +70,101 @@ class OutputRecorder:
         `changed` holds, by the path of a call, a function that replaces its output for the layers that follow.
         """
 
-        def note(ref: LayerRef, output: Any) -> Any:
+        def note(ref: LayerRef, output: Any, given: Any) -> Any:
             flat = keras.tree.flatten(output)
             if flat and framework().visible(flat[0]):
                 number = len(self.outputs[ref.path])
                 change = (changed or {}).get(f"{ref.path}:{number}" if number else ref.path)
                 flat[0] = watch(change(flat[0]) if change else flat[0])
                 output = keras.tree.pack_sequence_as(output, flat)
-            first = flat[0] if flat else None
-            self.outputs[ref.path].append(first)
-            self.record.append((ref, first))
+            call = Traced(ref, [flat[0] if flat else None], keras.tree.flatten(given))
+            if ref.frames is None:
+                self._join_frames(call)
+                self._add(call)
+            else:
+                self._frames[ref.frames.path].append(call)
             return output
 
-        with call_hooks(self.model, list(self.watched), note):
-            return self.model(inputs, training=False)
+        watched = {ref.path: ref for ref in self.watched}
+        around = {ref.frames.path: ref.frames for ref in watched.values() if ref.frames is not None}
+        with call_hooks(self.model, list({**around, **watched}.values()), note):
+            outputs = self.model(inputs, training=False)
+        for call in [call for calls in self._frames.values() for call in calls]:
+            self._add(call)  # a layer that is also called outside of its `TimeDistributed`
+        return outputs
 
-    def tensor(self, path: str) -> Any:
-        """The output of a call: the first one of `path`, the k-th of `path:k`."""
+    def _add(self, call: Traced) -> None:
+        self.outputs[call.ref.path].append(list(call.outputs))
+        self.record.append(call)
+
+    def _join_frames(self, around: Traced) -> None:
+        """Join the calls within a `TimeDistributed` that has ended, if there are as many, or k times, as frames."""
+        by_path: dict[str, list[Traced]] = defaultdict(list)
+        for call in self._frames.pop(around.ref.path, ()):
+            by_path[call.ref.path].append(call)
+        output = around.outputs[0]
+        frames = output.shape[1] if output is not None and len(output.shape) > 1 else None
+        for calls in by_path.values():
+            many = len(calls) // frames if frames and len(calls) % frames == 0 else 0
+            for number in range(many or len(calls)):
+                same = calls[number::many] if many else calls[number : number + 1]
+                self._add(calls[number]._replace(outputs=[tensor for call in same for tensor in call.outputs]))
+
+    def tensors(self, path: str) -> list[Any]:
+        """The output of a call, the first one of `path`, the k-th of `path:k`: one tensor, or one for each frame."""
         name, _, index = path.rpartition(":")
         if name in self.outputs and index.isdecimal():
             return self.outputs[name][int(index)]
         return self.outputs[path][0]
 
-    def listed(self, output_tensors: Sequence[Any]) -> list[Call]:
-        """The calls in the order in which they ended, given the tensors that are the model's own output."""
+    def tensor(self, path: str) -> Any:
+        """The output of a call as one tensor; frames are stacked on the axis behind the rows."""
+        return stacked(self.tensors(path))
+
+    def listed(self, inputs: Any, outputs: Any, answers: Sequence[Any]) -> tuple[list[Call], list[Any], list[Any]]:
+        """The calls in the order in which they ended, and the axes of channels of the model's inputs and outputs.
+
+        `answers` are the tensors that are the model's own output.
+        """
+        flat, results = keras.tree.flatten(inputs), keras.tree.flatten(outputs)
+        layouts = Layouts(flat, self.record) if any_channels_first(self.watched) else None
         seen: list[tuple[Any, str]] = []
         counted: dict[str, int] = defaultdict(int)
         calls = []
-        for ref, output in self.record:
-            number, many = counted[ref.path], len(self.outputs[ref.path]) > 1
+        for ref, tensors, _ in self.record:
+            number, many, output = counted[ref.path], len(self.outputs[ref.path]) > 1, tensors[0]
             counted[ref.path] += 1
-            visible = all(map(framework().visible, self.outputs[ref.path]))
+            visible = all(framework().visible(one) for call in self.outputs[ref.path] for one in call)
             path = f"{ref.path}:{number}" if many and number else ref.path
+            axis = layouts.axis(output) if visible and layouts is not None else None
+            shape = moved_shape(output.shape[1:], axis) if visible else ()
+            shape = (len(tensors), *shape) if len(tensors) > 1 else shape
+            timed = len(tensors) > 1 or isinstance(ref.layer, keras.layers.TimeDistributed)
             calls.append(
                 Call(
                     path=path,
                     ref=ref,
-                    shape=tuple(output.shape[1:]) if visible else (),
+                    shape=shape,
                     visible=visible,
                     repeats=next((name for earlier, name in seen if output is earlier), None),
-                    is_output=any(output is one for one in output_tensors),
+                    is_output=any(output is one for one in answers),
+                    channel_axis=axis,
+                    of_frames=timed and len(shape) > 2,
                 )
             )
             seen.append((output, path))
-        return calls
+        if layouts is None:
+            return calls, [None for _ in flat], [None for _ in results]
+        axes = [layouts.axis(one) for one in flat]
+        # What a model reshapes to the shape of its first input has the same layout, as a reconstruction.
+        like = tuple(flat[0].shape[1:])
+        return (
+            calls,
+            axes,
+            [layouts.axis(one) or (axes[0] if tuple(one.shape[1:]) == like else None) for one in results],
+        )
+
+
+def stacked(tensors: Sequence[Any]) -> Any:
+    """One tensor as it is; several, of frames, on an axis behind the rows."""
+    return tensors[0] if len(tensors) == 1 else keras.ops.stack(tensors, axis=1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,8 @@ import keras
 from .._autodiff import framework
 from .._typing import Array
 from .layers import LayerRef
-from .output_recorder import OutputRecorder
+from .layouts import channels_last
+from .output_recorder import OutputRecorder, stacked
 from .scores import Score, score
 
 OUTPUT = ""  # the path of the model's first output; ":k" is the path of its k-th, counted from 0
@@ -58,9 +59,18 @@ def output_path(number: int) -> str:
 
 
 def run_captures(
-    model: Any, known: Sequence[LayerRef], captures: Sequence[Capture], inputs: Any, targets: Any, choices: Any
+    model: Any,
+    known: Sequence[LayerRef],
+    captures: Sequence[Capture],
+    inputs: Any,
+    targets: Any,
+    choices: Any,
+    axes: Mapping[str, int | None],
 ) -> list[tuple[Any, Any]]:
-    """The body of a pass: for each capture its (reduced) output and the gradient with respect to it."""
+    """The body of a pass: for each capture its (reduced) output and the gradient with respect to it.
+
+    `axes` are those of channels, by the paths of captures that do not have them last.
+    """
     paths = {path for capture in captures for path in (capture.path, capture.path.rpartition(":")[0])}
     recorder = OutputRecorder(model, [ref for ref in known if ref.path in paths])
     scores = sorted({capture.score for capture in captures if capture.score}, key=repr)
@@ -68,7 +78,7 @@ def run_captures(
         outputs, slopes = framework().gradients(
             lambda watch: recorder.forward(inputs, watch),
             lambda outputs: [score(one, outputs, targets.get(one.targets)) for one in scores],
-            lambda: [[recorder.tensor(capture.path) for capture in captures if capture.score == one] for one in scores],
+            lambda: [[t for c in captures if c.score == one for t in recorder.tensors(c.path)] for one in scores],
         )
     else:
         outputs, slopes = recorder.forward(inputs), []
@@ -76,11 +86,14 @@ def run_captures(
     results = []
     for number, capture in enumerate(captures):
         of_model = capture.path == OUTPUT or capture.path.startswith(":")
-        output = keras.tree.flatten(outputs)[int(capture.path[1:] or 0)] if of_model else recorder.tensor(capture.path)
+        path, axis = capture.path, axes.get(capture.path)
+        tensors = [keras.tree.flatten(outputs)[int(path[1:] or 0)]] if of_model else recorder.tensors(path)
+        output = channels_last(stacked(tensors), axis)
         gradient: list[Any] = []
         if capture.score is not None:
-            slope = next(remaining[capture.score])
-            gradient = [keras.ops.zeros_like(output) if slope is None else slope]
+            slopes_of_call = [next(remaining[capture.score]) for _ in tensors]
+            filled = [keras.ops.zeros_like(t) if s is None else s for t, s in zip(tensors, slopes_of_call, strict=True)]
+            gradient = [channels_last(stacked(filled), axis)]
         reduced = capture.reduce(output, choices.get(str(number))) if capture.reduce else output
         if capture.maps is not None:
             reduced, gradient = capture.maps(output, *gradient), []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import keras
@@ -17,8 +18,9 @@ from ..probe.messages import short_message
 from .batches import cut_rows, fixed_rows, remove_padding
 from .input_errors import check_types
 from .layers import below, find, list_layers
+from .layouts import channels_back, channels_last, moved_shape
 from .output_recorder import Call, OutputRecorder
-from .passes import OUTPUT, Capture, Captured, run_captures
+from .passes import OUTPUT, Capture, Captured, output_path, run_captures
 from .scores import PREDICTED, Head, Score, head_of, score
 from .training_mode import check_training_only
 
@@ -43,7 +45,8 @@ class Reader:
         self.output_shapes: list[tuple[int | None, ...]] = []
         self.calls: list[Call] = []
         self._example = keras.tree.map_structure(np.asarray, inputs)
-        self.input_shapes = [tuple(array.shape[1:]) for array in keras.tree.flatten(self._example)]
+        self.input_axes: list[int | None] = [None] * len(keras.tree.flatten(self._example))
+        self.output_axes: list[int | None] = []
         check_types(model, self._example)
         self._fixed_rows: int | None = None
         self._passes: dict[Hashable, Callable[..., Any]] = {}
@@ -56,6 +59,7 @@ class Reader:
             self.layers = list_layers(model)
             self._fixed_rows = fixed_rows([model, *(ref.layer for ref in self.layers)])
             self._survey()
+            self.input_shapes = [array.shape[1:] for array in keras.tree.flatten(self.to_channels_last(self._example))]
         except Exception:
             check_training_only(model, lambda body: self.abstractly(body, (self.few(),)))
             raise
@@ -79,6 +83,25 @@ class Reader:
         if index is not None and index >= len(calls):
             raise ValueError(f'{argument}="{wanted}": the layer is called {len(calls)} times, counted from 0.')
         return calls[(-1 if last else 0) if index is None else index]
+
+    @property
+    def axes(self) -> dict[str, int | None]:
+        """The axis of channels, counted from the end, of the calls and outputs that do not have them last, by path."""
+        outputs = {output_path(number): axis for number, axis in enumerate(self.output_axes)}
+        found = {call.path: call.channel_axis for call in self.calls} | outputs
+        return {path: axis for path, axis in found.items() if axis is not None}
+
+    def to_channels_last(self, inputs: Any) -> Any:
+        """Inputs of the model as arrays, each `(n, *spatial, channels)`."""
+        flat = [np.asarray(array) for array in keras.tree.flatten(inputs)]
+        moved = [channels_last(array, axis, np.moveaxis) for array, axis in zip(flat, self.input_axes, strict=True)]
+        return keras.tree.pack_sequence_as(inputs, moved)
+
+    def from_channels_last(self, inputs: Any) -> Any:
+        """Arrays `(n, *spatial, channels)` as the model takes them."""
+        flat = [np.asarray(array) for array in keras.tree.flatten(inputs)]
+        moved = [channels_back(array, axis, np.moveaxis) for array, axis in zip(flat, self.input_axes, strict=True)]
+        return keras.tree.pack_sequence_as(inputs, moved)
 
     def leaves(self) -> list[Call]:
         """The calls of layers without readable sublayers, in execution order."""
@@ -109,7 +132,7 @@ class Reader:
         chosen = {str(n): np.asarray(given[one], np.int32) for n, one in enumerate(ordered) if one in given}
 
         def body(inputs: Any, targets: Any, choices: Any) -> list[tuple[Any, Any]]:
-            return run_captures(self.model, self.layers, ordered, inputs, targets, choices)
+            return run_captures(self.model, self.layers, ordered, inputs, targets, choices, self.axes)
 
         self._first_trace = None  # its symbols take memory, and are of no use once layers are chosen
         found = self.run(wanted, body, (inputs, classes), chosen)
@@ -149,7 +172,7 @@ class Reader:
                 return score(wanted, outputs, keras.ops.full(rows, PREDICTED, "int32"))
 
             try:
-                return list(trace.depends(scored, [recorded.tensor(call.path) for call in calls]))
+                return _by_call(calls, recorded, lambda tensors: trace.depends(scored, tensors))
             except Exception:  # the score cannot be added to the trace; the trace below gives the result, or the reason
                 self._first_trace = None
         found: list[bool] = []
@@ -159,9 +182,9 @@ class Reader:
             _, slopes = framework().gradients(
                 lambda watch: recorder.forward(inputs, watch),
                 lambda outputs: [score(wanted, outputs, targets)],
-                lambda: [[recorder.tensor(call.path) for call in calls]],
+                lambda: [[tensor for call in calls for tensor in recorder.tensors(call.path)]],
             )
-            found[:] = [slope is not None for slope in slopes[0]]
+            found[:] = _by_call(calls, recorder, lambda tensors: [slope is not None for slope in slopes[0]])
 
         rows = self.few()
         targets = np.full(len(keras.tree.flatten(rows)[0]), PREDICTED, np.int32)
@@ -208,8 +231,10 @@ class Reader:
             names = sorted(outputs) if isinstance(outputs, dict) else getattr(self.model, "output_names", None)
             self.first_output = names[0] if names else None
             flat = keras.tree.flatten(outputs)
-            self.output_shapes = [tuple(output.shape[1:]) for output in flat]
-            self.calls = recorder.listed([tensor for output in flat for tensor in framework().made_from(output)])
+            answers = [tensor for output in flat for tensor in framework().made_from(output)]
+            self.calls, self.input_axes, self.output_axes = recorder.listed(inputs, outputs, answers)
+            axes = zip(flat, self.output_axes, strict=True)
+            self.output_shapes = [moved_shape(one.shape[1:], axis) for one, axis in axes]
             met.append((recorder, outputs))
 
         met: list[tuple[OutputRecorder, Any]] = []
@@ -229,6 +254,23 @@ class Reader:
             most = max(1, MEMORY // max(1, held))
             size = math.ceil(rows / math.ceil(rows / most)) if rows else 1
         return [(start, min(start + size, rows)) for start in range(0, max(rows, 1), size)]
+
+
+def check_scored(reader: Reader, wanted: Score) -> None:
+    """Raise ValueError for a score of classes whose axis is not the last one."""
+    if wanted.function is None and reader.output_axes[:1] not in ([], [None]):
+        raise ValueError(
+            f'model "{reader.model.name}": its output {(None, *reader.output_shapes[0])} has the channels first, and '
+            "classes are counted along the last axis. Pass a callable target that takes the class, or end the model "
+            "with keras.layers.Permute((2, 3, 1))."
+        )
+
+
+def _by_call(calls: Sequence[Call], recorder: OutputRecorder, of: Callable[[list[Any]], Iterable[bool]]) -> list[bool]:
+    """For each call whether it holds of any of its tensors, one a frame, given what holds of all of them in a row."""
+    tensors = [recorder.tensors(call.path) for call in calls]
+    found = iter(of([tensor for own in tensors for tensor in own]))
+    return [any(list(islice(found, len(own)))) for own in tensors]
 
 
 def compiled_or_eager(

@@ -113,7 +113,9 @@ class Step:
             total = _keras.compute_loss(self._model, inputs, y, predicted)
             return keras.ops.multiply(total, keras.ops.cast(scale, total.dtype)) if self._scaled else total
 
-        no_hooks = call_hooks(self._model, [], lambda ref, output: output)  # restores the losses that layers hold
+        no_hooks = call_hooks(
+            self._model, [], lambda ref, output, given: output
+        )  # restores the losses that layers hold
         with _keras.using_compile_loss(self._model, self._loss), no_hooks:
             gradients = framework().loss_gradients(loss, self._own)
         found = {number: gradient for number, gradient in enumerate(gradients) if gradient is not None}

@@ -14,6 +14,7 @@ from .._typing import Array
 from ..maths.confidence import AnswerScores, multiclass_scores, multilabel_scores, sigmoid, softmax
 from ..probe import Probe
 from .layer_selection import reconstruction
+from .layouts import channels_last
 from .reader import Reader
 from .scores import PREDICTED, Score, applies_sigmoid, class_targets, is_probabilities, score_for
 
@@ -105,17 +106,20 @@ def truth_of(task: Task, reader: Reader, probe: Probe, labels: Array | None) -> 
     fits = targets is not None and targets.dtype.kind in "buif" and targets.size == size * len(targets)
     if fits and reader.head.kind != "softmax" and _loss_of(reader) not in _OF_CLASSES:
         return targets
-    return np.asarray(keras.tree.flatten(probe.inputs)[0]) if _reconstructs(reader, probe) else None
+    reconstructs = _reconstructs(reader, probe)
+    return np.asarray(keras.tree.flatten(reader.to_channels_last(probe.inputs))[0]) if reconstructs else None
 
 
 def targets_of(reader: Reader, probe: Probe) -> Array | None:
-    """The targets of the model's first output: by its name in a dict, else the first."""
+    """The targets of the model's first output, channels last: by its name in a dict, else the first."""
     y, name = probe.targets, reader.first_output
     if y is None:
         return None
     if isinstance(y, Mapping) and name in y:
         y = y[name]
-    return np.asarray(keras.tree.flatten(y)[0])
+    first = np.asarray(keras.tree.flatten(y)[0])
+    axis = reader.output_axes[0] if first.ndim == len(reader.output_shapes[0]) + 1 else None
+    return np.asarray(channels_last(first, axis, np.moveaxis))
 
 
 def _reconstructs(reader: Reader, probe: Probe) -> bool:

@@ -24,21 +24,24 @@ class Patches:
     """The positions of tokens on the image."""
 
     first: int  # number of tokens before the first patch, such as the class token
-    grid: tuple[int, int]  # rows and columns of patches
+    grid: tuple[int, ...]  # rows and columns of patches, in volumes the depth before them
 
 
 def patches_of(reader: Reader, call: Call) -> Patches | None:
-    """The positions of an output's tokens on the first input; `None` if it has no tokens or the input is no image."""
+    """The positions of an output's tokens on the first input; `None`: it has no tokens, or that is no image or volume.
+
+    Tokens of as many steps as a clip has frames are those frames.
+    """
     picture = reader.input_shapes[0]
-    if len(call.shape) != 2 or len(picture) != 3 or call.shape[0] is None:
+    if len(call.shape) != 2 or len(picture) not in (3, 4) or call.shape[0] is None:
         return None
-    found = token_grid(call.shape[0], (picture[0], picture[1]))
-    if found is None:
+    found = token_grid(call.shape[0], picture[:-1])
+    if found is None or (len(picture) == 4 and call.shape[0] == picture[0]):
         return None
-    first, (rows, columns) = found
-    if first and (picture[0] % rows or picture[1] % columns):
+    first, grid = found
+    if first and any(size % cells for size, cells in zip(picture, grid, strict=False)):
         return None  # the length of a time series may happen to fit a grid
-    return None if _takes_lines(reader) else Patches(first, (rows, columns))
+    return None if len(picture) == 3 and _takes_lines(reader) else Patches(first, grid)
 
 
 def _takes_lines(reader: Reader) -> bool:
@@ -62,7 +65,9 @@ def _takes_lines(reader: Reader) -> bool:
         return False
     rows = reader.few()
     captured = reader.read({Capture(path) for pair in pairs for path in pair[:2] if path != _FED}, rows)
-    values = {capture.path: one.output for capture, one in captured.items()} | {_FED: keras.tree.flatten(rows)[0]}
+    values = {capture.path: one.output for capture, one in captured.items()} | {
+        _FED: keras.tree.flatten(reader.to_channels_last(rows))[0]
+    }
     return any(
         np.array_equal(values[line].ravel(), values[path].transpose(0, *order).ravel()) for path, line, order in pairs
     )
@@ -101,7 +106,7 @@ def depends_on_patches(reader: Reader, calls: Sequence[Call], wanted: Score) -> 
         mapping = [(weight, keras.ops.convert_to_tensor(value, dtype=weight.dtype)) for weight, value in filled]
         with keras.StatelessScope(state_mapping=mapping):
             targets = {wanted.targets: classes}
-            return run_captures(reader.model, reader.layers, list(captures.values()), inputs, targets, {})
+            return run_captures(reader.model, reader.layers, list(captures.values()), inputs, targets, {}, reader.axes)
 
     classes = np.full(len(keras.tree.flatten(rows)[0]), PREDICTED, np.int32)
     found = reader.run(("depends_on_patches", tuple(captures), wanted), body, (rows, classes))

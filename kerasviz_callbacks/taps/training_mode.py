@@ -60,7 +60,7 @@ def _message(model: Any, refused: _Attempt, other: _Attempt, how: str) -> str:
 def _attempt(model: Any, run: Run, arguments: dict[str, bool]) -> _Attempt:
     attempt = _Attempt()
 
-    def note(ref: LayerRef, output: Any) -> Any:
+    def note(ref: LayerRef, output: Any, given: Any) -> Any:
         # Of what structure the output is, and of how many axes each of its tensors.
         axes = keras.tree.map_structure(lambda one: None if one is None else len(getattr(one, "shape", ())), output)
         attempt.outputs.append((ref, str(axes)))

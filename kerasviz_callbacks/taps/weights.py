@@ -53,7 +53,10 @@ def first_dense(model: Any, known: Sequence[LayerRef]) -> tuple[LayerRef, tuple[
         return None
     fan_in = int(weighted[0].layer.kernel.shape[0])
     inputs = keras.tree.flatten(getattr(model, "inputs", None) or [])
-    for shape in [tuple(tensor.shape[1:]) for tensor in inputs] or [(fan_in,)]:
+    flattened = [ref.layer for ref in known if isinstance(ref.layer, keras.layers.Flatten)]
+    first = flattened and flattened[0].data_format == "channels_first"  # it moves them to the end
+    shapes = [tuple(tensor.shape[1:]) for tensor in inputs]
+    for shape in [(*shape[1:], shape[0]) if first and len(shape) > 1 else shape for shape in shapes] or [(fan_in,)]:
         if None not in shape and math.prod(shape) == fan_in:
             return weighted[0], shape
     return None

@@ -130,6 +130,8 @@ class ActivationMaps(LayersView):
             maps = maps[:, :, maps.shape[2] // 2]
         labels = None if labels is None else labels[:MAX_ROWS]
         thumbnails = self._thumbnails(source, maps)
+        if thumbnails is not None:
+            options["caption"] = self.probe_display.captioned(caption, source)
         return activation_tiles(thumbnails, maps[:MAX_ROWS], channels=channels, labels=labels, **options)
 
     def _thumbnails(self, source: str, maps: Array) -> Array | None:
@@ -147,7 +149,7 @@ class ActivationMaps(LayersView):
 
     def _traces(self, source: str) -> Array | None:
         """Return line plots of signals, on the value range of the validation data."""
-        inputs, first = self.probes[source].images, self.probes[VALIDATION].images
+        inputs, first = self.probe_display.inputs[source], self.probe_display.inputs[VALIDATION]
         finite = first[np.isfinite(first)] if first.dtype.kind == "f" and first.ndim == 3 else np.zeros(0)
         if not finite.size:
             return None

@@ -107,8 +107,8 @@ def _classifies(head: Head, probe: Probe) -> bool:
 
 def _has_truth(reader: Reader, probe: Probe) -> bool:
     """Return whether the predictions can be compared with labels: one class per row, or multi-label (sigmoid)."""
-    task = task_of(reader, probe, probe.labels)
-    return task.kind in ("classes", "labels") and truth_of(task, reader, probe, probe.labels) is not None
+    task = task_of(reader, probe, probe.hard_labels)
+    return task.kind in ("classes", "labels") and truth_of(task, reader, probe, probe.hard_labels) is not None
 
 
 def _has_feature_maps(reader: Reader) -> bool:

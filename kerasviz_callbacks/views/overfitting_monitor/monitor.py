@@ -242,6 +242,7 @@ class OverfittingMonitor(EvaluatedView):
         if validation.now.true_maps is not None:
             drift, between = validation.left_out
             note = f"maps of {self.maps_path}; empty maps: {drift} in cam_drift, {between} in cam_true_vs_predicted"
+        caption = self.probe_display.captioned(caption, VALIDATION)
         sheet = overfitting_sheet(summary, caption=caption, note=join_notes(note, one.note))
         yield Image(VALIDATION, "overfitting/summary", sheet, DESCRIPTION)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import keras
 import numpy as np
 
 from ..._typing import Array
@@ -28,6 +29,7 @@ from ...taps.batches import repeated
 from ...taps.decoding import Decoder, decoded, gives_logits, wanted_of
 from ...taps.input_spec import position_axes
 from ...taps.layer_selection import find_decoder, reconstruction
+from ...taps.layouts import channels_last
 from ...taps.passes import output_path
 from ...taps.reader import Capture, Reader
 from .reconstruction_display import MAX_LINES, ReconstructionDisplay, as_signals, middle
@@ -107,11 +109,19 @@ class Reconstructions(ProbeView):
         self._from_logits = gives_logits(self.model, number, len(reader.output_shapes))
         self._decoder = find_decoder(reader, inputs, number, self.layer)
         self._pairs = {source: interpolation_pairs(probe.labels, len(probe)) for source, probe in self.probes.items()}
-        self._targets = {source: wanted_of(probe.images, probe.targets) for source, probe in self.probes.items()}
+        self._fed = self.inputs(0)
+        self._targets = {source: self._target_of(source) for source in self.probes}
         self._baseline_mse = {source: mean_baseline_mse(targets) for source, targets in self._targets.items()}
         shape = reader.input_shapes[0]
         series = self.display is None and len(shape) == 2 and position_axes(reader, shape) == 1
         self._output_display = ReconstructionDisplay(self.probe_display, self._targets[VALIDATION], series=series)
+
+    def _target_of(self, source: str) -> Array:
+        """Return what is to be reconstructed, channels last: y if it has the shape of the input, else the input."""
+        probe, axis = self.probes[source], self.readers[source].input_axes[0]
+        raw = keras.tree.flatten(probe.inputs)[0]
+        target = wanted_of(raw, probe.targets)
+        return self._fed[source] if target is raw else channels_last(target, axis, np.moveaxis)
 
     def summary(self) -> str:
         """Return the name of the view, and the layer of the interpolation."""
@@ -191,14 +201,14 @@ class Reconstructions(ProbeView):
             lines, over = display.traces(target_rows), display.traces(data.reconstructions)
             options |= {"low": display.scale.low, "high": display.scale.high}
             return reconstruction_traces(lines, over, data.errors, **options)
-        targets = None if self._targets[source] is self.probes[source].images else display.pictures(target_rows)
+        targets = None if self._targets[source] is self._fed[source] else display.pictures(target_rows)
         inputs, reconstructed = self._originals(source)[:rows], display.pictures(data.reconstructions)
         return reconstruction_tiles(inputs, reconstructed, data.errors, targets=targets, **options)
 
     def _originals(self, source: str) -> Array:
         """Return the model inputs as small images."""
         if self._output_display.signals:
-            return self._output_display.tiles(self.probes[source].images)
+            return self._output_display.tiles(self._fed[source])
         return middle(self.probe_display.pictures(source))
 
     def _interpolation_image(self, source: str, walks: Array, path: str, note: str) -> Array:
@@ -220,23 +230,23 @@ class Reconstructions(ProbeView):
     def _caption(self, source: str) -> str:
         probe, display = self.probes[source], self._output_display
         rows = f"{MAX_ROWS} of {len(probe)} rows" if len(probe) > MAX_ROWS else ""
-        channels = as_signals(probe.images[:1]).shape[-1] if display.signals else 0
+        channels = as_signals(self._fed[source][:1]).shape[-1] if display.signals else 0
         drawn = f"{MAX_LINES} of {channels} channels drawn" if channels > MAX_LINES else ""
-        lines = [join_notes(f"reconstructions of {shape_text(probe.images.shape[1:])}", rows, drawn)]
+        lines = [join_notes(f"reconstructions of {shape_text(self._fed[source].shape[1:])}", rows, drawn)]
         if display.signals:
             lines.append(f"traces from {format_number(display.scale.low)} to {format_number(display.scale.high)}")
         if self._decoder is None:
             lines.append("no interpolation: no single layer output determines the reconstruction")
         elif self._decoder.samples:
             lines.append(f"decoded from the means {self._decoder.codes.path}")
-        return "\n".join(lines)
+        caption = "\n".join(lines)
+        return caption if display.signals else self.probe_display.captioned(caption, source)
 
     def _about(self, source: str) -> str:
-        probe = self.probes[source]
         sampled = self._decoder is not None and self._decoder.samples
         means = " The means of the latent distribution are decoded, not samples from it." if sampled else ""
-        thing, shape = self._output_display.what, shape_text(probe.images.shape[1:])
-        target = thing if self._targets[source] is probe.images else "target"
+        thing, shape = self._output_display.what, shape_text(self._fed[source].shape[1:])
+        target = thing if self._targets[source] is self._fed[source] else "target"
         layout = f"the {thing}, below it its reconstruction on the same scale"
         layout = "the target, with the reconstruction drawn over it" if self._output_display.signals else layout
         return _DESCRIPTION.format(thing=thing, shape=shape, layout=layout, means=means, target=target)
