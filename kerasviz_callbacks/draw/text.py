@@ -62,6 +62,15 @@ def shorten(text: str, width: int, size: int, bold: bool = False) -> str:
     return text[:fits].rstrip() + "…" if fits else ""
 
 
+def wrapped(text: str, width: int, size: int, bold: bool = False) -> list[str]:
+    """The words of a text in lines of at most `width` pixels; a longer word is a line of its own."""
+    lines = [""]
+    for word in clean(text).split():
+        longer = f"{lines[-1]} {word}".strip()
+        lines = [*lines[:-1], longer] if text_width(longer, size, bold) <= width else [*lines, word]
+    return [line for line in lines if line]
+
+
 def write(
     on: Picture | ImageDraw.ImageDraw,
     place: tuple[float, float],
@@ -145,8 +154,8 @@ def join_notes(*notes: str) -> str:
 
 
 def format_number(value: float) -> str:
-    """A number in at most three digits, `0.25`, `-1.2e-5`, with a true minus sign."""
-    text = f"{value:.3g}"
+    """A number in at most three digits, `0.25`, `-1.2e-5`, with a true minus sign; `NaN`."""
+    text = f"{value:.3g}".replace("nan", "NaN")
     if "e" in text:
         digits, exponent = text.split("e")
         text = f"{digits}e{int(exponent)}"
