@@ -171,22 +171,22 @@ def test_a_loss_begins_at_zero_and_an_accuracy_ends_at_one():
         extend_axis(scales, key, value)
     steps = (0, 1)
     logged = {"loss": (steps, (2.3, 1.0)), "val_loss": (steps, (2.2, 1.5)), "accuracy": (steps, (0.4, 0.6))}
-    loss, accuracy = loss_charts(logged | {"val_accuracy": ((), ())}, "accuracy", scales, 1)
+    loss, accuracy = loss_charts(logged | {"val_accuracy": ((), ())}, ["accuracy"], scales, 1)
     assert (loss.low, accuracy.low, accuracy.high) == (0, 0, 1)
     assert 2.3 <= loss.high <= 2.3 * 1.25
     assert loss.subtitle == "validation 1.5  training 1"
     assert accuracy.subtitle == "training 0.6"
     extend_axis(scales, "loss", -0.5)
-    assert loss_charts(logged, None, scales, 1)[0].low <= -0.5
-    (later,) = loss_charts(logged | {"loss": ((0, 1, 2), (2.3, 1.0, 0.5))}, None, scales, 2)
+    assert loss_charts(logged, [], scales, 1)[0].low <= -0.5
+    (later,) = loss_charts(logged | {"loss": ((0, 1, 2), (2.3, 1.0, 0.5))}, [], scales, 2)
     assert later.subtitle == "validation 1.5 (at 1)  training 0.5", "validation_freq skips epochs"
 
 
 def test_chance_is_marked_in_the_chart_of_an_accuracy_alone():
     logged = dict.fromkeys(("loss", "val_loss", "acc", "val_acc", "mae", "val_mae"), ((0,), (0.5,)))
-    loss, accuracy = loss_charts(logged, "acc", {}, 0, chance=0.1)
+    loss, accuracy = loss_charts(logged, ["acc"], {}, 0, chance=0.1)
     assert (loss.level, accuracy.level, accuracy.hint) == (None, 0.1, "dotted: chance 0.1")
-    assert loss_charts(logged, "mae", {}, 0, chance=0.1)[1].level is None
+    assert loss_charts(logged, ["mae"], {}, 0, chance=0.1)[1].level is None
 
 
 @pytest.mark.parametrize(
@@ -210,13 +210,13 @@ def test_an_axis_is_logarithmic_where_curves_differ_by_decades_and_stays_so(trai
         extend_axis(scales, "loss", max(training[end - 1], validation[end - 1]))
     steps = range(len(training))
     curves = {"loss": (steps, training), "val_loss": (steps, validation)}
-    (chart,) = loss_charts(curves, None, scales, 2)
+    (chart,) = loss_charts(curves, [], scales, 2)
     assert chart.log == log
     if log:
         assert chart.hint == "log scale"
         assert chart.low <= min(training + validation) < max(training + validation) <= chart.high
         choose_log(scales, "loss", [[1.0], [1.0]])
-        assert loss_charts(curves, None, scales, 2)[0].log, "kept"
+        assert loss_charts(curves, [], scales, 2)[0].log, "kept"
 
 
 def test_the_texts_name_the_axis():

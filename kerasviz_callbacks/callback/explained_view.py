@@ -183,8 +183,10 @@ class ExplainedView(ProbeView):
         true = [""] * len(predicted.confidence) if labels is None else [named(label) for label in labels]
         if classes is None:
             return [(t, f"{value:.3g}") for t, value in zip(true, predicted.confidence, strict=True)], None
-        texts = [f"{named(one)} {p:.2f}" for one, p in zip(classes, predicted.confidence, strict=True)]
-        wrong = None if labels is None else [bool(a != b) for a, b in zip(labels, classes, strict=True)]
+        known = np.isfinite(predicted.confidence)  # NaN is no answer, and so never right
+        answers = zip(classes, predicted.confidence, known, strict=True)
+        texts = [f"{named(one)} {p:.2f}" if finite else "NaN" for one, p, finite in answers]
+        wrong = None if labels is None else ((np.asarray(labels) != classes) | ~known).tolist()
         return list(zip(true, texts, strict=True)), wrong
 
 

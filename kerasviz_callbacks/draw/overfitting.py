@@ -76,14 +76,16 @@ class Summary:
 
     Attributes:
         headline: two lines of text.
-        losses: at most two charts side by side.
-        metrics: the charts below them, three beside each other.
+        losses: charts of the logs of Keras, two beside each other.
+        metrics: the charts below them, likewise.
         steps: the horizontal axis of all charts.
         sets: the names of the data sets.
         class_scores: `None`: there are no classes.
         degraded: `None`: no space is kept for any.
         heading: above the examples.
         placeholder: the text in place of the examples where there are none now.
+        loss_rows: rows of space kept for `losses`, which are not all known before training.
+        example_columns: how many examples stand beside each other.
     """
 
     headline: tuple[str, str]
@@ -95,6 +97,8 @@ class Summary:
     degraded: DegradedExample | None = None
     heading: str = ""
     placeholder: str = ""
+    loss_rows: int = 1
+    example_columns: int = 1
 
 
 def overfitting_sheet(shown: Summary, *, caption: str, note: str = "") -> Picture:
@@ -106,12 +110,13 @@ def overfitting_sheet(shown: Summary, *, caption: str, note: str = "") -> Pictur
     rows = -(-len(shown.metrics) // _ACROSS)
     below = 0
     if shown.class_scores is not None or shown.degraded is not None:
-        below = _HEADING + MAX_DEGRADED * _TILE
-    page = Sheet(_HEADLINE + (_TOP if shown.losses else 0) + rows * _METRICS + below, _WIDTH, caption)
+        below = _HEADING + -(-MAX_DEGRADED // shown.example_columns) * _TILE
+    page = Sheet(_HEADLINE + shown.loss_rows * _TOP + rows * _METRICS + below, _WIDTH, caption)
     body, top = page.body, _HEADLINE
     _paint_headline(body[:top], shown)
-    if shown.losses:
-        _paint_charts(body[top : top + _TOP - 10], shown.losses, shown.steps)
+    for row in range(shown.loss_rows):
+        charts = shown.losses[_ACROSS * row : _ACROSS * (row + 1)]
+        _paint_charts(body[top : top + _TOP - 10], charts, shown.steps)
         top += _TOP
     for row in range(rows):
         charts = shown.metrics[_ACROSS * row : _ACROSS * (row + 1)]
@@ -121,7 +126,7 @@ def overfitting_sheet(shown: Summary, *, caption: str, note: str = "") -> Pictur
         _paint_class_scores(body[top:, :_CLASSES_WIDTH], shown.class_scores)
     if shown.degraded is not None:
         part = body[top:, _CLASSES_WIDTH + _GAP :] if shown.class_scores is not None else body[top:]
-        _paint_degraded(part, shown.degraded, shown.heading, shown.placeholder)
+        _paint_degraded(part, shown.degraded, shown)
     bad, legend = "", None
     if shown.degraded is not None and shown.degraded.scale > 0:
         legend = evidence_scale(shown.degraded.scale)
@@ -182,26 +187,28 @@ def _paint_class_scores(part: Picture, class_scores: PerClassScores) -> None:
         paint_dot(part, x, y, ink, radius=6)
 
 
-def _paint_degraded(part: Picture, degraded: DegradedExample, heading: str, placeholder: str) -> None:
-    write(part, (0, 17), heading, size=_TITLE, bold=True, width=part.shape[1])
+def _paint_degraded(part: Picture, degraded: DegradedExample, shown: Summary) -> None:
+    write(part, (0, 17), shown.heading, size=_TITLE, bold=True, width=part.shape[1])
     if not degraded.titles:
         fill(part, (0, _HEADING, part.shape[1] - 1, _HEADING + 60), STRIP)
         middle = (part.shape[1] / 2, _HEADING + 30)
-        write(part, middle, placeholder, size=_WORDS, colour=QUIET, anchor="mm", width=part.shape[1] - 8)
+        write(part, middle, shown.placeholder, size=_WORDS, colour=QUIET, anchor="mm", width=part.shape[1] - 8)
         return
     tiles = _triples(degraded)
     if tiles is not None and tiles.shape[1] > 1:
         for column, name in enumerate(("input", "heat then", "heat now")):
             place_of_name = (column * (_SIDE + 8) + 1, 37)
             write(part, place_of_name, name, size=_WORDS, colour=QUIET, width=_SIDE)
+    width = part.shape[1] // shown.example_columns
     for number, (first, second) in enumerate(degraded.titles[:MAX_DEGRADED]):
-        under = top = _HEADING + number * _TILE
+        row, column = divmod(number, shown.example_columns)
+        under, left = _HEADING + row * _TILE, column * width
         if tiles is not None:
-            for column, tile in enumerate(tiles[number]):
-                place(part, tile, column * (_SIDE + 8) + 1, top + 1)
-            under = top + tiles.shape[2] + 2
-        write(part, (0, under + 17), first, size=_WORDS, bold=True, width=part.shape[1])
-        write(part, (0, under + 36), second, size=_WORDS, colour=QUIET, width=part.shape[1])
+            for place_of_tile, tile in enumerate(tiles[number]):
+                place(part, tile, left + place_of_tile * (_SIDE + 8) + 1, under + 1)
+            under += tiles.shape[2] + 2
+        write(part, (left, under + 17), first, size=_WORDS, bold=True, width=width - 4)
+        write(part, (left, under + 36), second, size=_WORDS, colour=QUIET, width=width - 4)
 
 
 def _triples(degraded: DegradedExample) -> Picture | None:

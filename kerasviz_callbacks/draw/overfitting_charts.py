@@ -89,19 +89,19 @@ def is_accuracy(key: str) -> bool:
 
 def loss_charts(
     curves: Mapping[str, History],
-    metric: str | None,
+    metrics: Sequence[str],
     scales: Mapping[str, float],
     step: int,
     *,
     chance: float | None = None,
 ) -> list[Chart]:
-    """Loss and metric as Keras gives them; the axis begins at 0 unless values lie below, of an accuracy it ends at 1.
+    """Loss and metrics as Keras gives them; the axis begins at 0 unless values lie below, of an accuracy it ends at 1.
 
-    `curves` are by key of the logs, `"loss"`, `"val_loss"` and those of the metric; `scales` are what
+    `curves` are by key of the logs, `"loss"`, `"val_loss"` and those of the metrics; `scales` are what
     `extend_axis` and `choose_log` noted; `step` is the newest one; `chance` is marked in the chart of an accuracy.
     """
     charts = []
-    for key in ("loss", *([metric] if metric else [])):
+    for key in ("loss", *metrics):
         sets = {"training": Curve(*curves[key]), "validation": Curve(*curves[f"val_{key}"])}
         up, down = _reached(scales, key)
         log, share = bool(scales.get(f"log {key}")), is_accuracy(key)

@@ -91,6 +91,7 @@ def walk_tiles(
     *,
     caption: str,
     what: str = "input",
+    headline: str = "",
     legend: Scale | None = None,
     names: Sequence[tuple[str, str]] | None = None,
     note: str = "",
@@ -99,7 +100,8 @@ def walk_tiles(
     """Shows decoded interpolations between the codes of two inputs: one row per pair, the inputs at both ends.
 
     `ends` are the inputs as bytes `(walks, 2, H, W, 3)`, below the heading `what`, with a pair of `names` a walk;
-    `walks` are what is decoded between them, `(walks, positions, H, W, 3)`. `legend` is the scale of the brightness.
+    `walks` are what is decoded between them, `(walks, positions, H, W, 3)`, below the `headline`. `legend` is the scale
+    of the brightness.
     """
     positions = walks.shape[1]
     originals, between = fit_marked(ends, 64), fit_marked(walks, 64)
@@ -117,8 +119,7 @@ def walk_tiles(
     place_all(canvas, originals[:, 1:], start + across + apart + 1, top + 1, pitch)
     for x in (left + width / 2, start + across + apart + width / 2):
         write(canvas, (x, top - 6), what, size=_SIZE, bold=True, anchor="ms", width=width + apart)
-    title = "decoded from interpolated codes"
-    write(canvas, (start + across / 2, top - 6), title, size=_SIZE, colour=QUIET, anchor="ms", width=across)
+    write(canvas, (start + across / 2, top - 6), headline, size=_SIZE + 1, bold=True, anchor="ms", width=across)
     for row, (first, last) in enumerate(labels):
         y = top + row * (height + _GAP) + height / 2
         write(canvas, (left - 7, y), first, size=_SIZE, anchor="rm", width=84)

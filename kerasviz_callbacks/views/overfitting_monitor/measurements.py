@@ -34,7 +34,7 @@ class OverfittingData:
     curves: Histories  # epochs and values of the Keras logs, by key
     scales: Mapping[str, float]  # limits of the axes
     best: int | None  # the best epoch, if there is one
-    metric: str | None  # the key of the metric plotted besides the loss, if there is one
+    metrics: list[str]  # the keys of the metrics plotted besides the loss
     now: Evaluation  # evaluation of the rows at this step, without what is not drawn
     then: BestEpoch | None  # state at the best epoch, if that was earlier
     left_out: tuple[int, int]  # number of rows excluded from `cam_drift` and from `cam_true_vs_predicted`

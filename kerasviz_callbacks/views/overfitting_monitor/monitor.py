@@ -195,8 +195,9 @@ class OverfittingMonitor(EvaluatedView):
 
     def _data(self, source: str, now: Evaluation, then: BestEpoch | None, left_out: tuple[int, int]) -> OverfittingData:
         history, known = self._history(), self.memory.for_source(source)["histories"]
-        metric, curves = history.metric(), {}
-        for key in ("loss", *([metric] if metric else [])):
+        metrics = history.metrics(self._charts() - 1, losses=self.task.kind == "values")
+        curves = {}
+        for key in ("loss", *metrics):
             for name in (key, f"val_{key}"):
                 curves[name] = history.curve(name)
                 for value in curves[name][1][-1:]:
@@ -205,7 +206,11 @@ class OverfittingMonitor(EvaluatedView):
         histories = {name: (tuple(values), tuple(values.values())) for name, values in known.items()}
         drawn = replace(now, features=None, predicted_maps=None)
         scales, before = dict(self.memory.scales), self.memory.for_source(source).get("untrained loss", math.nan)
-        return OverfittingData(histories, curves, scales, history.best, metric, drawn, then, left_out, before)
+        return OverfittingData(histories, curves, scales, history.best, metrics, drawn, then, left_out, before)
+
+    def _charts(self) -> int:
+        """Return how many curves of Keras' logs are shown: more where the loss has parts, as that of a VAE."""
+        return 4 if self.task.kind == "values" and len(self.model.metrics) > 2 else 2
 
     def _history(self) -> EpochHistory:
         history: EpochHistory = self.memory.shared.setdefault("history", EpochHistory())
@@ -218,7 +223,7 @@ class OverfittingMonitor(EvaluatedView):
         one = measured[VALIDATION]
         data: dict[str, OverfittingData] = {source: found.data for source, found in measured.items()}
         rows = [f"{probe.size} {COMPARED_SOURCES[source]}" for source, probe in self.probes.items()]
-        caption = f"overfitting of {self.model.name}\nmetrics below the losses: {' and '.join(rows)} rows"
+        caption = f"overfitting of {self.model.name}\nobserved: {' and '.join(rows)} rows"
         note = ""
         if one.data.now.true_maps is not None:
             drift, between = one.data.left_out
@@ -230,22 +235,18 @@ class OverfittingMonitor(EvaluatedView):
         """Return the contents of the sheet at a step."""
         validation, newest = data[VALIDATION], list(data.values())[-1]  # measured last: its axes include the others
         first = min([at for steps, _ in validation.histories.values() for at in steps[:1]] + [min(step, 0)])
-        axis, best, metric, classes = (
-            self.schedule.unit,
-            validation.best,
-            validation.metric,
-            self.task.kind == "classes",
-        )
+        axis, best, metrics = self.schedule.unit, validation.best, validation.metrics
+        classes = self.task.kind == "classes"
         histories = {COMPARED_SOURCES[source]: each.histories for source, each in data.items()}
         before = None if validation.then is None else validation.then.true_score
         labels = self.labels[VALIDATION]
         answers = answers_of(data, labels if classes else None, self._ranges)
         chance = self.probes[VALIDATION].most_frequent if classes else None
         named = self.probe_display.class_name if classes else None
-        fell = "error grew most" if self.task.kind == "values" else "lost most"
+        fell = "mean squared error grew most" if self.task.kind == "values" else "lost most"
         return Summary(
-            headline=headlines(newest.curves, metric, best, step, answers, axis=axis),
-            losses=loss_charts(newest.curves, metric, newest.scales, step, chance=chance),
+            headline=headlines(newest.curves, metrics[0] if metrics else None, best, step, answers, axis=axis),
+            losses=loss_charts(newest.curves, metrics, newest.scales, step, chance=chance),
             metrics=metric_charts(self.metrics, histories, newest.scales, axis=axis),
             steps=StepAxis(first, horizon(self.schedule.last, step), best, max(step, first)),
             sets=["validation", "training"],
@@ -253,6 +254,8 @@ class OverfittingMonitor(EvaluatedView):
             degraded=self._degraded(validation),
             heading=f"{fell} since {f'{axis} {best}' if validation.then else f'the best {axis}'}",
             placeholder=self._no_examples_reason(validation, step),
+            loss_rows=self._charts() // 2,
+            example_columns=4 if self.task.kind == "values" else 1,
         )
 
     def _no_examples_reason(self, data: OverfittingData, step: int) -> str:
@@ -283,7 +286,7 @@ class OverfittingMonitor(EvaluatedView):
         labels, scores, named = self.labels[VALIDATION], now.answer_scores, self.probe_display.class_name
         number, after = f"row {self.probes[VALIDATION].index[row]}", now.true_score[row]
         if scores is None:
-            return number, f"mean squared error {format_number(-before)} → {format_number(-after)}"
+            return number, f"{format_number(-before)} → {format_number(-after)}"
         change = f"{before:.2f} → {after:.2f}"
         if scores.predicted is None or labels is None:
             true = [named(int(label)) for label in np.flatnonzero(self.truth(VALIDATION)[row])]
