@@ -8,7 +8,7 @@ from kerasviz_callbacks.draw.activations import activation_tiles, response_matri
 from kerasviz_callbacks.draw.colour import NON_FINITE, table
 from kerasviz_callbacks.draw.filters import filter_matrix, filter_tiles
 from kerasviz_callbacks.draw.heat import WRONG, depth_slices, heat_maps
-from kerasviz_callbacks.draw.overlay import opacity, overlay
+from kerasviz_callbacks.draw.overlay import OUTLINE, opacity, outline, overlay
 from kerasviz_callbacks.draw.sheet import Ruler, Scale, blank, footer_height, header_height, sheet
 from kerasviz_callbacks.draw.traces import bars, envelope, trace_pictures
 from kerasviz_callbacks.draw.trails import trajectory
@@ -179,11 +179,38 @@ def test_cold_regions_show_the_grey_picture_and_heat_rises():
     heat = np.zeros((1, 4, 4))
     cold = overlay(pictures, heat, scale=1.0)
     assert len(np.unique(cold)) == 1
-    heat[0, 0] = [0.25, 0.5, 0.75, 1.0]
+    heat[0, 0] = [0.1, 0.25, 0.45, 1.0]
     laid = overlay(pictures, heat, scale=1.0).astype(int)
     np.testing.assert_array_equal(laid[0, 1:], cold[0, 1:])
-    assert (np.diff(laid[0, 0] @ [0.2126, 0.7152, 0.0722]) > 0).all()
+    heat[0] = [0.1, 0.25, 0.75, 1.0]
+    laid = overlay(pictures, heat, scale=1.0).astype(int)
+    np.testing.assert_array_equal(laid[0, 0, 2], OUTLINE)
+    assert (np.diff(laid[0, 0, [0, 1, 3]] @ [0.2126, 0.7152, 0.0722]) > 0).all()
     np.testing.assert_allclose(laid[0, 0, 3], 0.95 * table("inferno")[-1] + 0.05 * cold[0, 0, 0], atol=1)
+
+
+def test_the_outline_encloses_half_of_the_maps_own_largest_value_however_weak_it_is():
+    rows, columns = np.mgrid[:41, :41]
+    disc = 1 - np.hypot(rows - 20, columns - 20) / 30  # half of its peak at a radius of 15
+    for strength in (1.0, 0.02):
+        edge = outline(strength * disc, 0.01)
+        away = np.hypot(*(np.argwhere(edge) - 20).T)
+        assert ((away > 13) & (away <= 15)).all()
+        assert edge.sum() >= 2 * np.pi * 13 * 0.8
+    assert not outline(0.005 * disc, 0.01).any(), "noise beside the scale"
+    assert not outline(np.ones((5, 5)), 0.01).any(), "the picture's own edge is none"
+    holed = disc.copy()
+    holed[20, 24] = np.nan
+    assert np.argwhere(outline(holed, 0.01) & ~outline(disc, 0.01)).tolist() == [[19, 24], [20, 23], [20, 25], [21, 24]]
+
+
+def test_weak_heat_on_black_is_seen_and_darker_than_strong_heat():
+    weak, strong, none = (
+        overlay(np.zeros((1, 9, 9, 3), np.uint8), np.full((1, 9, 9), value), scale=1.0)[0, 4, 4].astype(int)
+        for value in (0.03, 0.5, 0.0)
+    )
+    assert np.abs(weak - none).max() >= 12
+    assert strong.sum() > weak.sum() + 100
 
 
 def test_opacity_goes_from_nothing_to_most():
