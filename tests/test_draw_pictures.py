@@ -262,7 +262,8 @@ def test_halves_hold_their_own_tiles_in_their_order(left, right):
     np.testing.assert_array_equal(
         corners[:both:2, 0], corners[left : left + both : 2, 0], "the same place in each half"
     )
-    gap = sheet[45:-80, corners[:left, 1].max() + 1 : corners[left:, 1].min()]
+    body = sheet[header_height(sheet.shape[1], "grad_cam") : -footer_height(sheet.shape[1]) - 12]
+    gap = body[:, corners[:left, 1].max() + 1 : corners[left:, 1].min()]
     hairline = (gap == (208, 213, 219)).all(axis=-1).all(axis=0)
     assert hairline.sum() == 1
 
@@ -370,3 +371,25 @@ def test_class_names_of_any_letters_are_written():
     titles = [("类\n\t", "\x00\udcff 0.5"), ("", ""), ("💡", "ß 1.00")]
     picture = heat_maps(PICTURES, np.ones((N, 4, 4)), scale=1, caption="a\nb\u2028c", titles=titles)
     assert picture.dtype == np.uint8
+
+
+@pytest.mark.parametrize("kind", ["maps", "matrix"])
+def test_dead_channels_are_marked_above_their_columns_and_nowhere_else(kind):
+    gone = [False, True, False, True]
+
+    def drawn(dead):
+        options = {"low": 0, "high": 1, "caption": "conv", "labels": ["boot"] * 3, "dead": dead}
+        if kind == "matrix":
+            return response_matrix(np.zeros((3, 4)), **options)
+        return activation_tiles(None, np.zeros((3, 4, 4, 4)), channels=[7, 9, 11, 13], **options)
+
+    picture, alive = drawn(gone), drawn([False] * 4)
+    assert picture.shape == alive.shape, "the mark has its place before there is any"
+    changed = np.argwhere((picture != alive).any(axis=-1))
+    dark = np.argwhere((body(picture) == table("viridis")[0]).all(axis=-1))
+    (top, left), right = dark.min(axis=0), dark[:, 1].max()
+    assert changed[:, 0].max() < top, "above the maps"
+    columns = (changed[:, 1] - left) * 4 // (right + 1 - left)
+    assert set(columns.tolist()) == {1, 3}
+    assert (picture == WRONG).all(axis=-1).sum() > 20
+    assert not (alive == WRONG).all(axis=-1).any()

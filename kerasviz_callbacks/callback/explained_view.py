@@ -94,7 +94,8 @@ class ExplainedView(ProbeView):
             return "the output"
         if self.score.targets in ("predicted", "true"):
             return f"the {self.score.targets} class"
-        return f"class {named(self.probe_display.class_name(self.target))}"  # type: ignore[arg-type]
+        name = self.probe_display.class_name(self.target)  # type: ignore[arg-type]
+        return f"class {named(name.removeprefix('class '))}"
 
     def heat(
         self, source: str, maps: Array, predicted: Predictions, *, number: int | None = None, **given: Any

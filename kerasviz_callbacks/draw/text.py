@@ -21,6 +21,13 @@ LINE: Colour = (208, 213, 219)
 
 SMALL = 10
 """Font size of the numbers beside tiles, in pixels."""
+CARD = 350
+"""Width to which TensorBoard shrinks a picture, in pixels."""
+
+
+def card_size(width: int) -> int:
+    """The font size, at least 11, of words beside tiles that are still read where `width` pixels shrink to a card's."""
+    return max(SMALL + 1, round(8 * width / CARD))
 
 
 @lru_cache(maxsize=64)

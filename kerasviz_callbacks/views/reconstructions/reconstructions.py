@@ -185,7 +185,7 @@ class Reconstructions(ProbeView):
             "scale": scale,
             "caption": self._caption(source),
             "names": None if names is None else names[:rows],
-            "note": join_notes(data.note, count_clipped(data.errors, scale), note),
+            "note": join_notes(data.note, count_clipped(data.errors, scale, "error"), note),
             "bad": count_non_finite(data.reconstructions),
         }
         if display.signals:
