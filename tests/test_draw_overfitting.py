@@ -7,12 +7,18 @@ from hypothesis import strategies as st
 
 from kerasviz_callbacks.draw.colour import NON_FINITE
 from kerasviz_callbacks.draw.curves import AXIS, FOOT, HEAD, SETS, Chart, Curve, StepAxis, paint_chart, paint_dot
-from kerasviz_callbacks.draw.overfitting import DegradedExample, PerClassScores, Summary, overfitting_sheet
+from kerasviz_callbacks.draw.overfitting import (
+    MAX_DEGRADED,
+    DegradedExample,
+    PerClassScores,
+    Summary,
+    overfitting_sheet,
+)
 from kerasviz_callbacks.draw.overfitting_charts import (
     METRICS,
+    choose_log,
     extend_axis,
     flat_maps,
-    headlines,
     loss_charts,
     metric_charts,
     most_degraded,
@@ -25,10 +31,12 @@ from kerasviz_callbacks.draw.tiles import fit
 HEIGHT, WIDTH = HEAD + 101 + FOOT, AXIS + 200  # a plot of 101 x 200: ten epochs of 20 pixels
 
 
-def charted(curves, *, low=0.0, high=1.0, best=None, now=9, log=False):
+def charted(curves, *, low=0.0, high=1.0, best=None, now=9, log=False, level=None):
     """The plot of a chart."""
     canvas = np.full((HEIGHT, WIDTH, 3), 255, np.uint8)
-    paint_chart(canvas, Chart("title", curves, low, high, "words", "hint", log=log), StepAxis(0, 9, best, now))
+    paint_chart(
+        canvas, Chart("title", curves, low, high, "words", "hint", log=log, level=level), StepAxis(0, 9, best, now)
+    )
     return canvas[HEAD : HEAD + 101, AXIS:]
 
 
@@ -71,6 +79,22 @@ def test_training_is_dashed_and_validation_lies_over_it():
     assert 0.3 < inked[10:190].mean() < 0.7
     both = charted({"training": curve, "validation": curve})
     assert (both[50, 15:185] == SETS["validation"]).all()
+
+
+def test_the_dashes_of_a_steep_line_are_as_long_as_those_of_a_flat_one():
+    plot = charted({"training": Curve([4, 5], [0.0, 1.0])})
+    near = np.array([(plot[row, 85:115] == SETS["training"]).all(axis=-1).any() for row in range(5, 96)])
+    lengths = np.diff(np.flatnonzero(np.diff(near.astype(int))))
+    assert 0.3 < near.mean() < 0.75
+    assert len(lengths) >= 8
+    assert lengths.max() <= 12
+
+
+def test_a_level_is_a_dotted_line_right_across():
+    plot = charted({}, level=0.25)
+    row = (plot[int(row_of(0.25))] == INK).all(axis=-1)
+    assert row.mean() == pytest.approx(0.4, abs=0.01)
+    assert not (np.delete(plot, int(row_of(0.25)), axis=0) == INK).all(axis=-1).any()
 
 
 def test_the_best_epoch_is_an_upright_line_and_the_ground_since_it_is_tinted():
@@ -133,11 +157,11 @@ def test_each_axis_holds_what_was_seen_and_only_grows():
 def test_the_subtitle_gives_the_best_value_its_epoch_and_the_newest_value():
     history = {"knn": ((-1, 0, 1, 2), (0.3, 0.6, 0.7, 0.65)), "nc1": ((-1, 0, 1), (4.0, 0.75, np.nan))}
     knn, nc1, drift = metric_charts(["knn", "nc1", "cam_drift"], {"validation": history}, {})
-    assert knn.subtitle == "max 0.7 at 1     now 0.65"
-    assert nc1.subtitle == "min 0.75 at 0     now not finite"
+    assert knn.subtitle == "best 0.7 at 1   now 0.65"
+    assert nc1.subtitle == "best 0.75 at 0   now NaN"
     assert (knn.curves["validation"].best, nc1.curves["validation"].best) == (1, 0)
     (sure,) = metric_charts(["overconfidence"], {"validation": {"overconfidence": ((0, 1, 2), (-0.3, -0.02, 0.1))}}, {})
-    assert sure.subtitle == "nearest 0: -0.02 at 1     now 0.1".replace("-", "−")
+    assert sure.subtitle == "best -0.02 at 1   now 0.1".replace("-", "−")
     assert (drift.subtitle, drift.curves["validation"].best) == ("", None)
 
 
@@ -147,54 +171,55 @@ def test_a_loss_begins_at_zero_and_an_accuracy_ends_at_one():
         extend_axis(scales, key, value)
     steps = (0, 1)
     logged = {"loss": (steps, (2.3, 1.0)), "val_loss": (steps, (2.2, 1.5)), "accuracy": (steps, (0.4, 0.6))}
-    loss, accuracy = loss_charts(logged | {"val_accuracy": ((), ())}, "accuracy", scales, 1)
+    loss, accuracy = loss_charts(logged | {"val_accuracy": ((), ())}, ["accuracy"], scales, 1)
     assert (loss.low, accuracy.low, accuracy.high) == (0, 0, 1)
     assert 2.3 <= loss.high <= 2.3 * 1.25
-    assert loss.subtitle == "now   validation 1.5   training 1"
-    assert accuracy.subtitle == "now   training 0.6"
+    assert loss.subtitle == "validation 1.5  training 1"
+    assert accuracy.subtitle == "training 0.6"
     extend_axis(scales, "loss", -0.5)
-    assert loss_charts(logged, None, scales, 1)[0].low <= -0.5
-    (later,) = loss_charts(logged | {"loss": ((0, 1, 2), (2.3, 1.0, 0.5))}, None, scales, 2)
-    assert later.subtitle == "now   validation 1.5 (at 1)   training 0.5", "validation_freq skips epochs"
+    assert loss_charts(logged, [], scales, 1)[0].low <= -0.5
+    (later,) = loss_charts(logged | {"loss": ((0, 1, 2), (2.3, 1.0, 0.5))}, [], scales, 2)
+    assert later.subtitle == "validation 1.5 (at 1)  training 0.5", "validation_freq skips epochs"
+
+
+def test_chance_is_marked_in_the_chart_of_an_accuracy_alone():
+    logged = dict.fromkeys(("loss", "val_loss", "acc", "val_acc", "mae", "val_mae"), ((0,), (0.5,)))
+    loss, accuracy = loss_charts(logged, ["acc"], {}, 0, chance=0.1)
+    assert (loss.level, accuracy.level, accuracy.hint) == (None, 0.1, "dotted: chance 0.1")
+    assert loss_charts(logged, ["mae"], {}, 0, chance=0.1)[1].level is None
 
 
 @pytest.mark.parametrize(
-    ("best", "step", "said"),
+    ("training", "validation", "log"),
     [
-        (None, -1, "No epoch has ended yet."),
-        (
-            None,
-            2,
-            "No val_loss yet, so no best epoch: fit needs validation_data, and a test_step that returns a loss.",
-        ),
-        (2, 2, "val_loss is at its lowest so far: 0.5 at epoch 2."),
-        (1, 2, "val_loss was lowest at epoch 1: 0.4; 1 epoch later it is 0.5 (+25%)."),
-        (0, 3, "val_loss was lowest at epoch 0: 0.8; 3 epochs later it is unknown."),
-        (1, 3, "val_loss was lowest at epoch 1: 0.4; 2 epochs later it is 8 (20 times as high)."),
-        (None, 1, "val_loss was never finite, so there is no best epoch."),
+        ([2.0, 1.0, 0.5], [2.0, 1.2, 1.1], False),
+        ([2.0, 0.1, 1e-4], [2.0, 1.2, 1.9], False),  # memorised: both can be read from 0 up
+        ([1.4, 0.6, 0.4], [107.0, 90.0, 73.0], True),
+        ([1.4, 900.0, 1.0], [1.5, 2.0, 1.2], True),  # a spike
+        ([5e4, 40.0, 2.0], [5e4, 30.0, 3.0], True),  # fallen by decades
+        ([0.0, 0.6, 0.4], [107.0, 90.0, 73.0], False),
+        ([-0.6, 1.4, 0.4], [107.0, 90.0, 73.0], False),
+        ([np.nan], [np.nan], False),
+        ([], [], False),
     ],
 )
-def test_the_headline_says_where_the_validation_loss_is(best, step, said):
-    ended = {(1, 3): 8.0, (0, 3): np.nan}.get((best, step), 0.5)
-    losses = ((0, 1, 2, 3), (0.8, 0.4, 0.5, ended)) if "No val_loss" not in said else ((), ())
-    curves = {
-        "val_loss": losses,
-        "loss": ((0, 1, 2), (0.7, 0.3, 0.1)),
-        "val_acc": ((0, 1, 2), (0.5, 0.7, 0.6)),
-    }
-    first, second = headlines(curves, "acc", best, step)
-    assert first == said
-    if (best, step) == (1, 2):
-        assert second == "val_acc 0.7 → 0.6     loss 0.3 → 0.1"
-    if (best, step) == (2, 2):
-        assert second == "val_acc 0.6     loss 0.1"
+def test_an_axis_is_logarithmic_where_curves_differ_by_decades_and_stays_so(training, validation, log):
+    scales = {}
+    for end in range(1, len(training) + 1):
+        choose_log(scales, "loss", [training[:end], validation[:end]])
+        extend_axis(scales, "loss", max(training[end - 1], validation[end - 1]))
+    steps = range(len(training))
+    curves = {"loss": (steps, training), "val_loss": (steps, validation)}
+    (chart,) = loss_charts(curves, [], scales, 2)
+    assert chart.log == log
+    if log:
+        assert chart.hint == "log scale"
+        assert chart.low <= min(training + validation) < max(training + validation) <= chart.high
+        choose_log(scales, "loss", [[1.0], [1.0]])
+        assert loss_charts(curves, [], scales, 2)[0].log, "kept"
 
 
 def test_the_texts_name_the_axis():
-    losses = {"val_loss": ((0, 500, 1000), (0.8, 0.4, 0.5))}
-    assert headlines({}, None, None, -1, axis="batch")[0] == "No batch has ended yet."
-    assert headlines(losses, None, 500, 500, axis="batch")[0].endswith("0.4 at batch 500.")
-    assert "at batch 500: 0.4; 500 batches later" in headlines(losses, None, 500, 1000, axis="batch")[0]
     (drift,) = metric_charts(["cam_drift"], {"validation": {}}, {}, axis="batch")
     assert drift.hint == "0 at the best batch"
     assert "batch 500" in per_class_scores([0, 1], [0.1, 0.2], [0.3, 0.4], str, best=500, axis="batch").legend
@@ -218,7 +243,7 @@ def test_the_most_degraded_rows_are_those_whose_score_dropped_most(pairs):
     now, then = (np.array([pair[at] for pair in pairs]) for at in (0, 1))
     chosen = most_degraded(now, then, 0.01)
     drop = then - now
-    assert list(drop[chosen]) == sorted((one for one in drop if one > 0.01), reverse=True)[:8]
+    assert list(drop[chosen]) == sorted((one for one in drop if one > 0.01), reverse=True)[:MAX_DEGRADED]
 
 
 def test_maps_of_signals_and_volumes_become_flat():
@@ -241,7 +266,7 @@ def summary(**given):
     )
 
 
-def degraded(count=8, maps=True, seed=0):
+def degraded(count=MAX_DEGRADED, maps=True, seed=0):
     generator = np.random.default_rng(seed)
     pictures = generator.integers(0, 255, (count, 28, 28, 3)).astype(np.uint8)
     then, now = generator.random((2, count, 7, 7)).astype(np.float32)
@@ -265,8 +290,8 @@ def holds(sheet, tile):
 def test_every_picture_stands_there_with_its_heat_then_and_now():
     shown = degraded()
     sheet = overfitting_sheet(summary(class_scores=CLASS_SCORES, degraded=shown), caption="overfitting of a model")
-    pictures = fit(shown.pictures, 84)
-    for index in range(8):
+    pictures = fit(shown.pictures, 112)
+    for index in range(MAX_DEGRADED):
         assert holds(sheet, pictures[index]) == 1
         for maps in (shown.then, shown.now):
             assert holds(sheet, overlay(pictures, maps, scale=1.0)[index]) == 1
@@ -284,7 +309,7 @@ def test_a_class_is_a_ring_where_it_was_and_a_disc_where_it_is():
     still = PerClassScores(CLASS_SCORES.names, None, CLASS_SCORES.now, "by class", "ring and disc")
     alone = overfitting_sheet(summary(class_scores=still, degraded=degraded(0)), caption="c")
     changed = np.argwhere((sheet != alone).any(axis=-1))
-    across = 12 + 98 + np.array([0.3, 0.9, 0.4, 0.6]) * (278 - 18 - 98)  # margin, names, plot
+    across = 12 + 112 + np.array([0.3, 0.9, 0.4, 0.6]) * (256 - 22 - 112)  # margin, names, plot
     assert changed[:, 1].min() == pytest.approx(across.min(), abs=6)
     assert changed[:, 1].max() == pytest.approx(across.max(), abs=6)
 
@@ -295,7 +320,7 @@ def test_heat_that_is_no_number_is_counted_and_an_empty_map_is_told_in_words():
     shown.then[1] = 0
     plain, marked = (overfitting_sheet(summary(degraded=one), caption="c") for one in (degraded(), shown))
     assert (marked == NON_FINITE).all(axis=-1).sum() > (plain == NON_FINITE).all(axis=-1).sum()
-    laid = overlay(fit(shown.pictures, 84), shown.then, scale=1.0)[1]
+    laid = overlay(fit(shown.pictures, 112), shown.then, scale=1.0)[1]
     assert holds(marked, laid) == 0
     assert (marked[-40:] != plain[-40:]).any(), "the strip counts it"
 

@@ -71,7 +71,7 @@ def test_bars_are_as_long_as_the_largest_correlation():
     top, left = corner(picture)
     bars = (picture[top : top + 6 * 36, left + 6 * 36 + 1 :] == QUIET).all(axis=-1)
     middles = np.arange(6) * 36 + 18
-    np.testing.assert_array_equal(bars[middles].sum(axis=1), np.nan_to_num(lengths) * 72)
+    np.testing.assert_array_equal(bars[middles].sum(axis=1), np.nan_to_num(lengths) * 100)
 
 
 def test_the_strongest_pairs_are_framed_on_both_sides_of_the_diagonal():

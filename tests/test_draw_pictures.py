@@ -8,7 +8,7 @@ from kerasviz_callbacks.draw.activations import activation_tiles, response_matri
 from kerasviz_callbacks.draw.colour import NON_FINITE, table
 from kerasviz_callbacks.draw.filters import filter_matrix, filter_tiles
 from kerasviz_callbacks.draw.heat import WRONG, depth_slices, heat_maps
-from kerasviz_callbacks.draw.overlay import opacity, overlay
+from kerasviz_callbacks.draw.overlay import OUTLINE, opacity, outline, overlay
 from kerasviz_callbacks.draw.sheet import Ruler, Scale, blank, footer_height, header_height, sheet
 from kerasviz_callbacks.draw.traces import bars, envelope, trace_pictures
 from kerasviz_callbacks.draw.trails import trajectory
@@ -179,11 +179,38 @@ def test_cold_regions_show_the_grey_picture_and_heat_rises():
     heat = np.zeros((1, 4, 4))
     cold = overlay(pictures, heat, scale=1.0)
     assert len(np.unique(cold)) == 1
-    heat[0, 0] = [0.25, 0.5, 0.75, 1.0]
+    heat[0, 0] = [0.1, 0.25, 0.45, 1.0]
     laid = overlay(pictures, heat, scale=1.0).astype(int)
     np.testing.assert_array_equal(laid[0, 1:], cold[0, 1:])
-    assert (np.diff(laid[0, 0] @ [0.2126, 0.7152, 0.0722]) > 0).all()
+    heat[0] = [0.1, 0.25, 0.75, 1.0]
+    laid = overlay(pictures, heat, scale=1.0).astype(int)
+    np.testing.assert_array_equal(laid[0, 0, 2], OUTLINE)
+    assert (np.diff(laid[0, 0, [0, 1, 3]] @ [0.2126, 0.7152, 0.0722]) > 0).all()
     np.testing.assert_allclose(laid[0, 0, 3], 0.95 * table("inferno")[-1] + 0.05 * cold[0, 0, 0], atol=1)
+
+
+def test_the_outline_encloses_half_of_the_maps_own_largest_value_however_weak_it_is():
+    rows, columns = np.mgrid[:41, :41]
+    disc = 1 - np.hypot(rows - 20, columns - 20) / 30  # half of its peak at a radius of 15
+    for strength in (1.0, 0.02):
+        edge = outline(strength * disc, 0.01)
+        away = np.hypot(*(np.argwhere(edge) - 20).T)
+        assert ((away > 13) & (away <= 15)).all()
+        assert edge.sum() >= 2 * np.pi * 13 * 0.8
+    assert not outline(0.005 * disc, 0.01).any(), "noise beside the scale"
+    assert not outline(np.ones((5, 5)), 0.01).any(), "the picture's own edge is none"
+    holed = disc.copy()
+    holed[20, 24] = np.nan
+    assert np.argwhere(outline(holed, 0.01) & ~outline(disc, 0.01)).tolist() == [[19, 24], [20, 23], [20, 25], [21, 24]]
+
+
+def test_weak_heat_on_black_is_seen_and_darker_than_strong_heat():
+    weak, strong, none = (
+        overlay(np.zeros((1, 9, 9, 3), np.uint8), np.full((1, 9, 9), value), scale=1.0)[0, 4, 4].astype(int)
+        for value in (0.03, 0.5, 0.0)
+    )
+    assert np.abs(weak - none).max() >= 12
+    assert strong.sum() > weak.sum() + 100
 
 
 def test_opacity_goes_from_nothing_to_most():
@@ -235,7 +262,8 @@ def test_halves_hold_their_own_tiles_in_their_order(left, right):
     np.testing.assert_array_equal(
         corners[:both:2, 0], corners[left : left + both : 2, 0], "the same place in each half"
     )
-    gap = sheet[45:-80, corners[:left, 1].max() + 1 : corners[left:, 1].min()]
+    body = sheet[header_height(sheet.shape[1], "grad_cam") : -footer_height(sheet.shape[1]) - 12]
+    gap = body[:, corners[:left, 1].max() + 1 : corners[left:, 1].min()]
     hairline = (gap == (208, 213, 219)).all(axis=-1).all(axis=0)
     assert hairline.sum() == 1
 
@@ -343,3 +371,25 @@ def test_class_names_of_any_letters_are_written():
     titles = [("类\n\t", "\x00\udcff 0.5"), ("", ""), ("💡", "ß 1.00")]
     picture = heat_maps(PICTURES, np.ones((N, 4, 4)), scale=1, caption="a\nb\u2028c", titles=titles)
     assert picture.dtype == np.uint8
+
+
+@pytest.mark.parametrize("kind", ["maps", "matrix"])
+def test_dead_channels_are_marked_above_their_columns_and_nowhere_else(kind):
+    gone = [False, True, False, True]
+
+    def drawn(dead):
+        options = {"low": 0, "high": 1, "caption": "conv", "labels": ["boot"] * 3, "dead": dead}
+        if kind == "matrix":
+            return response_matrix(np.zeros((3, 4)), **options)
+        return activation_tiles(None, np.zeros((3, 4, 4, 4)), channels=[7, 9, 11, 13], **options)
+
+    picture, alive = drawn(gone), drawn([False] * 4)
+    assert picture.shape == alive.shape, "the mark has its place before there is any"
+    changed = np.argwhere((picture != alive).any(axis=-1))
+    dark = np.argwhere((body(picture) == table("viridis")[0]).all(axis=-1))
+    (top, left), right = dark.min(axis=0), dark[:, 1].max()
+    assert changed[:, 0].max() < top, "above the maps"
+    columns = (changed[:, 1] - left) * 4 // (right + 1 - left)
+    assert set(columns.tolist()) == {1, 3}
+    assert (picture == WRONG).all(axis=-1).sum() > 20
+    assert not (alive == WRONG).all(axis=-1).any()

@@ -60,7 +60,6 @@ def test_what_was_drawn_stays_as_more_steps_come():
     values = np.random.default_rng(0).normal(0, 0.3, (10, 5, 3))
     values.sort(axis=1)
     active = np.random.default_rng(1).random((10, 3)) > 0.3
-    active[[4, 9]] = True  # the ground tells the newest step alone
     early, late = drawn(values[:5], active[:5]), drawn(values, active)
     assert early.shape == late.shape
     grid_width = (640 - 44 - 10) // 2
@@ -69,11 +68,16 @@ def test_what_was_drawn_stays_as_more_steps_come():
     assert (early != late).any()
 
 
-def test_a_unit_is_grey_while_it_is_inactive_and_its_panel_if_it_is_now():
+def test_a_unit_and_its_ground_are_grey_at_the_steps_at_which_it_is_inactive():
     active = np.array([[True]] * 5 + [[False]] * 5)
     off, on = panel(drawn(ribbons(10), active)), panel(drawn(ribbons(10), active[::-1]))
-    assert (off[5, 5] == _OFF).all()
-    assert (on[5, 5] == 255).all()
+    half = WIDTH // 2
+    for picture, inactive in ((off, slice(half + 2, -2)), (on, slice(2, half - 2))):
+        grey = (picture[5] == _OFF).all(axis=-1)
+        assert grey[inactive].all()
+        assert grey.sum() == pytest.approx(half, abs=4)
+    early = panel(drawn(ribbons(4), np.zeros((4, 1), bool)))
+    assert (early[5, int(0.45 * WIDTH) : -2] == 255).all(), "nothing is known of later steps"
     for picture, (first, second) in ((off, (_BLUES, _GREYS)), (on, (_GREYS, _BLUES))):
         for place, colours in ((0.2, first), (0.8, second)):
             column = picture[:, int(place * WIDTH)]

@@ -3,7 +3,7 @@ import pytest
 from test_draw_colour import VISION, oklab
 
 from kerasviz_callbacks.draw.colour import NON_FINITE
-from kerasviz_callbacks.draw.responses import ramps, response_strengths, strengths_as_colours
+from kerasviz_callbacks.draw.responses import Hues, ramps, response_strengths, strengths_as_colours
 from kerasviz_callbacks.draw.sheet import footer_height, header_height
 from kerasviz_callbacks.draw.text import LINE
 
@@ -144,3 +144,11 @@ def test_a_note_alters_only_the_strip():
 def test_names_of_any_letters_and_length_are_written():
     labels = ["类\n\t", "\x00\udcff", "x" * 500]
     assert drawn(np.ones((3, 2)), labels=labels).shape[1] < 500
+
+
+def test_the_legend_shows_every_hue_as_none_means_more_than_another():
+    bar = Hues(0.0, 1.0, "grey").bar(100, 12)
+    assert bar.shape == (12, 100, 3)
+    np.testing.assert_array_equal(bar[:, 0], np.full((12, 3), 255))
+    np.testing.assert_array_equal(bar[::2, -1], ramps()[:6, -1])
+    assert drawn(np.zeros((2, 3))).shape == drawn(np.ones((2, 3))).shape

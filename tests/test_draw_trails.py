@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from kerasviz_callbacks.draw.clouds import Cloud, spread_apart
 from kerasviz_callbacks.draw.colour import class_colours
 from kerasviz_callbacks.draw.sheet import footer_height
+from kerasviz_callbacks.draw.text import INK
 from kerasviz_callbacks.draw.trails import extend_window, trajectories, trajectory
 
 OPTIONS = {"half_width": 1.0, "title": "latent  2"}
@@ -88,6 +89,30 @@ def test_the_path_of_a_class_mean_is_drawn_through_its_history():
     near = line[np.abs(line[:, 1] - 0.5) < 0.02]
     assert near[:, 0].min() < -0.7
     assert near[:, 0].max() > 0.7
+
+
+def test_a_collapsed_cloud_has_no_discs_but_a_word():
+    means = np.random.default_rng(0).normal(0, 0.001, (1, 10, 2))
+    plain, marked = (
+        trajectory(means, means, range(10), collapsed=collapsed, **OPTIONS)[37:637, 12:612]
+        for collapsed in (False, True)
+    )
+
+    def reach(window):
+        seen = np.argwhere([(window == colour).all(axis=-1) for colour in class_colours(10)])[:, 1:]
+        return np.abs(seen - 300).max() / 300
+
+    assert reach(plain) > 0.1, "ten discs push each other apart"
+    assert reach(marked) < 0.03, "ten dots lie where they are"
+    assert (marked[8:43] == INK).all(axis=-1).sum() > 300, "the word"
+    assert not (plain[8:43] == INK).all(axis=-1).any()
+
+
+def test_a_disc_that_steps_aside_leaves_a_dot_where_its_path_ends():
+    means = np.array([[[0.0, 0.0], [0.005, 0.0], [0.0, 0.005]]])
+    picture = trajectory(np.full((1, 3, 2), -0.9), means, [0, 1, 2], **OPTIONS)
+    near = [np.abs(coordinates(picture, colour)).max(axis=1).min() for colour in class_colours(3)]
+    assert sum(away < 0.02 for away in near) >= 2, "the last of three dots in one place lies above the others"
 
 
 def test_older_tails_are_paler():

@@ -232,3 +232,26 @@ def test_a_layer_of_one_channel_is_shown_only_if_it_is_named():
     x = np.random.default_rng(0).random((4, 8, 8, 1)).astype(np.float32)
     assert list(kv.FilterOverlap("logs", x).pictures(model)) == ["validation/overlap/conv"]
     assert list(kv.FilterOverlap("logs", x, layers=["amount"]).pictures(model)) == ["validation/overlap/amount"]
+
+
+def test_dead_channels_are_counted_for_the_whole_layer_at_every_step(tmp_path):
+    """Of 20 channels, 16 of which are drawn, more die at every epoch; Keras' own output says how many."""
+    x = RNG.normal(size=(9, 8, 8, 1)).astype(np.float32)
+    conv = layers.Conv2D(20, 3, activation="relu", name="conv")
+    model = network(conv, layers.GlobalAveragePooling2D(), layers.Dense(1), shape=(8, 8, 1))
+    model.compile("sgd", "mse")
+
+    class Kill(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            kernel, bias = self.model.get_layer("conv").get_weights()
+            bias[: 4 * (epoch + 1)] = -1e3
+            self.model.get_layer("conv").set_weights([kernel, bias])
+
+    view = recorded(kv.ActivationMaps)(tmp_path, x, layers=["conv"], on_error="raise")
+    model.fit(x, np.zeros(9), epochs=3, verbose=0, callbacks=[Kill(), view])
+    for step, count in ((-1, 0), (0, 4), (1, 8), (2, 12)):
+        data = view.measured["validation", step].data
+        assert data.deaths["conv"].startswith(f"dead: {count} of 20")
+        channels = view.at_work[0].memory.shared["channels"]["conv"]
+        assert data.dead["conv"].tolist() == [channel < count for channel in channels]
+    assert data.deaths["conv"] == "dead: 12 of 20 (epoch −1: 0, 0: 4, 1: 8)"

@@ -505,19 +505,19 @@ CHOICES = {
         autoencoder,
         VALIDATION,
         "FilterImages of encoder, LatentTrajectory of codes, LatentProfiles of codes, "
-        "Reconstructions with interpolation in codes",
+        "Reconstructions with interpolation in codes, OverfittingMonitor",
     ),
     "a convolutional autoencoder": (
         conv_autoencoder,
         DATA.x_val,
         "FilterImages of down, codes, up1, up2, ActivationMaps of down, codes, up1, up2, LatentTrajectory of codes, "
-        "LatentProfiles of codes, Reconstructions with interpolation in codes",
+        "LatentProfiles of codes, Reconstructions with interpolation in codes, OverfittingMonitor",
     ),
     "a variational autoencoder": (
         vae,
         VALIDATION,
         "FilterImages of hidden, LatentTrajectory of z_mean, LatentProfiles of z_mean, "
-        "Reconstructions with interpolation in z_mean",
+        "Reconstructions with interpolation in z_mean, OverfittingMonitor",
     ),
     "a classifier of numbers": (
         dense_of_numbers,

@@ -31,6 +31,7 @@ from kerasviz_callbacks.draw import (
     lines,
     overfitting,
     overfitting_charts,
+    overfitting_headline,
     overlap,
     overlay,
     profiles,
@@ -145,8 +146,8 @@ def an_overfitting_sheet(losses, training, maps, then, heights, seen, wide, *, s
     assert len(set(chosen.tolist())) == len(chosen) <= overfitting.MAX_DEGRADED
     class_scores = overfitting_charts.per_class_scores(np.arange(len(heights)) % 3, heights, seen, str, best=best)
     shown = overfitting.Summary(
-        headline=overfitting_charts.headlines(logged, "acc", best, len(losses) - 2),
-        losses=overfitting_charts.loss_charts(logged, "acc", scales, len(losses) - 2),
+        headline=overfitting_headline.headlines(logged, "acc", best, len(losses) - 2),
+        losses=overfitting_charts.loss_charts(logged, ["acc"], scales, len(losses) - 2),
         metrics=overfitting_charts.metric_charts(["knn", "nc1"], histories, scales),
         steps=curves.StepAxis(-1, 12, best, len(losses) - 2),
         sets=["validation", "training"],

@@ -101,3 +101,10 @@ def test_what_is_not_finite_is_nan_and_wrong():
     assert np.isnan(overconfidence(multiclass_scores(np.zeros((0, 3)), [])))
     assert np.isnan(softmax([[np.nan, 0.0], [np.inf, 0.0]])).all()
     assert np.isnan(overconfidence(multilabel_scores([[np.nan, 0.5]], [[1, 0]])))
+
+
+def test_an_answer_of_nan_is_never_right():
+    several = multilabel_scores([[np.nan, 0.9], [0.1, np.nan]], [[0, 1], [0, 0]])
+    assert several.right.tolist() == [False, True, True, False]
+    assert several.wrong_rows.tolist() == [True, True]
+    assert multiclass_scores([[np.nan, 0.9], [0.1, 0.9]], [0, 1]).right.tolist() == [False, True]

@@ -14,7 +14,7 @@ numbers = hnp.arrays(np.float64, st.integers(0, 400), elements=st.floats())
 def test_of_a_thousand_numbers_the_five_largest_are_beyond():
     values = np.arange(1.0, 1001.0) * np.resize([1, -1], 1000)
     assert robust_max(values) == 996.0  # the 0.995 quantile of 1..1000 lies between 995 and 996
-    assert count_clipped(values, robust_max(values)) == "4 beyond the scale"
+    assert count_clipped(values, robust_max(values)) == "4 values beyond the scale"
 
 
 def test_few_numbers_are_all_within():

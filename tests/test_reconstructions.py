@@ -9,6 +9,7 @@ from harness import autoencoder, classifier, fit, places_of, recorded, runs
 from keras import layers, ops
 
 import kerasviz_callbacks as kv
+from kerasviz_callbacks.views.reconstructions.reconstructions import walk_headline
 
 SHAPE = (8, 8, 1)
 
@@ -328,3 +329,16 @@ def test_picture_works_without_a_fit(tmp_path):
     for tag in ("reconstructions/pictures", "reconstructions/walk"):
         now = kv.Reconstructions(tmp_path, data).picture(model, tag)
         np.testing.assert_array_equal(now, logged.picture(tag, 0))
+
+
+@pytest.mark.parametrize(
+    ("apart", "said"),
+    [
+        (0.83, "ends 83% as far apart as the originals"),
+        (0.03, "hardly changes: ends 3% as far apart as the originals"),
+        (0.0004, "hardly changes: ends 0.04% as far apart as the originals"),
+        (np.nan, "decoded from interpolated codes"),
+    ],
+)
+def test_the_headline_of_a_walk_says_how_far_it_goes(apart, said):
+    assert walk_headline(apart) == said

@@ -94,7 +94,8 @@ class ExplainedView(ProbeView):
             return "the output"
         if self.score.targets in ("predicted", "true"):
             return f"the {self.score.targets} class"
-        return f"class {named(self.probe_display.class_name(self.target))}"  # type: ignore[arg-type]
+        name = self.probe_display.class_name(self.target)  # type: ignore[arg-type]
+        return f"class {named(name.removeprefix('class '))}"
 
     def heat(
         self, source: str, maps: Array, predicted: Predictions, *, number: int | None = None, **given: Any
@@ -188,8 +189,11 @@ class ExplainedView(ProbeView):
         true = [""] * len(predicted.confidence) if labels is None else [named(label) for label in labels]
         if classes is None:
             return [(t, f"{value:.3g}") for t, value in zip(true, predicted.confidence, strict=True)], None
-        texts = [f"{named(one)} {p:.2f}" for one, p in zip(classes, predicted.confidence, strict=True)]
-        wrong = [bool(a != b) for a, b in zip(labels, classes, strict=True)] if labels is not None and hard else None
+        known = np.isfinite(predicted.confidence)  # NaN is no answer, and so never right
+        answers = zip(classes, predicted.confidence, known, strict=True)
+        texts = [f"{named(one)} {p:.2f}" if finite else "NaN" for one, p, finite in answers]
+        judged = labels is not None and hard
+        wrong = ((np.asarray(labels) != classes) | ~known).tolist() if judged else None
         return list(zip(true, texts, strict=True)), wrong
 
 

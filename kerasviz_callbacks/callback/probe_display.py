@@ -43,11 +43,12 @@ class ProbeDisplay:
         return None if probe.labels is None else [self.class_name(label) for label in probe.labels]
 
     def class_name(self, label: int) -> str:
-        """Return the name of a class, or its number if it has no name."""
+        """Return the name of a class; a number, its own or a name that is one, reads `"class 3"`."""
         names, label = self.probes[VALIDATION].class_names, int(label)
         if label < 0:
             return "no class"
-        return names[label] if names is not None and label < len(names) else str(label)
+        name = names[label] if names is not None and label < len(names) else str(label)
+        return f"class {name}" if name.lstrip("-").isdecimal() else name
 
     def pictures(self, source: str) -> Array | None:
         """Return the probe as images, uint8 `(n, h, w, 3)` or `(n, d, h, w, 3)`; `None` if inputs are not images.

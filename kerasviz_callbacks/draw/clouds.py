@@ -31,21 +31,33 @@ class Cloud:
         means: the class means of all steps, oldest first, `(T, k, 2)`.
         classes: the class of each code, `(n,)`, -1 where it is not known; `None`: one colour.
         name: the heading above it.
+        collapsed: the codes have collapsed to a point, so to speak: the ends of the paths bear no discs, which would
+            need more space than the codes have, and a word says so.
     """
 
     tails: NDArray[np.float64]
     means: NDArray[np.float64] | None
     classes: NDArray[np.intp] | None
     name: str = ""
+    collapsed: bool = False
 
     @classmethod
-    def of(cls, tails: ArrayLike, means: ArrayLike | None, classes: ArrayLike | None, name: str = "") -> Self:
+    def of(
+        cls,
+        tails: ArrayLike,
+        means: ArrayLike | None,
+        classes: ArrayLike | None,
+        name: str = "",
+        *,
+        collapsed: bool = False,
+    ) -> Self:
         """Build a cloud from anything that numpy takes as arrays."""
         return cls(
             np.asarray(tails, np.float64),
             None if means is None else np.asarray(means, np.float64),
             None if classes is None else np.asarray(classes).astype(np.intp).ravel(),
             name,
+            collapsed,
         )
 
     @property
@@ -82,9 +94,13 @@ def draw_cloud(cloud: Cloud, inks: list[Colour], *, side: int, half_width: float
     _draw_dots(draw, pixels(cloud.tails[-1]), dots)
     if cloud.means is not None and len(cloud.means):
         _draw_paths(draw, pixels(cloud.means), inks)
-        _draw_discs(draw, pixels(cloud.means[-1]), inks, edge)
+        if not cloud.collapsed:
+            _draw_discs(draw, pixels(cloud.means[-1]), inks, edge)
     small = picture.reduce(TIMES)
-    ImageDraw.Draw(small).rectangle((0, 0, side - 1, side - 1), outline=LINE)
+    finished = ImageDraw.Draw(small)
+    finished.rectangle((0, 0, side - 1, side - 1), outline=LINE)
+    if cloud.collapsed:
+        write(finished, (side / 2, 34), "collapsed", size=24, bold=True, anchor="ms")
     return small
 
 
@@ -132,7 +148,7 @@ def _draw_paths(draw: ImageDraw.ImageDraw, points: NDArray[np.float64], inks: li
 
 
 def _draw_discs(draw: ImageDraw.ImageDraw, ends: NDArray[np.float64], inks: list[Colour], edge: int) -> None:
-    """A disc at each path's end; discs that would hide each other step aside, tied to their end by a line."""
+    """A disc at each path's end; discs that would hide each other step aside, a line and a dot show from where."""
     radius = DISC * TIMES
     aside = np.clip(ends, radius, edge - radius)
     if len(ends) <= _CROWD:
@@ -146,6 +162,18 @@ def _draw_discs(draw: ImageDraw.ImageDraw, ends: NDArray[np.float64], inks: list
         x, y = aside[number].tolist()
         draw.ellipse((x - radius, y - radius, x + radius, y + radius), inks[number], PAPER, 2 * TIMES)
         write_number(draw, x, y, number, inks[number])
+    for number in seen:  # above all discs
+        if math.dist(ends[number], aside[number]) > radius / 2:
+            (x, y), dot = ends[number].tolist(), 3 * TIMES
+            draw.line((x, y, *_rim(ends[number], aside[number], radius)), fill=inks[number], width=2 * TIMES)
+            draw.ellipse((x - dot, y - dot, x + dot, y + dot), inks[number], PAPER, TIMES)
+
+
+def _rim(end: NDArray[np.float64], disc: NDArray[np.float64], radius: float) -> tuple[float, float]:
+    """Where the way from an end to its disc meets the disc; the end itself if it lies inside."""
+    away = math.dist(end, disc)
+    x, y = end + (disc - end) * max(1 - radius / away, 0)
+    return float(x), float(y)
 
 
 def write_number(draw: ImageDraw.ImageDraw, x: float, y: float, number: int, ink: Colour) -> None:

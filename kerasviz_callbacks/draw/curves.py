@@ -10,21 +10,23 @@ from numpy.typing import NDArray
 from kerasviz_callbacks.draw.colour import NON_FINITE, Picture
 from kerasviz_callbacks.draw.lines import coverage, extremes
 from kerasviz_callbacks.draw.marks import fill, frame
-from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, Colour, format_number, write
+from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, Colour, format_number, text_width, write
 from kerasviz_callbacks.draw.ticks import integer_ticks, round_ticks
 
 Values = NDArray[np.float64]
 SETS: dict[str, Colour] = {"training": (213, 94, 0), "validation": (0, 88, 155)}
 """The data sets in the order in which they are drawn, and their colours; training is dashed too."""
 
-HEAD = 36
+HEAD = 46
 """Pixels above the plot: a title and a subtitle."""
-AXIS, FOOT = 44, 18
+AXIS, FOOT = 50, 22
 """Pixels left of the plot and below it, for numbers."""
 
 _GRID: Colour = (225, 229, 233)
 _SINCE: Colour = (252, 243, 231)  # the ground since the best step
-_DASH, _THICK, _RING = 7, 2.0, 5.0
+_DASH, _THICK, _RING = 8, 2.4, 6.0
+_LONGEST = 20_000  # pixels of a line that is drawn along its length; a longer one is drawn by columns
+_TITLE, _WORDS, _NUMBERS = 17, 15, 14  # font sizes: readable where a sheet is shrunk to TensorBoard's 350 pixels
 _EDGE = 3  # pixels above the highest value and below the lowest, so that a line there is seen whole
 _FAR = 1e6
 
@@ -60,6 +62,7 @@ class Chart:
         subtitle: the line below the title, such as the best value and the newest.
         hint: beside the title, quietly.
         log: values stand at their logarithm to base 10; `low` and `high` are above 0.
+        level: a value that is marked by a dotted line right across.
     """
 
     title: str
@@ -69,6 +72,7 @@ class Chart:
     subtitle: str = ""
     hint: str = ""
     log: bool = False
+    level: float | None = None
 
 
 @dataclass(frozen=True)
@@ -89,9 +93,10 @@ class StepAxis:
 def paint_chart(canvas: Picture, chart: Chart, axis: StepAxis) -> None:
     """Paints a chart over the whole of a canvas of white paper, larger than what `HEAD`, `AXIS` and `FOOT` take."""
     height, width = canvas.shape[:2]
-    taken = AXIS + write(canvas, (AXIS, 13), chart.title, size=13, bold=True, width=width - AXIS) + 8
-    write(canvas, (taken, 13), chart.hint, size=11, colour=QUIET, width=max(width - taken, 0))
-    write(canvas, (AXIS, 29), chart.subtitle, size=11, colour=QUIET, width=width - AXIS)
+    taken = AXIS + write(canvas, (AXIS, 17), chart.title, size=_TITLE, bold=True, width=width - AXIS) + 8
+    if text_width(chart.hint, _NUMBERS) <= width - taken:  # half a hint helps nobody
+        write(canvas, (taken, 17), chart.hint, size=_NUMBERS, colour=QUIET)
+    write(canvas, (AXIS, 37), chart.subtitle, size=_WORDS, colour=QUIET, width=width - AXIS)
     plot = canvas[HEAD : height - FOOT, AXIS:]
     axes = _Axes(chart, axis, *plot.shape[:2])
     if axis.best is not None and axis.now > axis.best:
@@ -99,7 +104,12 @@ def paint_chart(canvas: Picture, chart: Chart, axis: StepAxis) -> None:
     for value in axes.ticks():
         row = float(axes.down(np.array([value]))[0])
         fill(plot, (0, row, plot.shape[1], row), _GRID)
-        write(canvas, (AXIS - 5, HEAD + row), format_number(value), size=10, colour=QUIET, anchor="rm", width=AXIS - 6)
+        place, room = (AXIS - 5, HEAD + row), AXIS - 6
+        write(canvas, place, format_number(value), size=_NUMBERS, colour=QUIET, anchor="rm", width=room)
+    if chart.level is not None:
+        row = float(axes.down(np.array([chart.level]))[0])
+        for left in range(0, plot.shape[1], 5):
+            fill(plot, (left, row, left + 1, row), INK)
     curves = {name: chart.curves[name] for name in SETS if name in chart.curves}
     for curve in curves.values():
         _paint_non_finite(plot, curve, axes)
@@ -112,10 +122,10 @@ def paint_chart(canvas: Picture, chart: Chart, axis: StepAxis) -> None:
     frame(canvas, (AXIS, HEAD, width - 1, height - FOOT - 1), LINE)
     for name, curve in curves.items():
         _paint_best(canvas, curve, axes, SETS[name])
-    for step in integer_ticks(axis.first, axis.last, 8):
+    for step in integer_ticks(axis.first, axis.last, 5):
         x, foot = AXIS + axes.across(step), height - FOOT
         fill(canvas, (x, foot, x, foot + 2), QUIET)
-        write(canvas, (x, foot + 4), format_number(step), size=10, colour=QUIET, anchor="mt")
+        write(canvas, (x, foot + 5), format_number(step), size=_NUMBERS, colour=QUIET, anchor="mt")
 
 
 def paint_key(canvas: Picture, x: float, y: float, names: Sequence[str]) -> None:
@@ -124,7 +134,7 @@ def paint_key(canvas: Picture, x: float, y: float, names: Sequence[str]) -> None
         for start in (0, 1) if name == "training" else (0,):
             end = 24 if name != "training" else start * 14 + 10
             fill(canvas, (x + start * 14, y - 1, x + end, y + 1), SETS[name])
-        x += 30 + write(canvas, (x + 30, y), name, size=12, anchor="lm") + 18
+        x += 30 + write(canvas, (x + 30, y), name, size=_WORDS, anchor="lm") + 18
 
 
 def paint_dot(canvas: Picture, x: float, y: float, ink: Colour, *, radius: float = _RING, hollow: bool = False) -> None:
@@ -163,9 +173,9 @@ class _Axes:
     def ticks(self) -> list[float]:
         """Round numbers, at least three where that is possible."""
         if self.log:
-            powers = integer_ticks(math.ceil(self.low - 1e-9), math.floor(self.high + 1e-9), 4)
+            powers = integer_ticks(math.ceil(self.low - 1e-9), math.floor(self.high + 1e-9), 3)
             return [10.0**power for power in powers]
-        return round_ticks(self.low, self.high, 4, least=3)
+        return round_ticks(self.low, self.high, 3, least=2)
 
     def _transform(self, values: float | Values) -> Values:
         given = np.asarray(values, np.float64)
@@ -179,12 +189,42 @@ def _paint_line(plot: Picture, curve: Curve, axes: _Axes, ink: Colour, *, dashed
         return
     places = np.array([axes.across(step) for step in curve.steps])
     rows = np.where(np.isfinite(values), axes.down(np.where(np.isfinite(values), values, axes.high)), np.nan)
-    highest, lowest = extremes(rows[None], places, axes.width)
-    covered = coverage(highest[0] - _THICK / 2, lowest[0] + _THICK / 2, axes.height)
-    if dashed and len(values) > 1:
-        covered = covered * (np.arange(axes.width) // _DASH % 2 == 0)
+    near = np.clip(rows, -axes.height, 2 * axes.height)  # what lies far outside leaves the plot as steeply
+    lengths = np.nan_to_num(np.hypot(np.diff(places), np.diff(near)))
+    if len(values) > 1 and lengths.sum() <= _LONGEST:
+        covered = _stroke(places, near, lengths, (axes.height, axes.width), dashed)
+    else:
+        highest, lowest = extremes(rows[None], places, axes.width)
+        covered = coverage(highest[0] - _THICK / 2, lowest[0] + _THICK / 2, axes.height)
+        if dashed and len(values) > 1:
+            covered = covered * (np.arange(axes.width) // _DASH % 2 == 0)
     share = covered[..., None]
     plot[:] = np.rint(plot + (np.array(ink) - plot.astype(np.float32)) * share).astype(np.uint8)
+
+
+def _stroke(places: Values, rows: Values, lengths: Values, size: tuple[int, int], dashed: bool) -> NDArray[np.float32]:
+    """How much of each pixel a line covers, as thick and dashed alike where it is steep.
+
+    `places` and `rows` are of its points `(t,)`, NaN where it is broken, `lengths` of its parts `(t - 1,)`.
+    """
+    along = np.concatenate([[0.0], np.cumsum(lengths)])
+    points = np.arange(0.0, along[-1] + 0.25, 0.5)
+    points = points[points // _DASH % 2 == 0] if dashed else points
+    part = np.clip(np.searchsorted(along, points, side="right") - 1, 0, len(lengths) - 1)
+    share = np.divide(points - along[part], lengths[part], out=np.zeros_like(points), where=lengths[part] > 0)
+    x = places[part] + share * (places[part + 1] - places[part])
+    y = rows[part] + share * (rows[part + 1] - rows[part])
+    alone = np.isnan(np.diff(rows, prepend=np.nan)) & np.isnan(np.diff(rows, append=np.nan))  # values beside no other
+    x, y = np.append(x, places[alone]), np.append(y, rows[alone])
+    x, y = x[np.isfinite(y)], y[np.isfinite(y)]
+    covered = np.zeros(size, np.float32)
+    for down, across in np.ndindex(5, 5):
+        row, column = np.floor(y).astype(np.intp) + down - 2, np.floor(x).astype(np.intp) + across - 2
+        away = np.hypot(row + 0.5 - y, column + 0.5 - x)
+        inside = (row >= 0) & (row < size[0]) & (column >= 0) & (column < size[1])
+        most = np.clip(_THICK / 2 + 0.5 - away, 0, 1)[inside].astype(np.float32)
+        np.maximum.at(covered, (row[inside], column[inside]), most)
+    return covered
 
 
 def _paint_best(canvas: Picture, curve: Curve, axes: _Axes, ink: Colour) -> None:

@@ -6,28 +6,30 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasviz_callbacks.draw.colour import Picture, count_non_finite
+from kerasviz_callbacks.draw.colour import NON_FINITE, Picture, count_non_finite
 from kerasviz_callbacks.draw.curves import SETS, Chart, StepAxis, paint_chart, paint_dot, paint_key
 from kerasviz_callbacks.draw.heat import mark_empty
 from kerasviz_callbacks.draw.marks import fill
 from kerasviz_callbacks.draw.overlay import evidence_scale, overlay
 from kerasviz_callbacks.draw.sheet import Sheet
-from kerasviz_callbacks.draw.text import INK, LINE, QUIET, STRIP, write
+from kerasviz_callbacks.draw.text import LINE, QUIET, STRIP, text_width, wrapped, write
 from kerasviz_callbacks.draw.tiles import fit, place
 
-MAX_DEGRADED = 8
+MAX_DEGRADED = 4
 """Examples shown at most."""
 MAX_CLASSES = 12
 """Classes shown at most."""
 
-_WIDTH, _GAP = 880, 26
-_HEADLINE = 58
-_TOP, _METRICS = 220, 150  # heights of the charts of losses, and of the charts of metrics
-_HEADING = 30
-_SIDE = 84
-_TILE, _COLUMNS = 124, 2  # pixels from one example to the next, and how many stand side by side
-_CLASSES_WIDTH = 278  # width of the scores by class
-_NAME = 92
+# Narrow and large type, so that the sheet can be read where it is shrunk to the 350 pixels of a TensorBoard card.
+_WIDTH, _GAP, _ACROSS = 640, 16, 2
+_HEADLINE = 104
+_TOP, _METRICS = 236, 164  # heights of the charts of losses, and of the charts of metrics
+_TITLE, _WORDS, _NUMBERS = 17, 15, 14  # font sizes
+_HEADING = 46
+_SIDE = 112
+_TILE = _SIDE + 54  # pixels from one example to the next
+_CLASSES_WIDTH = 256  # width of the scores by class
+_NAME = 104
 
 
 @dataclass(frozen=True)
@@ -74,14 +76,16 @@ class Summary:
 
     Attributes:
         headline: two lines of text.
-        losses: at most two charts side by side.
-        metrics: the charts below them, three beside each other.
+        losses: charts of the logs of Keras, two beside each other.
+        metrics: the charts below them, likewise.
         steps: the horizontal axis of all charts.
         sets: the names of the data sets.
         class_scores: `None`: there are no classes.
         degraded: `None`: no space is kept for any.
         heading: above the examples.
         placeholder: the text in place of the examples where there are none now.
+        loss_rows: rows of space kept for `losses`, which are not all known before training.
+        example_columns: how many examples stand beside each other.
     """
 
     headline: tuple[str, str]
@@ -93,6 +97,8 @@ class Summary:
     degraded: DegradedExample | None = None
     heading: str = ""
     placeholder: str = ""
+    loss_rows: int = 1
+    example_columns: int = 1
 
 
 def overfitting_sheet(shown: Summary, *, caption: str, note: str = "") -> Picture:
@@ -101,24 +107,26 @@ def overfitting_sheet(shown: Summary, *, caption: str, note: str = "") -> Pictur
     The picture's size depends only on the number of charts, on whether there are examples and classes, and on the
     caption.
     """
-    rows = -(-len(shown.metrics) // 3)
+    rows = -(-len(shown.metrics) // _ACROSS)
     below = 0
     if shown.class_scores is not None or shown.degraded is not None:
-        below = _HEADING + (MAX_DEGRADED // _COLUMNS) * _TILE
-    page = Sheet(_HEADLINE + (_TOP if shown.losses else 0) + rows * _METRICS + below, _WIDTH, caption)
+        below = _HEADING + -(-MAX_DEGRADED // shown.example_columns) * _TILE
+    page = Sheet(_HEADLINE + shown.loss_rows * _TOP + rows * _METRICS + below, _WIDTH, caption)
     body, top = page.body, _HEADLINE
     _paint_headline(body[:top], shown)
-    if shown.losses:
-        _paint_charts(body[top : top + _TOP - 10], shown.losses, 2, shown.steps)
+    for row in range(shown.loss_rows):
+        charts = shown.losses[_ACROSS * row : _ACROSS * (row + 1)]
+        _paint_charts(body[top : top + _TOP - 10], charts, shown.steps)
         top += _TOP
     for row in range(rows):
-        _paint_charts(body[top : top + _METRICS - 10], shown.metrics[3 * row : 3 * row + 3], 3, shown.steps)
+        charts = shown.metrics[_ACROSS * row : _ACROSS * (row + 1)]
+        _paint_charts(body[top : top + _METRICS - 14], charts, shown.steps)
         top += _METRICS
     if shown.class_scores is not None:
         _paint_class_scores(body[top:, :_CLASSES_WIDTH], shown.class_scores)
     if shown.degraded is not None:
         part = body[top:, _CLASSES_WIDTH + _GAP :] if shown.class_scores is not None else body[top:]
-        _paint_degraded(part, shown.degraded, shown.heading, shown.placeholder)
+        _paint_degraded(part, shown.degraded, shown)
     bad, legend = "", None
     if shown.degraded is not None and shown.degraded.scale > 0:
         legend = evidence_scale(shown.degraded.scale)
@@ -127,15 +135,21 @@ def overfitting_sheet(shown: Summary, *, caption: str, note: str = "") -> Pictur
 
 
 def _paint_headline(strip: Picture, shown: Summary) -> None:
-    fill(strip, (0, 0, strip.shape[1], strip.shape[0] - 10), STRIP)
-    for number, line in enumerate(shown.headline):
-        ink, bold = (INK, True) if number == 0 else (QUIET, False)
-        write(strip, (12, 19 + 20 * number), line, size=14 - number, colour=ink, bold=bold, width=strip.shape[1] - 250)
-    paint_key(strip, strip.shape[1] - 222, 24, [name for name in reversed(SETS) if name in shown.sets])
+    """The first line in bold, broken in two where it is long, the second below it, and the legend of the curves."""
+    width = strip.shape[1] - 24
+    fill(strip, (0, 0, strip.shape[1], strip.shape[0] - 12), STRIP)
+    first, *rest = wrapped(shown.headline[0], width, _TITLE, bold=True) or [""]
+    write(strip, (12, 22), first, size=_TITLE, bold=True, width=width)
+    write(strip, (12, 43), " ".join(rest), size=_TITLE, bold=True, width=width)
+    names = [name for name in reversed(SETS) if name in shown.sets]
+    key = sum(text_width(name, _WORDS) + 48 for name in names)
+    paint_key(strip, strip.shape[1] - key, 79, names)
+    room = width - key if rest else width
+    write(strip, (12, 84 if rest else 50), shown.headline[1], size=_WORDS, colour=QUIET, width=room)
 
 
-def _paint_charts(strip: Picture, charts: Sequence[Chart], across: int, axis: StepAxis) -> None:
-    width = (strip.shape[1] - (across - 1) * _GAP) // across
+def _paint_charts(strip: Picture, charts: Sequence[Chart], axis: StepAxis) -> None:
+    width = (strip.shape[1] - (_ACROSS - 1) * _GAP) // _ACROSS
     for number, chart in enumerate(charts):
         left = number * (width + _GAP)
         paint_chart(strip[:, left : left + width], chart, axis)
@@ -143,52 +157,58 @@ def _paint_charts(strip: Picture, charts: Sequence[Chart], across: int, axis: St
 
 def _paint_class_scores(part: Picture, class_scores: PerClassScores) -> None:
     """A line for each class: a ring where it was, a disc where it is, and a bar between them."""
-    write(part, (0, 13), class_scores.heading, size=13, bold=True, width=part.shape[1])
-    write(part, (0, 28), class_scores.legend, size=11, colour=QUIET, width=part.shape[1])
+    write(part, (0, 17), class_scores.heading, size=_TITLE, bold=True, width=part.shape[1])
+    write(part, (0, 37), class_scores.legend, size=_WORDS, colour=QUIET, width=part.shape[1])
     count = len(class_scores.names)
-    left, right = _NAME + 6, part.shape[1] - 18
-    foot = part.shape[0] - 26
-    line = min((foot - _HEADING - 10) / max(count, 1), 40.0)
+    left, right = _NAME + 8, part.shape[1] - 22
+    foot = part.shape[0] - 30
+    line = min((foot - _HEADING - 10) / max(count, 1), 52.0)
     bottom = _HEADING + 10 + line * count
     for share in (0.0, 0.5, 1.0):
         x = left + share * (right - left)
         fill(part, (x, _HEADING + 6, x, bottom), LINE)
-        write(part, (x, bottom + 5), f"{share:.0%}", size=10, colour=QUIET, anchor="mt")
+        write(part, (x, bottom + 6), f"{share:.0%}", size=_NUMBERS, colour=QUIET, anchor="mt")
     for number, name in enumerate(class_scores.names):
         y = _HEADING + 10 + line * (number + 0.5)
-        write(part, (_NAME, y), name, size=11, anchor="rm", width=_NAME)
+        write(part, (_NAME, y), name, size=_WORDS, anchor="rm", width=_NAME)
         now = float(class_scores.now[number])
         then = now if class_scores.then is None else float(class_scores.then[number])
-        if not (np.isfinite(now) and np.isfinite(then)):
+        if not np.isfinite(now):
+            fill(part, (left + 1, y - 10, left + 46, y + 10), NON_FINITE)
+            write(part, (left + 24, y), "NaN", size=_NUMBERS, bold=True, anchor="mm")
             continue
+        then = then if np.isfinite(then) else now
         x, before = (left + min(max(value, 0.0), 1.0) * (right - left) for value in (now, then))
         lost = now < then
         ink = SETS["validation"]
         if class_scores.then is not None:
             fill(part, (min(x, before), y - (2 if lost else 1), max(x, before), y + (1 if lost else 0)), ink)
-            paint_dot(part, before, y, ink, radius=4, hollow=True)
-        paint_dot(part, x, y, ink, radius=5)
+            paint_dot(part, before, y, ink, radius=5, hollow=True)
+        paint_dot(part, x, y, ink, radius=6)
 
 
-def _paint_degraded(part: Picture, degraded: DegradedExample, heading: str, placeholder: str) -> None:
-    write(part, (0, 13), heading, size=13, bold=True, width=part.shape[1])
-    width = (part.shape[1] - (_COLUMNS - 1) * 14) // _COLUMNS
+def _paint_degraded(part: Picture, degraded: DegradedExample, shown: Summary) -> None:
+    write(part, (0, 17), shown.heading, size=_TITLE, bold=True, width=part.shape[1])
     if not degraded.titles:
         fill(part, (0, _HEADING, part.shape[1] - 1, _HEADING + 60), STRIP)
         middle = (part.shape[1] / 2, _HEADING + 30)
-        write(part, middle, placeholder, size=12, colour=QUIET, anchor="mm", width=part.shape[1])
+        write(part, middle, shown.placeholder, size=_WORDS, colour=QUIET, anchor="mm", width=part.shape[1] - 8)
         return
     tiles = _triples(degraded)
+    if tiles is not None and tiles.shape[1] > 1:
+        for column, name in enumerate(("input", "heat then", "heat now")):
+            place_of_name = (column * (_SIDE + 8) + 1, 37)
+            write(part, place_of_name, name, size=_WORDS, colour=QUIET, width=_SIDE)
+    width = part.shape[1] // shown.example_columns
     for number, (first, second) in enumerate(degraded.titles[:MAX_DEGRADED]):
-        row, column = divmod(number, _COLUMNS)
-        left, top = column * (width + 14), _HEADING + row * _TILE
-        under = top
+        row, column = divmod(number, shown.example_columns)
+        under, left = _HEADING + row * _TILE, column * width
         if tiles is not None:
-            for column_of_tile, tile in enumerate(tiles[number]):
-                place(part, tile, left + 1 + column_of_tile * (_SIDE + 6), top + 1)
-            under = top + tiles.shape[2] + 2
-        write(part, (left, under + 13), first, size=12, bold=True, width=width)
-        write(part, (left, under + 28), second, size=11, colour=QUIET, width=width)
+            for place_of_tile, tile in enumerate(tiles[number]):
+                place(part, tile, left + place_of_tile * (_SIDE + 8) + 1, under + 1)
+            under += tiles.shape[2] + 2
+        write(part, (left, under + 17), first, size=_WORDS, bold=True, width=width - 4)
+        write(part, (left, under + 36), second, size=_WORDS, colour=QUIET, width=width - 4)
 
 
 def _triples(degraded: DegradedExample) -> Picture | None:

@@ -10,12 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from kerasviz_callbacks.draw.curves import Chart, Curve
 from kerasviz_callbacks.draw.overfitting import MAX_CLASSES, MAX_DEGRADED, PerClassScores
+from kerasviz_callbacks.draw.overfitting_headline import History
 from kerasviz_callbacks.draw.text import format_number as written
-from kerasviz_callbacks.draw.text import plural
 from kerasviz_callbacks.draw.trails import extend_window
-
-History = tuple[Sequence[int], Sequence[float]]
-"""Steps in increasing order, and a value at each."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +35,7 @@ METRICS = {
     "overconfidence": MetricStyle("zero", "0: calibrated", "signed"),
     "knn": MetricStyle("high", "higher is better", "share"),
     "silhouette": MetricStyle("high", "higher is better", "signed"),
-    "nc1": MetricStyle("low", "low: compact, separate classes", "log"),
+    "nc1": MetricStyle("low", "lower is better", "log"),
     "cam_drift": MetricStyle(None, "0 at the best {axis}", "positive"),
     "cam_true_vs_predicted": MetricStyle("low", "0 is best", "positive"),
 }
@@ -91,66 +88,51 @@ def is_accuracy(key: str) -> bool:
 
 
 def loss_charts(
-    curves: Mapping[str, History], metric: str | None, scales: Mapping[str, float], step: int
+    curves: Mapping[str, History],
+    metrics: Sequence[str],
+    scales: Mapping[str, float],
+    step: int,
+    *,
+    chance: float | None = None,
 ) -> list[Chart]:
-    """Loss and metric as Keras gives them; the axis begins at 0 unless values lie below, of an accuracy it ends at 1.
+    """Loss and metrics as Keras gives them; the axis begins at 0 unless values lie below, of an accuracy it ends at 1.
 
-    `curves` are by key of the logs, `"loss"`, `"val_loss"` and those of the metric; `scales` are what
-    `extend_axis` noted; `step` is the newest one.
+    `curves` are by key of the logs, `"loss"`, `"val_loss"` and those of the metrics; `scales` are what
+    `extend_axis` and `choose_log` noted; `step` is the newest one; `chance` is marked in the chart of an accuracy.
     """
     charts = []
-    for key in ("loss", *([metric] if metric else [])):
+    for key in ("loss", *metrics):
         sets = {"training": Curve(*curves[key]), "validation": Curve(*curves[f"val_{key}"])}
         up, down = _reached(scales, key)
-        whole = (up <= 0 and down <= 0) or (is_accuracy(key) and up <= 1.25)
+        log, share = bool(scales.get(f"log {key}")), is_accuracy(key)
+        low, high = -down, 1.0 if (up <= 0 and down <= 0) or (share and up <= 1.25) else up
+        if log:
+            low, high = _decades(*_reached(scales, f"{key} by decades"))
         known = [(of, *curve.last) for of, curve in reversed(sets.items()) if curve.last is not None and step >= 0]
         newest = [f"{of} {written(value)}{'' if at == step else f' (at {at})'}" for of, at, value in known]
-        charts.append(Chart(key, sets, -down, 1.0 if whole else up, "   ".join(["now", *newest] if newest else [])))
+        level = chance if share else None
+        hint = "log scale" if log else "" if level is None else f"dotted: chance {written(level)}"
+        charts.append(Chart(key, sets, low, high, "  ".join(newest), hint, log=log, level=level))
     return charts
 
 
-def headlines(
-    curves: Mapping[str, History], metric: str | None, best: int | None, step: int, *, axis: str = "epoch"
-) -> tuple[str, str]:
-    """The validation loss compared with its lowest value, and how the other metrics have changed since then.
+def choose_log(scales: dict[str, float], key: str, curves: Sequence[Sequence[float]]) -> None:
+    """Note in `scales` once that a key needs a logarithmic axis, which is then kept, and how far this reaches.
 
-    The arguments are those of `loss_charts`; `best` is the step of the lowest validation loss; `None`: none was.
+    It does where all values are above 0, and one curve lies within the lowest twentieth of the other, or rises to a
+    hundred times its beginning, or the last one, that of validation, has fallen to a thousandth: otherwise what
+    happens low down could not be seen.
     """
-
-    def at(key: str, step: int | None) -> float:
-        steps, values = curves.get(key, ((), ()))
-        return math.nan if step is None else dict(zip(steps, values, strict=True)).get(step, math.nan)
-
-    keys = [*([f"val_{metric}", metric] if metric else []), "loss"]
-    moved = best is not None and best < step
-    changes = []
-    for key in keys:
-        then, now = at(key, best), at(key, step)
-        if math.isfinite(now):
-            changes.append(f"{key} {written(then)} → {written(now)}" if moved else f"{key} {written(now)}")
-    if best is None:
-        return _without_best(step, bool(curves.get("val_loss", ((), ()))[0]), axis), "     ".join(changes)
-    return _beside_best(best, step, at("val_loss", best), at("val_loss", step), axis), "     ".join(changes)
-
-
-def _without_best(step: int, has_loss: bool, axis: str) -> str:
-    if step < 0:
-        return f"No {axis} has ended yet."
-    if has_loss:
-        return f"val_loss was never finite, so there is no best {axis}."
-    return f"No val_loss yet, so no best {axis}: fit needs validation_data, and a test_step that returns a loss."
-
-
-def _beside_best(best: int, step: int, lowest: float, now: float, axis: str) -> str:
-    if best >= step:
-        return f"val_loss is at its lowest so far: {written(lowest)} at {axis} {best}."
-    before = f"val_loss was lowest at {axis} {best}: {written(lowest)}; {step - best} {plural(axis, step - best)} later"
-    if not math.isfinite(now):
-        return f"{before} it is unknown."
-    more = ""
-    if lowest > 0:
-        more = f" ({now / lowest - 1:+.0%})" if now < 10 * lowest else f" ({written(now / lowest)} times as high)"
-    return f"{before} it is {written(now)}{more}."
+    known = [[value for value in values if math.isfinite(value)] for values in curves]
+    known = [values for values in known if values]
+    for value in [values[-1] for values in known]:
+        extend_axis(scales, f"{key} by decades", value, "log")
+    if not known or min(map(min, known)) <= 0:
+        return
+    tops = [max(values) for values in known]
+    apart = max(tops) >= 20 * min(tops) or any(top >= 100 * values[0] for top, values in zip(tops, known, strict=True))
+    if apart or tops[-1] >= 1000 * min(known[-1]):
+        scales[f"log {key}"] = 1.0
 
 
 def per_class_scores(
@@ -234,22 +216,26 @@ def _best_and_newest(shown: MetricStyle, curves: Mapping[str, Curve]) -> str:
     if curve is not None and len(curve.values):
         known = dict(zip(curve.steps, curve.values, strict=True))
         if curve.best is not None:
-            end = {"low": "min", "high": "max", "zero": "nearest 0:"}[shown.good or "low"]
-            said.append(f"{end} {written(known[curve.best])} at {written(curve.best)}")
-        said.append(f"now {written(curve.values[-1])}" if math.isfinite(curve.values[-1]) else "now not finite")
-    return "     ".join(said)
+            said.append(f"best {written(known[curve.best])} at {written(curve.best)}")
+        said.append(f"now {written(curve.values[-1])}" if math.isfinite(curve.values[-1]) else "now NaN")
+    return "   ".join(said)
 
 
 def _window(shown: MetricStyle, up: float, down: float) -> tuple[float, float]:
     if shown.window == "share":
         return max(1.0 - down - _MARGIN, 0.0), min(up + _MARGIN, 1.0)
     if shown.window == "log":
-        high = max(math.ceil(_log10(up) - 1e-9), 0)
-        low = min(math.floor(-_log10(down) + 1e-9), high - 1)
-        return 10.0**low, 10.0**high
+        return _decades(up, down)
     if shown.window == "positive":
         return 0.0, max(up, _LEAST_RANGE)
     return -max(down, _LEAST_RANGE), max(up, _LEAST_RANGE)
+
+
+def _decades(up: float, down: float) -> tuple[float, float]:
+    """The powers of ten around a logarithmic axis, at most nine decades."""
+    high = max(math.ceil(_log10(up) - 1e-9), 0)
+    low = min(math.floor(-_log10(down) + 1e-9), high - 1)
+    return 10.0 ** max(low, high - 9), 10.0**high
 
 
 def _log10(value: float) -> float:

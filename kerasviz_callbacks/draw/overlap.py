@@ -8,14 +8,14 @@ from numpy.typing import ArrayLike, NDArray
 from kerasviz_callbacks.draw.colour import DIVERGING, Picture, colourise
 from kerasviz_callbacks.draw.marks import frame
 from kerasviz_callbacks.draw.sheet import Scale, Sheet, blank
-from kerasviz_callbacks.draw.text import INK, LINE, QUIET, SMALL, text_width, write
+from kerasviz_callbacks.draw.text import INK, LINE, QUIET, card_size, text_width, write
 from kerasviz_callbacks.draw.tiles import enlarge, place
 
 DEAD = (150, 150, 150)
 """Grey of a dead channel: darker than any neutral colour of the map."""
 
 _SIDE = 560  # pixels that the matrix fills, about
-_BARS = 72  # pixels of a bar that stands for 1
+_BARS = 100  # pixels of a bar that stands for 1
 
 
 def overlap_matrix(
@@ -42,7 +42,7 @@ def overlap_matrix(
     values, lengths, gone = np.asarray(correlation), np.asarray(largest), np.asarray(constant, bool)
     count = len(values)
     cell = int(np.clip(_SIDE // count, 1, 36))
-    size = SMALL + 1
+    size = card_size(count * cell + _BARS + 80)
     digits = max(text_width(str(channel), size) for channel in channels)
     upright = cell < digits + 4
     left, top = digits + 12, (digits if upright else size) + 12
@@ -55,7 +55,7 @@ def overlap_matrix(
         middle = (number + 0.5) * cell
         write(canvas, (left - 6, top + middle), channels[number], size=size, colour=QUIET, anchor="rm")
         _write_above(canvas, left + middle, top - 6, str(channels[number]), size, upright=upright)
-    write(canvas, (left + side + 10, top - 6), "largest |r|", size=SMALL, colour=QUIET, width=_BARS)
+    write(canvas, (left + side + 10, top - 6), "largest |r|", size=size, colour=QUIET, width=_BARS)
     for i, j in pairs:
         for x, y in ((left + j * cell, top + i * cell), (left + i * cell, top + j * cell)):
             frame(canvas, (x - 1, y - 1, x + cell, y + cell), INK)

@@ -1,4 +1,8 @@
-"""Laying heat over pictures: cold regions stay the plain picture, hot ones take the colour."""
+"""Laying heat over pictures: cold regions stay the plain picture, hot ones take the colour.
+
+One strong map sets the scale that all share, so a weak one is pale beside it. An outline shows where it lies without
+making it look strong.
+"""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -6,6 +10,13 @@ from numpy.typing import ArrayLike, NDArray
 from kerasviz_callbacks.draw.colour import DIVERGING, HEAT, NON_FINITE, Picture, blend, look_up, luminance, share, table
 from kerasviz_callbacks.draw.sheet import Scale
 from kerasviz_callbacks.draw.tiles import resize
+
+OUTLINE = (150, 240, 255)
+"""Light cyan, which neither the heat nor a grey ground has."""
+OUTLINED = 0.5
+"""The outline is drawn where a map passes this share of its own largest value."""
+
+_LEAST = 0.01  # of the scale: a map that stays below has no outline, which would show noise
 
 
 def opacity(heat: ArrayLike) -> NDArray[np.float64]:
@@ -20,25 +31,47 @@ def overlay(pictures: Picture, maps: ArrayLike, *, scale: float, signed: bool = 
         pictures: bytes `(..., H, W, 3)`.
         maps: `(..., h, w)`, resized to the pictures linearly.
         scale: the value of the hottest colour.
-        signed: whether the map runs from `-scale`, with nothing at 0.
+        signed: whether the map runs from `-scale`, with nothing at 0; signed maps have no outline.
 
     Returns:
         The pictures with the maps over them, `(..., H, W, 3)`.
     """
     large = resize(maps, (pictures.shape[-3], pictures.shape[-2]))
     shares = share(large, -scale if signed else 0.0, scale, constant=0.5 if signed else 0.0)
-    return _lay(_ground(luminance(pictures), signed), shares, signed)
+    laid = _lay(_ground(luminance(pictures), signed), shares, signed)
+    if not signed:
+        laid[outline(large, _LEAST * scale)] = OUTLINE
+    return laid
+
+
+def outline(maps: ArrayLike, least: float) -> NDArray[np.bool_]:
+    """The inner edge of where each map `(..., h, w)` reaches half of its own largest finite value.
+
+    Maps whose largest value is at most `least` have none; the edge of the picture is none.
+    """
+    values = np.asarray(maps)
+    known = np.where(np.isfinite(values), values, 0.0)
+    top = known.max(axis=(-2, -1), keepdims=True, initial=0.0)
+    inside = (known >= OUTLINED * top) & (top > least)
+    padded = np.pad(inside, [(0, 0)] * (inside.ndim - 2) + [(1, 1), (1, 1)], mode="edge")
+    beside = (padded[..., :-2, 1:-1], padded[..., 2:, 1:-1], padded[..., 1:-1, :-2], padded[..., 1:-1, 2:])
+    edge: NDArray[np.bool_] = inside & ~np.logical_and.reduce(beside)
+    return edge
 
 
 def evidence_scale(scale: float, signed: bool = False) -> Scale:
     """The legend of maps laid over pictures: the colours as they look there, over a middling grey."""
     entries = _lay(_ground(np.full(257, 100.0), signed), np.linspace(0, 1, 257), signed)
-    return Scale(-scale if signed else 0.0, scale, DIVERGING if signed else HEAT, "evidence", entries)
+    label = "evidence" if signed else "evidence; outline: half of a map's largest"
+    return Scale(-scale if signed else 0.0, scale, DIVERGING if signed else HEAT, label, entries)
 
 
 def _ground(light: NDArray[np.float64], signed: bool) -> NDArray[np.float64]:
-    """The grey below the heat: dark where the hottest colour is light, light where the ends are dark."""
-    return 150 + 0.4 * light if signed else 24 + 0.38 * light
+    """The grey below the heat: darker than the hottest colour, lighter than the weakest; light where the ends are dark.
+
+    A black background is grey there, so that weak heat on it is seen.
+    """
+    return 150 + 0.4 * light if signed else 64 + 0.36 * light
 
 
 def _lay(grey: NDArray[np.float64], shares: NDArray[np.float64], signed: bool) -> Picture:

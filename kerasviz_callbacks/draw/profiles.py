@@ -19,7 +19,7 @@ MOST_PANELS = 32
 _WIDTH, _AXIS, _GAP, _TITLE, _LEGEND, _TICKS = 640, 44, 10, 19, 22, 16
 _HEIGHTS = {1: 220, 2: 140, 3: 100, 4: 72}  # of a panel, by how many stand beside each other
 _FAR = 1e6  # windows: what lies farther away leaves the panel as steeply
-_OFF: Colour = (222, 225, 229)  # the background of a panel whose unit is inactive now
+_OFF: Colour = (222, 225, 229)  # the background of the steps at which a unit is inactive
 _GRID: Colour = (208, 213, 219)
 # Outer ribbon, inner ribbon, median: they differ in lightness, so that the colour-blind can tell them apart; inactive
 # units differ by their background too.
@@ -78,8 +78,7 @@ def profiles(
     Args:
         quantiles: of each unit at each step, ascending, `(t, 5, k)`: 5, 25, 50, 75 and 95 %. A unit that is not finite
             at a step has a column in the colour of what is not finite.
-        active: whether the unit was in use then, `(t, k)`: blue ribbons, else grey ones. A unit that is not in use at
-            the last step has a grey panel.
+        active: whether the unit was in use then, `(t, k)`: blue ribbons, else grey ones on a grey ground.
         steps: in increasing order, `(t,)`.
         window: the axes that all panels share.
         units: the number of each unit, `(k,)`, at most 32.
@@ -97,7 +96,7 @@ def profiles(
     ticks = [(high - value) / (high - low) * grid.height for value in _ticks(low, high)]
     size, cell = (grid.height, grid.width), grid.width / (window.last - window.first + 1)
     second = None if lines is None else _placed(lines.quantiles, lines.steps, shown, grid)
-    panels = _panels(rows, np.asarray(active, bool).T, places, size, ticks, second and second[:2])
+    panels = _panels(rows, np.asarray(active, bool).T, places, size, cell, ticks, second and second[:2])
     _mark(panels, broken, places, cell)
     if second:
         _mark(panels, second[2], second[1], cell)
@@ -147,23 +146,25 @@ def _panels(
     active: NDArray[np.bool_],
     places: Values,
     size: tuple[int, int],
+    cell: float,
     ticks: list[float],
     second: tuple[Values, Values] | None,
 ) -> Picture:
     """The panels `(k, *size, 3)`: ground, lines at the rows `ticks`, ribbons, lines of the second set, median.
 
-    `rows` and `places` are as `_placed` gives them, in `second` likewise; `active` is `(k, t)`.
+    `rows` and `places` are as `_placed` gives them, in `second` likewise; `active` is `(k, t)`; a step is `cell` wide.
     """
     height, width = size
-    known = np.isfinite(rows).all(axis=0)
-    grounds = np.where((known & ~active)[:, -1], np.array(_OFF)[:, None], np.array(PAPER)[:, None])  # (3, k)
+    columns = np.arange(width) + 0.5
+    nearest = np.searchsorted((places[1:] + places[:-1]) / 2, columns)
+    blue = active[:, nearest]
+    seen = (columns > places[0] - cell / 2) & (columns < places[-1] + cell / 2)
+    off = np.isfinite(rows).all(axis=0)[:, nearest] & ~blue & seen  # (k, width)
     canvas = np.empty((3, len(active), height, width), np.float32)  # a plane a colour: long rows of one number each
-    canvas[:] = grounds[..., None, None]
+    canvas[:] = np.where(off, np.array(_OFF)[:, None, None], np.array(PAPER)[:, None, None])[:, :, None]
     for tick in ticks:
         canvas[:, :, min(int(tick), height - 1)] = np.array(_GRID)[:, None, None]
     highest, lowest = extremes(rows, places, width)
-    nearest = np.searchsorted((places[1:] + places[:-1]) / 2, np.arange(width) + 0.5)
-    blue = active[:, nearest]
     bands = [(highest[4], lowest[0]), (highest[3], lowest[1]), (highest[2] - 1, lowest[2] + 1)]
     for number, (top, bottom) in enumerate(bands):
         if second and number == 2:

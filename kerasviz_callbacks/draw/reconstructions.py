@@ -92,6 +92,7 @@ def walk_tiles(
     *,
     caption: str,
     what: str = "input",
+    headline: str = "",
     legend: Scale | None = None,
     names: Sequence[tuple[str, str]] | None = None,
     note: str = "",
@@ -100,16 +101,17 @@ def walk_tiles(
     """Shows decoded interpolations between the codes of two inputs: one row per pair, the inputs at both ends.
 
     `ends` are the inputs as bytes `(walks, 2, H, W, 3)`, below the heading `what`, with a pair of `names` a walk;
-    `walks` are what is decoded between them, `(walks, positions, H, W, 3)`. `legend` is the scale of the brightness.
+    `walks` are what is decoded between them, `(walks, positions, H, W, 3)`, below the `headline`. `legend` is the scale
+    of the brightness.
     """
     positions = walks.shape[1]
     originals, between = fit_marked(ends, 64), fit_marked(walks, 64)
-    (height, width), title = between.shape[2:4], "decoded from interpolated codes"
+    height, width = between.shape[2:4]
     top, apart = _SIZE + 8, 10
     labels = [(clean(a), clean(b)) for a, b in names] if names is not None else []
     left = max((min(text_width(name, _SIZE), _LONGEST) for pair in labels for name in pair), default=-8) + 8
     end, tiles = max(width, text_width(what, _SIZE, True)), positions * (width + _GAP) - _GAP
-    start, across = left + end + apart, max(tiles, text_width(title, _SIZE))
+    start, across = left + end + apart, max(tiles, text_width(headline, _SIZE + 1, True))
     page = Sheet(top + len(walks) * (height + _GAP) - _GAP + 2, start + across + apart + end + left + 2, caption)
     canvas = page.body
     pitch, right = (height + _GAP, width + _GAP), start + across + apart
@@ -118,7 +120,7 @@ def walk_tiles(
     place_all(canvas, between, start + (across - tiles) // 2 + 1, top + 1, pitch)
     for x in (left + end / 2, right + end / 2):
         write(canvas, (x, top - 6), what, size=_SIZE, bold=True, anchor="ms")
-    write(canvas, (start + across / 2, top - 6), title, size=_SIZE, colour=QUIET, anchor="ms")
+    write(canvas, (start + across / 2, top - 6), headline, size=_SIZE + 1, bold=True, anchor="ms")
     for row, (first, last) in enumerate(labels):
         y = top + row * (height + _GAP) + height / 2
         write(canvas, (left - 7, y), first, size=_SIZE, anchor="rm", width=_LONGEST)

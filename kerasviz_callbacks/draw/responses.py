@@ -8,9 +8,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from kerasviz_callbacks.draw.colour import NON_FINITE, Picture, count_non_finite, share
 from kerasviz_callbacks.draw.marks import fill
-from kerasviz_callbacks.draw.rows import LABEL, groups, write_rows
+from kerasviz_callbacks.draw.rows import groups, label_width, write_rows
 from kerasviz_callbacks.draw.sheet import Scale, Sheet, blank
-from kerasviz_callbacks.draw.text import QUIET, SMALL, clean, text_width, write
+from kerasviz_callbacks.draw.text import QUIET, card_size, clean, text_width, write
 from kerasviz_callbacks.draw.ticks import numbered_cells
 from kerasviz_callbacks.draw.tiles import enlarge, place, shrink
 
@@ -32,6 +32,15 @@ _STEPS = 257
 
 _WIDE, _HIGH = 640, 400  # pixels that the cells take at most, unless there are more neurons
 _ROWS = 480  # more inputs are averaged down to so many rows
+
+
+class Hues(Scale):
+    """The legend of all hues: a stripe each, since they mean the same."""
+
+    def bar(self, width: int, height: int) -> Picture:
+        """The colours from left to right, the hues below each other."""
+        steps = np.rint(np.linspace(0, _STEPS - 1, width)).astype(np.intp)
+        return ramps()[np.arange(height) * _HUES // height][:, steps]
 
 
 @lru_cache(maxsize=1)
@@ -80,9 +89,9 @@ def response_strengths(
     if len(fewer) < len(values):
         names = [names[row * len(values) // len(fewer)] for row in range(len(fewer))]
     below = [clean(name) for name in classes]
-    size = SMALL + 1
     across = int(np.clip(_WIDE // values.shape[1], 1, 24))
-    left = min(max(text_width(name, size) for name in (*names, *below, "neuron")), LABEL) + 10
+    size = card_size(across * values.shape[1] + 120)
+    left = min(max(text_width(name, size) for name in (*names, *below, "neuron")), label_width(size)) + 10
     starts = groups(names)
     panels = [
         _panel(fewer, high, starts, int(np.clip(_HIGH // len(fewer), 1, 18)), across),
@@ -96,11 +105,11 @@ def response_strengths(
     for (panel, _), y in zip(panels, corners, strict=True):
         place(canvas, panel, left + 1, y)
     _write_neurons(canvas, neurons, left, top, across, size)
-    write_rows(canvas, names, panels[0][1] + corners[0], left - 7, starts)
-    write_rows(canvas, below, panels[1][1] + corners[1], left - 7, range(len(below)))
+    write_rows(canvas, names, panels[0][1] + corners[0], left - 7, starts, size)
+    write_rows(canvas, below, panels[1][1] + corners[1], left - 7, range(len(below)), size)
     heading = "mean" if labels is None else "class means"
     write(canvas, (left + 1, corners[1] - 6), heading, size=size, colour=QUIET, bold=True)
-    legend = Scale(0.0, high, "grey", "mean |activation|", ramps()[-1])
+    legend = Hues(0.0, high, "grey", "mean |activation|, dark: strong; hues only tell columns apart", ramps()[-1])
     return page.finished(legend=legend, note=note, bad=count_non_finite(values))
 
 

@@ -59,8 +59,8 @@ class Ruler:
 
 
 def type_size(width: int) -> int:
-    """Font size of the strips: larger on wide pictures, which TensorBoard's cards shrink."""
-    return 12 if width <= 480 else 14 if width <= 760 else 16
+    """Font size of the strips: larger on wide pictures, which TensorBoard's cards shrink to 350 pixels."""
+    return max(12, round(width / 46))
 
 
 def header_height(width: int, caption: str) -> int:

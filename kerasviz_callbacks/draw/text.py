@@ -21,6 +21,13 @@ LINE: Colour = (208, 213, 219)
 
 SMALL = 10
 """Font size of the numbers beside tiles, in pixels."""
+CARD = 350
+"""Width to which TensorBoard shrinks a picture, in pixels."""
+
+
+def card_size(width: int) -> int:
+    """The font size, at least 11, of words beside tiles that are still read where `width` pixels shrink to a card's."""
+    return max(SMALL + 1, round(8 * width / CARD))
 
 
 @lru_cache(maxsize=64)
@@ -60,6 +67,15 @@ def shorten(text: str, width: int, size: int, bold: bool = False) -> str:
         else:
             too_long = middle
     return text[:fits].rstrip() + "…" if fits else ""
+
+
+def wrapped(text: str, width: int, size: int, bold: bool = False) -> list[str]:
+    """The words of a text in lines of at most `width` pixels; a longer word is a line of its own."""
+    lines = [""]
+    for word in clean(text).split():
+        longer = f"{lines[-1]} {word}".strip()
+        lines = [*lines[:-1], longer] if text_width(longer, size, bold) <= width else [*lines, word]
+    return [line for line in lines if line]
 
 
 def write(
@@ -145,8 +161,8 @@ def join_notes(*notes: str) -> str:
 
 
 def format_number(value: float) -> str:
-    """A number in at most three digits, `0.25`, `-1.2e-5`, with a true minus sign."""
-    text = f"{value:.3g}"
+    """A number in at most three digits, `0.25`, `-1.2e-5`, with a true minus sign; `NaN`."""
+    text = f"{value:.3g}".replace("nan", "NaN")
     if "e" in text:
         digits, exponent = text.split("e")
         text = f"{digits}e{int(exponent)}"

@@ -40,14 +40,16 @@ def trajectory(
     names: Sequence[str] | None = None,
     title: str,
     note: str = "",
+    collapsed: bool = False,
 ) -> Picture:
     """Draws the latent codes, their last positions, and the whole paths of the class means.
 
-    `tails`, `means` and `classes` are as in a `Cloud`. `half_width` is half the side of the square window, as
-    `extend_window` gives it. The classes are numbered without `names`; the caption is `title`. Codes that are not
+    `tails`, `means`, `classes` and `collapsed` are as in a `Cloud`. `half_width` is half the side of the square window,
+    as `extend_window` gives it. The classes are numbered without `names`; the caption is `title`. Codes that are not
     finite are left out and counted in the strip.
     """
-    return trajectories([Cloud.of(tails, means, classes)], half_width=half_width, names=names, title=title, note=note)
+    cloud = Cloud.of(tails, means, classes, collapsed=collapsed)
+    return trajectories([cloud], half_width=half_width, names=names, title=title, note=note)
 
 
 def trajectories(

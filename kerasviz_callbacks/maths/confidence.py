@@ -47,11 +47,13 @@ def multilabel_scores(probabilities: ArrayLike, labels: ArrayLike) -> AnswerScor
     """Compare predictions with several labels a row, each a binary decision of its own with the threshold 0.5.
 
     `probabilities` that a label applies and `labels`, 1 where it does and 0 where it does not, are both `(n, k)`.
+    NaN is never right.
     """
     positive, true = np.asarray(probabilities, np.float64), np.asarray(labels) > 0.5
     of_true = np.where(true, positive, 1 - positive)
     confidence = np.maximum(positive, 1 - positive)
-    return AnswerScores(confidence.ravel(), ((positive >= 0.5) == true).ravel(), of_true.mean(axis=1), None)
+    right = ((positive >= 0.5) == true) & np.isfinite(positive)
+    return AnswerScores(confidence.ravel(), right.ravel(), of_true.mean(axis=1), None)
 
 
 def overconfidence(answer_scores: AnswerScores, row_weights: ArrayLike | None = None) -> float:

@@ -21,8 +21,11 @@ def robust_max(values: ArrayLike, share: float = SHARE_SHOWN) -> float:
     return float(np.quantile(magnitudes, share, method="higher")) if magnitudes.size else 0.0
 
 
-def count_clipped(values: ArrayLike, scale: float) -> str:
-    """Describe how many finite values exceed the scale, for a caption; empty if there are none."""
+def count_clipped(values: ArrayLike, scale: float, what: str = "value") -> str:
+    """Describe how many finite values exceed the scale, for a caption; empty if there are none.
+
+    `what` is what is counted, in the singular, such as `"activation"`.
+    """
     magnitudes = np.abs(np.asarray(values, np.float64))
     count = int(np.count_nonzero(np.isfinite(magnitudes) & (magnitudes > scale)))
-    return f"{count:,} beyond the scale" if count else ""
+    return f"{count:,} {what}{'s' * (count > 1)} beyond the scale" if count else ""

@@ -65,6 +65,8 @@ class Probe:
         row_weights: `(count,)`, mean 1: what each row counts for if every class is to count as in the data, of a stream
             as in the samples read; all 1 without labels.
         why_no_labels: Why labels are None, as half a sentence; empty if there are labels.
+        most_frequent: Share of the most frequent class in all data that were read, 0 to 1: the accuracy of always
+            answering with it. NaN without labels.
 
     Raises:
         TypeError: If data, labels, count or class_names have an unsupported type.
@@ -86,6 +88,7 @@ class Probe:
     row_weights: NDArray[np.float64]
     why_no_labels: str
     soft_labels: bool
+    most_frequent: float
     _total: str  # the number of samples in the data, or read from a stream
 
     def __init__(
@@ -109,6 +112,11 @@ class Probe:
         """The inputs; of several the first, `(count, ...)`."""
         first: Array = leaves(self.inputs)[0]
         return first
+
+    @property
+    def size(self) -> str:
+        """How many samples of how many, `"500 of 4000"`; `"500"` if these are all."""
+        return f"{len(self)}" if self._total == str(len(self)) else f"{len(self)} of {self._total}"
 
     def __len__(self) -> int:
         return len(self.index)
@@ -174,10 +182,16 @@ def _read_attributes(data: Any, labels: Any, count: int, class_names: Any, name:
         "row_weights": np.ones(len(chosen.index))
         if chosen.labels is None or found.numbers is None
         else weights_of_proportions(chosen.labels, found.numbers),
+        "most_frequent": _most_frequent(None if chosen.labels is None else found.numbers),
         "why_no_labels": found.why_none if chosen.labels is None else "",
         "soft_labels": found.soft and chosen.labels is not None,
         "_total": f"{total} read" if is_stream(data) else str(total),
     }
+
+
+def _most_frequent(labels: IntArray | None) -> float:
+    known = np.zeros(0, np.int64) if labels is None else labels[labels >= 0]
+    return float(np.unique(known, return_counts=True)[1].max() / len(known)) if len(known) else float("nan")
 
 
 def _nothing_beside_a_probe(argument: str, **given: Any) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import keras
 import numpy as np
@@ -11,12 +11,13 @@ from .._typing import Array
 from ..callback import VALIDATION, Image, LayersView, Measured
 from ..callback.markdown import code_span
 from ..draw.activations import activation_tiles, picture_side, response_matrix
-from ..draw.text import join_notes, shape_text
+from ..draw.text import format_number, join_notes, shape_text
 from ..draw.tiles import fit
 from ..draw.traces import trace_pictures
 from ..fit_context import Request
 from ..maths.choice import most_variable
-from ..maths.health import ChannelMetrics, channel_metrics, dead, dormant, sparsity
+from ..maths.health import ChannelMetrics, channel_metrics, dead, dead_channels, dormant, sparsity
+from ..maths.history import StepHistory
 from ..maths.scale import count_clipped, robust_max
 from ..taps.channel_statistics import channel_statistics, output_is_rectified
 from ..taps.output_recorder import Call
@@ -31,8 +32,22 @@ _DESCRIPTION = """**Activations of {path}** for each input; output shape {shape}
 *How to read it:* {layout}. The columns are chosen once: those that varied most at the first step. All steps, training
 and validation data share one colour scale, which never shrinks; it covers 99.5 % of the values, and the number of
 values beyond it is printed below.
-*Bad signs:* columns of one colour (dead channels), identical columns (redundant channels), maps that are the same for
-all inputs (the layer ignores the input), values that keep growing."""
+{dead}*Bad signs:* dead channels (columns of one colour), identical columns (redundant channels), maps that are the same
+for all inputs (the layer ignores the input), values that keep growing."""
+
+
+_DEAD = """Dead channels are marked at the top; below stands how many of the whole layer are dead, now and at earlier
+steps.
+"""
+_TOLD = 5  # steps at which dead channels are counted in the image
+
+
+class ActivationData(NamedTuple):
+    """The maps `(n, channels, *spatial)` by layer; of layers that can have dead channels, which of those shown are."""
+
+    maps: dict[str, Array]
+    dead: dict[str, Array]
+    deaths: dict[str, str]  # how many channels of the whole layer are dead, by step, in words
 
 
 class ActivationMaps(LayersView):
@@ -91,39 +106,58 @@ class ActivationMaps(LayersView):
 
     def measure(self, captured: dict[Capture, Captured], source: str, step: int) -> Measured:
         """Return feature maps `(n, channels, *spatial)` and health metrics, by layer."""
-        data, scalars = {}, {}
+        data, scalars = ActivationData({}, {}, {}), {}
         for capture, call in self.calls.items():
             rectified, maps = output_is_rectified(call), captured[capture].output["maps"]
             metrics = _metrics(captured[capture], rectified)
             self.memory.extend_scale(call.path, robust_max(maps))
             if (maps < 0).any():
                 self.memory.extend_scale(f"{call.path} is signed", 1.0)
-            data[call.path] = maps
+            data.maps[call.path] = maps
             if call.is_output:
                 continue  # health metrics are meaningless for the model's output
             if rectified is not None:
                 scalars[f"health/{call.path}/dead"] = dead(metrics, rectified)
+                gone = dead_channels(metrics, rectified)
+                chosen = self.memory.shared.get("channels", {}).get(call.path, np.arange(0))
+                data.dead[call.path] = gone[chosen]
+                data.deaths[call.path] = self._deaths(source, call.path, step, gone)
             if rectified:
                 scalars[f"health/{call.path}/sparsity"] = sparsity(metrics)
             scalars[f"health/{call.path}/dormant"] = dormant(metrics)
         return Measured(step, data, scalars)
 
+    def _deaths(self, source: str, path: str, step: int, gone: Array) -> str:
+        """Note how many channels of a layer are dead, and return the count of this and of some earlier steps."""
+        history = self.memory.for_source(source).setdefault("deaths", {}).setdefault(path, StepHistory())
+        history.append(step, [gone.sum()])
+        places = np.unique(np.linspace(0, len(history.steps) - 1, _TOLD).astype(int))[:-1]
+        earlier = [f"{format_number(history.steps[place])}: {history.values[place, 0]:.0f}" for place in places]
+        now = f"dead: {gone.sum()} of {len(gone)}"
+        return f"{now} ({self.schedule.unit} {', '.join(earlier)})" if earlier else now
+
     def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
         """Draw one image per layer and data source."""
         for source, one in measured.items():
             for call in self.calls.values():
-                maps = one.data[call.path]
+                maps = one.data.maps[call.path]
                 layout = "Rows: inputs. Columns: units" if maps.ndim == 2 else "Rows: inputs. Columns: channels"
-                about = _DESCRIPTION.format(path=code_span(call.path), shape=shape_text(call.shape), layout=layout)
-                yield Image(source, f"activations/{call.path}", self._picture(source, call, maps, one.note), about)
+                told = {"path": code_span(call.path), "shape": shape_text(call.shape), "layout": layout}
+                about = _DESCRIPTION.format(dead=_DEAD if call.path in one.data.dead else "", **told)
+                yield Image(source, f"activations/{call.path}", self._picture(source, call, one.data, one.note), about)
 
-    def _picture(self, source: str, call: Call, maps: Array, note: str) -> Array:
+    def _picture(self, source: str, call: Call, data: ActivationData, note: str) -> Array:
+        maps, deaths = data.maps[call.path], data.deaths.get(call.path, "")
         high = self.memory.scales.get(call.path, 0.0)
         low = -high if self.memory.scales.get(f"{call.path} is signed") else 0.0
-        caption, note = f"{call.path}   {shape_text(call.shape)}", join_notes(count_clipped(maps, high), note)
+        caption, note = (
+            f"{call.path}   {shape_text(call.shape)}",
+            join_notes(deaths, count_clipped(maps, high, "value"), note),
+        )
         channels = self.memory.shared["channels"][call.path].tolist()
         labels = self.probe_display.label_names(source)
         options: dict[str, Any] = {"low": low, "high": high, "caption": caption, "note": note}
+        options["dead"] = data.dead.get(call.path)
         if maps.ndim == 2:
             return response_matrix(maps, labels=labels, **options)
         if maps.ndim == 5:  # the middle slice of a volume

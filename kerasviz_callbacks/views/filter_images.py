@@ -171,7 +171,7 @@ class FilterImages(View):
     def _picture(self, path: str, shown: Array, caption: str, note: str) -> Array:
         chosen, inputs = self.memory.shared[path]
         scale = self.memory.scales[path]
-        note = join_notes(count_clipped(shown, scale), note)
+        note = join_notes(count_clipped(shown, scale, "weight"), note)
         if self.relative_to is not None:
             caption += f"   change since the {self.relative_to} step"
         tiles, colours, numbers = _flat(shown), DIVERGING, list(chosen)

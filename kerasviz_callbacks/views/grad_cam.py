@@ -37,6 +37,12 @@ data).
 Source: {source}"""
 
 
+_BRIGHT = (
+    "a thin outline encloses where the map exceeds half of its own largest value, however weak that is; bright is "
+    "evidence for"
+)
+
+
 class GradCAM(ExplainedView):
     """See which regions are evidence for a class: the class activation map over each input, at every step.
 
@@ -133,7 +139,7 @@ class GradCAM(ExplainedView):
             "method": self.method,
             "path": code_span(self.path),
             "score": f"score: {self.score.of}",
-            "colours": "red is evidence for, blue against," if method.signed else "bright is evidence for",
+            "colours": "red is evidence for, blue against," if method.signed else _BRIGHT,
             "target": target,
             "source": method.paper,
         }

@@ -23,7 +23,7 @@ _DESCRIPTION = """**Distribution of each latent variable of {path}** at every st
 
 *How to read it:* the light band contains 90 % of the codes, the darker one 50 %, the line is the median; the x-axis has
 all epochs of the training. All panels share one scale, which only grows. A unit that distinguishes the rows has a wide
-band. It is drawn grey while it is inactive ({rule}), and its panel is grey if it is inactive now.
+band. It is grey, and so is the ground, at the steps at which it is inactive ({rule}).
 *Good signs:* bands widen early and then stay constant; as many units are active as the data need.
 *Bad signs:* all panels turn grey and all bands close at one step (posterior collapse: the weight of the KL term is too
 high), the band of one unit grows without limit, medians keep drifting, magenta (NaN or infinity)."""
@@ -55,7 +55,7 @@ class Profile:
 
 
 class LatentProfiles(CodesView):
-    """Show each latent variable over the training: bands of 5-95 % and 25-75 % and the median, grey if inactive.
+    """Show each latent variable over the training: bands of 5-95 % and 25-75 % and the median, grey while inactive.
 
     Posterior collapse of a VAE shows as bands that all close and panels that turn grey. With `training_data` the run of
     validation data has another image, `latent/profiles/train_and_validation`: the median and the 25-75 % range of the

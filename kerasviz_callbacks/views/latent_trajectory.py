@@ -7,14 +7,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .._typing import Array
-from ..callback import COMPARED_SOURCES, COMPARISON, TRAINING, VALIDATION, CodesView, Image, Measured
+from ..callback import COMPARED_SOURCES, COMPARISON, TRAINING, UNTRAINED, VALIDATION, CodesView, Image, Measured
 from ..callback.markdown import code_span
 from ..draw.clouds import Cloud
 from ..draw.text import join_notes
 from ..draw.trails import extend_window, trajectories, trajectory
 from ..maths.history import StepHistory
-from ..maths.latent import spread
-from ..maths.projection import POOLED_STEPS, Plane, hold_plane, project, shares
+from ..maths.latent import active, spread
+from ..maths.projection import POOLED_STEPS, SPREAD_FLOOR, Plane, hold_plane, project, shares
 from ..record.projector import Points
 from ..taps.reader import Capture, Captured
 
@@ -27,7 +27,8 @@ over the whole training. The axis range only grows, so a collapsing cloud shrink
 of the codes, not of the axes. The tab *Projector* has the codes of the newest step in all dimensions (restart
 TensorBoard to see newer ones there).
 *Good signs:* classes separate, tails shorten as the codes converge.
-*Bad signs:* the cloud shrinks to a point (collapse), classes stay mixed, tails stay long and irregular (learning rate
+*Bad signs:* the cloud shrinks to a point ("collapsed": its spread is below 5 % of the largest so far, or no unit of a
+VAE is active; the class means then bear no numbers), classes stay mixed, tails stay long and irregular (learning rate
 too high), validation codes spread far less than training codes."""
 _COMPARED = """**Movement of the latent codes of {path}: training and validation data** ({d} dimensions, {n} and {m}
 rows).
@@ -52,6 +53,7 @@ class Trail:
     movement: float  # the share of movement shown; NaN at the first step
     spread: float  # of the codes, in all dimensions
     codes: Array  # `(n, d)`, the newest, not projected
+    collapsed: bool  # the spread is below the floor, or no unit of a posterior is active
 
     @staticmethod
     def note(*trails: "Trail") -> str:
@@ -61,6 +63,8 @@ class Trail:
         shown = f"axes of step {trails[0].fitted_at}: {variance} of variance"
         if not any(np.isnan(one.movement) for one in trails):
             shown += f", {movement} of movement"
+        if any(one.collapsed for one in trails):  # the axes fit nothing any more
+            shown = "collapsed"
         return f"{shown}   spread {' | '.join(f'{one.spread:.3g}' for one in trails)}"
 
 
@@ -118,7 +122,12 @@ class LatentTrajectory(CodesView):
         reach = float(np.abs(tails[-1]).max(initial=0))
         self.memory.scales["window"] = extend_window(self.memory.scales.get("window", 0.0), reach)
         means = _paths(own, plane) if "means" in own else None
-        trail = Trail(tails, means, plane.fitted_at, *shares(codes, before, plane.basis), spread(codes), codes)
+        width = spread(codes)
+        own["largest spread"] = max(own.get("largest spread", 0.0), width)
+        inactive = self.posterior and step > UNTRAINED and not active(codes, absolute=True).any()
+        collapsed = width < SPREAD_FLOOR * own["largest spread"] or inactive
+        shown = shares(codes, before, plane.basis)
+        trail = Trail(tails, means, plane.fitted_at, *shown, width, codes, collapsed)
         return Measured(step, trail, self.metrics(codes, before, source))
 
     def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
@@ -138,6 +147,7 @@ class LatentTrajectory(CodesView):
                 self.probes[source].labels,
                 title=f"{title}   {rows[source]} rows",
                 note=join_notes(Trail.note(one.data), one.note),
+                collapsed=one.data.collapsed,
                 **options,
             )
             yield Image(source, self.tag, picture, _DESCRIPTION.format(n=rows[source], **words))
@@ -145,7 +155,13 @@ class LatentTrajectory(CodesView):
             trails = {source: measured[source].data for source in COMPARED_SOURCES}
             picture = trajectories(
                 [
-                    Cloud.of(trail.tails, trail.means, self.probes[source].labels, COMPARED_SOURCES[source])
+                    Cloud.of(
+                        trail.tails,
+                        trail.means,
+                        self.probes[source].labels,
+                        COMPARED_SOURCES[source],
+                        collapsed=trail.collapsed,
+                    )
                     for source, trail in trails.items()
                 ],
                 title=f"{title}   {rows[TRAINING]} and {rows[VALIDATION]} rows",

@@ -107,7 +107,7 @@ class NeuronResponses(LayersView):
         strengths, dead = responses.strengths, int(np.count_nonzero(responses.dead))
         high = self.memory.scales.get(call.path, 0.0)
         neurons = self.memory.shared["neurons"][call.path].tolist()
-        notes = (f"{dead:,} of {len(neurons):,} dead" if dead else "", count_clipped(strengths, high), note)
+        notes = (f"{dead:,} of {len(neurons):,} dead" if dead else "", count_clipped(strengths, high, "cell"), note)
         labels, names = self.probes[source].labels, self.probe_display.label_names(source)
         if labels is None or names is None:
             labels, order, classes = np.zeros(len(strengths), np.int64), np.arange(len(strengths)), ["all inputs"]

@@ -67,7 +67,8 @@ def fitting_views(model: Any, known: Sequence[LayerRef], reader: Reader | None, 
     if classifies or any(convolution_layout(ref.layer) for ref in known):
         chosen = [*chosen, ActivationMaps]
     if autoencodes:
-        return [*chosen, *_of_codes(reader, probe), Reconstructions]
+        curves: Views = [OverfittingMonitor] if all(_has_truth(reader, one, ("values",)) for one in probes) else []
+        return [*chosen, *_of_codes(reader, probe), Reconstructions, *curves]
     if classifies and _has_feature_maps(reader):
         chosen = [*chosen, GradCAM]
     evaluated = classifies and all(_has_truth(reader, one) for one in probes)
@@ -105,10 +106,10 @@ def _classifies(head: Head, probe: Probe) -> bool:
     return probe.labels is not None and head.classes > int(probe.labels.max(initial=0)) and head.classes > 1
 
 
-def _has_truth(reader: Reader, probe: Probe) -> bool:
-    """Return whether the predictions can be compared with labels: one class per row, or multi-label (sigmoid)."""
+def _has_truth(reader: Reader, probe: Probe, kinds: Sequence[str] = ("classes", "labels")) -> bool:
+    """Return whether the task is of such a kind, and the predictions can be compared with labels or targets."""
     task = task_of(reader, probe, probe.hard_labels)
-    return task.kind in ("classes", "labels") and truth_of(task, reader, probe, probe.hard_labels) is not None
+    return task.kind in kinds and truth_of(task, reader, probe, probe.hard_labels) is not None
 
 
 def _has_feature_maps(reader: Reader) -> bool:

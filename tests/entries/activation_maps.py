@@ -2,7 +2,7 @@
 
 import keras
 import numpy as np
-from harness import STEPS, Entry, Run, classifier, probe_pictures_stay, reached
+from harness import STEPS, Entry, Run, classifier, probe_pictures_stay, reach_of
 
 import kerasviz_callbacks as kv
 
@@ -18,7 +18,7 @@ def maps_are_the_chosen_channels(run: Run) -> None:
                 direct = keras.Model(model.input, model.get_layer(path).output)(probe.inputs).numpy()
                 np.testing.assert_allclose(by_layer, direct, atol=1e-6)
                 channels = run.view.memory.shared["channels"][path]
-                shown = run.view.measured[source, step].data[path]
+                shown = run.view.measured[source, step].data.maps[path]
                 np.testing.assert_array_equal(shown, np.moveaxis(by_layer, -1, 1)[:, channels])
     first = kv.activations(run.model_at(-1), probes["validation"].inputs, ["conv2"])["conv2"]
     assert run.view.memory.shared["channels"]["conv2"].tolist() == list(range(5)), first.var(axis=(0, 1, 2))
@@ -31,6 +31,6 @@ ENTRY = Entry(
     scalars=frozenset(f"health/conv{n}/{name}" for n in (1, 2) for name in ("dead", "dormant", "sparsity")),
     poison="conv1",
     known=maps_are_the_chosen_channels,
-    largest=reached,
+    largest=lambda measured: {path: reach_of(maps) for path, maps in measured.data.maps.items()},
     still=probe_pictures_stay,
 )

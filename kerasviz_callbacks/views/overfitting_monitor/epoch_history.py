@@ -34,9 +34,13 @@ class EpochHistory:
         found = {step: known[key] for step, known in self.logs.items() if key in known}
         return tuple(found), tuple(found.values())
 
-    def metric(self) -> str | None:
-        """Return the metric to plot besides the loss: preferably with validation values, preferably an accuracy."""
+    def metrics(self, most: int, *, losses: bool = False) -> list[str]:
+        """Return the metrics to plot besides the loss: preferably with validation values, preferably an accuracy.
+
+        At most so many; parts of the loss, such as `kl_loss`, are among them with `losses`.
+        """
         keys = [key for key in next(iter(self.logs.values()), {}) if not key.startswith("val_")]
         known = {key for logs in self.logs.values() for key in logs}
-        metrics = [key for key in keys if key != "loss" and not key.endswith(("_loss", "learning_rate", "lr"))]
-        return min(metrics, key=lambda key: (f"val_{key}" not in known, not is_accuracy(key)), default=None)
+        others = ("learning_rate", "lr", *(() if losses else ("_loss",)))
+        metrics = [key for key in keys if key != "loss" and not key.endswith(others)]
+        return sorted(metrics, key=lambda key: (f"val_{key}" not in known, not is_accuracy(key)))[:most]

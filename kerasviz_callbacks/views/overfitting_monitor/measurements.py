@@ -1,12 +1,15 @@
 """What is measured of one data source: the metrics of overfitting, and the data to draw."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..._typing import Array
+from ...callback import TRAINING, VALIDATION
 from ...callback.evaluated_view import Evaluation
+from ...draw.overfitting_headline import Answers
 from ...maths.classes import FeatureDistances, knn_accuracy, silhouette, within_to_between
 from ...maths.confidence import overconfidence
 from ...maths.map_change import empty, map_distance, true_versus_predicted
@@ -31,10 +34,11 @@ class OverfittingData:
     curves: Histories  # epochs and values of the Keras logs, by key
     scales: Mapping[str, float]  # limits of the axes
     best: int | None  # the best epoch, if there is one
-    metric: str | None  # the key of the metric plotted besides the loss, if there is one
+    metrics: list[str]  # the keys of the metrics plotted besides the loss
     now: Evaluation  # evaluation of the rows at this step, without what is not drawn
     then: BestEpoch | None  # state at the best epoch, if that was earlier
     left_out: tuple[int, int]  # number of rows excluded from `cam_drift` and from `cam_true_vs_predicted`
+    untrained_loss: float  # mean loss of the rows before training; NaN if it was not measured
 
 
 def metrics_of(
@@ -61,3 +65,42 @@ def metrics_of(
     between = true_versus_predicted(now.true_maps, now.predicted_maps, ~now.answer_scores.wrong_rows)
     found |= {"cam_drift": drift, "cam_true_vs_predicted": between.mean}
     return found, (excluded, between.left_out)
+
+
+def row_loss(now: Evaluation) -> float:
+    """Compute the mean loss of the rows: cross-entropy of the true class (natural logarithm), or mean squared error."""
+    if now.answer_scores is None:
+        return float(-now.true_score.mean())
+    return float(-np.log(np.clip(now.true_score, 1e-12, 1.0)).mean())
+
+
+def answers_of(
+    data: Mapping[str, OverfittingData], labels: Array | None, ranges: Mapping[str, tuple[float, float] | None]
+) -> Answers:
+    """Summarise what the headline needs to know of the observed rows.
+
+    `data` and `ranges`, the least and the largest input, are by data source; `labels` are the classes of the validation
+    rows `(n,)`, if they have any.
+    """
+    now = data[VALIDATION].now
+    bad = int(np.count_nonzero(~np.isfinite(now.true_score)))
+    accuracy = chance = math.nan
+    if now.answer_scores is not None and now.answer_scores.predicted is not None and labels is not None:
+        accuracy = float(now.answer_scores.right.mean())
+        chance = float(np.unique(labels, return_counts=True)[1].max() / len(labels))
+    before = data[TRAINING].untrained_loss if TRAINING in data else math.nan
+    ratio = data[VALIDATION].untrained_loss / before if before > 0 else math.nan
+    training, validation = ranges.get(TRAINING), ranges.get(VALIDATION)
+    known = None if training is None or validation is None else (training, validation)
+    return Answers(accuracy, chance, len(now.true_score), bad, ratio, known)
+
+
+def input_range(values: Array) -> tuple[float, float] | None:
+    """Return the 0.5 and 99.5 percentiles of the inputs; `None` for integers that are no bytes, such as token ids."""
+    if values.dtype.kind != "f" and values.dtype != np.uint8:
+        return None
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return None
+    low, high = np.percentile(finite, (0.5, 99.5))
+    return float(low), float(high)

@@ -7,26 +7,28 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ...callback import COMPARED_SOURCES, VALIDATION, Image, Measured
+from ...callback import COMPARED_SOURCES, UNTRAINED, VALIDATION, Image, Measured
 from ...callback.evaluated_view import EvaluatedView, Evaluation
 from ...draw.curves import StepAxis
 from ...draw.lines import horizon
 from ...draw.overfitting import DegradedExample, Summary, overfitting_sheet
 from ...draw.overfitting_charts import (
     METRICS,
+    choose_log,
     extend_axis,
     flat_maps,
-    headlines,
     loss_charts,
     metric_charts,
     most_degraded,
     per_class_scores,
 )
+from ...draw.overfitting_headline import headlines
 from ...draw.text import format_number, join_notes
 from ...record.console import say
 from ...taps.reader import Reader
 from .epoch_history import EpochHistory
-from .measurements import BestEpoch, OverfittingData, metrics_of
+from .measurements import BestEpoch, OverfittingData, answers_of, input_range, metrics_of, row_loss
+from .publishing import checked_publish, log_key
 from .texts import DESCRIPTION, SCALARS
 
 _GEOMETRY = "knn, silhouette, nc1"
@@ -102,13 +104,15 @@ class OverfittingMonitor(EvaluatedView):
 
     def __init__(self, log_dir: Any, validation_data: Any, *, publish: bool | Sequence[str] = True, **options: Any):
         super().__init__(log_dir, validation_data, **options)
-        self.publish = _checked_publish(publish)
+        self.publish = checked_publish(publish)
         self.metrics: Sequence[str] = ()  # those available for this model
         self._published: Sequence[str] = ()  # those added to `logs`
+        self._ranges: dict[str, tuple[float, float] | None] = {}  # of the inputs, by data source
 
     def find_layers(self, reader: Reader) -> None:
         """Find the layers of the features and maps, and the available metrics."""
         super().find_layers(reader)
+        self._ranges = {source: input_range(probe.images) for source, probe in self.probes.items()}
         missing = self._missing()
         if self.fit_context.verbose:
             for names, why in missing.items():
@@ -116,7 +120,7 @@ class OverfittingMonitor(EvaluatedView):
         without = {name for names in missing for name in names.split(", ")}
         self.metrics = [name for name in METRICS if name not in without and self.task.kind != "values"]
         self._published = [name for name in self.metrics if name in self.publish]
-        keys = [_log_key(name, source) for source in self.probes for name in self._published]
+        keys = [log_key(name, source) for source in self.probes for name in self._published]
         if not self.fit_context.claim_log_keys(self._in_context(), keys):
             self._published = ()
             if self.fit_context.verbose:
@@ -165,12 +169,14 @@ class OverfittingMonitor(EvaluatedView):
         for source in self.probes:
             scalars = measured[source].scalars if source in measured else {}
             for name in self._published:
-                found[_log_key(name, source)] = float(scalars.get(f"overfitting/{name}", math.nan))
+                found[log_key(name, source)] = float(scalars.get(f"overfitting/{name}", math.nan))
         return found
 
     def measure(self, captured: Any, source: str, step: int) -> Measured:
         """Return the metrics, and the data to draw: the rows now and at the best epoch."""
         now, history, memory = self.evaluate(captured, source), self._history(), self.memory.for_source(source)
+        if step == UNTRAINED:
+            memory["untrained loss"] = row_loss(now)
         if history.best == step:
             memory["then"] = BestEpoch(step, now.true_score, now.true_maps)
         then = memory.get("then")
@@ -194,15 +200,22 @@ class OverfittingMonitor(EvaluatedView):
 
     def _data(self, source: str, now: Evaluation, then: BestEpoch | None, left_out: tuple[int, int]) -> OverfittingData:
         history, known = self._history(), self.memory.for_source(source)["histories"]
-        metric, curves = history.metric(), {}
-        for key in ("loss", *([metric] if metric else [])):
+        metrics = history.metrics(self._charts() - 1, losses=self.task.kind == "values")
+        curves = {}
+        for key in ("loss", *metrics):
             for name in (key, f"val_{key}"):
                 curves[name] = history.curve(name)
                 for value in curves[name][1][-1:]:
                     extend_axis(self.memory.scales, key, value)
+            choose_log(self.memory.scales, key, [curves[key][1], curves[f"val_{key}"][1]])
         histories = {name: (tuple(values), tuple(values.values())) for name, values in known.items()}
         drawn = replace(now, features=None, predicted_maps=None)
-        return OverfittingData(histories, curves, dict(self.memory.scales), history.best, metric, drawn, then, left_out)
+        scales, before = dict(self.memory.scales), self.memory.for_source(source).get("untrained loss", math.nan)
+        return OverfittingData(histories, curves, scales, history.best, metrics, drawn, then, left_out, before)
+
+    def _charts(self) -> int:
+        """Return how many curves of Keras' logs are shown: more where the loss has parts, as that of a VAE."""
+        return 4 if self.task.kind == "values" and len(self.model.metrics) > 2 else 2
 
     def _history(self) -> EpochHistory:
         history: EpochHistory = self.memory.shared.setdefault("history", EpochHistory())
@@ -214,45 +227,53 @@ class OverfittingMonitor(EvaluatedView):
             return
         one = measured[VALIDATION]
         data: dict[str, OverfittingData] = {source: found.data for source, found in measured.items()}
-        newest = list(data.values())[-1]  # measured last, so its axes include the other sources
-        validation = data[VALIDATION]
-        first = min([step for steps, _ in validation.histories.values() for step in steps[:1]] + [min(one.step, 0)])
-        axis = self.schedule.unit
-        histories = {COMPARED_SOURCES[source]: each.histories for source, each in data.items()}
-        before = None if validation.then is None else validation.then.true_score
-        named = self.probe_display.class_name if self.task.kind == "classes" else None
-        shown = ": input, Grad-CAM then, now" if validation.then and validation.then.maps is not None else ""
-        fell = "error grew most" if self.task.kind == "values" else "true class' probability fell most"
-        summary = Summary(
-            headline=headlines(newest.curves, validation.metric, validation.best, one.step, axis=axis),
-            losses=loss_charts(newest.curves, validation.metric, newest.scales, one.step),
-            metrics=metric_charts(self.metrics, histories, newest.scales, axis=axis),
-            steps=StepAxis(first, horizon(self.schedule.last, one.step), validation.best, max(one.step, first)),
-            sets=["validation", "training"],
-            class_scores=per_class_scores(
-                self.labels[VALIDATION], validation.now.true_score, before, named, best=validation.best, axis=axis
-            ),
-            degraded=self._degraded(validation),
-            heading=f"{fell} since {f'{axis} {validation.best}' if validation.then else f'the best {axis}'}{shown}",
-            placeholder=self._no_examples_reason(validation, one.step),
-        )
-        rows = [f"{len(probe)} {COMPARED_SOURCES[source]}" for source, probe in self.probes.items()]
-        caption = f"overfitting of {self.model.name}   {' and '.join(rows)} rows"
+        rows = [f"{probe.size} {COMPARED_SOURCES[source]}" for source, probe in self.probes.items()]
+        caption = f"overfitting of {self.model.name}\nobserved: {' and '.join(rows)} rows"
         note = ""
-        if validation.now.true_maps is not None:
-            drift, between = validation.left_out
+        if one.data.now.true_maps is not None:
+            drift, between = one.data.left_out
             note = f"maps of {self.maps_path}; empty maps: {drift} in cam_drift, {between} in cam_true_vs_predicted"
         caption = self.probe_display.captioned(caption, VALIDATION)
-        sheet = overfitting_sheet(summary, caption=caption, note=join_notes(note, one.note))
+        sheet = overfitting_sheet(self._summary(data, one.step), caption=caption, note=join_notes(note, one.note))
         yield Image(VALIDATION, "overfitting/summary", sheet, DESCRIPTION)
+
+    def _summary(self, data: Mapping[str, OverfittingData], step: int) -> Summary:
+        """Return the contents of the sheet at a step."""
+        validation, newest = data[VALIDATION], list(data.values())[-1]  # measured last: its axes include the others
+        first = min([at for steps, _ in validation.histories.values() for at in steps[:1]] + [min(step, 0)])
+        axis, best, metrics = self.schedule.unit, validation.best, validation.metrics
+        classes = self.task.kind == "classes"
+        histories = {COMPARED_SOURCES[source]: each.histories for source, each in data.items()}
+        before = None if validation.then is None else validation.then.true_score
+        labels = self.labels[VALIDATION]
+        answers = answers_of(data, labels if classes else None, self._ranges)
+        chance = self.probes[VALIDATION].most_frequent if classes else None
+        named = self.probe_display.class_name if classes else None
+        fell = "mean squared error grew most" if self.task.kind == "values" else "lost most"
+        return Summary(
+            headline=headlines(newest.curves, metrics[0] if metrics else None, best, step, answers, axis=axis),
+            losses=loss_charts(newest.curves, metrics, newest.scales, step, chance=chance),
+            metrics=metric_charts(self.metrics, histories, newest.scales, axis=axis),
+            steps=StepAxis(first, horizon(self.schedule.last, step), best, max(step, first)),
+            sets=["validation", "training"],
+            class_scores=per_class_scores(labels, validation.now.true_score, before, named, best=best, axis=axis),
+            degraded=self._degraded(validation),
+            heading=f"{fell} since {f'{axis} {best}' if validation.then else f'the best {axis}'}",
+            placeholder=self._no_examples_reason(validation, step),
+            loss_rows=self._charts() // 2,
+            example_columns=4 if self.task.kind == "values" else 1,
+        )
 
     def _no_examples_reason(self, data: OverfittingData, step: int) -> str:
         """Return why no degraded examples are shown."""
         axis = self.schedule.unit
+        bad = int(np.count_nonzero(~np.isfinite(data.now.true_score)))
+        if bad:
+            return f"{bad:,} of {len(data.now.true_score):,} answers are NaN."
         if data.then is not None:
-            return f"No input has got worse since the best {axis}."
+            return f"None has got worse since {axis} {data.best}."
         if data.best is not None:
-            return f"This is the best {axis} so far." if data.best == step else f"The best {axis} was not measured."
+            return "val_loss is lowest now." if data.best == step else f"The best {axis} was not measured."
         return "No epoch has ended yet." if step < 0 else f"No finite val_loss yet, so the best {axis} is unknown."
 
     def _degraded(self, data: OverfittingData) -> DegradedExample:
@@ -271,27 +292,11 @@ class OverfittingMonitor(EvaluatedView):
         labels, scores, named = self.labels[VALIDATION], now.answer_scores, self.probe_display.class_name
         number, after = f"row {self.probes[VALIDATION].index[row]}", now.true_score[row]
         if scores is None:
-            return number, f"mean squared error {format_number(-before)} → {format_number(-after)}"
+            return number, f"{format_number(-before)} → {format_number(-after)}"
         change = f"{before:.2f} → {after:.2f}"
         if scores.predicted is None or labels is None:
             true = [named(int(label)) for label in np.flatnonzero(self.truth(VALIDATION)[row])]
             return f"{number}  {change}", ", ".join(true) or "no label"
-        predicted = f"{named(int(scores.predicted[row]))} {scores.confidence[row]:.2f}"
+        sure = scores.confidence[row]
+        predicted = f"{named(int(scores.predicted[row]))} {sure:.2f}" if math.isfinite(sure) else "NaN"
         return f"{named(int(labels[row]))}  {change}", f"now: {predicted}"
-
-
-def _log_key(name: str, source: str) -> str:
-    """Return the key of a metric in `logs`."""
-    return f"val_{name}" if source == VALIDATION else name
-
-
-def _checked_publish(publish: Any) -> Sequence[str]:
-    """Return the names of the metrics to add to `logs`; raise a `TypeError` or `ValueError` on anything else."""
-    if isinstance(publish, bool):
-        return tuple(METRICS) if publish else ()
-    if isinstance(publish, str) or not isinstance(publish, Sequence):
-        raise TypeError(f"publish={publish!r}: expected True, False or a list of names, such as ['knn'].")
-    for name in publish:
-        if name not in METRICS:
-            raise ValueError(f"publish={name!r}: no such metric; expected some of {', '.join(METRICS)}.")
-    return tuple(publish)

@@ -35,6 +35,7 @@ from ...taps.reader import Capture, Reader
 from .reconstruction_display import MAX_LINES, ReconstructionDisplay, as_signals, middle
 
 MAX_ROWS = 32
+_LITTLE = 0.1
 _DESCRIPTION = """**Reconstruction** of each {thing} ({shape}), and its error.
 
 *How to read it:* {layout}; below it the error, reconstruction - {target}: red is too high, blue too low; of several
@@ -52,7 +53,7 @@ are labels; next to each of them is its own reconstruction. The pairs are the sa
 *Good signs:* one shape morphs into the other, and every {thing} between them looks like one from the data.
 *Bad signs:* a cross-fade of the two (the code stores pixels, not shapes), implausible or empty reconstructions in the
 middle (holes in the latent space), a sudden jump (the largest step is many times the mean step), a row that does not
-change (collapse: the distance of its ends is close to 0 times that of the originals)."""
+change (collapse: above it stands how far apart its ends are, in % of the distance of the originals)."""
 _SCALARS = {"error": "Mean squared error of the reconstructions, over all inputs of the probe."}
 
 
@@ -194,7 +195,7 @@ class Reconstructions(ProbeView):
             "scale": scale,
             "caption": self._caption(source),
             "names": None if names is None else names[:rows],
-            "note": join_notes(data.note, count_clipped(data.errors, scale), note),
+            "note": join_notes(data.note, count_clipped(data.errors, scale, "error"), note),
             "bad": count_non_finite(data.reconstructions),
         }
         if display.signals:
@@ -214,6 +215,7 @@ class Reconstructions(ProbeView):
     def _interpolation_image(self, source: str, walks: Array, path: str, note: str) -> Array:
         between, names, display = self._pairs[source], self.probe_display.label_names(source), self._output_display
         tiles, legend = display.tiles(walks.reshape(-1, *walks.shape[2:])), None
+        apart, largest = walk_metrics(walks, self._targets[source][between])
         if not display.signals and self.display is None:
             legend = Scale(display.scale.low, display.scale.high, "grey", "value")
         return walk_tiles(
@@ -221,9 +223,10 @@ class Reconstructions(ProbeView):
             tiles.reshape(*walks.shape[:2], *tiles.shape[1:]),
             caption=f"interpolation between latent codes of {path}",
             what=display.what,
+            headline=walk_headline(apart),
             legend=legend,
             names=None if names is None else [(names[a], names[b]) for a, b in between.tolist()],
-            note=join_notes(_metrics(walks, self._targets[source][between]), note),
+            note=join_notes("" if np.isnan(largest) else f"largest step {largest:.2g} × the mean step", note),
             bad=count_non_finite(walks),
         )
 
@@ -252,9 +255,9 @@ class Reconstructions(ProbeView):
         return _DESCRIPTION.format(thing=thing, shape=shape, layout=layout, means=means, target=target)
 
 
-def _metrics(walks: Array, ends: Array) -> str:
-    """Return the relative distance of the ends of the interpolations, and their evenness, in words."""
-    apart, largest = walk_metrics(walks, ends)
-    distance = "" if np.isnan(apart) else f"ends {apart:.2g} × as far apart as the originals"
-    evenness = "" if np.isnan(largest) else f"largest step {largest:.2g} × the mean"
-    return ", ".join(filter(None, [distance, evenness]))
+def walk_headline(apart: float) -> str:
+    """Say how far apart the ends of the walks are, relative to the originals: below a tenth they hardly change."""
+    if np.isnan(apart):
+        return "decoded from interpolated codes"
+    share = f"{apart:.2%}" if apart < 0.01 else f"{apart:.0%}"
+    return f"{'hardly changes: ' if apart < _LITTLE else ''}ends {share} as far apart as the originals"

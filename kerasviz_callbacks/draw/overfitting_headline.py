@@ -1,0 +1,197 @@
+"""The headline of the overfitting sheet: the worst that the numbers of a training show."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from kerasviz_callbacks.draw.text import format_number as written
+from kerasviz_callbacks.draw.text import plural
+
+History = tuple[Sequence[int], Sequence[float]]
+"""Steps in increasing order, and a value at each."""
+Range = tuple[float, float]
+
+_NEAR_CHANCE = 0.1  # a smaller share of the way from chance to 1 is no skill
+_OTHER_INPUTS = 2.0  # an untrained model judges two samples of the same data alike; the ratio of its two losses
+_APART = 10.0  # val_loss / loss of a first epoch that overfitting does not explain
+_OTHER_RANGE = 4.0  # the ratio of the two widths
+_UNCHANGED = 0.01  # of the loss at the first epoch
+_WORSE = 0.05  # of the lowest val_loss; less is noise
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What is known of the observed rows beside the logs of Keras.
+
+    Attributes:
+        accuracy: of the validation rows, 0 to 1; NaN where the rows have no classes.
+        chance: the accuracy of always answering with the most frequent class of these rows.
+        rows: how many validation rows were observed.
+        nan: how many of their answers are NaN or infinite.
+        ratio: the loss of the untrained model on validation rows, divided by that on training rows; NaN: not known.
+        ranges: the least and the largest input of training and of validation data; `None`: not known.
+    """
+
+    accuracy: float = math.nan
+    chance: float = math.nan
+    rows: int = 0
+    nan: int = 0
+    ratio: float = math.nan
+    ranges: tuple[Range, Range] | None = None
+
+
+def headlines(
+    curves: Mapping[str, History],
+    metric: str | None,
+    best: int | None,
+    step: int,
+    answers: Answers | None = None,
+    *,
+    axis: str = "epoch",
+) -> tuple[str, str]:
+    """Say the worst that the numbers show, and how the metrics have changed.
+
+    In this order: NaN, validation at chance level, a validation loss far above the training loss from the beginning,
+    a loss that does not fall, a validation loss that has risen since its best step; else where its best step is.
+
+    Args:
+        curves: by key of the logs, `"loss"`, `"val_loss"` and those of the metric.
+        metric: the key of the metric beside the loss, if there is one.
+        best: the step of the lowest validation loss; `None`: none is known.
+        step: the newest step, -1 before training.
+        answers: what is known of the observed rows.
+        axis: what a step is, `"epoch"` or `"batch"`.
+    """
+    known = answers or Answers()
+    told = _Told(curves, best, step, known, axis)
+    checks = (told.not_finite, told.at_chance, told.other_inputs, told.nothing_learned, told.rising)
+    worst = next((said for check in checks if (said := check())), "") or told.calm()
+    ranges = told.ranges()
+    return worst, f"Inputs: {ranges}." if ranges and ranges not in worst else told.changes(metric)
+
+
+def at_chance(accuracy: float, chance: float, rows: int) -> bool:
+    """Whether an accuracy lies within noise of chance: two standard errors, or next to no skill.
+
+    The answers of a network are not independent, so chance scatters more than coins do: accuracies up to a tenth of the
+    way from chance to 1 count too, unless they are twice the chance (5 % of a thousand classes are skill).
+    """
+    if not (rows and 0 < chance < 1 and math.isfinite(accuracy)):
+        return False
+    noise = 2 * math.sqrt(chance * (1 - chance) / rows)
+    return accuracy <= chance + max(noise, min(chance, _NEAR_CHANCE * (1 - chance)))
+
+
+def ranges_differ(training: Range, validation: Range) -> bool:
+    """Whether one of two ranges is more than four times as wide as the other."""
+    narrow, wide = sorted(high - low for low, high in (training, validation))
+    return bool(0 < narrow < math.inf and wide > _OTHER_RANGE * narrow)
+
+
+@dataclass(frozen=True)
+class _Told:
+    """Each check says a sentence if it applies, else nothing."""
+
+    curves: Mapping[str, History]
+    best: int | None
+    step: int
+    answers: Answers
+    axis: str
+
+    def not_finite(self) -> str:
+        since = {key: self._not_finite_since(key) for key in ("loss", "val_loss")}
+        found = {key: first for key, first in since.items() if first is not None}
+        if found:
+            first, names = min(found.values()), [key for key, at in found.items() if at == min(found.values())]
+            word = "NaN" if math.isnan(self.at(names[0], self.step)) else "infinite"
+            return f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} {word} since {self.axis} {first}."
+        if self.answers.nan:
+            return f"{self.answers.nan:,} of {self.answers.rows:,} answers are NaN."
+        return ""
+
+    def at_chance(self) -> str:
+        known = self.answers
+        if self.step < 0 or not at_chance(known.accuracy, known.chance, known.rows):
+            return ""
+        return f"Validation accuracy is at chance level: {written(known.accuracy)}, chance is {written(known.chance)}."
+
+    def other_inputs(self) -> str:
+        ranges = self.ranges()
+        pairs = self._ratios()
+        since = ""
+        if pairs and pairs[-1][1] >= _OTHER_INPUTS and self.answers.ratio >= _OTHER_INPUTS:
+            since = "the untrained model"
+        elif pairs and min(ratio for _, ratio in pairs) >= _APART:
+            since = f"{self.axis} {pairs[0][0]}"
+        if since:
+            return f"val_loss is {written(pairs[-1][1])} times the loss since {since}{ranges and f': {ranges}'}."
+        return f"Training and validation differ: {ranges}." if ranges else ""
+
+    def nothing_learned(self) -> str:
+        steps, values = self.curves.get("loss", ((), ()))
+        finite = [(at, value) for at, value in zip(steps, values, strict=True) if math.isfinite(value)]
+        if len(finite) < 3:
+            return ""
+        (first, begin), lowest = finite[0], min(value for _, value in finite)
+        if begin - lowest > _UNCHANGED * abs(begin):
+            return ""
+        return f"Nothing is learned: loss {written(begin)} at {self.axis} {first}, now {written(finite[-1][1])}."
+
+    def rising(self) -> str:
+        lowest, now = self.at("val_loss", self.best), self.at("val_loss", self.step)
+        if not (math.isfinite(now) and now - lowest > _WORSE * abs(lowest)):
+            return ""
+        fell = self.at("loss", self.step) < self.at("loss", self.best)
+        begin = "Overfitting" if fell else "Getting worse"
+        change = f"val_loss {written(lowest)} → {written(now)}{_more(lowest, now)}"
+        return f"{begin} since {self.axis} {self.best}: {change}."
+
+    def calm(self) -> str:
+        if self.step < 0:
+            return f"Untrained: no {self.axis} has ended yet."
+        if self.best is None:
+            return f"No val_loss yet, so no best {self.axis}: fit needs validation_data, and a test_step that returns a loss."
+        lowest, now = self.at("val_loss", self.best), self.at("val_loss", self.step)
+        if self.best >= self.step:
+            return f"val_loss is at its lowest so far: {written(lowest)} at {self.axis} {self.best}."
+        later = f"{self.step - self.best} {plural(self.axis, self.step - self.best)} later"
+        before = f"val_loss was lowest at {self.axis} {self.best}: {written(lowest)}"
+        return f"{before}; {later} {written(now)}{_more(lowest, now)}." if math.isfinite(now) else f"{before}."
+
+    def ranges(self) -> str:
+        if self.answers.ranges is None or not ranges_differ(*self.answers.ranges):
+            return ""
+        named = zip(("training", "validation"), self.answers.ranges, strict=True)
+        return ", ".join(f"{name} inputs {written(low)} to {written(high)}" for name, (low, high) in named)
+
+    def changes(self, metric: str | None) -> str:
+        said = []
+        for key in (f"val_{metric}", metric) if metric else ():
+            then, now = self.at(key, self.best), self.at(key, self.step)
+            moved = self.best is not None and self.best < self.step and math.isfinite(then)
+            if math.isfinite(now):
+                said.append(f"{key} {written(then)} → {written(now)}" if moved else f"{key} {written(now)}")
+        return "   ".join(said)
+
+    def at(self, key: str, step: int | None) -> float:
+        steps, values = self.curves.get(key, ((), ()))
+        return math.nan if step is None else dict(zip(steps, values, strict=True)).get(step, math.nan)
+
+    def _not_finite_since(self, key: str) -> int | None:
+        """The first step of those up to the newest at which a value is not finite, if the newest is not."""
+        since = None
+        for at, value in zip(*self.curves.get(key, ((), ())), strict=True):
+            since = None if math.isfinite(value) else at if since is None else since
+        return since
+
+    def _ratios(self) -> list[tuple[int, float]]:
+        """The validation loss divided by the training loss, wherever both are known and above 0."""
+        losses = dict(zip(*self.curves.get("loss", ((), ())), strict=True))
+        pairs = [(at, losses.get(at, 0.0), of) for at, of in zip(*self.curves.get("val_loss", ((), ())), strict=True)]
+        return [(at, of / loss) for at, loss, of in pairs if 0 < loss < math.inf and 0 < of < math.inf]
+
+
+def _more(lowest: float, now: float) -> str:
+    if lowest <= 0:
+        return ""
+    return f" ({now / lowest - 1:+.0%})" if now < 10 * lowest else f" ({written(now / lowest)} times)"

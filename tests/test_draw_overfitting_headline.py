@@ -1,0 +1,134 @@
+"""The headline of the overfitting sheet says the worst that the numbers show."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kerasviz_callbacks.draw.overfitting_headline import Answers, at_chance, headlines, ranges_differ
+
+NAN, INF = math.nan, math.inf
+
+
+def said(loss, val_loss, answers=None, *, step=None, metric=None, axis="epoch", **others):
+    """The two lines of a training whose losses are given by epoch."""
+    curves = {
+        key: (range(len(values)), values) for key, values in {"loss": loss, "val_loss": val_loss, **others}.items()
+    }
+    finite = [value if math.isfinite(value) else INF for value in val_loss]
+    best = int(np.argmin(finite)) if finite and min(finite) < INF else None
+    return headlines(curves, metric, best, len(loss) - 1 if step is None else step, answers, axis=axis)
+
+
+LEARNED = Answers(accuracy=0.8, chance=0.1, rows=500, ratio=1.0, ranges=((0, 1), (0, 1)))
+SCALED = ((0.0, 1.0), (0.0, 255.0))
+
+
+@pytest.mark.parametrize(
+    ("loss", "val_loss", "answers", "expected"),
+    [
+        ([1, 0.5, NAN, NAN], [1, 0.9, NAN, NAN], LEARNED, "loss and val_loss are NaN since epoch 2."),
+        ([1, 0.5, NAN, NAN], [1, 0.9, 0.8, NAN], LEARNED, "loss is NaN since epoch 2."),
+        ([1, 0.5, 0.4, 0.3], [1, 0.9, INF, INF], LEARNED, "val_loss is infinite since epoch 2."),
+        ([NAN, NAN], [NAN, NAN], Answers(0.1, 0.1, 500, 500), "loss and val_loss are NaN since epoch 0."),
+        ([1, NAN, 0.4], [1, NAN, 0.8], LEARNED, "val_loss is at its lowest so far: 0.8 at epoch 2."),
+        ([1, 0.5], [1, 0.9], Answers(0.1, 0.1, 500, 3), "3 of 500 answers are NaN."),
+        ([2, 1, 0.1], [2.3, 2.4, 4], Answers(0.12, 0.1, 500),
+         "Validation accuracy is at chance level: 0.12, chance is 0.1."),
+        ([1, 0.5], [200, 90], Answers(0.8, 0.1, 500, 0, 9.0, SCALED),
+         "val_loss is 180 times the loss since the untrained model: "
+         "training inputs 0 to 1, validation inputs 0 to 255."),
+        ([1, 0.5], [20, 9], Answers(0.8, 0.1, 500), "val_loss is 18 times the loss since epoch 0."),
+        ([1, 0.5], [2, 0.9], Answers(0.8, 0.1, 500, 0, 1.0, SCALED),
+         "Training and validation differ: training inputs 0 to 1, validation inputs 0 to 255."),
+        ([2.3, 2.31, 2.299], [2.3, 2.3, 2.29], Answers(), "Nothing is learned: loss 2.3 at epoch 0, now 2.3."),
+        ([-5, -5, -5], [1, 1, 1], Answers(), "Nothing is learned: loss −5 at epoch 0, now −5."),
+        ([1, 0.5, 0.1], [1, 0.4, 0.8], LEARNED, "Overfitting since epoch 1: val_loss 0.4 → 0.8 (+100%)."),
+        ([1, 0.5, 0.1], [1, 0.4, 8], LEARNED, "Overfitting since epoch 1: val_loss 0.4 → 8 (20 times)."),
+        ([1, 0.5, 0.1], [1, -0.4, 0.8], LEARNED, "Overfitting since epoch 1: val_loss −0.4 → 0.8."),
+        ([1, 0.5, 0.9], [1, 0.4, 0.8], LEARNED, "Getting worse since epoch 1: val_loss 0.4 → 0.8 (+100%)."),
+        ([1, 0.5, 0.4], [1, 0.4, 0.41], LEARNED, "val_loss was lowest at epoch 1: 0.4; 1 epoch later 0.41 (+2%)."),
+        ([1, 0.5, 0.4], [1, 0.6, 0.5], LEARNED, "val_loss is at its lowest so far: 0.5 at epoch 2."),
+        ([1, 0.5, 0.4], [], LEARNED, "No val_loss yet: pass validation_data to fit to find the best epoch."),
+        ([], [], None, "Untrained: no epoch has ended yet."),
+        ([], [], Answers(0.1, 0.1, 500, 0, 9.0, SCALED),
+         "Training and validation differ: training inputs 0 to 1, validation inputs 0 to 255."),
+        ([], [], Answers(0.1, 0.1, 500, 500), "500 of 500 answers are NaN."),
+    ],
+)  # fmt: skip
+def test_the_worst_comes_first(loss, val_loss, answers, expected):
+    assert said(loss, val_loss, answers)[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("worse", "milder"),
+    [
+        ("NaN", "chance"),
+        ("chance", "times the loss"),
+        ("times the loss", "Nothing is learned"),
+        ("Nothing is learned", "Overfitting"),
+    ],
+)
+def test_of_two_the_more_severe_is_said(worse, milder):
+    """Histories that show all from the milder one on, and one more."""
+    order = ["NaN", "chance", "times the loss", "Nothing is learned", "Overfitting"]
+    shown = order[order.index(worse) :]
+    loss = [2.3, 2.3, NAN] if worse == "NaN" else [2.3, 2.3, 2.3]
+    val_loss = [46, 23, 69] if "times the loss" in shown else [2.3, 1.2, 4.0]
+    found = said(loss, val_loss, Answers(0.1, 0.1, 500) if "chance" in shown else LEARNED)[0]
+    assert worse in found
+    assert milder not in found
+
+
+def test_the_second_line_gives_the_metric_then_and_now_or_the_ranges_of_the_inputs():
+    accuracies = {"acc": [0.5, 0.7, 0.9], "val_acc": [0.4, 0.7, 0.6]}
+    assert (
+        said([1, 0.5, 0.1], [1, 0.4, 0.8], LEARNED, metric="acc", **accuracies)[1]
+        == "val_acc 0.7 → 0.6   acc 0.7 → 0.9"
+    )
+    assert said([1, 0.5, 0.1], [1, 0.4, 0.3], LEARNED, metric="acc", **accuracies)[1] == "val_acc 0.6   acc 0.9"
+    scaled = Answers(0.1, 0.1, 500, ranges=SCALED)
+    first, second = said([1, 0.5, 0.1], [9, 9, 9], scaled, metric="acc", **accuracies)
+    assert "chance" in first
+    assert second == "Inputs: training inputs 0 to 1, validation inputs 0 to 255."
+
+
+def test_the_name_of_the_axis_is_said():
+    losses = {"val_loss": ((0, 500, 1000), (0.8, 0.4, 0.4))}
+    assert headlines({}, None, None, -1, axis="batch")[0] == "Untrained: no batch has ended yet."
+    assert headlines(losses, None, 500, 500, axis="batch")[0].endswith("0.4 at batch 500.")
+    assert "at batch 500: 0.4; 500 batches later" in headlines(losses, None, 500, 1000, axis="batch")[0]
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "chance", "rows", "expected"),
+    [
+        (0.155, 0.1, 1000, True),  # 5.8 standard errors of coins, but the answers of a network are not independent
+        (0.25, 0.1, 1000, False),
+        (0.05, 0.001, 5000, False),  # fifty times the chance
+        (0.53, 0.5, 1000, True),
+        (0.62, 0.5, 1000, False),
+        (0.62, 0.5, 20, True),  # within two standard errors, 0.22
+        (0.03, 0.1, 1000, True),
+        (NAN, 0.1, 1000, False),
+        (0.9, 1.0, 1000, False),  # a single class
+    ],
+)
+def test_chance_level(accuracy, chance, rows, expected):
+    assert at_chance(accuracy, chance, rows) == expected
+
+
+@given(st.floats(0.02, 0.98), st.integers(20, 5000))
+def test_answers_drawn_by_lot_are_at_chance_and_good_ones_are_not(chance, rows):
+    assert at_chance(chance, chance, rows)
+    assert not at_chance(chance + 0.9 * (1 - chance), chance, 5000)
+
+
+def test_ranges_differ_beyond_a_factor_of_four():
+    assert ranges_differ((0, 1), (0, 255))
+    assert ranges_differ((-1, 1), (0, 255))
+    assert not ranges_differ((0, 1), (-1, 1))
+    assert not ranges_differ((0, 1), (0, 4))
+    assert not ranges_differ((0, 0), (0, 1)), "a constant has no range"
