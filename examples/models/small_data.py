@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 
 SHAPES = ["ground", "disc", "square", "triangle"]
-GOOD = "lovely great charming brilliant warm funny clever superb".split()
-BAD = "dull awful clumsy boring cold weak silly dreadful".split()
-NOUNS = "film story actor plot score ending camera dialogue".split()
+GOOD = ["lovely", "great", "charming", "brilliant", "warm", "funny", "clever", "superb"]
+BAD = ["dull", "awful", "clumsy", "boring", "cold", "weak", "silly", "dreadful"]
+NOUNS = ["film", "story", "actor", "plot", "score", "ending", "camera", "dialogue"]
 
 
 def clothes(n=2000, n_test=500):
@@ -22,8 +22,8 @@ def clothes(n=2000, n_test=500):
 def scenes(n, size=32, objects=2, seed=0):
     """Return scenes of coloured shapes, objects ordered from left to right, as a dict.
 
-    `images` `(n, size, size, 3)` in 0..1, `masks` `(n, size, size)` numbers in `SHAPES`, `depth` `(n, size, size, 1)` in
-    0..1 (1 is far), `boxes` `(n, objects, 4)` as `xyxy` in pixels, `classes` `(n, objects)` numbers in `SHAPES`.
+    `images` `(n, size, size, 3)` in 0..1, `masks` `(n, size, size)` numbers in `SHAPES`, `depth` `(n, size, size, 1)`
+    in 0..1 (1 is far), `boxes` `(n, objects, 4)` as `xyxy` in pixels, `classes` `(n, objects)` numbers in `SHAPES`.
     """
     rng = np.random.default_rng(seed)
     rows, columns = np.mgrid[:size, :size] + 0.5
