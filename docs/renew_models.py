@@ -23,6 +23,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
+from keras import tree
 from PIL import Image
 
 import kerasviz_callbacks as kv
@@ -103,7 +104,7 @@ def run(name, visualizer):
             seconds = time.perf_counter() - begun
     finally:
         keras.config.set_dtype_policy(policy)
-    optimizers = [one for one in vars(model).values() if isinstance(one, keras.optimizers.Optimizer)]
+    optimizers = [one for one in tree.flatten(vars(model)) if isinstance(one, keras.optimizers.Optimizer)]
     end = [np.asarray(variable) for one in (model, *optimizers) for variable in one.variables]
     end += [np.asarray(draw()) for draw in (random.random, np.random.random, lambda: keras.random.uniform(()))]
     lines = re.findall("kerasviz_callbacks: (.*)", printed.getvalue())

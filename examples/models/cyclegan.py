@@ -27,43 +27,39 @@ def near(target, x):
 
 
 class CycleGAN(keras.Model):
-    def __init__(self, gen_G, gen_F, disc_X, disc_Y, cycle=10.0):
+    def __init__(self, gen_ab, gen_ba, disc_a, disc_b, cycle=10.0):
         super().__init__()
-        self.gen_G, self.gen_F, self.disc_X, self.disc_Y, self.cycle = gen_G, gen_F, disc_X, disc_Y, cycle
-        self.parts = {"G": gen_G, "F": gen_F, "D_X": disc_X, "D_Y": disc_Y}
+        self.gen_ab, self.gen_ba, self.disc_a, self.disc_b, self.cycle = gen_ab, gen_ba, disc_a, disc_b, cycle
 
     def compile(self):
         super().compile()
-        self.optimizers = {name: keras.optimizers.Adam(1e-3, beta_1=0.5) for name in self.parts}
+        self.optimizers = [keras.optimizers.Adam(1e-3, beta_1=0.5) for _ in range(4)]
 
     def train_step(self, data):
-        real_x, real_y = data
+        real_a, real_b = data
         with tf.GradientTape(persistent=True) as tape:
-            fake_y, fake_x = self.gen_G(real_x, training=True), self.gen_F(real_y, training=True)
-            cycled = ops.mean(abs(self.gen_F(fake_y) - real_x)) + ops.mean(abs(self.gen_G(fake_x) - real_y))
-            answer_x, answer_y = self.disc_X(fake_x, training=True), self.disc_Y(fake_y, training=True)
+            fake_b, fake_a = self.gen_ab(real_a, training=True), self.gen_ba(real_b, training=True)
+            cycled = ops.mean(abs(self.gen_ba(fake_b) - real_a)) + ops.mean(abs(self.gen_ab(fake_a) - real_b))
+            answer_a, answer_b = self.disc_a(fake_a, training=True), self.disc_b(fake_b, training=True)
             losses = {
-                "G": near(1, answer_y) + self.cycle * cycled,
-                "F": near(1, answer_x) + self.cycle * cycled,
-                "D_X": near(1, self.disc_X(real_x, training=True)) + near(0, answer_x),
-                "D_Y": near(1, self.disc_Y(real_y, training=True)) + near(0, answer_y),
+                self.gen_ab: near(1, answer_b) + self.cycle * cycled,
+                self.gen_ba: near(1, answer_a) + self.cycle * cycled,
+                self.disc_a: near(1, self.disc_a(real_a, training=True)) + near(0, answer_a),
+                self.disc_b: near(1, self.disc_b(real_b, training=True)) + near(0, answer_b),
             }
-        for name, part in self.parts.items():
+        for optimizer, (part, loss) in zip(self.optimizers, losses.items(), strict=True):
             weights = part.trainable_variables
-            self.optimizers[name].apply_gradients(zip(tape.gradient(losses[name], weights), weights, strict=True))
-        return {f"{name}_loss": loss for name, loss in losses.items()}
+            optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
+        return {f"{part.name}_loss": loss for part, loss in losses.items()}
 
 
 def train(visualizer=kv.Visualizer):
     (x, _), _, _ = clothes(1200)
     bright, dark = 2 * x[:600] - 1, 1 - 2 * x[600:]
-    model = CycleGAN(generator("gen_G"), generator("gen_F"), discriminator("disc_X"), discriminator("disc_Y"))
+    model = CycleGAN(generator("gen_ab"), generator("gen_ba"), discriminator("disc_a"), discriminator("disc_b"))
     model.compile()
-    batches = tf.data.Dataset.zip(
-        tuple(
-            tf.data.Dataset.from_tensor_slices(one).shuffle(600, seed=seed) for seed, one in enumerate((bright, dark))
-        )
-    ).batch(16)
+    sets = [tf.data.Dataset.from_tensor_slices(one).shuffle(600, seed=7) for one in (bright, dark)]
+    batches = tf.data.Dataset.zip(tuple(sets)).batch(16)
     return model, model.fit(batches, epochs=5, callbacks=[visualizer("logs/cyclegan", batches)])
 
 
