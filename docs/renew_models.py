@@ -23,7 +23,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
-from keras import tree
 from PIL import Image
 
 import kerasviz_callbacks as kv
@@ -104,7 +103,8 @@ def run(name, visualizer):
             seconds = time.perf_counter() - begun
     finally:
         keras.config.set_dtype_policy(policy)
-    optimizers = [one for one in tree.flatten(vars(model)) if isinstance(one, keras.optimizers.Optimizer)]
+    held = [one for value in vars(model).values() for one in (value if isinstance(value, list) else [value])]
+    optimizers = [one for one in held if isinstance(one, keras.optimizers.Optimizer)]
     end = [np.asarray(variable) for one in (model, *optimizers) for variable in one.variables]
     end += [np.asarray(draw()) for draw in (random.random, np.random.random, lambda: keras.random.uniform(()))]
     lines = re.findall("kerasviz_callbacks: (.*)", printed.getvalue())
@@ -148,7 +148,8 @@ def row(name, directory):
     try:
         seen = run(name, watched(directory))
     except Exception as error:
-        return f"| {what} | **fails**: {type(error).__name__}: {' '.join(str(error).split())} | | | | |"
+        message = re.sub(r"\x1b\[\d*m", "", " ".join(str(error).split()))
+        return f"| {what} | **fails**: {type(error).__name__}: {message} | | | | |"
     selected = next(filter(SELECTED.match, seen.printed), "")
     left_out = [line for line in seen.printed if line != selected and not line.startswith("tensorboard ")]
     left_out = "<br>".join(line.removeprefix("left out: ") for line in left_out)

@@ -1,4 +1,4 @@
-"""Contrastive learning (SimCLR): an encoder and its projection in a `train_step`, pictures without labels, no `call`."""
+"""Contrastive learning (SimCLR): encoder and projection in a `train_step`, no labels, no `call`."""
 
 import keras
 import tensorflow as tf

@@ -58,7 +58,9 @@ def train(visualizer=kv.Visualizer):
     model = Triplets(embedding)
     model.compile(keras.optimizers.Adam(1e-3))
     batches = tf.data.Dataset.from_tensor_slices(x).shuffle(1500, seed=1).batch(64)
-    watched = visualizer("logs/triplet", tf.data.Dataset.from_tensor_slices(x_test).batch(64))
+    # Of three elements of a data set, Keras and the views take the first for x and the second for y, unless told.
+    probe = tf.data.Dataset.from_tensor_slices(x_test).batch(64).map(lambda *inputs: (inputs,))
+    watched = visualizer("logs/triplet", probe)
     return model, model.fit(batches, epochs=4, callbacks=[watched])
 
 
