@@ -71,7 +71,7 @@ def load(name):
     if str(SCRIPTS) not in sys.path:
         sys.path.insert(0, str(SCRIPTS))
     specification = importlib.util.spec_from_file_location(f"models_{name}", SCRIPTS / f"{name}.py")
-    module = importlib.util.module_from_spec(specification)
+    module = sys.modules[specification.name] = importlib.util.module_from_spec(specification)  # AutoGraph looks there
     specification.loader.exec_module(module)
     return module
 

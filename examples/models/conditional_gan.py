@@ -55,7 +55,7 @@ def train(visualizer=kv.Visualizer):
             keras.Input((28, 28, 4)),
             layers.Conv2D(32, 3, strides=2, padding="same", activation="leaky_relu"),
             layers.Conv2D(64, 3, strides=2, padding="same", activation="leaky_relu"),
-            layers.GlobalMaxPooling2D(),
+            layers.Flatten(),
             layers.Dense(1),
         ],
         name="discriminator",
@@ -74,7 +74,7 @@ def train(visualizer=kv.Visualizer):
     optimizers = [keras.optimizers.Adam(5e-4, beta_1=0.5) for _ in range(2)]
     model.compile(*optimizers, keras.losses.BinaryCrossentropy(from_logits=True))
     watched = visualizer("logs/conditional_gan", (x, one_hot), class_names=names[:3])
-    return model, model.fit(x, one_hot, epochs=10, batch_size=32, callbacks=[watched])
+    return model, model.fit(x, one_hot, epochs=12, batch_size=32, callbacks=[watched])
 
 
 if __name__ == "__main__":

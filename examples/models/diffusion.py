@@ -25,7 +25,7 @@ def network():
     for filters in (16, 32):
         x = layers.Conv2D(filters, 3, padding="same", activation="swish")(x)
         skips.append(x)
-        x = layers.AveragePooling2D()(x)
+        x = layers.AveragePooling2D(2)(x)
     x = layers.Conv2D(64, 3, padding="same", activation="swish")(x)
     for filters in (32, 16):
         x = layers.concatenate([layers.UpSampling2D(interpolation="bilinear")(x), skips.pop()])
@@ -36,8 +36,7 @@ def network():
 class Diffusion(keras.Model):
     def __init__(self):
         super().__init__()
-        self.normalizer, self.network = layers.Normalization(axis=None), network()
-        self.ema_network = keras.models.clone_model(self.network)
+        self.normalizer, self.network, self.ema_network = layers.Normalization(axis=None), network(), network()
         self.ema_network.set_weights(self.network.get_weights())
         self.seed_generator = keras.random.SeedGenerator(1337)
         self.noise_loss = keras.metrics.Mean(name="noise_loss")

@@ -9,7 +9,7 @@ import kerasviz_callbacks as kv
 
 
 class WGAN(keras.Model):
-    def __init__(self, critic, generator, latent_dim, critic_steps=3, penalty=10.0):
+    def __init__(self, critic, generator, latent_dim, critic_steps=2, penalty=10.0):
         super().__init__()
         self.critic, self.generator, self.latent_dim = critic, generator, latent_dim
         self.critic_steps, self.penalty = critic_steps, penalty
@@ -49,8 +49,8 @@ def train(visualizer=kv.Visualizer):
     critic = keras.Sequential(
         [
             keras.Input((28, 28, 1)),
+            layers.Conv2D(16, 5, strides=2, padding="same", activation="leaky_relu"),
             layers.Conv2D(32, 5, strides=2, padding="same", activation="leaky_relu"),
-            layers.Conv2D(64, 5, strides=2, padding="same", activation="leaky_relu"),
             layers.Flatten(),
             layers.Dense(1),
         ],
@@ -69,8 +69,8 @@ def train(visualizer=kv.Visualizer):
         name="generator",
     )
     model = WGAN(critic, generator, latent_dim=16)
-    model.compile(*(keras.optimizers.Adam(5e-4, beta_1=0.5, beta_2=0.9) for _ in range(2)))
-    return model, model.fit(x, epochs=6, batch_size=32, callbacks=[visualizer("logs/wgan_gp", x)])
+    model.compile(*(keras.optimizers.Adam(1e-3, beta_1=0.5, beta_2=0.9) for _ in range(2)))
+    return model, model.fit(x, epochs=15, batch_size=32, callbacks=[visualizer("logs/wgan_gp", x)])
 
 
 if __name__ == "__main__":
