@@ -24,9 +24,10 @@ def train(visualizer=kv.Visualizer):
     classes = layers.Softmax(name="classes")(layers.Reshape((2, 4))(layers.Dense(8)(features)))
     model = keras.Model(inputs, {"boxes": boxes, "classes": classes})
     losses = {"boxes": keras.losses.Huber(), "classes": "categorical_crossentropy"}
-    model.compile(keras.optimizers.Adam(2e-3), losses, metrics={"classes": ["accuracy"]})
+    weights = {"boxes": 0.2, "classes": 2.0}
+    model.compile(keras.optimizers.Adam(2e-3), losses, loss_weights=weights, metrics={"classes": ["accuracy"]})
     watched = visualizer("logs/detection", (x_test, y_test), training_data=(x, y), class_names=SHAPES)
-    return model, model.fit(x, y, validation_data=(x_test, y_test), epochs=8, callbacks=[watched])
+    return model, model.fit(x, y, validation_data=(x_test, y_test), epochs=12, callbacks=[watched])
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from small_data import clothes
 
 import kerasviz_callbacks as kv
 
-RATE = 0.995  # of the average of the weights
+RATE = 0.95  # of the average of the weights
 
 
 def sinusoidal(x):
