@@ -12,7 +12,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "docs"))
 import renew_models
-from renew_models import DOCS, SELECTED, Training, names, run, same, unwatched, watched
+from renew_models import DOCS, SELECTED, Training, compare, names, same
 
 TABLE = (DOCS / "models.md").read_text(encoding="utf-8")
 
@@ -20,11 +20,11 @@ TABLE = (DOCS / "models.md").read_text(encoding="utf-8")
 @pytest.mark.slow
 @pytest.mark.parametrize("name", names())
 def test_a_kind_is_trained_as_without_visualizer_and_is_shown(name, tmp_path):
-    alone, seen = run(name, unwatched), run(name, watched(tmp_path))
+    alone, seen, place = compare(name, tmp_path)
     assert same(alone, seen)
     assert set(seen.warned) <= set(alone.warned)
     assert any(map(SELECTED.match, seen.printed)), seen.printed
-    pictures = [steps for place in (tmp_path / "logs").rglob("views/*") for steps in read(place).pictures.values()]
+    pictures = [steps for run in (place / "logs").rglob("views/*") for steps in read(run).pictures.values()]
     assert pictures
     epochs = len(next(iter(alone.history.values())))
     assert {(min(steps), max(steps)) for steps in pictures} == {(-1, epochs - 1)}
