@@ -55,6 +55,13 @@ def child_layers(layer: Any) -> list[Any]:
     return _children_by_attributes(layer)
 
 
+def held_layers(layer: Any) -> Iterator[tuple[str, Any]]:
+    """The layers that a layer's attributes hold, by attribute: `encoder`, of a list or dict `networks/0`."""
+    for name, value in vars(layer).items():
+        if not _is_bookkeeping(name):
+            yield from _named_members(name, value)
+
+
 def keep_losses(layers: Iterable[Any]) -> Callable[[], None]:
     """Remember the losses that layers hold between two training steps; returns a function that restores them."""
     kept = []
@@ -237,6 +244,18 @@ def _members(values: Any) -> Iterator[Any]:
             yield from _members(value)
         else:
             yield value
+
+
+def _named_members(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """The layers in a value with their paths: the value itself, or in lists, tuples and dicts."""
+    if _is_layer(value):
+        yield path, value
+    elif isinstance(value, Mapping):
+        for key, one in value.items():
+            yield from _named_members(f"{path}/{key}", one)
+    elif isinstance(value, (list, tuple)):
+        for number, one in enumerate(value):
+            yield from _named_members(f"{path}/{number}", one)
 
 
 def _is_layer(value: Any) -> bool:

@@ -33,9 +33,10 @@ class Reader:
     Args:
         model: any Keras model.
         inputs: an array, list or dict of arrays `(n, ...)`, as the model takes them.
+        paths: paths of layers that are not those of their names, see `list_layers`.
     """
 
-    def __init__(self, model: Any, inputs: Any):
+    def __init__(self, model: Any, inputs: Any, paths: Mapping[int, str] | None = None):
         framework()  # raises on another backend
         self.model = model
         self.head = Head(None, 1, False)
@@ -53,7 +54,7 @@ class Reader:
         try:
             if not getattr(model, "built", True):
                 self._build()
-            self.layers = list_layers(model)
+            self.layers = list_layers(model, paths)
             self._fixed_rows = fixed_rows([model, *(ref.layer for ref in self.layers)])
             self._survey()
         except Exception:
