@@ -73,7 +73,7 @@ def posterior_mean(reader: Reader, inputs: Any, code: Call) -> Call | None:
         return None
     twice = repeated(cut_rows(inputs, 0, 1), 2)
     captured = reader.read([Capture(call.path) for call in alike], twice)
-    drawn = [call for call in alike if not _rows_agree(captured[Capture(call.path)].output)]
+    drawn = [call for call in alike if not rows_agree(captured[Capture(call.path)].output)]
     others = [call for call in alike if call not in drawn] if drawn else []
     return next((call for call in others if _moving_with(reader, call, drawn)), None)
 
@@ -151,10 +151,10 @@ def _alone_by_numbers(reader: Reader, inputs: Any, codes: Call, call: Call, numb
         return False
     # One row more, so that random numbers are found even if the inputs are a single row.
     count = 1 + len(keras.tree.flatten(few)[0])
-    return _rows_agree(decoded(reader, repeated(few, count), call, np.repeat(one, count, axis=0), number))
+    return rows_agree(decoded(reader, repeated(few, count), call, np.repeat(one, count, axis=0), number))
 
 
-def _rows_agree(rows: Array) -> bool:
+def rows_agree(rows: Array) -> bool:
     """Whether all rows are equal up to rounding."""
     values = np.asarray(rows, np.float64).reshape(len(rows), -1)
     with np.errstate(invalid="ignore", over="ignore"):
