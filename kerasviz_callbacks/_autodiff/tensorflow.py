@@ -104,6 +104,7 @@ class Traced:
         specs = keras.tree.map_structure(lambda array: _spec(array, fixed_rows), tuple(example))
         with nullcontext() if builds else kept_global_states():
             self._graph = tf.function(function, autograph=False).get_concrete_function(*specs).graph
+        self._fed = {id(tensor) for tensor in self._graph.inputs[: len(keras.tree.flatten(specs))]}  # the rest: weights
 
     def depends(self, score: Callable[[], Tensor], tensors: Sequence[Tensor]) -> list[bool]:
         """Whether a score, computed from symbols that were met on the way, depends smoothly on each of some of them.
@@ -114,24 +115,50 @@ class Traced:
             behind = _smoothly_behind(score())
         return [id(tensor) in behind for tensor in tensors]
 
+    def separates(self, score: Callable[[], Tensor], groups: Sequence[Sequence[Tensor]]) -> list[bool]:
+        """Whether a score depends smoothly on each group of tensors, and on the inputs through the group alone.
 
-def _smoothly_behind(tensor: Tensor) -> set[int]:
-    """The ids of all tensors by which a symbol has a gradient, itself among them; no gradient is traced for it."""
+        NotImplementedError: this TensorFlow does not tell.
+        """
+        with kept_global_states(), self._graph.as_default():
+            start = score()
+            behind = _smoothly_behind(start)
+        found = []
+        for group in groups:
+            held = {id(tensor) for tensor in group}
+            reached, waiting = {id(start)}, [id(start)]
+            while waiting:
+                new = set(behind[waiting.pop()]) - reached
+                reached |= new
+                waiting += new - held
+            found.append(bool(reached & held) and not (reached - held) & self._fed)
+        return found
+
+
+def _smoothly_behind(tensor: Tensor) -> dict[int, list[int]]:
+    """By id all tensors by which a symbol has a gradient, itself among them, with those that each is made of.
+
+    No gradient is traced for it.
+    """
     gradient_of = private("get_gradient_function")
     if gradient_of is None:
         raise NotImplementedError("this TensorFlow does not tell which operations have a gradient")
-    found, waiting = {id(tensor)}, [tensor]
+    found: dict[int, list[int]] = {id(tensor): []}
+    waiting = [tensor]
     while waiting:
-        made_by = waiting.pop().op
+        made = waiting.pop()
+        made_by = made.op
         try:
             if gradient_of(made_by) is None:
                 continue  # such as argmax, or the shape of something
         except LookupError:
             continue
         for given in made_by.inputs:
-            if id(given) not in found and given.dtype in DIFFERENTIABLE:
-                found.add(id(given))
-                waiting.append(given)
+            if given.dtype in DIFFERENTIABLE:
+                found[id(made)].append(id(given))
+                if id(given) not in found:
+                    found[id(given)] = []
+                    waiting.append(given)
     return found
 
 

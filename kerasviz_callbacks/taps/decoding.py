@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import keras
@@ -15,7 +16,7 @@ from .batches import cut_rows, repeated
 from .output_recorder import Call, OutputRecorder
 from .passes import half_to_float32
 from .reader import Capture, Reader
-from .scores import applies_sigmoid
+from .scores import Score, applies_sigmoid
 
 ROWS = 4  # on which the decoder is tested
 NEAREST = 16  # calls around the codes that are tested
@@ -56,7 +57,7 @@ def decoder_input(reader: Reader, inputs: Any, codes: Call, number: int) -> Call
         yield from _moving_with(reader, codes, [call for call in _alike(reader, codes) if call.path != codes.path])
 
     for call in candidates():
-        if _alone_by_slopes(reader, call, number) and _alone_by_numbers(reader, inputs, codes, call, number):
+        if decisive(reader, [[call]], number)[0] and _alone_by_numbers(reader, inputs, codes, call, number):
             return call
     return None
 
@@ -112,12 +113,34 @@ def gives_logits(model: Any, number: int, outputs: int) -> bool:
     return len(losses) == outputs and applies_sigmoid(losses[number])
 
 
-def _alone_by_slopes(reader: Reader, call: Call, number: int) -> bool:
-    """Whether the reconstruction has a gradient by the output of `call`, and none by an input that bypasses it."""
+@cache
+def score_of_output(number: int) -> Score:
+    """The mean of each row of an output (its index, flattened), as a score; the same one for the same index."""
+
+    def mean(outputs: Any) -> Any:
+        chosen = keras.tree.flatten(outputs)[number]
+        return keras.ops.mean(keras.ops.reshape(chosen, (keras.ops.shape(chosen)[0], -1)), axis=-1)
+
+    return Score(of="output", function=mean)
+
+
+def decisive(reader: Reader, groups: Sequence[Sequence[Call]], number: int) -> list[bool]:
+    """Whether each group of calls decides an output: it depends on them, and on the inputs through them alone.
+
+    Random numbers and integer inputs may still go by them.
+    """
+    try:
+        return reader.separating(groups, score_of_output(number))
+    except NotImplementedError:
+        return [_decisive_by_slopes(reader, group, number) for group in groups]
+
+
+def _decisive_by_slopes(reader: Reader, calls: Sequence[Call], number: int) -> bool:
+    """Whether an output has a gradient by some of the calls, and none by an input that bypasses them."""
     found = [False]
 
     def body(inputs: Any) -> None:
-        recorder = OutputRecorder(reader.model, [call.ref])
+        recorder = OutputRecorder(reader.model, {call.ref.path: call.ref for call in calls}.values())
         watched: list[Any] = []
 
         def forward(watch: Any) -> Any:
@@ -130,14 +153,17 @@ def _alone_by_slopes(reader: Reader, call: Call, number: int) -> bool:
             def held(output: Any) -> Any:
                 return watch(keras.ops.zeros_like(keras.ops.stop_gradient(output)))
 
-            return recorder.forward(keras.tree.pack_sequence_as(inputs, flat), changed={call.path: held})
+            return recorder.forward(
+                keras.tree.pack_sequence_as(inputs, flat), changed=dict.fromkeys((call.path for call in calls), held)
+            )
 
-        ((slope, *bypassing),) = framework().gradients(
+        (slopes,) = framework().gradients(
             forward,
             lambda outputs: [_summed(keras.tree.flatten(outputs)[number])],
-            lambda: [[recorder.tensor(call.path), *watched]],
+            lambda: [[*(recorder.tensor(call.path) for call in calls), *watched]],
         )[1]
-        found[0] = slope is not None and all(one is None for one in bypassing)
+        own, bypassing = slopes[: len(calls)], slopes[len(calls) :]
+        found[0] = any(one is not None for one in own) and all(one is None for one in bypassing)
 
     reader.abstractly(body, (reader.few(),))
     return found[0]

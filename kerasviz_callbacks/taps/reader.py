@@ -49,6 +49,7 @@ class Reader:
         self._fixed_rows: int | None = None
         self._passes: dict[Hashable, Callable[..., Any]] = {}
         self._connections: dict[tuple[tuple[str, ...], Score], list[bool]] = {}
+        self._separations: dict[tuple[tuple[tuple[str, ...], ...], Score], list[bool]] = {}
         # The first trace, its recorder and the model's symbolic outputs: later questions need no trace of their own.
         self._first_trace: tuple[Any, OutputRecorder, Any] | None = None
         try:
@@ -169,6 +170,20 @@ class Reader:
         self.abstractly(body, (rows, targets))
         return found
 
+    def separating(self, groups: Sequence[Sequence[Call]], wanted: Score) -> list[bool]:
+        """Whether a score depends on each group of calls, and on the inputs through the group alone; see `connected`.
+
+        NotImplementedError: the model cannot be traced.
+        """
+        key = (tuple(tuple(call.path for call in group) for group in groups), wanted)
+        if key not in self._separations:
+            trace, recorder, outputs = self._first_trace or self._trace_calls()
+            if trace is None:
+                raise NotImplementedError("the model runs eagerly, where no graph tells what depends on what")
+            tensors = [[recorder.tensor(call.path) for call in group] for group in groups]
+            self._separations[key] = trace.separates(lambda: score(wanted, outputs, None), tensors)
+        return self._separations[key]
+
     def _compile(self, body: Callable[..., Any], example: tuple[Any, ...]) -> Callable[..., Any]:
         fixed, what = self._fixed_rows is not None, (f'model "{self.model.name}"', "read")
         return compiled_or_eager(self.model, body, example, self._eager(body), fixed_rows=fixed, what=what)
@@ -201,9 +216,7 @@ class Reader:
         _keras.clear_losses(self.model)
 
     def _survey(self) -> None:
-        def body(inputs: Any) -> None:
-            recorder = OutputRecorder(self.model, self.layers)
-            outputs = recorder.forward(inputs)
+        def described(recorder: OutputRecorder, outputs: Any) -> None:
             self.head = head_of(outputs)
             # Keras sorts the keys of a dict; a list of outputs goes by the names of its layers.
             names = sorted(outputs) if isinstance(outputs, dict) else getattr(self.model, "output_names", None)
@@ -211,11 +224,24 @@ class Reader:
             flat = keras.tree.flatten(outputs)
             self.output_shapes = [tuple(output.shape[1:]) for output in flat]
             self.calls = recorder.listed([tensor for output in flat for tensor in framework().made_from(output)])
+
+        found = self._trace_calls(described)
+        self._first_trace = None if found[0] is None else found
+
+    def _trace_calls(
+        self, described: Callable[[OutputRecorder, Any], None] = lambda recorder, outputs: None
+    ) -> tuple[Any, OutputRecorder, Any]:
+        """A trace, `None` of an eager run, with its recorder and the model's outputs, which `described` gets within."""
+
+        def body(inputs: Any) -> None:
+            recorder = OutputRecorder(self.model, self.layers)
+            outputs = recorder.forward(inputs)
+            described(recorder, outputs)
             met.append((recorder, outputs))
 
         met: list[tuple[OutputRecorder, Any]] = []
         trace = self.abstractly(body, (self.few(),))
-        self._first_trace = None if trace is None else (trace, *met[-1])
+        return (trace, *met[-1])
 
     def few(self) -> Any:
         """The example, cut to as few rows as the model takes."""
