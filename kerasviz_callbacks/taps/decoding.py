@@ -124,18 +124,19 @@ def score_of_output(number: int) -> Score:
     return Score(of="output", function=mean)
 
 
-def decisive(reader: Reader, groups: Sequence[Sequence[Call]], number: int) -> list[bool]:
+def decisive(reader: Reader, groups: Sequence[Sequence[Call]], number: int, *, of_first: bool = False) -> list[bool]:
     """Whether each group of calls decides an output: it depends on them, and on the inputs through them alone.
 
-    Random numbers and integer inputs may still go by them.
+    With `of_first` other inputs than the first may go by them, such as the condition of a conditional autoencoder.
+    Random numbers may go by them in any case.
     """
     try:
-        return reader.separating(groups, score_of_output(number))
+        return reader.separating(groups, score_of_output(number), of_first=of_first)
     except NotImplementedError:
-        return [_decisive_by_slopes(reader, group, number) for group in groups]
+        return [_decisive_by_slopes(reader, group, number, of_first) for group in groups]
 
 
-def _decisive_by_slopes(reader: Reader, calls: Sequence[Call], number: int) -> bool:
+def _decisive_by_slopes(reader: Reader, calls: Sequence[Call], number: int, of_first: bool) -> bool:
     """Whether an output has a gradient by some of the calls, and none by an input that bypasses them."""
     found = [False]
 
@@ -145,7 +146,7 @@ def _decisive_by_slopes(reader: Reader, calls: Sequence[Call], number: int) -> b
 
         def forward(watch: Any) -> Any:
             flat = keras.tree.flatten(inputs)
-            for index, tensor in enumerate(flat):
+            for index, tensor in enumerate(flat[: 1 if of_first else None]):
                 if keras.backend.is_float_dtype(tensor.dtype):
                     flat[index] = watch(tensor)
                     watched.append(flat[index])
@@ -153,9 +154,8 @@ def _decisive_by_slopes(reader: Reader, calls: Sequence[Call], number: int) -> b
             def held(output: Any) -> Any:
                 return watch(keras.ops.zeros_like(keras.ops.stop_gradient(output)))
 
-            return recorder.forward(
-                keras.tree.pack_sequence_as(inputs, flat), changed=dict.fromkeys((call.path for call in calls), held)
-            )
+            changed = {call.path: held for call in calls}
+            return recorder.forward(keras.tree.pack_sequence_as(inputs, flat), changed=changed)
 
         (slopes,) = framework().gradients(
             forward,

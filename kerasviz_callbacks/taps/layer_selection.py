@@ -120,9 +120,9 @@ def reconstruction(reader: Reader, inputs: Any) -> int | None:
 def bottleneck(reader: Reader, inputs: Any) -> Call:
     """The narrowest output through which everything passes on the way to the reconstruction; of a VAE the mean.
 
-    It has fewer values than the input, alone decides the reconstruction (no skip connection goes by it), and is not one
-    of several calls of a shared layer or of one in a `TimeDistributed`; on a tie it is the first one called. Of a model
-    that samples, mean and variance decide together. Sampling layers are excluded.
+    It has fewer values than the first input and alone decides its reconstruction: no skip connection goes by it, though
+    other inputs may. It is not one of several calls of a shared layer, nor within a `TimeDistributed`; on a tie it is
+    the first one called. Of a model that samples, mean and variance decide together. Sampling layers are excluded.
 
     Raises:
         ValueError: no output of the model has the shape of its input, or there is no such layer between the two.
@@ -140,7 +140,7 @@ def bottleneck(reader: Reader, inputs: Any) -> Call:
         raise ValueError("layer=None: no layer lies between the model's input and its reconstruction; name one.")
     narrow = _narrow(reader, between)
     alike = [[other for other in between if other.shape == call.shape] for call in narrow]
-    decided = decisive(reader, [*([call] for call in narrow), *alike], number)
+    decided = decisive(reader, [*([call] for call in narrow), *alike], number, of_first=True)
     for call, alone, together in zip(narrow, decided, decided[len(narrow) :], strict=False):
         if not alone and not (together and _is_random(reader, inputs, number)):
             continue
@@ -151,7 +151,7 @@ def bottleneck(reader: Reader, inputs: Any) -> Call:
             return call
     raise ValueError(
         "layer=None: the model has no bottleneck, an output of fewer values than its input through which everything "
-        "passes (skip connections go by all others); name the layer that outputs the codes."
+        "passes; name the layer that outputs the codes."
     )
 
 

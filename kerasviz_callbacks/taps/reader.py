@@ -49,7 +49,7 @@ class Reader:
         self._fixed_rows: int | None = None
         self._passes: dict[Hashable, Callable[..., Any]] = {}
         self._connections: dict[tuple[tuple[str, ...], Score], list[bool]] = {}
-        self._separations: dict[tuple[tuple[tuple[str, ...], ...], Score], list[bool]] = {}
+        self._separations: dict[Hashable, list[bool]] = {}
         # The first trace, its recorder and the model's symbolic outputs: later questions need no trace of their own.
         self._first_trace: tuple[Any, OutputRecorder, Any] | None = None
         try:
@@ -170,18 +170,20 @@ class Reader:
         self.abstractly(body, (rows, targets))
         return found
 
-    def separating(self, groups: Sequence[Sequence[Call]], wanted: Score) -> list[bool]:
+    def separating(self, groups: Sequence[Sequence[Call]], wanted: Score, *, of_first: bool = False) -> list[bool]:
         """Whether a score depends on each group of calls, and on the inputs through the group alone; see `connected`.
+
+        With `of_first` other inputs than the first may go by the group.
 
         NotImplementedError: the model cannot be traced.
         """
-        key = (tuple(tuple(call.path for call in group) for group in groups), wanted)
+        key = (tuple(tuple(call.path for call in group) for group in groups), wanted, of_first)
         if key not in self._separations:
             trace, recorder, outputs = self._first_trace or self._trace_calls()
             if trace is None:
                 raise NotImplementedError("the model runs eagerly, where no graph tells what depends on what")
             tensors = [[recorder.tensor(call.path) for call in group] for group in groups]
-            self._separations[key] = trace.separates(lambda: score(wanted, outputs, None), tensors)
+            self._separations[key] = trace.separates(lambda: score(wanted, outputs, None), tensors, of_first=of_first)
         return self._separations[key]
 
     def _compile(self, body: Callable[..., Any], example: tuple[Any, ...]) -> Callable[..., Any]:
