@@ -38,6 +38,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+_BOOKKEEPING = {"_layers", "_functional", "_operations", "_operations_by_depth", "_inbound_nodes", "_outbound_nodes"}
 _warned: set[str] = set()  # what was warned of already
 
 
@@ -232,7 +233,7 @@ def _children_by_attributes(layer: Any) -> list[Any]:
 
 def _is_bookkeeping(name: str) -> bool:
     """Attributes in which Keras and TensorFlow themselves list layers, a `Sequential`'s functional twin among them."""
-    return name in ("_layers", "_functional", "_inbound_nodes", "_outbound_nodes") or name.startswith("_self_")
+    return name in _BOOKKEEPING or name.startswith("_self_")
 
 
 def _members(values: Any) -> Iterator[Any]:
