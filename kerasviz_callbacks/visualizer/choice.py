@@ -69,9 +69,9 @@ class Choice:
         """Say why views are left out."""
         self.left_out[what] = why
 
-    def reasons(self) -> str:
-        """Return what is left out, and why, in words; empty if nothing is."""
-        return "; ".join(f"{what} ({why})" for what, why in self.left_out.items())
+    def reasons(self, known: int = 0) -> str:
+        """Return what is left out, and why, in words, but for the first ones; empty if nothing is."""
+        return "; ".join(f"{what} ({why})" for what, why in list(self.left_out.items())[known:])
 
 
 def fitting_views(
