@@ -19,8 +19,21 @@ KINDS = {
     "wgan": made.Wgan,
     "cyclegan": made.CycleGan,
     "diffusion": made.Diffusion,
-    "distiller": "left out: views of the data (several of its parts take inputs of shape (None, 8, 8, 1): "
-    '"teacher", "student"; say which in model=).',
+    "distiller": made.Distiller,
+    "classifier and augmentation": made.Classified,
+    "parts of parts": made.PartsOfParts,
+    "unbuilt": made.Unbuilt,
+}
+SAID = {
+    "vae": "LatentTrajectory of encoder/z_mean, LatentProfiles of encoder/z_mean, Reconstructions with interpolation "
+    "in encoder/z_mean (encoder: encoder, decoder: decoder).",
+    "vae that samples in train_step": "(encoder: encoder, decoder: decoder).",
+    "gan": "(generator: generator, critic: discriminator).",
+    "wgan": "(generator: generator, critic: discriminator).",
+    "cyclegan": "(critic: disc_X and disc_Y, image to image: gen_G and gen_F).",
+    "diffusion": "(image to image: networks.0 and networks.1).",
+    "distiller": 'left out: views of the data (model "distiller" has no `call`, and several of its parts take '
+    'inputs of shape (None, 8, 8, 1): "teacher", "student". Say which part to look at: model="teacher").',
     "classifier and augmentation": "ActivationMaps of classifier/conv, classifier/answer, GradCAM of classifier/conv, "
     "OverfittingMonitor of classifier/",
     "parts of parts": "(generator: gan.generator, critic: gan.discriminator).",
