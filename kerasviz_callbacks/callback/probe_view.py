@@ -16,6 +16,7 @@ from ..fit_context import Request
 from ..probe import Probe, check_count
 from ..probe.structures import leaves
 from ..taps.input_errors import blame_argument
+from ..taps.layers import has_call
 from ..taps.reader import Capture, Captured, Reader
 from .probe_display import ProbeDisplay, is_picture
 from .types import ARGUMENTS, TRAINING, VALIDATION, FitResult
@@ -91,8 +92,10 @@ class ProbeView(View):
                     argument=ARGUMENTS[source],
                 )
         for source, probe in self.probes.items():
-            with blame_argument(ARGUMENTS[source], self.model, probe):
-                self.readers[source] = self.fit_context.reader(self.read_model(), probe.inputs)
+            model, paths = self.run_model(), self.layer_paths()
+            if model is not None:
+                with blame_argument(ARGUMENTS[source], model, probe):
+                    self.readers[source] = self.fit_context.reader(model, probe.inputs, paths)
 
     def inputs(self, number: int) -> dict[str, Array]:
         """Return one of the model's inputs, in Keras' order, `(n, *spatial, channels)` by data source."""
@@ -112,9 +115,13 @@ class ProbeView(View):
         arrays = [self.inputs(number)[VALIDATION] for number in order] if self.display is None else []
         return next((n for n, array in zip(order, arrays, strict=False) if is_picture(array)), order[0])
 
-    def read_model(self) -> Any:
-        """Return the model to read: the one being trained."""
-        return self.model
+    def run_model(self) -> Any:
+        """Return the model that the data are run through; `None`: they are not run. Default: the one that is read."""
+        return self.read_model()
+
+    def can_prepare(self) -> bool:
+        """Return whether the data can be run: they build a model that has a `call`, but not the parts of another."""
+        return has_call(self.read_model()) or self.has_weights()
 
     def find_layers(self, reader: Reader) -> None:
         """Find the layers and create the captures; raise errors in the arguments. Default: the view needs none."""
@@ -125,7 +132,7 @@ class ProbeView(View):
 
     def requests(self) -> Mapping[tuple[int, int], Request]:
         """Return the requests by reader and probe, for the forward pass that all callbacks share."""
-        return {(id(self.readers[s]), id(probe)): self.request(s) for s, probe in self.probes.items()}
+        return {(id(reader), id(self.probes[s])): self.request(s) for s, reader in self.readers.items()}
 
     def capture(self, step: int) -> dict[str, dict[Capture, Captured]]:
         """Run one shared forward pass per probe; return what this view requested of it."""

@@ -25,6 +25,14 @@ def _may_be_inputs(probe: Probe) -> bool:
     return len(fed) == 1 and bool(targets) and np.shape(targets[0]) == fed[0].shape
 
 
+class PartsError(ValueError):
+    """A model without `call` has no part, or several, that its data run through; `reason` says which."""
+
+    def __init__(self, message: str, reason: str):
+        super().__init__(message)
+        self.reason = reason
+
+
 def check_types(model: Any, inputs: Any) -> None:
     """Raise TypeError for text where a model declares numeric inputs, which tracing alone would not detect."""
     captured = keras.tree.flatten(getattr(model, "inputs", None) or [])
@@ -45,7 +53,7 @@ def blame_argument(argument: str, model: Any, probe: Probe | None = None) -> Ite
     """
     try:
         yield
-    except (NotImplementedError, TrainingOnlyError):  # another backend; a model that cannot be run on any data
+    except (NotImplementedError, PartsError, TrainingOnlyError):  # another backend; a model that no data fit
         raise
     except Exception as error:
         raise ValueError(

@@ -46,8 +46,9 @@ class OverfittingMonitor(EvaluatedView):
     It computes six metrics at the end of every epoch, whatever `freq`, and adds them to `logs`: `val_overconfidence`,
     `val_knn`, `val_silhouette`, `val_nc1`, `val_cam_drift`, `val_cam_true_vs_predicted`; those of training data have no
     `val_` prefix. Callbacks listed after it can use them: `EarlyStopping("val_silhouette", mode="max")` (Keras
-    cannot infer the mode), `CSVLogger`, the progress bar. A metric that cannot be computed at an epoch is NaN in `logs` and missing
-    in TensorBoard (`EarlyStopping` never recovers from a NaN in its first epoch: pass `start_from_epoch=1`). Metrics
+    cannot infer the mode), `CSVLogger`, the progress bar. A metric that cannot be computed at an epoch is NaN in `logs`
+    and missing in TensorBoard (`EarlyStopping` never recovers from a NaN in its first epoch: pass
+    `start_from_epoch=1`). Metrics
     that a model does not support are left out; a message before the first batch says so.
 
     - `overconfidence`: mean largest probability minus accuracy; for multi-label (sigmoid) models, over all labels. The
@@ -69,8 +70,8 @@ class OverfittingMonitor(EvaluatedView):
     regularised runs too. `overconfidence` is lowest in the first epochs, when a model is underconfident:
     `EarlyStopping` on it, or on `cam_drift`, stopped every healthy run too early.
 
-    With a rare class (2.5 % of the rows), `overconfidence` and the `cam_` metrics do not tell whether it is learned: they
-    can be best while it is never predicted. `silhouette` and `nc1` are mostly those of the frequent class. `knn` needs
+    With a rare class (2.5 % of the rows), `overconfidence` and the `cam_` metrics do not tell whether it is learned:
+    they can be best while it is never predicted. `silhouette` and `nc1` are mostly those of the frequent class. `knn` needs
     about 30 rows of each class, `silhouette` 60: with 8 rows, `knn` fell in a third of the draws while the model
     learned, with 32 in none; if a class has fewer in `count` rows, increase `count` or look at the class by itself.
 
@@ -228,7 +229,7 @@ class OverfittingMonitor(EvaluatedView):
         one = measured[VALIDATION]
         data: dict[str, OverfittingData] = {source: found.data for source, found in measured.items()}
         rows = [f"{probe.size} {COMPARED_SOURCES[source]}" for source, probe in self.probes.items()]
-        caption = f"overfitting of {self.model.name}\nobserved: {' and '.join(rows)} rows"
+        caption = f"overfitting of {self.part_path or self.model.name}\nobserved: {' and '.join(rows)} rows"
         note = ""
         if one.data.now.true_maps is not None:
             drift, between = one.data.left_out
