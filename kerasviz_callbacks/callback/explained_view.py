@@ -16,6 +16,7 @@ from ..draw.text import join_notes
 from ..maths.geometry import image_shape
 from ..probe import Probe
 from ..probe.labels import Labels, labels_of
+from ..taps.output_form import targets_of
 from ..taps.reader import OUTPUT, Capture, Reader
 from ..taps.scores import Predictions, check_looked_through, class_targets, predictions, score_for
 from .probe_view import ProbeView
@@ -189,8 +190,15 @@ class ExplainedView(ProbeView):
 
 
 def labels_of_output(reader: Reader, probe: Probe) -> Labels:
-    """Return the labels of the explained output; with a dict `y`, those under the output's name."""
+    """Return the labels of the explained output; with a dict `y`, those under the output's name.
+
+    Targets of -1 and 1, as a hinge loss takes them, are the classes 0 and 1.
+    """
     probe_labels, y, name = Labels(probe.labels, why_none=probe.why_no_labels), probe.targets, reader.first_output
+    signs = targets_of(reader, probe)
+    single = probe.labels is None and reader.head.of_logits and signs is not None and signs.size == len(signs)
+    if single and signs is not None and np.isin(signs, (-1, 1)).all():
+        return Labels((signs.reshape(-1) > 0).astype(np.int64), 2)
     if not isinstance(y, Mapping) or len(y) < 2 or name not in y:
         return probe_labels
     inferred = labels_of(y, probe.inputs).numbers

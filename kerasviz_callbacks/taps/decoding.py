@@ -12,10 +12,10 @@ import numpy as np
 from .._autodiff import framework
 from .._typing import Array
 from .batches import cut_rows, repeated
+from .heads import applies_sigmoid
 from .output_recorder import Call, OutputRecorder
 from .passes import half_to_float32
 from .reader import Capture, Reader
-from .scores import applies_sigmoid
 
 ROWS = 4  # on which the decoder is tested
 NEAREST = 16  # calls around the codes that are tested

@@ -67,7 +67,7 @@ def run_captures(
     if scores:
         outputs, slopes = framework().gradients(
             lambda watch: recorder.forward(inputs, watch),
-            lambda outputs: [score(one, outputs, targets.get(one.targets)) for one in scores],
+            lambda outputs: [score(one, outputs, targets.get(one.targets), model) for one in scores],
             lambda: [[recorder.tensor(capture.path) for capture in captures if capture.score == one] for one in scores],
         )
     else:

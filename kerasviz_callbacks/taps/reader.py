@@ -15,11 +15,12 @@ from .._autodiff import ImpossibleError, framework
 from .._typing import Array
 from ..probe.messages import short_message
 from .batches import cut_rows, fixed_rows, remove_padding
+from .heads import Head, heads_of, output_names
 from .input_errors import check_types
 from .layers import below, find, list_layers
 from .output_recorder import Call, OutputRecorder
 from .passes import OUTPUT, Capture, Captured, run_captures
-from .scores import PREDICTED, Head, Score, head_of, score
+from .scores import PREDICTED, Score, score
 from .training_mode import check_training_only
 
 __all__ = ["OUTPUT", "Capture", "Captured", "Reader"]
@@ -38,8 +39,8 @@ class Reader:
     def __init__(self, model: Any, inputs: Any):
         framework()  # raises on another backend
         self.model = model
-        self.head = Head(None, 1, False)
-        self.first_output: Any = None  # its key in y
+        self.heads = [Head(None, 1, False)]  # of the outputs, flattened
+        self.output_names: list[Any] = []  # their keys in y
         self.output_shapes: list[tuple[int | None, ...]] = []
         self.calls: list[Call] = []
         self._example = keras.tree.map_structure(np.asarray, inputs)
@@ -59,6 +60,16 @@ class Reader:
         except Exception:
             check_training_only(model, lambda body: self.abstractly(body, (self.few(),)))
             raise
+
+    @property
+    def head(self) -> Head:
+        """The kind of the first output."""
+        return self.heads[0]
+
+    @property
+    def first_output(self) -> Any:
+        """The key of the first output in y; `None` if it has no name."""
+        return self.output_names[0] if self.output_names else None
 
     def resolve(self, wanted: Any, *, argument: str = "layer", last: bool = False) -> Call:
         """The call meant by a name, a path, `path:k` or a layer.
@@ -146,7 +157,7 @@ class Reader:
 
             def scored() -> Any:
                 rows = keras.ops.shape(keras.tree.flatten(outputs)[0])[:1]
-                return score(wanted, outputs, keras.ops.full(rows, PREDICTED, "int32"))
+                return score(wanted, outputs, keras.ops.full(rows, PREDICTED, "int32"), self.model)
 
             try:
                 return list(trace.depends(scored, [recorded.tensor(call.path) for call in calls]))
@@ -158,7 +169,7 @@ class Reader:
             recorder = OutputRecorder(self.model, {call.ref.path: call.ref for call in calls}.values())
             _, slopes = framework().gradients(
                 lambda watch: recorder.forward(inputs, watch),
-                lambda outputs: [score(wanted, outputs, targets)],
+                lambda outputs: [score(wanted, outputs, targets, self.model)],
                 lambda: [[recorder.tensor(call.path) for call in calls]],
             )
             found[:] = [slope is not None for slope in slopes[0]]
@@ -203,10 +214,7 @@ class Reader:
         def body(inputs: Any) -> None:
             recorder = OutputRecorder(self.model, self.layers)
             outputs = recorder.forward(inputs)
-            self.head = head_of(outputs)
-            # Keras sorts the keys of a dict; a list of outputs goes by the names of its layers.
-            names = sorted(outputs) if isinstance(outputs, dict) else getattr(self.model, "output_names", None)
-            self.first_output = names[0] if names else None
+            self.heads, self.output_names = heads_of(outputs, self.model), output_names(self.model, outputs)
             flat = keras.tree.flatten(outputs)
             self.output_shapes = [tuple(output.shape[1:]) for output in flat]
             self.calls = recorder.listed([tensor for output in flat for tensor in framework().made_from(output)])

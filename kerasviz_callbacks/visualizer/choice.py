@@ -5,11 +5,12 @@ from inspect import isabstract
 from typing import Any
 
 from ..callback import View
+from ..callback.explained_view import labels_of_output
 from ..probe import Probe
 from ..taps.layer_selection import bottleneck, last_maps, reconstruction
 from ..taps.layers import LayerRef
 from ..taps.reader import Reader
-from ..taps.scores import Head, Score
+from ..taps.scores import Score
 from ..taps.task import task_of, truth_of
 from ..taps.weights import convolution_layout, weight_matrices
 from ..views.activation_maps import ActivationMaps
@@ -62,7 +63,10 @@ def fitting_views(model: Any, known: Sequence[LayerRef], reader: Reader | None, 
     probe = probes[0]
     # An output with a softmax is a classification, of each pixel too, even if it has the shape of the input.
     autoencodes = reader.head.kind != "softmax" and reconstruction(reader, probe.inputs) is not None
-    classifies = not autoencodes and _classifies(reader.head, probe)
+    labels = labels_of_output(reader, probe).numbers
+    task = task_of(reader, probe, labels)
+    fitting = labels is None or reader.head.kind is not None or labels.max(initial=0) < task.choices
+    classifies = not autoencodes and fitting and (task.kind in ("classes", "labels") or task.form == "masks")
     chosen = filters or matrices
     if classifies or any(convolution_layout(ref.layer) for ref in known):
         chosen = [*chosen, ActivationMaps]
@@ -98,17 +102,11 @@ def _view(one: Any) -> type[View] | View:
     return VIEWS[one]
 
 
-def _classifies(head: Head, probe: Probe) -> bool:
-    """Return whether the first output is a classification: a softmax, a sigmoid, or logits of the labels' classes."""
-    if head.kind is not None:
-        return True
-    return probe.labels is not None and head.classes > int(probe.labels.max(initial=0)) and head.classes > 1
-
-
 def _has_truth(reader: Reader, probe: Probe) -> bool:
     """Return whether the predictions can be compared with labels: one class per row, or multi-label (sigmoid)."""
-    task = task_of(reader, probe, probe.labels)
-    return task.kind in ("classes", "labels") and truth_of(task, reader, probe, probe.labels) is not None
+    labels = labels_of_output(reader, probe).numbers
+    task = task_of(reader, probe, labels)
+    return task.kind in ("classes", "labels") and truth_of(task, reader, probe, labels) is not None
 
 
 def _has_feature_maps(reader: Reader) -> bool:
