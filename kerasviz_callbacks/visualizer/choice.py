@@ -7,11 +7,13 @@ from typing import Any
 from ..callback import View
 from ..callback.explained_view import labels_of_output
 from ..probe import Probe
-from ..taps.layer_selection import bottleneck, last_maps, reconstruction
+from ..taps.decoding import wanted_of
+from ..taps.layer_selection import bottleneck, find_decoder, last_maps, reconstruction
 from ..taps.layers import LayerRef
+from ..taps.output_form import targets_of
 from ..taps.reader import Reader
 from ..taps.scores import Score
-from ..taps.task import task_of, truth_of
+from ..taps.task import Task, task_of, truth_of
 from ..taps.weights import convolution_layout, weight_matrices
 from ..views.activation_maps import ActivationMaps
 from ..views.attribution import Attribution
@@ -23,10 +25,12 @@ from ..views.latent_profiles import LatentProfiles
 from ..views.latent_trajectory import LatentTrajectory
 from ..views.neuron_responses import NeuronResponses
 from ..views.overfitting_monitor import OverfittingMonitor
+from ..views.predictions import Predictions
 from ..views.reconstructions import Reconstructions
 from ..views.weight_heatmaps import WeightHeatmaps
 
 Views = list[type[View]]
+_SEEN = ("masks", "images", "values", "boxes", "points", "series")  # forms that `Predictions` shows
 VIEWS: dict[str, type[View]] = {
     view.__name__: view
     for view in (
@@ -41,6 +45,7 @@ VIEWS: dict[str, type[View]] = {
         LatentTrajectory,
         LatentProfiles,
         Reconstructions,
+        Predictions,
         OverfittingMonitor,
     )
 }
@@ -62,20 +67,45 @@ def fitting_views(model: Any, known: Sequence[LayerRef], reader: Reader | None, 
         return [*filters, *matrices, *([Coefficients] if matrices else [])]
     probe = probes[0]
     # An output with a softmax is a classification, of each pixel too, even if it has the shape of the input.
-    autoencodes = reader.head.kind != "softmax" and reconstruction(reader, probe.inputs) is not None
     labels = labels_of_output(reader, probe).numbers
     task = task_of(reader, probe, labels)
     fitting = labels is None or reader.head.kind is not None or labels.max(initial=0) < task.choices
+    autoencodes = reader.head.kind != "softmax" and _autoencodes(reader, probe, task)
     classifies = not autoencodes and fitting and (task.kind in ("classes", "labels") or task.form == "masks")
     chosen = filters or matrices
     if classifies or any(convolution_layout(ref.layer) for ref in known):
         chosen = [*chosen, ActivationMaps]
     if autoencodes:
         return [*chosen, *_of_codes(reader, probe), Reconstructions]
+    if task.form in _SEEN or any(_form(reader, probe, number) in _SEEN for number in range(1, len(reader.heads))):
+        predictions: Views = [Predictions]
+    else:
+        predictions = []
     if classifies and _has_feature_maps(reader):
         chosen = [*chosen, GradCAM]
+    chosen = [*chosen, *predictions]
     evaluated = classifies and all(_has_truth(reader, one) for one in probes)
     return [*chosen, OverfittingMonitor] if evaluated else chosen
+
+
+def _form(reader: Reader, probe: Probe, number: int) -> str:
+    """Return what an output beyond the first is; of classes only by its activation and loss."""
+    return task_of(reader, probe, None, number).form
+
+
+def _autoencodes(reader: Reader, probe: Probe, task: Task) -> bool:
+    """Return whether an output is the input again, not a mask of its shape, nor made from it with skips for another y.
+
+    A model that is given another target of that shape, such as an image without noise, is an autoencoder if everything
+    passes through its codes; otherwise it is seen best as an image beside its target.
+    """
+    number = reconstruction(reader, probe.inputs)
+    if number is None or task.form == "masks":
+        return False
+    given = targets_of(reader, probe, number)
+    if given is None or wanted_of(probe.images, given) is probe.images:
+        return True
+    return find_decoder(reader, probe.inputs, number) is not None
 
 
 def requested(views: Any) -> list[type[View] | View]:
