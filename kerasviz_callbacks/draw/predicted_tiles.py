@@ -54,7 +54,11 @@ def box_tile(picture: Picture, true: NDArray[np.float64] | None, predicted: NDAr
     limits = np.array([tile.shape[1], tile.shape[0]] * 2)
     for boxes, colour in ((true, TRUE), (predicted, PREDICTED)):
         for box in [] if boxes is None else boxes[np.isfinite(boxes).all(axis=1)]:
-            left, top, right, bottom = np.clip(np.rint(box), -9, limits + 9)
+            corners = np.clip(np.rint(box), -9, limits + 9).reshape(2, 2)
+            (left, top), (right, bottom) = (
+                corners.min(axis=0),
+                corners.max(axis=0),
+            )  # an untrained one may be inside out
             frame(tile, (left - 1, top - 1, right, bottom), INK, 1)
             frame(tile, (left, top, right - 1, bottom - 1), colour, 2)
     return _marked_if(tile, predicted)

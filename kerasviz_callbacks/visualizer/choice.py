@@ -77,20 +77,13 @@ def fitting_views(model: Any, known: Sequence[LayerRef], reader: Reader | None, 
         chosen = [*chosen, ActivationMaps]
     if autoencodes:
         return [*chosen, *_of_codes(reader, probe), Reconstructions]
-    if task.form in _SEEN or any(_form(reader, probe, number) in _SEEN for number in range(1, len(reader.heads))):
-        predictions: Views = [Predictions]
-    else:
-        predictions = []
     if classifies and _has_feature_maps(reader):
         chosen = [*chosen, GradCAM]
-    chosen = [*chosen, *predictions]
+    forms = [task.form, *(task_of(reader, probe, None, number).form for number in range(1, len(reader.heads)))]
+    if any(form in _SEEN for form in forms):
+        chosen = [*chosen, Predictions]
     evaluated = classifies and all(_has_truth(reader, one) for one in probes)
     return [*chosen, OverfittingMonitor] if evaluated else chosen
-
-
-def _form(reader: Reader, probe: Probe, number: int) -> str:
-    """Return what an output beyond the first is; of classes only by its activation and loss."""
-    return task_of(reader, probe, None, number).form
 
 
 def _autoencodes(reader: Reader, probe: Probe, task: Task) -> bool:
@@ -105,7 +98,8 @@ def _autoencodes(reader: Reader, probe: Probe, task: Task) -> bool:
     given = targets_of(reader, probe, number)
     if given is None or wanted_of(probe.images, given) is probe.images:
         return True
-    return find_decoder(reader, probe.inputs, number) is not None
+    decoder = find_decoder(reader, probe.inputs, number)
+    return decoder is not None and decoder.codes.size < probe.images[0].size
 
 
 def requested(views: Any) -> list[type[View] | View]:

@@ -92,7 +92,7 @@ class Series(PredictionKind):
                 )
         keys = [Key("fed", QUIET), *([] if truth is None else [Key("truth", TRUE_LINE)]), Key("output", PREDICTED)]
         return prediction_rows(
-            [Column("over the truth" if truth is not None else "output", tiles)],
+            [Column("what was fed, and the output", tiles)],
             caption=self.caption(source, self._scales_in_words()),
             names=self.names(source, len(found)),
             scores=of_rows,
