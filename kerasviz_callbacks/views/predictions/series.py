@@ -39,7 +39,7 @@ class Series(PredictionKind):
         fed, truth = output.signals(VALIDATION), self.output.truths.get(VALIDATION)
         fed = np.zeros((1, 1, 1)) if fed is None else fed
         variables = output.shape[1] if len(output.shape) > 1 else 1
-        self.of_fed = _fed_variables(fed, truth, variables)
+        self.of_fed = fed_variables(fed, truth, variables)
         self.shown = most_variable(fed[..., self.of_fed].var(axis=(0, 1)), MAX_VARIABLES)
         self.aligned = truth is not None and _is_aligned(fed[..., self.of_fed], truth)
         self.scales = []
@@ -116,7 +116,7 @@ def _as_series(values: Array, shape: tuple[int, ...]) -> Array:
     return np.asarray(values, np.float64).reshape(len(values), shape[0], -1)
 
 
-def _fed_variables(fed: Array, truth: Array | None, variables: int) -> Array:
+def fed_variables(fed: Array, truth: Array | None, variables: int) -> Array:
     """The channel of the input that each variable of the output continues, `(variables,)`.
 
     The same channels if there are as many; else the one whose last value is nearest to the first true one.
