@@ -22,25 +22,25 @@ import kerasviz_callbacks as kv
 
 NAMES = ["background", "top", "trousers", "shoe", "bag"]
 KINDS = np.array([1, 2, 1, 1, 1, 3, 1, 3, 4, 3])  # of the ten classes of clothing
-OUTLINE, SIZE = 255, 48
+OUTLINE, SIZE = 255, 40
 
 
 def scenes(clothes, labels, count, seed):
-    """Return images `(count, 48, 48, 3)` in [0, 1] and the class of each pixel `(count, 48, 48)`."""
+    """Return images `(count, 40, 40, 3)` in [0, 1] and the class of each pixel `(count, 40, 40)`."""
     draws = np.random.default_rng(seed)
     down, across = np.mgrid[:SIZE, :SIZE]
     x, y = np.empty((count, SIZE, SIZE, 3), "float32"), np.zeros((count, SIZE, SIZE), "int32")
     for image, mask in zip(x, y, strict=True):
         waves = draws.uniform(-0.5, 0.5, (3, 2))
-        image[:] = 0.45 + 0.2 * np.sin(down[..., None] * waves[:, 0] + across[..., None] * waves[:, 1])
+        image[:] = 0.4 + 0.15 * np.sin(down[..., None] * waves[:, 0] + across[..., None] * waves[:, 1])
         for _ in range(draws.integers(1, 3)):
-            chosen = draws.integers(len(clothes))
+            chosen = draws.choice(np.flatnonzero(KINDS[labels] == draws.integers(1, len(NAMES))))
             top, left = draws.integers(0, SIZE - 28, 2)
             piece, part = clothes[chosen, ..., 0], (slice(top, top + 28), slice(left, left + 28))
             colour = draws.uniform(0.3, 1.0, 3)
-            inside = piece > 0.3
+            inside = piece > 0.15
             image[part] = np.where(inside[..., None], piece[..., None] * colour, image[part])
-            mask[part][piece > 0.05] = OUTLINE
+            mask[part][piece > 0.02] = OUTLINE
             mask[part][inside] = KINDS[labels[chosen]]
     return x + draws.normal(0, 0.03, x.shape).astype("float32"), y
 
@@ -48,7 +48,7 @@ def scenes(clothes, labels, count, seed):
 def block(x, filters):
     """Two convolutions."""
     for _ in range(2):
-        x = layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
+        x = layers.Conv2D(filters, 3, padding="same", activation="relu", kernel_initializer="he_normal")(x)
     return x
 
 
@@ -65,15 +65,15 @@ def build():
 
 def main():
     """Train the U-Net with `Visualizer`."""
-    given = options(__doc__, epochs=8, log_dir="logs/segmentation").parse_args()
+    given = options(__doc__, epochs=12, log_dir="logs/segmentation").parse_args()
 
     keras.utils.set_random_seed(1)
     train, test, _ = load()
-    x, y = scenes(*train, 800, seed=0)
+    x, y = scenes(*train, 1000, seed=0)
     validation = scenes(*test, 200, seed=1)
     model = build()
     model.compile(
-        keras.optimizers.Adam(2e-3),
+        keras.optimizers.Adam(4e-3),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=OUTLINE),
     )
     model.fit(
@@ -81,7 +81,7 @@ def main():
         y,
         validation_data=validation,
         epochs=given.epochs,
-        batch_size=32,
+        batch_size=20,
         callbacks=[
             keras.callbacks.TensorBoard(given.log_dir),
             kv.Visualizer(

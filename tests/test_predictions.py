@@ -89,23 +89,22 @@ def test_mean_iou_is_that_of_keras_metrics_and_colours_are_those_of_the_class_nu
     check_each(MASKS, check)
 
 
-def cells(picture, row, column, cell=5, side=16):
+def cells(picture, row, column, cell=6, side=16):
     """One pixel of each cell of a tile of 16x16 cells: see `tile_size` for their size."""
     top, left = corner(picture, row, column)
     return picture[top + 2 : top + cell * side : cell, left + 2 : left + cell * side : cell]
 
 
 def corner(picture, row, column):
-    """Where a tile begins: two groups of four tiles of 80 pixels beside each other."""
+    """Where a tile begins: two groups of four tiles of 96 pixels beside each other."""
     first = next(y for y in range(picture.shape[0]) if (picture[y, 12:90] == (208, 213, 219)).all())
-    return first + 1 + (row // 2) * (80 + 2 + (20 if has_scores(picture, first) else 4)), 13 + (
-        row % 2
-    ) * 346 + column * 84
+    down = 96 + 2 + (20 if has_scores(picture, first) else 4)
+    return first + 1 + (row // 2) * down, 13 + (row % 2) * 410 + column * 100
 
 
 def has_scores(picture, first):
     """Whether the next row of tiles begins after a line of text."""
-    return not (picture[first + 86, 12:90] == (208, 213, 219)).all()
+    return not (picture[first + 102, 12:90] == (208, 213, 219)).all()
 
 
 def test_an_output_of_another_size_than_the_input(tmp_path):

@@ -16,7 +16,7 @@ _SIZE = 12
 _HEAD = _SIZE + 8  # pixels of the line of titles
 _GAP = 4
 _BETWEEN = 14  # pixels between two groups beside each other
-_WIDEST = 700  # pixels that the groups beside each other may take
+_WIDEST = 810  # pixels that the groups beside each other may take
 _MOST_KEYS = 24
 
 
@@ -139,13 +139,16 @@ def _write_keys(body: Picture, lines: list[list[tuple[int, Key]]], top: int) -> 
 
 
 def tile_size(height: int, width: int, count: int) -> tuple[int, int]:
-    """The size of tiles for arrays of this height and width: larger where there are few; whole factors if possible."""
-    largest = 144 if count <= 4 else 80
+    """The size of tiles for arrays of this height and width: larger where there are few; by a whole factor if it can be.
+
+    A whole factor that would leave them small is not taken.
+    """
+    largest = 144 if count <= 4 else 96
     longest = max(height, width)
-    if longest <= largest:
-        factor = largest // longest
-        return height * factor, width * factor
-    return max(1, round(height * largest / longest)), max(1, round(width * largest / longest))
+    factor: float = largest // longest
+    if factor * longest < 0.75 * largest:
+        factor = largest / longest
+    return max(1, round(height * factor)), max(1, round(width * factor))
 
 
 def nearest(values: NDArray[np.generic], size: tuple[int, int]) -> NDArray[np.generic]:

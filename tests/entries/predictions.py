@@ -31,8 +31,8 @@ def masks_are_those_of_the_model(run: Run) -> None:
 
 def tile(picture: np.ndarray, row: int, column: int) -> np.ndarray:
     """One pixel of each cell of an 8x8 mask, from where the first cell of its tile is seen."""
-    left, top = 13 + (row % 2) * 346 + column * 84, 58 + (row // 2) * 102
-    return picture[top + 5 : top + 80 : 10, left + 5 : left + 80 : 10]
+    left, top = 13 + (row % 2) * 410 + column * 100, 60 + (row // 2) * 118
+    return picture[top + 6 : top + 96 : 12, left + 6 : left + 96 : 12]
 
 
 ENTRY = Entry(
