@@ -1,6 +1,7 @@
 """Inputs, truth and predictions beside each other: rows of tiles with the same columns."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -75,7 +76,8 @@ def prediction_rows(
     return page.finished(legend=legend, note=note, bad=bad)
 
 
-class _Groups(NamedTuple):
+@dataclass(frozen=True)
+class _Groups:
     """Where the groups of tiles stand, one a row of the probe: `height` and `width` pixels each, with text below."""
 
     count: int
@@ -138,12 +140,12 @@ def _write_keys(body: Picture, lines: list[list[tuple[int, Key]]], top: int) -> 
         top += _SIZE + 6
 
 
-def tile_size(height: int, width: int, count: int) -> tuple[int, int]:
-    """The size of tiles for arrays of this height and width: larger where there are few; by a whole factor if it can be.
+def tile_size(shape: tuple[int, ...], count: int) -> tuple[int, int]:
+    """The size of tiles for arrays of this height and width, the first two numbers: larger where there are few.
 
-    A whole factor that would leave them small is not taken.
+    They are enlarged by a whole factor, unless that would leave them small.
     """
-    largest = 144 if count <= 4 else 96
+    largest, (height, width) = 144 if count <= 4 else 96, shape[:2]
     longest = max(height, width)
     factor: float = largest // longest
     if factor * longest < 0.75 * largest:

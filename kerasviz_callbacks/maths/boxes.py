@@ -53,7 +53,8 @@ def box_iou(one: _Real, other: _Real) -> _Real:
     shared = np.prod(np.maximum(most - least, 0), axis=-1)
     areas = [np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 0), axis=-1) for boxes in (one, other)]
     union = areas[0][:, None] + areas[1][None] - shared
-    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    result: _Real = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    return result
 
 
 def matched_iou(true: _Real, predicted: _Real) -> _Real:

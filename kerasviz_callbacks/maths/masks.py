@@ -27,7 +27,8 @@ def iou_by_class(counts: NDArray[np.int64]) -> NDArray[np.float64]:
     """
     both = np.diag(counts).astype(np.float64)
     union = counts.sum(axis=0) + counts.sum(axis=1) - both
-    return np.divide(both, union, out=np.full(len(both), np.nan), where=union > 0)
+    shares: NDArray[np.float64] = np.divide(both, union, out=np.full(len(both), np.nan), where=union > 0)
+    return shares
 
 
 def mean_iou(counts: NDArray[np.int64]) -> float:

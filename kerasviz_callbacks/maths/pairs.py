@@ -41,4 +41,5 @@ def _standardised(rows: ArrayLike) -> NDArray[np.float64]:
     values = values - values.mean(axis=0)
     values = values - values.mean(axis=1, keepdims=True)
     lengths = np.linalg.norm(values, axis=1, keepdims=True)
-    return np.divide(values, lengths, out=np.zeros_like(values), where=lengths > 0)
+    unit: NDArray[np.float64] = np.divide(values, lengths, out=np.zeros_like(values), where=lengths > 0)
+    return unit

@@ -62,7 +62,7 @@ class _Places(PredictionKind):
         height, width = self.sides
         if pictures is None:
             pictures = np.full((rows, height, width, 3), 255, np.uint8)
-        size = tile_size(*pictures.shape[1:3], _LARGE)
+        size = tile_size(pictures.shape[1:3], _LARGE)
         return sized(pictures, size), np.array([size[1] / width, size[0] / height])
 
 

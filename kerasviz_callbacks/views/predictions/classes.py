@@ -83,7 +83,7 @@ class Classes(PredictionKind):
         columns = [Column("answers", np.stack(bars))]
         tiles = self.output.display.tiles(source, rows)
         if tiles is not None:
-            size = tile_size(*tiles.shape[1:3], len(rows))
+            size = tile_size(tiles.shape[1:3], len(rows))
             inputs = np.full((len(rows), *_BARS, 3), 255, np.uint8)
             top, left = (max(0, (full - own) // 2) for full, own in zip(_BARS, size, strict=True))
             inputs[:, top : top + size[0], left : left + size[1]] = sized(tiles, size)[:, : _BARS[0], : _BARS[1]]

@@ -107,7 +107,7 @@ class Images(PredictionKind):
         """Draw inputs, truth, output and error."""
         data: _ImagesData = shown.data
         rows, scale = len(data.images), memory.scales.get(f"{self.output.name}/error", 0.0)
-        size, truth = tile_size(*data.images.shape[1:3], rows), self.output.truths.get(source)
+        size, truth = tile_size(data.images.shape[1:3], rows), self.output.truths.get(source)
         inputs = self.inputs(source, rows)
         columns = [] if inputs is None else [Column("input", sized(inputs, size))]
         columns += [] if truth is None else [Column("truth", self.tiles(last_frame(truth[:rows]), size))]

@@ -108,7 +108,7 @@ class Masks(PredictionKind):
         found, of_rows, bad = shown.data
         rows, truth = len(found), self.output.truths.get(source)
         masks, true = _slice(found), None if truth is None else _slice(truth[:rows])
-        size, inputs = tile_size(*masks.shape[1:3], rows), self.output.pictures(source, rows)
+        size, inputs = tile_size(masks.shape[1:3], rows), self.output.pictures(source, rows)
         columns = [] if inputs is None else [Column("input", sized(inputs, size))]
         columns += [] if true is None else [Column("truth", mask_tiles(true, self.classes, size))]
         columns.append(Column("output", mask_tiles(masks, self.classes, size)))

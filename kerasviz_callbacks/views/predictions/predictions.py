@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ...callback import Image, Measured, ProbeView
+from ...callback import VALIDATION, Image, Measured, ProbeView
 from ...callback.arguments import one_of
 from ...callback.types import Text as TextImage
 from ...fit_context import Request
@@ -91,28 +91,27 @@ class Predictions(ProbeView):
     def find_layers(self, reader: Reader) -> None:
         """Decide what each output is."""
         outputs = outputs_of(self.readers, self.probes, self.probe_display, self.options)
-        self.predicted = {}
-        taken: list[Output | None] = []
+        found: dict[str, PredictionKind] = {}
         for output in outputs:
             kind = KINDS.get(self.kind or self._decided(reader, output))
-            if kind is None or not kind.fits(output) or output in taken:
+            if kind is None or not kind.fits(output):
                 continue
-            if issubclass(kind, Boxes):
-                scores = scores_of(output, outputs)
-                taken.append(scores)
-                self.predicted[output.name] = kind(output, scores)
-            else:
-                self.predicted[output.name] = kind(output)
-        self.predicted = {name: one for name, one in self.predicted.items() if one.output not in taken}
+            found[output.name] = Boxes(output, scores_of(output, outputs)) if kind is Boxes else kind(output)
+        shown_with_boxes = {one.scores.name for one in found.values() if isinstance(one, Boxes) and one.scores}
+        # Beside masks or images the classes are seen by other views.
+        classes_too = self.kind is not None or all(isinstance(one, Classes) for one in found.values())
+        self.predicted = {
+            name: one
+            for name, one in found.items()
+            if name not in shown_with_boxes and (classes_too or not isinstance(one, Classes))
+        }
         if not self.predicted:
             self._refuse(outputs)
 
     def _decided(self, reader: Reader, output: Output) -> str:
-        probe = next(iter(self.probes.values()))
-        y = output.truths[next(iter(self.probes))]
+        probe, y = self.probes[VALIDATION], output.truths[VALIDATION]
         labels = None if y is None else labels_of(y, probe.inputs).numbers
-        form = task_of(reader, probe, labels if output.number else probe.labels, output.number).form
-        return form
+        return task_of(reader, probe, labels if output.number else probe.labels, output.number).form
 
     def _refuse(self, outputs: Sequence[Output]) -> None:
         shapes = ", ".join(f'"{one.name}" ({", ".join(map(str, ("n", *one.shape)))})' for one in outputs)
@@ -145,7 +144,7 @@ class Predictions(ProbeView):
     def measure(self, captured: Any, source: str, step: int) -> Measured:
         """Compare every output with its truth."""
         shown = {name: one.measure(captured, source, self.memory) for name, one in self.predicted.items()}
-        scalars = {}
+        scalars: dict[str, float] = {}
         for name, one in shown.items():
             prefix = self._tag(name) if len(shown) > 1 else "predictions"
             scalars |= {f"{prefix}/{key}": value for key, value in one.scalars.items()}

@@ -122,9 +122,11 @@ def fed_variables(fed: Array, truth: Array | None, variables: int) -> Array:
     The same channels if there are as many; else the one whose last value is nearest to the first true one.
     """
     if variables == fed.shape[-1] or truth is None:
-        return np.arange(variables) % fed.shape[-1]
+        same: Array = np.arange(variables) % fed.shape[-1]
+        return same
     gaps = np.abs(fed[:, -1, :, None] - truth[:, :1]).mean(axis=0)
-    return np.argmin(np.nan_to_num(gaps, nan=np.inf), axis=0)
+    nearest: Array = np.argmin(np.nan_to_num(gaps, nan=np.inf), axis=0)
+    return nearest
 
 
 def _is_aligned(fed: Array, truth: Array) -> bool:
