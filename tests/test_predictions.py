@@ -269,6 +269,19 @@ def test_boxes_with_scores_in_a_dict_and_fillers(tmp_path):
     assert found == pytest.approx(wanted, abs=1e-6), "neither fillers nor boxes of low score count"
 
 
+def test_of_a_softmax_of_classes_every_box_counts_where_there_are_as_many_places_as_boxes(tmp_path):
+    inputs = keras.Input(WIDE.shape[1:])
+    boxes = constant(FOUND, (2, 4), "boxes")(inputs)
+    classes = L.Reshape((2, 3), name="classes")(L.Dense(6, kernel_initializer="zeros")(L.Flatten()(inputs)))
+    model = keras.Model(inputs, {"boxes": boxes, "classes": classes})
+    model.compile(keras.optimizers.SGD(0.0), {"boxes": "mse", "classes": OF_LOGITS})
+    y = {"boxes": CORNERS, "classes": np.array([[0, 1], [2, 1]])}
+    fit(model, WIDE, y, [kv.Predictions(tmp_path, (WIDE, y), on_error="raise")], 1)
+    found = runs(tmp_path)["views/validation"].scalars
+    wanted = np.mean([matched_iou(true.astype(float), FOUND.astype(float)) for true in CORNERS])
+    assert found["predictions/mean_iou"][0] == pytest.approx(wanted, abs=1e-6)
+
+
 @given(arrays(np.float64, (3, 4), elements=st.floats(0, 9)), arrays(np.float64, (4, 4), elements=st.floats(0, 9)))
 def test_the_matching_is_the_best_of_all(one, other):
     one, other = (np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1) for boxes in (one, other))

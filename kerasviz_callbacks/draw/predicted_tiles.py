@@ -120,7 +120,7 @@ def answer_tile(names: Sequence[str], shares: Sequence[float], true: int | None,
     tile = np.full((height, width, 3), PAPER, np.uint8)
     step = max(_BAR + 12, height // max(len(names), 1))
     for place, (name, value) in enumerate(zip(names, shares, strict=True)):
-        top = place * step
+        top = place * step + 3
         right = place == true
         number = "" if np.isnan(value) else f"{value:.2f}"
         free = width - text_width(number, 11) - 6

@@ -140,12 +140,13 @@ def _write_keys(body: Picture, lines: list[list[tuple[int, Key]]], top: int) -> 
         top += _SIZE + 6
 
 
-def tile_size(shape: tuple[int, ...], count: int) -> tuple[int, int]:
+def tile_size(shape: tuple[int, ...], count: int, *, largest: int | None = None) -> tuple[int, int]:
     """The size of tiles for arrays of this height and width, the first two numbers: larger where there are few.
 
-    They are enlarged by a whole factor, unless that would leave them small.
+    They are enlarged by a whole factor, unless that would leave them small. `largest` is the longest side, in pixels.
     """
-    largest, (height, width) = 144 if count <= 4 else 96, shape[:2]
+    largest = largest or (144 if count <= 4 else 96)
+    height, width = shape[:2]
     longest = max(height, width)
     factor: float = largest // longest
     if factor * longest < 0.75 * largest:

@@ -30,7 +30,7 @@ class Visualizer(keras.callbacks.Callback):
     - With data: layer activations.
     - Classifiers: Grad-CAM and, with labels, `OverfittingMonitor`, which evaluates up to 500 rows of each data set at
       every epoch (pass the other views in `views` to leave it out).
-    - Masks, image to image, values per pixel such as depth, boxes, points and forecasts: `Predictions`, beside the truth.
+    - Masks, image to image, values per pixel such as depth, boxes, points, forecasts: `Predictions` beside the truth.
     - Autoencoders: trajectories and profiles of the latent codes, and reconstructions.
 
     Args:

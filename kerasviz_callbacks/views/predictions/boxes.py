@@ -21,7 +21,7 @@ from .prediction_kind import MAX_ROWS, PredictionKind, Shown
 
 MAX_BOXES = 100
 LEAST_SCORE = 0.5
-_LARGE = 4  # tiles of places are as large as if there were few rows: thin lines must be seen
+_LARGE = 192  # pixels of a tile's longest side: thin lines must be seen
 _OF_SCORES = ("class", "label", "score", "conf", "logit", "objectness")
 
 
@@ -62,7 +62,7 @@ class _Places(PredictionKind):
         height, width = self.sides
         if pictures is None:
             pictures = np.full((rows, height, width, 3), 255, np.uint8)
-        size = tile_size(pictures.shape[1:3], _LARGE)
+        size = tile_size(pictures.shape[1:3], rows, largest=_LARGE)
         return sized(pictures, size), np.array([size[1] / width, size[0] / height])
 
 
@@ -75,8 +75,8 @@ class Boxes(_Places):
         "without a partner, true or predicted, counts 0. Over all rows of the probe.",
     }
     reading = (
-        "true and predicted boxes over the input; of predictions with scores those of at least 0.5. Below each image "
-        "its mean IoU: 1 is perfect, a box without a partner counts 0."
+        "true and predicted boxes over the input; where another output scores them, those of at least 0.5. Below each "
+        "image its mean IoU: 1 is perfect, a box without a partner counts 0."
     )
     bad_signs = "the same boxes for every input (the model has learned the mean box), many boxes without a partner."
 
@@ -89,6 +89,7 @@ class Boxes(_Places):
         self.guessed = given is None
         self.format = given or ("rel_xyxy" if truth is None else guess_format(truth[~self._padded(VALIDATION)]))
         self._true = {source: self._true_boxes(source) for source in output.probes}
+        self._most_true = 0 if truth is None else truth.shape[1]
 
     @classmethod
     def fits(cls, output: Output) -> bool:
@@ -122,11 +123,17 @@ class Boxes(_Places):
         kept = ~self._padded(source)
         return [to_xyxy(row[keep], self.format, *self.sides) for row, keep in zip(truth, kept, strict=True)]
 
+    def _all_count(self, places: int) -> bool:
+        """Return whether every predicted box counts: a softmax says of which class it is, not whether it is one."""
+        head = None if self.scores is None else self.scores.head
+        scores_boxes = head is not None and (head.kind == "sigmoid" or head.of_logits)
+        return not scores_boxes and places <= self._most_true
+
     def _predicted(self, captured: Mapping[Capture, Captured]) -> list[Array]:
         """Return the predicted boxes of each row as corners: those that the scores are sure of, the surest first."""
         boxes = np.asarray(captured[self.capture].output, np.float64)
         boxes = to_xyxy(boxes.reshape(len(boxes), -1, 4), self.format, *self.sides)
-        if self._scored is None or self.scores is None:
+        if self._scored is None or self.scores is None or self._all_count(boxes.shape[1]):
             return [row[:MAX_BOXES] for row in boxes]
         values = np.asarray(captured[self._scored].output, np.float64).reshape(*boxes.shape[:2], -1)
         if self.scores.head.kind is None and values.shape[-1] > 1 and not is_probabilities(values):
