@@ -41,6 +41,7 @@ if TYPE_CHECKING:  # `as` re-exports a name
     from .views.latent_trajectory import LatentTrajectory as LatentTrajectory
     from .views.neuron_responses import NeuronResponses as NeuronResponses
     from .views.overfitting_monitor import OverfittingMonitor as OverfittingMonitor
+    from .views.predictions import Predictions as Predictions
     from .views.reconstructions import Reconstructions as Reconstructions
     from .views.weight_heatmaps import WeightHeatmaps as WeightHeatmaps
     from .visualizer import Visualizer as Visualizer
@@ -65,6 +66,7 @@ _MODULES = {
     "LatentProfiles": "views.latent_profiles",
     "LatentTrajectory": "views.latent_trajectory",
     "Reconstructions": "views.reconstructions",
+    "Predictions": "views.predictions",
     "OverfittingMonitor": "views.overfitting_monitor",
     "Visualizer": "visualizer",
 }

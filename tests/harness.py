@@ -76,6 +76,22 @@ def autoencoder(shape=(8, 8, 1), codes=4, **compiled) -> keras.Model:
     return model
 
 
+def masks() -> Data:
+    """Pictures and a class for each pixel, 0 to 2: how bright it is."""
+    data = pictures()
+    classes = [np.digitize(x[..., 0], [0.4, 0.8]) for x in (data.x, data.x_val)]
+    return Data(data.x, classes[0], data.x_val, classes[1])
+
+
+def segmenter(**compiled) -> keras.Model:
+    """A class for each pixel, from its neighbours."""
+    inputs = keras.Input((8, 8, 1))
+    x = keras.layers.Conv2D(8, 3, padding="same", activation="relu", name="conv1")(inputs)
+    model = keras.Model(inputs, keras.layers.Conv2D(3, 1, activation="softmax", name="mask")(x), name="segmenter")
+    model.compile(keras.optimizers.SGD(0.3), "sparse_categorical_crossentropy", **compiled)
+    return model
+
+
 class Weights(keras.callbacks.Callback):
     """The weights at every step, as a callback at this place in the list sees them."""
 
@@ -302,6 +318,7 @@ class Entry:
         build: makes the compiled model.
         options: what the view is given beside log_dir, data and `count`.
         target: what the model is trained to give: `"y"` or `"x"`.
+        data: makes the data.
         tags: picture tags.
         scalars: scalar tags that are there at every step (those that need a step before: at all but the first).
         poison: the layer whose kernel becomes NaN.
@@ -324,6 +341,7 @@ class Entry:
     still: Callable[[Run, str, np.ndarray], Any]
     options: dict[str, Any] = field(default_factory=dict)
     target: str = "y"
+    data: Callable[[], Data] = pictures
     skips_nan: bool = False
     sources: tuple[str, ...] = BOTH
     needs_data: bool = True
@@ -344,7 +362,7 @@ class Entry:
     def run(self, directory: Path, extra=(), seed=7, **options) -> Run:
         """One fit with the view in it."""
         keras.utils.set_random_seed(seed)
-        data, model, weights = pictures(), self.build(), Weights()
+        data, model, weights = self.data(), self.build(), Weights()
         log_dir, save_dir = directory / "logs", directory / "pictures"
         view = self.made(log_dir, data, recorded(self.view), save_dir=save_dir, on_error="raise", **options)
         history = fit(model, data.x, getattr(data, self.target), [*extra, weights, view])

@@ -45,6 +45,15 @@ TAGS = {  # what each example shows, by run; where it makes two trainings, below
         "views/validation": OF_CODES | COMPARISON,
         "views/train": OF_CODES,
     },
+    "segment_clothes": {
+        "views/model": {"filters/conv2d"},
+        "views/validation": {"predictions/mask", "activations/conv2d"},
+        "views/train": {"predictions/mask"},
+    },
+    "denoise_clothes": {
+        "views/validation": {"predictions/clean", "activations/conv1"},
+        "views/train": {"predictions/clean"},
+    },
     "watch_it_cheat": {
         f"{run}/views/{source}": {"grad_cam/conv3"} | ({"overfitting/summary"} if source == "validation" else set())
         for run in ("cheating", "honest")

@@ -527,7 +527,8 @@ CHOICES = {
     "a segmentation with as many classes as colours": (
         segmentation,
         (np.repeat(DATA.x_val, 3, axis=-1), np.zeros((len(DATA.x_val), 8, 8), int)),
-        "FilterImages of conv1, pixels, ActivationMaps of conv1, pixels, GradCAM of conv1",
+        "FilterImages of conv1, pixels, ActivationMaps of conv1, pixels, GradCAM of conv1, "
+        "Predictions of pixels (masks)",
     ),
     "a regression": (conv_regression, DATA.x_val, "FilterImages of conv1, ActivationMaps of conv1, amount"),
 }
@@ -562,6 +563,7 @@ def test_the_visualizer_picks_the_views_that_fit_and_says_which(case, tmp_path, 
         "LatentTrajectory": "latent",
         "LatentProfiles": "latent",
         "Reconstructions": "reconstructions",
+        "Predictions": "predictions",
         "OverfittingMonitor": "overfitting",
     }
     assert tags == {section for view, section in names.items() if view in said}

@@ -74,7 +74,7 @@ def trained(request, tmp_path_factory):
     """A view and its model through untrained, trained, trained on without the view, and resumed."""
     entry, where = ENTRIES[request.param], tmp_path_factory.mktemp("picture")
     keras.utils.set_random_seed(7)
-    data, model = pictures(), entry.build()
+    data, model = entry.data(), entry.build()
     target = getattr(data, entry.target)
     view = entry.made(where, data, on_error="raise")
     shown = {"untrained": view.pictures(model)}

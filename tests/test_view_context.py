@@ -125,12 +125,12 @@ def test_every_subset_of_hooks_called_by_hand_gives_pictures(name, tmp_path, cap
     for number, hooks in enumerate(SUBSETS):
         log_dir = tmp_path / str(number)
         if name == "Visualizer":
-            build, target = classifier, "y"
+            build, target, data = classifier, "y", DATA
             callback = kv.Visualizer(log_dir, VALIDATION, on_error="raise")
         else:
-            build, target = ENTRIES[name].build, ENTRIES[name].target
-            callback = ENTRIES[name].made(log_dir, DATA, on_error="raise")
-        told = by_hand(callback, build(), hooks, DATA.x, getattr(DATA, target))
+            build, target, data = ENTRIES[name].build, ENTRIES[name].target, ENTRIES[name].data()
+            callback = ENTRIES[name].made(log_dir, data, on_error="raise")
+        told = by_hand(callback, build(), hooks, data.x, getattr(data, target))
         left_out = [words for words in told if "on_epoch_begin was not called" in words]
         assert told == left_out, hooks
         assert bool(left_out) == ("on_epoch_begin" not in hooks), hooks
@@ -157,16 +157,16 @@ def test_what_is_wrong_is_said_once_where_the_hook_that_would_say_it_was_left_ou
 @pytest.mark.parametrize("name", list(ENTRIES))
 @pytest.mark.parametrize(("batches", "freq"), [(12, 4), pytest.param(500, 50, marks=pytest.mark.slow)])
 def test_every_view_counts_batches(batches, freq, name, tmp_path):
-    entry = ENTRIES[name]
-    rows = np.arange(3 * batches) % len(DATA.x)
+    entry, data = ENTRIES[name], ENTRIES[name].data()
+    rows = np.arange(3 * batches) % len(data.x)
 
     def trained(*callbacks):
         keras.utils.set_random_seed(7)
         model = entry.build()
-        fit(model, DATA.x[rows], getattr(DATA, entry.target)[rows], callbacks, epochs=1, batch_size=3)
+        fit(model, data.x[rows], getattr(data, entry.target)[rows], callbacks, epochs=1, batch_size=3)
         return model.get_weights()
 
-    view = entry.made(tmp_path, DATA, unit="batch", freq=freq, on_error="raise")
+    view = entry.made(tmp_path, data, unit="batch", freq=freq, on_error="raise")
     assert same_weights(trained(), trained(view))
     for source in entry.sources:
         found = read(tmp_path / "views" / source)

@@ -17,7 +17,6 @@ from harness import (
     header,
     legend,
     magenta,
-    pictures,
     pixels_of,
     runs,
     same_weights,
@@ -100,7 +99,7 @@ def test_the_scale_is_the_widest_so_far_and_shared_by_validation_and_training(en
 @pytest.mark.fault("a kernel becomes NaN, with each view", "the training goes on, NaN is seen in its own colour")
 def test_weights_that_become_nan_do_not_stop_the_training_and_are_seen(entry, tmp_path):
     keras.utils.set_random_seed(7)
-    data, model = pictures(), entry.build()
+    data, model = entry.data(), entry.build()
     view = entry.made(tmp_path, data)
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
@@ -126,16 +125,16 @@ def test_weights_that_become_nan_do_not_stop_the_training_and_are_seen(entry, tm
 
 
 @functools.cache
-def trained_without(build, target):
+def trained_without(build, target, data):
     """Weights and history of a training without any callback, the same for all views of one model."""
     keras.utils.set_random_seed(7)
-    data, model = pictures(), build()
+    data, model = data(), build()
     history = fit(model, data.x, getattr(data, target)).history
     return model.get_weights(), history
 
 
 def test_the_training_is_the_same_without_it(entry, run):
-    weights, history = trained_without(entry.build, entry.target)
+    weights, history = trained_without(entry.build, entry.target, entry.data)
     assert same_weights(weights, run.final)
     assert history == {key: run.history[key] for key in history}
 

@@ -13,6 +13,7 @@ from ..draw.heat import heat_maps
 from ..draw.text import join_notes
 from ..probe import Probe
 from ..probe.labels import Labels, labels_of
+from ..taps.output_form import targets_of
 from ..taps.reader import OUTPUT, Capture, Reader
 from ..taps.scores import Predictions, check_looked_through, class_targets, predictions, score_for
 from .probe_display import ProbeDisplay
@@ -198,9 +199,16 @@ class ExplainedView(ProbeView):
 
 
 def labels_of_output(reader: Reader, probe: Probe) -> Labels:
-    """Return the labels of the explained output; with a dict `y`, those under the output's name."""
+    """Return the labels of the explained output; with a dict `y`, those under the output's name.
+
+    Targets of -1 and 1, as a hinge loss takes them, are the classes 0 and 1.
+    """
     probe_labels = Labels(probe.labels, why_none=probe.why_no_labels, soft=probe.soft_labels)
     y, name = probe.targets, reader.first_output
+    signs = targets_of(reader, probe)
+    signed = reader.head.of_logits and signs is not None and signs.size == len(signs)
+    if signed and signs is not None and np.isin(signs, (-1, 1)).all() and (signs < 0).any():
+        return Labels((signs.reshape(-1) > 0).astype(np.int64), 2)
     if not isinstance(y, Mapping) or len(y) < 2 or name not in y:
         return probe_labels
     inferred = labels_of(y, probe.inputs).numbers

@@ -14,7 +14,7 @@ from ..fit_context import Request
 from ..record.projector import Points
 from .arguments import directory, one_of
 from .schedule import Unit
-from .types import FitResult, Image, Measured, Memory
+from .types import FitResult, Image, Measured, Memory, Text
 
 
 class Stages(keras.callbacks.Callback, ABC):
@@ -78,6 +78,10 @@ class Stages(keras.callbacks.Callback, ABC):
 
     def points(self, measured: Mapping[str, Measured]) -> Iterator[tuple[str, Points]]:
         """Return the points for TensorBoard's projector, by data source. Default: none."""
+        return iter(())
+
+    def texts(self, measured: Mapping[str, Measured]) -> Iterator[Text]:
+        """Return texts for TensorBoard's Text tab. Default: none."""
         return iter(())
 
     def on_logs(self, step: int, logs: Mapping[str, Any]) -> None:

@@ -82,6 +82,23 @@ class Image:
 
 
 @dataclass(frozen=True)
+class Text:
+    """One text for TensorBoard's Text tab.
+
+    Attributes:
+        source: its TensorBoard run.
+        tag: its TensorBoard tag.
+        markdown: the text.
+        description: text behind TensorBoard's "i", in Markdown.
+    """
+
+    source: str
+    tag: str
+    markdown: str
+    description: str
+
+
+@dataclass(frozen=True)
 class LastStep:
     """The latest measurements of a view, by data source, with the step and a fingerprint of the weights."""
 

@@ -314,6 +314,13 @@ class ViewContext(Participant):
                     with sink.errors.collect():
                         sink.points(source, named)
 
+        with self.failures.collect("write texts", BaseException):
+            for text in self.view.texts(last.measured):
+                tag = with_suffix(text.tag, self._suffix)
+                for sink in self.sinks:
+                    with sink.errors.collect():
+                        sink.text(text.source, tag, step, text.markdown, text.description)
+
     def _write_image(self, image: Image, step: int) -> None:
         png, tag = encode(image.picture), self._tag(image.tag)
         for sink in self.sinks:

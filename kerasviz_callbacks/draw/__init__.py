@@ -6,6 +6,7 @@ In the order of use; each module's first line says more:
 - around a picture: `sheet` (caption above, strip of changing values below), `stack`, `stamp`
 - of weights: `filters`, `weights`, `coefficients`
 - of data: `activations`, `responses`, `overlap`, `traces`, `overlay`, `heat`, `reconstructions`
+- of outputs: `predictions`, `predicted_tiles`
 - over the steps: `clouds`, `trails`, `profiles`, `curves`, `overfitting`, `overfitting_charts`
 
 What draws whole pictures takes a `caption`, which must not change during a run (layer and shape, never the step), for

@@ -150,7 +150,8 @@ class _Told:
         if self.step < 0:
             return f"Untrained: no {self.axis} has ended yet."
         if self.best is None:
-            return f"No val_loss yet, so no best {self.axis}: fit needs validation_data, and a test_step that returns a loss."
+            remedy = "fit needs validation_data, and a test_step that returns a loss."
+            return f"No val_loss yet, so no best {self.axis}: {remedy}"
         lowest, now = self.at("val_loss", self.best), self.at("val_loss", self.step)
         if self.best >= self.step:
             return f"val_loss is at its lowest so far: {written(lowest)} at {self.axis} {self.best}."

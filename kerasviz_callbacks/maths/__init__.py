@@ -23,6 +23,9 @@
     confidence          confidence of predictions compared with their accuracy
     map_change          distances between heat maps
     reconstruction      reconstruction errors and interpolation between codes
+    masks               intersection over union of masks
+    boxes               bounding boxes: formats, overlap, the best assignment
+    pairs               whether rows belong together; signal-to-noise ratio
     scale               robust limits of colour scales
     choice              deterministic selection of layers, channels and filters
     geometry            inputs as images, kernels as filters, tokens as patches

@@ -103,11 +103,6 @@ class Probe:
             vars(self).update(_read_attributes(data, labels, check_count(count), class_names, "data"))
 
     @property
-    def hard_labels(self) -> IntArray | None:
-        """The labels, unless they are soft."""
-        return None if self.soft_labels else self.labels
-
-    @property
     def images(self) -> Array:
         """The inputs; of several the first, `(count, ...)`."""
         first: Array = leaves(self.inputs)[0]

@@ -22,6 +22,11 @@ class Labels(NamedTuple):
     soft: bool = False  # whether they are the largest classes of rows of probabilities, such as those of mixup
 
     @property
+    def hard(self) -> IntArray | None:
+        """The class indices, unless they come from soft labels."""
+        return None if self.soft else self.numbers
+
+    @property
     def why_not_hard(self) -> str:
         """Why the labels cannot be compared with predictions; empty if they can."""
         return "y holds soft labels, whose largest class is shown but no ground truth" if self.soft else self.why_none

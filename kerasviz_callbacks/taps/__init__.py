@@ -3,6 +3,7 @@
 layers             layer names and paths
 call_hooks         wrappers around `layer.call`, for the length of one pass
 output_recorder    the calls and outputs that the hooks record
+heads              the kind of each output: its activation, and what the compiled loss takes it for
 scores             the scalar that a map explains: the model's output before its softmax
 batches            slices of the inputs
 passes             what is requested of a pass, and its body
@@ -17,7 +18,8 @@ tokens             positions of the tokens of a vision transformer
 extra_passes       scores of changed inputs and layers, gradients with respect to inputs
 decoding           the decoder of an autoencoder
 layer_selection    the layers that are shown when the user names none
-task               classification, multi-label or regression: how outputs compare with the targets
+output_form        what an output is: classes, masks, images, boxes, points, series
+task               what an output predicts, and how it compares with the targets
 weights            kernels, which need no pass
 optimizers         copies of optimizers and their state
 step               one further training step, on copies

@@ -13,11 +13,12 @@ import numpy as np
 from .._autodiff import framework
 from .._typing import Array
 from .batches import cut_rows, repeated
+from .heads import applies_sigmoid
 from .layouts import channels_back, channels_last
 from .output_recorder import Call, OutputRecorder
 from .passes import half_to_float32
 from .reader import Capture, Reader
-from .scores import Score, applies_sigmoid
+from .scores import Score
 
 ROWS = 4  # on which the decoder is tested
 NEAREST = 16  # calls around the codes that are tested

@@ -28,7 +28,7 @@ def resolve_classes(reader: Reader, inputs: Any, classes: Array) -> Array:
     """
 
     def body(inputs: Any, classes: Any) -> Any:
-        return selected_classes(_run(reader, inputs), classes)
+        return selected_classes(_run(reader, inputs), classes, reader.model)
 
     return np.asarray(reader.run("resolve_classes", body, (inputs, classes)))
 
@@ -91,7 +91,7 @@ def _scored(
     """The score of each row `(n,)`, float64, of the model's outputs as `outputs(*rows, *constants)` gives them."""
 
     def body(classes: Any, *given: Any) -> Any:
-        return half_to_float32(score(wanted, outputs(*given), classes))
+        return half_to_float32(score(wanted, outputs(*given), classes, reader.model))
 
     return np.asarray(reader.run((*key, wanted), body, (classes, *rows), *constants), np.float64)
 
@@ -117,7 +117,9 @@ def input_gradients(
         numbers = [number for number, one in enumerate(flat) if keras.backend.is_float_dtype(one.dtype)]
         by = [flat[number] for number in numbers]
         if guided:
-            slopes = framework().guided_gradients(lambda: score(wanted, _run(reader, inputs), classes), by)
+            slopes = framework().guided_gradients(
+                lambda: score(wanted, _run(reader, inputs), classes, reader.model), by
+            )
         else:
             slopes = _slopes(reader, wanted, inputs, classes, numbers)
         found = {n: slope for n, slope in zip(numbers, slopes, strict=True) if slope is not None}
@@ -143,7 +145,9 @@ def _slopes(reader: Reader, wanted: Score, inputs: Any, classes: Any, numbers: S
             flat[number] = watched[-1]
         return _run(reader, keras.tree.pack_sequence_as(inputs, flat))
 
-    slopes = framework().gradients(forward, lambda outputs: [score(wanted, outputs, classes)], lambda: [watched])[1]
+    slopes = framework().gradients(
+        forward, lambda outputs: [score(wanted, outputs, classes, reader.model)], lambda: [watched]
+    )[1]
     return list(slopes[0])
 
 

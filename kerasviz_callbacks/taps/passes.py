@@ -77,7 +77,7 @@ def run_captures(
     if scores:
         outputs, slopes = framework().gradients(
             lambda watch: recorder.forward(inputs, watch),
-            lambda outputs: [score(one, outputs, targets.get(one.targets)) for one in scores],
+            lambda outputs: [score(one, outputs, targets.get(one.targets), model) for one in scores],
             lambda: [[t for c in captures if c.score == one for t in recorder.tensors(c.path)] for one in scores],
         )
     else:

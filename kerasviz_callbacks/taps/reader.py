@@ -16,12 +16,13 @@ from .._autodiff import ImpossibleError, framework
 from .._typing import Array
 from ..probe.messages import short_message
 from .batches import cut_rows, fixed_rows, remove_padding
+from .heads import Head, heads_of, output_names
 from .input_errors import check_types
 from .layers import below, find, list_layers
 from .layouts import channels_back, channels_last, moved_shape
 from .output_recorder import Call, OutputRecorder
 from .passes import OUTPUT, Capture, Captured, output_path, run_captures
-from .scores import PREDICTED, Head, Score, head_of, score
+from .scores import PREDICTED, Score, score
 from .training_mode import check_training_only
 
 __all__ = ["OUTPUT", "Capture", "Captured", "Reader"]
@@ -41,8 +42,8 @@ class Reader:
     def __init__(self, model: Any, inputs: Any, paths: Mapping[int, str] | None = None):
         framework()  # raises on another backend
         self.model = model
-        self.head = Head(None, 1, False)
-        self.first_output: Any = None  # its key in y
+        self.heads = [Head(None, 1, False)]  # of the outputs, flattened
+        self.output_names: list[Any] = []  # their keys in y
         self.output_shapes: list[tuple[int | None, ...]] = []
         self.calls: list[Call] = []
         self._example = keras.tree.map_structure(np.asarray, inputs)
@@ -65,6 +66,16 @@ class Reader:
         except Exception:
             check_training_only(model, lambda body: self.abstractly(body, (self.few(),)))
             raise
+
+    @property
+    def head(self) -> Head:
+        """The kind of the first output."""
+        return self.heads[0]
+
+    @property
+    def first_output(self) -> Any:
+        """The key of the first output in y; `None` if it has no name."""
+        return self.output_names[0] if self.output_names else None
 
     def resolve(self, wanted: Any, *, argument: str = "layer", last: bool = False) -> Call:
         """The call meant by a name, a path, `path:k` or a layer.
@@ -171,7 +182,7 @@ class Reader:
 
             def scored() -> Any:
                 rows = keras.ops.shape(keras.tree.flatten(outputs)[0])[:1]
-                return score(wanted, outputs, keras.ops.full(rows, PREDICTED, "int32"))
+                return score(wanted, outputs, keras.ops.full(rows, PREDICTED, "int32"), self.model)
 
             try:
                 return _by_call(calls, recorded, lambda tensors: trace.depends(scored, tensors))
@@ -183,7 +194,7 @@ class Reader:
             recorder = OutputRecorder(self.model, {call.ref.path: call.ref for call in calls}.values())
             _, slopes = framework().gradients(
                 lambda watch: recorder.forward(inputs, watch),
-                lambda outputs: [score(wanted, outputs, targets)],
+                lambda outputs: [score(wanted, outputs, targets, self.model)],
                 lambda: [[tensor for call in calls for tensor in recorder.tensors(call.path)]],
             )
             found[:] = _by_call(calls, recorder, lambda tensors: [slope is not None for slope in slopes[0]])
@@ -206,7 +217,9 @@ class Reader:
             if trace is None:
                 raise NotImplementedError("the model runs eagerly, where no graph tells what depends on what")
             tensors = [[recorder.tensor(call.path) for call in group] for group in groups]
-            self._separations[key] = trace.separates(lambda: score(wanted, outputs, None), tensors, of_first=of_first)
+            self._separations[key] = trace.separates(
+                lambda: score(wanted, outputs, None, self.model), tensors, of_first=of_first
+            )
         return self._separations[key]
 
     def _compile(self, body: Callable[..., Any], example: tuple[Any, ...]) -> Callable[..., Any]:
@@ -242,10 +255,7 @@ class Reader:
 
     def _survey(self) -> None:
         def described(recorder: OutputRecorder, inputs: Any, outputs: Any) -> None:
-            self.head = head_of(outputs)
-            # Keras sorts the keys of a dict; a list of outputs goes by the names of its layers.
-            names = sorted(outputs) if isinstance(outputs, dict) else getattr(self.model, "output_names", None)
-            self.first_output = names[0] if names else None
+            self.heads, self.output_names = heads_of(outputs, self.model), output_names(self.model, outputs)
             flat = keras.tree.flatten(outputs)
             answers = [tensor for output in flat for tensor in framework().made_from(output)]
             self.calls, self.input_axes, self.output_axes = recorder.listed(inputs, outputs, answers)

@@ -11,8 +11,9 @@ import numpy as np
 
 from .._autodiff import framework
 from .._typing import Array
-from ..maths.confidence import softmax
+from ..maths.confidence import sigmoid, softmax
 from ..probe.messages import short_message
+from .heads import Head, heads_of
 
 Tensor = Any
 _ONE_A_ROW = "target=<callable>: must return one number per row, shape (n,); it returned"
@@ -67,78 +68,42 @@ def _classes_given(target: Any) -> Array | None:
     return given if given.dtype.kind in "iu" and given.ndim < 2 else None
 
 
-@dataclass(frozen=True)
-class Head:
-    """The kind of the model's first output, found once while tracing.
-
-    Attributes:
-        kind: `"softmax"`, `"sigmoid"` or `None` (linear, or another activation).
-        classes: size of the last axis, 1 for an output `(n,)`.
-        dense: whether there is a prediction per position (pixel), not only per input.
-    """
-
-    kind: str | None
-    classes: int
-    dense: bool
-
-    @property
-    def regression(self) -> bool:
-        """Whether the output is one linear unit: a quantity, not a class."""
-        return self.kind is None and self.classes == 1
-
-    @property
-    def choices(self) -> int:
-        """The number of classes: 2 for one sigmoid unit, 1 for one linear unit."""
-        return 2 if self.kind == "sigmoid" and self.classes == 1 else self.classes
-
-
-def head_of(outputs: Any) -> Head:
-    """The kind of the first output."""
-    first = keras.tree.flatten(outputs)[0]
-    kind = framework().before_softmax(first)[1]
-    classes = 1 if len(first.shape) == 1 else int(first.shape[-1])
-    return Head(kind, classes, dense=len(first.shape) > 2)
-
-
-def applies_sigmoid(loss: Any) -> bool:
-    """Whether a loss is a binary cross-entropy of logits."""
-    binary = (keras.losses.BinaryCrossentropy, keras.losses.BinaryFocalCrossentropy)
-    return isinstance(loss, binary) and bool(loss.from_logits)
-
-
 def logits_of(outputs: Any) -> Any:
     """The outputs, each before its softmax or sigmoid; those without one unchanged."""
     return keras.tree.map_structure(lambda output: framework().before_softmax(output)[0], outputs)
 
 
-def score(wanted: Score, outputs: Any, targets: Tensor) -> Tensor:
+def score(wanted: Score, outputs: Any, targets: Tensor, model: Any) -> Tensor:
     """One number a row `(n,)`: the class' logit, for dense outputs its mean over the positions.
 
     `targets` are `(n,)` integers, a class each or `PREDICTED`; or `(n, classes)` weights of the logits, such as
-    multi-label targets; unused with a callable.
+    multi-label targets; unused with a callable. The `model` is asked for its loss.
     """
     scored = logits_of(outputs) if wanted.of == "logits" else outputs
     if wanted.function is not None:
         return _rowwise(wanted.function, scored)
-    head = head_of(outputs)
+    head = heads_of(outputs, model)[0]
     values = _by_class(keras.tree.flatten(scored)[0])
     if len(targets.shape) == 2:
         return keras.ops.sum(values * keras.ops.cast(targets, values.dtype), axis=1)
     if head.classes == 1:
         value = values[:, 0]
-        if head.kind is None:
+        if head.regression:
             return value
-        opposite = -value if wanted.of == "logits" else 1 - value  # the score of class 0
-        return keras.ops.where(selected_classes(outputs, targets) == 1, value, opposite)
+        opposite = -value if wanted.of == "logits" or head.of_logits else 1 - value  # the score of class 0
+        return keras.ops.where(selected_classes(outputs, targets, model) == 1, value, opposite)
     # Not `take_along_axis`: it and its gradient take ten times as long to trace, for the same numbers.
-    meant = keras.ops.arange(head.classes, dtype=targets.dtype) == selected_classes(outputs, targets)[:, None]
+    meant = keras.ops.arange(head.classes, dtype=targets.dtype) == selected_classes(outputs, targets, model)[:, None]
     return keras.ops.sum(keras.ops.where(meant, values, keras.ops.zeros_like(values)), axis=1)
 
 
-def selected_classes(outputs: Any, targets: Tensor) -> Tensor:
+def selected_classes(outputs: Any, targets: Tensor, model: Any) -> Tensor:
     """The class of each row `(n,)`: the one passed, or the predicted one in place of `PREDICTED`."""
     values = _by_class(keras.tree.flatten(outputs)[0])
-    predicted = values[:, 0] >= 0.5 if values.shape[1] == 1 else keras.ops.argmax(values, axis=-1)
+    if values.shape[1] == 1:
+        predicted = values[:, 0] >= heads_of(outputs, model)[0].threshold
+    else:
+        predicted = keras.ops.argmax(values, axis=-1)
     return keras.ops.where(targets < 0, keras.ops.cast(predicted, targets.dtype), targets)
 
 
@@ -214,7 +179,7 @@ def predictions(output: Array, head: Head) -> Predictions:
     if head.kind == "softmax" and values.min(initial=0) < 0:
         values = np.exp(values)  # a log-softmax
     if head.kind is None:
-        values = softmax(values)
+        values = sigmoid(values) if head.binary else softmax(values)
     mean = values.mean(axis=1)
     if head.classes == 1:
         positive = mean[:, 0] >= 0.5

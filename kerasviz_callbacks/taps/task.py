@@ -1,9 +1,8 @@
-"""The task of a model: classification, multi-label classification or regression."""
+"""The task of an output: the one decision of what a model does, from its head, its loss and the labels."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,33 +12,31 @@ import numpy as np
 from .._typing import Array
 from ..maths.confidence import AnswerScores, multiclass_scores, multilabel_scores, sigmoid, softmax
 from ..probe import Probe
+from .heads import loss_name, loss_of
 from .layer_selection import reconstruction
-from .layouts import channels_last
+from .output_form import OF_CLASSES, OF_QUANTITIES, Form, form_of, targets_of
 from .reader import Reader
-from .scores import PREDICTED, Score, applies_sigmoid, class_targets, is_probabilities, score_for
+from .scores import PREDICTED, Score, class_targets, is_probabilities, score_for
 
 _LABELS = "weights of the labels"  # the name of the targets of the scores below
-_OF_CLASSES = {"categorical_crossentropy", "sparse_categorical_crossentropy", "categorical_focal_crossentropy"}
-_OF_QUANTITIES = {
-    *("mse", "mae", "mape", "msle", "huber", "huber_loss", "log_cosh", "mean_squared_error", "mean_absolute_error"),
-    *("mean_absolute_percentage_error", "mean_squared_logarithmic_error"),
-}
 
 
 @dataclass(frozen=True)
 class Task:
-    """The task of the model's first output, and how its values become probabilities.
+    """What one output of the model predicts, and how its values become probabilities.
 
     Attributes:
         kind: `"classes"`: classification; `"labels"`: multi-label classification; `"values"`: regression or
-            reconstruction; `"positions"`: a prediction per pixel.
+            reconstruction; `"positions"`: a prediction per pixel, or another one for which a row has no single answer.
         output: the output holds `"probabilities"` (or their logarithms), or `"logits"`.
         units: number of values per row.
+        form: what is seen of it, as the kinds of `Predictions` are named, or `"labels"`; `"numbers"`: nothing known.
     """
 
     kind: Literal["classes", "labels", "values", "positions"]
     output: Literal["probabilities", "logits"] = "probabilities"
     units: int = 1
+    form: Form = "numbers"
 
     @property
     def choices(self) -> int:
@@ -60,11 +57,10 @@ class Task:
 
     def scores(self, of: Literal["logits", "output"]) -> tuple[Score, Score]:
         """The scores of the true and of the predicted class; of several labels their sum."""
-        if self.kind == "classes" and not (self.units == 1 and self.output == "logits"):
+        if self.kind == "classes":
             return score_for("true", of), score_for(None, of)
         positive = _positive_logits if of == "logits" else _positive_probabilities
-        predicted = _absolute_logit if self.kind == "classes" else positive
-        return Score(of, None, _LABELS), Score(of, predicted, _LABELS)
+        return Score(of, None, _LABELS), Score(of, positive, _LABELS)
 
     def targets(self, reader: Reader, truth: Array, of: Literal["logits", "output"]) -> dict[str, Array]:
         """The targets of these scores, by name; ValueError for a class that the model does not have."""
@@ -72,27 +68,33 @@ class Task:
         if true.targets != _LABELS:
             classes = class_targets(truth, reader.head, len(truth), argument="labels")
             return {true.targets: classes, predicted.targets: np.full(len(truth), PREDICTED, np.int32)}
-        weights = 2 * truth[:, None] - 1 if self.kind == "classes" else truth
-        return {_LABELS: weights.astype(np.int32)}
+        return {_LABELS: truth.astype(np.int32)}
 
 
-def task_of(reader: Reader, probe: Probe, labels: Array | None) -> Task:
-    """The task of a model, inferred from its output, its loss, the data and their class indices, if any."""
-    head = reader.head
-    of_logits = head.kind is None and applies_sigmoid(_loss(reader))
+def task_of(reader: Reader, probe: Probe, labels: Array | None, number: int = 0) -> Task:
+    """The task of one output, by its head, its loss, the data and the class indices in its y, if any.
+
+    This is the only place where it is decided: the choice of views, maps, monitor and predictions all ask here.
+    """
+    head, form = reader.heads[number], form_of(reader, probe, number)
     put_out: Literal["probabilities", "logits"] = "logits" if head.kind is None else "probabilities"
-    if not of_logits and _reconstructs(reader, probe):
-        return Task("values")
+    if form == "masks":
+        return Task("positions", put_out, head.classes, form)
+    if not head.of_logits and number == 0 and _reconstructs(reader, probe):
+        return Task("values", form=form)
     if head.dense:
-        return Task("positions")
-    if head.kind is None and _loss_of(reader) in _OF_QUANTITIES:
-        return Task("values")
-    if labels is None:
-        several = (head.kind == "sigmoid" or of_logits) and _yes_or_no(targets_of(reader, probe), head.classes)
-        return Task("labels", put_out, head.classes) if several else Task("values")
-    if head.regression and not of_logits:
-        return Task("values")
-    return Task("classes", put_out, head.classes)
+        return Task("positions", form=form)
+    fitted = head.kind is None and loss_name(loss_of(reader.model, reader.output_names, number)) in OF_QUANTITIES
+    if fitted or (head.regression and labels is not None):
+        return Task("values", form=form)
+    if labels is not None:
+        return Task("classes", put_out, head.classes, "classes")
+    targets = targets_of(reader, probe, number)
+    if head.kind == "softmax" or (head.binary and targets is None):
+        return Task("classes", put_out, head.classes, "classes")  # nobody says which is right
+    if (head.kind == "sigmoid" or head.of_logits) and (targets is None or _yes_or_no(targets, head.classes)):
+        return Task("labels", put_out, head.classes, "labels")
+    return Task("values", form=form)
 
 
 def truth_of(task: Task, reader: Reader, probe: Probe, labels: Array | None) -> Array | None:
@@ -101,25 +103,14 @@ def truth_of(task: Task, reader: Reader, probe: Probe, labels: Array | None) -> 
         return labels
     targets = targets_of(reader, probe)
     if task.kind == "labels":
-        return targets
+        return None if targets is None else targets > 0  # a hinge takes -1 for 0
     size = math.prod(n or 0 for n in reader.output_shapes[0])
     fits = targets is not None and targets.dtype.kind in "buif" and targets.size == size * len(targets)
-    if fits and reader.head.kind != "softmax" and _loss_of(reader) not in _OF_CLASSES:
+    of_classes = loss_name(loss_of(reader.model, reader.output_names, 0)) in OF_CLASSES
+    if fits and reader.head.kind != "softmax" and not of_classes:
         return targets
     reconstructs = _reconstructs(reader, probe)
     return np.asarray(keras.tree.flatten(reader.to_channels_last(probe.inputs))[0]) if reconstructs else None
-
-
-def targets_of(reader: Reader, probe: Probe) -> Array | None:
-    """The targets of the model's first output, channels last: by its name in a dict, else the first."""
-    y, name = probe.targets, reader.first_output
-    if y is None:
-        return None
-    if isinstance(y, Mapping) and name in y:
-        y = y[name]
-    first = np.asarray(keras.tree.flatten(y)[0])
-    axis = reader.output_axes[0] if first.ndim == len(reader.output_shapes[0]) + 1 else None
-    return np.asarray(channels_last(first, axis, np.moveaxis))
 
 
 def _reconstructs(reader: Reader, probe: Probe) -> bool:
@@ -128,26 +119,8 @@ def _reconstructs(reader: Reader, probe: Probe) -> bool:
 
 
 def _yes_or_no(targets: Array | None, units: int) -> bool:
-    """Whether y holds 0 or 1 for each unit."""
-    return targets is not None and targets.shape[1:] == (units,) and bool(np.isin(targets, (0, 1)).all())
-
-
-def _loss_of(reader: Reader) -> str:
-    """Keras' name of the first output's loss; empty if there is none."""
-    loss = _loss(reader)
-    return loss if isinstance(loss, str) else str(getattr(loss, "name", getattr(loss, "__name__", "")))
-
-
-def _loss(reader: Reader) -> Any:
-    losses = getattr(reader.model, "loss", None)
-    if isinstance(losses, Mapping):
-        return losses.get(reader.first_output)
-    return (losses[0] if losses else None) if isinstance(losses, (list, tuple)) else losses
-
-
-def _absolute_logit(outputs: Any) -> Any:
-    """The magnitude of one logit: the score of the predicted class of a binary classifier."""
-    return keras.ops.abs(keras.ops.reshape(keras.tree.flatten(outputs)[0], (-1,)))
+    """Whether y holds 0 or 1, or -1 or 1, for each unit."""
+    return targets is not None and targets.shape[1:] == (units,) and bool(np.isin(targets, (-1, 0, 1)).all())
 
 
 def _positive_logits(outputs: Any) -> Any:

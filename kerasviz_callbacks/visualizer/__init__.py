@@ -34,6 +34,7 @@ class Visualizer(keras.callbacks.Callback):
     - With data: layer activations.
     - Classifiers: Grad-CAM and, with labels, `OverfittingMonitor`, which evaluates up to 500 rows of each data set at
       every epoch (pass the other views in `views` to leave it out).
+    - Masks, image to image, values per pixel such as depth, boxes, points, forecasts: `Predictions` beside the truth.
     - Autoencoders: trajectories and profiles of the latent codes, and reconstructions.
 
     Views that a person might expect are left out where they do not fit; a second line says which, and why.

@@ -6,14 +6,17 @@ from inspect import isabstract
 from typing import Any
 
 from ..callback import TRAINING, VALIDATION, View
+from ..callback.explained_view import labels_of_output
 from ..probe import Probe
-from ..taps.layer_selection import activation_layers, bottleneck, last_maps, reconstruction
+from ..taps.decoding import wanted_of
+from ..taps.layer_selection import activation_layers, bottleneck, find_decoder, last_maps, reconstruction
 from ..taps.layers import LayerRef, has_call
+from ..taps.output_form import targets_of
 from ..taps.parts import callable_parts, is_built
 from ..taps.reader import Reader
 from ..taps.roles import Roles, roles_of
-from ..taps.scores import Head, Score
-from ..taps.task import targets_of, task_of, truth_of
+from ..taps.scores import Score
+from ..taps.task import Task, task_of, truth_of
 from ..taps.weights import convolution_layout, weight_matrices
 from ..views.activation_maps import ActivationMaps
 from ..views.attribution import Attribution
@@ -25,6 +28,7 @@ from ..views.latent_profiles import LatentProfiles
 from ..views.latent_trajectory import LatentTrajectory
 from ..views.neuron_responses import NeuronResponses
 from ..views.overfitting_monitor import OverfittingMonitor
+from ..views.predictions import Predictions
 from ..views.reconstructions import Reconstructions
 from ..views.weight_heatmaps import WeightHeatmaps
 
@@ -42,9 +46,11 @@ VIEWS: dict[str, type[View]] = {
         LatentTrajectory,
         LatentProfiles,
         Reconstructions,
+        Predictions,
         OverfittingMonitor,
     )
 }
+_SEEN = ("masks", "images", "values", "boxes", "points", "series")  # forms that `Predictions` shows
 
 
 @dataclass
@@ -123,8 +129,11 @@ def _within(part: str, paths: Sequence[str]) -> bool:
 def _add_views_of_data(choice: Choice, known: Sequence[LayerRef], reader: Reader, probes: Mapping[str, Probe]) -> None:
     probe = probes[VALIDATION]
     # An output with a softmax is a classification, of each pixel too, even if it has the shape of the input.
-    autoencodes = reader.head.kind != "softmax" and reconstruction(reader, probe.inputs) is not None
-    classifies = not autoencodes and _classifies(reader.head, probe)
+    labels = labels_of_output(reader, probe).hard
+    task = task_of(reader, probe, labels)
+    fitting = labels is None or reader.head.kind is not None or labels.max(initial=0) < task.choices
+    autoencodes = reader.head.kind != "softmax" and _autoencodes(reader, probe, task)
+    classifies = not autoencodes and fitting and (task.kind in ("classes", "labels") or task.form == "masks")
     judges = any(_within(path, [call.ref.path for call in reader.calls]) for path in choice.roles.critics)
     if _raises(lambda: activation_layers(reader)):
         if classifies:
@@ -140,8 +149,27 @@ def _add_views_of_data(choice: Choice, known: Sequence[LayerRef], reader: Reader
             choice.leave_out("GradCAM", "no layer has feature maps")
         else:
             choice.add(GradCAM)
+    forms = [task.form, *(task_of(reader, probe, None, number).form for number in range(1, len(reader.heads)))]
+    if not autoencodes and any(form in _SEEN for form in forms):
+        choice.add(Predictions)
     if classifies:
         _add_monitor(choice, reader, probes)
+
+
+def _autoencodes(reader: Reader, probe: Probe, task: Task) -> bool:
+    """Return whether an output is the input again, not a mask of its shape, nor made from it with skips for another y.
+
+    A model that is given another target of that shape, such as an image without noise, is an autoencoder if everything
+    passes through its codes; otherwise it is seen best as an image beside its target.
+    """
+    number = reconstruction(reader, probe.inputs)
+    if number is None or task.form == "masks":
+        return False
+    given = targets_of(reader, probe, number)
+    if given is None or wanted_of(probe.images, given) is probe.images:
+        return True
+    decoder = find_decoder(reader, probe.inputs, number)
+    return decoder is not None and decoder.codes.size < probe.images[0].size
 
 
 def _add_views_of_codes(choice: Choice, reader: Reader, probe: Probe) -> None:
@@ -173,14 +201,14 @@ def _add_monitor(choice: Choice, reader: Reader, probes: Mapping[str, Probe]) ->
 
 def _why_no_truth(reader: Reader, probe: Probe, kinds: Sequence[str] = ("classes", "labels")) -> str:
     """Return why predictions cannot be compared with labels or targets of such a kind; empty if they can be."""
-    task = task_of(reader, probe, probe.hard_labels)
+    labels = labels_of_output(reader, probe)
+    task = task_of(reader, probe, labels.hard)
     if task.kind == "positions":
         return "one prediction per position"
-    if task.kind in kinds and truth_of(task, reader, probe, probe.hard_labels) is not None:
+    if task.kind in kinds and truth_of(task, reader, probe, labels.hard) is not None:
         return ""
     y = targets_of(reader, probe)
-    soft = y is not None and y.ndim == 2 and y.shape[1] == reader.head.classes > 1 and y.dtype.kind == "f"
-    return "soft labels" if soft else "no labels" if y is None else probe.why_no_labels or "no labels that fit"
+    return "soft labels" if labels.soft else "no labels" if y is None else probe.why_no_labels or "no labels that fit"
 
 
 def _raises(question: Callable[[], Any]) -> bool:
@@ -214,10 +242,3 @@ def _view(one: Any) -> type[View] | View:
     if one not in VIEWS:
         raise ValueError(f"views: {one!r}: no such view; expected one of {', '.join(VIEWS)}.")
     return VIEWS[one]
-
-
-def _classifies(head: Head, probe: Probe) -> bool:
-    """Return whether the first output is a classification: a softmax, a sigmoid, or logits of the labels' classes."""
-    if head.kind is not None:
-        return True
-    return probe.labels is not None and head.classes > int(probe.labels.max(initial=0)) and head.classes > 1

@@ -11,6 +11,7 @@ from . import (
     latent_trajectory,
     neuron_responses,
     overfitting_monitor,
+    predictions,
     reconstructions,
     weight_heatmaps,
 )
@@ -27,5 +28,6 @@ ENTRIES = {
     "LatentTrajectory": latent_trajectory.ENTRY,
     "LatentProfiles": latent_profiles.ENTRY,
     "Reconstructions": reconstructions.ENTRY,
+    "Predictions": predictions.ENTRY,
     "OverfittingMonitor": overfitting_monitor.ENTRY,
 }

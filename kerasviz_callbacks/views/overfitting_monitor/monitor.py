@@ -71,8 +71,8 @@ class OverfittingMonitor(EvaluatedView):
     `EarlyStopping` on it, or on `cam_drift`, stopped every healthy run too early.
 
     With a rare class (2.5 % of the rows), `overconfidence` and the `cam_` metrics do not tell whether it is learned:
-    they can be best while it is never predicted. `silhouette` and `nc1` are mostly those of the frequent class. `knn` needs
-    about 30 rows of each class, `silhouette` 60: with 8 rows, `knn` fell in a third of the draws while the model
+    they can be best while it is never predicted. `silhouette` and `nc1` are mostly those of the frequent class. `knn`
+    needs about 30 rows of each class, `silhouette` 60: with 8 rows, `knn` fell in a third of the draws while the model
     learned, with 32 in none; if a class has fewer in `count` rows, increase `count` or look at the class by itself.
 
     A model without feature maps has no `cam_` metrics, a multi-label (sigmoid) model no `knn`, `silhouette` and `nc1`;

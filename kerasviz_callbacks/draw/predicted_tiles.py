@@ -1,0 +1,146 @@
+"""Tiles of predictions: masks, boxes, points and forecasts."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kerasviz_callbacks.draw.colour import NON_FINITE, Picture, class_colours, luminance
+from kerasviz_callbacks.draw.marks import fill, frame
+from kerasviz_callbacks.draw.predictions import nearest
+from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, Colour, clean, text_width, write
+from kerasviz_callbacks.draw.traces import draw_lines
+
+TRUE: Colour = (0x33, 0xBB, 0xEE)
+PREDICTED: Colour = (0xEE, 0x77, 0x33)
+RIGHT, WRONG = (0xE6, 0xE9, 0xED), INK
+NO_CLASS, BAD = -1, -2  # in place of a class number: none, and a prediction that is not finite
+GROUND: Colour = (238, 240, 243)
+_HATCH = 6
+_BAR = 15
+
+
+def mask_tiles(classes: NDArray[np.integer], count: int, size: tuple[int, int]) -> Picture:
+    """Colours class numbers `(n, h, w)`, each in the colour of its number; `NO_CLASS` is hatched.
+
+    Args:
+        classes: from 0 to `count - 1`, or `NO_CLASS`, or `BAD`.
+        count: number of classes.
+        size: of the tiles; every pixel of them is one of the classes, none is mixed.
+    """
+    numbers = nearest(classes, size).astype(np.intp)
+    colours = np.concatenate([class_colours(count), np.array([NON_FINITE, PAPER], np.uint8)])
+    return _hatched(colours[numbers], numbers == NO_CLASS)  # -2 and -1 count from the end
+
+
+def wrong_tiles(truth: NDArray[np.integer], predicted: NDArray[np.integer], size: tuple[int, int]) -> Picture:
+    """Shows where the class numbers `(n, h, w)` of two masks differ: dark; pixels without a class are hatched."""
+    true, found = nearest(truth, size), nearest(predicted, size)
+    tiles = np.where((true == found)[..., None], np.array(RIGHT, np.uint8), np.array(WRONG, np.uint8))
+    tiles[found == BAD] = NON_FINITE
+    return _hatched(tiles, true == NO_CLASS)
+
+
+def _hatched(tiles: Picture, where: NDArray[np.bool_]) -> Picture:
+    down, across = np.ogrid[: tiles.shape[1], : tiles.shape[2]]
+    tiles[where] = PAPER
+    tiles[where & ((down + across) % _HATCH < 2)] = QUIET
+    return tiles
+
+
+def box_tile(picture: Picture, true: NDArray[np.float64] | None, predicted: NDArray[np.float64]) -> Picture:
+    """Frames true and predicted boxes, `(k, 4)` corners in pixels of the picture, over its pale grey."""
+    tile = _paled(picture)
+    limits = np.array([tile.shape[1], tile.shape[0]] * 2)
+    for boxes, colour in ((true, TRUE), (predicted, PREDICTED)):
+        for box in [] if boxes is None else boxes[np.isfinite(boxes).all(axis=1)]:
+            corners = np.clip(np.rint(box), -9, limits + 9).reshape(2, 2)
+            (left, top), (right, bottom) = (
+                corners.min(axis=0),
+                corners.max(axis=0),
+            )  # an untrained one may be inside out
+            frame(tile, (left - 1, top - 1, right, bottom), INK, 1)
+            frame(tile, (left, top, right - 1, bottom - 1), colour, 2)
+    return _marked_if(tile, predicted)
+
+
+def point_tile(picture: Picture, true: NDArray[np.float64] | None, predicted: NDArray[np.float64]) -> Picture:
+    """Marks true and predicted points, `(k, 2)` in pixels of the picture, over its pale grey, and joins each pair."""
+    from PIL import Image, ImageDraw
+
+    tile = Image.fromarray(_paled(picture))
+    pen = ImageDraw.Draw(tile)
+    far = 2.0 * max(tile.size)
+    found = np.clip(np.nan_to_num(predicted, nan=-far), -far, far)
+    if true is not None:
+        for (x, y), (a, b) in zip(true.tolist(), found.tolist(), strict=True):
+            if np.isfinite([x, y]).all():
+                pen.line((x, y, a, b), fill=INK, width=1)
+    for points, colour in ((true, TRUE), (found, PREDICTED)):
+        for x, y in [] if points is None else points[np.isfinite(points).all(axis=1)].tolist():
+            pen.ellipse((x - 3, y - 3, x + 3, y + 3), fill=colour, outline=INK)
+    return _marked_if(np.asarray(tile).copy(), predicted)
+
+
+def forecast_tile(
+    fed: NDArray[np.float64],
+    true: NDArray[np.float64] | None,
+    predicted: NDArray[np.float64],
+    scale: tuple[float, float],
+    size: tuple[int, int],
+    *,
+    aligned: bool,
+) -> Picture:
+    """Draws one variable: what was fed `(t,)`, then truth and output `(horizon,)`, on one scale of values.
+
+    With `aligned`, truth and output are of the same times as what was fed, and lie over it.
+    """
+    height, width = size
+    wanted = width * len(predicted) / (len(predicted) + len(fed))
+    ahead = width if aligned else int(np.clip(wanted, width // 6, width // 2))
+    tile = np.full((height, width, 3), GROUND, np.uint8)
+    behind = tile[:, : width if aligned else width - ahead]
+    behind[:] = draw_lines(behind, fed[:, None], *scale, [QUIET])
+    part = tile[:, width - ahead :]
+    if not aligned:
+        part[:, :1] = LINE
+    for line, colour in ((true, TRUE_LINE), (predicted, PREDICTED)):
+        if line is not None:
+            drawn = np.repeat(line, 2) if len(line) == 1 else line
+            part[:] = draw_lines(part, drawn[:, None], *scale, [colour])
+    return tile
+
+
+TRUE_LINE: Colour = (0x00, 0x77, 0xBB)  # darker than on pictures, to be seen on paper
+
+
+def answer_tile(names: Sequence[str], shares: Sequence[float], true: int | None, size: tuple[int, int]) -> Picture:
+    """Draws the surest answers as bars from 0 to 1; `true` is the place of the true one, which is framed and bold."""
+    height, width = size
+    tile = np.full((height, width, 3), PAPER, np.uint8)
+    step = max(_BAR + 12, height // max(len(names), 1))
+    for place, (name, value) in enumerate(zip(names, shares, strict=True)):
+        top = place * step + 3
+        right = place == true
+        number = "" if np.isnan(value) else f"{value:.2f}"
+        free = width - text_width(number, 11) - 6
+        write(tile, (1, top + 10), clean(name), size=11, bold=right, width=free)
+        write(tile, (width - 1, top + 10), number, size=11, colour=QUIET, anchor="rs")
+        fill(tile, (0, top + 13, width - 1, top + 19), GROUND)
+        colour = NON_FINITE if np.isnan(value) else TRUE_LINE if right else PREDICTED
+        end = width - 1 if np.isnan(value) else round(value * (width - 1))
+        fill(tile, (0, top + 13, end, top + 19), colour)
+    return tile
+
+
+def _paled(picture: Picture) -> Picture:
+    """A picture in pale grey, so that what is laid over it is seen."""
+    grey = np.rint(90 + 0.6 * luminance(picture)).astype(np.uint8)
+    return np.repeat(grey[..., None], 3, axis=-1)
+
+
+def _marked_if(tile: Picture, predicted: NDArray[np.float64]) -> Picture:
+    """A frame and a bar in the colour of what is not finite, where a prediction is not."""
+    if not np.isfinite(predicted).all():
+        frame(tile, (0, 0, tile.shape[1] - 1, tile.shape[0] - 1), NON_FINITE, 4)
+    return tile

@@ -1,0 +1,76 @@
+"""Bounding boxes: their formats, their overlap, and the best assignment of predicted boxes to true ones."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+_Real = NDArray[np.float64]
+_ABSOLUTE = ("xyxy", "yxyx", "xywh", "center_xywh", "center_yxhw")
+BOX_FORMATS = (*_ABSOLUTE, *(f"rel_{name}" for name in _ABSOLUTE))
+"""The formats of `keras.utils.bounding_boxes`; with `rel_` in shares of the image's sides, else in pixels."""
+
+
+def to_xyxy(boxes: ArrayLike, box_format: str, height: float, width: float) -> _Real:
+    """Convert boxes `(..., 4)` to left, top, right, bottom in pixels of an image of that height and width.
+
+    Raises:
+        ValueError: Not one of `BOX_FORMATS`.
+
+    Example:
+        >>> to_xyxy([[0.5, 0.5, 0.2, 0.4]], "rel_center_xywh", height=100, width=200).tolist()
+        [[80.0, 30.0, 120.0, 70.0]]
+    """
+    if box_format not in BOX_FORMATS:
+        raise ValueError(f'bounding_box_format="{box_format}": expected one of {", ".join(BOX_FORMATS)}.')
+    values = np.asarray(boxes, np.float64)
+    name = box_format.removeprefix("rel_")
+    if name in ("yxyx", "center_yxhw"):
+        values = values[..., [1, 0, 3, 2]]
+    first, second = values[..., :2], values[..., 2:]
+    if name.startswith("center"):
+        first, second = first - second / 2, first + second / 2
+    elif name == "xywh":
+        second = first + second
+    sides = np.array([width, height]) if box_format.startswith("rel_") else np.ones(2)
+    return np.concatenate([first * sides, second * sides], axis=-1)
+
+
+def guess_format(boxes: ArrayLike) -> str:
+    """Guess the format of true boxes `(..., 4)`: in shares if all lie within 0 to 1; corners if all are in order.
+
+    `"xyxy"`, `"xywh"`, `"rel_xyxy"` or `"rel_xywh"`. The order of x and y cannot be seen.
+    """
+    values = np.asarray(boxes, np.float64).reshape(-1, 4)
+    values = values[np.isfinite(values).all(axis=1) & (values >= 0).all(axis=1) & values.any(axis=1)]
+    relative = "rel_" if values.max(initial=0) <= 1 else ""
+    corners = bool(((values[:, 2] >= values[:, 0]) & (values[:, 3] >= values[:, 1])).all())
+    return f"{relative}{'xyxy' if corners else 'xywh'}"
+
+
+def box_iou(one: _Real, other: _Real) -> _Real:
+    """Intersection over union of each pair of boxes `(a, 4)` and `(b, 4)` of corners: `(a, b)`; 0 for empty boxes."""
+    least = np.maximum(one[:, None, :2], other[None, :, :2])
+    most = np.minimum(one[:, None, 2:], other[None, :, 2:])
+    shared = np.prod(np.maximum(most - least, 0), axis=-1)
+    areas = [np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 0), axis=-1) for boxes in (one, other)]
+    union = areas[0][:, None] + areas[1][None] - shared
+    result: _Real = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    return result
+
+
+def matched_iou(true: _Real, predicted: _Real) -> _Real:
+    """IoU of every box, matched one to one so that their sum is largest; 0 for each that has no partner.
+
+    Args:
+        true: `(a, 4)` corners.
+        predicted: `(b, 4)` corners; boxes that are not finite match none.
+
+    Returns:
+        `(max(a, b),)`.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    overlap = np.nan_to_num(box_iou(true, predicted))
+    rows, columns = linear_sum_assignment(overlap, maximize=True)
+    result = np.zeros(max(overlap.shape))
+    result[: len(rows)] = overlap[rows, columns]
+    return result

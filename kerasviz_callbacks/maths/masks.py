@@ -1,0 +1,37 @@
+"""Masks: how far the pixels of each class and their predictions are the same."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+def confusion(truth: ArrayLike, predicted: ArrayLike, classes: int) -> NDArray[np.int64]:
+    """Count pixels by true and predicted class, `(classes, classes)`; pixels whose truth is no class are left out.
+
+    Args:
+        truth: Class numbers of any shape; what is not from 0 to `classes - 1` is no class.
+        predicted: Class numbers of the same shape, from 0 to `classes - 1`.
+        classes: Number of classes.
+    """
+    true, found = np.asarray(truth).ravel().astype(np.int64), np.asarray(predicted).ravel().astype(np.int64)
+    known = (true >= 0) & (true < classes)
+    counts = np.bincount(true[known] * classes + found[known], minlength=classes * classes)
+    return counts.reshape(classes, classes)
+
+
+def iou_by_class(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Intersection over union of each class, from `confusion`; NaN for classes that neither occur nor are predicted.
+
+    Example:
+        >>> iou_by_class(np.array([[3, 1, 0], [0, 4, 0], [0, 0, 0]])).tolist()
+        [0.75, 0.8, nan]
+    """
+    both = np.diag(counts).astype(np.float64)
+    union = counts.sum(axis=0) + counts.sum(axis=1) - both
+    shares: NDArray[np.float64] = np.divide(both, union, out=np.full(len(both), np.nan), where=union > 0)
+    return shares
+
+
+def mean_iou(counts: NDArray[np.int64]) -> float:
+    """Mean of `iou_by_class` over the classes that occur or are predicted, as `keras.metrics.MeanIoU`; NaN if none."""
+    found = iou_by_class(counts)
+    return float(np.nanmean(found)) if np.isfinite(found).any() else float("nan")

@@ -1,0 +1,237 @@
+"""Boxes and points: places in the image."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import ClassVar
+
+import numpy as np
+
+from ..._typing import Array
+from ...callback import VALIDATION
+from ...callback.types import Memory
+from ...draw.predicted_tiles import PREDICTED, TRUE, box_tile, point_tile
+from ...draw.predictions import Column, Key, prediction_rows, sized, tile_size
+from ...draw.text import format_number
+from ...maths.boxes import guess_format, matched_iou, to_xyxy
+from ...maths.confidence import sigmoid, softmax
+from ...taps.reader import Capture, Captured
+from ...taps.scores import is_probabilities
+from .outputs import Output
+from .prediction_kind import MAX_ROWS, PredictionKind, Shown
+
+MAX_BOXES = 100
+LEAST_SCORE = 0.5
+_LARGE = 192  # pixels of a tile's longest side: thin lines must be seen
+_OF_SCORES = ("class", "label", "score", "conf", "logit", "objectness")
+
+
+class _Places(PredictionKind):
+    """What is drawn over the input."""
+
+    def __init__(self, output: Output):
+        super().__init__(output)
+        fed = output.probes[VALIDATION].images.shape[1:]
+        shown = output.pictures(VALIDATION, 1)
+        self.sides = fed[-3:-1] if len(fed) >= 3 else fed if shown is None else shown.shape[1:3]
+        self.sides = (int(self.sides[0]), int(self.sides[1])) if len(self.sides) == 2 else (1, 1)
+
+    @classmethod
+    def fits(cls, output: Output) -> bool:
+        """Numbers in pairs, over images."""
+        return output.pictures(VALIDATION, 1) is not None and int(np.prod(output.shape)) % 2 == 0
+
+    def sheet(
+        self, source: str, tiles: Sequence[Array], caption: str, scores: list[str] | None, note: str, bad: str
+    ) -> Array:
+        """Lay the tiles out, one a row."""
+        keys = [] if self.output.truths.get(source) is None else [Key("truth", TRUE)]
+        column = Column("over the input", np.stack(tiles))
+        return prediction_rows(
+            [column],
+            caption=caption,
+            keys=[*keys, Key("output", PREDICTED)],
+            names=self.names(source, len(tiles)),
+            scores=scores,
+            note=note,
+            bad=bad,
+        )
+
+    def grounds(self, source: str, rows: int) -> tuple[Array, Array]:
+        """The inputs of the first rows as tiles, and the factors from pixels of the input to those of a tile: x, y."""
+        pictures = self.output.pictures(source, rows)
+        height, width = self.sides
+        if pictures is None:
+            pictures = np.full((rows, height, width, 3), 255, np.uint8)
+        size = tile_size(pictures.shape[1:3], rows, largest=_LARGE)
+        return sized(pictures, size), np.array([size[1] / width, size[0] / height])
+
+
+class Boxes(_Places):
+    """Bounding boxes, true and predicted, over the input."""
+
+    kind = "boxes"
+    scalars: ClassVar[Mapping[str, str]] = {
+        "mean_iou": "Mean intersection over union (IoU) of boxes matched one to one so that it is largest; a box "
+        "without a partner, true or predicted, counts 0. Over all rows of the probe.",
+    }
+    reading = (
+        "true and predicted boxes over the input; where another output scores them, those of at least 0.5. Below each "
+        "image its mean IoU: 1 is perfect, a box without a partner counts 0."
+    )
+    bad_signs = "the same boxes for every input (the model has learned the mean box), many boxes without a partner."
+
+    def __init__(self, output: Output, scores: Output | None = None):
+        super().__init__(output)
+        self.scores = None if scores is None else replace(scores)
+        self._scored = None if scores is None else Capture(scores.path)
+        truth = self.output.truths.get(VALIDATION)
+        given = output.options.bounding_box_format
+        self.guessed = given is None
+        self.format = given or ("rel_xyxy" if truth is None else guess_format(truth[~self._padded(VALIDATION)]))
+        self._true = {source: self._true_boxes(source) for source in output.probes}
+        self._most_true = 0 if truth is None else truth.shape[1]
+
+    @classmethod
+    def fits(cls, output: Output) -> bool:
+        """`(k, 4)`, or one box `(4,)`, over images."""
+        return super().fits(output) and output.shape[-1:] == (4,) and len(output.shape) <= 2
+
+    def fitted(self, y: Array, output: Output) -> Array | None:
+        """Return `(n, m, 4)`: there may be more true boxes than predicted ones."""
+        fits = y.ndim in (2, 3) and y.shape[-1] == 4 and y.dtype.kind in "iuf"
+        return y.reshape(len(y), -1, 4).astype(np.float64) if fits else None
+
+    @property
+    def captures(self) -> tuple[Capture, ...]:
+        """The boxes, and their scores if there are any."""
+        return (self.capture, *(() if self._scored is None else (self._scored,)))
+
+    def _padded(self, source: str) -> Array:
+        """Return which true boxes `(n, m)` only fill up: of label -1, or all four numbers -1 or all 0."""
+        truth = self.output.truths[source]
+        boxes = np.zeros((0, 0, 4)) if truth is None else truth
+        padded: Array = (boxes == -1).all(axis=-1) | (boxes == 0).all(axis=-1)
+        labels = None if self.scores is None else self.scores.truths.get(source)
+        if labels is not None and labels.shape[:2] == padded.shape and labels.dtype.kind in "if":
+            padded = padded | (labels.reshape(*padded.shape, -1)[..., 0] == -1)
+        return padded
+
+    def _true_boxes(self, source: str) -> list[Array] | None:
+        truth = self.output.truths.get(source)
+        if truth is None:
+            return None
+        kept = ~self._padded(source)
+        return [to_xyxy(row[keep], self.format, *self.sides) for row, keep in zip(truth, kept, strict=True)]
+
+    def _all_count(self, places: int) -> bool:
+        """Return whether every predicted box counts: a softmax says of which class it is, not whether it is one."""
+        head = None if self.scores is None else self.scores.head
+        scores_boxes = head is not None and (head.kind == "sigmoid" or head.of_logits)
+        return not scores_boxes and places <= self._most_true
+
+    def _predicted(self, captured: Mapping[Capture, Captured]) -> list[Array]:
+        """Return the predicted boxes of each row as corners: those that the scores are sure of, the surest first."""
+        boxes = np.asarray(captured[self.capture].output, np.float64)
+        boxes = to_xyxy(boxes.reshape(len(boxes), -1, 4), self.format, *self.sides)
+        if self._scored is None or self.scores is None or self._all_count(boxes.shape[1]):
+            return [row[:MAX_BOXES] for row in boxes]
+        values = np.asarray(captured[self._scored].output, np.float64).reshape(*boxes.shape[:2], -1)
+        if self.scores.head.kind is None and values.shape[-1] > 1 and not is_probabilities(values):
+            values = sigmoid(values) if self.scores.head.of_logits else softmax(values)
+        elif self.scores.head.of_logits:
+            values = sigmoid(values)
+        sure = np.nan_to_num(values.max(axis=-1), nan=1.0)  # a box of no known score is seen
+        order = np.argsort(-sure, axis=1, kind="stable")
+        return [row[k][one[k] >= LEAST_SCORE][:MAX_BOXES] for row, one, k in zip(boxes, sure, order, strict=True)]
+
+    def measure(self, captured: Mapping[Capture, Captured], source: str, memory: Memory) -> Shown:
+        """Match predicted with true boxes, in every row."""
+        predicted, true = self._predicted(captured), self._true[source]
+        if true is None:
+            return Shown((predicted[:MAX_ROWS], None), "", {})
+        overlaps = [matched_iou(one, other) for one, other in zip(true, predicted, strict=True)]
+        every = np.concatenate(overlaps)
+        finite = all(np.isfinite(row).all() for row in predicted)
+        value = float(every.mean()) if every.size and finite else float("nan")
+        of_rows = [f"IoU {row.mean():.2f}" if row.size else "no box" for row in overlaps[:MAX_ROWS]]
+        note = "" if np.isnan(value) else f"mean IoU {value:.3f} of {every.size} boxes"
+        return Shown((predicted[:MAX_ROWS], of_rows), note, {"mean_iou": value})
+
+    def draw(self, shown: Shown, source: str, memory: Memory, note: str) -> Array:
+        """Draw the boxes over the inputs."""
+        predicted, of_rows = shown.data
+        grounds, factors = self.grounds(source, len(predicted))
+        scale, true = np.tile(factors, 2), self._true[source]
+        tiles = [
+            box_tile(ground, None if true is None else true[row] * scale, predicted[row] * scale)
+            for row, ground in enumerate(grounds)
+        ]
+        how = f"format {self.format}" + (", as y looks; pass bounding_box_format" if self.guessed else "")
+        return self.sheet(source, tiles, self.caption(source, how), of_rows, note, _bad(predicted))
+
+
+class Points(_Places):
+    """Points `(x, y)`, true and predicted, over the input."""
+
+    kind = "points"
+    scalars: ClassVar[Mapping[str, str]] = {
+        "distance": "Mean Euclidean distance of predicted points from the true ones, in pixels of the input, over all "
+        "rows of the probe.",
+    }
+    reading = "true and predicted points over the input, each pair joined; below each image their mean distance."
+    bad_signs = "the same points for every input (the model has learned the mean), lines that all point one way."
+
+    def __init__(self, output: Output):
+        super().__init__(output)
+        truth = self.output.truths.get(VALIDATION)
+        self.relative = truth is None or bool(np.nanmax(np.abs(truth), initial=0) <= 1.5)
+
+    def fitted(self, y: Array, output: Output) -> Array | None:
+        """Return `(n, k, 2)`."""
+        fits = y.dtype.kind in "iuf" and y.size == len(y) * int(np.prod(output.shape))
+        return y.reshape(len(y), -1, 2).astype(np.float64) if fits else None
+
+    def _in_pixels(self, points: Array) -> Array:
+        return points * np.array(self.sides[::-1]) if self.relative else points
+
+    def measure(self, captured: Mapping[Capture, Captured], source: str, memory: Memory) -> Shown:
+        """Compute the distances, in every row."""
+        values, truth = np.asarray(captured[self.capture].output, np.float64), self.output.truths.get(source)
+        found = self._in_pixels(values.reshape(len(values), -1, 2))
+        if truth is None:
+            return Shown((found[:MAX_ROWS], None), "", {})
+        distances = np.linalg.norm(found - self._in_pixels(truth), axis=-1)
+        value = float(distances.mean())
+        of_rows = ["" if np.isnan(row).any() else f"{row.mean():.1f} px" for row in distances[:MAX_ROWS]]
+        note = "" if np.isnan(value) else f"mean distance {format_number(value)} px"
+        return Shown((found[:MAX_ROWS], of_rows), note, {"distance": value})
+
+    def draw(self, shown: Shown, source: str, memory: Memory, note: str) -> Array:
+        """Draw the points over the inputs."""
+        found, of_rows = shown.data
+        grounds, factors = self.grounds(source, len(found))
+        truth = self.output.truths.get(source)
+        true = None if truth is None else self._in_pixels(truth[: len(found)]) * factors
+        tiles = [
+            point_tile(ground, None if true is None else true[row], found[row] * factors)
+            for row, ground in enumerate(grounds)
+        ]
+        how = "in shares of the sides" if self.relative else "in pixels"
+        return self.sheet(source, tiles, self.caption(source, how), of_rows, note, _bad(list(found)))
+
+
+def scores_of(boxes: Output, outputs: Sequence[Output]) -> Output | None:
+    """The output that holds the classes or scores of the boxes: of as many rows, and named so if there are several."""
+    count = int(np.prod(boxes.shape)) // 4
+    if len(boxes.shape) == 2:
+        fitting = [one for one in outputs if one is not boxes and one.shape[:1] == (count,) and len(one.shape) <= 2]
+    else:
+        fitting = [one for one in outputs if one is not boxes and len(one.shape) <= 1]
+    fitting = [one for one in fitting if not Boxes.fits(one) or any(word in one.name.lower() for word in _OF_SCORES)]
+    named = [one for one in fitting if any(word in one.name.lower() for word in _OF_SCORES)]
+    return next(iter(named or fitting), None)
+
+
+def _bad(rows: Sequence[Array]) -> str:
+    count = sum(int((~np.isfinite(row)).any(axis=-1).sum()) for row in rows)
+    return f"{count:,} are NaN" if count else ""

@@ -1,0 +1,138 @@
+"""Masks: a class for every pixel."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+
+from ..._typing import Array
+from ...callback.types import Memory
+from ...draw.colour import class_colours
+from ...draw.predicted_tiles import BAD, NO_CLASS, mask_tiles, wrong_tiles
+from ...draw.predictions import Column, Key, prediction_rows, sized, tile_size
+from ...draw.text import QUIET
+from ...maths.masks import confusion, iou_by_class, mean_iou
+from ...taps.output_form import image_of
+from ...taps.reader import Capture, Captured
+from .outputs import Output
+from .prediction_kind import MAX_ROWS, PredictionKind, Shown
+
+MAX_SCALARS = 20
+
+
+@dataclass(frozen=True)
+class _ClassNumbers:
+    """Class numbers of an output, inside the pass; `BAD` where it is not finite. Equal ones are computed once."""
+
+    binary: bool
+    threshold: float
+    has_channel: bool
+
+    def __call__(self, output: Any, choice: Any) -> Any:
+        ops = keras.ops
+        values = output if self.has_channel else output[..., None]
+        finite = ops.all(ops.isfinite(values), axis=-1)
+        if self.binary:
+            numbers = ops.cast(values[..., 0] >= self.threshold, "int32")
+        else:
+            numbers = ops.cast(ops.argmax(values, axis=-1), "int32")
+        return ops.where(finite, numbers, ops.full_like(numbers, BAD))
+
+
+class Masks(PredictionKind):
+    """A class for every pixel: softmax, logits, or one sigmoid channel or logit."""
+
+    kind = "masks"
+    scalars: ClassVar[Mapping[str, str]] = {
+        "mean_iou": "Mean over the classes of intersection over union (IoU), as `keras.metrics.MeanIoU` computes it, "
+        "over all rows of the probe; of one sigmoid channel as `keras.metrics.BinaryIoU` of both classes at 0.5.",
+    }
+    reading = (
+        "every class has its colour, the same at every step; *difference* is dark where the predicted class is wrong. "
+        "Hatched pixels have no class and count nowhere. Below each row: its mean IoU (1 is perfect)."
+    )
+    bad_signs = "whole objects dark, a class that is never predicted, masks on the left but not on the right."
+
+    def __init__(self, output: Output):
+        channels = 1 if image_of(output.shape) is None or len(output.shape) == 2 else output.shape[-1]
+        self.binary, self.classes = channels == 1, max(channels, 2)
+        super().__init__(output)
+        has_channel = len(output.shape) > 2
+        self.capture = Capture(output.path, reduce=_ClassNumbers(self.binary, output.head.threshold, has_channel))
+
+    @classmethod
+    def fits(cls, output: Output) -> bool:
+        """An image, or a volume of them."""
+        return image_of(output.shape) is not None
+
+    def fitted(self, y: Array, output: Output) -> Array | None:
+        """Return class numbers `(n, *pixels)`, `NO_CLASS` where there is none."""
+        pixels = output.shape if len(output.shape) == 2 else output.shape[:-1]
+        if y.shape[1:] == (*pixels, 1):
+            y = y[..., 0]
+        elif y.shape[1:] == (*pixels, self.classes) and not self.binary:
+            unlabelled = ~(y > 0).any(axis=-1)
+            y = np.where(unlabelled, NO_CLASS, y.argmax(axis=-1))
+        if y.shape[1:] != pixels or y.dtype.kind not in "buif":
+            return None
+        ignored = output.options.ignore_class
+        if ignored is None:
+            ignored = getattr(output.loss, "ignore_class", None)
+        numbers = np.nan_to_num(y, nan=NO_CLASS).astype(np.int64)
+        known = (numbers >= 0) & (numbers < self.classes) & (numbers != (NO_CLASS if ignored is None else ignored))
+        return np.where(known, numbers, NO_CLASS)
+
+    def measure(self, captured: Mapping[Capture, Captured], source: str, memory: Memory) -> Shown:
+        """Compute the IoU over all rows, and of each of the first rows."""
+        found, truth = np.asarray(captured[self.capture].output), self.output.truths.get(source)
+        bad = int((found == BAD).sum())
+        if truth is None:
+            return Shown((found[:MAX_ROWS], None, bad), "", {})
+        usable = np.maximum(found, 0)
+        counts = confusion(truth, usable, self.classes)
+        of_rows = [
+            float("nan") if (row == BAD).any() else mean_iou(confusion(true, np.maximum(row, 0), self.classes))
+            for true, row in zip(truth[:MAX_ROWS], found[:MAX_ROWS], strict=True)
+        ]
+        scalars: dict[str, float] = {"mean_iou": float("nan") if bad else mean_iou(counts)}
+        if self.classes <= MAX_SCALARS and not bad:
+            names = [self._name(one).replace("/", "_") for one in range(self.classes)]
+            scalars |= {f"iou/{name}": float(v) for name, v in zip(names, iou_by_class(counts), strict=True)}
+        note = "" if bad else f"mean IoU {scalars['mean_iou']:.3f}"
+        return Shown((found[:MAX_ROWS], of_rows, bad), note, scalars)
+
+    def draw(self, shown: Shown, source: str, memory: Memory, note: str) -> Array:
+        """Draw inputs, true masks, predicted masks, and where they differ."""
+        found, of_rows, bad = shown.data
+        rows, truth = len(found), self.output.truths.get(source)
+        masks, true = _slice(found), None if truth is None else _slice(truth[:rows])
+        size, inputs = tile_size(masks.shape[1:3], rows), self.output.pictures(source, rows)
+        columns = [] if inputs is None else [Column("input", sized(inputs, size))]
+        columns += [] if true is None else [Column("truth", mask_tiles(true, self.classes, size))]
+        columns.append(Column("output", mask_tiles(masks, self.classes, size)))
+        columns += [] if true is None else [Column("difference", wrong_tiles(true, masks, size))]
+        colours = [(r, g, b) for r, g, b in class_colours(self.classes).tolist()]
+        keys = [Key(self._name(number), colour) for number, colour in enumerate(colours)]
+        if truth is not None and (truth == NO_CLASS).any():
+            keys.append(Key("hatched: no class", QUIET))
+        scores = None if of_rows is None else ["" if np.isnan(value) else f"IoU {value:.2f}" for value in of_rows]
+        return prediction_rows(
+            columns,
+            caption=self.caption(source, "middle slice" if found.ndim == 4 else ""),
+            names=self.names(source, rows),
+            scores=scores,
+            keys=keys,
+            note=note,
+            bad=f"{bad:,} pixels are NaN" if bad else "",
+        )
+
+    def _name(self, number: int) -> str:
+        name = self.output.display.class_name(number)
+        return f"class {name}" if name == str(number) else name
+
+
+def _slice(classes: Array) -> Array:
+    """The middle slice of volumes."""
+    return classes[:, classes.shape[1] // 2] if classes.ndim == 4 else classes
