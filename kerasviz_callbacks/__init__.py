@@ -36,6 +36,7 @@ if TYPE_CHECKING:  # `as` re-exports a name
     from .views.coefficients import Coefficients as Coefficients
     from .views.filter_images import FilterImages as FilterImages
     from .views.filter_overlap import FilterOverlap as FilterOverlap
+    from .views.generated_images import GeneratedImages as GeneratedImages
     from .views.grad_cam import GradCAM as GradCAM
     from .views.latent_profiles import LatentProfiles as LatentProfiles
     from .views.latent_trajectory import LatentTrajectory as LatentTrajectory
@@ -65,6 +66,7 @@ _MODULES = {
     "LatentProfiles": "views.latent_profiles",
     "LatentTrajectory": "views.latent_trajectory",
     "Reconstructions": "views.reconstructions",
+    "GeneratedImages": "views.generated_images",
     "OverfittingMonitor": "views.overfitting_monitor",
     "Visualizer": "visualizer",
 }

@@ -68,6 +68,13 @@ class ProbeView(View):
 
     def read_data(self) -> None:
         """Create the probes and their readers, shared with the other callbacks of the fit."""
+        self.read_probes()
+        for source, probe in self.probes.items():
+            with blame_argument(ARGUMENTS[source], self.model):
+                self.readers[source] = self.fit_context.reader(self.read_model(), probe.inputs)
+
+    def read_probes(self) -> None:
+        """Create the probes alone, for a view that does not run the model on the data."""
         self.probes, self.readers = {}, {}
         for source, data in ((VALIDATION, self.validation_data), (TRAINING, self.training_data)):
             if data is not None:
@@ -78,9 +85,6 @@ class ProbeView(View):
                     class_names=self.class_names,
                     argument=ARGUMENTS[source],
                 )
-        for source, probe in self.probes.items():
-            with blame_argument(ARGUMENTS[source], self.model):
-                self.readers[source] = self.fit_context.reader(self.read_model(), probe.inputs)
 
     def read_model(self) -> Any:
         """Return the model to read: the one being trained."""

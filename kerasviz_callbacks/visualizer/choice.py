@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from inspect import isabstract
 from typing import Any
 
+import keras
+
 from ..callback import View
 from ..probe import Probe
 from ..taps.layer_selection import bottleneck, last_maps, reconstruction
 from ..taps.layers import LayerRef
+from ..taps.parts import generators
 from ..taps.reader import Reader
 from ..taps.scores import Head, Score
 from ..taps.task import task_of, truth_of
@@ -17,6 +20,7 @@ from ..views.attribution import Attribution
 from ..views.coefficients import Coefficients
 from ..views.filter_images import FilterImages, filter_kernels
 from ..views.filter_overlap import FilterOverlap
+from ..views.generated_images import GeneratedImages
 from ..views.grad_cam import GradCAM
 from ..views.latent_profiles import LatentProfiles
 from ..views.latent_trajectory import LatentTrajectory
@@ -40,6 +44,7 @@ VIEWS: dict[str, type[View]] = {
         LatentTrajectory,
         LatentProfiles,
         Reconstructions,
+        GeneratedImages,
         OverfittingMonitor,
     )
 }
@@ -58,7 +63,7 @@ def fitting_views(model: Any, known: Sequence[LayerRef], reader: Reader | None, 
     filters: Views = [FilterImages] if not model.built or filter_kernels(model, known) else []
     matrices: Views = [WeightHeatmaps] if model.built and weight_matrices(known) else []
     if reader is None or not probes:
-        return [*filters, *matrices, *([Coefficients] if matrices else [])]
+        return [*filters, *matrices, *([Coefficients] if matrices else []), *_of_noise(model)]
     probe = probes[0]
     # An output with a softmax is a classification, of each pixel too, even if it has the shape of the input.
     autoencodes = reader.head.kind != "softmax" and reconstruction(reader, probe.inputs) is not None
@@ -118,6 +123,11 @@ def _has_feature_maps(reader: Reader) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _of_noise(model: Any) -> Views:
+    """Return the view of generated images, for a model without `call` that has a part making images of a vector."""
+    return [GeneratedImages] if type(model).call is keras.Model.call and generators(model) else []
 
 
 def _of_codes(reader: Reader, probe: Probe) -> Views:
