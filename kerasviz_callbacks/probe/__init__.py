@@ -58,6 +58,8 @@ class Probe:
         targets: y of the chosen rows, unchanged, or None.
         index: Positions of the rows in the data or the stream, int64 `(count,)`.
         class_names: A tuple of str, or None.
+        class_sizes: The number of rows of each class in the data, as far as they were read, int64 `(classes,)`, or None
+            without labels.
         why_no_labels: Why labels are None, as half a sentence; empty if there are labels.
 
     Raises:
@@ -77,6 +79,7 @@ class Probe:
     labels: IntArray | None
     index: IntArray
     class_names: tuple[str, ...] | None
+    class_sizes: IntArray | None
     why_no_labels: str
     _total: str  # the number of samples in the data, or read from a stream
 
@@ -113,8 +116,11 @@ def as_probe(
     default_count: int,
     class_names: Iterable[str] | None,
     argument: str = "validation_data",
+    random: bool = False,
 ) -> Probe:
     """Make a probe of a callback's data, or return the data if they are a probe; errors call the data `argument`.
+
+    A `random` choice of rows has the proportions of the data, instead of being even over the classes.
 
     Raises:
         TypeError: As `Probe`.
@@ -125,7 +131,7 @@ def as_probe(
         return data
     probe = Probe.__new__(Probe)
     wanted = check_count(default_count if count is None else count)
-    vars(probe).update(_read_attributes(data, None, wanted, class_names, argument))
+    vars(probe).update(_read_attributes(data, None, wanted, class_names, argument, random))
     return probe
 
 
@@ -142,13 +148,15 @@ def check_count(count: Any) -> int:
     return whole
 
 
-def _read_attributes(data: Any, labels: Any, count: int, class_names: Any, name: str) -> dict[str, Any]:
+def _read_attributes(
+    data: Any, labels: Any, count: int, class_names: Any, name: str, random: bool = False
+) -> dict[str, Any]:
     """Compute the attributes of a `Probe` of data; `name` is the user's name for them."""
     names = _checked_names(class_names)
     if names is None:
         names = _names_of_the_data(data)
     given = None if labels is None else given_labels(labels)
-    chosen, found, total = read(data, given, count, len(names) if names else None, name)
+    chosen, found, total = read(data, given, count, len(names) if names else None, name, random=random)
     if names is not None and found.numbers is not None and len(found.numbers) and found.numbers.max() >= len(names):
         whose = "class_names" if class_names is not None else "class_names (those that the data set carries)"
         largest = found.numbers.max()
@@ -158,6 +166,7 @@ def _read_attributes(data: Any, labels: Any, count: int, class_names: Any, name:
         )
     return vars(chosen) | {
         "class_names": names,
+        "class_sizes": None if chosen.labels is None or found.numbers is None else np.bincount(found.numbers),
         "why_no_labels": found.why_none if chosen.labels is None else "",
         "_total": f"{total} read" if is_stream(data) else str(total),
     }

@@ -15,6 +15,7 @@ from ..callback.view_context import ViewContext
 from ..fit_context import FitContext
 from ..record.console import say
 from ..views.activation_maps import ActivationMaps
+from ..views.confusion_matrix import ConfusionMatrix
 from ..views.filter_images import FilterImages
 from ..views.overfitting_monitor import OverfittingMonitor
 from .choice import VIEWS, fitting_views, requested
@@ -222,7 +223,11 @@ class Visualizer(keras.callbacks.Callback):
             raise ValueError(
                 f'views=None: no view fits model "{self.model.name}"{without}; name some in views=: {", ".join(VIEWS)}.'
             )
-        return [self._make(one) for one in chosen]
+        views = [self._make(one) for one in chosen]
+        for view in views:
+            if isinstance(view, ConfusionMatrix) and self.of_data["count"] is None:
+                view.rows_like = OverfittingMonitor  # one pass for both
+        return views
 
     def _make(self, view: type[View] | View) -> View:
         """Create a view with the arguments of the visualizer; an instance keeps its own."""

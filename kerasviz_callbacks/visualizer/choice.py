@@ -18,6 +18,7 @@ from ..taps.weights import convolution_layout, weight_matrices
 from ..views.activation_maps import ActivationMaps
 from ..views.attribution import Attribution
 from ..views.coefficients import Coefficients
+from ..views.confusion_matrix import ConfusionMatrix
 from ..views.filter_images import FilterImages, filter_kernels
 from ..views.filter_overlap import FilterOverlap
 from ..views.generated_images import GeneratedImages
@@ -45,6 +46,7 @@ VIEWS: dict[str, type[View]] = {
         LatentProfiles,
         Reconstructions,
         GeneratedImages,
+        ConfusionMatrix,
         OverfittingMonitor,
     )
 }
@@ -76,7 +78,7 @@ def fitting_views(model: Any, known: Sequence[LayerRef], reader: Reader | None, 
     if classifies and _has_feature_maps(reader):
         chosen = [*chosen, GradCAM]
     evaluated = classifies and all(_has_truth(reader, one) for one in probes)
-    return [*chosen, OverfittingMonitor] if evaluated else chosen
+    return [*chosen, OverfittingMonitor, ConfusionMatrix] if evaluated else chosen
 
 
 def requested(views: Any) -> list[type[View] | View]:
