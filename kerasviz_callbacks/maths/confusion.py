@@ -147,6 +147,7 @@ class Confusions:
         numbers: The numbers of the k classes; of several matrices their own, m.
         worst: The worst confusions, of all matrices, the largest value first.
         unanswered: How many answers are missing.
+        confidence: The mean probability of the answers; NaN where one is missing.
     """
 
     values: _Real
@@ -154,6 +155,7 @@ class Confusions:
     numbers: tuple[int, ...]
     worst: tuple[Confusion, ...]
     unanswered: int
+    confidence: float
 
     @classmethod
     def of(
@@ -179,7 +181,8 @@ class Confusions:
         found.sort(key=lambda one: (-one.value, -one.count))
         values[(counts.sum(axis=2) == 0) & (rows > 0)] = np.nan
         shown = tuple((numbers if len(columns) == 1 else np.arange(len(columns))).tolist())
-        return cls(values, counts, shown, tuple(found[:worst]), int((answers.predicted < 0).sum()))
+        confidence = float(np.average(answers.sure.mean(axis=1), weights=answers.weights))
+        return cls(values, counts, shown, tuple(found[:worst]), int((answers.predicted < 0).sum()), confidence)
 
     def classes(self, wanted: Sequence[int]) -> Confusions:
         """Keep some classes of the one matrix."""

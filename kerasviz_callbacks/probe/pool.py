@@ -13,6 +13,7 @@ from .labels import IntArray, Labels
 from .structures import Structure, concatenate, rows_of, take
 
 READ_AT_MOST = 50  # times `count`: the most samples that are read of a stream
+_LOTS = int.from_bytes(b"kerasviz")  # a seed that no user takes: labels drawn with the same one would follow the lots
 READ_OF_ENDLESS = 5  # the same for a random choice from a stream that may have no end
 
 
@@ -41,7 +42,7 @@ class Pool:
         self.count = count
         self.classes = classes
         self._most = count * (READ_OF_ENDLESS if random and endless else READ_AT_MOST)
-        self._draw = np.random.default_rng(0) if random else None
+        self._draw = np.random.default_rng(_LOTS) if random else None
         self._lots: dict[int, float] = {}  # by position, the lots of the rows kept at random, the least first
         self.seen = 0
         self.why_none = "the data are empty"

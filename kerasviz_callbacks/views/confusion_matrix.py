@@ -194,7 +194,8 @@ class ConfusionMatrix(ProbeView):
 
     def _headline(self, data: Confusions, scalars: Mapping[str, float]) -> tuple[str, str]:
         accuracy, balanced = (scalars[f"confusion/{name}"] for name in ("accuracy", "balanced_accuracy"))
-        first = f"accuracy {accuracy:.1%},  balanced {balanced:.1%}"
+        known = {"accuracy": accuracy, "balanced": balanced, "confidence": data.confidence}
+        first = ",  ".join(f"{name} {value:.1%}" for name, value in known.items() if np.isfinite(value))
         if not data.worst:
             return first, "no confusions"
         return first, f"worst: {self._words(data.worst[0])}, {self._how_many(data.worst[0])} rows"

@@ -4,8 +4,10 @@ from . import (
     activation_maps,
     attribution,
     coefficients,
+    confusion_matrix,
     filter_images,
     filter_overlap,
+    generated_images,
     grad_cam,
     latent_profiles,
     latent_trajectory,
@@ -27,5 +29,7 @@ ENTRIES = {
     "LatentTrajectory": latent_trajectory.ENTRY,
     "LatentProfiles": latent_profiles.ENTRY,
     "Reconstructions": reconstructions.ENTRY,
+    "GeneratedImages": generated_images.ENTRY,
+    "ConfusionMatrix": confusion_matrix.ENTRY,
     "OverfittingMonitor": overfitting_monitor.ENTRY,
 }
