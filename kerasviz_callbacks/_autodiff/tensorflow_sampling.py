@@ -61,7 +61,7 @@ class Repeatable:
         kept = [(one, one.numpy().copy()) for one in [*self._variables(), *(each.state for each in generators)]]
         try:
             for number, state in enumerate(self._seeds()):
-                state.assign(np.array([self._seed, number], np.uint32))
+                state.assign([self._seed, number])
             for number, generator in enumerate(generators):
                 generator.reset_from_seed(self._seed + number)
             with kept_eager_stream(), _stateless_operations(self._seed):

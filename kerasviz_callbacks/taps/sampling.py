@@ -60,7 +60,7 @@ class Sampler:
         if shared is None:
             _keras.set_global_seed_generator(keras.random.SeedGenerator(0))
         before = sum(1 for _ in self._variables())
-        restore_losses = _keras.keep_losses([self._model, *(ref.layer for ref in list_layers(self._model))])
+        restore_losses = _keras.keep_losses(self._layers())
         try:
             found: dict[str, Array] = self._run()
             made = sum(1 for _ in self._variables()) - before
@@ -108,10 +108,8 @@ class Sampler:
         shared = _keras.global_seed_generator()
         if shared is not None:
             yield shared.state
-        weights = {id(one) for one in self._model.weights}
-        for one in self._model.variables:
-            if id(one) not in weights and tuple(one.shape) == (2,) and str(one.dtype) == "uint32":
-                yield one
+        own = [one for layer in self._layers() for one in _keras.seed_generators(layer)]
+        yield from {id(one): one.state for one in own}.values()
 
     def _generators(self) -> Iterator[Any]:
         """The random number generators of the framework that the model or its layers hold as attributes."""
@@ -119,8 +117,11 @@ class Sampler:
         yield from found.values()
 
     def _attributes(self) -> Iterator[Any]:
-        for layer in [self._model, *(ref.layer for ref in list_layers(self._model))]:
+        for layer in self._layers():
             yield from list(vars(layer).values())
+
+    def _layers(self) -> list[Any]:
+        return [self._model, *(ref.layer for ref in list_layers(self._model))]
 
 
 def is_built(model: Any) -> bool:
