@@ -12,8 +12,8 @@ from .. import _keras
 from .._autodiff import framework
 from .._typing import Array
 from ..probe.messages import short_message
-from .layers import children, list_layers
-from .parts import generators
+from .layers import list_layers
+from .parts import Part, generators, input_shapes
 from .reader import all_variables
 
 ONLY = ""  # the name of the samples of a callable that returns an array
@@ -29,6 +29,7 @@ class Sampler:
         model: the model.
         sample: a callable `model -> pictures`, or a dict of such callables by name; `None`: the parts of the model that
             make pictures of a vector are fed standard normal numbers.
+        part: what is sampled in place of the model, and passed to `sample`.
         count: how many pictures each of these parts makes.
         seed: of all random numbers.
 
@@ -36,17 +37,19 @@ class Sampler:
         ValueError: `sample=None`, and no part of the model makes pictures of a vector.
     """
 
-    def __init__(self, model: Any, sample: Any, *, count: int, seed: int):
+    def __init__(self, model: Any, sample: Any, *, part: Part | None = None, count: int, seed: int):
         framework()  # raises on another backend
         self._model, self._sample = model, sample
-        parts = generators(model) if sample is None else []
+        self._sampled_model = model if part is None else part.layer
+        within = "" if part is None else f"{part.path}/"
+        parts = [one for one in generators(model) if f"{one.path}/".startswith(within)] if sample is None else []
         if sample is None and not parts:
             raise ValueError(
                 f'sample=None: no part of model "{model.name}" takes one vector (n, d) and makes pictures '
                 "(n, h, w, 1, 3 or 4); pass sample=, a callable from the model to pictures, such as "
                 "lambda model: model.generator(keras.random.normal((16, 64)))."
             )
-        self._parts = {path or model.name: (part, _noise(part, count, seed)) for path, part in parts}
+        self._parts = {one.path: (one.layer, _noise(one.layer, count, seed)) for one in parts}
         run = framework().Repeatable
         self._run = run(self._sampled, self._variables, self._seed_states, self._generators, seed)
 
@@ -77,12 +80,12 @@ class Sampler:
     def _sampled(self) -> dict[str, Array]:
         if self._sample is None:
             made: dict[str, Any] = {name: part(noise, training=False) for name, (part, noise) in self._parts.items()}
-            return {name: _pictures(value, name) for name, value in made.items()}
+            return {name: _pictures(value, name, any_channels=True) for name, value in made.items()}
         wanted = self._sample if isinstance(self._sample, Mapping) else {ONLY: self._sample}
         found: dict[str, Array] = {}
         for name, sample in wanted.items():
             try:
-                result = sample(self._model)
+                result = sample(self._sampled_model)
             except Exception as error:
                 raise ValueError(
                     f"{_of(name)}: raised {type(error).__name__} ({short_message(error)}); it is called with the "
@@ -124,13 +127,8 @@ class Sampler:
         return [self._model, *(ref.layer for ref in list_layers(self._model))]
 
 
-def is_built(model: Any) -> bool:
-    """Whether sampling can build no layer any more: all that have no layers within are built."""
-    return all(getattr(ref.layer, "built", True) for ref in list_layers(model) if not children(ref.layer))
-
-
 def _noise(part: Any, count: int, seed: int) -> Array:
-    size = part.inputs[0].shape[1]
+    ((size,),) = input_shapes(part) or [(1,)]
     return np.random.default_rng(seed).standard_normal((count, size)).astype(np.float32)
 
 
@@ -138,8 +136,8 @@ def _of(name: str) -> str:
     return f'sample["{name}"]' if name else "sample"
 
 
-def _pictures(value: Any, name: str) -> Array:
-    """Samples as an array of pictures, channels last."""
+def _pictures(value: Any, name: str, *, any_channels: bool = False) -> Array:
+    """Samples as an array of pictures, channels last; of a part that was found by its shapes with any number of them."""
     try:
         array = np.asarray(keras.ops.convert_to_numpy(value) if keras.ops.is_tensor(value) else value)
     except Exception as error:  # a list of pictures of several sizes
@@ -147,7 +145,7 @@ def _pictures(value: Any, name: str) -> Array:
     if array.ndim == 4 and array.shape[-1] not in (1, 3, 4) and array.shape[1] in (1, 3, 4):
         array = np.moveaxis(array, 1, -1)
     array = array.astype(np.float32) if array.dtype.name in ("float16", "bfloat16") else array
-    fits = array.ndim == 3 or (array.ndim == 4 and array.shape[-1] in (1, 3, 4))
+    fits = array.ndim == 3 or (array.ndim == 4 and (any_channels or array.shape[-1] in (1, 3, 4)))
     if not fits or not array.size or array.dtype.kind not in "buif":
         raise ValueError(f"{_of(name)}: returned {array.dtype} of shape {array.shape}; {_EXPECTED}.")
     return array

@@ -23,7 +23,8 @@ from ..draw.text import format_number, shape_text
 from ..fit_context import Request
 from ..maths.diversity import diversity
 from ..record.console import say
-from ..taps.sampling import ONLY, Sampler, is_built
+from ..taps.parts import find_part
+from ..taps.sampling import ONLY, Sampler
 
 MAX_SHOWN = 64
 _DESCRIPTION = """**Generated images** of {name}: what the model makes of the same random numbers at every step.
@@ -108,13 +109,15 @@ class GeneratedImages(ProbeView):
         self._names: tuple[str, ...] = ()
 
     def can_prepare(self) -> bool:
-        """Return whether all layers are built, or training has begun."""
-        return is_built(self.model) or self.schedule.step >= 0
+        """Return whether the model is built; after the first epoch, whether some of its parts are."""
+        return self.has_weights()
 
     def prepare(self) -> None:
         """Read the data, if given, and sample twice: to raise errors, and to compare."""
         self.read_data()
-        sampler = Sampler(self.model, self.sample, count=self.count or self.default_count, seed=self.seed)
+        part = None if self.part is None else find_part(self.model, self.part)
+        count = self.count or self.default_count
+        sampler = Sampler(self.model, self.sample, part=part, count=count, seed=self.seed)
         first, began = sampler(), time.perf_counter()
         second, took = sampler(), time.perf_counter() - began
         self._sampler, self._names = sampler, tuple(first)
@@ -124,9 +127,12 @@ class GeneratedImages(ProbeView):
             made = ", ".join(f"{len(samples)} of {_label(name)}" for name, samples in first.items())
             say(f"kerasviz_callbacks: GeneratedImages samples {made} in {took:.2g} s at each step that is drawn.")
 
+    def run_model(self) -> None:
+        """Return `None`: the data are not run through the model."""
+
     def read_data(self) -> None:
-        """Read the real images; the model is not run on them."""
-        self.read_probes()
+        """Read the real images."""
+        super().read_data()
         if VALIDATION not in self.probes and TRAINING in self.probes:
             self.probes = {VALIDATION: self.probes[TRAINING]}
         self.probe_display = type(self.probe_display)(self.probes, self.display)
@@ -134,10 +140,6 @@ class GeneratedImages(ProbeView):
     def request(self, source: str) -> Request:
         """Request nothing from the shared forward passes."""
         return Request(())
-
-    def requests(self) -> dict[tuple[int, int], Request]:
-        """Return none: the view reads no data with the model."""
-        return {}
 
     def summary(self) -> str:
         """Return the name of the view and of the generators."""
