@@ -45,6 +45,9 @@ TAGS = {  # what each example shows, by run; where it makes two trainings, below
         "views/validation": OF_CODES | COMPARISON,
         "views/train": OF_CODES,
     },
+    "watch_a_gan": {
+        "views/model": {"generated/generator"},
+    },
     "watch_it_cheat": {
         f"{run}/views/{source}": {"grad_cam/conv3"} | ({"overfitting/summary"} if source == "validation" else set())
         for run in ("cheating", "honest")

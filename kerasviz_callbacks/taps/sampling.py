@@ -129,7 +129,7 @@ class Sampler:
 
 def _noise(part: Any, count: int, seed: int) -> Array:
     ((size,),) = input_shapes(part) or [(1,)]
-    return np.random.default_rng(seed).standard_normal((count, size)).astype(np.float32)
+    return np.random.default_rng(seed).standard_normal((count, size or 1)).astype(np.float32)
 
 
 def _of(name: str) -> str:
@@ -137,7 +137,7 @@ def _of(name: str) -> str:
 
 
 def _pictures(value: Any, name: str, *, any_channels: bool = False) -> Array:
-    """Samples as an array of pictures, channels last; of a part that was found by its shapes with any number of them."""
+    """Samples as an array of pictures, channels last; of a part that was found by its shapes with any number."""
     try:
         array = np.asarray(keras.ops.convert_to_numpy(value) if keras.ops.is_tensor(value) else value)
     except Exception as error:  # a list of pictures of several sizes
