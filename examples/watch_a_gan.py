@@ -1,8 +1,8 @@
 """Train a small GAN of clothes and see what its generator makes of the same noise at every step.
 
 In `generated/generator` noise becomes clothes, and the bar of the diversity grows until it reaches the mark of the real
-images. `--unstable` trains the generator ten times as fast, with Adam's default momentum: all tiles stay alike (mode
-collapse), change together from step to step, and the bar stays short.
+images. `--unstable` trains the generator ten times as fast, with Adam's default momentum: all tiles become alike (mode
+collapse), then black, and the bar disappears.
 
 python examples/watch_a_gan.py                   # under a minute on two cores
 tensorboard --logdir logs --samples_per_plugin images=1000
