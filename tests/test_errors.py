@@ -236,13 +236,6 @@ BEFORE_THE_FIRST_BATCH = {
         narrow,
         (DATA.x, DATA.x),
     ),
-    "no view fits": Wrong(
-        anywhere(kv.Visualizer),
-        ValueError,
-        ("views=None", "no view fits", "without validation_data", "FilterImages"),
-        no_kernels,
-        (np.ones((8, 3)), np.zeros(8)),
-    ),
     "a wrong layer within a visualizer": Wrong(
         lambda where, **options: kv.Visualizer(
             where, VALIDATION, views=["FilterImages", kv.GradCAM(where, VALIDATION, layer="con2", **options)]

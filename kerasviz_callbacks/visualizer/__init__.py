@@ -133,7 +133,7 @@ class Visualizer(keras.callbacks.Callback):
         """Print the views, what the parts of the model are taken for, and what is left out."""
         roles = f" ({self._choice.roles})" if str(self._choice.roles) else ""
         chosen = ", ".join(view.chosen_summary() for view in self._running)
-        say(f"kerasviz_callbacks: {chosen or self._nothing_fits()}{roles}.")
+        say(f"kerasviz_callbacks: {chosen or self.nothing_fits()}{roles}.")
         self._say_left_out()
 
     def _say_left_out(self, known: int = 0) -> None:
@@ -142,7 +142,7 @@ class Visualizer(keras.callbacks.Callback):
         if reasons and (self.params or {}).get("verbose", 1):
             say(f"kerasviz_callbacks: left out: {reasons}.")
 
-    def _nothing_fits(self) -> str:
+    def nothing_fits(self) -> str:
         without = "" if self.validation_data is not None else " without validation_data"
         return f'no view fits model "{self.model.name}"{without}; name some in views=: {", ".join(VIEWS)}'
 
@@ -229,7 +229,7 @@ class Visualizer(keras.callbacks.Callback):
             self._known_probes = fit_context.probes
             chosen = duplicate.fitting_views(fit_context)
             if not chosen:
-                raise ValueError(f"views=None: {duplicate._nothing_fits()}.")
+                raise ValueError(f"views=None: {duplicate.nothing_fits()}.")
             return chosen
 
         return snapshot(select, model)
@@ -273,6 +273,7 @@ class Visualizer(keras.callbacks.Callback):
                 view.read_data()
             elif isinstance(view, ProbeView):
                 why = "its parts have no weights before training; give each an Input"
+                why = why if view.list_layers() else "it has neither parts nor a `call`"
         except PartsError as error:
             why = f"{error.reason}; say which in model="
         finally:

@@ -103,7 +103,7 @@ def _of_weights(model: Any, known: Sequence[LayerRef], with_data: bool) -> list[
     kernels = [matrix.path for matrix in weight_matrices(known)] if built else []
     if not built:
         may_convolve = has_call(model) or any(convolution_layout(ref.layer) for ref in known)
-        return [FilterImages] if may_convolve else [WeightHeatmaps]
+        return [FilterImages] if may_convolve else [WeightHeatmaps] if known else []
     matrices: list[type[View]] = [WeightHeatmaps] if kernels else []
     images: list[type[View]] = [FilterImages] if filters else []
     if not with_data:
