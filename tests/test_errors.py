@@ -20,13 +20,6 @@ def no_pictures():
     return model
 
 
-def no_kernels():
-    """Weights, but no kernel among them."""
-    model = keras.Sequential([keras.Input((3,)), keras.layers.BatchNormalization(), keras.layers.Softmax()])
-    model.compile("sgd", "sparse_categorical_crossentropy")
-    return model
-
-
 def narrow():
     return autoencoder(codes=1)
 

@@ -143,6 +143,7 @@ class Visualizer(keras.callbacks.Callback):
             say(f"kerasviz_callbacks: left out: {reasons}.")
 
     def nothing_fits(self) -> str:
+        """Return in words that no view fits the model, and the remedy."""
         without = "" if self.validation_data is not None else " without validation_data"
         return f'no view fits model "{self.model.name}"{without}; name some in views=: {", ".join(VIEWS)}'
 
