@@ -13,7 +13,11 @@ from .training_mode import TrainingOnlyError
 
 
 class PartsError(ValueError):
-    """A model without `call` has no part, or several, that its data run through."""
+    """A model without `call` has no part, or several, that its data run through; `reason` says which."""
+
+    def __init__(self, message: str, reason: str):
+        super().__init__(message)
+        self.reason = reason
 
 
 def check_types(model: Any, inputs: Any) -> None:

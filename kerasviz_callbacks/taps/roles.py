@@ -72,10 +72,9 @@ def reader_of_parts(model: Any, inputs: Any, paths: Mapping[int, str], reader_of
     shape = (None, *keras.tree.flatten(inputs)[0].shape[1:])
     several = f"several of its parts take inputs of shape {shape}: {listed_parts(list(takers))}"
     none = f"none of its parts takes inputs of shape {shape}; it has {listed_parts(callable_parts(model))}"
-    raise PartsError(
-        f'model "{model.name}" has no `call`, and {several if takers else none}. Say which part to look at: '
-        f"model={listed_parts((list(takers) or built)[:1])}."
-    )
+    reason = several if takers else none
+    remedy = f"Say which part to look at: model={listed_parts((list(takers) or built)[:1])}."
+    raise PartsError(f'model "{model.name}" has no `call`, and {reason}. {remedy}', reason)
 
 
 def _tried(layer: Any, inputs: Any, paths: Mapping[int, str], reader_of: ReaderOf) -> Reader | None:

@@ -2,8 +2,8 @@
 
 import copy
 import os
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, cast
 
 import keras
@@ -108,7 +108,8 @@ class Visualizer(keras.callbacks.Callback):
             try:
                 for view in chosen:
                     self._running.append(view)
-                    self._begin(view, logs)
+                    with self._left_out_unless_it_fits(view):
+                        view.on_train_begin(logs)
             except BaseException:
                 self.abandon()
                 raise
@@ -118,10 +119,11 @@ class Visualizer(keras.callbacks.Callback):
         if (self.params or {}).get("verbose", 1):
             self._say_choice()
 
-    def _begin(self, view: View, logs: dict[str, Any] | None) -> None:
-        """Begin a view; leave one out that was chosen and does not fit, unless an argument of the user is at fault."""
+    @contextmanager
+    def _left_out_unless_it_fits(self, view: View) -> Iterator[None]:
+        """Leave out a view that was chosen and refuses to begin, unless an argument of the user is at fault."""
         try:
-            view.on_train_begin(logs)
+            yield
         except ValueError as error:
             if self.views is not None or str(error).startswith(_GIVEN):
                 raise
@@ -132,11 +134,17 @@ class Visualizer(keras.callbacks.Callback):
         """Print the views, what the parts of the model are taken for, and what is left out."""
         roles = f" ({self._choice.roles})" if str(self._choice.roles) else ""
         chosen = ", ".join(view.chosen_summary() for view in self._running)
-        say(f"kerasviz_callbacks: {chosen or self._nothing_fits()}{roles}.")
-        if self._choice.left_out:
-            say(f"kerasviz_callbacks: left out: {self._choice.reasons()}.")
+        say(f"kerasviz_callbacks: {chosen or self.nothing_fits()}{roles}.")
+        self._say_left_out()
 
-    def _nothing_fits(self) -> str:
+    def _say_left_out(self, known: int = 0) -> None:
+        """Print what is left out, and why, but for the first ones that are known."""
+        reasons = self._choice.reasons(known)
+        if reasons and (self.params or {}).get("verbose", 1):
+            say(f"kerasviz_callbacks: left out: {reasons}.")
+
+    def nothing_fits(self) -> str:
+        """Return in words that no view fits the model, and the remedy."""
         without = "" if self.validation_data is not None else " without validation_data"
         return f'no view fits model "{self.model.name}"{without}; name some in views=: {", ".join(VIEWS)}'
 
@@ -146,8 +154,11 @@ class Visualizer(keras.callbacks.Callback):
             self.on_train_begin()
         try:
             with self._frozen_weights():
-                for view in self._running:
-                    view.on_epoch_begin(epoch, logs)
+                known = len(self._choice.left_out)
+                for view in list(self._running):  # at the first epoch each runs once, and may still refuse
+                    with self._left_out_unless_it_fits(view):
+                        view.on_epoch_begin(epoch, logs)
+                self._say_left_out(known)
         except BaseException:
             self.abandon()
             raise
@@ -220,7 +231,7 @@ class Visualizer(keras.callbacks.Callback):
             self._known_probes = fit_context.probes
             chosen = duplicate.fitting_views(fit_context)
             if not chosen:
-                raise ValueError(f"views=None: {duplicate._nothing_fits()}.")
+                raise ValueError(f"views=None: {duplicate.nothing_fits()}.")
             return chosen
 
         return snapshot(select, model)
@@ -264,8 +275,9 @@ class Visualizer(keras.callbacks.Callback):
                 view.read_data()
             elif isinstance(view, ProbeView):
                 why = "its parts have no weights before training; give each an Input"
+                why = why if view.list_layers() else "it has neither parts nor a `call`"
         except PartsError as error:
-            why = str(error).rstrip(".")
+            why = f"{error.reason}; say which in model="
         finally:
             fit_context.participants.remove(context)
         probes, readers = (getattr(view, name, {}) for name in ("probes", "readers"))

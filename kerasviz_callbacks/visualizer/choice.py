@@ -73,9 +73,9 @@ class Choice:
         """Say why views are left out."""
         self.left_out[what] = why
 
-    def reasons(self) -> str:
-        """Return what is left out, and why, in words; empty if nothing is."""
-        return "; ".join(f"{what} ({why})" for what, why in self.left_out.items())
+    def reasons(self, known: int = 0) -> str:
+        """Return what is left out, and why, in words, but for the first ones; empty if nothing is."""
+        return "; ".join(f"{what} ({why})" for what, why in list(self.left_out.items())[known:])
 
 
 def fitting_views(
@@ -109,7 +109,7 @@ def _of_weights(model: Any, known: Sequence[LayerRef], with_data: bool) -> list[
     kernels = [matrix.path for matrix in weight_matrices(known)] if built else []
     if not built:
         may_convolve = has_call(model) or any(convolution_layout(ref.layer) for ref in known)
-        return [FilterImages] if may_convolve else [WeightHeatmaps]
+        return [FilterImages] if may_convolve else [WeightHeatmaps] if known else []
     matrices: list[type[View]] = [WeightHeatmaps] if kernels else []
     images: list[type[View]] = [FilterImages] if filters else []
     if not with_data:
