@@ -326,7 +326,7 @@ def test_global_states_that_another_thread_may_use_are_left_alone(tmp_path):
     thread = threading.Thread(target=over.wait)
     thread.start()
     try:
-        with pytest.raises(RuntimeError, match=r"global random state.*numpy\.random\.default_rng\(0\)"):
+        with pytest.raises(ValueError, match=r"global random state.*numpy\.random\.default_rng\(0\)"):
             trained([kv.GeneratedImages(tmp_path, sample=globals_draw, on_error="raise")])
         trained([kv.GeneratedImages(tmp_path / "keras", sample=keras_draws, on_error="raise")])
         assert runs(tmp_path / "keras")

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from . import ImpossibleError
 from .tensorflow_private import private
 from .tensorflow_random import kept_eager_stream, may_draw_elsewhere
 
@@ -55,7 +56,7 @@ class Repeatable:
     def __call__(self) -> Any:
         """Call the function.
 
-        RuntimeError: it draws from a global random state that another thread may be using.
+        ImpossibleError: it draws from a global random state that another thread may be using.
         """
         generators = [*self._generators(), *_global_generator()]
         kept = [(one, one.numpy().copy()) for one in [*self._variables(), *(each.state for each in generators)]]
@@ -77,11 +78,11 @@ class Repeatable:
             return self._function()
         if may_draw_elsewhere():
             if self._draws_globally:
-                raise RuntimeError(_MOVED)
+                raise ImpossibleError(_MOVED)
             before = _global_states()
             result = self._function()
             if _global_states() != before:
-                raise RuntimeError(_MOVED)
+                raise ImpossibleError(_MOVED)
             self._draws_globally = False
             return result
         python, of_numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 - the global one is meant

@@ -79,8 +79,7 @@ class Sampler:
 
     def _sampled(self) -> dict[str, Array]:
         if self._sample is None:
-            made: dict[str, Any] = {name: part(noise, training=False) for name, (part, noise) in self._parts.items()}
-            return {name: _pictures(value, name, any_channels=True) for name, value in made.items()}
+            return {name: _of_part(name, part, noise) for name, (part, noise) in self._parts.items()}
         wanted = self._sample if isinstance(self._sample, Mapping) else {ONLY: self._sample}
         found: dict[str, Array] = {}
         for name, sample in wanted.items():
@@ -130,6 +129,17 @@ class Sampler:
 def _noise(part: Any, count: int, seed: int) -> Array:
     ((size,),) = input_shapes(part) or [(1,)]
     return np.random.default_rng(seed).standard_normal((count, size or 1)).astype(np.float32)
+
+
+def _of_part(name: str, part: Any, noise: Array) -> Array:
+    try:
+        made = part(noise, training=False)
+    except Exception as error:
+        raise ValueError(
+            f'sample=None: part "{name}" raised {type(error).__name__} ({short_message(error)}) on standard normal '
+            "numbers; pass sample=, a callable from the model to pictures."
+        ) from error
+    return _pictures(made, name, any_channels=True)
 
 
 def _of(name: str) -> str:
