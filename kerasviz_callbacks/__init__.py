@@ -34,8 +34,10 @@ if TYPE_CHECKING:  # `as` re-exports a name
     from .views.activation_maps import ActivationMaps as ActivationMaps
     from .views.attribution import Attribution as Attribution
     from .views.coefficients import Coefficients as Coefficients
+    from .views.confusion_matrix import ConfusionMatrix as ConfusionMatrix
     from .views.filter_images import FilterImages as FilterImages
     from .views.filter_overlap import FilterOverlap as FilterOverlap
+    from .views.generated_images import GeneratedImages as GeneratedImages
     from .views.grad_cam import GradCAM as GradCAM
     from .views.latent_profiles import LatentProfiles as LatentProfiles
     from .views.latent_trajectory import LatentTrajectory as LatentTrajectory
@@ -67,6 +69,8 @@ _MODULES = {
     "LatentTrajectory": "views.latent_trajectory",
     "Reconstructions": "views.reconstructions",
     "Predictions": "views.predictions",
+    "GeneratedImages": "views.generated_images",
+    "ConfusionMatrix": "views.confusion_matrix",
     "OverfittingMonitor": "views.overfitting_monitor",
     "Visualizer": "visualizer",
 }

@@ -182,12 +182,21 @@ class FitContext:
         within = self._thread is not threading.current_thread() or _within_fit(self.params)
         return not (within and self._thread.is_alive())
 
-    def probe(self, data: Any, *, count: int | None, default_count: int, class_names: Any, argument: str) -> Probe:
-        """The probe of some data; read once, however many callbacks look at it."""
+    def probe(
+        self, data: Any, *, count: int | None, default_count: int, class_names: Any, argument: str, random: bool
+    ) -> Probe:
+        """The probe of some data; read once, however many callbacks look at it. For `random` see `as_probe`."""
         parts = tuple(id(part) for part in data) if isinstance(data, tuple) else (id(data),)
-        key = (parts, count or default_count, repr(class_names))
+        key = (parts, count or default_count, repr(class_names), random)
         if key not in self.probes:
-            probe = as_probe(data, count=count, default_count=default_count, class_names=class_names, argument=argument)
+            probe = as_probe(
+                data,
+                count=count,
+                default_count=default_count,
+                class_names=class_names,
+                argument=argument,
+                random=random,
+            )
             self.probes[key] = (data, probe)
         return self.probes[key][1]
 

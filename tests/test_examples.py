@@ -54,6 +54,9 @@ TAGS = {  # what each example shows, by run; where it makes two trainings, below
         "views/validation": {"predictions/clean", "activations/conv1"},
         "views/train": {"predictions/clean"},
     },
+    "watch_a_gan": {
+        "views/model": {"generated/generator"},
+    },
     "watch_it_cheat": {
         f"{run}/views/{source}": {"grad_cam/conv3"} | ({"overfitting/summary"} if source == "validation" else set())
         for run in ("cheating", "honest")

@@ -489,7 +489,7 @@ CHOICES = {
         classifier,
         VALIDATION,
         "FilterImages of conv1, conv2, ActivationMaps of conv1, conv2, answer, GradCAM of conv2, "
-        "OverfittingMonitor of mean, conv2",
+        "OverfittingMonitor of mean, conv2, ConfusionMatrix",
     ),
     "a classifier without data": (
         classifier,
@@ -499,7 +499,7 @@ CHOICES = {
     "a dense classifier of pictures": (
         dense_classifier,
         VALIDATION,
-        "FilterImages of units, ActivationMaps of units, answer, OverfittingMonitor of units",
+        "FilterImages of units, ActivationMaps of units, answer, OverfittingMonitor of units, ConfusionMatrix",
     ),
     "a dense autoencoder": (
         autoencoder,
@@ -522,7 +522,8 @@ CHOICES = {
     "a classifier of numbers": (
         dense_of_numbers,
         NUMBERS,
-        "WeightHeatmaps of units, answer, ActivationMaps of units, answer, OverfittingMonitor of units",
+        "WeightHeatmaps of units, answer, ActivationMaps of units, answer, OverfittingMonitor of units, "
+        "ConfusionMatrix",
     ),
     "a segmentation with as many classes as colours": (
         segmentation,
@@ -565,6 +566,7 @@ def test_the_visualizer_picks_the_views_that_fit_and_says_which(case, tmp_path, 
         "Reconstructions": "reconstructions",
         "Predictions": "predictions",
         "OverfittingMonitor": "overfitting",
+        "ConfusionMatrix": "confusion",
     }
     assert tags == {section for view, section in names.items() if view in said}
 

@@ -32,8 +32,8 @@ SAID = {
     "wgan": "(generator: generator, critic: discriminator).",
     "cyclegan": "(critic: disc_X and disc_Y, image to image: gen_G and gen_F).",
     "diffusion": "(image to image: networks.0 and networks.1).",
-    "distiller": 'left out: views of the data (model "distiller" has no `call`, and several of its parts take '
-    'inputs of shape (None, 8, 8, 1): "teacher", "student". Say which part to look at: model="teacher").',
+    "distiller": "left out: views of the data (several of its parts take inputs of shape (None, 8, 8, 1): "
+    '"teacher", "student"; say which in model=).',
     "classifier and augmentation": "ActivationMaps of classifier/conv, classifier/answer, GradCAM of classifier/conv, "
     "OverfittingMonitor of classifier/",
     "parts of parts": "(generator: gan.generator, critic: gan.discriminator).",

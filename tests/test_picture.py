@@ -465,7 +465,7 @@ def test_the_visualizer_shows_the_views_that_fit_in_one_look(tmp_path, monkeypat
     assert len(made) == 1, "one reading of the model for all views"
     assert capfd.readouterr().out == ""
     views = [kv.FilterImages(tmp_path)]
-    of_data = (kv.ActivationMaps, kv.GradCAM, kv.OverfittingMonitor)
+    of_data = (kv.ActivationMaps, kv.GradCAM, kv.OverfittingMonitor, kv.ConfusionMatrix)
     views += [one(tmp_path, VALIDATION, training_data=TRAINING) for one in of_data]
     assert_same(shown, {name: picture for view in views for name, picture in view.pictures(model).items()})
     whole = chooser.picture(model)

@@ -57,6 +57,7 @@ VIEWS_OF_CLASSIFIERS = (
     kv.GradCAM,
     kv.Attribution,
     kv.OverfittingMonitor,
+    kv.ConfusionMatrix,
 )
 VIEWS_OF_AUTOENCODERS = (kv.LatentTrajectory, kv.LatentProfiles, kv.Reconstructions, kv.WeightHeatmaps)
 NO_STEP = {

@@ -36,7 +36,7 @@ def test_the_fit_of_the_readme_runs_as_it_stands_and_learns_and_what_follows_it_
     model, code = names["model"], blocks(README, "python")
     loss = model.history.history["loss"]
     assert loss[-1] < loss[0]
-    for run, views in (("model", {"filters"}), ("validation", {"activations", "grad_cam", "overfitting"})):
+    for run, views in (("model", {"filters"}), ("validation", {"activations", "grad_cam", "overfitting", "confusion"})):
         logged = read(tmp_path / "logs" / "views" / run).pictures
         assert {tag.split("/")[0] for tag in logged} == views
         assert all(sorted(steps) == list(range(-1, 5)) for steps in logged.values())

@@ -17,6 +17,8 @@ from .tensorflow_gradients import guided_gradients as guided_gradients
 from .tensorflow_gradients import loss_gradients as loss_gradients
 from .tensorflow_private import private
 from .tensorflow_random import RUNS_EAGERLY, kept_eager_stream, kept_global_states, may_draw_elsewhere, python_functions
+from .tensorflow_sampling import Repeatable as Repeatable
+from .tensorflow_sampling import is_generator as is_generator
 from .tensorflow_variables import changed_variables
 from .tensorflow_variables import fingerprint as fingerprint
 

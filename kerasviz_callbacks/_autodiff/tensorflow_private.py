@@ -24,6 +24,7 @@ _NOT_RESTORED = (
     "random numbers that a model draws from `random` or `numpy.random` are not given back while a tf.data iterator is "
     "alive"
 )
+_DRAWN_ANEW = "pictures that are sampled by eager random operations of TensorFlow differ from step to step by these too"
 PRIVATE_NAMES = {
     name.attribute: name
     for name in (
@@ -35,6 +36,7 @@ PRIVATE_NAMES = {
         PrivateName("tensorflow.python.data.ops.iterator_ops.OwnedIterator", "_dataset", _NOT_RESTORED),
         PrivateName("tensorflow.data.Dataset", "_inputs", _NOT_RESTORED),
         PrivateName("tensorflow.data.Dataset", "_functions", _NOT_RESTORED),
+        PrivateName("tensorflow.python.ops", "gen_random_ops", _DRAWN_ANEW),
     )
 }
 _warned: set[str] = set()

@@ -38,11 +38,14 @@ class ProbeView(View):
     Attributes:
         default_count: number of rows with `count=None`.
         displayed_input: number of the input that is displayed, of several the first that may be an image.
+        random_rows: whether they are chosen at random, in the proportions of the data, not evenly over the classes.
+        rows_like: the class of views whose rows are used: its own, unless it shares those of another.
         needs_data: whether `validation_data` is required; a view that works without it finds its layers without a
             reader.
     """
 
     default_count: ClassVar[int] = 16
+    random_rows: ClassVar[bool] = False
     needs_data: ClassVar[bool] = True
 
     def __init__(
@@ -64,6 +67,7 @@ class ProbeView(View):
         self.validation_data, self.training_data = validation_data, training_data
         self.count = None if count is None else check_count(count)
         self.class_names, self.display = class_names, display
+        self.rows_like: type[ProbeView] = type(self)
         self.probes: dict[str, Probe] = {}
         self.readers: dict[str, Reader] = {}
         self.probe_display = ProbeDisplay({}, None, {})
@@ -87,9 +91,10 @@ class ProbeView(View):
                 self.probes[source] = self.fit_context.probe(
                     data,
                     count=self.count,
-                    default_count=self.default_count,
+                    default_count=self.rows_like.default_count,
                     class_names=self.class_names,
                     argument=ARGUMENTS[source],
+                    random=self.rows_like.random_rows,
                 )
         for source, probe in self.probes.items():
             model, paths = self.run_model(), self.layer_paths()

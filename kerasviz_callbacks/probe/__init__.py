@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from .._arguments import integer
 from .choice import weights_of_proportions
-from .labels import IntArray, given_labels
+from .labels import NO_CLASS, IntArray, given_labels
 from .reading import read
 from .streams import is_stream, own_class_names
 from .structures import Array, Structure, describe, leaves
@@ -62,8 +62,10 @@ class Probe:
         targets: y of the chosen rows, unchanged, or None.
         index: Positions of the rows in the data or the stream, int64 `(count,)`.
         class_names: A tuple of str, or None.
-        row_weights: `(count,)`, mean 1: what each row counts for if every class is to count as in the data, of a stream
-            as in the samples read; all 1 without labels.
+        class_sizes: The number of rows of each class in the data, as far as they were read, int64 `(classes,)`, or None
+            without labels.
+        row_weights: `(count,)`, mean 1: what each row counts for if every class is to count as in the data; all 1
+            without labels.
         why_no_labels: Why labels are None, as half a sentence; empty if there are labels.
         most_frequent: Share of the most frequent class in all data that were read, 0 to 1: the accuracy of always
             answering with it. NaN without labels.
@@ -85,10 +87,9 @@ class Probe:
     labels: IntArray | None
     index: IntArray
     class_names: tuple[str, ...] | None
-    row_weights: NDArray[np.float64]
+    class_sizes: IntArray | None
     why_no_labels: str
     soft_labels: bool
-    most_frequent: float
     _total: str  # the number of samples in the data, or read from a stream
 
     def __init__(
@@ -107,6 +108,18 @@ class Probe:
         """The inputs; of several the first, `(count, ...)`."""
         first: Array = leaves(self.inputs)[0]
         return first
+
+    @property
+    def most_frequent(self) -> float:
+        """The share of the most frequent class in the data; NaN without labels."""
+        return float("nan") if self.class_sizes is None else float(self.class_sizes.max() / self.class_sizes.sum())
+
+    @property
+    def row_weights(self) -> NDArray[np.float64]:
+        """What each row counts for if every class is to count as in the data, `(count,)`, mean 1."""
+        if self.class_sizes is None or self.labels is None:
+            return np.ones(len(self))
+        return weights_of_proportions(self.labels, self.class_sizes)
 
     @property
     def size(self) -> str:
@@ -129,8 +142,11 @@ def as_probe(
     default_count: int,
     class_names: Iterable[str] | None,
     argument: str = "validation_data",
+    random: bool = False,
 ) -> Probe:
     """Make a probe of a callback's data, or return the data if they are a probe; errors call the data `argument`.
+
+    A `random` choice of rows has the proportions of the data, instead of being even over the classes.
 
     Raises:
         TypeError: As `Probe`.
@@ -141,7 +157,7 @@ def as_probe(
         return data
     probe = Probe.__new__(Probe)
     wanted = check_count(default_count if count is None else count)
-    vars(probe).update(_read_attributes(data, None, wanted, class_names, argument))
+    vars(probe).update(_read_attributes(data, None, wanted, class_names, argument, random))
     return probe
 
 
@@ -158,13 +174,15 @@ def check_count(count: Any) -> int:
     return whole
 
 
-def _read_attributes(data: Any, labels: Any, count: int, class_names: Any, name: str) -> dict[str, Any]:
+def _read_attributes(
+    data: Any, labels: Any, count: int, class_names: Any, name: str, random: bool = False
+) -> dict[str, Any]:
     """Compute the attributes of a `Probe` of data; `name` is the user's name for them."""
     names = _checked_names(class_names)
     if names is None:
         names = _names_of_the_data(data)
     given = None if labels is None else given_labels(labels)
-    chosen, found, total = read(data, given, count, len(names) if names else None, name)
+    chosen, found, total = read(data, given, count, len(names) if names else None, name, random=random)
     if names is not None and found.numbers is not None and len(found.numbers) and found.numbers.max() >= len(names):
         whose = "class_names" if class_names is not None else "class_names (those that the data set carries)"
         largest = found.numbers.max()
@@ -174,19 +192,15 @@ def _read_attributes(data: Any, labels: Any, count: int, class_names: Any, name:
         )
     return vars(chosen) | {
         "class_names": names,
-        "row_weights": np.ones(len(chosen.index))
-        if chosen.labels is None or found.numbers is None
-        else weights_of_proportions(chosen.labels, found.numbers),
-        "most_frequent": _most_frequent(None if chosen.labels is None else found.numbers),
+        "class_sizes": _class_sizes(None if chosen.labels is None else found.numbers),
         "why_no_labels": found.why_none if chosen.labels is None else "",
         "soft_labels": found.soft and chosen.labels is not None,
         "_total": f"{total} read" if is_stream(data) else str(total),
     }
 
 
-def _most_frequent(labels: IntArray | None) -> float:
-    known = np.zeros(0, np.int64) if labels is None else labels[labels >= 0]
-    return float(np.unique(known, return_counts=True)[1].max() / len(known)) if len(known) else float("nan")
+def _class_sizes(labels: IntArray | None) -> IntArray | None:
+    return None if labels is None else np.bincount(labels[labels != NO_CLASS])
 
 
 def _nothing_beside_a_probe(argument: str, **given: Any) -> None:

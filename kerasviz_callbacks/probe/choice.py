@@ -50,23 +50,22 @@ def spread_without_classes(n: int, count: int, seed: int) -> NDArray[np.intp]:
     return np.random.default_rng(seed).permutation(n)[:count].astype(np.intp)
 
 
-def weights_of_proportions(chosen: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
+def weights_of_proportions(chosen: ArrayLike, sizes: ArrayLike) -> NDArray[np.float64]:
     """Weight chosen rows such that each class counts as in all the data; the mean weight is 1.
 
     Args:
-        chosen: `(count,)`, at least one, the labels of the chosen rows, every one also in `labels`.
-        labels: `(n,)`, the labels of all rows.
+        chosen: `(count,)`, at least one, the class of each chosen row, from 0.
+        sizes: `(classes,)`, the number of rows of each class in the data.
 
     Returns:
         `(count,)`, above 0. A class of which no row was chosen is left out.
 
     Example:
-        >>> weights_of_proportions([0, 1], [0, 0, 0, 1]).tolist()
+        >>> weights_of_proportions([0, 1], [3, 1]).tolist()
         [1.5, 0.5]
     """
-    classes, own, taken = np.unique(chosen, return_inverse=True, return_counts=True)
-    known, there = np.unique(labels, return_counts=True)
-    weights = (there[np.searchsorted(known, classes)] / taken)[own]
+    labels = np.asarray(chosen, np.int64)
+    weights = np.asarray(sizes, np.float64)[labels] / np.bincount(labels)[labels]
     return np.asarray(weights / weights.mean(), np.float64)
 
 

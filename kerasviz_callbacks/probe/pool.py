@@ -1,8 +1,9 @@
-"""The rows kept of a stream while it is read once: enough for an even choice, in bounded memory."""
+"""The rows kept of a stream while it is read once: enough for the choice, in bounded memory."""
 
 import math
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,8 @@ from .labels import NO_CLASS, ONLY_NO_CLASS, IntArray, Labels, classes_of
 from .structures import Structure, concatenate, rows_of, take
 
 READ_AT_MOST = 50  # times `count`: the most samples that are read of a stream
+_LOTS = int.from_bytes(b"kerasviz")  # a seed that no user takes: labels drawn with the same one would follow the lots
+READ_OF_ENDLESS = 5  # the same for a random choice from a stream that may have no end
 
 
 @dataclass(frozen=True)
@@ -30,11 +33,17 @@ class Pool:
     Of each class at most as many rows are kept as an even choice takes of the classes seen so far; further classes only
     lower that number. So fewer than `3 * count` rows are held in addition to the batch, whatever the length of the
     stream and the number of its classes (`classes`, None if not known).
+
+    A `random` pool keeps `count` rows, each of those read being as likely as any other; it reads on to the end, or, of
+    a stream that may be `endless`, a few times `count`.
     """
 
-    def __init__(self, count: int, classes: int | None) -> None:
+    def __init__(self, count: int, classes: int | None, *, random: bool = False, endless: bool = False) -> None:
         self.count = count
         self.classes = classes
+        self._most = count * (READ_OF_ENDLESS if random and endless else READ_AT_MOST)
+        self._draw = np.random.default_rng(_LOTS) if random else None
+        self._lots: dict[int, float] = {}  # by position, the lots of the rows kept at random, the least first
         self.seen = 0
         self.soft = False
         self.why_none = "the data are empty"
@@ -52,8 +61,10 @@ class Pool:
     @property
     def full(self) -> bool:
         """Whether no more samples need to be read."""
-        if self.seen >= READ_AT_MOST * self.count:
+        if self.seen >= self._most:
             return True
+        if self._draw is not None:
+            return False
         if self._labels is None:
             return self.seen >= self.count
         # One more than `count` must be seen; otherwise all may have to be taken in their order.
@@ -62,7 +73,7 @@ class Pool:
     def add(self, inputs: Structure, targets: Structure | None, labels: Labels) -> None:
         """Add a batch; samples beyond the reading limit are ignored. If a batch has no labels, the stream has none."""
         start = self.seen
-        self.seen += min(rows_of(inputs, "x"), READ_AT_MOST * self.count - start)
+        self.seen += min(rows_of(inputs, "x"), self._most - start)
         if labels.numbers is None or (start and self._labels is None):
             self._labels, self._turns = None, {}
             self.why_none = labels.why_none or self.why_none
@@ -71,14 +82,18 @@ class Pool:
             self.classes = self.classes or labels.classes
             self._count_classes(labels.numbers[: self.seen - start].tolist())
         # The first `count` are needed too: a later batch may show that y does not hold labels.
-        wanted = self._turns.keys() | range(min(self.seen, self.count))
+        wanted: AbstractSet[int] = self._turns.keys() | range(min(self.seen, self.count))
+        if self._draw is not None:
+            lots = zip(range(start, self.seen), self._draw.random(self.seen - start).tolist(), strict=True)
+            self._lots = dict(sorted([*self._lots.items(), *lots], key=lambda lot: lot[1])[: self.count])
+            wanted = self._lots.keys()
         self._rows = {place: row for place, row in self._rows.items() if place in wanted}
         for place in sorted(place for place in wanted if place >= start):
             one = np.array([place - start])
             self._rows[place] = (take(inputs, one), None if targets is None else take(targets, one))
 
     def chosen(self, seed: int, name: str) -> Chosen:
-        """Choose `count` rows: all in their order if there are no more, otherwise evenly over the classes.
+        """Choose `count` rows: all in their order if there are no more, otherwise evenly over the classes or at random.
 
         Raises:
             ValueError: If the stream was empty, or the chosen rows differ in shape.
@@ -86,7 +101,10 @@ class Pool:
         if not self.seen:
             raise ValueError(f"{name}: must hold at least one sample, got an empty data set")
         labels = self.classes_seen()
-        if labels is None:
+        if self._draw is not None and self.seen > self.count:
+            index = np.array(list(self._lots))
+            index = index if labels is None else index[labels[index] != NO_CLASS]
+        elif labels is None:
             index = np.arange(min(self.seen, self.count))
         else:
             kept = np.asarray(sorted(self._turns), np.intp)

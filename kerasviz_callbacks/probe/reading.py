@@ -44,7 +44,9 @@ class UnreadableError(ValueError):
     """A data set raised while it was read; the message says which and what."""
 
 
-def read(data: Any, given: Labels | None, count: int, classes: int | None, name: str) -> tuple[Chosen, Labels, int]:
+def read(
+    data: Any, given: Labels | None, count: int, classes: int | None, name: str, *, random: bool = False
+) -> tuple[Chosen, Labels, int]:
     """Choose the rows of a probe.
 
     Args:
@@ -53,16 +55,17 @@ def read(data: Any, given: Labels | None, count: int, classes: int | None, name:
         count: Number of rows to choose.
         classes: The number of class names that the user passed, or None.
         name: The user's name for the data, for the errors (as `Probe` raises them).
+        random: Choose at random, in the proportions of the data, instead of evenly over the classes.
 
     Returns:
         The chosen rows; the labels of all rows that were read, or why there are none; the number of rows read.
     """
     if is_stream(data):
-        return _read_stream(data, given, count, classes, name)
-    return _read_arrays(data, given, count, name)
+        return _read_stream(data, given, count, classes, name, random)
+    return _read_arrays(data, given, count, name, random)
 
 
-def _read_arrays(data: Any, given: Labels | None, count: int, name: str) -> tuple[Chosen, Labels, int]:
+def _read_arrays(data: Any, given: Labels | None, count: int, name: str, random: bool) -> tuple[Chosen, Labels, int]:
     x, y = parts_of(data, name)
     inputs = as_arrays(x, f"{name}: x" if isinstance(data, tuple) else name)
     targets = None if y is None else as_arrays(y, f"{name}: y")
@@ -80,8 +83,8 @@ def _read_arrays(data: Any, given: Labels | None, count: int, name: str) -> tupl
     labelled = np.arange(n) if found.numbers is None else np.flatnonzero(found.numbers != NO_CLASS)
     if len(labelled) <= count:
         index = labelled
-    elif found.numbers is None:
-        index = spread_without_classes(n, count, _SEED)
+    elif found.numbers is None or random:
+        index = labelled[spread_without_classes(len(labelled), count, _SEED)]
     else:
         index = labelled[spread_over_classes(found.numbers[labelled], count, _SEED)]
     chosen = Chosen(
@@ -94,22 +97,27 @@ def _read_arrays(data: Any, given: Labels | None, count: int, name: str) -> tupl
 
 
 def _read_stream(
-    data: Any, given: Labels | None, count: int, classes: int | None, name: str
+    data: Any, given: Labels | None, count: int, classes: int | None, name: str, random: bool
 ) -> tuple[Chosen, Labels, int]:
     classes = classes or (given.classes if given else None)
-    if count > MOST_OF_ENDLESS and not has_known_length(data):
+    endless = not has_known_length(data)
+    if count > MOST_OF_ENDLESS and endless:
         raise ValueError(
             f"count={count}: at most {MOST_OF_ENDLESS:,} of a data set that may have no end, as {name}; pass fewer, or "
             "a set whose length is known"
         )
+
+    def new_pool() -> Pool:
+        return Pool(count, classes, random=random, endless=endless)
+
     pool = None
     if is_tf_data(data):
         check_element_spec(data, name)
         copy = copy_dataset(data)
         with suppress(UnreadableError):  # if the dataset itself is at fault, reading it raises the same
-            pool = None if copy is None else _filled(Pool(count, classes), copy, given, name)
+            pool = None if copy is None else _filled(new_pool(), copy, given, name)
     if pool is None:
-        pool = _filled(Pool(count, classes), data, given, name)
+        pool = _filled(new_pool(), data, given, name)
         if is_tf_data(data):
             warnings.warn(
                 f"{name}: this tf.data.Dataset could not be copied and was read itself; if it reshuffles at each "

@@ -73,16 +73,9 @@ def listed_parts(parts: Sequence[Part]) -> str:
 
 def callable_parts(model: Any) -> list[Part]:
     """Of a model without `call`, its outermost parts that can be called and have weights; unbuilt ones count too."""
-    return [
-        one
-        for one in list_parts(model)
-        if has_call(one.layer) and (not one.layer.built or one.layer.weights) and not _within_callable(model, one)
-    ]
-
-
-def _within_callable(model: Any, part: Part) -> bool:
-    outer = [one for one in list_parts(model) if has_call(one.layer) and one.layer is not part.layer]
-    return any(layer is part.layer for one in outer for layer in below(one.layer))
+    known = [part for part in list_parts(model) if has_call(part.layer)]
+    inner = {id(layer) for part in known for layer in below(part.layer)}
+    return [one for one in known if id(one.layer) not in inner and (not one.layer.built or one.layer.weights)]
 
 
 def is_built(model: Any, *, partly: bool = False) -> bool:

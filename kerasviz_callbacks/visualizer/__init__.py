@@ -17,6 +17,7 @@ from ..probe.messages import short_message
 from ..record.console import say
 from ..taps.input_errors import PartsError
 from ..views.activation_maps import ActivationMaps
+from ..views.confusion_matrix import ConfusionMatrix
 from ..views.filter_images import FilterImages
 from ..views.overfitting_monitor import OverfittingMonitor
 from .choice import VIEWS, Choice, fitting_views, requested
@@ -134,7 +135,7 @@ class Visualizer(keras.callbacks.Callback):
         """Print the views, what the parts of the model are taken for, and what is left out."""
         roles = f" ({self._choice.roles})" if str(self._choice.roles) else ""
         chosen = ", ".join(view.chosen_summary() for view in self._running)
-        say(f"kerasviz_callbacks: {chosen or self._nothing_fits()}{roles}.")
+        say(f"kerasviz_callbacks: {chosen or self.nothing_fits()}{roles}.")
         self._say_left_out()
 
     def _say_left_out(self, known: int = 0) -> None:
@@ -143,7 +144,8 @@ class Visualizer(keras.callbacks.Callback):
         if reasons and (self.params or {}).get("verbose", 1):
             say(f"kerasviz_callbacks: left out: {reasons}.")
 
-    def _nothing_fits(self) -> str:
+    def nothing_fits(self) -> str:
+        """Return in words that no view fits the model, and the remedy."""
         without = "" if self.validation_data is not None else " without validation_data"
         return f'no view fits model "{self.model.name}"{without}; name some in views=: {", ".join(VIEWS)}'
 
@@ -230,7 +232,7 @@ class Visualizer(keras.callbacks.Callback):
             self._known_probes = fit_context.probes
             chosen = duplicate.fitting_views(fit_context)
             if not chosen:
-                raise ValueError(f"views=None: {duplicate._nothing_fits()}.")
+                raise ValueError(f"views=None: {duplicate.nothing_fits()}.")
             return chosen
 
         return snapshot(select, model)
@@ -274,13 +276,18 @@ class Visualizer(keras.callbacks.Callback):
                 view.read_data()
             elif isinstance(view, ProbeView):
                 why = "its parts have no weights before training; give each an Input"
+                why = why if view.list_layers() else "it has neither parts nor a `call`"
         except PartsError as error:
             why = f"{error.reason}; say which in model="
         finally:
             fit_context.participants.remove(context)
         probes, readers = (getattr(view, name, {}) for name in ("probes", "readers"))
         self._choice = fitting_views(model, view.list_layers(), readers.get(VALIDATION), probes, why)
-        return [self._make(one, **arguments) for one, arguments in self._choice.views]
+        views = [self._make(one, **arguments) for one, arguments in self._choice.views]
+        for one in views:
+            if isinstance(one, ConfusionMatrix) and self.of_data["count"] is None:
+                one.rows_like = OverfittingMonitor  # one pass for both
+        return views
 
     def _make(self, view: type[View] | View, **arguments: Any) -> View:
         """Create a view with the arguments of the visualizer, replaced by `arguments`; an instance keeps its own."""

@@ -21,8 +21,10 @@ from ..taps.weights import convolution_layout, weight_matrices
 from ..views.activation_maps import ActivationMaps
 from ..views.attribution import Attribution
 from ..views.coefficients import Coefficients
+from ..views.confusion_matrix import ConfusionMatrix
 from ..views.filter_images import FilterImages, filter_kernels
 from ..views.filter_overlap import FilterOverlap
+from ..views.generated_images import GeneratedImages
 from ..views.grad_cam import GradCAM
 from ..views.latent_profiles import LatentProfiles
 from ..views.latent_trajectory import LatentTrajectory
@@ -47,6 +49,8 @@ VIEWS: dict[str, type[View]] = {
         LatentProfiles,
         Reconstructions,
         Predictions,
+        GeneratedImages,
+        ConfusionMatrix,
         OverfittingMonitor,
     )
 }
@@ -100,6 +104,8 @@ def fitting_views(
         choice.leave_out("views of the data", why)
     if reader is not None:
         _add_views_of_data(choice, known, reader, probes)
+    if choice.roles.generators:
+        choice.add(GeneratedImages)
     return choice
 
 
@@ -109,7 +115,7 @@ def _of_weights(model: Any, known: Sequence[LayerRef], with_data: bool) -> list[
     kernels = [matrix.path for matrix in weight_matrices(known)] if built else []
     if not built:
         may_convolve = has_call(model) or any(convolution_layout(ref.layer) for ref in known)
-        return [FilterImages] if may_convolve else [WeightHeatmaps]
+        return [FilterImages] if may_convolve else [WeightHeatmaps] if known else []
     matrices: list[type[View]] = [WeightHeatmaps] if kernels else []
     images: list[type[View]] = [FilterImages] if filters else []
     if not with_data:
@@ -194,9 +200,9 @@ def _add_monitor(choice: Choice, reader: Reader, probes: Mapping[str, Probe]) ->
         choice.leave_out("OverfittingMonitor", why[VALIDATION])
     elif why.get(TRAINING):
         choice.leave_out("OverfittingMonitor of the training data", why[TRAINING])
-        choice.add(OverfittingMonitor, training_data=None)
+        choice.add(OverfittingMonitor, ConfusionMatrix, training_data=None)
     else:
-        choice.add(OverfittingMonitor)
+        choice.add(OverfittingMonitor, ConfusionMatrix)
 
 
 def _why_no_truth(reader: Reader, probe: Probe, kinds: Sequence[str] = ("classes", "labels")) -> str:

@@ -4,8 +4,10 @@ from . import (
     activation_maps,
     attribution,
     coefficients,
+    confusion_matrix,
     filter_images,
     filter_overlap,
+    generated_images,
     grad_cam,
     latent_profiles,
     latent_trajectory,
@@ -29,5 +31,7 @@ ENTRIES = {
     "LatentProfiles": latent_profiles.ENTRY,
     "Reconstructions": reconstructions.ENTRY,
     "Predictions": predictions.ENTRY,
+    "GeneratedImages": generated_images.ENTRY,
+    "ConfusionMatrix": confusion_matrix.ENTRY,
     "OverfittingMonitor": overfitting_monitor.ENTRY,
 }

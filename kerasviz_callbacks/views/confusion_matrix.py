@@ -1,0 +1,212 @@
+"""`ConfusionMatrix`: which class is taken for which, and the surest of the worst confusions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from .._typing import Array
+from ..callback import ARGUMENTS, UNTRAINED, VALIDATION, Image, Measured, ProbeView
+from ..callback.arguments import one_of
+from ..callback.explained_view import labels_of_output
+from ..callback.markdown import code_span
+from ..draw.confusion import MAX_CLASSES, MAX_EXAMPLES, Confused, Matrix, confusion_sheet
+from ..draw.text import join_notes
+from ..fit_context import Request
+from ..maths.confusion import Answers, Confusion, Confusions, Normalize, class_weights, most_confused, most_wrong
+from ..taps.reader import OUTPUT, Capture, Captured, Reader
+from ..taps.task import Task, task_of, truth_of
+
+MAX_PAIRS = 12
+_UNITS = {"true": "share of the true class", "pred": "share of the predicted class", "all": "share of all rows"}
+_DESCRIPTION = """**Confusion matrix** of {output}: which class is taken for which.
+
+*How to read it:* rows are true classes, columns predicted ones; colour is the {unit}, blue where the prediction is
+right, orange where it is wrong, on a scale that never changes; the numbers count the rows looked at. On the right, of
+each of the worst confusions the image on which the model is surest; these change with the step.{rows}
+*Good signs:* a dark diagonal on white; confusions only between classes that look alike.
+*Bad signs:* an orange column (one class is the answer to everything); an orange cell that stays while others fade; sure
+confusions of images that a person finds easy (look at their labels)."""
+_WEIGHTED = " Rows are weighted so that the classes have the proportions of the data."
+
+
+class ConfusionMatrix(ProbeView):
+    """See which class a classifier takes for which, and the images of the worst confusions.
+
+    Unlike the other views, it looks at rows chosen at random, in the proportions of the data. The rows of a `Probe`, or
+    those that `Visualizer` shares with the monitor, are weighted to these proportions. Of more than 30 classes, the 30
+    most confused at the first trained step are shown. With several labels a row, there is a 2 x 2 matrix for each.
+
+    Args:
+        log_dir: the TensorBoard log directory.
+        validation_data: `(x, y)` with class numbers, one-hot rows, or rows of 0 and 1 (several labels). See
+            `ProbeView`.
+        normalize: what the colours show, as in scikit-learn: `"true"`: the share of the true class, `"pred"`: of the
+            predicted class, `"all"`: of all rows, `None`: the number of rows.
+        options: `training_data`, `count` (2,000), `class_names`, `display`, and those of `View`.
+
+    Raises:
+        ValueError: another `normalize`; before the first batch: a model that is no classifier, or data without labels.
+
+    Example:
+        >>> model.fit(x, y, callbacks=[kv.ConfusionMatrix("logs", (x_val, y_val))])  # doctest: +SKIP
+    """
+
+    scalar_descriptions: ClassVar[Mapping[str, str]] = {
+        "accuracy": "Share of rows that are classified correctly (several labels a row: all of them), in the "
+        "proportions of the data; as sklearn.metrics.accuracy_score.",
+        "balanced_accuracy": "Mean over the classes of the share classified correctly, as "
+        "sklearn.metrics.balanced_accuracy_score; of several labels a row the mean over them. Far below the accuracy: "
+        "rare classes are missed.",
+    }
+    default_count: ClassVar[int] = 2000
+    random_rows: ClassVar[bool] = True
+
+    def __init__(self, log_dir: Any, validation_data: Any, *, normalize: Normalize = "true", **options: Any):
+        super().__init__(log_dir, validation_data, **options)
+        if normalize is not None:
+            one_of(normalize, "normalize", None, *_UNITS)
+        self.normalize = normalize
+        self._task, self._output = Task("classes"), "output"
+        self._truth: dict[str, Array] = {}
+        self._weights: dict[str, Array] = {}
+        self._high = 1.0
+
+    def find_layers(self, reader: Reader) -> None:
+        """Find the task, the labels, and the scale."""
+        self._out, self._output = Capture(OUTPUT), str(reader.first_output or "output")
+        self._truth, self._weights = {}, {}
+        for source, probe in self.probes.items():
+            self._task, self._truth[source] = self._labelled(self.readers[source], source)
+            self._weights[source] = np.ones(len(probe))
+            sizes, labels = probe.class_sizes, probe.labels
+            if sizes is not None and labels is not None and np.array_equal(self._truth[source], labels):
+                self._weights[source] = class_weights(labels, sizes)
+        self._high = max(self._largest_row(source) for source in self.probes)
+
+    def _labelled(self, reader: Reader, source: str) -> tuple[Task, Array]:
+        """Return the task that the labels of a data source imply, and the labels."""
+        probe, labels = self.probes[source], labels_of_output(reader, self.probes[source])
+        task = task_of(reader, probe, labels.numbers)
+        truth = truth_of(task, reader, probe, labels.numbers) if task.kind in ("classes", "labels") else None
+        if truth is None:
+            why = labels.why_none or f"the model's output of shape {(None, *reader.output_shapes[0])} gives no classes"
+            raise ValueError(
+                f"{ARGUMENTS[source]}: has no labels for the predictions of a classifier ({why}), so there is no "
+                "confusion matrix; pass (x, y) with class numbers, one-hot rows, or rows of 0 and 1 for a model with "
+                "several sigmoids, or leave ConfusionMatrix out."
+            )
+        if task.kind == "classes" and truth.max(initial=0) >= task.choices:
+            raise ValueError(
+                f"{ARGUMENTS[source]}: holds class {int(truth.max())}, but the model's output has {task.choices} "
+                f"classes; expected 0 to {task.choices - 1}."
+            )
+        return task, truth if task.kind == "classes" else (np.asarray(truth) > 0.5).astype(np.int64)
+
+    @property
+    def _several(self) -> bool:
+        """Whether each row has several labels."""
+        return self._task.kind == "labels"
+
+    @property
+    def _things(self) -> int:
+        """The number of classes, or of labels."""
+        return self._task.units if self._several else self._task.choices
+
+    def _largest_row(self, source: str) -> float:
+        """Return the end of the scale: 1, or the largest share or number of rows that a true class has."""
+        truth, weights = self._truth[source], self._weights[source]
+        if self.normalize in ("true", "pred"):
+            return 1.0
+        if self._several:
+            most = float(np.maximum(truth.sum(axis=0), len(truth) - truth.sum(axis=0)).max())
+        else:
+            most = float(np.bincount(truth[truth >= 0], weights[truth >= 0], minlength=1).max())
+        return most / max(weights.sum(), 1) if self.normalize == "all" else max(most, 1.0)
+
+    def request(self, source: str) -> Request:
+        """Request the predictions."""
+        return Request((self._out,))
+
+    def tags(self) -> Mapping[str, None]:
+        """Return the tag of the matrix."""
+        return {f"confusion/{self._output}": None}
+
+    def measure(self, captured: dict[Capture, Captured], source: str, step: int) -> Measured:
+        """Compute the matrix, the accuracies, and the worst confusions."""
+        truth, weights = self._truth[source], self._weights[source]
+        answers = Answers.of(self._task.answer_scores(captured[self._out].output, truth), truth, weights)
+        self.memory.extend_scale("confusion", self._high)
+        classes = 2 if self._several else self._task.choices
+        kept = self.memory.shared.get("shown")
+        found = Confusions.of(answers, classes, self.normalize, worst=MAX_PAIRS, also=() if kept is None else kept[1])
+        if kept is None or (kept[0] == UNTRAINED and source == VALIDATION):
+            chosen = most_wrong(found.counts, MAX_CLASSES) if self._several else most_confused(found, MAX_CLASSES)
+            kept = self.memory.shared["shown"] = (step, chosen)
+        shown = found.labels(kept[1]) if self._several else found.classes(kept[1])
+        accuracy, balanced = answers.accuracies()
+        return Measured(step, shown, {"confusion/accuracy": accuracy, "confusion/balanced_accuracy": balanced})
+
+    def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
+        """Draw the matrix of each data source."""
+        for source, one in measured.items():
+            data, unit = one.data, "number of rows" if self.normalize is None else _UNITS[self.normalize]
+            missing = f"{data.unanswered:,} NaN" if data.unanswered else ""
+            picture = confusion_sheet(
+                self._matrices(data),
+                self._confused(source, data),
+                self._headline(data, one.scalars),
+                high=self.memory.scales["confusion"],
+                unit=unit,
+                caption=self._caption(source),
+                note=join_notes("predictions that are NaN count as wrong" if missing else "", one.note),
+                bad=missing,
+            )
+            rows = _WEIGHTED if self._is_weighted(source) else ""
+            about = _DESCRIPTION.format(output=code_span(self._output), unit=unit, rows=rows)
+            yield Image(source, f"confusion/{self._output}", picture, about)
+
+    def _matrices(self, data: Confusions) -> list[tuple[str, Matrix]]:
+        name = self.probe_display.class_name
+        if self._several:
+            labels = zip(data.numbers, data.values, data.counts, strict=True)
+            return [(name(label), Matrix(values, counts, ("no", "yes"))) for label, values, counts in labels]
+        return [("", Matrix(data.values[0], data.counts[0], [name(one) for one in data.numbers]))]
+
+    def _confused(self, source: str, data: Confusions) -> Confused:
+        most = min(MAX_EXAMPLES, 2 * self._things if self._several else self._things * (self._things - 1))
+        examples = data.worst[:most]
+        titles = [(self._words(one), f"p {one.probability:.2f}   {self._how_many(one)}") for one in examples]
+        pictures = self.probe_display.tiles(source, np.array([one.row for one in examples], np.intp))
+        pairs = [f"{self._words(one)}   {self._how_many(one)}" for one in data.worst[most:]]
+        return Confused(titles, pictures, most, pairs, MAX_PAIRS - MAX_EXAMPLES if self._things > MAX_CLASSES else 0)
+
+    def _words(self, one: Confusion) -> str:
+        name = self.probe_display.class_name
+        if self._several:
+            return f"{name(one.label)}: {'missed' if one.true else 'false alarm'}"
+        return f"{name(one.true)} → {name(one.predicted)}"
+
+    def _how_many(self, one: Confusion) -> str:
+        return f"{one.count:,} of {one.of:,}"
+
+    def _headline(self, data: Confusions, scalars: Mapping[str, float]) -> tuple[str, str]:
+        accuracy, balanced = (scalars[f"confusion/{name}"] for name in ("accuracy", "balanced_accuracy"))
+        known = {"accuracy": accuracy, "balanced": balanced, "confidence": data.confidence}
+        first = ",  ".join(f"{name} {value:.1%}" for name, value in known.items() if np.isfinite(value))
+        if not data.worst:
+            return first, "no confusions"
+        return first, f"worst: {self._words(data.worst[0])}, {self._how_many(data.worst[0])} rows"
+
+    def _caption(self, source: str) -> str:
+        what = "labels" if self._several else "classes"
+        of = f"{MAX_CLASSES} most confused of {self._things:,}" if self._things > MAX_CLASSES else f"{self._things}"
+        weighted = ", weighted to the proportions of the data" if self._is_weighted(source) else ""
+        return f"{self._output}   confusion matrix, {of} {what}\n{len(self.probes[source]):,} rows{weighted}"
+
+    def _is_weighted(self, source: str) -> bool:
+        """Return whether the rows have other proportions than the data, not only by chance."""
+        given = self._weights[source]
+        return not np.allclose(given[given > 0], 1, atol=0.2)
