@@ -66,6 +66,7 @@ class OverfittingMonitor(EvaluatedView):
     Wrong labels show in `overconfidence` only once they are memorised. There `nc1` turned 4 to 21 epochs before
     `val_loss`, but it turned early in regularised runs too. `overconfidence` is lowest in the first epochs, when a
     model is underconfident: `EarlyStopping` on it, or on `cam_drift`, stopped every healthy run too early.
+    On `silhouette`, with `patience=10`, it kept models within 0.03 of the accuracy of those by `val_loss`, or better.
 
     With a rare class (2.5 % of the rows), `overconfidence` and the `cam_` metrics are best while it is never predicted;
     `silhouette` and `nc1` are mostly those of the frequent class. `knn` needs about 30 rows of each class, `silhouette`
