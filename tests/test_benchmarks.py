@@ -128,6 +128,18 @@ def test_what_is_set_apart_is_the_area_under_the_roc_curve():
         set_apart(bad, good, "up")
 
 
+def test_a_rare_class_has_the_share_asked_for_and_all_the_other_rows():
+    from benchmarks.data_sets import digits, rare
+
+    data = digits()
+    assert (data.train[0].shape, data.test[0].shape) == ((1200, 8, 8, 1), (597, 8, 8, 1))
+    assert (data.train[0].min(), data.train[0].max()) == (0, 1)
+    x, y = rare(data.train, 8, 0.025)
+    assert np.mean(y) == pytest.approx(0.025, abs=1e-3)
+    np.testing.assert_array_equal(x[y == 0], data.train[0][data.train[1] != 8])
+    np.testing.assert_array_equal(x[y == 1], data.train[0][data.train[1] == 8][: y.sum()])
+
+
 def test_any_heads_stand_over_a_table():
     from benchmarks.table import grid
 

@@ -11,7 +11,7 @@ CONTRACT = {  # name: what it needs, how channels are folded, its options
     "input_x_gradient": ("gradients", False, {}),
     "guided_backprop": ("guided gradients", True, {}),
     "smooth_grad": ("gradients", True, {"samples": 16, "noise": 0.15, "seed": 0}),
-    "integrated_gradients": ("gradients", False, {"baseline": 0.0, "steps": 32}),
+    "integrated_gradients": ("gradients", False, {"baseline": 0.0, "steps": None}),
     "occlusion": ("scores", None, {"patch": None, "stride": None, "baseline": 0.0}),
     "rise": ("scores", None, {"samples": 500, "cells": 7, "keep": 0.5, "baseline": 0.0, "seed": 0}),
 }
@@ -67,7 +67,7 @@ WRONG_TYPE = [
     ("smooth_grad", "samples", 2.0, "samples=2.0: expected a whole number, got float"),
     ("smooth_grad", "samples", True, "samples=True: expected a whole number, got bool"),
     ("integrated_gradients", "steps", "8", "steps='8': expected a whole number, got str"),
-    ("integrated_gradients", "steps", None, "steps=None: expected a whole number, got NoneType"),
+    ("smooth_grad", "samples", None, "samples=None: expected a whole number, got NoneType"),
     ("smooth_grad", "seed", 1.5, "seed=1.5: expected a whole number"),
     ("smooth_grad", "noise", "much", "noise='much': expected a number, got str"),
     ("rise", "keep", None, "keep=None: expected a number, got NoneType"),

@@ -72,6 +72,24 @@ def test_every_metric_equals_an_independent_computation_at_every_epoch(watched):
     model.set_weights(final)
 
 
+def test_overconfidence_is_that_of_the_proportions_of_the_data_though_the_rows_are_balanced(tmp_path):
+    keras.utils.set_random_seed(4)
+    rng = np.random.default_rng(4)
+    y = (np.arange(400) % 10 == 0).astype(int)  # a tenth is positive
+    x = rng.normal(size=(400, 3)).astype(np.float32) + y[:, None]
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, "relu"), keras.layers.Dense(2, "softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    view = kv.OverfittingMonitor(tmp_path, kv.Probe((x, y), count=40), publish=["overconfidence"], on_error="raise")
+    history = model.fit(x, y, epochs=1, verbose=0, callbacks=[view]).history
+    rows = view.validation_data.index
+    assert y[rows].mean() == 0.5
+    shares = model.predict(x[rows], verbose=0).astype(np.float64)
+    excess = shares.max(axis=1) - (shares.argmax(axis=1) == y[rows])
+    expected = 0.1 * excess[y[rows] == 1].mean() + 0.9 * excess[y[rows] == 0].mean()
+    assert history["val_overconfidence"] == pytest.approx([expected], abs=1e-6)
+    assert abs(expected - excess.mean()) > 0.05
+
+
 def test_metrics_are_published_at_every_epoch_and_images_drawn_at_some(watched):
     _, _, _, _, after, directory = watched
     assert all(set(logs) >= PUBLISHED for logs in after.logs)

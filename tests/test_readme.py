@@ -51,7 +51,7 @@ def test_the_fit_of_the_readme_runs_as_it_stands_and_learns_and_what_follows_it_
     (grad_cam,) = kv.GradCAM("logs", names["test"]).pictures(model).values()
     np.testing.assert_array_equal(np.asarray(shown), grad_cam)
 
-    exec(code[3].replace("epochs=40", "epochs=8").replace("patience=5", "patience=1, min_delta=1"), names)
+    exec(code[3].replace("epochs=40", "epochs=8").replace("patience=10", "patience=1, min_delta=1"), names)
     assert len(model.history.epoch) == 2, "it stops on what the monitor publishes"
     assert list(read(tmp_path / "logs" / "views-3" / "validation").pictures) == ["overfitting/summary"]
 

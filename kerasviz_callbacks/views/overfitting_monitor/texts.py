@@ -17,7 +17,7 @@ rare class: see its own line at the bottom. No single metric is conclusive."""
 SCALARS = {
     "overconfidence": "Mean largest probability minus accuracy, classes in the proportions of the data: "
     "0 if confidence matches accuracy, above 0 if overconfident.",
-    "knn": "Share of the 5 nearest neighbours of each feature vector with the same label (leave-one-out), averaged "
+    "knn": "Share of the 5 nearest neighbours of each feature vector that have the same label (leave-one-out), mean "
     "over classes. At chance 1 / classes; unreliable for classes of fewer than 30 rows.",
     "silhouette": "Silhouette score of the features by class, -1 to 1: distance to the nearest other class compared "
     "with the distance within the class.",
