@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Any
 
@@ -105,18 +105,20 @@ class Traced:
         with nullcontext() if builds else kept_global_states():
             self._graph = tf.function(function, autograph=False).get_concrete_function(*specs).graph
 
-    def depends(self, score: Callable[[], Tensor], tensors: Sequence[Tensor]) -> list[bool]:
+    def depends(self, score: Callable[[], Tensor], tensors: Sequence[Tensor], *, smoothly: bool = True) -> list[bool]:
         """Whether a score, computed from symbols that were met on the way, depends smoothly on each of some of them.
+
+        Not `smoothly`: it also depends on whole numbers, which have no gradient.
 
         NotImplementedError: this TensorFlow does not tell.
         """
         with kept_global_states(), self._graph.as_default():
-            behind = _smoothly_behind(score())
+            behind = _behind(score(), DIFFERENTIABLE if smoothly else None)
         return [id(tensor) in behind for tensor in tensors]
 
 
-def _smoothly_behind(tensor: Tensor) -> set[int]:
-    """The ids of all tensors by which a symbol has a gradient, itself among them; no gradient is traced for it."""
+def _behind(tensor: Tensor, types: Collection[Any] | None) -> set[int]:
+    """The ids of all tensors, of some types, by which a symbol has a gradient; no gradient is traced for it."""
     gradient_of = private("get_gradient_function")
     if gradient_of is None:
         raise NotImplementedError("this TensorFlow does not tell which operations have a gradient")
@@ -129,7 +131,7 @@ def _smoothly_behind(tensor: Tensor) -> set[int]:
         except LookupError:
             continue
         for given in made_by.inputs:
-            if id(given) not in found and given.dtype in DIFFERENTIABLE:
+            if id(given) not in found and (types is None or given.dtype in types):
                 found.add(id(given))
                 waiting.append(given)
     return found

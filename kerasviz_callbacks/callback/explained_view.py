@@ -15,7 +15,6 @@ from ..probe import Probe
 from ..probe.labels import Labels, labels_of
 from ..taps.reader import OUTPUT, Capture, Reader
 from ..taps.scores import Predictions, check_looked_through, class_targets, predictions, score_for
-from .probe_display import ProbeDisplay
 from .probe_view import ProbeView
 from .types import ARGUMENTS, COMPARED_SOURCES, VALIDATION
 
@@ -70,11 +69,10 @@ class ExplainedView(ProbeView):
         self.targets: dict[str, Array] = {}
         self._explained: Any = None
         self._labels: dict[str, Labels] = {}
-        self._displays: dict[int, ProbeDisplay] = {}
 
     def find_layers(self, reader: Reader) -> None:
         """Find the explained class of each row."""
-        self._head, self._displays = reader.head, {}
+        self._head = reader.head
         self._labels = {source: labels_of_output(reader, probe) for source, probe in self.probes.items()}
         self.targets = {source: self._classes(reader, probe, source) for source, probe in self.probes.items()}
 
@@ -108,7 +106,7 @@ class ExplainedView(ProbeView):
             given["caption"] += f"   first {MAX_TILES} of {len(maps)}"
         rows = self._heat_rows(source, maps[:MAX_TILES], predicted, number)
         if rows.inputs.dtype == np.uint8:
-            given["caption"] = self._display(number).captioned(given["caption"], source)
+            given["caption"] = self.display_of(number).captioned(given["caption"], source)
         return self._heat_over([rows], given)
 
     def comparison_sheet(
@@ -129,14 +127,14 @@ class ExplainedView(ProbeView):
             given["note"] = join_notes(f"wrong: {shares}", given.get("note", ""))
         counts = [len(one.maps) for one in rows]
         if rows[0].inputs.dtype == np.uint8:
-            given["caption"] = self._display(number).captioned(given["caption"], VALIDATION)
+            given["caption"] = self.display_of(number).captioned(given["caption"], VALIDATION)
         given["halves"] = tuple(zip(COMPARED_SOURCES.values(), counts, strict=True))
         return self._heat_over(rows, given)
 
     def _heat_rows(self, source: str, maps: Array, predicted: Predictions, number: int | None) -> _HeatRows:
         """Return the first rows of a data source, as many as there are maps."""
         titles, wrong = self._titles(source, predicted)
-        display = self._display(number)
+        display = self.display_of(number)
         values, pictures = display.inputs[source], display.pictures(source)
         count = len(maps)
         if maps.ndim == 2 and values.ndim == 2 and pictures is not None and maps.shape[1:] == values.shape[1:]:
@@ -170,15 +168,6 @@ class ExplainedView(ProbeView):
                 "pass (x, y) with integer or one-hot labels, or target=None for the predicted class."
             )
         return class_targets(labels.numbers, reader.head, len(probe), argument="labels")
-
-    def _display(self, number: int | None) -> ProbeDisplay:
-        """Return how an input is displayed; `display` is for the displayed one."""
-        number = self.displayed_input if number is None else number
-        if number == self.displayed_input:
-            return self.probe_display
-        if number not in self._displays:
-            self._displays[number] = ProbeDisplay(self.probes, None, self.inputs(number))
-        return self._displays[number]
 
     def _titles(self, source: str, predicted: Predictions) -> tuple[list[tuple[str, str]], list[bool] | None]:
         """Return the true label, the prediction and whether it is wrong, for each row."""

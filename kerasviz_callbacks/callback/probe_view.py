@@ -67,11 +67,12 @@ class ProbeView(View):
         self.readers: dict[str, Reader] = {}
         self.probe_display = ProbeDisplay({}, None, {})
         self.displayed_input = 0
+        self._displays: dict[int, ProbeDisplay] = {}  # of the other inputs
 
     def prepare(self) -> None:
         """Read the data once, trace the model on it, and find the layers."""
         self.read_data()
-        self.displayed_input = self._choose_input()
+        self.displayed_input, self._displays = self._choose_input(), {}
         display, axis = self.display, self.readers[VALIDATION].input_axes[self.displayed_input]
         if display is not None and axis is not None:
             display = partial(_display_channels_first, display, axis)
@@ -100,6 +101,14 @@ class ProbeView(View):
             source: keras.tree.flatten(self.readers[source].to_channels_last(probe.inputs))[number]
             for source, probe in self.probes.items()
         }
+
+    def display_of(self, number: int | None) -> ProbeDisplay:
+        """Return how one of the model's inputs is displayed; `None`: the displayed one, which `display` is for."""
+        if number is None or number == self.displayed_input:
+            return self.probe_display
+        if number not in self._displays:
+            self._displays[number] = ProbeDisplay(self.probes, None, self.inputs(number))
+        return self._displays[number]
 
     def _choose_input(self) -> int:
         """Return the number of the displayed input: the first that may be an image, else (or with `display`) the first.

@@ -92,7 +92,8 @@ def run_captures(
         gradient: list[Any] = []
         if capture.score is not None:
             slopes_of_call = [next(remaining[capture.score]) for _ in tensors]
-            filled = [keras.ops.zeros_like(t) if s is None else s for t, s in zip(tensors, slopes_of_call, strict=True)]
+            pairs = zip(tensors, slopes_of_call, strict=True)
+            filled = type(tensors)(keras.ops.zeros_like(t) if slope is None else slope for t, slope in pairs)
             gradient = [channels_last(stacked(filled), axis)]
         reduced = capture.reduce(output, choices.get(str(number))) if capture.reduce else output
         if capture.maps is not None:

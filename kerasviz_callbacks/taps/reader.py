@@ -74,6 +74,12 @@ class Reader:
         """
         ref, index = find(self.layers, wanted, argument=argument)
         calls = [call for call in self.calls if call.ref is ref]
+        if ref.frames is not None and not all(call.visible for call in calls):
+            raise ValueError(
+                f'{argument}="{ref.path}": is called once a frame by "{ref.frames.path}", and the number of frames is '
+                "not known before the model runs, so there is no output for each; give Input, or the layer before, a "
+                f'fixed number of frames, or name "{ref.frames.path}".'
+            )
         if not calls or not all(call.visible for call in calls):
             raise ValueError(
                 f'{argument}="{ref.path}": is not called where it can be read: it is unused, returns no rows, or is '
@@ -254,16 +260,6 @@ class Reader:
             most = max(1, MEMORY // max(1, held))
             size = math.ceil(rows / math.ceil(rows / most)) if rows else 1
         return [(start, min(start + size, rows)) for start in range(0, max(rows, 1), size)]
-
-
-def check_scored(reader: Reader, wanted: Score) -> None:
-    """Raise ValueError for a score of classes whose axis is not the last one."""
-    if wanted.function is None and reader.output_axes[:1] not in ([], [None]):
-        raise ValueError(
-            f'model "{reader.model.name}": its output {(None, *reader.output_shapes[0])} has the channels first, and '
-            "classes are counted along the last axis. Pass a callable target that takes the class, or end the model "
-            "with keras.layers.Permute((2, 3, 1))."
-        )
 
 
 def _by_call(calls: Sequence[Call], recorder: OutputRecorder, of: Callable[[list[Any]], Iterable[bool]]) -> list[bool]:
