@@ -31,6 +31,7 @@ class _HeatRows:
     maps: Array
     titles: list[tuple[str, str]]
     wrong: list[bool] | None
+    points: tuple[float, float] | None = None  # the limits of clouds of points
 
 
 class ExplainedView(ProbeView):
@@ -105,7 +106,7 @@ class ExplainedView(ProbeView):
         if len(maps) > MAX_TILES:
             given["caption"] += f"   first {MAX_TILES} of {len(maps)}"
         rows = self._heat_rows(source, maps[:MAX_TILES], predicted, number)
-        if rows.inputs.dtype == np.uint8:
+        if rows.inputs.dtype == np.uint8 or rows.points is not None:
             given["caption"] = self.display_of(number).captioned(given["caption"], source)
         return self._heat_over([rows], given)
 
@@ -139,17 +140,21 @@ class ExplainedView(ProbeView):
         count = len(maps)
         if maps.ndim == 2 and values.ndim == 2 and pictures is not None and maps.shape[1:] == values.shape[1:]:
             maps = maps.reshape(count, *pictures.shape[1:3], -1).sum(axis=-1)  # images passed as flat vectors
-        if maps.ndim == 2:
-            inputs = _signals(values[:count], maps)
+        if display.form == "points" and values.shape[:2] == maps.shape:
+            inputs = values[:count]
+        elif maps.ndim == 2:
+            inputs = _signals(values[:count], maps, display.form)
         elif pictures is None or pictures.ndim != maps.ndim + 1:  # the shapes of maps and inputs do not match
             inputs = np.zeros((*maps.shape, 3), np.uint8)
         else:
             inputs = pictures[:count]
-        return _HeatRows(inputs, maps, titles[:count], None if wrong is None else wrong[:count])
+        limits = display.limits if display.form == "points" and inputs.ndim == 3 else None
+        return _HeatRows(inputs, maps, titles[:count], None if wrong is None else wrong[:count], limits)
 
     def _heat_over(self, rows: Sequence[_HeatRows], given: dict[str, Any]) -> Array:
         """Draw all rows into one image."""
         inputs, maps = (np.concatenate(parts) for parts in zip(*((one.inputs, one.maps) for one in rows), strict=True))
+        given["points"] = rows[0].points
         given["titles"] = [title for one in rows for title in one.titles]
         if any(one.wrong is not None for one in rows):
             given["wrong"] = [bad for one in rows for bad in one.wrong or [False] * len(one.maps)]
@@ -194,8 +199,10 @@ def labels_of_output(reader: Reader, probe: Probe) -> Labels:
     return probe_labels if passed_by_user else labels_of(y[name], probe.inputs)
 
 
-def _signals(values: Array, maps: Array) -> Array:
-    """Return inputs as signals `(n, t, channels)`; zeros if they are not signals."""
+def _signals(values: Array, maps: Array, form: str) -> Array:
+    """Return inputs as signals `(n, t, channels)`; of no channel if they are ids, rows or clouds, else zeros."""
+    if form:
+        return np.zeros((*maps.shape, 0))
     if values.dtype.kind not in "buif" or values.ndim not in (2, 3):
         return np.zeros((*maps.shape, 1))
     return values if values.ndim == 3 else values[..., None]

@@ -16,6 +16,8 @@ from .scores import Score
 from .tokens import depends_on_patches, within_attention
 from .weights import convolution_layout
 
+_SHOWN = (keras.layers.Dense, keras.layers.ConvLSTM1D, keras.layers.ConvLSTM2D, keras.layers.ConvLSTM3D)
+
 
 def activation_layers(reader: Reader) -> list[Call]:
     """The convolutional and dense layers, in execution order.
@@ -24,7 +26,7 @@ def activation_layers(reader: Reader) -> list[Call]:
         ValueError: the model has neither.
     """
     leaves = reader.leaves()
-    shown = [c for c in leaves if isinstance(c.ref.layer, keras.layers.Dense) or convolution_layout(c.ref.layer)]
+    shown = [c for c in leaves if isinstance(c.ref.layer, _SHOWN) or convolution_layout(c.ref.layer)]
     if not shown:
         raise ValueError(
             "layers=None: the model has no convolution and no dense layer that can be read; "

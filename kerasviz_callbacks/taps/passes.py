@@ -11,7 +11,7 @@ import keras
 from .._autodiff import framework
 from .._typing import Array
 from .layers import LayerRef
-from .layouts import channels_last
+from .layouts import Frames, channels_last
 from .output_recorder import OutputRecorder, stacked
 from .scores import Score, score
 
@@ -93,8 +93,8 @@ def run_captures(
         if capture.score is not None:
             slopes_of_call = [next(remaining[capture.score]) for _ in tensors]
             pairs = zip(tensors, slopes_of_call, strict=True)
-            filled = type(tensors)(keras.ops.zeros_like(t) if slope is None else slope for t, slope in pairs)
-            gradient = [channels_last(stacked(filled), axis)]
+            filled = [keras.ops.zeros_like(tensor) if slope is None else slope for tensor, slope in pairs]
+            gradient = [channels_last(stacked(Frames(filled) if isinstance(tensors, Frames) else filled), axis)]
         reduced = capture.reduce(output, choices.get(str(number))) if capture.reduce else output
         if capture.maps is not None:
             reduced, gradient = capture.maps(output, *gradient), []

@@ -155,11 +155,11 @@ class ActivationMaps(LayersView):
 
     def _traces(self, source: str, number: int | None) -> Array | None:
         """Return line plots of signals, on the value range of the validation data."""
-        inputs, first = (self.display_of(number).inputs[one] for one in (source, VALIDATION))
-        finite = first[np.isfinite(first)] if first.dtype.kind == "f" and first.ndim == 3 else np.zeros(0)
-        if not finite.size:
+        display = self.display_of(number)
+        inputs, (low, high) = display.inputs[source], display.limits
+        if inputs.ndim != 3 or inputs.dtype.kind != "f" or display.form:
             return None
-        return trace_pictures(inputs, low=float(finite.min()), high=float(finite.max()))
+        return trace_pictures(inputs, low=low, high=high)
 
 
 def _placeholders(call: Call) -> Array:
