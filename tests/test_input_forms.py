@@ -50,7 +50,7 @@ def test_what_the_model_does_with_an_input_tells_its_form(first, values, form):
 
 
 def test_each_point_stands_at_its_place_in_each_projection():
-    tile = projections(np.array([[[-1.0, 0.0, 1.0], [np.nan, 0, 0]]]), -1, 1, size=81)[0]
+    tile = projections(np.array([[[-1.0, 0.0, 1.0], [np.nan] * 3]]), -1, 1, size=81)[0]
     shown = (tile == (225, 225, 225)).all(-1)
     planes = [shown[:, start : start + 81] for start in (0, 83, 166)]
     for plane, (across, up) in zip(planes, [(-1, 0), (-1, 1), (0, 1)], strict=True):

@@ -156,9 +156,10 @@ class ActivationMaps(LayersView):
     def _traces(self, source: str, number: int | None) -> Array | None:
         """Return line plots of signals, on the value range of the validation data."""
         display = self.display_of(number)
-        inputs, (low, high) = display.inputs[source], display.limits
+        inputs = display.inputs[source]
         if inputs.ndim != 3 or inputs.dtype.kind != "f" or display.form:
             return None
+        low, high = display.limits
         return trace_pictures(inputs, low=low, high=high)
 
 
