@@ -5,7 +5,8 @@ In the order of use; each module's first line says more:
 - pixels: `inputs`, `colour`, `tiles`, `text`, `marks`, `ticks`, `lines`, `rows`
 - around a picture: `sheet` (caption above, strip of changing values below), `stack`, `stamp`
 - of weights: `filters`, `weights`, `coefficients`
-- of data: `activations`, `responses`, `overlap`, `traces`, `overlay`, `heat`, `reconstructions`
+- of data: `activations`, `responses`, `overlap`, `traces`, `overlay`, `points`, `heat`,
+  `reconstructions`
 - over the steps: `clouds`, `trails`, `profiles`, `curves`, `overfitting`, `overfitting_charts`
 
 What draws whole pictures takes a `caption`, which must not change during a run (layer and shape, never the step), for

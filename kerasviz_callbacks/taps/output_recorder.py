@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import keras
@@ -120,6 +121,12 @@ class OutputRecorder:
     def tensor(self, path: str) -> Any:
         """The output of a call as one tensor; frames are stacked on the axis behind the rows."""
         return stacked(self.tensors(path))
+
+    def any_frame(self, calls: Sequence[Call], of: Callable[[list[Any]], Iterable[bool]]) -> list[bool]:
+        """For each call whether something holds of any of its tensors, given `of`, which says it of all of them."""
+        tensors = [self.tensors(call.path) for call in calls]
+        found = iter(of([tensor for own in tensors for tensor in own]))
+        return [any(list(islice(found, len(own)))) for own in tensors]
 
     def listed(self, inputs: Any, outputs: Any, answers: Sequence[Any]) -> tuple[list[Call], list[Any], list[Any]]:
         """The calls in the order in which they ended, and the axes of channels of the model's inputs and outputs.

@@ -12,6 +12,7 @@ from ..draw.text import shape_text
 from ..explain.layer_maps import LayerMaps, maps_by_input
 from ..fit_context import Request
 from ..maths.class_activation import cam_method
+from ..taps.input_spec import input_names
 from ..taps.reader import Reader
 
 _DESCRIPTION = """**Which regions the prediction depends on** ({method} of {path}, {score}).
@@ -84,6 +85,7 @@ class GradCAM(ExplainedView):
         """Find the layer, and the explained class of each row."""
         super().find_layers(reader)
         self._explained: list[LayerMaps] = maps_by_input(reader, self.layer, self.score, self.method)
+        self._input_names = input_names(reader.model, self.probes[VALIDATION].inputs)
         calls = [one.call for one in self._explained]
         self.path = calls[0].path if len(calls) == 1 else calls[0].ref.path
 
@@ -130,6 +132,8 @@ class GradCAM(ExplainedView):
         if method.needs == "activations":
             explained = target = "any class"
         caption = f"{self.method} of {path}   {shape_text(layer_maps.shape)}   {explained}"
+        if layer_maps.input is not None:
+            caption += f"   on input {self._input_names[layer_maps.input]}"
         texts = {
             "method": self.method,
             "path": code_span(path),
