@@ -249,7 +249,7 @@ def _sequence_models():
 LEAVES = {
     "lstm": {"read", "gap", "head"},
     "bidirectional": {"forward_gru", "backward_gru", "gap", "head"},
-    "time distributed": {"inner", *(f"inner:{step}" for step in range(1, 5)), "gap", "head"},
+    "time distributed": {"inner", "gap", "head"},
 }
 
 

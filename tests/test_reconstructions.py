@@ -78,7 +78,7 @@ def test_of_a_sampling_model_means_are_decoded_so_that_only_the_model_moves_a_ti
     assert np.abs(model(x).numpy() - decoded).max() > 0.05, "what the model itself gives is a sample"
     middle = model.get_layer("picture")(model.get_layer("pixels")(mean[:1] * 4 / 7 + mean[1:2] * 3 / 7)).numpy()
     np.testing.assert_allclose(numbers(view).walks[0, 3:4], middle, atol=1e-6)
-    assert view._caption("validation").splitlines()[1:] == ["decoded from the means z_mean"]
+    assert view._caption("validation").splitlines()[1:] == ["decoded from the means z_mean", "input values 0 to 1"]
     assert view.summary() == "Reconstructions with interpolation in z_mean"
     found = runs(tmp_path)["views/validation"]
     for steps in found.pictures.values():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Any
 
@@ -109,13 +109,15 @@ class Traced:
             self._graph = tf.function(function, autograph=False).get_concrete_function(*specs).graph
         self._fed = self._graph.inputs[: len(keras.tree.flatten(specs))]  # the others are weights
 
-    def depends(self, score: Callable[[], Tensor], tensors: Sequence[Tensor]) -> list[bool]:
+    def depends(self, score: Callable[[], Tensor], tensors: Sequence[Tensor], *, smoothly: bool = True) -> list[bool]:
         """Whether a score, computed from symbols that were met on the way, depends smoothly on each of some of them.
+
+        Not `smoothly`: it also depends on whole numbers, which have no gradient.
 
         NotImplementedError: this TensorFlow does not tell.
         """
         with kept_global_states(), self._graph.as_default():
-            behind = _smoothly_behind(score())
+            behind = _behind(score(), DIFFERENTIABLE if smoothly else None)
         return [id(tensor) in behind for tensor in tensors]
 
     def separates(
@@ -128,7 +130,7 @@ class Traced:
         """
         with kept_global_states(), self._graph.as_default():
             start = score()
-            behind = _smoothly_behind(start)
+            behind = _behind(start, DIFFERENTIABLE)
         fed = {id(tensor) for tensor in self._fed[: 1 if of_first else None]}
         # What is made of whole numbers, such as the pixels of bytes, has no gradient by them.
         sources = fed | {key for key, (made, _) in behind.items() if _is_made_of_numbers(made, fed)}
@@ -158,10 +160,10 @@ def _is_made_of_numbers(tensor: Tensor, fed: set[int]) -> bool:
     return False
 
 
-def _smoothly_behind(tensor: Tensor) -> dict[int, tuple[Tensor, list[int]]]:
-    """By id all tensors by which a symbol has a gradient, itself among them, with the ids of what each is made of.
+def _behind(tensor: Tensor, types: Collection[Any] | None) -> dict[int, tuple[Tensor, list[int]]]:
+    """By id all tensors, of some types, that make a symbol, itself among them, with the ids of what each is made of.
 
-    No gradient is traced for it.
+    No gradient is traced for it: those of `DIFFERENTIABLE` types are the ones by which it has a gradient.
     """
     gradient_of = private("get_gradient_function")
     if gradient_of is None:
@@ -176,7 +178,7 @@ def _smoothly_behind(tensor: Tensor) -> dict[int, tuple[Tensor, list[int]]]:
         except LookupError:
             continue
         for given in made.op.inputs:
-            if given.dtype in DIFFERENTIABLE:
+            if types is None or given.dtype in types:
                 found[id(made)][1].append(id(given))
                 if id(given) not in found:
                     found[id(given)] = (given, [])

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from .._typing import Array
-from ..explain.layer_maps import LayerMaps
+from ..explain.layer_maps import maps_by_input
 from ..fit_context import Request
 from ..maths.confidence import AnswerScores
 from ..probe.labels import Labels
@@ -135,11 +135,12 @@ class EvaluatedView(ProbeView):
     def _map_captures(self, reader: Reader) -> tuple[Capture, Capture] | None:
         true, predicted = self.task.scores(self.score.of)
         try:
-            explained = LayerMaps(reader, self.layer, predicted, "grad_cam")
+            found = maps_by_input(reader, self.layer, predicted, "grad_cam")
         except ValueError:
             if self.layer is not None:
                 raise
             return None  # no layer output has positions, as in a network of dense layers
+        explained = next((one for one in found if one.input == self.displayed_input), found[-1])
         self.maps_path = explained.call.path
         return explained.within_pass(true), explained.within_pass(predicted)
 

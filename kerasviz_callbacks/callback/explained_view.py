@@ -16,7 +16,6 @@ from ..probe.labels import Labels, labels_of
 from ..taps.output_form import targets_of
 from ..taps.reader import OUTPUT, Capture, Reader
 from ..taps.scores import Predictions, check_looked_through, class_targets, predictions, score_for
-from .probe_display import ProbeDisplay
 from .probe_view import ProbeView
 from .types import ARGUMENTS, COMPARED_SOURCES, VALIDATION
 
@@ -33,6 +32,7 @@ class _HeatRows:
     maps: Array
     titles: list[tuple[str, str]]
     wrong: list[bool] | None
+    points: tuple[float, float] | None = None  # the limits of clouds of points
 
 
 class ExplainedView(ProbeView):
@@ -71,11 +71,10 @@ class ExplainedView(ProbeView):
         self.targets: dict[str, Array] = {}
         self._explained: Any = None
         self._labels: dict[str, Labels] = {}
-        self._displays: dict[int, ProbeDisplay] = {}
 
     def find_layers(self, reader: Reader) -> None:
         """Find the explained class of each row."""
-        self._head, self._displays = reader.head, {}
+        self._head = reader.head
         self._labels = {source: labels_of_output(reader, probe) for source, probe in self.probes.items()}
         self.targets = {source: self._classes(reader, probe, source) for source, probe in self.probes.items()}
 
@@ -109,8 +108,8 @@ class ExplainedView(ProbeView):
         if len(maps) > MAX_TILES:
             given["caption"] += f"   first {MAX_TILES} of {len(maps)}"
         rows = self._heat_rows(source, maps[:MAX_TILES], predicted, number)
-        if rows.inputs.dtype == np.uint8:
-            given["caption"] = self._display(number).captioned(given["caption"], source)
+        if rows.inputs.dtype == np.uint8 or rows.points is not None:
+            given["caption"] = self.display_of(number).captioned(given["caption"], source)
         return self._heat_over([rows], given)
 
     def comparison_sheet(
@@ -131,29 +130,33 @@ class ExplainedView(ProbeView):
             given["note"] = join_notes(f"wrong: {shares}", given.get("note", ""))
         counts = [len(one.maps) for one in rows]
         if rows[0].inputs.dtype == np.uint8:
-            given["caption"] = self._display(number).captioned(given["caption"], VALIDATION)
+            given["caption"] = self.display_of(number).captioned(given["caption"], VALIDATION)
         given["halves"] = tuple(zip(COMPARED_SOURCES.values(), counts, strict=True))
         return self._heat_over(rows, given)
 
     def _heat_rows(self, source: str, maps: Array, predicted: Predictions, number: int | None) -> _HeatRows:
         """Return the first rows of a data source, as many as there are maps."""
         titles, wrong = self._titles(source, predicted)
-        display = self._display(number)
+        display = self.display_of(number)
         values, pictures = display.inputs[source], display.pictures(source)
         count = len(maps)
         if maps.ndim == 2 and values.ndim == 2 and pictures is not None and maps.shape[1:] == values.shape[1:]:
             maps = maps.reshape(count, *pictures.shape[1:3], -1).sum(axis=-1)  # images passed as flat vectors
-        if maps.ndim == 2:
-            inputs = _signals(values[:count], maps)
+        if display.form == "points" and values.shape[:2] == maps.shape:
+            inputs = values[:count]
+        elif maps.ndim == 2:
+            inputs = _signals(values[:count], maps, display.form)
         elif pictures is None or pictures.ndim != maps.ndim + 1:  # the shapes of maps and inputs do not match
             inputs = np.zeros((*maps.shape, 3), np.uint8)
         else:
             inputs = pictures[:count]
-        return _HeatRows(inputs, maps, titles[:count], None if wrong is None else wrong[:count])
+        limits = display.limits if display.form == "points" and inputs.ndim == 3 else None
+        return _HeatRows(inputs, maps, titles[:count], None if wrong is None else wrong[:count], limits)
 
     def _heat_over(self, rows: Sequence[_HeatRows], given: dict[str, Any]) -> Array:
         """Draw all rows into one image."""
         inputs, maps = (np.concatenate(parts) for parts in zip(*((one.inputs, one.maps) for one in rows), strict=True))
+        given["points"] = rows[0].points
         given["titles"] = [title for one in rows for title in one.titles]
         if any(one.wrong is not None for one in rows):
             given["wrong"] = [bad for one in rows for bad in one.wrong or [False] * len(one.maps)]
@@ -172,15 +175,6 @@ class ExplainedView(ProbeView):
                 "pass (x, y) with integer or one-hot labels, or target=None for the predicted class."
             )
         return class_targets(labels.numbers, reader.head, len(probe), argument="labels")
-
-    def _display(self, number: int | None) -> ProbeDisplay:
-        """Return how an input is displayed; `display` is for the displayed one."""
-        number = self.displayed_input if number is None else number
-        if number == self.displayed_input:
-            return self.probe_display
-        if number not in self._displays:
-            self._displays[number] = ProbeDisplay(self.probes, None, self.inputs(number))
-        return self._displays[number]
 
     def _titles(self, source: str, predicted: Predictions) -> tuple[list[tuple[str, str]], list[bool] | None]:
         """Return the true label, the prediction and whether it is wrong, for each row."""
@@ -217,8 +211,10 @@ def labels_of_output(reader: Reader, probe: Probe) -> Labels:
     return probe_labels if passed_by_user else labels_of(y[name], probe.inputs)
 
 
-def _signals(values: Array, maps: Array) -> Array:
-    """Return inputs as signals `(n, t, channels)`; zeros if they are not signals."""
+def _signals(values: Array, maps: Array, form: str) -> Array:
+    """Return inputs as signals `(n, t, channels)`; of no channel if they are ids, rows or clouds, else zeros."""
+    if form:
+        return np.zeros((*maps.shape, 0))
     if values.dtype.kind not in "buif" or values.ndim not in (2, 3):
         return np.zeros((*maps.shape, 1))
     return values if values.ndim == 3 else values[..., None]

@@ -10,7 +10,9 @@ import numpy as np
 
 from .._typing import Array
 from ..draw.inputs import IntensityRange, common_range, far_apart
+from ..draw.points import projections
 from ..draw.sheet import ALERT
+from ..draw.text import format_number
 from ..draw.traces import trace_pictures
 from ..maths.geometry import image_shape
 from ..probe import Probe
@@ -25,13 +27,20 @@ class ProbeDisplay:
         probes: by data source.
         display: maps model inputs to images; `None`: inputs that have the shape of images are shown as they are.
         inputs: by data source, the input that is displayed, `(n, ...)`, channels last.
+        form: what it holds, from `input_form`; `""`: what its shape says.
 
     Raises:
         ValueError: `display`, which maps model inputs to images, does not return images for any number of rows.
     """
 
-    def __init__(self, probes: Mapping[str, Probe], display: Callable[[Any], Any] | None, inputs: Mapping[str, Array]):
-        self.probes, self.display, self.inputs = probes, display, inputs
+    def __init__(
+        self,
+        probes: Mapping[str, Probe],
+        display: Callable[[Any], Any] | None,
+        inputs: Mapping[str, Array],
+        form: str = "",
+    ):
+        self.probes, self.display, self.inputs, self.form = probes, display, inputs, "" if display else form
         self._pictures: dict[str, Array | None] = {}
         for source in probes if display is not None else ():
             self._images(source)
@@ -55,16 +64,28 @@ class ProbeDisplay:
 
         The intensity range is decided once. All data sources share it, unless their ranges are far apart.
         """
+        if source not in self._pictures and self.form == "points":
+            self._pictures[source] = projections(self.inputs[source], *self.limits)
         if source not in self._pictures:
             images = self._images(source)
             self._pictures[source] = None if images is None else self._ranges[source](images)
         return self._pictures[source]
+
+    @cached_property
+    def limits(self) -> tuple[float, float]:
+        """The least and the largest finite value of the validation data, the scale of signals and points."""
+        values = self.inputs[VALIDATION]
+        finite = values[np.isfinite(values)] if values.dtype.kind == "f" else values
+        return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
 
     def captioned(self, caption: str, source: str) -> str:
         """Add a line to a caption: the intensity range of the inputs, if they are images, and where those differ.
 
         A warning if training and validation inputs lie in different ranges, each of which is then shown on its own.
         """
+        if self.form == "points":
+            low, high = map(format_number, self.limits)
+            return f"{caption}\nprojections x-y, x-z, y-z from {low} to {high}"
         found = self._found_ranges
         if source not in found:
             return caption
@@ -97,7 +118,7 @@ class ProbeDisplay:
         pictures, inputs = self.pictures(source), self.inputs[source]
         if pictures is not None:
             return pictures[rows] if pictures.ndim == 4 else pictures[rows, pictures.shape[1] // 2]
-        if inputs.dtype.kind not in "buif" or inputs.ndim != 3:
+        if inputs.dtype.kind not in "buif" or inputs.ndim != 3 or self.form:
             return None
         finite = inputs[np.isfinite(inputs)]
         low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
@@ -114,7 +135,7 @@ class ProbeDisplay:
             are not images.
         """
         if self.display is None:
-            images = _as_images(np.asarray(values, np.float64))
+            images = None if self.form else _as_images(np.asarray(values, np.float64))
             return None if images is None else np.where(np.isfinite(images), images, np.nan)
         inputs = self.inputs[VALIDATION]
         finite = np.isfinite(values)
@@ -129,6 +150,8 @@ class ProbeDisplay:
 
     def _images(self, source: str) -> Array | None:
         """Return unscaled images `(n, h, w)`, `(n, h, w, c)` or `(n, d, h, w, c)`."""
+        if self.form:
+            return None
         inputs = self.inputs[source]
         return _as_images(inputs) if self.display is None else self._displayed(inputs)
 

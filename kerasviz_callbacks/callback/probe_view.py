@@ -16,6 +16,7 @@ from ..fit_context import Request
 from ..probe import Probe, check_count
 from ..probe.structures import leaves
 from ..taps.input_errors import blame_argument
+from ..taps.input_spec import input_form
 from ..taps.layers import has_call
 from ..taps.reader import Capture, Captured, Reader
 from .probe_display import ProbeDisplay, is_picture
@@ -72,15 +73,17 @@ class ProbeView(View):
         self.readers: dict[str, Reader] = {}
         self.probe_display = ProbeDisplay({}, None, {})
         self.displayed_input = 0
+        self._displays: dict[int, ProbeDisplay] = {}  # of the other inputs
 
     def prepare(self) -> None:
         """Read the data once, trace the model on it, and find the layers."""
         self.read_data()
-        self.displayed_input = self._choose_input()
+        self.displayed_input, self._displays = self._choose_input(), {}
         display, axis = self.display, self.readers[VALIDATION].input_axes[self.displayed_input]
         if display is not None and axis is not None:
             display = partial(_display_channels_first, display, axis)
-        self.probe_display = ProbeDisplay(self.probes, display, self.inputs(self.displayed_input))
+        form = self._form(self.displayed_input)
+        self.probe_display = ProbeDisplay(self.probes, display, self.inputs(self.displayed_input), form)
         self.find_layers(self.readers[VALIDATION])
 
     def read_data(self) -> None:
@@ -109,6 +112,17 @@ class ProbeView(View):
             for source, probe in self.probes.items()
         }
 
+    def display_of(self, number: int | None) -> ProbeDisplay:
+        """Return how one of the model's inputs is displayed; `None`: the displayed one, which `display` is for."""
+        if number is None or number == self.displayed_input:
+            return self.probe_display
+        if number not in self._displays:
+            self._displays[number] = ProbeDisplay(self.probes, None, self.inputs(number), self._form(number))
+        return self._displays[number]
+
+    def _form(self, number: int) -> str:
+        return input_form(self.readers[VALIDATION], number, self.inputs(number)[VALIDATION])
+
     def _choose_input(self) -> int:
         """Return the number of the displayed input: the first that may be an image, else (or with `display`) the first.
 
@@ -117,8 +131,11 @@ class ProbeView(View):
         probe = self.probes[VALIDATION]
         flat, given = keras.tree.flatten(probe.inputs), leaves(probe.inputs)
         order = [next(number for number, one in enumerate(flat) if one is leaf) for leaf in given]
-        arrays = [self.inputs(number)[VALIDATION] for number in order] if self.display is None else []
-        return next((n for n, array in zip(order, arrays, strict=False) if is_picture(array)), order[0])
+        if len(order) == 1 or self.display is not None:
+            return order[0]
+        forms = {number: self._form(number) for number in order}
+        shown = (n for n in order if forms[n] == "points" or (not forms[n] and is_picture(self.inputs(n)[VALIDATION])))
+        return next(shown, order[0])
 
     def run_model(self) -> Any:
         """Return the model that the data are run through; `None`: they are not run. Default: the one that is read."""

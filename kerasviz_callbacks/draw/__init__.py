@@ -5,7 +5,7 @@ In the order of use; each module's first line says more:
 - pixels: `inputs`, `colour`, `tiles`, `text`, `marks`, `ticks`, `lines`, `rows`
 - around a picture: `sheet` (caption above, strip of changing values below), `stack`, `stamp`
 - of weights: `filters`, `weights`, `coefficients`
-- of data: `activations`, `responses`, `overlap`, `traces`, `overlay`, `heat`
+- of data: `activations`, `responses`, `overlap`, `traces`, `overlay`, `points`, `heat`
 - of outputs: `reconstructions`, `predictions`, `predicted_tiles`, `generated`, `confusion`
 - over the steps: `clouds`, `trails`, `profiles`, `curves`, `overfitting`, `overfitting_charts`
 

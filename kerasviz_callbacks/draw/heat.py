@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw
 from kerasviz_callbacks.draw.colour import Picture, count_non_finite
 from kerasviz_callbacks.draw.marks import fill, frame
 from kerasviz_callbacks.draw.overlay import evidence_scale, overlay
+from kerasviz_callbacks.draw.points import projections
 from kerasviz_callbacks.draw.sheet import Sheet
 from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, clean, text_width, write
 from kerasviz_callbacks.draw.tiles import Grid, fit, resize, shrink
@@ -42,6 +43,7 @@ def heat_maps(
     signed: bool = False,
     halves: Halves | None = None,
     words: Sequence[str] = (),
+    points: tuple[float, float] | None = None,
 ) -> Picture:
     """Shows heat maps over the inputs that they explain, one tile an input.
 
@@ -60,11 +62,12 @@ def heat_maps(
         note: see `draw`.
         signed: whether negative values mean evidence against the class: blue against red, `-scale` to `scale`.
         halves: two data sets side by side: for each its heading and its number of tiles; together all, in this order.
+        points: the inputs are clouds of points `(n, t, 3)`, shown as projections between these limits.
         words: the labels that titles may hold at any step; a cell is as wide as the widest of them.
     """
     shown, values = np.asarray(inputs), np.asarray(maps)
     draw = {3: _signal_tiles, 5: _volume_tiles}.get(shown.ndim, _picture_tiles)
-    tiles = draw(shown, values, scale, signed)
+    tiles = draw(shown, values, scale, signed) if points is None else _cloud_tiles(shown, values, scale, signed, points)
     count = len(tiles)
     text = 0 if titles is None else 2 * round(_TEXT * 1.35) + 2
     columns = _HALF_COLUMNS if halves else 2 if count <= 4 else 3 if count <= 9 else 4
@@ -137,6 +140,16 @@ def _volume_tiles(volumes: Picture, maps: NDArray[Any], scale: float, signed: bo
     mark_empty(below, maps)
     gap = np.full((len(maps), 2, below.shape[2], 3), PAPER, np.uint8)
     return np.concatenate([beside(shown), gap, below], axis=1)
+
+
+def _cloud_tiles(
+    clouds: NDArray[Any], maps: NDArray[Any], scale: float, signed: bool, limits: tuple[float, float]
+) -> Picture:
+    """The projections of the cloud, and below them the same in the colours of the map."""
+    plain = projections(clouds, *limits)
+    below = projections(clouds, *limits, maps=maps, scale=scale, signed=signed)
+    mark_empty(below, maps)
+    return np.concatenate([plain, np.full((len(maps), 2, *plain.shape[2:]), PAPER, np.uint8), below], axis=1)
 
 
 def depth_slices(depth: int, count: int = 4) -> list[int]:

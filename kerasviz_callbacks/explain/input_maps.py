@@ -21,8 +21,9 @@ from ..maths.attribution_methods import METHODS, attribution_method, check_optio
 from ..probe.messages import short_message
 from ..taps.extra_passes import input_gradients, resolve_classes, scores
 from ..taps.input_spec import input_names, position_axes
+from ..taps.layer_selection import check_scored
 from ..taps.layouts import channels_last
-from ..taps.reader import Reader, check_scored
+from ..taps.reader import Reader
 from ..taps.scores import Score
 
 BY_INPUT = {"baseline": 0.0, "patch": None, "stride": None}  # options that may differ by input, and their defaults

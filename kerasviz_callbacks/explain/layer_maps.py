@@ -11,9 +11,9 @@ from .._typing import Array
 from ..maths.class_activation import cam_method
 from ..maths.geometry import fold_tokens
 from ..taps.extra_passes import ablated_scores, masked_scores, resolve_classes
-from ..taps.input_spec import position_axes
-from ..taps.layer_selection import map_layer
-from ..taps.reader import Capture, Captured, Reader, check_scored
+from ..taps.input_spec import inputs_of, position_axes
+from ..taps.layer_selection import check_scored, map_layer
+from ..taps.reader import Capture, Captured, Reader
 from ..taps.scores import Score
 from ..taps.tokens import Patches, patches_of
 
@@ -23,7 +23,7 @@ class LayerMaps:
 
     Args:
         reader: of the model.
-        layer: a name, path or layer; `None`: the last one with maps on the path to the score.
+        layer: a name, path, layer or call; `None`: the last one with maps on the path to the score.
         wanted: the score that is explained.
         method: a name, see `maths.class_activation.METHODS`.
 
@@ -31,6 +31,7 @@ class LayerMaps:
         call: the layer's call.
         shape: of its maps, `(*spatial, channels)`; tokens are reshaped to their grid on the image.
         capture: what is requested of the shared pass.
+        input: the number of the input that the maps lie over, if the layer's output depends on one of several.
 
     Raises:
         ValueError: an unknown method or layer, a layer without maps, or one that the method cannot explain.
@@ -41,6 +42,7 @@ class LayerMaps:
         if self.method.needs != "activations":
             check_scored(reader, wanted)
         self.call = map_layer(reader, layer, wanted)
+        self.input: int | None = None
         self.capture = Capture(self.call.path, score=wanted if self.method.needs == "gradient" else None)
         self._score, self._name = wanted, method
         self._patches = patches_of(reader, self.call)
@@ -110,6 +112,25 @@ class LayerMaps:
                 f'method="{method}": it masks the input with the maps of "{self.call.path}" {self.shape[:-1]}, but the '
                 f"input's shape {shape} has other axes; use a method without masks, such as grad_cam."
             )
+
+
+def maps_by_input(reader: Reader, layer: Any, wanted: Score, method: str) -> list[LayerMaps]:
+    """The `LayerMaps` of a layer; of one that is called on several inputs, those of the last call on each."""
+    last = LayerMaps(reader, layer, wanted, method)
+    if len(reader.input_shapes) == 1:
+        return [last]
+    calls = [call for call in reader.calls if call.ref is last.call.ref]
+    if isinstance(layer, str) and layer.rpartition(":")[2].isdecimal():
+        calls = [last.call]  # the call that the user named
+    calls = reader.connected(calls, wanted) or [last.call]
+    inputs = dict(zip((call.path for call in calls), inputs_of(reader, calls), strict=True))
+    if any(len(own) != 1 for own in inputs.values()):
+        return [last]
+    found = []
+    for number, call in sorted({inputs[call.path][0]: call for call in calls}.items()):
+        found.append(LayerMaps(reader, call, wanted, method))
+        found[-1].input = number
+    return found
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Reading a model: its layers, outputs, gradients, scores and weights. Knows nothing of how they are drawn.
 
 layers             layer names and paths
+layouts            where the channels of tensors are, in models that take them first
 call_hooks         wrappers around `layer.call`, for the length of one pass
 output_recorder    the calls and outputs that the hooks record
 heads              the kind of each output: its activation, and what the compiled loss takes it for

@@ -20,6 +20,8 @@ from .scores import Score
 from .tokens import depends_on_patches, within_attention
 from .weights import convolution_layout
 
+_SHOWN = (keras.layers.Dense, keras.layers.ConvLSTM1D, keras.layers.ConvLSTM2D, keras.layers.ConvLSTM3D)
+
 
 def activation_layers(reader: Reader) -> list[Call]:
     """The convolutional and dense layers, in execution order.
@@ -28,7 +30,7 @@ def activation_layers(reader: Reader) -> list[Call]:
         ValueError: the model has neither.
     """
     leaves = reader.leaves()
-    shown = [c for c in leaves if isinstance(c.ref.layer, keras.layers.Dense) or convolution_layout(c.ref.layer)]
+    shown = [c for c in leaves if isinstance(c.ref.layer, _SHOWN) or convolution_layout(c.ref.layer)]
     if not shown:
         raise ValueError(
             "layers=None: the model has no convolution and no dense layer that can be read; "
@@ -38,13 +40,15 @@ def activation_layers(reader: Reader) -> list[Call]:
 
 
 def map_layer(reader: Reader, layer: Any, score: Score) -> Call:
-    """The layer whose maps explain the score: the one that the user named, or the last one with maps.
+    """The layer whose maps explain the score: the one that the user named, or the last one with maps; a call is itself.
 
     Raises:
         ValueError: no such layer, its output has no positions, or the score does not depend on it.
     """
     if layer is None:
         return last_maps(reader, score)
+    if isinstance(layer, Call):
+        return layer
     call = reader.resolve(layer, last=True)
     if not has_maps(call):
         raise ValueError(
@@ -59,6 +63,16 @@ def map_layer(reader: Reader, layer: Any, score: Score) -> Call:
     return call
 
 
+def check_scored(reader: Reader, wanted: Score) -> None:
+    """Raise ValueError for a score of classes whose axis is not the last one."""
+    if wanted.function is None and reader.output_axes[:1] not in ([], [None]):
+        raise ValueError(
+            f'model "{reader.model.name}": its output {(None, *reader.output_shapes[0])} has the channels first, and '
+            "classes are counted along the last axis. Pass a callable target that takes the class, or end the model "
+            "with keras.layers.Permute((2, 3, 1))."
+        )
+
+
 def last_maps(reader: Reader, score: Score) -> Call:
     """The last output `(batch, *spatial, channels)` with more than one position on the path to the score.
 
@@ -71,6 +85,9 @@ def last_maps(reader: Reader, score: Score) -> Call:
     maps = [call for call in reader.calls if call.visible and not call.is_output and has_maps(call)]
     within = within_attention(reader, maps)
     maps = [call for call in maps if call.path not in within and (call.repeats is None or call.repeats in within)]
+    # Of clips, maps of each frame are preferred to what is left of the frames after them: their number alone.
+    frames = {call.shape[0] for call in maps if call.of_frames}
+    maps = [call for call in maps if len(call.shape) > 2 or call.shape[0] not in frames]
     # Usually it is one of the last; the gradients of the whole model are traced only if necessary.
     for group in (maps[-4:], maps[-16:-4], maps[:-16]):
         found = reader.connected(group, score) if group else []

@@ -21,11 +21,15 @@ _REARRANGING = (
 _REARRANGING_OPERATIONS = {"Transpose", "Moveaxis", "Swapaxes", "Reshape", "Einsum", "Matmul", "Tensordot", "Dot"}
 
 
+class Frames(list[Any]):
+    """The outputs of the calls within a `TimeDistributed`, a tensor for each frame."""
+
+
 class Traced(NamedTuple):
     """One call of a layer as a pass records it."""
 
     ref: LayerRef
-    outputs: Sequence[Any]  # its first output; a tensor for each frame if it is called within a `TimeDistributed`
+    outputs: Sequence[Any]  # its first output, or `Frames`
     given: Sequence[Any]  # the tensors that it takes
 
 

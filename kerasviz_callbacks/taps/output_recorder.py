@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import keras
@@ -13,7 +14,7 @@ import keras
 from .._autodiff import framework
 from .call_hooks import call_hooks
 from .layers import LayerRef
-from .layouts import Layouts, Traced, any_channels_first, moved_shape
+from .layouts import Frames, Layouts, Traced, any_channels_first, moved_shape
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class OutputRecorder:
 
     model: Any
     watched: Iterable[LayerRef]
-    outputs: dict[str, list[list[Any]]] = field(default_factory=lambda: defaultdict(list))  # a tensor a frame
+    outputs: dict[str, list[Sequence[Any]]] = field(default_factory=lambda: defaultdict(list))
     record: list[Traced] = field(default_factory=list)
     _frames: dict[str, list[Traced]] = field(default_factory=lambda: defaultdict(list))  # by path, until all are there
 
@@ -94,11 +95,11 @@ class OutputRecorder:
         return outputs
 
     def _add(self, call: Traced) -> None:
-        self.outputs[call.ref.path].append(list(call.outputs))
+        self.outputs[call.ref.path].append(call.outputs)
         self.record.append(call)
 
     def _join_frames(self, around: Traced) -> None:
-        """Join the calls within a `TimeDistributed` that has ended, if there are as many, or k times, as frames."""
+        """Join the calls within a `TimeDistributed` that has ended: as many as there are frames, or k times as many."""
         by_path: dict[str, list[Traced]] = defaultdict(list)
         for call in self._frames.pop(around.ref.path, ()):
             by_path[call.ref.path].append(call)
@@ -107,10 +108,10 @@ class OutputRecorder:
         for calls in by_path.values():
             many = len(calls) // frames if frames and len(calls) % frames == 0 else 0
             for number in range(many or len(calls)):
-                same = calls[number::many] if many else calls[number : number + 1]
-                self._add(calls[number]._replace(outputs=[tensor for call in same for tensor in call.outputs]))
+                same = Frames(one.outputs[0] for one in calls[number::many]) if many else [None]  # None: of a loop
+                self._add(calls[number]._replace(outputs=same))
 
-    def tensors(self, path: str) -> list[Any]:
+    def tensors(self, path: str) -> Sequence[Any]:
         """The output of a call, the first one of `path`, the k-th of `path:k`: one tensor, or one for each frame."""
         name, _, index = path.rpartition(":")
         if name in self.outputs and index.isdecimal():
@@ -120,6 +121,12 @@ class OutputRecorder:
     def tensor(self, path: str) -> Any:
         """The output of a call as one tensor; frames are stacked on the axis behind the rows."""
         return stacked(self.tensors(path))
+
+    def any_frame(self, calls: Sequence[Call], of: Callable[[list[Any]], Iterable[bool]]) -> list[bool]:
+        """For each call whether something holds of any of its tensors, given `of`, which says it of all of them."""
+        tensors = [self.tensors(call.path) for call in calls]
+        found = iter(of([tensor for own in tensors for tensor in own]))
+        return [any(list(islice(found, len(own)))) for own in tensors]
 
     def listed(self, inputs: Any, outputs: Any, answers: Sequence[Any]) -> tuple[list[Call], list[Any], list[Any]]:
         """The calls in the order in which they ended, and the axes of channels of the model's inputs and outputs.
@@ -138,8 +145,9 @@ class OutputRecorder:
             path = f"{ref.path}:{number}" if many and number else ref.path
             axis = layouts.axis(output) if visible and layouts is not None else None
             shape = moved_shape(output.shape[1:], axis) if visible else ()
-            shape = (len(tensors), *shape) if len(tensors) > 1 else shape
-            timed = len(tensors) > 1 or isinstance(ref.layer, keras.layers.TimeDistributed)
+            joined = isinstance(tensors, Frames)
+            shape = (len(tensors), *shape) if joined else shape
+            timed = joined or isinstance(ref.layer, keras.layers.TimeDistributed)
             calls.append(
                 Call(
                     path=path,
@@ -166,5 +174,5 @@ class OutputRecorder:
 
 
 def stacked(tensors: Sequence[Any]) -> Any:
-    """One tensor as it is; several, of frames, on an axis behind the rows."""
-    return tensors[0] if len(tensors) == 1 else keras.ops.stack(tensors, axis=1)
+    """One tensor as it is; those of frames on an axis behind the rows."""
+    return keras.ops.stack(tensors, axis=1) if isinstance(tensors, Frames) else tensors[0]

@@ -11,7 +11,7 @@ import keras
 from .._autodiff import framework
 from .._typing import Array
 from .layers import LayerRef
-from .layouts import channels_last
+from .layouts import Frames, channels_last
 from .output_recorder import OutputRecorder, stacked
 from .scores import Score, score
 
@@ -92,8 +92,9 @@ def run_captures(
         gradient: list[Any] = []
         if capture.score is not None:
             slopes_of_call = [next(remaining[capture.score]) for _ in tensors]
-            filled = [keras.ops.zeros_like(t) if s is None else s for t, s in zip(tensors, slopes_of_call, strict=True)]
-            gradient = [channels_last(stacked(filled), axis)]
+            pairs = zip(tensors, slopes_of_call, strict=True)
+            filled = [keras.ops.zeros_like(tensor) if slope is None else slope for tensor, slope in pairs]
+            gradient = [channels_last(stacked(Frames(filled) if isinstance(tensors, Frames) else filled), axis)]
         reduced = capture.reduce(output, choices.get(str(number))) if capture.reduce else output
         if capture.maps is not None:
             reduced, gradient = capture.maps(output, *gradient), []

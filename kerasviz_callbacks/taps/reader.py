@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from itertools import islice
 from typing import Any
 
 import keras
@@ -87,6 +86,12 @@ class Reader:
         """
         ref, index = find(self.layers, wanted, argument=argument)
         calls = [call for call in self.calls if call.ref is ref]
+        if ref.frames is not None and not all(call.visible for call in calls):
+            raise ValueError(
+                f'{argument}="{ref.path}": is called once a frame by "{ref.frames.path}", and the number of frames is '
+                "not known before the model runs, so there is no output for each; give Input, or the layer before, a "
+                f'fixed number of frames, or name "{ref.frames.path}".'
+            )
         if not calls or not all(call.visible for call in calls):
             raise ValueError(
                 f'{argument}="{ref.path}": is not called where it can be read: it is unused, returns no rows, or is '
@@ -106,15 +111,15 @@ class Reader:
 
     def to_channels_last(self, inputs: Any) -> Any:
         """Inputs of the model as arrays, each `(n, *spatial, channels)`."""
-        flat = [np.asarray(array) for array in keras.tree.flatten(inputs)]
-        moved = [channels_last(array, axis, np.moveaxis) for array, axis in zip(flat, self.input_axes, strict=True)]
-        return keras.tree.pack_sequence_as(inputs, moved)
+        return self._moved(inputs, channels_last)
 
     def from_channels_last(self, inputs: Any) -> Any:
         """Arrays `(n, *spatial, channels)` as the model takes them."""
-        flat = [np.asarray(array) for array in keras.tree.flatten(inputs)]
-        moved = [channels_back(array, axis, np.moveaxis) for array, axis in zip(flat, self.input_axes, strict=True)]
-        return keras.tree.pack_sequence_as(inputs, moved)
+        return self._moved(inputs, channels_back)
+
+    def _moved(self, inputs: Any, move: Callable[..., Any]) -> Any:
+        pairs = zip(keras.tree.flatten(inputs), self.input_axes, strict=True)
+        return keras.tree.pack_sequence_as(inputs, [move(np.asarray(one), axis, np.moveaxis) for one, axis in pairs])
 
     def leaves(self) -> list[Call]:
         """The calls of layers without readable sublayers, in execution order."""
@@ -185,7 +190,7 @@ class Reader:
                 return score(wanted, outputs, keras.ops.full(rows, PREDICTED, "int32"), self.model)
 
             try:
-                return _by_call(calls, recorded, lambda tensors: trace.depends(scored, tensors))
+                return recorded.any_frame(calls, lambda tensors: trace.depends(scored, tensors))
             except Exception:  # the score cannot be added to the trace; the trace below gives the result, or the reason
                 self._first_trace = None
         found: list[bool] = []
@@ -197,7 +202,7 @@ class Reader:
                 lambda outputs: [score(wanted, outputs, targets, self.model)],
                 lambda: [[tensor for call in calls for tensor in recorder.tensors(call.path)]],
             )
-            found[:] = _by_call(calls, recorder, lambda tensors: [slope is not None for slope in slopes[0]])
+            found[:] = recorder.any_frame(calls, lambda tensors: [slope is not None for slope in slopes[0]])
 
         rows = self.few()
         targets = np.full(len(keras.tree.flatten(rows)[0]), PREDICTED, np.int32)
@@ -296,23 +301,6 @@ class Reader:
             most = max(1, MEMORY // max(1, held))
             size = math.ceil(rows / math.ceil(rows / most)) if rows else 1
         return [(start, min(start + size, rows)) for start in range(0, max(rows, 1), size)]
-
-
-def check_scored(reader: Reader, wanted: Score) -> None:
-    """Raise ValueError for a score of classes whose axis is not the last one."""
-    if wanted.function is None and reader.output_axes[:1] not in ([], [None]):
-        raise ValueError(
-            f'model "{reader.model.name}": its output {(None, *reader.output_shapes[0])} has the channels first, and '
-            "classes are counted along the last axis. Pass a callable target that takes the class, or end the model "
-            "with keras.layers.Permute((2, 3, 1))."
-        )
-
-
-def _by_call(calls: Sequence[Call], recorder: OutputRecorder, of: Callable[[list[Any]], Iterable[bool]]) -> list[bool]:
-    """For each call whether it holds of any of its tensors, one a frame, given what holds of all of them in a row."""
-    tensors = [recorder.tensors(call.path) for call in calls]
-    found = iter(of([tensor for own in tensors for tensor in own]))
-    return [any(list(islice(found, len(own)))) for own in tensors]
 
 
 def compiled_or_eager(

@@ -30,7 +30,8 @@ def convolution_layout(layer: Any) -> Layout | None:
         return "conv_transpose"
     if isinstance(layer, (*_DEPTHWISE, *_SEPARABLE)):
         return "depthwise"
-    return "conv" if isinstance(layer, _CONVOLUTION) else None
+    recurrent = hasattr(layer, "recurrent_kernel") and hasattr(layer, "rank")  # the cell of a ConvLSTM
+    return "conv" if recurrent or isinstance(layer, _CONVOLUTION) else None
 
 
 def kernel_shape(layer: Any) -> tuple[int, ...]:

@@ -20,6 +20,7 @@ from ..maths.health import ChannelMetrics, channel_metrics, dead, dead_channels,
 from ..maths.history import StepHistory
 from ..maths.scale import count_clipped, robust_max
 from ..taps.channel_statistics import channel_statistics, output_is_rectified
+from ..taps.input_spec import inputs_of
 from ..taps.output_recorder import Call
 from ..taps.reader import Capture, Captured, Reader
 
@@ -79,7 +80,11 @@ class ActivationMaps(LayersView):
         for call in self.selected_calls(reader):
             every = len(_placeholders(call)) == call.shape[-1]  # then no channels need to be chosen
             self.calls[Capture(call.path, reduce=_REDUCES[output_is_rectified(call), every], owner=id(self))] = call
-        self._input_images: dict[tuple[str, int, int], Array | None] = {}
+        inputs = inputs_of(reader, list(self.calls.values()))
+        self._inputs = {
+            call.path: own[0] if len(own) == 1 else None for call, own in zip(self.calls.values(), inputs, strict=True)
+        }
+        self._input_images: dict[tuple[str, int | None, int, int], Array | None] = {}
 
     def request(self, source: str) -> Request:
         """Request the statistics of all channels, and the feature maps of the chosen ones."""
@@ -163,31 +168,33 @@ class ActivationMaps(LayersView):
         if maps.ndim == 5:  # the middle slice of a volume
             maps = maps[:, :, maps.shape[2] // 2]
         labels = None if labels is None else labels[:MAX_ROWS]
-        thumbnails = self._thumbnails(source, maps)
+        number = self._inputs[call.path]
+        thumbnails = self._thumbnails(source, number, maps)
         if thumbnails is not None:
-            options["caption"] = self.probe_display.captioned(caption, source)
+            options["caption"] = self.display_of(number).captioned(caption, source)
         return activation_tiles(thumbnails, maps[:MAX_ROWS], channels=channels, labels=labels, **options)
 
-    def _thumbnails(self, source: str, maps: Array) -> Array | None:
-        """Return small images of the inputs, cached: volumes as their middle slice, signals as line plots."""
+    def _thumbnails(self, source: str, number: int | None, maps: Array) -> Array | None:
+        """Return small images of an input, cached: volumes as their middle slice, signals as line plots."""
         side = picture_side(maps.shape[1])
-        key = source, maps.ndim, side
+        key = source, number, maps.ndim, side
         if key not in self._input_images:
-            pictures = self.probe_display.pictures(source)
+            pictures = self.display_of(number).pictures(source)
             if pictures is not None and pictures.ndim == 5:
                 pictures = pictures[:, pictures.shape[1] // 2]
             if pictures is None and maps.ndim == 3:
-                pictures = self._traces(source)
+                pictures = self._traces(source, number)
             self._input_images[key] = None if pictures is None else fit(pictures[:MAX_ROWS], side)
         return self._input_images[key]
 
-    def _traces(self, source: str) -> Array | None:
+    def _traces(self, source: str, number: int | None) -> Array | None:
         """Return line plots of signals, on the value range of the validation data."""
-        inputs, first = self.probe_display.inputs[source], self.probe_display.inputs[VALIDATION]
-        finite = first[np.isfinite(first)] if first.dtype.kind == "f" and first.ndim == 3 else np.zeros(0)
-        if not finite.size:
+        display = self.display_of(number)
+        inputs = display.inputs[source]
+        if inputs.ndim != 3 or inputs.dtype.kind != "f" or display.form:
             return None
-        return trace_pictures(inputs, low=float(finite.min()), high=float(finite.max()))
+        low, high = display.limits
+        return trace_pictures(inputs, low=low, high=high)
 
 
 def _placeholders(call: Call) -> Array:

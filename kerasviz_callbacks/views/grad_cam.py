@@ -9,10 +9,11 @@ from ..callback import COMPARISON, TRAINING, VALIDATION, Image, Measured
 from ..callback.explained_view import MAX_COMPARED, ExplainedView
 from ..callback.markdown import code_span
 from ..draw.text import shape_text
-from ..explain.layer_maps import LayerMaps
+from ..explain.layer_maps import LayerMaps, maps_by_input
 from ..fit_context import Request
 from ..maths.class_activation import cam_method
 from ..record.console import say
+from ..taps.input_spec import input_names
 from ..taps.reader import Captured, Reader
 
 _DESCRIPTION = """**Which regions the prediction depends on** ({method} of {path}, {score}).
@@ -46,7 +47,8 @@ _BRIGHT = (
 class GradCAM(ExplainedView):
     """See which regions are evidence for a class: the class activation map over each input, at every step.
 
-    With `training_data`, the validation run has another image, `<tag>/train_and_validation`, that shows both data sets
+    Of a layer that is called on several inputs, as of a siamese model, there is one image for each input. With
+    `training_data`, the validation run has another image, `<tag>/train_and_validation`, that shows both data sets
     side by side. It is left out if training and validation inputs differ in size.
 
     Args:
@@ -90,8 +92,11 @@ class GradCAM(ExplainedView):
     def find_layers(self, reader: Reader) -> None:
         """Find the layer, and the explained class of each row."""
         super().find_layers(reader)
-        self._explained = LayerMaps(reader, self.layer, self.score, self.method)
-        self.path, self._cautioned = self._explained.call.path, False
+        self._explained: list[LayerMaps] = maps_by_input(reader, self.layer, self.score, self.method)
+        self._input_names = input_names(reader.model, self.probes[VALIDATION].inputs)
+        calls = [one.call for one in self._explained]
+        self.path = calls[0].path if len(calls) == 1 else calls[0].ref.path
+        self._cautioned = False
 
     def summary(self) -> str:
         """Return the name of the view and its layer."""
@@ -99,58 +104,71 @@ class GradCAM(ExplainedView):
 
     def request(self, source: str) -> Request:
         """Request the layer's output, the gradient of the score with respect to it, and the predictions."""
-        return Request((self._explained.capture, self.output), targets={self.score.targets: self.targets[source]})
+        captures = (*(one.capture for one in self._explained), self.output)
+        return Request(captures, targets={self.score.targets: self.targets[source]})
 
     def tags(self) -> Mapping[str, None]:
-        """Return the image tag."""
-        return {f"{self.method}/{self.path}": None}
+        """Return one image tag per input that the layer is called on."""
+        return dict.fromkeys(f"{self.method}/{one.call.path}" for one in self._explained)
 
     def capture(self, step: int) -> dict[str, dict[Any, Any]]:
         """Run the shared forward pass and those of the method, for each data source."""
         captured: dict[str, dict[Any, Any]] = dict(super().capture(step))
         for source, probe in self.probes.items():
-            found, classes = captured[source][self._explained.capture], self.targets[source]
-            self._say_caution(found)
-            captured[source]["weights"] = self._explained.weights(self.readers[source], found, probe.inputs, classes)
+            reader, classes, found = self.readers[source], self.targets[source], captured[source]
+            found["weights"] = [
+                one.weights(reader, found[one.capture], probe.inputs, classes) for one in self._explained
+            ]
+            for one in self._explained:
+                self._say_caution(one, found[one.capture])
         return captured
 
-    def _say_caution(self, captured: Captured) -> None:
+    def _say_caution(self, explained: LayerMaps, captured: Captured) -> None:
         """Say once a fit that the method is unreliable for these activations."""
-        caution = "" if self._cautioned else self._explained.caution(captured)
+        caution = "" if self._cautioned else explained.caution(captured)
         if caution and self.fit_context.verbose:
             self._cautioned = True
             say(f"kerasviz_callbacks: {type(self).__name__}, {caution}.")
 
     def measure(self, captured: dict[Any, Any], source: str, step: int) -> Measured:
-        """Return raw maps `(n, *spatial)` and predictions."""
-        maps = self._explained.maps(captured[self._explained.capture], captured["weights"])
-        magnitudes = np.abs(maps[np.isfinite(maps)])
-        self.memory.extend_scale(self.path, float(magnitudes.max(initial=0)))
-        return Measured(step, (maps, self.read_predictions(captured)))
+        """Return raw maps `(n, *spatial)`, for each input that the layer is called on, and predictions."""
+        found = []
+        for one, weights in zip(self._explained, captured["weights"], strict=True):
+            maps = one.maps(captured[one.capture], weights)
+            self.memory.extend_scale(self.path, float(np.abs(maps[np.isfinite(maps)]).max(initial=0)))
+            found.append(maps)
+        return Measured(step, (*found, self.read_predictions(captured)))
 
     def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
-        """Draw one image per data source, and one with both side by side, all on one scale."""
-        method = self._explained.method
+        """Draw one image per input and data source, and one with both sources side by side, all on one scale."""
+        for number, one in enumerate(self._explained):
+            yield from self._images_of(one, number, measured)
+
+    def _images_of(self, layer_maps: LayerMaps, number: int, measured: Mapping[str, Measured]) -> Iterator[Image]:
+        method, path = layer_maps.method, layer_maps.call.path
         explained, target = self.target_in_words(), self.target_in_words(code_span)
         if method.needs == "activations":
             explained = target = "any class"
-        caption = f"{self.method} of {self.path}   {shape_text(self._explained.shape)}   {explained}"
+        caption = f"{self.method} of {path}   {shape_text(layer_maps.shape)}   {explained}"
+        if layer_maps.input is not None:
+            caption += f"   on input {self._input_names[layer_maps.input]}"
         texts = {
             "method": self.method,
-            "path": code_span(self.path),
+            "path": code_span(path),
             "score": f"score: {self.score.of}",
             "colours": "red is evidence for, blue against," if method.signed else _BRIGHT,
             "target": target,
             "source": method.paper,
         }
-        tag, scale = f"{self.method}/{self.path}", self.memory.scales.get(self.path, 0.0)
+        tag, scale = f"{self.method}/{path}", self.memory.scales.get(self.path, 0.0)
         options: dict[str, Any] = {"scale": scale, "caption": caption, "signed": method.signed}
+        options["number"] = layer_maps.input
         for source, one in measured.items():
-            picture = self.heat(source, *one.data, note=one.note, **options)
+            picture = self.heat(source, one.data[number], one.data[-1], note=one.note, **options)
             yield Image(source, tag, picture, _DESCRIPTION.format(**texts))
         if TRAINING in measured:
-            maps = {source: one.data[0] for source, one in measured.items()}
-            predicted = {source: one.data[1] for source, one in measured.items()}
+            maps = {source: one.data[number] for source, one in measured.items()}
+            predicted = {source: one.data[-1] for source, one in measured.items()}
             comparison = self.comparison_sheet(maps, predicted, note=measured[VALIDATION].note, **options)
             if comparison is not None:
                 about = _COMPARISON.format(most=MAX_COMPARED, **texts)

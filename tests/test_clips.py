@@ -1,0 +1,122 @@
+"""Layers within `TimeDistributed`, tokens of volumes, and towers called on several inputs: maps by closed forms."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+import kerasviz_callbacks as kv
+
+FRAMES, CHANNELS = 4, 5
+
+
+def tower():
+    given = keras.Input((6, 7, 2))
+    maps = layers.Conv2D(CHANNELS, 3, padding="same", activation="relu", name="maps")(given)
+    return keras.Model(given, layers.GlobalAveragePooling2D()(maps), name="tower")
+
+
+def clips(frames=FRAMES, name="each"):
+    """Means of maps of each frame, each with weights of its own in the answer."""
+    keras.utils.set_random_seed(0)
+    given = keras.Input((frames, 6, 7, 2))
+    flat = layers.Flatten()(layers.TimeDistributed(tower(), name=name)(given))
+    return keras.Model(given, layers.Dense(3, "softmax", name="answer")(flat))
+
+
+def data(rows=6, frames=FRAMES):
+    return np.random.default_rng(0).random((rows, frames, 6, 7, 2)).astype("float32")
+
+
+def closed_form(model, x, target, path="each"):
+    inner = model.get_layer(path).layer.get_layer("maps")
+    maps = np.stack([inner(frame).numpy() for frame in x.swapaxes(0, 1)], axis=1)
+    weights = model.get_layer("answer").kernel.numpy()[:, target].reshape(x.shape[1], CHANNELS)
+    return maps, np.einsum("nthwc,tc->nthw", maps, weights) / (6 * 7)
+
+
+@pytest.mark.parametrize("frames", [FRAMES, 1])
+def test_each_frame_has_a_map_with_weights_of_its_own(frames):
+    model, x = clips(frames), data(frames=frames)
+    maps, expected = closed_form(model, x, 2)
+    np.testing.assert_allclose(kv.activations(model, x, ["maps"])["each/tower/maps"], maps, atol=1e-6)
+    for layer in ("maps", None) if frames > 1 else ("maps",):
+        found = kv.class_activation_map(model, x, layer=layer, target=2)
+        np.testing.assert_allclose(found, np.maximum(expected, 0), atol=1e-6)
+    np.testing.assert_allclose(
+        kv.class_activation_map(model, x, layer="maps", target=2, method="hires_cam"), expected, atol=1e-6
+    )
+
+
+def test_a_map_of_each_frame_is_drawn_and_summed_up(tmp_path):
+    model, x = clips(), data()
+    y = np.arange(6) % 3
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    monitor = kv.OverfittingMonitor(tmp_path, (x, y), on_error="raise")
+    views = [kv.GradCAM(tmp_path, (x, y), on_error="raise"), kv.ActivationMaps(tmp_path, (x, y), on_error="raise")]
+    model.fit(x, y, epochs=2, verbose=0, validation_data=(x, y), callbacks=[monitor, *views])
+    assert list(views[0].pictures(model)) == ["validation/grad_cam/each/tower/maps"]
+    assert "validation/activations/each/tower/maps" in views[1].pictures(model)
+    assert model.history.history["val_cam_true_vs_predicted"][-1] >= 0
+
+
+def test_a_layer_called_twice_a_frame_is_two_calls():
+    given = keras.Input((6, 7, 2))
+    conv = layers.Conv2D(2, 3, padding="same", name="twice")
+    inner = keras.Model(given, layers.GlobalAveragePooling2D()(conv(conv(given))), name="inner")
+    clip = keras.Input((FRAMES, 6, 7, 2))
+    model = keras.Model(clip, layers.Dense(2)(layers.GRU(3)(layers.TimeDistributed(inner, name="each")(clip))))
+    found = kv.activations(model, x := data(), ["each/inner/twice", "each/inner/twice:1"])
+    first = np.stack([conv(frame).numpy() for frame in x.swapaxes(0, 1)], axis=1)
+    second = np.stack([conv(frame).numpy() for frame in first.swapaxes(0, 1)], axis=1)
+    np.testing.assert_allclose(found["each/inner/twice"], first, atol=1e-6)
+    np.testing.assert_allclose(found["each/inner/twice:1"], second, atol=1e-6)
+
+
+def test_an_unknown_number_of_frames_is_refused():
+    class Cut(layers.Layer):
+        def call(self, x):
+            return tf.reshape(x, tf.concat([tf.shape(x)[:1], [-1, 6, 7, 2]], 0))
+
+        def compute_output_shape(self, shape):
+            return (shape[0], None, 6, 7, 2)
+
+    given = keras.Input((6 * FRAMES, 7, 2))
+    frames = Cut()(given)
+    model = keras.Model(given, layers.Dense(2)(layers.LSTM(3)(layers.TimeDistributed(tower(), name="each")(frames))))
+    x = data().reshape(6, 6 * FRAMES, 7, 2)
+    with pytest.raises(ValueError, match=r'layer="each/tower/maps": .* number of frames is not known .*Input'):
+        kv.class_activation_map(model, x, layer="maps")
+
+
+def test_maps_of_tokens_of_volumes_are_the_closed_form():
+    keras.utils.set_random_seed(1)
+    given = keras.Input((6, 8, 8, 1))
+    tokens = layers.Reshape((-1, CHANNELS), name="tokens")(layers.Conv3D(CHANNELS, (3, 2, 2), strides=(3, 2, 2))(given))
+    model = keras.Model(given, layers.Dense(3)(layers.GlobalAveragePooling1D()(tokens)))
+    x = np.random.default_rng(1).random((3, 6, 8, 8, 1)).astype("float32")
+    values = kv.activations(model, x, ["tokens"])["tokens"].reshape(3, 2, 4, 4, CHANNELS)
+    expected = np.maximum(values @ model.layers[-1].kernel.numpy()[:, 1], 0) / 32
+    np.testing.assert_allclose(kv.class_activation_map(model, x, layer="tokens", target=1), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "uint8"])
+def test_a_tower_on_several_inputs_has_a_picture_over_each(tmp_path, dtype):
+    shared = tower()
+    inputs = [keras.Input((6, 7, 2), name=name, dtype=dtype) for name in ("left", "right")]
+    both = layers.Concatenate()([shared(layers.Rescaling(1 / 255)(one)) for one in inputs])
+    sure = keras.initializers.Constant([0.0, 90.0, 0.0])  # so that titles stay
+    model = keras.Model(inputs, layers.Dense(3, "softmax", bias_initializer=sure)(both))
+    x = (255 * np.random.default_rng(2).random((2, 5, 6, 7, 2))).astype(dtype)
+    view = kv.GradCAM(tmp_path, ([*x], np.arange(5) % 3), target=1)
+    found = view.pictures(model)
+    assert sorted(found) == ["validation/grad_cam/tower/maps", "validation/grad_cam/tower/maps:1"]
+    swapped = kv.GradCAM(tmp_path, ([x[0], x[1][::-1]], np.arange(5) % 3), target=1).pictures(model)
+    assert [tag for tag in found if (found[tag] != swapped[tag]).any()] == ["validation/grad_cam/tower/maps:1"]
+    named = kv.GradCAM(tmp_path, ([*x], np.arange(5) % 3), target=1, layer="tower/maps:1").pictures(model)
+    assert list(named) == ["validation/grad_cam/tower/maps:1"]
+    shown = kv.ActivationMaps(tmp_path, [*x], layers=["tower/maps", "tower/maps:1"])
+    before = shown.pictures(model)
+    after = kv.ActivationMaps(tmp_path, [x[0], x[1][::-1]], layers=["tower/maps", "tower/maps:1"]).pictures(model)
+    assert [tag for tag in before if (before[tag] != after[tag]).any()] == ["validation/activations/tower/maps:1"]
