@@ -30,7 +30,8 @@ class Visualizer(keras.callbacks.Callback):
     - With data: layer activations.
     - Classifiers: Grad-CAM and, with labels, `OverfittingMonitor`, which evaluates up to 500 rows of each data set at
       every epoch (pass the other views in `views` to leave it out).
-    - Autoencoders: trajectories and profiles of the latent codes, and reconstructions.
+    - Autoencoders: trajectories and profiles of the latent codes, reconstructions, and the curves of the loss and its
+      parts.
 
     Args:
         log_dir: the TensorBoard log directory.
