@@ -221,7 +221,7 @@ def _stroke(places: Values, rows: Values, size: tuple[int, int], dashed: bool) -
             elif len(piece):
                 (x, y), half = piece[0].tolist(), wide / 2
                 draw.ellipse((x - half, y - half, x + half, y + half), fill=255)
-    return np.asarray(image.reduce(_TIMES), np.float32) / 255
+    return np.asarray(image.reduce(_TIMES), np.float32) / np.float32(255)
 
 
 def _dashes(line: Values) -> Iterator[Values]:

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kerasviz_callbacks.draw.text import format_number as written
-from kerasviz_callbacks.draw.text import plural
 
 History = tuple[Sequence[int], Sequence[float]]
 """Steps in increasing order, and a value at each."""
@@ -155,9 +154,8 @@ class _Told:
         lowest, now = self.at("val_loss", self.best), self.at("val_loss", self.step)
         if self.best >= self.step:
             return f"val_loss is at its lowest so far: {written(lowest)} at {self.axis} {self.best}."
-        later = f"{self.step - self.best} {plural(self.axis, self.step - self.best)} later"
         before = f"val_loss was lowest at {self.axis} {self.best}: {written(lowest)}"
-        return f"{before}; {later} {written(now)}{_more(lowest, now)}." if math.isfinite(now) else f"{before}."
+        return f"{before}; now {written(now)}{_more(lowest, now)}." if math.isfinite(now) else f"{before}."
 
     def ranges(self) -> str:
         if self.answers.ranges is None or not ranges_differ(*self.answers.ranges):
