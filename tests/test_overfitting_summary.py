@@ -120,3 +120,13 @@ def test_an_answer_of_nan_is_framed_as_wrong_even_where_the_label_is_0(tmp_path)
     frames = [(one[: -footer_height(one.shape[1])] == WRONG).all(axis=-1).sum() for one in (right, wrong)]
     assert frames[0] == 0
     assert frames[1] > 4 * 4 * 2 * 160, "a frame of four pixels round each of four tiles"
+
+
+@pytest.mark.parametrize(
+    ("names", "written"),
+    [(None, ["class 0", "class 1", "class 2"]), (["7", "8", "shirt"], ["class 7", "class 8", "shirt"])],
+)
+def test_class_names_that_are_numbers_do_not_read_like_channel_numbers(names, written, tmp_path):
+    view = recorded(kv.GradCAM)(tmp_path, (DATA.x_val, DATA.y_val), class_names=names, on_error="raise")
+    view.picture(classifier())
+    assert [view.at_work[0].probe_display.class_name(label) for label in range(3)] == written
