@@ -52,7 +52,7 @@ NO_LOSS = "No val_loss yet, so no best epoch: fit needs validation_data, and a t
         ([1, 0.5, 0.1], [1, 0.4, 8], LEARNED, "Overfitting since epoch 1: val_loss 0.4 → 8 (20 times)."),
         ([1, 0.5, 0.1], [1, -0.4, 0.8], LEARNED, "Overfitting since epoch 1: val_loss −0.4 → 0.8."),
         ([1, 0.5, 0.9], [1, 0.4, 0.8], LEARNED, "Getting worse since epoch 1: val_loss 0.4 → 0.8 (+100%)."),
-        ([1, 0.5, 0.4], [1, 0.4, 0.41], LEARNED, "val_loss was lowest at epoch 1: 0.4; 1 epoch later 0.41 (+2%)."),
+        ([1, 0.5, 0.4], [1, 0.4, 0.41], LEARNED, "val_loss was lowest at epoch 1: 0.4; now 0.41 (+2%)."),
         ([1, 0.5, 0.4], [1, 0.6, 0.5], LEARNED, "val_loss is at its lowest so far: 0.5 at epoch 2."),
         ([1, 0.5, 0.4], [], LEARNED, NO_LOSS),
         ([], [], None, "Untrained: no epoch has ended yet."),
@@ -102,7 +102,7 @@ def test_the_name_of_the_axis_is_said():
     losses = {"val_loss": ((0, 500, 1000), (0.8, 0.4, 0.4))}
     assert headlines({}, None, None, -1, axis="batch")[0] == "Untrained: no batch has ended yet."
     assert headlines(losses, None, 500, 500, axis="batch")[0].endswith("0.4 at batch 500.")
-    assert "at batch 500: 0.4; 500 batches later" in headlines(losses, None, 500, 1000, axis="batch")[0]
+    assert "at batch 500: 0.4; now 0.4" in headlines(losses, None, 500, 1000, axis="batch")[0]
 
 
 @pytest.mark.parametrize(

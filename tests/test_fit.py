@@ -838,7 +838,7 @@ def test_two_views_of_one_layer_that_chose_at_different_steps_each_see_their_own
     chosen = [view.memory.shared["channels"]["wide"] for view in views]
     assert chosen[0].tolist() != chosen[1].tolist()
     for view, channels in zip(views, chosen, strict=True):
-        kept = view.result.last.measured["validation"].data["wide"]
+        kept = view.result.last.measured["validation"].data.maps["wide"]
         np.testing.assert_allclose(kept, np.moveaxis(direct[..., channels], -1, 1), atol=1e-6)
 
 

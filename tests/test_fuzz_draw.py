@@ -635,6 +635,11 @@ def part_words(capture):
     assert text.text_width(short, 10) <= width
     assert short in ("", text.clean(words)) or short.endswith("…")
     assert text.write(ImageDraw.Draw(paper), (3, 20), words, width=width) <= width
+    lines = text.wrapped(words, width, 10)
+    assert " ".join(lines) == " ".join(text.clean(words).split())
+    assert all(" " not in line or text.text_width(line, 10) <= width for line in lines)
+    assert 350 / width * text.card_size(width) >= 7.9 if width > 350 else text.card_size(width) == 11
+    assert rows.label_width(11) == 92 < rows.label_width(22)
     starts = rows.groups([words, "a", "a"])
     rows.write_rows(ImageDraw.Draw(paper), [words, "a", "a"], np.array([5.0, 9.0, 20.0]), 50, starts)
     return np.asarray(paper), (30, 200, 3)
@@ -744,6 +749,10 @@ ELSEWHERE = {
     "colour.luminance": "test_draw_colour.py",
     "colour.is_signed": "called by colourise",
     "heat.mark_empty": "called by heat_maps",
+    "overlay.outline": "test_draw_pictures.py",
+    "overfitting_headline.at_chance": "test_draw_overfitting_headline.py",
+    "overfitting_headline.ranges_differ": "test_draw_overfitting_headline.py",
+    "overfitting_charts.choose_log": "test_draw_overfitting.py",
 }
 
 

@@ -403,7 +403,7 @@ def test_anything_may_stand_in_logs(tmp_path):
     view = kv.OverfittingMonitor(tmp_path, (data.x_val, data.y_val), on_error="raise")
     history = fit(model, data.x, data.y, [Strange(), view], epochs=2).history
     assert np.isfinite(history["val_knn"]).all()
-    assert view.result.last.measured["validation"].data.metric == "accuracy"
+    assert view.result.last.measured["validation"].data.metrics == ["accuracy"]
 
 
 # What goes wrong.

@@ -416,3 +416,14 @@ def test_twins(twin):
     np.testing.assert_array_equal(other.inputs["b"], probe.inputs["b"])
     np.testing.assert_array_equal(other.index, probe.index)
     assert other.class_names == probe.class_names
+
+
+@pytest.mark.parametrize(
+    ("labels", "share", "size"),
+    [([0, 0, 0, 1], 0.75, "2 of 4"), ([2, 1, 0, 0], 0.5, "2 of 4"), (None, None, "2 of 4"), ([1, 1], 1.0, "2")],
+)
+def test_the_share_of_the_most_frequent_class_is_that_of_all_data_not_of_the_balanced_choice(labels, share, size):
+    data = np.zeros((4 if labels is None else len(labels), 3))
+    probe = Probe(data, None if labels is None else np.array(labels), count=2)
+    assert probe.size == size
+    assert np.isnan(probe.most_frequent) if share is None else probe.most_frequent == share

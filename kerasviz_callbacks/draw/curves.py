@@ -1,11 +1,12 @@
 """Curves of metrics over the whole training: two data sets on one pair of axes, the best step marked."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw
 
 from kerasviz_callbacks.draw.colour import NON_FINITE, Picture
 from kerasviz_callbacks.draw.lines import coverage, extremes
@@ -25,7 +26,8 @@ AXIS, FOOT = 50, 22
 _GRID: Colour = (225, 229, 233)
 _SINCE: Colour = (252, 243, 231)  # the ground since the best step
 _DASH, _THICK, _RING = 8, 2.4, 6.0
-_LONGEST = 20_000  # pixels of a line that is drawn along its length; a longer one is drawn by columns
+_TIMES = 3
+_LONGEST = 6000  # pixels of a line that is drawn along its length; a longer one is drawn by columns
 _TITLE, _WORDS, _NUMBERS = 17, 15, 14  # font sizes: readable where a sheet is shrunk to TensorBoard's 350 pixels
 _EDGE = 3  # pixels above the highest value and below the lowest, so that a line there is seen whole
 _FAR = 1e6
@@ -190,9 +192,9 @@ def _paint_line(plot: Picture, curve: Curve, axes: _Axes, ink: Colour, *, dashed
     places = np.array([axes.across(step) for step in curve.steps])
     rows = np.where(np.isfinite(values), axes.down(np.where(np.isfinite(values), values, axes.high)), np.nan)
     near = np.clip(rows, -axes.height, 2 * axes.height)  # what lies far outside leaves the plot as steeply
-    lengths = np.nan_to_num(np.hypot(np.diff(places), np.diff(near)))
-    if len(values) > 1 and lengths.sum() <= _LONGEST:
-        covered = _stroke(places, near, lengths, (axes.height, axes.width), dashed)
+    length = np.nansum(np.hypot(np.diff(places), np.diff(near)))
+    if len(values) > 1 and length <= _LONGEST:
+        covered = _stroke(places, near, (axes.height, axes.width), dashed)
     else:
         highest, lowest = extremes(rows[None], places, axes.width)
         covered = coverage(highest[0] - _THICK / 2, lowest[0] + _THICK / 2, axes.height)
@@ -202,29 +204,34 @@ def _paint_line(plot: Picture, curve: Curve, axes: _Axes, ink: Colour, *, dashed
     plot[:] = np.rint(plot + (np.array(ink) - plot.astype(np.float32)) * share).astype(np.uint8)
 
 
-def _stroke(places: Values, rows: Values, lengths: Values, size: tuple[int, int], dashed: bool) -> NDArray[np.float32]:
-    """How much of each pixel a line covers, as thick and dashed alike where it is steep.
+def _stroke(places: Values, rows: Values, size: tuple[int, int], dashed: bool) -> NDArray[np.float32]:
+    """How much of each pixel a line covers that is as thick and, if `dashed`, as dashed where it is steep.
 
-    `places` and `rows` are of its points `(t,)`, NaN where it is broken, `lengths` of its parts `(t - 1,)`.
+    `places` and `rows` are of its points `(t,)`, NaN where it is broken. Drawn `_TIMES` as large and reduced.
     """
-    along = np.concatenate([[0.0], np.cumsum(lengths)])
-    points = np.arange(0.0, along[-1] + 0.25, 0.5)
-    points = points[points // _DASH % 2 == 0] if dashed else points
-    part = np.clip(np.searchsorted(along, points, side="right") - 1, 0, len(lengths) - 1)
-    share = np.divide(points - along[part], lengths[part], out=np.zeros_like(points), where=lengths[part] > 0)
-    x = places[part] + share * (places[part + 1] - places[part])
-    y = rows[part] + share * (rows[part + 1] - rows[part])
-    alone = np.isnan(np.diff(rows, prepend=np.nan)) & np.isnan(np.diff(rows, append=np.nan))  # values beside no other
-    x, y = np.append(x, places[alone]), np.append(y, rows[alone])
-    x, y = x[np.isfinite(y)], y[np.isfinite(y)]
-    covered = np.zeros(size, np.float32)
-    for down, across in np.ndindex(5, 5):
-        row, column = np.floor(y).astype(np.intp) + down - 2, np.floor(x).astype(np.intp) + across - 2
-        away = np.hypot(row + 0.5 - y, column + 0.5 - x)
-        inside = (row >= 0) & (row < size[0]) & (column >= 0) & (column < size[1])
-        most = np.clip(_THICK / 2 + 0.5 - away, 0, 1)[inside].astype(np.float32)
-        np.maximum.at(covered, (row[inside], column[inside]), most)
-    return covered
+    image = Image.new("L", (size[1] * _TIMES, size[0] * _TIMES))
+    draw = ImageDraw.Draw(image)
+    points = np.stack([places, rows], axis=1) * _TIMES - 0.5
+    wide = round(_THICK * _TIMES)
+    for run in np.split(points, np.flatnonzero(np.isnan(rows))):
+        line = run[np.isfinite(run).all(axis=1)]
+        for piece in _dashes(line) if dashed and len(line) > 1 else [line]:
+            if len(piece) > 1:
+                draw.line(piece.ravel().tolist(), fill=255, width=wide, joint="curve")
+            elif len(piece):
+                (x, y), half = piece[0].tolist(), wide / 2
+                draw.ellipse((x - half, y - half, x + half, y + half), fill=255)
+    return np.asarray(image.reduce(_TIMES), np.float32) / np.float32(255)
+
+
+def _dashes(line: Values) -> Iterator[Values]:
+    """The parts of a line `(t, 2)` that are drawn, with its corners, by its own length."""
+    along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(line, axis=0).T))])
+    for start in np.arange(0.0, along[-1], 2 * _DASH * _TIMES):
+        ends = np.array([start, min(start + _DASH * _TIMES, along[-1])])
+        first, last = np.searchsorted(along, ends, side="right")
+        at = np.stack([np.interp(ends, along, line[:, axis]) for axis in (0, 1)], axis=1)
+        yield np.concatenate([at[:1], line[first : max(last, first)], at[1:]])
 
 
 def _paint_best(canvas: Picture, curve: Curve, axes: _Axes, ink: Colour) -> None:

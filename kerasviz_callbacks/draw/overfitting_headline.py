@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kerasviz_callbacks.draw.text import format_number as written
-from kerasviz_callbacks.draw.text import plural
 
 History = tuple[Sequence[int], Sequence[float]]
 """Steps in increasing order, and a value at each."""
@@ -16,6 +15,7 @@ _OTHER_INPUTS = 2.0  # an untrained model judges two samples of the same data al
 _APART = 10.0  # val_loss / loss of a first epoch that overfitting does not explain
 _OTHER_RANGE = 4.0  # the ratio of the two widths
 _UNCHANGED = 0.01  # of the loss at the first epoch
+_LEAST, _MOST = 1e-100, 1e100  # losses beyond them have no ratio
 _WORSE = 0.05  # of the lowest val_loss; less is noise
 
 
@@ -129,7 +129,7 @@ class _Told:
 
     def nothing_learned(self) -> str:
         steps, values = self.curves.get("loss", ((), ()))
-        finite = [(at, value) for at, value in zip(steps, values, strict=True) if math.isfinite(value)]
+        finite = [(at, float(value)) for at, value in zip(steps, values, strict=True) if math.isfinite(value)]
         if len(finite) < 3:
             return ""
         (first, begin), lowest = finite[0], min(value for _, value in finite)
@@ -155,9 +155,8 @@ class _Told:
         lowest, now = self.at("val_loss", self.best), self.at("val_loss", self.step)
         if self.best >= self.step:
             return f"val_loss is at its lowest so far: {written(lowest)} at {self.axis} {self.best}."
-        later = f"{self.step - self.best} {plural(self.axis, self.step - self.best)} later"
         before = f"val_loss was lowest at {self.axis} {self.best}: {written(lowest)}"
-        return f"{before}; {later} {written(now)}{_more(lowest, now)}." if math.isfinite(now) else f"{before}."
+        return f"{before}; now {written(now)}{_more(lowest, now)}." if math.isfinite(now) else f"{before}."
 
     def ranges(self) -> str:
         if self.answers.ranges is None or not ranges_differ(*self.answers.ranges):
@@ -176,7 +175,7 @@ class _Told:
 
     def at(self, key: str, step: int | None) -> float:
         steps, values = self.curves.get(key, ((), ()))
-        return math.nan if step is None else dict(zip(steps, values, strict=True)).get(step, math.nan)
+        return math.nan if step is None else float(dict(zip(steps, values, strict=True)).get(step, math.nan))
 
     def _not_finite_since(self, key: str) -> int | None:
         """The first step of those up to the newest at which a value is not finite, if the newest is not."""
@@ -187,12 +186,12 @@ class _Told:
 
     def _ratios(self) -> list[tuple[int, float]]:
         """The validation loss divided by the training loss, wherever both are known and above 0."""
-        losses = dict(zip(*self.curves.get("loss", ((), ())), strict=True))
-        pairs = [(at, losses.get(at, 0.0), of) for at, of in zip(*self.curves.get("val_loss", ((), ())), strict=True)]
-        return [(at, of / loss) for at, loss, of in pairs if 0 < loss < math.inf and 0 < of < math.inf]
+        losses, others = (dict(zip(*self.curves.get(key, ((), ())), strict=True)) for key in ("loss", "val_loss"))
+        pairs = [(step, float(losses.get(step, 0)), float(of)) for step, of in others.items()]
+        return [(step, of / loss) for step, loss, of in pairs if _LEAST < loss < math.inf and 0 < of < _MOST]
 
 
 def _more(lowest: float, now: float) -> str:
-    if lowest <= 0:
+    if lowest <= _LEAST:
         return ""
     return f" ({now / lowest - 1:+.0%})" if now < 10 * lowest else f" ({written(now / lowest)} times)"

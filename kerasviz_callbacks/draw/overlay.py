@@ -49,7 +49,7 @@ def outline(maps: ArrayLike, least: float) -> NDArray[np.bool_]:
 
     Maps whose largest value is at most `least` have none; the edge of the picture is none.
     """
-    values = np.asarray(maps)
+    values = np.asarray(maps, np.float64)
     known = np.where(np.isfinite(values), values, 0.0)
     top = known.max(axis=(-2, -1), keepdims=True, initial=0.0)
     inside = (known >= OUTLINED * top) & (top > least)

@@ -159,7 +159,8 @@ def _panels(
     nearest = np.searchsorted((places[1:] + places[:-1]) / 2, columns)
     blue = active[:, nearest]
     seen = (columns > places[0] - cell / 2) & (columns < places[-1] + cell / 2)
-    off = np.isfinite(rows).all(axis=0)[:, nearest] & ~blue & seen  # (k, width)
+    known = np.asarray(np.isfinite(rows).all(axis=0))
+    off = known[:, nearest] & ~blue & seen  # (k, width)
     canvas = np.empty((3, len(active), height, width), np.float32)  # a plane a colour: long rows of one number each
     canvas[:] = np.where(off, np.array(_OFF)[:, None, None], np.array(PAPER)[:, None, None])[:, :, None]
     for tick in ticks:

@@ -36,7 +36,8 @@ class Visualizer(keras.callbacks.Callback):
     - Classifiers: Grad-CAM and, with labels, `OverfittingMonitor`, which evaluates up to 500 rows of each data set at
       every epoch (pass the other views in `views` to leave it out).
     - Masks, image to image, values per pixel such as depth, boxes, points, forecasts: `Predictions` beside the truth.
-    - Autoencoders: trajectories and profiles of the latent codes, and reconstructions.
+    - Autoencoders: trajectories and profiles of the latent codes, reconstructions, and the curves of the loss and its
+      parts.
 
     Views that a person might expect are left out where they do not fit; a second line says which, and why.
 

@@ -38,10 +38,10 @@ _MIN_DROP = 0.01  # of the probability of the true class
 class OverfittingMonitor(EvaluatedView):
     """See whether the model overfits, since which epoch, and on which inputs.
 
-    It summarises overfitting in one image, `overfitting/summary`: loss and metric of training and validation data with
-    the best epoch (lowest `val_loss`) marked; the metrics below; the probability of the true class, by class; and the
-    inputs whose true-class probability fell most since the best epoch, with the Grad-CAM maps of their true class at
-    the best epoch and now.
+    It summarises overfitting in one image, `overfitting/summary`: a headline with the worst that the numbers show (NaN,
+    chance level, inputs on different scales, nothing learned, overfitting); loss and metric of training and validation
+    data with the best epoch (lowest `val_loss`) marked; the metrics below; the probability of the true class, by class;
+    and the inputs that lost most of it since the best epoch, with their Grad-CAM then and now.
 
     It computes six metrics at the end of every epoch, whatever `freq`, and adds them to `logs`: `val_overconfidence`,
     `val_knn`, `val_silhouette`, `val_nc1`, `val_cam_drift`, `val_cam_true_vs_predicted`; those of training data have no
@@ -76,8 +76,8 @@ class OverfittingMonitor(EvaluatedView):
     itself in the image, or increase `count`.
 
     A model without feature maps has no `cam_` metrics, a multi-label (sigmoid) model no `knn`, `silhouette` and `nc1`;
-    a regression model or an autoencoder has only the curves and the inputs whose error grew most. The cost is one
-    forward pass over `count` rows of each data set at every epoch.
+    a regression model or an autoencoder has only the curves, those of the parts of the loss too, and the inputs whose
+    error grew most. The cost is one forward pass over `count` rows of each data set at every epoch.
 
     Args:
         log_dir: the TensorBoard log directory.

@@ -1,0 +1,132 @@
+"""What `overfitting/summary` says of trainings that go wrong, read back from the pixels of the event file."""
+
+import keras
+import numpy as np
+import pytest
+from harness import autoencoder, classifier, decoded, fit, pictures, read, recorded
+
+import kerasviz_callbacks as kv
+from kerasviz_callbacks.draw.heat import WRONG
+from kerasviz_callbacks.draw.sheet import footer_height, header_height
+from kerasviz_callbacks.draw.text import STRIP, format_number, wrapped, write
+
+DATA = pictures(n=36, n_val=36)
+
+
+def summary_of(directory, step):
+    return decoded(read(directory / "views" / "validation").pictures["overfitting/summary"][step])
+
+
+def says(picture, words):
+    """Whether the headline consists of these words: their letters stand there, and no others."""
+    strip = np.full((46, 640, 3), STRIP, np.uint8)
+    first, *rest = wrapped(words, 616, 17, bold=True)
+    write(strip, (12, 22), first, size=17, bold=True)
+    write(strip, (12, 43), " ".join(rest), size=17, bold=True)
+    top = header_height(picture.shape[1], "two\nlines")
+    rows = 46 if rest else 30  # below a single line stands the second text
+    return np.array_equal(picture[top : top + rows, 12 : 12 + 640], strip[:rows])
+
+
+def trained(directory, rate, *, scale=1.0, epochs=3):
+    """A classifier, its history, and a monitor that watches it."""
+    keras.utils.set_random_seed(1)
+    model = classifier(metrics=["accuracy"])
+    model.optimizer.learning_rate = rate
+    validation = DATA.x_val * np.float32(scale), DATA.y_val
+    view = kv.OverfittingMonitor(directory, validation, training_data=(DATA.x, DATA.y), on_error="raise")
+    history = fit(model, DATA.x, DATA.y, [view], epochs=epochs, validation_data=validation).history
+    return model, history
+
+
+def test_nan_is_the_headline_and_every_answer_is_counted(tmp_path):
+    _, history = trained(tmp_path, 1e30)
+    first = int(np.flatnonzero(np.isnan(history["val_loss"]))[0])
+    assert np.isnan(history["loss"][-1])
+    since = min(first, int(np.flatnonzero(~np.isfinite(history["loss"]))[0]))
+    names = "loss and val_loss are" if since == first else "loss is"
+    assert says(summary_of(tmp_path, 2), f"{names} NaN since epoch {since}.")
+    assert says(summary_of(tmp_path, -1), "Untrained: no epoch has ended yet.")
+
+
+def test_a_model_that_does_not_learn_is_at_chance_level_not_at_its_lowest_so_far(tmp_path):
+    model, _ = trained(tmp_path, 0.0)
+    accuracy = np.mean(model.predict(DATA.x_val, verbose=0).argmax(axis=1) == DATA.y_val)
+    said = f"Validation accuracy is at chance level: {format_number(accuracy)}, chance is {format_number(1 / 3)}."
+    assert says(summary_of(tmp_path, 2), said)
+
+
+def test_validation_inputs_of_another_scale_are_told_before_training_and_after(tmp_path):
+    _, history = trained(tmp_path, 0.3, scale=1000.0, epochs=12)
+    low, high = (np.percentile(DATA.x, share) for share in (0.5, 99.5))
+    other = [np.percentile(DATA.x_val * np.float32(1000), share) for share in (0.5, 99.5)]
+    written = [format_number(value) for value in (low, high, *other)]
+    ranges = "training inputs {} to {}, validation inputs {} to {}".format(*written)
+    assert says(summary_of(tmp_path, -1), f"Training and validation differ: {ranges}.")
+    assert history["val_loss"][-1] > 2 * history["loss"][-1]
+    assert not says(summary_of(tmp_path, 11), "val_loss is at its lowest so far")
+
+
+class Parts(keras.Model):
+    """An autoencoder whose `train_step` logs the parts of its loss, as VAEs do."""
+
+    def __init__(self, inner):
+        super().__init__(name="parts")
+        self.inner = inner
+        self.trackers = [keras.metrics.Mean(name=name) for name in ("loss", "reconstruction_loss", "kl_loss")]
+
+    @property
+    def metrics(self):
+        return self.trackers
+
+    def call(self, inputs):
+        return self.inner(inputs)
+
+    def train_step(self, data):
+        for number, tracker in enumerate(self.trackers):
+            tracker.update_state(1.0 + number)
+        return {tracker.name: tracker.result() for tracker in self.trackers}
+
+    test_step = train_step
+
+
+@pytest.mark.parametrize("parts", [True, False])
+def test_an_autoencoder_has_a_summary_with_the_parts_of_its_loss(parts, tmp_path):
+    model = autoencoder(metrics=["mae"])
+    if parts:
+        model = Parts(model)
+        model(DATA.x)
+        model.compile("sgd", "mse")
+    view = recorded(kv.OverfittingMonitor)(tmp_path, DATA.x_val, on_error="raise")
+    fit(model, DATA.x, DATA.x, [view], epochs=2, validation_data=(DATA.x_val, DATA.x_val))
+    data = view.measured["validation", 1].data
+    expected = ["kl_loss", "reconstruction_loss"] if parts else ["mae"]
+    assert sorted(data.metrics) == expected
+    assert all(len(data.curves[f"{of}{key}"][0]) == 2 for of in ("", "val_") for key in ("loss", *expected))
+    sizes = {summary_of(tmp_path, step).shape for step in (-1, 0, 1)}
+    assert len(sizes) == 1, "space is kept for the parts before they are known"
+
+
+def test_an_answer_of_nan_is_framed_as_wrong_even_where_the_label_is_0(tmp_path):
+    model = classifier()
+    labels = np.zeros(len(DATA.x_val[:4]), int)
+    view = kv.GradCAM(tmp_path, (DATA.x_val[:4], labels), on_error="raise")
+    kernel, bias = model.get_layer("answer").get_weights()
+    bias[:] = [9, 0, 0]
+    model.get_layer("answer").set_weights([kernel, bias])
+    right = np.asarray(view.picture(model))
+    model.get_layer("answer").set_weights([kernel * np.nan, bias])
+    wrong = np.asarray(view.picture(model))
+    frames = [(one[: -footer_height(one.shape[1])] == WRONG).all(axis=-1).sum() for one in (right, wrong)]
+    assert frames[0] == 0
+    assert frames[1] > 4 * 4 * 2 * 160, "a frame of four pixels round each of four tiles"
+
+
+@pytest.mark.parametrize(
+    ("names", "written"),
+    [(None, ["class 0", "class 1", "class 2"]), (["7", "8", "shirt"], ["class 7", "class 8", "shirt"])],
+)
+def test_class_names_that_are_numbers_do_not_read_like_channel_numbers(names, written, tmp_path):
+    view = recorded(kv.GradCAM)(tmp_path, (DATA.x_val, DATA.y_val), class_names=names, on_error="raise")
+    view.picture(classifier())
+    assert [view.at_work[0].probe_display.class_name(label) for label in range(3)] == written
