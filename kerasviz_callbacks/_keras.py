@@ -38,6 +38,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+_BOOKKEEPING = {"_layers", "_functional", "_operations", "_operations_by_depth", "_inbound_nodes", "_outbound_nodes"}
 _warned: set[str] = set()  # what was warned of already
 
 
@@ -53,6 +54,13 @@ def child_layers(layer: Any) -> list[Any]:
     if _is_layer(layer):
         _warn_once("Layer._flatten_layers", "layers are found by their attributes, those in other containers are not")
     return _children_by_attributes(layer)
+
+
+def held_layers(layer: Any) -> Iterator[tuple[str, Any]]:
+    """The layers that a layer's attributes hold, by attribute: `encoder`, of a list or dict `networks/0`."""
+    for name, value in vars(layer).items():
+        if not _is_bookkeeping(name):
+            yield from _named_members(name, value)
 
 
 def keep_losses(layers: Iterable[Any]) -> Callable[[], None]:
@@ -225,7 +233,7 @@ def _children_by_attributes(layer: Any) -> list[Any]:
 
 def _is_bookkeeping(name: str) -> bool:
     """Attributes in which Keras and TensorFlow themselves list layers, a `Sequential`'s functional twin among them."""
-    return name in ("_layers", "_functional", "_inbound_nodes", "_outbound_nodes") or name.startswith("_self_")
+    return name in _BOOKKEEPING or name.startswith("_self_")
 
 
 def _members(values: Any) -> Iterator[Any]:
@@ -237,6 +245,18 @@ def _members(values: Any) -> Iterator[Any]:
             yield from _members(value)
         else:
             yield value
+
+
+def _named_members(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """The layers in a value with their paths: the value itself, or in lists, tuples and dicts."""
+    if _is_layer(value):
+        yield path, value
+    elif isinstance(value, Mapping):
+        for key, one in value.items():
+            yield from _named_members(f"{path}/{key}", one)
+    elif isinstance(value, (list, tuple)):
+        for number, one in enumerate(value):
+            yield from _named_members(f"{path}/{number}", one)
 
 
 def _is_layer(value: Any) -> bool:

@@ -25,8 +25,9 @@ from .record.event_files import EventFileSink
 from .record.png_files import PNGFileSink
 from .record.sink import Sink
 from .record.step_queue import StepQueue
-from .taps.layers import LayerRef, list_layers
+from .taps.layers import has_call
 from .taps.reader import Capture, Captured, Reader
+from .taps.roles import reader_of_parts
 
 _FIRST_STEPS = 2  # the untrained model and the first epoch
 LAST_PATIENCE = 120.0  # seconds at the end of a fit, when nothing else is waiting
@@ -181,10 +182,6 @@ class FitContext:
         within = self._thread is not threading.current_thread() or _within_fit(self.params)
         return not (within and self._thread.is_alive())
 
-    def layers(self) -> list[LayerRef]:
-        """The model's layers as they are now; some come only when it is built."""
-        return list_layers(self.model)
-
     def probe(self, data: Any, *, count: int | None, default_count: int, class_names: Any, argument: str) -> Probe:
         """The probe of some data; read once, however many callbacks look at it."""
         parts = tuple(id(part) for part in data) if isinstance(data, tuple) else (id(data),)
@@ -194,12 +191,19 @@ class FitContext:
             self.probes[key] = (data, probe)
         return self.probes[key][1]
 
-    def reader(self, model: Any, inputs: Any) -> Reader:
-        """What reads `model` on inputs of this kind; training and validation share it, and its compiled passes."""
+    def reader(self, model: Any, inputs: Any, paths: Mapping[int, str] | None = None) -> Reader:
+        """What reads `model` on inputs of this kind; training and validation share it, and its compiled passes.
+
+        Of a model without `call` it reads the parts that take the inputs (PartsError: none or several do); `paths` are
+        those of its layers that do not follow from their names, see `list_layers`.
+        """
         kind = keras.tree.map_structure(lambda array: (array.shape[1:], str(array.dtype)), inputs)
         key = (id(model), repr(kind))
         if key not in self._readers:
-            self._readers[key] = Reader(model, inputs)
+            whole = has_call(model)
+            self._readers[key] = (
+                Reader(model, inputs, paths) if whole else reader_of_parts(model, inputs, paths or {}, self.reader)
+            )
         return self._readers[key]
 
     def sinks(self, log_dir: str, save_dir: str | None, first_step: int) -> list[Sink]:
@@ -352,6 +356,12 @@ def with_suffix(tag: str, suffix: str) -> str:
     """A tag whose section, what stands before the first `/`, has a suffix: `"grad_cam-2/conv2"`."""
     section, slash, rest = tag.partition("/")
     return f"{section}{suffix}{slash}{rest}"
+
+
+def with_part(tag: str, part: str) -> str:
+    """A tag with the path of a part behind its section, unless it stands there: `"overfitting/critic/summary"`."""
+    section, slash, rest = tag.partition("/")
+    return tag if not part or f"{rest}/".startswith(f"{part}/") else f"{section}/{part}{slash}{rest}"
 
 
 def _close(reference: weakref.ref[FitContext]) -> None:

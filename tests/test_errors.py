@@ -20,13 +20,6 @@ def no_pictures():
     return model
 
 
-def no_kernels():
-    """Weights, but no kernel among them."""
-    model = keras.Sequential([keras.Input((3,)), keras.layers.BatchNormalization(), keras.layers.Softmax()])
-    model.compile("sgd", "sparse_categorical_crossentropy")
-    return model
-
-
 def narrow():
     return autoencoder(codes=1)
 
@@ -235,13 +228,6 @@ BEFORE_THE_FIRST_BATCH = {
         ('layer="codes"', "1 dimension", "at least 2", "wider layer"),
         narrow,
         (DATA.x, DATA.x),
-    ),
-    "no view fits": Wrong(
-        anywhere(kv.Visualizer),
-        ValueError,
-        ("views=None", "no view fits", "without validation_data", "FilterImages"),
-        no_kernels,
-        (np.ones((8, 3)), np.zeros(8)),
     ),
     "a wrong layer within a visualizer": Wrong(
         lambda where, **options: kv.Visualizer(

@@ -225,6 +225,71 @@ def test_a_model_of_one_layer_has_nothing_between_and_the_error_says_so():
         bottleneck(Reader(model, x), x)
 
 
+def _net(shape, outputs, dtype="float32"):
+    inputs = keras.Input(shape, dtype=dtype)
+    return keras.Model(inputs, outputs(inputs))
+
+
+def _around(inputs):
+    """A skip connection goes by the code, but not by what comes before it."""
+    wide = _dense(9, "wide")(layers.Rescaling(1.0)(inputs))
+    return _dense(12, "out")(layers.Concatenate()([wide, _dense(3, "code")(wide)]))
+
+
+def _shared_twice(inputs):
+    half = _dense(6, "half")
+    return _dense(12, "out")(half(half(_dense(6, "in")(inputs))))
+
+
+def _of_steps(inputs):
+    steps = layers.LSTM(8, return_sequences=True)(layers.RepeatVector(4)(layers.LSTM(5, name="code")(inputs)))
+    return layers.TimeDistributed(layers.Dense(3, name="step"))(steps)
+
+
+def _two_branches(inputs):
+    return _dense(12, "out")(layers.Concatenate(name="both")([_dense(2, "one")(inputs), _dense(2, "two")(inputs)]))
+
+
+@pytest.mark.parametrize(
+    ("outputs", "shape", "dtype", "path"),
+    [
+        (_around, (12,), "float32", "wide"),
+        (_around, (12,), "uint8", "wide"),  # whole numbers have no gradients
+        (_shared_twice, (12,), "float32", "in"),
+        (_of_steps, (4, 3), "float32", "code"),
+        (_two_branches, (12,), "float32", "both"),  # neither branch alone decides
+    ],
+)
+def test_everything_passes_through_the_bottleneck(outputs, shape, dtype, path):
+    model = _net(shape, outputs, dtype)
+    x = np.ones((3, *shape), dtype)
+    assert bottleneck(Reader(model, x), x).path == path
+    model.compile(run_eagerly=True)
+    assert dtype != "float32" or bottleneck(Reader(model, x), x).path == path
+
+
+@pytest.mark.parametrize(
+    "outputs",
+    [
+        lambda x: x + layers.Conv2D(2, 3, padding="same")(layers.Conv2D(8, 3, padding="same")(x)),  # an enhancer
+        lambda x: layers.Conv2D(2, 1)(layers.Concatenate()([x, layers.UpSampling2D()(layers.AveragePooling2D(2)(x))])),
+        lambda x: layers.Conv2D(2, 3, padding="same")(layers.Conv2D(4, 3, padding="same")(x)),  # nothing is narrower
+    ],
+)
+def test_a_network_from_image_to_image_has_no_bottleneck_and_the_error_says_so(outputs):
+    x = np.ones((3, 8, 8, 2), np.float32)
+    with pytest.raises(ValueError, match="layer=None: the model has no bottleneck, an output of fewer values"):
+        bottleneck(Reader(_net((8, 8, 2), outputs), x), x)
+
+
+def test_the_condition_of_a_conditional_autoencoder_may_go_by_its_bottleneck():
+    one, two = keras.Input((12,)), keras.Input((4,))
+    code = _dense(3, "code")(layers.Concatenate()([one, two]))
+    model = keras.Model([one, two], _dense(12, "out")(layers.Concatenate()([code, two])))
+    x = [np.ones((3, 12), np.float32), np.ones((3, 4), np.float32)]
+    assert bottleneck(Reader(model, x), x).path == "code"
+
+
 # Networks as they are.
 
 NETWORKS = {

@@ -21,6 +21,7 @@ from .tensorflow_variables import changed_variables
 from .tensorflow_variables import fingerprint as fingerprint
 
 Tensor = Any
+_OF_SHAPES = {"Shape", "ShapeN", "Size", "Rank"}
 _PROBABILITIES = {"Softmax": "softmax", "LogSoftmax": "softmax", "Sigmoid": "sigmoid"}
 
 
@@ -104,6 +105,7 @@ class Traced:
         specs = keras.tree.map_structure(lambda array: _spec(array, fixed_rows), tuple(example))
         with nullcontext() if builds else kept_global_states():
             self._graph = tf.function(function, autograph=False).get_concrete_function(*specs).graph
+        self._fed = self._graph.inputs[: len(keras.tree.flatten(specs))]  # the others are weights
 
     def depends(self, score: Callable[[], Tensor], tensors: Sequence[Tensor]) -> list[bool]:
         """Whether a score, computed from symbols that were met on the way, depends smoothly on each of some of them.
@@ -114,24 +116,69 @@ class Traced:
             behind = _smoothly_behind(score())
         return [id(tensor) in behind for tensor in tensors]
 
+    def separates(
+        self, score: Callable[[], Tensor], groups: Sequence[Sequence[Tensor]], *, of_first: bool = False
+    ) -> list[bool]:
+        """Whether a score depends smoothly on each group of tensors, and on the inputs through the group alone.
 
-def _smoothly_behind(tensor: Tensor) -> set[int]:
-    """The ids of all tensors by which a symbol has a gradient, itself among them; no gradient is traced for it."""
+        With `of_first` other inputs than the first may go by the group. NotImplementedError: this TensorFlow does not
+        tell.
+        """
+        with kept_global_states(), self._graph.as_default():
+            start = score()
+            behind = _smoothly_behind(start)
+        fed = {id(tensor) for tensor in self._fed[: 1 if of_first else None]}
+        # What is made of whole numbers, such as the pixels of bytes, has no gradient by them.
+        sources = fed | {key for key, (made, _) in behind.items() if _is_made_of_numbers(made, fed)}
+        found = []
+        for group in groups:
+            held = {id(tensor) for tensor in group}
+            reached, waiting = {id(start)}, [id(start)]
+            while waiting:
+                new = set(behind[waiting.pop()][1]) - reached
+                reached |= new
+                waiting += new - held
+            found.append(bool(reached & held) and not (reached - held) & sources)
+        return found
+
+
+def _is_made_of_numbers(tensor: Tensor, fed: set[int]) -> bool:
+    """Whether an operation makes a tensor of whole numbers that come from a fed tensor (its shape does not count)."""
+    waiting = [given for given in tensor.op.inputs if given.dtype not in DIFFERENTIABLE]
+    seen: set[int] = set()
+    while waiting:
+        given = waiting.pop()
+        if id(given) in fed:
+            return True
+        if id(given) not in seen and given.op.type not in _OF_SHAPES:
+            seen.add(id(given))
+            waiting += [one for one in given.op.inputs if one.dtype not in DIFFERENTIABLE]
+    return False
+
+
+def _smoothly_behind(tensor: Tensor) -> dict[int, tuple[Tensor, list[int]]]:
+    """By id all tensors by which a symbol has a gradient, itself among them, with the ids of what each is made of.
+
+    No gradient is traced for it.
+    """
     gradient_of = private("get_gradient_function")
     if gradient_of is None:
         raise NotImplementedError("this TensorFlow does not tell which operations have a gradient")
-    found, waiting = {id(tensor)}, [tensor]
+    found: dict[int, tuple[Tensor, list[int]]] = {id(tensor): (tensor, [])}
+    waiting = [tensor]
     while waiting:
-        made_by = waiting.pop().op
+        made = waiting.pop()
         try:
-            if gradient_of(made_by) is None:
+            if gradient_of(made.op) is None:
                 continue  # such as argmax, or the shape of something
         except LookupError:
             continue
-        for given in made_by.inputs:
-            if id(given) not in found and given.dtype in DIFFERENTIABLE:
-                found.add(id(given))
-                waiting.append(given)
+        for given in made.op.inputs:
+            if given.dtype in DIFFERENTIABLE:
+                found[id(made)][1].append(id(given))
+                if id(given) not in found:
+                    found[id(given)] = (given, [])
+                    waiting.append(given)
     return found
 
 

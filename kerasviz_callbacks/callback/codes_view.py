@@ -15,9 +15,10 @@ from .._typing import Array
 from ..fit_context import Request
 from ..maths.classes import knn_accuracy
 from ..maths.latent import active_units, mean_shift, move, participation_ratio, spread
-from ..taps.layer_selection import bottleneck, samples
-from ..taps.layers import list_layers
+from ..taps.layer_selection import bottleneck, reconstruction, samples
+from ..taps.layers import has_call, list_layers
 from ..taps.reader import OUTPUT, Capture, Captured, Reader
+from ..taps.roles import Autoencoder
 from .probe_view import ProbeView
 from .types import VALIDATION
 
@@ -41,8 +42,9 @@ class CodesView(ProbeView):
 
     Args:
         validation_data: model inputs, with labels for the colours; see `ProbeView`.
-        layer: the layer whose output is the latent code, or an encoder `Model`. `None`: the output with the fewest
-            values between the input and an output of the input's shape; on a tie the first one called (a VAE's mean).
+        layer: the layer whose output is the latent code, or an encoder `Model`. `None`: of an encoder given
+            as `model` its first output; else the narrowest output through which everything passes on the way to an
+            output of the input's shape; on a tie the first one called (a VAE's mean).
         options: `training_data`, `count` (500), `class_names`, and those of `View`.
 
     Attributes:
@@ -65,17 +67,18 @@ class CodesView(ProbeView):
     def read_model(self) -> Any:
         """Return the trained model; the encoder if the model has no `call` or does not contain the encoder."""
         if not isinstance(self.layer, keras.Model):
-            return self.model
+            return super().read_model()
         inside = any(ref.layer is self.layer for ref in list_layers(self.model))
         # A VAE with a custom `train_step`, an encoder and a decoder often has no `call`.
-        return self.model if inside and type(self.model).call is not keras.Model.call else self.layer
+        return super().read_model() if inside and has_call(self.model) else self.layer
 
     def find_layers(self, reader: Reader) -> None:
         """Find the layer whose output is the latent code."""
-        if self.layer is not None and reader.model is self.layer:
-            self.path, shape, capture = self.layer.name, reader.output_shapes[0], OUTPUT
+        inputs = self.probes[VALIDATION].inputs
+        if self._reads_encoder(reader, inputs):
+            self.path = self.part_path or self.layer.name
+            shape, capture = reader.output_shapes[0], OUTPUT
         else:
-            inputs = self.probes[VALIDATION].inputs
             call = bottleneck(reader, inputs) if self.layer is None else reader.resolve(self.layer)
             self.path, shape, capture = call.path, call.shape, call.path
         self._capture = Capture(capture, reduce=_flat)
@@ -86,6 +89,12 @@ class CodesView(ProbeView):
                 f"{least}; name a wider layer."
             )
         self.posterior = _is_posterior(reader, self.path, shape)
+
+    def _reads_encoder(self, reader: Reader, inputs: Any) -> bool:
+        """Whether the model that is read is an encoder, whose first output are the codes."""
+        if self.layer is None:
+            return self.part is not None and reconstruction(reader, inputs) is None
+        return reader.model is self.layer
 
     def summary(self) -> str:
         """Return the name of the view and its layer."""
@@ -133,5 +142,7 @@ def _is_posterior(reader: Reader, path: str, shape: tuple[int | None, ...]) -> b
     if any(samples(call.ref.layer) for call in same_shape if call.path != path):
         return True
     heads = Counter(type(layer) for layer in {id(call.ref.layer): call.ref.layer for call in same_shape}.values())
+    if isinstance(reader.model, Autoencoder) and reader.model.posterior:
+        return True
     models = [reader.model, *(ref.layer for ref in reader.layers if isinstance(ref.layer, keras.Model))]
     return max(heads.values(), default=0) > 1 and any(_keras.seed_generators(model) for model in models)

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from ..fit_context import Request
 from ..probe import Probe, check_count
 from ..taps.input_errors import blame_argument
+from ..taps.layers import has_call
 from ..taps.reader import Capture, Captured, Reader
 from .probe_display import ProbeDisplay
 from .types import ARGUMENTS, TRAINING, VALIDATION, FitResult
@@ -79,12 +80,18 @@ class ProbeView(View):
                     argument=ARGUMENTS[source],
                 )
         for source, probe in self.probes.items():
-            with blame_argument(ARGUMENTS[source], self.model):
-                self.readers[source] = self.fit_context.reader(self.read_model(), probe.inputs)
+            model, paths = self.run_model(), self.layer_paths()
+            if model is not None:
+                with blame_argument(ARGUMENTS[source], model):
+                    self.readers[source] = self.fit_context.reader(model, probe.inputs, paths)
 
-    def read_model(self) -> Any:
-        """Return the model to read: the one being trained."""
-        return self.model
+    def run_model(self) -> Any:
+        """Return the model that the data are run through; `None`: they are not run. Default: the one that is read."""
+        return self.read_model()
+
+    def can_prepare(self) -> bool:
+        """Return whether the data can be run: they build a model that has a `call`, but not the parts of another."""
+        return has_call(self.read_model()) or self.has_weights()
 
     def find_layers(self, reader: Reader) -> None:
         """Find the layers and create the captures; raise errors in the arguments. Default: the view needs none."""
@@ -95,7 +102,7 @@ class ProbeView(View):
 
     def requests(self) -> Mapping[tuple[int, int], Request]:
         """Return the requests by reader and probe, for the forward pass that all callbacks share."""
-        return {(id(self.readers[s]), id(probe)): self.request(s) for s, probe in self.probes.items()}
+        return {(id(reader), id(self.probes[s])): self.request(s) for s, reader in self.readers.items()}
 
     def capture(self, step: int) -> dict[str, dict[Capture, Captured]]:
         """Run one shared forward pass per probe; return what this view requested of it."""

@@ -11,7 +11,7 @@ from .._typing import Array
 from ..draw.stack import stacked
 from ..fit_context import FitContext
 from ..record.memory import MemorySink
-from ..taps.layers import list_layers
+from ..taps.parts import is_built
 from .types import TRAINING, Image
 from .view_context import ViewContext
 
@@ -34,7 +34,7 @@ def snapshot(views: Sequence[Any] | Callable[[FitContext], Sequence[Any]], model
     """
     if not isinstance(model, keras.Model):
         raise TypeError(f"model: expected a keras.Model, got {type(model).__name__}.")
-    if not _has_weights(model):
+    if not is_built(model, partly=True):
         raise ValueError(_NO_WEIGHTS.format(model=model.name))
     with FitContext.alone(model) as fit:
         contexts = [_context(view, fit) for view in (views(fit) if callable(views) else views)]
@@ -45,12 +45,6 @@ def snapshot(views: Sequence[Any] | Callable[[FitContext], Sequence[Any]], model
             context.show()
         fit.wait()
         return [image for context in contexts for image in _images(context)]
-
-
-def _has_weights(model: Any) -> bool:
-    """Return whether the model or all its layers are built; one with a custom `train_step` may never be called."""
-    layers = [ref.layer for ref in list_layers(model)]
-    return bool(model.built or (layers and all(getattr(layer, "built", True) for layer in layers)))
 
 
 def _context(view: Any, fit: FitContext) -> ViewContext:

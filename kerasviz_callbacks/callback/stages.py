@@ -33,6 +33,7 @@ class Stages(keras.callbacks.Callback, ABC):
         save_dir: str | os.PathLike[str] | None = None,
         timelapse: bool = False,
         on_error: str = "warn",
+        model: Any = None,
     ):
         super().__init__()
         self.log_dir = directory(log_dir, "log_dir")
@@ -46,6 +47,12 @@ class Stages(keras.callbacks.Callback, ABC):
         self.timelapse = timelapse
         one_of(on_error, "on_error", "warn", "raise")
         self.on_error = on_error
+        if not (model is None or isinstance(model, (str, keras.layers.Layer))):
+            raise TypeError(
+                f"model={model!r}: expected a part of the trained model or its name, such as "
+                f'"generator" or "gan.generator", got {type(model).__name__}.'
+            )
+        self.part = model  # a path once a fit has begun
         self.memory = Memory()
         self.context: Any = None
         self.result: FitResult | None = None

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from .._typing import Array
 from ..fit_context import FitContext
+from ..maths.choice import MOST_LAYERS, evenly_by_depth
+from ..taps.layers import LayerRef, attribute_paths, has_call, list_layers
+from ..taps.parts import find_part, is_built
 from .failures import HOOKS_LEFT_OUT, Failures
 from .schedule import Schedule
 from .snapshot import by_name, one_picture, snapshot
@@ -32,6 +35,9 @@ class View(Stages):
         save_dir: also write each image to `save_dir/<run>/<tag>/000007.png`.
         timelapse: at the end of training also log all drawn steps as one animated image, `<tag>/timelapse`.
         on_error: `"warn"`: warn once for each cause of an error and continue training; `"raise"`: raise it.
+        model: a part of the trained model that is looked at in its place: the attribute that holds it (`"encoder"`,
+            `"gan.generator"`, `"networks.0"`), its name, or the part itself. Its path begins those in tags:
+            `filters/generator/conv1`.
 
     Attributes:
         every_epoch: whether the view measures at the end of every epoch; it still draws only as `freq` says.
@@ -42,7 +48,8 @@ class View(Stages):
 
     Raises:
         TypeError: an argument of the wrong type.
-        ValueError: `freq` < 1, `start_from_epoch` < 0, another `unit` or `on_error`.
+        ValueError: `freq` < 1, `start_from_epoch` < 0, another `unit` or `on_error`; before the first batch: a `model`
+            that is not a part of the trained one.
     """
 
     context: ViewContext | None
@@ -163,6 +170,11 @@ class View(Stages):
     # What a view can use during a fit.
 
     @property
+    def part_path(self) -> str:
+        """The path of the part that is looked at; empty if it is the trained model itself."""
+        return self.part or ""
+
+    @property
     def in_fit(self) -> bool:
         """Whether this view is taking part in a fit."""
         return self.context is not None
@@ -177,11 +189,42 @@ class View(Stages):
         """Which steps are drawn in this fit."""
         return self._in_context().schedule
 
+    def read_model(self) -> Any:
+        """Return the model to read: the one being trained, or the part of it that `model` names."""
+        model = self.model
+        return model if self.part is None else find_part(model, self.part).layer
+
+    def layer_paths(self) -> dict[int, str]:
+        """Return the paths of layers that do not follow from their names, by `id`; see `list_layers`."""
+        model, part = self.model, View.read_model(self)
+        if part is model:
+            return attribute_paths(model)
+        return {**attribute_paths(model), **attribute_paths(part, f"{self.part}/"), id(part): self.part_path}
+
+    def list_layers(self) -> list[LayerRef]:
+        """Return the layers of the model to read as they are now; some come only when it is built."""
+        return list_layers(self.read_model(), self.layer_paths())
+
+    def has_weights(self) -> bool:
+        """Return whether the model to read is built, after the first epoch at least some of its parts."""
+        return is_built(self.read_model(), partly=self._in_context().trained)
+
+    def evenly(self, paths: Sequence[str]) -> list[str]:
+        """Select at most eight layers evenly by depth; of a model without `call`, from each of its parts."""
+        groups: dict[str, list[str]] = {}
+        parts = [] if has_call(self.read_model()) else list(self.layer_paths().values())
+        for path in paths:
+            within = [part for part in parts if f"{path}/".startswith(f"{part}/")]
+            groups.setdefault(max(within, key=len, default=""), []).append(path)
+        each = max(1, MOST_LAYERS // max(1, len(groups)))
+        return [path for group in groups.values() for path in evenly_by_depth(group, each)]
+
     def _in_context(self) -> ViewContext:
         if self.context is None:
             raise RuntimeError(f"{type(self).__name__} is not in a fit.")
         return self.context
 
     def __getstate__(self) -> dict[str, Any]:
-        """Exclude the fit from copies (KerasTuner makes them): no threads, files or compiled functions."""
-        return {**self.__dict__, "context": None, "result": None, "known_probes": {}, "_model": None}
+        """Exclude the fit from copies (KerasTuner makes them): no threads, files or compiled functions, no model."""
+        part = self.part if isinstance(self.part, str | None) else self.part.name
+        return {**self.__dict__, "context": None, "result": None, "known_probes": {}, "_model": None, "part": part}

@@ -10,11 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..fit_context import FitContext, Participant, with_suffix
+from ..fit_context import FitContext, Participant, with_part, with_suffix
 from ..record.console import say
 from ..record.directories import check_writable
 from ..record.png import encode
 from ..record.sink import Sink
+from ..taps.parts import find_part
 from .failures import Failures
 from .schedule import Schedule
 from .stages import Stages
@@ -39,10 +40,13 @@ class ViewContext(Participant):
     """
 
     def __init__(self, view: Stages, model: Any, params: Any, *, fit: FitContext | None = None):
+        part = None if view.part is None else find_part(model, view.part)
+        view.part = None if part is None else part.path  # which copies of the view find in another model too
         self.view = copy.copy(view)
         self.view.set_model(model)
         self.view.set_params(params)
         self.view.memory, self.view.context = Memory(), self
+        self._part = view.part or ""
         self.schedule = Schedule(view.freq, view.start_from_epoch, view.unit)
         self.schedule.plan(params)
         self.failures = Failures(type(view).__name__, view.on_error)
@@ -68,6 +72,15 @@ class ViewContext(Participant):
         result = self._source.result
         if result is not None and result.model() is self.fit.model:
             self.view.memory, self.last = copy.deepcopy(result.memory), result.last
+
+    @property
+    def trained(self) -> bool:
+        """Whether an epoch, or a batch that is looked at, was trained."""
+        return self._ended is not None
+
+    def _tag(self, tag: str) -> str:
+        """A tag with the part that the view looks at, and what tells the view from others of the fit."""
+        return with_suffix(with_part(tag, self._part), self._suffix)
 
     # The course of a fit, on the training thread.
 
@@ -235,11 +248,12 @@ class ViewContext(Participant):
         if not self._prepared and self.view.can_prepare():
             self.view.prepare()
             self._prepared = True
-            self._suffix = self.fit.claim_tags(self, self._places, self.view.tags())
+            tags = {with_part(tag, self._part): of for tag, of in self.view.tags().items()}
+            self._suffix = self.fit.claim_tags(self, self._places, tags)
             if self._suffix and self.fit.verbose:
                 say(
                     f"kerasviz_callbacks: another {self.failures.name} of this fit writes the same tags; this one "
-                    f'adds "{self._suffix}" to theirs: {with_suffix(next(iter(self.view.tags())), self._suffix)}.'
+                    f'adds "{self._suffix}" to theirs: {self._tag(next(iter(self.view.tags())))}.'
                 )
         return self._prepared
 
@@ -279,7 +293,7 @@ class ViewContext(Participant):
         with self.failures.collect("write scalars", BaseException):
             for source, one in found.items():
                 for tag, value in one.scalars.items():
-                    suffixed, about = with_suffix(tag, self._suffix), self.view.describe(tag)
+                    suffixed, about = self._tag(tag), self.view.describe(tag)
                     for sink in self.sinks:
                         with sink.errors.collect():
                             sink.scalar(source, suffixed, step, value, about)
@@ -294,7 +308,8 @@ class ViewContext(Participant):
                 self._write_image(image, step)
         with self.failures.collect("write points", BaseException):
             for source, points in self.view.points(last.measured):
-                named = replace(points, name=f"{points.name}{self._suffix}")
+                part = f"-{self._part.replace('/', '-')}" if self._part else ""
+                named = replace(points, name=f"{points.name}{part}{self._suffix}")
                 for sink in self.sinks:
                     with sink.errors.collect():
                         sink.points(source, named)
@@ -307,7 +322,7 @@ class ViewContext(Participant):
                         sink.text(text.source, tag, step, text.markdown, text.description)
 
     def _write_image(self, image: Image, step: int) -> None:
-        png, tag = encode(image.picture), with_suffix(image.tag, self._suffix)
+        png, tag = encode(image.picture), self._tag(image.tag)
         for sink in self.sinks:
             with sink.errors.collect():
                 sink.image(image.source, tag, step, png, image.description)

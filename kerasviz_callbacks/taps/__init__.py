@@ -10,6 +10,8 @@ passes             what is requested of a pass, and its body
 training_mode      models that cannot be run with training=False
 input_errors       errors in the inputs, under the user's name for the argument
 reader             compiled passes, shared by everyone who requests something
+parts              the parts of a model, by the attributes that hold them
+roles              what the parts of a model without `call` are for, and which of them the data run through
 channel_statistics statistics of channels, computed inside the pass
 input_spec         names of the inputs, and which of their axes are positions
 tokens             positions of the tokens of a vision transformer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import keras
@@ -16,6 +17,7 @@ from .heads import applies_sigmoid
 from .output_recorder import Call, OutputRecorder
 from .passes import half_to_float32
 from .reader import Capture, Reader
+from .scores import Score
 
 ROWS = 4  # on which the decoder is tested
 NEAREST = 16  # calls around the codes that are tested
@@ -56,7 +58,7 @@ def decoder_input(reader: Reader, inputs: Any, codes: Call, number: int) -> Call
         yield from _moving_with(reader, codes, [call for call in _alike(reader, codes) if call.path != codes.path])
 
     for call in candidates():
-        if _alone_by_slopes(reader, call, number) and _alone_by_numbers(reader, inputs, codes, call, number):
+        if decisive(reader, [[call]], number)[0] and _alone_by_numbers(reader, inputs, codes, call, number):
             return call
     return None
 
@@ -73,7 +75,7 @@ def posterior_mean(reader: Reader, inputs: Any, code: Call) -> Call | None:
         return None
     twice = repeated(cut_rows(inputs, 0, 1), 2)
     captured = reader.read([Capture(call.path) for call in alike], twice)
-    drawn = [call for call in alike if not _rows_agree(captured[Capture(call.path)].output)]
+    drawn = [call for call in alike if not rows_agree(captured[Capture(call.path)].output)]
     others = [call for call in alike if call not in drawn] if drawn else []
     return next((call for call in others if _moving_with(reader, call, drawn)), None)
 
@@ -112,17 +114,40 @@ def gives_logits(model: Any, number: int, outputs: int) -> bool:
     return len(losses) == outputs and applies_sigmoid(losses[number])
 
 
-def _alone_by_slopes(reader: Reader, call: Call, number: int) -> bool:
-    """Whether the reconstruction has a gradient by the output of `call`, and none by an input that bypasses it."""
+@cache
+def score_of_output(number: int) -> Score:
+    """The mean of each row of an output (its index, flattened), as a score; the same one for the same index."""
+
+    def mean(outputs: Any) -> Any:
+        chosen = keras.tree.flatten(outputs)[number]
+        return keras.ops.mean(keras.ops.reshape(chosen, (keras.ops.shape(chosen)[0], -1)), axis=-1)
+
+    return Score(of="output", function=mean)
+
+
+def decisive(reader: Reader, groups: Sequence[Sequence[Call]], number: int, *, of_first: bool = False) -> list[bool]:
+    """Whether each group of calls decides an output: it depends on them, and on the inputs through them alone.
+
+    With `of_first` other inputs than the first may go by them, such as the condition of a conditional autoencoder.
+    Random numbers may go by them in any case.
+    """
+    try:
+        return reader.separating(groups, score_of_output(number), of_first=of_first)
+    except NotImplementedError:
+        return [_decisive_by_slopes(reader, group, number, of_first) for group in groups]
+
+
+def _decisive_by_slopes(reader: Reader, calls: Sequence[Call], number: int, of_first: bool) -> bool:
+    """Whether an output has a gradient by some of the calls, and none by an input that bypasses them."""
     found = [False]
 
     def body(inputs: Any) -> None:
-        recorder = OutputRecorder(reader.model, [call.ref])
+        recorder = OutputRecorder(reader.model, {call.ref.path: call.ref for call in calls}.values())
         watched: list[Any] = []
 
         def forward(watch: Any) -> Any:
             flat = keras.tree.flatten(inputs)
-            for index, tensor in enumerate(flat):
+            for index, tensor in enumerate(flat[: 1 if of_first else None]):
                 if keras.backend.is_float_dtype(tensor.dtype):
                     flat[index] = watch(tensor)
                     watched.append(flat[index])
@@ -130,14 +155,16 @@ def _alone_by_slopes(reader: Reader, call: Call, number: int) -> bool:
             def held(output: Any) -> Any:
                 return watch(keras.ops.zeros_like(keras.ops.stop_gradient(output)))
 
-            return recorder.forward(keras.tree.pack_sequence_as(inputs, flat), changed={call.path: held})
+            changed = {call.path: held for call in calls}
+            return recorder.forward(keras.tree.pack_sequence_as(inputs, flat), changed=changed)
 
-        ((slope, *bypassing),) = framework().gradients(
+        (slopes,) = framework().gradients(
             forward,
             lambda outputs: [_summed(keras.tree.flatten(outputs)[number])],
-            lambda: [[recorder.tensor(call.path), *watched]],
+            lambda: [[*(recorder.tensor(call.path) for call in calls), *watched]],
         )[1]
-        found[0] = slope is not None and all(one is None for one in bypassing)
+        own, bypassing = slopes[: len(calls)], slopes[len(calls) :]
+        found[0] = any(one is not None for one in own) and all(one is None for one in bypassing)
 
     reader.abstractly(body, (reader.few(),))
     return found[0]
@@ -151,10 +178,10 @@ def _alone_by_numbers(reader: Reader, inputs: Any, codes: Call, call: Call, numb
         return False
     # One row more, so that random numbers are found even if the inputs are a single row.
     count = 1 + len(keras.tree.flatten(few)[0])
-    return _rows_agree(decoded(reader, repeated(few, count), call, np.repeat(one, count, axis=0), number))
+    return rows_agree(decoded(reader, repeated(few, count), call, np.repeat(one, count, axis=0), number))
 
 
-def _rows_agree(rows: Array) -> bool:
+def rows_agree(rows: Array) -> bool:
     """Whether all rows are equal up to rounding."""
     values = np.asarray(rows, np.float64).reshape(len(rows), -1)
     with np.errstate(invalid="ignore", over="ignore"):

@@ -12,6 +12,14 @@ from ..probe.messages import short_message
 from .training_mode import TrainingOnlyError
 
 
+class PartsError(ValueError):
+    """A model without `call` has no part, or several, that its data run through; `reason` says which."""
+
+    def __init__(self, message: str, reason: str):
+        super().__init__(message)
+        self.reason = reason
+
+
 def check_types(model: Any, inputs: Any) -> None:
     """Raise TypeError for text where a model declares numeric inputs, which tracing alone would not detect."""
     captured = keras.tree.flatten(getattr(model, "inputs", None) or [])
@@ -28,7 +36,7 @@ def blame_argument(argument: str, model: Any) -> Iterator[None]:
     """Report errors of a new reader under the name of the argument that holds the inputs, as a ValueError."""
     try:
         yield
-    except (NotImplementedError, TrainingOnlyError):  # another backend; a model that cannot be run on any data
+    except (NotImplementedError, PartsError, TrainingOnlyError):  # another backend; a model that no data fit
         raise
     except Exception as error:
         raise ValueError(

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import keras
 
 from .. import _keras
-from .decoding import Decoder, decoder_input, posterior_mean
+from .batches import cut_rows, repeated
+from .decoding import Decoder, decisive, decoder_input, posterior_mean, rows_agree, score_of_output
+from .layers import below
 from .output_recorder import Call
+from .passes import Capture, output_path
 from .reader import Reader
 from .scores import Score
 from .tokens import depends_on_patches, within_attention
@@ -114,12 +118,14 @@ def reconstruction(reader: Reader, inputs: Any) -> int | None:
 
 
 def bottleneck(reader: Reader, inputs: Any) -> Call:
-    """The smallest output between input and reconstruction; of several a VAE's mean, else the first one called.
+    """The narrowest output through which everything passes on the way to the reconstruction; of a VAE the mean.
 
-    Sampling layers are excluded.
+    It has fewer values than the first input and alone decides its reconstruction: no skip connection goes by it, though
+    other inputs may. It is not one of several calls of a shared layer, nor within a `TimeDistributed`; on a tie it is
+    the first one called. Of a model that samples, mean and variance decide together. Sampling layers are excluded.
 
     Raises:
-        ValueError: no output of the model has the shape of its input, or no layer lies between the two.
+        ValueError: no output of the model has the shape of its input, or there is no such layer between the two.
     """
     number = reconstruction(reader, inputs)
     if number is None:
@@ -128,18 +134,42 @@ def bottleneck(reader: Reader, inputs: Any) -> Call:
             f"layer=None: no output of the model has the shape of its input {shape}, so no bottleneck can be found; "
             "name the layer that outputs the codes, or pass the encoder model."
         )
-
-    def reconstructed(outputs: Any) -> Any:
-        chosen = keras.tree.flatten(outputs)[number]
-        return keras.ops.mean(keras.ops.reshape(chosen, (keras.ops.shape(chosen)[0], -1)), axis=-1)
-
-    between = [c for c in reader.calls if c.visible and not c.is_output and c.size > 0 and not samples(c.ref.layer)]
-    between = reader.connected(between, Score(of="output", function=reconstructed))
-    if not between:
+    between = [call for call in reader.calls if call.visible and not call.is_output and call.size > 0]
+    between = reader.connected(between, score_of_output(number))
+    if all(samples(call.ref.layer) for call in between):
         raise ValueError("layer=None: no layer lies between the model's input and its reconstruction; name one.")
-    narrowest = min(between, key=lambda call: call.size)
-    mean = posterior_mean(reader, inputs, narrowest)
-    return mean if mean in between else narrowest
+    narrow = _narrow(reader, between)
+    alike = [[other for other in between if other.shape == call.shape] for call in narrow]
+    decided = decisive(reader, [*([call] for call in narrow), *alike], number, of_first=True)
+    for call, alone, together in zip(narrow, decided, decided[len(narrow) :], strict=False):
+        if not alone and not (together and _is_random(reader, inputs, number)):
+            continue
+        mean = posterior_mean(reader, inputs, call)
+        if mean in between:
+            return mean
+        if not samples(call.ref.layer):
+            return call
+    raise ValueError(
+        "layer=None: the model has no bottleneck, an output of fewer values than its input through which everything "
+        "passes; name the layer that outputs the codes."
+    )
+
+
+def _narrow(reader: Reader, calls: Sequence[Call]) -> list[Call]:
+    """The calls with fewer values than the input, of layers that are called once, the narrowest first."""
+    times = Counter(id(call.ref.layer) for call in reader.calls)
+    wrappers = [ref.layer for ref in reader.layers if isinstance(ref.layer, keras.layers.TimeDistributed)]
+    repeated_layers = {id(layer) for wrapper in wrappers for layer in below(wrapper)}
+    size = math.prod(reader.input_shapes[0])
+    once = [call for call in calls if times[id(call.ref.layer)] == 1 and id(call.ref.layer) not in repeated_layers]
+    return sorted((call for call in once if call.size < size), key=lambda call: call.size)
+
+
+def _is_random(reader: Reader, inputs: Any, number: int) -> bool:
+    """Whether two equal rows get different outputs, as in a VAE that samples."""
+    twice = repeated(cut_rows(inputs, 0, 1), 2)
+    capture = Capture(output_path(number))
+    return not rows_agree(reader.read([capture], twice)[capture].output)
 
 
 def find_decoder(reader: Reader, inputs: Any, number: int, layer: Any = None) -> Decoder | None:

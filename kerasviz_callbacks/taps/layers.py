@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,19 +28,47 @@ class LayerRef:
         return self.path.rsplit("/", 1)[-1]
 
 
-def list_layers(model: Any) -> list[LayerRef]:
-    """All layers of a model, nested ones included, each once, in the order in which Keras tracks them."""
-    return list(_below(model, "", {id(model)}, set()))
+def list_layers(model: Any, paths: Mapping[int, str] | None = None) -> list[LayerRef]:
+    """All layers of a model, nested ones included, each once, in the order in which Keras tracks them.
+
+    `paths` holds, by the `id` of a layer, a path that replaces the one of its name: of the model itself, what all paths
+    begin with. Default: of a model without `call` the attributes that hold its parts, see `attribute_paths`.
+    """
+    paths = attribute_paths(model) if paths is None else paths
+    prefix = f"{paths[id(model)]}/" if id(model) in paths else ""
+    return list(_below(model, prefix, {id(model)}, set(), paths))
 
 
-def _below(layer: Any, prefix: str, seen: set[int], captured: set[str]) -> Iterator[LayerRef]:
+def has_call(model: Any) -> bool:
+    """Whether a model has a `call`; without one it is a holder of parts that its `train_step` calls."""
+    return "call" in vars(model) or type(model).call not in (keras.Model.call, keras.layers.Layer.call)
+
+
+def attribute_paths(model: Any, prefix: str = "") -> dict[int, str]:
+    """By `id`, the attributes that hold the parts of a model without `call`: `encoder`, `gan/generator`, `networks/0`.
+
+    Attributes tell parts apart whose layers have equal or automatic names. A part that has a `call` is not entered.
+    """
+    found: dict[int, str] = {}
+    waiting = [] if has_call(model) else [(prefix, model)]
+    while waiting:
+        start, holder = waiting.pop(0)
+        for name, part in _keras.held_layers(holder):
+            if id(part) not in found and part is not model:
+                found[id(part)] = start + name
+                if not has_call(part):
+                    waiting.append((f"{start}{name}/", part))
+    return found
+
+
+def _below(layer: Any, prefix: str, seen: set[int], captured: set[str], paths: Mapping[int, str]) -> Iterator[LayerRef]:
     for child in children(layer):
         if id(child) in seen:
             continue
         seen.add(id(child))
-        path = _unique(prefix + child.name, captured)
+        path = _unique(paths.get(id(child), prefix + child.name), captured)
         yield LayerRef(path, child, not children(child))
-        yield from _below(child, path + "/", seen, captured)
+        yield from _below(child, path + "/", seen, captured, paths)
     for operation in operations(layer):
         if id(operation) not in seen:
             seen.add(id(operation))

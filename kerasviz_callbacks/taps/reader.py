@@ -34,9 +34,10 @@ class Reader:
     Args:
         model: any Keras model.
         inputs: an array, list or dict of arrays `(n, ...)`, as the model takes them.
+        paths: paths of layers that are not those of their names, see `list_layers`.
     """
 
-    def __init__(self, model: Any, inputs: Any):
+    def __init__(self, model: Any, inputs: Any, paths: Mapping[int, str] | None = None):
         framework()  # raises on another backend
         self.model = model
         self.heads = [Head(None, 1, False)]  # of the outputs, flattened
@@ -49,12 +50,13 @@ class Reader:
         self._fixed_rows: int | None = None
         self._passes: dict[Hashable, Callable[..., Any]] = {}
         self._connections: dict[tuple[tuple[str, ...], Score], list[bool]] = {}
+        self._separations: dict[Hashable, list[bool]] = {}
         # The first trace, its recorder and the model's symbolic outputs: later questions need no trace of their own.
         self._first_trace: tuple[Any, OutputRecorder, Any] | None = None
         try:
             if not getattr(model, "built", True):
                 self._build()
-            self.layers = list_layers(model)
+            self.layers = list_layers(model, paths)
             self._fixed_rows = fixed_rows([model, *(ref.layer for ref in self.layers)])
             self._survey()
         except Exception:
@@ -179,6 +181,24 @@ class Reader:
         self.abstractly(body, (rows, targets))
         return found
 
+    def separating(self, groups: Sequence[Sequence[Call]], wanted: Score, *, of_first: bool = False) -> list[bool]:
+        """Whether a score depends on each group of calls, and on the inputs through the group alone; see `connected`.
+
+        With `of_first` other inputs than the first may go by the group.
+
+        NotImplementedError: the model cannot be traced.
+        """
+        key = (tuple(tuple(call.path for call in group) for group in groups), wanted, of_first)
+        if key not in self._separations:
+            trace, recorder, outputs = self._first_trace or self._trace_calls()
+            if trace is None:
+                raise NotImplementedError("the model runs eagerly, where no graph tells what depends on what")
+            tensors = [[recorder.tensor(call.path) for call in group] for group in groups]
+            self._separations[key] = trace.separates(
+                lambda: score(wanted, outputs, None, self.model), tensors, of_first=of_first
+            )
+        return self._separations[key]
+
     def _compile(self, body: Callable[..., Any], example: tuple[Any, ...]) -> Callable[..., Any]:
         fixed, what = self._fixed_rows is not None, (f'model "{self.model.name}"', "read")
         return compiled_or_eager(self.model, body, example, self._eager(body), fixed_rows=fixed, what=what)
@@ -211,18 +231,29 @@ class Reader:
         _keras.clear_losses(self.model)
 
     def _survey(self) -> None:
-        def body(inputs: Any) -> None:
-            recorder = OutputRecorder(self.model, self.layers)
-            outputs = recorder.forward(inputs)
+        def described(recorder: OutputRecorder, outputs: Any) -> None:
             self.heads, self.output_names = heads_of(outputs, self.model), output_names(self.model, outputs)
             flat = keras.tree.flatten(outputs)
             self.output_shapes = [tuple(output.shape[1:]) for output in flat]
             self.calls = recorder.listed([tensor for output in flat for tensor in framework().made_from(output)])
+
+        found = self._trace_calls(described)
+        self._first_trace = None if found[0] is None else found
+
+    def _trace_calls(
+        self, described: Callable[[OutputRecorder, Any], None] = lambda recorder, outputs: None
+    ) -> tuple[Any, OutputRecorder, Any]:
+        """A trace, `None` of an eager run, with its recorder and the model's outputs, which `described` gets within."""
+
+        def body(inputs: Any) -> None:
+            recorder = OutputRecorder(self.model, self.layers)
+            outputs = recorder.forward(inputs)
+            described(recorder, outputs)
             met.append((recorder, outputs))
 
         met: list[tuple[OutputRecorder, Any]] = []
         trace = self.abstractly(body, (self.few(),))
-        self._first_trace = None if trace is None else (trace, *met[-1])
+        return (trace, *met[-1])
 
     def few(self) -> Any:
         """The example, cut to as few rows as the model takes."""

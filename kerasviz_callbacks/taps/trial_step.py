@@ -34,12 +34,15 @@ class TrialStep:
         self._step: Step | None = None
         self._give_up("no data given")
 
-    def begin(self, reader: Reader, inputs: Any, targets: Any, *, has_labels: bool) -> None:
-        """Prepare the step on rows of inputs and of y (or `None`), which may hold class indices."""
+    def begin(self, reader: Reader | None, inputs: Any, targets: Any, *, has_labels: bool) -> None:
+        """Prepare the step on rows of inputs and of y (or `None`), which may hold class indices.
+
+        There is no reader of a model without `call`, and no step.
+        """
         self.why = {path: "" if path in self._variables else why for path, why in self.why.items()}
         self.reason = ""
         try:
-            y = step_targets(reader, inputs, targets, has_labels=has_labels)
+            y = targets if reader is None else step_targets(reader, inputs, targets, has_labels=has_labels)
             self._step = Step(self._model, inputs, y, list(self._variables.values()), self._clip)
         except NoStepError as error:
             self._give_up(str(error))

@@ -86,16 +86,16 @@ class Coefficients(View):
 
     def can_prepare(self) -> bool:
         """Return whether the model is built; without an `Input` it has no weights until it is called."""
-        return bool(self.model.built)
+        return self.has_weights()
 
     def prepare(self) -> None:
         """Find the kernel."""
-        known = self.fit_context.layers()
+        model, known = self.read_model(), self.list_layers()
         if self.layer is None:
-            self._matrix = narrowest_hidden(self.model, known)
+            self._matrix = narrowest_hidden(model, known)
             if self._matrix is None:
                 raise ValueError(
-                    f'layer=None: model "{self.model.name}" has no layer with a kernel, so there are no coefficients '
+                    f'layer=None: model "{model.name}" has no layer with a kernel, so there are no coefficients '
                     f"to show; leave {type(self).__name__} out."
                 )
             return

@@ -13,7 +13,7 @@ from ..callback.markdown import code_span
 from ..draw.colour import DIVERGING
 from ..draw.filters import filter_matrix, filter_tiles
 from ..draw.text import join_notes, shape_text
-from ..maths.choice import evenly_by_depth, largest_norm
+from ..maths.choice import largest_norm
 from ..maths.geometry import dense_filters, filters_of, image_shape
 from ..maths.health import norm, redundancy, turn
 from ..maths.scale import count_clipped, robust_max
@@ -78,20 +78,20 @@ class FilterImages(View):
 
     def can_prepare(self) -> bool:
         """Return whether the model is built; without an `Input` it has no weights until it is called."""
-        return bool(self.model.built)
+        return self.has_weights()
 
     def prepare(self) -> None:
         """Find the kernels."""
-        known = self.fit_context.layers()
-        kernels = {kernel.ref.path: kernel for kernel in filter_kernels(self.model, known)}
+        model, known = self.read_model(), self.list_layers()
+        kernels = {kernel.ref.path: kernel for kernel in filter_kernels(model, known)}
         if self.layers is None:
             if not kernels:
                 raise ValueError(
-                    f'layers=None: model "{self.model.name}" has neither a convolution nor a dense layer with '
+                    f'layers=None: model "{model.name}" has neither a convolution nor a dense layer with '
                     "image input, so there are no filters to show; leave FilterImages out, or name layers that have "
                     f"kernels. Its layers: {', '.join(ref.path for ref in known[:6]) or 'none'}."
                 )
-            chosen = evenly_by_depth(list(kernels))
+            chosen = self.evenly(list(kernels))
         else:
             chosen = []
             for name in self.layers:

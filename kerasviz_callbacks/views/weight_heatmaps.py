@@ -13,12 +13,11 @@ from ..draw.colour import count_non_finite
 from ..draw.text import format_number, join_notes, shape_text
 from ..draw.weights import SIDE, Panel, weight_panels
 from ..fit_context import Request
-from ..maths.choice import evenly_by_depth
 from ..maths.clipping import share_removed
 from ..maths.matrices import block_extremes, block_of, fold, largest, unfolded_index
 from ..maths.scale import robust_max
 from ..record.console import say
-from ..taps.layers import listed, named
+from ..taps.layers import has_call, listed, named
 from ..taps.step import check_clip
 from ..taps.trial_step import TrialStep
 from ..taps.weights import WeightMatrix, matrices_named, weight_matrices
@@ -106,17 +105,18 @@ class WeightHeatmaps(ProbeView):
 
     def can_prepare(self) -> bool:
         """Return whether the model is built, or there is data to build it with."""
-        return bool(self.model.built) or self._source() is not None
+        return self.has_weights() or (has_call(self.model) and self._source() is not None)
 
     def prepare(self) -> None:
         """Read the data, if given, find the kernels, and prepare the training step; without data there is none."""
         self.read_data()
-        known = self.fit_context.layers()
+        model, known = self.read_model(), self.list_layers()
         if self.layers is None:
-            chosen = evenly_by_depth(weight_matrices(known))
+            found = {matrix.path: matrix for matrix in weight_matrices(known)}
+            chosen = [found[path] for path in self.evenly(list(found))]
             if not chosen:
                 raise ValueError(
-                    f'layers=None: model "{self.model.name}" has no layer with a kernel, so there are no weights to '
+                    f'layers=None: model "{model.name}" has no layer with a kernel, so there are no weights to '
                     f"show; leave {type(self).__name__} out."
                 )
         else:
@@ -125,9 +125,13 @@ class WeightHeatmaps(ProbeView):
         self._trial_step = TrialStep(self.model, self._matrices, self.clip)
         source = self._source()
         if source is not None:
-            reader, probe = self.readers[source], self.probes[source]
+            reader, probe = self.readers.get(source), self.probes[source]
             self._trial_step.begin(reader, probe.inputs, probe.targets, has_labels=probe.labels is not None)
             self._report(self._trial_step.reason)
+
+    def run_model(self) -> Any:
+        """Return the trained model, whose training step is shown, whichever part is looked at."""
+        return self.model if has_call(self.model) else None
 
     def _report(self, reason: str) -> None:
         if reason and self.fit_context.verbose:

@@ -2,8 +2,8 @@
 
 import copy
 import os
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, cast
 
 import keras
@@ -13,13 +13,17 @@ from ..callback.failures import Failures
 from ..callback.snapshot import by_name, one_picture, snapshot
 from ..callback.view_context import ViewContext
 from ..fit_context import FitContext
+from ..probe.messages import short_message
 from ..record.console import say
+from ..taps.input_errors import PartsError
 from ..views.activation_maps import ActivationMaps
 from ..views.filter_images import FilterImages
 from ..views.overfitting_monitor import OverfittingMonitor
-from .choice import VIEWS, fitting_views, requested
+from .choice import VIEWS, Choice, fitting_views, requested
 
 _SHARED = ("freq", "start_from_epoch", "unit", "save_dir", "timelapse", "on_error")
+_ARGUMENTS = ("log_dir", "validation_data", "training_data", "count", "class_names", "display", "model", "save_dir")
+_GIVEN = tuple(f"{name}{sign}" for name in _ARGUMENTS for sign in "=:")  # begin errors in what the user passed
 
 
 class Visualizer(keras.callbacks.Callback):
@@ -33,6 +37,8 @@ class Visualizer(keras.callbacks.Callback):
     - Masks, image to image, values per pixel such as depth, boxes, points, forecasts: `Predictions` beside the truth.
     - Autoencoders: trajectories and profiles of the latent codes, and reconstructions.
 
+    Views that a person might expect are left out where they do not fit; a second line says which, and why.
+
     Args:
         log_dir: the TensorBoard log directory.
         validation_data: the data for the views; `None`: only views of the weights. See `ProbeView`.
@@ -41,12 +47,16 @@ class Visualizer(keras.callbacks.Callback):
             their own arguments).
         publish: whether `OverfittingMonitor` adds its metrics to `logs`, or the names of the metrics to add. `None`:
             only if `views` names it.
+        model: a part of the trained model that all views look at in its place, see `View`. A model without `call` is
+            shown by its parts: the weights of all, and what the data run through (an encoder with its decoder, or the
+            only part that takes them); the printed line says what the parts are taken for.
         options: options of the views: `freq`, `start_from_epoch`, `unit`, `save_dir`, `timelapse`, `on_error`,
             `count`, `class_names`, `display`.
 
     Raises:
         TypeError: `views` is not a list of views, or an unknown option.
-        ValueError: an unknown name in `views`; before the first batch, a model that no view suits.
+        ValueError: an unknown name in `views`; before the first batch, data that cannot be read, or a view named in
+            `views` that does not suit the model.
 
     Example:
         >>> model.fit(x, y, callbacks=[kv.Visualizer("logs", (x_val, y_val), training_data=(x, y))])  # doctest: +SKIP
@@ -60,6 +70,7 @@ class Visualizer(keras.callbacks.Callback):
         training_data: Any = None,
         views: Sequence[str | type[View] | View] | None = None,
         publish: bool | Sequence[str] | None = None,
+        model: Any = None,
         count: int | None = None,
         class_names: Sequence[str] | None = None,
         display: Callable[[Any], Any] | None = None,
@@ -73,10 +84,11 @@ class Visualizer(keras.callbacks.Callback):
         if training_data is not None and validation_data is None:
             raise ValueError("training_data is given without validation_data; the views compare the two: pass both.")
         self.log_dir, self.validation_data = log_dir, validation_data
-        self.options, self.of_data = options, of_data
+        self.options, self.of_data = {**options, "model": model}, of_data
         self.views = None if views is None else requested(views)
         self.publish = views is not None if publish is None else publish
         self._running: list[View] = []
+        self._choice = Choice()
         self._begun = False
         self._known_probes: dict[Any, Any] = {}  # probes read in the last fit, for `picture`
         # Validates the arguments as a view does.
@@ -96,7 +108,8 @@ class Visualizer(keras.callbacks.Callback):
             try:
                 for view in chosen:
                     self._running.append(view)
-                    view.on_train_begin(logs)
+                    with self._left_out_unless_it_fits(view):
+                        view.on_train_begin(logs)
             except BaseException:
                 self.abandon()
                 raise
@@ -104,7 +117,36 @@ class Visualizer(keras.callbacks.Callback):
             fit.leave(self, quietly=True)
         self._known_probes = fit.probes
         if (self.params or {}).get("verbose", 1):
-            say(f"kerasviz_callbacks: {', '.join(view.chosen_summary() for view in self._running)}.")
+            self._say_choice()
+
+    @contextmanager
+    def _left_out_unless_it_fits(self, view: View) -> Iterator[None]:
+        """Leave out a view that was chosen and refuses to begin, unless an argument of the user is at fault."""
+        try:
+            yield
+        except ValueError as error:
+            if self.views is not None or str(error).startswith(_GIVEN):
+                raise
+            self._running.remove(view)
+            self._choice.leave_out(type(view).__name__, short_message(error))
+
+    def _say_choice(self) -> None:
+        """Print the views, what the parts of the model are taken for, and what is left out."""
+        roles = f" ({self._choice.roles})" if str(self._choice.roles) else ""
+        chosen = ", ".join(view.chosen_summary() for view in self._running)
+        say(f"kerasviz_callbacks: {chosen or self.nothing_fits()}{roles}.")
+        self._say_left_out()
+
+    def _say_left_out(self, known: int = 0) -> None:
+        """Print what is left out, and why, but for the first ones that are known."""
+        reasons = self._choice.reasons(known)
+        if reasons and (self.params or {}).get("verbose", 1):
+            say(f"kerasviz_callbacks: left out: {reasons}.")
+
+    def nothing_fits(self) -> str:
+        """Return in words that no view fits the model, and the remedy."""
+        without = "" if self.validation_data is not None else " without validation_data"
+        return f'no view fits model "{self.model.name}"{without}; name some in views=: {", ".join(VIEWS)}'
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Call the hook of each view."""
@@ -112,8 +154,11 @@ class Visualizer(keras.callbacks.Callback):
             self.on_train_begin()
         try:
             with self._frozen_weights():
-                for view in self._running:
-                    view.on_epoch_begin(epoch, logs)
+                known = len(self._choice.left_out)
+                for view in list(self._running):  # at the first epoch each runs once, and may still refuse
+                    with self._left_out_unless_it_fits(view):
+                        view.on_epoch_begin(epoch, logs)
+                self._say_left_out(known)
         except BaseException:
             self.abandon()
             raise
@@ -184,7 +229,10 @@ class Visualizer(keras.callbacks.Callback):
             duplicate.set_model(model)
             fit_context.probes.update(self._known_probes)
             self._known_probes = fit_context.probes
-            return duplicate.fitting_views(fit_context)
+            chosen = duplicate.fitting_views(fit_context)
+            if not chosen:
+                raise ValueError(f"views=None: {duplicate.nothing_fits()}.")
+            return chosen
 
         return snapshot(select, model)
 
@@ -198,35 +246,46 @@ class Visualizer(keras.callbacks.Callback):
 
     def __getstate__(self) -> dict[str, Any]:
         """Exclude the fit, the model and the views selected for it from copies."""
-        return {**self.__dict__, "_model": None, "_running": [], "_begun": False, "_known_probes": {}}
+        part = self.options["model"]
+        options = {**self.options, "model": part if isinstance(part, str | None) else part.name}
+        kept: dict[str, Any] = {
+            "_model": None,
+            "_running": [],
+            "_begun": False,
+            "_known_probes": {},
+            "_choice": Choice(),
+        }
+        return {**self.__dict__, **kept, "options": options}
 
     def _frozen_weights(self) -> AbstractContextManager[None]:
         fit_context = next((view.fit_context for view in self._running if view.in_fit), None)
         return nullcontext() if fit_context is None else fit_context.frozen_weights()
 
     def fitting_views(self, fit_context: FitContext) -> list[View]:
-        """Create the requested views, or those that suit the model; raise a `ValueError` if there are none."""
+        """Create the requested views, or those that suit the model."""
+        self._choice = Choice()
         if self.views is not None:
             return [self._make(view) for view in self.views]
-        reader, probes = None, []
-        if self.validation_data is not None:  # reading the data builds the model
-            context = ViewContext(self._make(ActivationMaps), self.model, self.params, fit=fit_context)
-            try:
-                view = cast(ProbeView, context.view)
+        kind = FilterImages if self.validation_data is None else ActivationMaps
+        context = ViewContext(self._make(kind), self.model, self.params, fit=fit_context)
+        view = context.view
+        model, why = view.read_model(), ""
+        try:
+            if isinstance(view, ProbeView) and view.can_prepare():  # reading the data builds the model
                 view.read_data()
-                reader, probes = view.readers[VALIDATION], list(view.probes.values())
-            finally:
-                fit_context.participants.remove(context)
-        chosen = fitting_views(self.model, fit_context.layers(), reader, probes)
-        if not chosen:
-            without = "" if self.validation_data is not None else " without validation_data"
-            raise ValueError(
-                f'views=None: no view fits model "{self.model.name}"{without}; name some in views=: {", ".join(VIEWS)}.'
-            )
-        return [self._make(one) for one in chosen]
+            elif isinstance(view, ProbeView):
+                why = "its parts have no weights before training; give each an Input"
+                why = why if view.list_layers() else "it has neither parts nor a `call`"
+        except PartsError as error:
+            why = f"{error.reason}; say which in model="
+        finally:
+            fit_context.participants.remove(context)
+        probes, readers = (getattr(view, name, {}) for name in ("probes", "readers"))
+        self._choice = fitting_views(model, view.list_layers(), readers.get(VALIDATION), probes, why)
+        return [self._make(one, **arguments) for one, arguments in self._choice.views]
 
-    def _make(self, view: type[View] | View) -> View:
-        """Create a view with the arguments of the visualizer; an instance keeps its own."""
+    def _make(self, view: type[View] | View, **arguments: Any) -> View:
+        """Create a view with the arguments of the visualizer, replaced by `arguments`; an instance keeps its own."""
         if isinstance(view, View):
             return cast(View, view)
         if not issubclass(view, ProbeView):
@@ -234,4 +293,4 @@ class Visualizer(keras.callbacks.Callback):
         options = {**self.of_data, **self.options}
         if issubclass(view, OverfittingMonitor):
             options["publish"] = self.publish
-        return view(self.log_dir, self.validation_data, **options)
+        return view(self.log_dir, self.validation_data, **{**options, **arguments})

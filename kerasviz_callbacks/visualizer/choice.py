@@ -1,17 +1,20 @@
 """Selection of views: those that the user names, or those that suit the model."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from inspect import isabstract
 from typing import Any
 
-from ..callback import View
+from ..callback import TRAINING, VALIDATION, View
 from ..callback.explained_view import labels_of_output
 from ..probe import Probe
 from ..taps.decoding import wanted_of
-from ..taps.layer_selection import bottleneck, find_decoder, last_maps, reconstruction
-from ..taps.layers import LayerRef
+from ..taps.layer_selection import activation_layers, bottleneck, last_maps, reconstruction
+from ..taps.layers import LayerRef, has_call
 from ..taps.output_form import targets_of
+from ..taps.parts import callable_parts, is_built
 from ..taps.reader import Reader
+from ..taps.roles import Roles, roles_of
 from ..taps.scores import Score
 from ..taps.task import Task, task_of, truth_of
 from ..taps.weights import convolution_layout, weight_matrices
@@ -29,7 +32,6 @@ from ..views.predictions import Predictions
 from ..views.reconstructions import Reconstructions
 from ..views.weight_heatmaps import WeightHeatmaps
 
-Views = list[type[View]]
 _SEEN = ("masks", "images", "values", "boxes", "points", "series")  # forms that `Predictions` shows
 VIEWS: dict[str, type[View]] = {
     view.__name__: view
@@ -51,39 +53,154 @@ VIEWS: dict[str, type[View]] = {
 }
 
 
-def fitting_views(model: Any, known: Sequence[LayerRef], reader: Reader | None, probes: Sequence[Probe]) -> Views:
-    """Select the views that suit a model, in the order from input to output.
+@dataclass
+class Choice:
+    """The views that suit a model, in the order from input to output.
+
+    Attributes:
+        views: each with arguments of its own, such as `{"training_data": None}`.
+        left_out: views that a person might expect, and why they are left out.
+        roles: what the parts of a model without `call` are taken for.
+    """
+
+    views: list[tuple[type[View], dict[str, Any]]] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
+    roles: Roles = field(default_factory=Roles)
+
+    def add(self, *views: type[View], **arguments: Any) -> None:
+        """Choose views, all with the same arguments."""
+        self.views += [(view, arguments) for view in views]
+
+    def leave_out(self, what: str, why: str) -> None:
+        """Say why views are left out."""
+        self.left_out[what] = why
+
+    def reasons(self, known: int = 0) -> str:
+        """Return what is left out, and why, in words, but for the first ones; empty if nothing is."""
+        return "; ".join(f"{what} ({why})" for what, why in list(self.left_out.items())[known:])
+
+
+def fitting_views(
+    model: Any, known: Sequence[LayerRef], reader: Reader | None, probes: Mapping[str, Probe], why: str = ""
+) -> Choice:
+    """Select the views that suit a model.
 
     There is one view for each question: how the weights develop, the layer activations, the evidence for a prediction,
     overfitting, and the latent codes. So a run has at most eight images of weights and eight of activations, which
     fit on one screen in TensorBoard, and one to four that depend on the task. Convolution kernels are shown as images,
     other kernels as matrices; without data (`reader=None`) both are shown, and the coefficients of the bottleneck
-    layer. `probes` are the validation data, and the training data if given.
+    layer. `probes` are the validation data, and the training data if given; `why` they cannot be run, if so.
     """
-    # A model that is not built has no weights to inspect yet; a view that does not suit it reports that later.
-    filters: Views = [FilterImages] if not model.built or filter_kernels(model, known) else []
-    matrices: Views = [WeightHeatmaps] if model.built and weight_matrices(known) else []
-    if reader is None or not probes:
-        return [*filters, *matrices, *([Coefficients] if matrices else [])]
-    probe = probes[0]
+    choice = Choice()
+    choice.add(*_of_weights(model, known, reader is not None or bool(why)))
+    if not choice.views:
+        choice.leave_out("views of the weights", "no layer has a kernel")
+    choice.roles = Roles() if has_call(model) else roles_of(model, reader)
+    if why:
+        choice.leave_out("views of the data", why)
+    if reader is not None:
+        _add_views_of_data(choice, known, reader, probes)
+    return choice
+
+
+def _of_weights(model: Any, known: Sequence[LayerRef], with_data: bool) -> list[type[View]]:
+    """Choose the views of weights; before a model has weights by the kinds of its layers."""
+    built, filters = is_built(model, partly=True), filter_kernels(model, known)
+    kernels = [matrix.path for matrix in weight_matrices(known)] if built else []
+    if not built:
+        may_convolve = has_call(model) or any(convolution_layout(ref.layer) for ref in known)
+        return [FilterImages] if may_convolve else [WeightHeatmaps] if known else []
+    matrices: list[type[View]] = [WeightHeatmaps] if kernels else []
+    images: list[type[View]] = [FilterImages] if filters else []
+    if not with_data:
+        return [*images, *matrices, *([Coefficients] if kernels and has_call(model) else [])]
+    if not filters:
+        return matrices
+    # Parts without a convolution are shown as matrices.
+    shown, parts = [kernel.ref.path for kernel in filters], [] if has_call(model) else callable_parts(model)
+    missing = [part for part in parts if _within(part.path, kernels) and not _within(part.path, shown)]
+    return [FilterImages, *(matrices if missing else [])]
+
+
+def _within(part: str, paths: Sequence[str]) -> bool:
+    return any(f"/{path}/".find(f"/{part}/") >= 0 for path in paths)
+
+
+def _add_views_of_data(choice: Choice, known: Sequence[LayerRef], reader: Reader, probes: Mapping[str, Probe]) -> None:
+    probe = probes[VALIDATION]
     # An output with a softmax is a classification, of each pixel too, even if it has the shape of the input.
     labels = labels_of_output(reader, probe).numbers
     task = task_of(reader, probe, labels)
     fitting = labels is None or reader.head.kind is not None or labels.max(initial=0) < task.choices
     autoencodes = reader.head.kind != "softmax" and _autoencodes(reader, probe, task)
     classifies = not autoencodes and fitting and (task.kind in ("classes", "labels") or task.form == "masks")
-    chosen = filters or matrices
-    if classifies or any(convolution_layout(ref.layer) for ref in known):
-        chosen = [*chosen, ActivationMaps]
+    judges = any(_within(path, [call.ref.path for call in reader.calls]) for path in choice.roles.critics)
+    if _raises(lambda: activation_layers(reader)):
+        if classifies:
+            choice.leave_out("ActivationMaps", "no convolution and no dense layer")
+    elif classifies or judges or any(convolution_layout(ref.layer) for ref in known):
+        choice.add(ActivationMaps)
     if autoencodes:
-        return [*chosen, *_of_codes(reader, probe), Reconstructions]
-    if classifies and _has_feature_maps(reader):
-        chosen = [*chosen, GradCAM]
+        _add_views_of_codes(choice, reader, probe)
+    elif classifies or judges:
+        if _raises(lambda: last_maps(reader, Score())):
+            choice.leave_out("GradCAM", "no layer has feature maps")
+        else:
+            choice.add(GradCAM)
     forms = [task.form, *(task_of(reader, probe, None, number).form for number in range(1, len(reader.heads)))]
-    if any(form in _SEEN for form in forms):
-        chosen = [*chosen, Predictions]
-    evaluated = classifies and all(_has_truth(reader, one) for one in probes)
-    return [*chosen, OverfittingMonitor] if evaluated else chosen
+    if not autoencodes and any(form in _SEEN for form in forms):
+        choice.add(Predictions)
+    if classifies:
+        _add_monitor(choice, reader, probes)
+
+
+def _add_views_of_codes(choice: Choice, reader: Reader, probe: Probe) -> None:
+    """Choose the views of the latent codes: none without a bottleneck, no trajectory for a one-dimensional code."""
+    try:
+        size = bottleneck(reader, probe.inputs).size
+    except ValueError:
+        choice.leave_out("LatentTrajectory and LatentProfiles", "no bottleneck")
+    else:
+        if size > 1:
+            choice.add(LatentTrajectory)
+        else:
+            choice.leave_out("LatentTrajectory", "codes of one dimension")
+        choice.add(LatentProfiles)
+    choice.add(Reconstructions)
+
+
+def _add_monitor(choice: Choice, reader: Reader, probes: Mapping[str, Probe]) -> None:
+    """Choose the monitor of the data that have labels: of validation data alone if training data have none."""
+    why = {source: _why_no_truth(reader, probe) for source, probe in probes.items()}
+    if why[VALIDATION]:
+        choice.leave_out("OverfittingMonitor", why[VALIDATION])
+    elif why.get(TRAINING):
+        choice.leave_out("OverfittingMonitor of the training data", why[TRAINING])
+        choice.add(OverfittingMonitor, training_data=None)
+    else:
+        choice.add(OverfittingMonitor)
+
+
+def _why_no_truth(reader: Reader, probe: Probe) -> str:
+    """Return why predictions cannot be compared with labels, one class per row or several; empty if they can be."""
+    labels = labels_of_output(reader, probe).numbers
+    task = task_of(reader, probe, labels)
+    if task.kind == "positions":
+        return "one prediction per position"
+    if task.kind in ("classes", "labels") and truth_of(task, reader, probe, labels) is not None:
+        return ""
+    y = targets_of(reader, probe)
+    soft = y is not None and y.ndim == 2 and y.shape[1] == reader.head.classes > 1 and y.dtype.kind == "f"
+    return "soft labels" if soft else "no labels" if y is None else probe.why_no_labels or "no labels that fit"
+
+
+def _raises(question: Callable[[], Any]) -> bool:
+    """Return whether a model has no such layers, which a `ValueError` says."""
+    try:
+        question()
+    except ValueError:
+        return True
+    return False
 
 
 def _autoencodes(reader: Reader, probe: Probe, task: Task) -> bool:
@@ -98,8 +215,7 @@ def _autoencodes(reader: Reader, probe: Probe, task: Task) -> bool:
     given = targets_of(reader, probe, number)
     if given is None or wanted_of(probe.images, given) is probe.images:
         return True
-    decoder = find_decoder(reader, probe.inputs, number)
-    return decoder is not None and decoder.codes.size < probe.images[0].size
+    return not _raises(lambda: bottleneck(reader, probe.inputs))
 
 
 def requested(views: Any) -> list[type[View] | View]:
@@ -124,28 +240,3 @@ def _view(one: Any) -> type[View] | View:
     if one not in VIEWS:
         raise ValueError(f"views: {one!r}: no such view; expected one of {', '.join(VIEWS)}.")
     return VIEWS[one]
-
-
-def _has_truth(reader: Reader, probe: Probe) -> bool:
-    """Return whether the predictions can be compared with labels: one class per row, or multi-label (sigmoid)."""
-    labels = labels_of_output(reader, probe).numbers
-    task = task_of(reader, probe, labels)
-    return task.kind in ("classes", "labels") and truth_of(task, reader, probe, labels) is not None
-
-
-def _has_feature_maps(reader: Reader) -> bool:
-    """Return whether some layer has feature maps that the score depends on, as Grad-CAM requires."""
-    try:
-        last_maps(reader, Score())
-    except ValueError:
-        return False
-    return True
-
-
-def _of_codes(reader: Reader, probe: Probe) -> Views:
-    """Return the views of the latent codes: none without a bottleneck, no trajectory for a one-dimensional code."""
-    try:
-        size = bottleneck(reader, probe.inputs).size
-    except ValueError:
-        return []
-    return [LatentTrajectory, LatentProfiles] if size > 1 else [LatentProfiles]

@@ -232,7 +232,7 @@ class OverfittingMonitor(EvaluatedView):
             placeholder=self._no_examples_reason(validation, one.step),
         )
         rows = [f"{len(probe)} {COMPARED_SOURCES[source]}" for source, probe in self.probes.items()]
-        caption = f"overfitting of {self.model.name}   {' and '.join(rows)} rows"
+        caption = f"overfitting of {self.part_path or self.model.name}   {' and '.join(rows)} rows"
         note = ""
         if validation.now.true_maps is not None:
             drift, between = validation.left_out

@@ -99,12 +99,12 @@ class Reconstructions(ProbeView):
         number = reconstruction(reader, inputs)
         if number is None:
             raise ValueError(
-                f'model "{self.model.name}": none of its outputs {reader.output_shapes} has the shape of its input '
+                f'model "{reader.model.name}": none of its outputs {reader.output_shapes} has the shape of its input '
                 f"{reader.input_shapes[0]}, so there is no reconstruction; Reconstructions is for autoencoders. Make "
                 "the reconstructed input the first one."
             )
         self._number, self._reconstruction = number, Capture(output_path(number))
-        self._from_logits = gives_logits(self.model, number, len(reader.output_shapes))
+        self._from_logits = gives_logits(reader.model, number, len(reader.output_shapes))
         self._decoder = find_decoder(reader, inputs, number, self.layer)
         self._pairs = {source: interpolation_pairs(probe.labels, len(probe)) for source, probe in self.probes.items()}
         self._targets = {source: wanted_of(probe.images, probe.targets) for source, probe in self.probes.items()}

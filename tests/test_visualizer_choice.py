@@ -1,0 +1,148 @@
+"""What `Visualizer` chooses, what it leaves out and why, and that its choice never stops a training."""
+
+import keras
+import numpy as np
+import pytest
+from harness import check_each, pictures, runs
+from keras import layers
+
+import kerasviz_callbacks as kv
+
+DATA = pictures()
+HOT = np.eye(3, dtype="float32")
+SOFT = 0.8 * HOT[DATA.y] + 0.2 * HOT[DATA.y[::-1]]
+
+
+def network(*made, shape=DATA.x.shape[1:], loss="mse"):
+    model = keras.Sequential([keras.Input(shape), *made])
+    model.compile("sgd", loss)
+    return model
+
+
+def convolutional(loss="categorical_crossentropy"):
+    return network(layers.Conv2D(3, 3), layers.GlobalAveragePooling2D(), layers.Dense(3, "softmax"), loss=loss)
+
+
+def flat(x):
+    return x.reshape(len(x), -1)
+
+
+class Bare(keras.Model):
+    """It has no parts."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = self.add_weight(shape=())
+
+    def train_step(self, data):
+        return {"loss": keras.ops.mean(data[0])}
+
+
+def bare():
+    model = Bare()
+    model.compile("sgd")
+    return model
+
+
+def hidden_softmax():
+    """A softmax that the output does not show: evidence for it cannot be read from logits."""
+    inputs = keras.Input(DATA.x.shape[1:])
+    x = layers.GlobalAveragePooling2D()(layers.Conv2D(3, 3)(inputs))
+    model = keras.Model(inputs, keras.ops.clip(layers.Dense(3, "softmax")(x), 0.0, 1.0))
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    return model
+
+
+def embeddings():
+    inputs = keras.Input((2,), dtype="int32")
+    users, items = (
+        layers.Embedding(20, 4, name="users")(inputs[:, 0]),
+        layers.Embedding(30, 4, name="items")(inputs[:, 1]),
+    )
+    model = keras.Model(inputs, layers.Activation("sigmoid")(keras.ops.sum(users * items, -1, keepdims=True)))
+    model.compile("sgd", "binary_crossentropy")
+    return model
+
+
+PAIRS = np.stack([np.arange(36) % 20, np.arange(36) % 30], axis=1)
+VECTORS = flat(DATA.x)[:, :5]
+CASES = {  # the model, what it is fitted on, training data for the views, the views chosen, what is left out
+    "soft training labels": (
+        lambda: (convolutional(), (DATA.x, HOT[DATA.y]), (DATA.x, SOFT)),
+        "FilterImages ActivationMaps GradCAM OverfittingMonitor",
+        "OverfittingMonitor of the training data (soft labels)",
+    ),
+    "soft labels": (
+        lambda: (convolutional(), (DATA.x, SOFT), None),
+        "FilterImages ActivationMaps GradCAM",
+        "OverfittingMonitor (soft labels)",
+    ),
+    "dense classifier": (
+        lambda: (
+            network(layers.Dense(4), layers.Dense(3, "softmax"), shape=(5,), loss="sparse_categorical_crossentropy"),
+            (VECTORS, DATA.y),
+            None,
+        ),
+        "WeightHeatmaps ActivationMaps OverfittingMonitor",
+        "GradCAM (no layer has feature maps)",
+    ),
+    "codes of one dimension": (
+        lambda: (network(layers.Dense(1), layers.Dense(5), shape=(5,)), (VECTORS, VECTORS), None),
+        "WeightHeatmaps LatentProfiles Reconstructions",
+        "LatentTrajectory (codes of one dimension)",
+    ),
+    "no bottleneck": (
+        lambda: (network(layers.Conv2D(8, 3, padding="same"), layers.Conv2D(1, 1)), (DATA.x, DATA.x), None),
+        "FilterImages ActivationMaps Reconstructions",
+        "LatentTrajectory and LatentProfiles (no bottleneck)",
+    ),
+    "embeddings alone": (
+        lambda: (embeddings(), (PAIRS, DATA.y % 2), None),
+        "WeightHeatmaps OverfittingMonitor",
+        "ActivationMaps (no convolution and no dense layer); GradCAM (no layer has feature maps)",
+    ),
+    "nothing at all": (
+        lambda: (bare(), (DATA.x, DATA.y), None),
+        "",
+        "views of the weights (no layer has a kernel); views of the data (it has neither parts nor a `call`)",
+    ),
+    "all fit": (
+        lambda: (convolutional(), (DATA.x, HOT[DATA.y]), None),
+        "FilterImages ActivationMaps GradCAM OverfittingMonitor",
+        "",
+    ),
+}
+
+
+def test_the_line_says_what_is_left_out_and_why(tmp_path, capsys):
+    def check(case):
+        make, chosen, left_out = CASES[case]
+        model, data, training = make()
+        view = kv.Visualizer(tmp_path / case, data, training_data=training, on_error="raise")
+        model.fit(*data, verbose=2, callbacks=[view])
+        lines = capsys.readouterr().out.splitlines()
+        found = [line for line in lines if line.startswith("kerasviz_callbacks: left out")]
+        assert found == ([f"kerasviz_callbacks: left out: {left_out}."] if left_out else [])
+        assert [type(one).__name__ for one in view._running] == chosen.split()
+
+    check_each(CASES, check)
+
+
+def test_nothing_is_printed_at_verbose_0(tmp_path, capfd):
+    convolutional().fit(DATA.x, SOFT, verbose=0, callbacks=[kv.Visualizer(tmp_path, (DATA.x, SOFT))])
+    assert "kerasviz_callbacks" not in capfd.readouterr().out
+
+
+def test_a_chosen_view_that_refuses_is_left_out_and_training_goes_on(tmp_path, capsys):
+    view = kv.Visualizer(tmp_path, (DATA.x_val, DATA.y_val), on_error="raise")
+    history = hidden_softmax().fit(DATA.x, DATA.y, verbose=2, callbacks=[view]).history
+    assert np.isfinite(history["loss"]).all()
+    out = capsys.readouterr().out
+    assert "left out: GradCAM (" in out
+    tags = {tag.split("/")[0] for run in runs(tmp_path).values() for tag in run.pictures}
+    assert {"filters", "activations"} <= tags
+    assert "grad_cam" not in tags
+    with pytest.raises(ValueError, match="softmax"):
+        hidden_softmax().fit(
+            DATA.x, DATA.y, verbose=0, callbacks=[kv.Visualizer(tmp_path, (DATA.x_val, DATA.y_val), views=["GradCAM"])]
+        )
