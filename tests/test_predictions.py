@@ -229,7 +229,7 @@ def test_boxes_are_where_they_are_in_every_format(tmp_path):
         for row, true in enumerate(CORNERS):
             tile = places(picture, row)
             for colour, boxes in ((TRUE, true), (PREDICTED, FOUND)):
-                wanted = np.concatenate([boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)]) * 2
+                wanted = np.concatenate([boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)]) * 3
                 np.testing.assert_allclose(extent(tile, colour), wanted, atol=1)
 
     check_each([one for one in BOX_FORMATS if one != "rel_center_yxhw"], check)
@@ -237,8 +237,8 @@ def test_boxes_are_where_they_are_in_every_format(tmp_path):
     np.testing.assert_allclose(swapped, to_xyxy(CORNERS[..., [1, 0, 3, 2]], "rel_center_xywh", 4, 6))
 
 
-def places(picture, row, size=(80, 120)):
-    """A tile of places over the input, twice its size."""
+def places(picture, row, size=(120, 180)):
+    """A tile of places over the input, three times its size."""
     first = next(y for y in range(picture.shape[0]) if (picture[y, 60:150] == (208, 213, 219)).all())
     left = next(x for x in range(picture.shape[1]) if (picture[first : first + 20, x] == (208, 213, 219)).all())
     left += 1 + row * (size[1] + 14)
@@ -324,7 +324,7 @@ def test_points_are_where_they_are(tmp_path):
         for colour, points in ((TRUE, true[0]), (PREDICTED, found)):
             left, top, right, bottom = extent(tile, colour)
             middle = [left + 2, top + 2, right - 3, bottom - 3]
-            np.testing.assert_allclose(middle, [*(2 * points.min(axis=0)), *(2 * points.max(axis=0))], atol=1)
+            np.testing.assert_allclose(middle, [*(3 * points.min(axis=0)), *(3 * points.max(axis=0))], atol=1)
 
 
 # Series, classes, texts.

@@ -69,9 +69,9 @@ def class_activation_map(
             on the path to the score. Of a layer that is called several times the last call. The tokens of a vision
             transformer are reshaped to their grid on the image, without the class token.
         target: `None`: the predicted class of each row; an int; `(n,)` ints; or a callable from the model's whole
-            output (before softmax with `score="logits"`) to one number per row. Of a single sigmoid unit, class 1 is
-            its logit z and class 0 is -z; a single linear unit is itself the score; dense outputs are averaged over
-            their positions.
+            output (before softmax with `score="logits"`) to one number per row. Of a single sigmoid unit, and of a
+            linear one whose compiled loss takes logits of two classes, class 1 is the logit z and class 0 is -z;
+            another linear unit is itself the score; dense outputs are averaged over their positions.
         method: `"grad_cam"`, `"grad_cam++"`, `"hires_cam"`, `"layer_cam"`, `"xgrad_cam"`, `"eigen_cam"` (needs
             no score), `"score_cam"` (one pass per channel, over masked inputs) or `"ablation_cam"` (one pass per
             channel, with that channel set to 0); for formulas and papers see `maths/class_activation.py`.

@@ -9,7 +9,7 @@ from ..callback import TRAINING, VALIDATION, View
 from ..callback.explained_view import labels_of_output
 from ..probe import Probe
 from ..taps.decoding import wanted_of
-from ..taps.layer_selection import activation_layers, bottleneck, find_decoder, last_maps, reconstruction
+from ..taps.layer_selection import activation_layers, bottleneck, last_maps, reconstruction
 from ..taps.layers import LayerRef, has_call
 from ..taps.output_form import targets_of
 from ..taps.parts import callable_parts, is_built
@@ -174,8 +174,7 @@ def _autoencodes(reader: Reader, probe: Probe, task: Task) -> bool:
     given = targets_of(reader, probe, number)
     if given is None or wanted_of(probe.images, given) is probe.images:
         return True
-    decoder = find_decoder(reader, probe.inputs, number)
-    return decoder is not None and decoder.codes.size < probe.images[0].size
+    return not _raises(lambda: bottleneck(reader, probe.inputs))
 
 
 def _add_views_of_codes(choice: Choice, reader: Reader, probe: Probe) -> None:

@@ -114,14 +114,15 @@ class Predictions(ProbeView):
         return task_of(reader, probe, labels if output.number else probe.labels, output.number).form
 
     def _refuse(self, outputs: Sequence[Output]) -> None:
+        model = f'model "{outputs[0].reader.model.name}"'
         shapes = ", ".join(f'"{one.name}" ({", ".join(map(str, ("n", *one.shape)))})' for one in outputs)
         if self.kind is not None:
             raise ValueError(
-                f'kind="{self.kind}": no output of model "{self.model.name}" has its form: {shapes}, for inputs '
+                f'kind="{self.kind}": no output of {model} has its form: {shapes}, for inputs '
                 f"{outputs[0].reader.input_shapes[0]}; name another kind, or None to decide by loss, shapes and y."
             )
         raise ValueError(
-            f'model "{self.model.name}": nothing says what its outputs are: {shapes}; pass (x, y) in the form that '
+            f"{model}: nothing says what its outputs are: {shapes}; pass (x, y) in the form that "
             f"the loss takes, or name kind=, one of {', '.join(KINDS)}."
         )
 
@@ -139,14 +140,15 @@ class Predictions(ProbeView):
         return {self._tag(name): None for name in self.predicted}
 
     def _tag(self, name: str) -> str:
-        return f"predictions/{name}"
+        """Return the tag of an output, or with an empty name what the tags of a single one's scalars begin with."""
+        return "/".join(filter(None, ("predictions", self.part_path, name)))
 
     def measure(self, captured: Any, source: str, step: int) -> Measured:
         """Compare every output with its truth."""
         shown = {name: one.measure(captured, source, self.memory) for name, one in self.predicted.items()}
         scalars: dict[str, float] = {}
         for name, one in shown.items():
-            prefix = self._tag(name) if len(shown) > 1 else "predictions"
+            prefix = self._tag(name if len(shown) > 1 else "")
             scalars |= {f"{prefix}/{key}": value for key, value in one.scalars.items()}
         return Measured(step, shown, scalars)
 
