@@ -45,7 +45,7 @@ epoch includes reading the data and compiling the passes, so a longer training p
 .venv/bin/python docs/renew_models.py
 ```
 
-| training | views that `Visualizer` selected | left out, and why | bit-identical | seconds added | |
+| training | views that `Visualizer` selected | left out and why, other lines | bit-identical | seconds added | |
 | --- | --- | --- | --- | --- | --- |
 """
 
