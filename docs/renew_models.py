@@ -1,7 +1,7 @@
 """Train each script of `examples/models` without and with `Visualizer`, and write the table `docs/models.md`.
 
 python docs/renew_models.py                       # all, about ten minutes on two cores
-python docs/renew_models.py gan unet              # some: prints their rows, writes nothing but their thumbnails
+python docs/renew_models.py gan unet              # the rows and thumbnails of some
 python docs/renew_models.py gan --pictures /tmp   # also keeps all pictures, of every step, below /tmp/gan
 """
 
@@ -45,7 +45,7 @@ epoch includes reading the data and compiling the passes, so a longer training p
 .venv/bin/python docs/renew_models.py
 ```
 
-| training | views that `Visualizer` selected | left out, and why | bit-identical | seconds added | |
+| training | views that `Visualizer` selected | left out and why, other lines | bit-identical | seconds added | |
 | --- | --- | --- | --- | --- | --- |
 """
 
@@ -178,7 +178,7 @@ def row(name, directory):
 
 
 def main():
-    """Print the rows of the kinds that are named, or write the table of all."""
+    """Renew the rows of the kinds that are named, or all; each is written when it is known."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(names())}")
     parser.add_argument("--pictures", type=Path, help="keep logs and pictures in a folder of each kind in this one")
@@ -186,15 +186,16 @@ def main():
     unknown = set(given.names) - set(names())
     if unknown:
         parser.error(f"{min(unknown)}: no such kind; expected some of {', '.join(names())}")
+    table = DOCS / "models.md"
+    known = table.read_text(encoding="utf-8").splitlines() if table.exists() else []
+    rows = {found[1]: line for line in known if (found := re.search(r"examples/models/(\w+)\.py\)", line))}
     with tempfile.TemporaryDirectory() as scratch:
         run("sequential_cnn", watched(Path(scratch, "first")))  # what is paid once in a process
-        place = given.pictures or Path(scratch)
-        if given.names:
-            for name in given.names:
-                print(row(name, place / name), flush=True)
-        else:
-            rows = [row(name, place / name) for name in names()]
-            (DOCS / "models.md").write_text(HEAD + "\n".join(rows) + "\n", encoding="utf-8")
+        for name in given.names or names():
+            rows[name] = row(name, (given.pictures or Path(scratch)) / name)
+            print(rows[name], flush=True)
+            lines = [rows[one] for one in names() if one in rows]
+            table.write_text(HEAD + "\n".join(lines) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -25,9 +25,9 @@ def test_a_kind_is_trained_as_without_visualizer_and_is_shown(name, tmp_path):
     assert set(seen.warned) <= set(alone.warned)
     assert any(map(SELECTED.match, seen.printed)), seen.printed
     pictures = [steps for run in (place / "logs").rglob("views/*") for steps in read(run).pictures.values()]
-    assert pictures
     epochs = len(next(iter(alone.history.values())))
-    assert {(min(steps), max(steps)) for steps in pictures} == {(-1, epochs - 1)}
+    assert {max(steps) for steps in pictures} == {epochs - 1}
+    assert min(map(min, pictures)) == -1  # some choose at the first trained epoch what they show
 
 
 def test_the_table_has_a_row_and_a_picture_of_every_kind():

@@ -48,7 +48,7 @@ class ConditionalGAN(keras.Model):
 
 
 def train(visualizer=kv.Visualizer):
-    (x, y), _, names = clothes()
+    (x, y), _, names = clothes(3000)
     x, one_hot = x[y < 3], keras.utils.to_categorical(y[y < 3], 3)
     discriminator = keras.Sequential(
         [
@@ -63,9 +63,11 @@ def train(visualizer=kv.Visualizer):
     generator = keras.Sequential(
         [
             keras.Input((16 + 3,)),
-            layers.Dense(7 * 7 * 32, activation="leaky_relu"),
+            layers.Dense(7 * 7 * 32, activation="relu"),
+            layers.BatchNormalization(momentum=0.8),
             layers.Reshape((7, 7, 32)),
-            layers.Conv2DTranspose(32, 4, strides=2, padding="same", activation="leaky_relu"),
+            layers.Conv2DTranspose(32, 4, strides=2, padding="same", activation="relu"),
+            layers.BatchNormalization(momentum=0.8),
             layers.Conv2DTranspose(1, 4, strides=2, padding="same", activation="sigmoid"),
         ],
         name="generator",

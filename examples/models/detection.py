@@ -27,7 +27,8 @@ def train(visualizer=kv.Visualizer):
     weights = {"boxes": 0.2, "classes": 2.0}
     model.compile(keras.optimizers.Adam(2e-3), losses, loss_weights=weights, metrics={"classes": ["accuracy"]})
     watched = visualizer("logs/detection", (x_test, y_test), training_data=(x, y), class_names=SHAPES)
-    return model, model.fit(x, y, validation_data=(x_test, y_test), epochs=12, callbacks=[watched])
+    given = {"validation_data": (x_test, y_test), "epochs": 12, "batch_size": 16, "callbacks": [watched]}
+    return model, model.fit(x, y, **given)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,8 @@ def network():
         x = layers.Conv2D(filters, 3, padding="same", activation="swish")(x)
         skips.append(x)
         x = layers.AveragePooling2D(2)(x)
-    x = layers.Conv2D(64, 3, padding="same", activation="swish")(x)
+    for _ in range(2):
+        x = layers.Conv2D(64, 3, padding="same", activation="swish")(x)
     for filters in (32, 16):
         x = layers.concatenate([layers.UpSampling2D(interpolation="bilinear")(x), skips.pop()])
         x = layers.Conv2D(filters, 3, padding="same", activation="swish")(x)
@@ -94,7 +95,7 @@ def train(visualizer=kv.Visualizer):
     model.normalizer.adapt(x)
     model.compile(keras.optimizers.AdamW(2e-3))
     watched = visualizer("logs/diffusion", x_test, training_data=x)
-    return model, model.fit(x, validation_data=(x_test,), epochs=10, batch_size=32, callbacks=[watched])
+    return model, model.fit(x, validation_data=(x_test,), epochs=12, batch_size=16, callbacks=[watched])
 
 
 if __name__ == "__main__":
