@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from kerasviz_callbacks.draw.clouds import Cloud, spread_apart
 from kerasviz_callbacks.draw.colour import class_colours
-from kerasviz_callbacks.draw.sheet import footer_height
+from kerasviz_callbacks.draw.sheet import footer_height, header_height
 from kerasviz_callbacks.draw.text import INK
 from kerasviz_callbacks.draw.trails import extend_window, trajectories, trajectory
 
@@ -21,6 +21,12 @@ def coordinates(picture, colour):
     window = picture[top : top + 600, left : left + 600]
     ys, xs = np.nonzero((window == colour).all(axis=-1))
     return np.stack([(xs + 0.5) / 300 - 1, 1 - (ys + 0.5) / 300], 1)
+
+
+def body_height(picture):
+    """The height without caption and footer, whose type is larger on wide sheets."""
+    height, width, _ = picture.shape
+    return height - header_height(width, OPTIONS["title"]) - footer_height(width)
 
 
 def test_a_dot_stands_where_its_code_is():
@@ -37,7 +43,7 @@ def test_the_window_is_as_wide_as_said():
 
 def windows(picture):
     """The two windows, left and right, below their names."""
-    top = 10 + 24 + 6 + 28  # the caption of a wide sheet
+    top = header_height(picture.shape[1], OPTIONS["title"]) + 28
     return [picture[top : top + 450, left : left + 450] for left in (12, 12 + 450 + 14)]
 
 
@@ -142,7 +148,7 @@ def test_any_number_of_classes_makes_the_same_height(count):
     tails = np.random.default_rng(1).normal(0, 0.3, (2, 300, 2))
     names = [f"class {number}" for number in range(count)]
     picture = trajectory(tails, means, classes, names=names, **OPTIONS)
-    assert picture.shape[0] == trajectory(tails, **OPTIONS).shape[0]
+    assert body_height(picture) == body_height(trajectory(tails, **OPTIONS))
     assert 624 < picture.shape[1] <= 800
 
 

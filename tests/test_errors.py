@@ -179,7 +179,7 @@ BEFORE_THE_FIRST_BATCH = {
     "a monitor of logits and soft labels": Wrong(
         anywhere(kv.OverfittingMonitor, (DATA.x_val, np.full((12, 3), 1 / 3, np.float32))),
         ValueError,
-        ("validation_data: has no labels or targets", "float32 of shape (12, 3)", "y.argmax(-1)"),
+        ("validation_data: has no labels or targets", "y holds soft labels", "y.argmax(-1)"),
         soft_logits,
         (DATA.x, np.full((36, 3), 1 / 3, np.float32)),
     ),

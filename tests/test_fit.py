@@ -576,7 +576,10 @@ def test_without_labels_nothing_is_said_of_overfitting(without, tmp_path, capsys
     given = {"validation_data": VALIDATION, "training_data": (DATA.x, DATA.y)}
     given[without] = given[without][0]
     history = fit(classifier(), DATA.x, DATA.y, [kv.Visualizer(tmp_path, **given, on_error="raise")], 1, verbose=2)
-    assert "GradCAM of conv2." in capsys.readouterr().out
+    out = capsys.readouterr().out
+    whose = "" if without == "validation_data" else " of the training data"
+    assert f"left out: OverfittingMonitor{whose} (no labels" in out
+    assert ("OverfittingMonitor of" in out.partition("left out")[0]) == (without == "training_data")
     assert set(history.history) == {"loss"}
 
 

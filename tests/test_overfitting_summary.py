@@ -23,9 +23,9 @@ def says(picture, words):
     first, *rest = wrapped(words, 616, 17, bold=True)
     write(strip, (12, 22), first, size=17, bold=True)
     write(strip, (12, 43), " ".join(rest), size=17, bold=True)
-    top = header_height(picture.shape[1], "two\nlines")
     rows = 46 if rest else 30  # below a single line stands the second text
-    return np.array_equal(picture[top : top + rows, 12 : 12 + 640], strip[:rows])
+    tops = [header_height(picture.shape[1], "\n" * more) for more in (1, 2, 3)]  # a caption of two to four lines
+    return any(np.array_equal(picture[top : top + rows, 12 : 12 + 640], strip[:rows]) for top in tops)
 
 
 def trained(directory, rate, *, scale=1.0, epochs=3):

@@ -26,7 +26,7 @@ KINDS = {
 }
 SAID = {
     "vae": "LatentTrajectory of encoder/z_mean, LatentProfiles of encoder/z_mean, Reconstructions with interpolation "
-    "in encoder/z_mean (encoder: encoder, decoder: decoder).",
+    "in encoder/z_mean, OverfittingMonitor (encoder: encoder, decoder: decoder).",
     "vae that samples in train_step": "(encoder: encoder, decoder: decoder).",
     "gan": "(generator: generator, critic: discriminator).",
     "wgan": "(generator: generator, critic: discriminator).",

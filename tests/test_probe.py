@@ -189,7 +189,6 @@ class TestLabels:
         probe = Probe(data)
         assert probe.labels.tolist() == [0, 2, 0, 1, 1, 1]
         assert probe.soft_labels
-        assert probe.hard_labels is None
         assert not Probe((X, np.eye(3)[[0, 1, 2, 0, 1, 2]])).soft_labels
 
     @pytest.mark.parametrize(

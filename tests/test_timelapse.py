@@ -250,7 +250,7 @@ def test_the_visualizer_hands_it_to_its_views(tmp_path):
     fit(classifier(), DATA.x, DATA.y, [kv.Visualizer(tmp_path, VALIDATION, timelapse=True, on_error="raise")], epochs=1)
     films = {tag for run in runs(tmp_path).values() for tag in animations(run)}
     tags = {tag for run in runs(tmp_path).values() for tag in run.pictures} - films
-    assert len(tags) == 7
+    assert len(tags) == 8
     assert films == {f"{tag}/timelapse" for tag in tags}
 
 

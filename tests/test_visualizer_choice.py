@@ -69,7 +69,7 @@ VECTORS = flat(DATA.x)[:, :5]
 CASES = {  # the model, what it is fitted on, training data for the views, the views chosen, what is left out
     "soft training labels": (
         lambda: (convolutional(), (DATA.x, HOT[DATA.y]), (DATA.x, SOFT)),
-        "FilterImages ActivationMaps GradCAM OverfittingMonitor",
+        "FilterImages ActivationMaps GradCAM OverfittingMonitor ConfusionMatrix",
         "OverfittingMonitor of the training data (soft labels)",
     ),
     "soft labels": (
@@ -83,22 +83,22 @@ CASES = {  # the model, what it is fitted on, training data for the views, the v
             (VECTORS, DATA.y),
             None,
         ),
-        "WeightHeatmaps ActivationMaps OverfittingMonitor",
+        "WeightHeatmaps ActivationMaps OverfittingMonitor ConfusionMatrix",
         "GradCAM (no layer has feature maps)",
     ),
     "codes of one dimension": (
         lambda: (network(layers.Dense(1), layers.Dense(5), shape=(5,)), (VECTORS, VECTORS), None),
-        "WeightHeatmaps LatentProfiles Reconstructions",
+        "WeightHeatmaps LatentProfiles Reconstructions OverfittingMonitor",
         "LatentTrajectory (codes of one dimension)",
     ),
     "no bottleneck": (
         lambda: (network(layers.Conv2D(8, 3, padding="same"), layers.Conv2D(1, 1)), (DATA.x, DATA.x), None),
-        "FilterImages ActivationMaps Reconstructions",
+        "FilterImages ActivationMaps Reconstructions OverfittingMonitor",
         "LatentTrajectory and LatentProfiles (no bottleneck)",
     ),
     "embeddings alone": (
         lambda: (embeddings(), (PAIRS, DATA.y % 2), None),
-        "WeightHeatmaps OverfittingMonitor",
+        "WeightHeatmaps OverfittingMonitor ConfusionMatrix",
         "ActivationMaps (no convolution and no dense layer); GradCAM (no layer has feature maps)",
     ),
     "nothing at all": (
@@ -108,7 +108,7 @@ CASES = {  # the model, what it is fitted on, training data for the views, the v
     ),
     "all fit": (
         lambda: (convolutional(), (DATA.x, HOT[DATA.y]), None),
-        "FilterImages ActivationMaps GradCAM OverfittingMonitor",
+        "FilterImages ActivationMaps GradCAM OverfittingMonitor ConfusionMatrix",
         "",
     ),
 }

@@ -20,8 +20,10 @@
     history             arrays by step, in bounded memory
     latent              spread, movement, active units and dimension of latent codes
     classes             separation of classes: nearest neighbours, silhouette, variance ratio
+    confusion           confusion matrices: which class is taken for which
     confidence          confidence of predictions compared with their accuracy
     map_change          distances between heat maps
+    diversity           how much samples differ from each other
     reconstruction      reconstruction errors and interpolation between codes
     masks               intersection over union of masks
     boxes               bounding boxes: formats, overlap, the best assignment

@@ -1,7 +1,5 @@
 """Confusion matrices: which class is taken for which."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal

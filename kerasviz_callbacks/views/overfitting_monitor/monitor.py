@@ -115,7 +115,8 @@ class OverfittingMonitor(EvaluatedView):
         super().find_layers(reader)
         self._ranges = {source: input_range(probe.images) for source, probe in self.probes.items()}
         missing = self._missing()
-        if self.fit_context.verbose:
+        expected = self.publish or self.task.kind in ("classes", "labels")  # else only the curves are of interest
+        if self.fit_context.verbose and expected:
             for names, why in missing.items():
                 say(f"kerasviz_callbacks: {type(self).__name__} leaves out {names}: {why}.")
         without = {name for names in missing for name in names.split(", ")}
