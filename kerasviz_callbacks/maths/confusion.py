@@ -92,7 +92,7 @@ class Answers:
     weights: _Real
 
     @classmethod
-    def of(cls, scores: AnswerScores, truth: ArrayLike, weights: ArrayLike) -> Answers:
+    def of(cls, scores: AnswerScores, truth: ArrayLike, weights: ArrayLike) -> "Answers":
         """Read the answers from the scores of classes `(n,)` or labels `(n, m)`; a NaN is no answer."""
         true = np.asarray(truth, np.intp)
         right, sure = scores.right.reshape(true.shape), scores.confidence.reshape(true.shape)
@@ -158,7 +158,7 @@ class Confusions:
     @classmethod
     def of(
         cls, answers: Answers, classes: int, normalize: Normalize, *, worst: int, also: Sequence[int] = ()
-    ) -> Confusions:
+    ) -> "Confusions":
         """Count the answers; of more than 256 classes only those that occur, and some `also` (at least the first)."""
         numbers, columns = np.arange(classes), list(zip(answers.true.T, answers.predicted.T, strict=True))
         if classes > _ALL_CLASSES:
@@ -182,13 +182,13 @@ class Confusions:
         confidence = float(np.average(answers.sure.mean(axis=1), weights=answers.weights))
         return cls(values, counts, shown, tuple(found[:worst]), int((answers.predicted < 0).sum()), confidence)
 
-    def classes(self, wanted: Sequence[int]) -> Confusions:
+    def classes(self, wanted: Sequence[int]) -> "Confusions":
         """Keep some classes of the one matrix."""
         places = np.searchsorted(self.numbers, wanted)
         values, counts = (part[:, places][:, :, places] for part in (self.values, self.counts))
         return replace(self, values=values, counts=counts, numbers=tuple(wanted))
 
-    def labels(self, wanted: Sequence[int]) -> Confusions:
+    def labels(self, wanted: Sequence[int]) -> "Confusions":
         """Keep some of several matrices."""
         places = list(wanted)
         return replace(self, values=self.values[places], counts=self.counts[places], numbers=tuple(wanted))
