@@ -108,7 +108,7 @@ OPTIONS = {
     "labels of a trillion": (lambda: kv.Probe(X, Y + 10**12), ValueError, ("labels", "1000000000002", "np.unique")),
     "labels as text": (lambda: kv.Probe(X, ["a"] * 12), ValueError, ("labels", "<U1", "class_names")),
     "labels of other rows": (lambda: kv.Probe(X, [0, 1]), ValueError, ("labels", "got 2 for 12 samples")),
-    "labels below zero": (lambda: kv.Probe(X, Y - 2), ValueError, ("labels", "got -2", "leave rows")),
+    "labels below zero": (lambda: kv.Probe(X, Y - 2), ValueError, ("labels", "got -2", "rows without a class are -1")),
     "labels of a half": (lambda: kv.Probe(X, Y + 0.5), ValueError, ("labels", "float64", "argmax")),
     "a count of 2.5": (lambda: kv.Probe(X, count=2.5), TypeError, ("count", "2.5 (float)", "count=16")),
     "a probe of a probe with labels": (

@@ -30,7 +30,8 @@ def pairwise(pictures) -> float:
 def what_the_decoder_makes(run: Run) -> None:
     """Samples are what the layers make of the codes; their diversity, pair by pair, in shares of -2 to 2."""
     data = run.view.probes["validation"].images
-    low, high = np.percentile(data, [0.5, 99.5])
+    ranges = [np.percentile(probe.images, [0.5, 99.5]) for probe in run.view.probes.values()]
+    low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
     real = np.rint(np.clip((data - low) / (high - low), 0, 1) * 255)
     for step in STEPS:
         measured = run.view.measured["model", step]
