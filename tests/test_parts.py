@@ -91,6 +91,16 @@ def test_a_model_without_call_is_built_when_its_parts_are():
     assert not model.built
 
 
+def test_a_part_that_only_augments_has_no_weights_to_wait_for():
+    model = Trainer()
+    model.networks[1](np.zeros((1, 5)))
+    model.augmenter = keras.Sequential([keras.layers.RandomFlip(), keras.layers.RandomTranslation(0.1, 0.1)])
+    assert not model.augmenter.built
+    assert is_built(model)
+    model.head = keras.Sequential([keras.layers.Dense(2)])
+    assert not is_built(model)
+
+
 def test_generators_make_pictures_of_a_vector_whatever_kind_of_model_they_are():
     model = Trainer()
     assert [part.path for part in generators(model)] == ["gan/generator"]

@@ -146,6 +146,7 @@ FORMS = {
     ),
     "softmax_without_labels": (X, None, dense(3, "softmax"), None, "classes"),
     "quantities": (X, 100 + DRAWS.random((12, 2)), dense(2), "mse", "numbers"),
+    "distance_of_pairs": (X, DRAWS.random(12), [*dense(1), L.Reshape(())], "mse", "numbers"),
     "table": (X[:, 0, 0], DRAWS.random((12, 4)).astype(np.float32), dense(4), "mse", "numbers"),
 }
 

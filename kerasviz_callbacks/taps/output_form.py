@@ -136,7 +136,7 @@ def _like(target: Array | None, shape: tuple[int, ...]) -> bool:
 def _are_points(shape: tuple[int, ...], target: Array | None, fed: tuple[int, ...]) -> bool:
     """Whether an output holds places `(x, y)` in the image: y lies in it, in pixels or as shares of its sides."""
     size = int(np.prod(shape))
-    pairs = (len(shape) == 2 and shape[1] == 2) or size == shape[-1] >= _FEWEST_COORDINATES
+    pairs = (len(shape) == 2 and shape[1] == 2) or (shape[-1:] == (size,) and size >= _FEWEST_COORDINATES)
     if not pairs or size % 2 or not _like(target, shape) or target is None:
         return False
     lowest, highest = np.nanmin(target), np.nanmax(target)

@@ -92,8 +92,13 @@ def is_built(model: Any, *, partly: bool = False) -> bool:
 def _has_weights(layer: Any, partly: bool) -> bool:
     if not has_call(layer):
         return is_built(layer, partly=partly)
-    inner = below(layer)
-    return bool(layer.built or (inner and all(one.built for one in inner)))
+    leaves = [one for one in below(layer) if not children(one)]
+    return bool(layer.built or (leaves and not any(map(_awaits_weights, leaves))))
+
+
+def _awaits_weights(layer: Any) -> bool:
+    """Whether a layer may make weights when it is built: not if it has no `build`, as those that augment."""
+    return not layer.built and type(layer).build is not keras.layers.Layer.build
 
 
 def input_shapes(part: Any) -> list[Shape] | None:

@@ -154,7 +154,9 @@ class Boxes(_Places):
         finite = all(np.isfinite(row).all() for row in predicted)
         value = float(every.mean()) if every.size and finite else float("nan")
         of_rows = [f"IoU {row.mean():.2f}" if row.size else "no box" for row in overlaps[:MAX_ROWS]]
+        hidden = int(captured[self.capture].output.size) // 4 - sum(map(len, predicted))
         note = "" if np.isnan(value) else f"mean IoU {value:.3f} of {every.size} boxes"
+        note += f", {hidden} of scores below {LEAST_SCORE} left out" if hidden and note else ""
         return Shown((predicted[:MAX_ROWS], of_rows), note, {"mean_iou": value})
 
     def draw(self, shown: Shown, source: str, memory: Memory, note: str) -> Array:
