@@ -5,7 +5,7 @@ import itertools
 import keras
 import numpy as np
 import pytest
-from harness import check_each, decoded, fit, runs, same_weights
+from harness import check_each, decoded, fit, recorded, runs, same_weights
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -261,9 +261,11 @@ def test_boxes_with_scores_in_a_dict_and_fillers(tmp_path):
     filled = np.concatenate([CORNERS, np.full((2, 1, 4), -1, np.float32)], axis=1)
     y = {"boxes": filled, "scores": np.array([[1, 1, -1]] * 2, np.float32)[..., None]}
     model.compile(keras.optimizers.SGD(0.0), losses)
-    view = kv.Predictions(tmp_path, (WIDE, y), on_error="raise")
+    view = recorded(kv.Predictions)(tmp_path, (WIDE, y), on_error="raise")
     assert set(view.pictures(model)) == {"validation/predictions/boxes"}
     fit(model, WIDE, y, [view], 1)
+    (shown,) = view.measured["validation", 0].data.values()
+    assert shown.note.endswith("of 4 boxes, 2 of scores below 0.5 left out"), "one of three in each of two rows"
     found = runs(tmp_path)["views/validation"].scalars["predictions/mean_iou"][0]
     wanted = np.mean([matched_iou(true.astype(float), FOUND.astype(float)) for true in CORNERS])
     assert found == pytest.approx(wanted, abs=1e-6), "neither fillers nor boxes of low score count"
