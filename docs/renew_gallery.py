@@ -23,12 +23,15 @@ SOURCES = {
     "overlap.png": "watch_the_activations/too_fast/views/validation/overlap/conv4/000005.png",
     "grad_cam.png": "watch_a_classifier/views/validation/grad_cam/conv4/000011.png",
     "attribution.png": "explain_a_classifier/views/validation/integrated_gradients/input/000005.png",
+    "confusion.png": "watch_a_classifier/views/validation/confusion/output/000011.png",
+    "predictions.png": "segment_clothes/views/validation/predictions/mask/000011.png",
+    "generated.png": "watch_a_gan/views/model/generated/generator/000011.png",
     "overfitting.png": "watch_overfitting/wrong_labels/views/validation/overfitting/summary/000039.png",
     "trajectory.png": "watch_an_autoencoder/views/validation/latent/trajectory/000029.png",
     "profiles.png": "watch_a_vae/views/validation/latent/profiles/000019.png",
     "reconstructions.png": "watch_a_vae/views/validation/reconstructions/pictures/000009.png",
 }
-LARGEST = 100_000  # bytes; larger files are reduced to 256 colours
+LARGEST = 80_000  # bytes; larger files are reduced to 256 colours
 
 
 def main():
