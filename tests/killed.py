@@ -29,6 +29,9 @@ def train(directory: Path) -> None:
             super().__init__()
             self.file = file
 
+        def on_epoch_begin(self, epoch, logs=None):
+            time.sleep(0.1)  # so that drawing keeps up, on a busy machine too
+
         def on_epoch_end(self, epoch, logs=None):
             line = json.dumps({"epoch": epoch, "skipped": sorted(views[0].fit_context.queue.skipped)})
             os.write(self.file, f"{line}\n".encode())

@@ -51,6 +51,7 @@ TAGS = {  # what each example shows, by run; where it makes two trainings, below
         "views/train": {"predictions/mask"},
     },
     "denoise_clothes": {
+        "views/model": {"filters/conv1"},
         "views/validation": {"predictions/clean", "activations/conv1"},
         "views/train": {"predictions/clean"},
     },

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
-import numpy as np
 
 from .._typing import Array
 from ..maths.class_activation import cam_method
@@ -70,8 +69,7 @@ class LayerMaps:
         activations = self._folded(captured.output)
         if self.method.needs == "ablated scores":
             return self.method.weights(activations, ablated)
-        first = np.shape(keras.tree.flatten(inputs)[0])
-        return self.method.weights(activations, masked, first[1 : len(self.shape)])
+        return self.method.weights(activations, masked, reader.input_shapes[0][: len(self.shape) - 1])
 
     def maps(self, captured: Captured, weights: Array | None = None) -> Array:
         """Raw maps `(n, *spatial)`, float32, of what `capture` gave and, for some methods, `weights`."""
