@@ -6,9 +6,13 @@ from harness import boxes
 
 from kerasviz_callbacks.draw.activations import activation_tiles, response_matrix
 from kerasviz_callbacks.draw.colour import NON_FINITE, table
+from kerasviz_callbacks.draw.confusion import Confused, Matrix, cell_size, confusion_sheet
 from kerasviz_callbacks.draw.filters import filter_matrix, filter_tiles
 from kerasviz_callbacks.draw.heat import WRONG, depth_slices, heat_maps
 from kerasviz_callbacks.draw.overlay import OUTLINE, opacity, outline, overlay
+from kerasviz_callbacks.draw.points import projections
+from kerasviz_callbacks.draw.predicted_tiles import PREDICTED, TRUE, answer_tile, point_tile
+from kerasviz_callbacks.draw.predictions import Column, Key, nearest, prediction_rows, sized, tile_size
 from kerasviz_callbacks.draw.sheet import Ruler, Scale, blank, footer_height, header_height, sheet
 from kerasviz_callbacks.draw.traces import bars, envelope, trace_pictures
 from kerasviz_callbacks.draw.trails import trajectory
@@ -393,3 +397,73 @@ def test_dead_channels_are_marked_above_their_columns_and_nowhere_else(kind):
     assert set(columns.tolist()) == {1, 3}
     assert (picture == WRONG).all(axis=-1).sum() > 20
     assert not (alive == WRONG).all(axis=-1).any()
+
+
+@pytest.mark.parametrize(
+    ("shape", "count", "size"),
+    [
+        ((16, 16), 4, (144, 144)),
+        ((16, 16), 5, (96, 96)),
+        ((28, 14, 3), 4, (140, 70)),
+        ((100, 50), 4, (144, 72)),  # by no whole factor, which would leave them at 100
+        ((1, 5000), 9, (1, 96)),
+    ],
+)
+def test_tiles_grow_by_a_whole_factor_unless_it_leaves_them_small(shape, count, size):
+    assert tile_size(shape, count) == size
+    assert tile_size(shape, count, largest=max(size)) == size
+
+
+def test_the_nearest_cell_by_hand():
+    assert nearest(np.array([[[1, 2, 3]]]), (2, 6))[0].tolist() == [[1, 1, 2, 2, 3, 3]] * 2
+    assert nearest(np.array([[[1, 2, 3, 4]]]), (1, 2)).tolist() == [[[1, 3]]]
+
+
+def test_a_pixel_that_is_not_finite_is_seen_where_pictures_shrink():
+    pictures = np.zeros((1, 90, 90, 3), np.uint8)
+    pictures[0, 40, 50] = NON_FINITE
+    small = sized(pictures, (9, 9))[0]
+    assert np.argwhere((small == NON_FINITE).all(-1)).tolist() == [[4, 5]]
+    assert (small.sum(axis=-1) > 0).sum() == 1
+
+
+def test_points_far_outside_are_cut_off_and_those_that_are_nan_are_not_joined():
+    ground = np.full((40, 40, 3), 255, np.uint8)
+    true = np.array([[20.0, 20.0]])
+    alone = point_tile(ground, true, np.array([[np.nan, 5.0]]))
+    assert (alone[20, 20] == TRUE).all()
+    assert (alone[8:32, 8:32] != point_tile(ground, None, true + 99)[8:32, 8:32]).any(-1).sum() == 37  # the dot
+    far = point_tile(ground, np.full((1, 2), 1e300), true)  # at once: Pillow would walk along the whole line
+    assert (far[20, 20] == PREDICTED).all()
+    assert (far[30, 30] < 100).all()
+
+
+@pytest.mark.parametrize(
+    ("share", "end", "colour"), [(0.5, 50, 0), (7.0, 100, 0), (-1.0, 0, 0), (np.inf, 100, 1), (np.nan, 100, 1)]
+)
+def test_bars_of_answers_end_at_their_share(share, end, colour):
+    bar = answer_tile(["a"], [share], None, (40, 101))[19]
+    inks = [PREDICTED, NON_FINITE]
+    assert (bar == inks[colour]).all(-1).sum() == end + 1
+
+
+def test_keys_are_seen_below_narrow_tiles():
+    tiles = np.zeros((1, 40, 2, 3), np.uint8)
+    picture = prediction_rows([Column("", tiles)], caption="", keys=[Key("a long name of a class", (0, 200, 0))])
+    (box,) = boxes((picture == (0, 200, 0)).all(-1))
+    right = picture[box[0], box[1].stop :]
+    assert np.nonzero((right < 100).all(-1))[1].max() > 100
+
+
+def test_a_dot_has_the_colour_of_its_evidence_whatever_stands_before_it():
+    cloud = np.arange(27.0).reshape(1, 9, 3)
+    maps = np.array([[0, 0, 9, 0, 0, 0, 9, 9, 0.0]])
+    tile = projections(cloud, 0, 26, maps=maps, scale=9.0)
+    assert not (tile == OUTLINE).all(-1).any()
+    assert (tile == overlay(np.full((1, 1, 1, 3), 225, np.uint8), [[[9.0]]], scale=9.0)[0, 0, 0]).all(-1).sum() == 81
+
+
+def test_a_cell_that_is_not_finite_is_seen_without_any_row():
+    matrix = Matrix(np.array([[np.inf, np.nan], [0.0, 1.0]]), np.zeros((2, 2), int), ("\0no", "yes\n"))
+    picture = confusion_sheet([("", matrix)], Confused([], None), ("", ""), high=1.0, unit="", caption="")
+    assert (picture == NON_FINITE).all(-1).sum() == 2 * cell_size(2) ** 2

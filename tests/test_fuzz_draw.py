@@ -2,7 +2,8 @@
 
 Arrays are of any type, with NaN, infinity, denormal and huge numbers, sides of 1 or very long; captions and names any
 text. For whole pictures, the size and the caption depend on shapes and texts alone, never on values, and the strip
-counts the values that are not finite. What each picture shows is tested in `test_draw_*.py`.
+counts the values that are not finite. What each picture shows is tested in `test_draw_*.py`; what draws outputs of
+models, and clouds of points, is in `test_fuzz_draw_outputs.py`.
 """
 
 import inspect
@@ -419,7 +420,10 @@ def not_finite(*arrays):
 @settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(data=st.data())
 def test_a_picture_of_any_numbers(case, data):
-    one = CASES[case]
+    check_picture(CASES[case], data)
+
+
+def check_picture(one, data):
     sides = data.draw(one.shapes)
     given = {name: data.draw(strategy) for name, strategy in one.others(*sides).items()}
     arrays = {name: data.draw(strategy) for name, strategy in one.arrays(*sides).items()}
@@ -720,6 +724,10 @@ PARTS = {name.removeprefix("part_"): part for name, part in list(globals().items
 @settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(data=st.data())
 def test_a_part_of_any_numbers(part, data):
+    check_part(PARTS[part], data)
+
+
+def check_part(part, data):
     captured = []
 
     def capture(strategy):
@@ -728,7 +736,7 @@ def test_a_part_of_any_numbers(part, data):
             captured.append((value, value.tobytes()))
         return value
 
-    found, shape = PARTS[part](capture)
+    found, shape = part(capture)
     assert shape is None or found.shape == tuple(shape)
     assert found.dtype == np.uint8 or found.dtype.kind == "f"
     for value, before in captured:
@@ -750,16 +758,22 @@ ELSEWHERE = {
     "colour.is_signed": "called by colourise",
     "heat.mark_empty": "called by heat_maps",
     "overlay.outline": "test_draw_pictures.py",
+    "reconstructions.shrink_marked": "called by predictions.sized",
     "overfitting_headline.at_chance": "test_draw_overfitting_headline.py",
     "overfitting_headline.ranges_differ": "test_draw_overfitting_headline.py",
     "overfitting_charts.choose_log": "test_draw_overfitting.py",
+    "predictions.nearest": "test_draw_pictures.py",
+    "predictions.tile_size": "test_draw_pictures.py",
+    "confusion.cell_size": "test_confusion_matrix.py",
+    "inputs.common_range": "test_inputs_shown.py",
+    "inputs.far_apart": "test_inputs_shown.py",
 }
 
 
 def test_every_public_function_is_among_them():
-    """Functions are looked up by name in this file, so that a new one cannot be forgotten."""
-    whole = inspect.getsource(inspect.getmodule(test_every_public_function_is_among_them))
-    here = whole.partition("ELSEWHERE = {")[0]
+    """Functions are looked up by name in both files, so that a new one cannot be forgotten."""
+    whole = Path(__file__).read_text()
+    here = whole.partition("ELSEWHERE = {")[0] + Path(__file__).with_name("test_fuzz_draw_outputs.py").read_text()
     modules = [import_module(f"{draw.__name__}.{found.name}") for found in iter_modules(draw.__path__)]
     public = {
         f"{module.__name__.rpartition('.')[2]}.{name}"

@@ -12,7 +12,7 @@ from kerasviz_callbacks.draw.marks import fill
 from kerasviz_callbacks.draw.reconstructions import fit_marked
 from kerasviz_callbacks.draw.rows import label_width
 from kerasviz_callbacks.draw.sheet import Scale, Sheet, blank
-from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, SMALL, STRIP, text_width, write
+from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, SMALL, STRIP, clean, text_width, write
 from kerasviz_callbacks.draw.tiles import place
 
 MAX_CLASSES = 30
@@ -104,7 +104,7 @@ def _with_names(matrix: Matrix, high: float) -> Picture:
     """The cells with a hairline round each, the true classes on the left and the predicted ones above, upright."""
     count, cell = len(matrix.names), cell_size(len(matrix.names))
     size = 12 if cell >= 27 else 11
-    longest = max(text_width(name, size) for name in matrix.names)
+    longest = max(text_width(clean(name), size) for name in matrix.names)
     left = max(min(longest, _LABEL), text_width("predicted →", 11)) + 10
     top = max(min(longest, _LABEL), 34) + 10
     side = count * (cell + 1) + 1
@@ -129,7 +129,7 @@ def _paint_cells(canvas: Picture, matrix: Matrix, high: float, cell: int) -> Non
     for row, column in np.ndindex(*matrix.counts.shape):
         x, y = column * (cell + 1) + 1, row * (cell + 1) + 1
         colour, number = colours[row, column], int(matrix.counts[row, column])
-        if not number and not np.isnan(matrix.values[row, column]):
+        if not number and np.isfinite(matrix.values[row, column]):
             colour = np.array(STRIP if empty[row] else PAPER)
         red, green, blue = colour.tolist()
         fill(canvas, (x, y, x + cell - 1, y + cell - 1), (red, green, blue))

@@ -1,6 +1,7 @@
 """Heat maps over the inputs that they explain: pictures, signals, volumes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -87,7 +88,10 @@ def heat_maps(
     if halves:
         middle = grids[0].size[1] + _BETWEEN // 2
         fill(page.body, (middle, 0, middle, len(page.body) - 1), LINE)
-    return page.finished(legend=evidence_scale(scale, signed), note=note, bad=count_non_finite(values))
+    legend = evidence_scale(scale, signed)
+    if points is not None:
+        legend = replace(legend, label="evidence")  # dots have no outline
+    return page.finished(legend=legend, note=note, bad=count_non_finite(values))
 
 
 def _words_width(titles: Sequence[tuple[str, str]], words: Sequence[str]) -> int:

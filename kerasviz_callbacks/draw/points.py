@@ -37,8 +37,10 @@ def projections(
     order = np.zeros(clouds.shape[:2])
     if maps is not None:
         values = np.asarray(maps)
-        colours = overlay(colours[:, None], values[:, None], scale=scale, signed=signed)[:, 0]
-        order = np.where(np.isfinite(values), np.abs(values), np.inf)
+        # Each dot is a picture of its own, so that none is taken for the outline between two that follow each other.
+        dots, alone = colours[:, :, None, None], values[:, :, None, None]
+        colours = overlay(dots, alone, scale=scale, signed=signed)[:, :, 0, 0]
+        order = np.where(np.isfinite(values), np.abs(values, dtype=np.float64), np.inf)
     dot = 3 if clouds.shape[1] <= 300 else 2
     places = share(clouds, low, high, constant=0.5) * (size - dot)
     tiles = np.full((len(clouds), size, 3 * size + 2 * _GAP, 3), _GROUND, np.uint8)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from kerasviz_callbacks.draw.colour import NON_FINITE, Picture, class_colours, luminance
 from kerasviz_callbacks.draw.marks import fill, frame
 from kerasviz_callbacks.draw.predictions import nearest
-from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, Colour, clean, text_width, write
+from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, Colour, clean, format_number, text_width, write
 from kerasviz_callbacks.draw.traces import draw_lines
 
 TRUE: Colour = (0x33, 0xBB, 0xEE)
@@ -71,12 +71,12 @@ def point_tile(picture: Picture, true: NDArray[np.float64] | None, predicted: ND
     tile = Image.fromarray(_paled(picture))
     pen = ImageDraw.Draw(tile)
     far = 2.0 * max(tile.size)
-    found = np.clip(np.nan_to_num(predicted, nan=-far), -far, far)
-    if true is not None:
-        for (x, y), (a, b) in zip(true.tolist(), found.tolist(), strict=True):
-            if np.isfinite([x, y]).all():
-                pen.line((x, y, a, b), fill=INK, width=1)
-    for points, colour in ((true, TRUE), (found, PREDICTED)):
+    wanted, found = (None if one is None else np.clip(one, -far, far, dtype=np.float64) for one in (true, predicted))
+    if wanted is not None and found is not None:
+        for pair in np.concatenate([wanted, found], axis=1).tolist():
+            if np.isfinite(pair).all():
+                pen.line(pair, fill=INK, width=1)
+    for points, colour in ((wanted, TRUE), (found, PREDICTED)):
         for x, y in [] if points is None else points[np.isfinite(points).all(axis=1)].tolist():
             pen.ellipse((x - 3, y - 3, x + 3, y + 3), fill=colour, outline=INK)
     return _marked_if(np.asarray(tile).copy(), predicted)
@@ -97,7 +97,7 @@ def forecast_tile(
     """
     height, width = size
     wanted = width * len(predicted) / (len(predicted) + len(fed))
-    ahead = width if aligned else int(np.clip(wanted, width // 6, width // 2))
+    ahead = width if aligned else int(np.clip(wanted, max(1, width // 6), width // 2))
     tile = np.full((height, width, 3), GROUND, np.uint8)
     behind = tile[:, : width if aligned else width - ahead]
     behind[:] = draw_lines(behind, fed[:, None], *scale, [QUIET])
@@ -122,13 +122,14 @@ def answer_tile(names: Sequence[str], shares: Sequence[float], true: int | None,
     for place, (name, value) in enumerate(zip(names, shares, strict=True)):
         top = place * step + 3
         right = place == true
-        number = "" if np.isnan(value) else f"{value:.2f}"
-        free = width - text_width(number, 11) - 6
+        known = np.isfinite(value)
+        number = "" if not known else f"{value:.2f}" if abs(value) < 100 else format_number(value)
+        free = max(0, width - text_width(number, 11) - 6)
         write(tile, (1, top + 10), clean(name), size=11, bold=right, width=free)
         write(tile, (width - 1, top + 10), number, size=11, colour=QUIET, anchor="rs")
         fill(tile, (0, top + 13, width - 1, top + 19), GROUND)
-        colour = NON_FINITE if np.isnan(value) else TRUE_LINE if right else PREDICTED
-        end = width - 1 if np.isnan(value) else round(value * (width - 1))
+        colour = NON_FINITE if not known else TRUE_LINE if right else PREDICTED
+        end = round(min(max(value, 0), 1) * (width - 1)) if known else width - 1
         fill(tile, (0, top + 13, end, top + 19), colour)
     return tile
 

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from kerasviz_callbacks.draw.colour import Picture
 from kerasviz_callbacks.draw.marks import fill, frame
+from kerasviz_callbacks.draw.reconstructions import shrink_marked
 from kerasviz_callbacks.draw.sheet import Scale, Sheet
 from kerasviz_callbacks.draw.text import INK, LINE, QUIET, Colour, clean, text_width, write
-from kerasviz_callbacks.draw.tiles import place, shrink_pictures
+from kerasviz_callbacks.draw.tiles import place
 
 _SIZE = 12
 _HEAD = _SIZE + 8  # pixels of the line of titles
@@ -19,6 +20,7 @@ _GAP = 4
 _BETWEEN = 14  # pixels between two groups beside each other
 _WIDEST = 810  # pixels that the groups beside each other may take
 _MOST_KEYS = 24
+_LONGEST = 240  # pixels of a title; longer ones end in an ellipsis
 
 
 class Column(NamedTuple):
@@ -52,7 +54,7 @@ def prediction_rows(
     colours, below all groups.
     """
     count, height, width = columns[0].tiles.shape[:3]
-    cell = max([width, *(text_width(column.title, _SIZE, True) for column in columns)])
+    cell = max([width, *(min(text_width(clean(column.title), _SIZE, True), _LONGEST) for column in columns)])
     groups = _Groups(
         count,
         height,
@@ -60,6 +62,7 @@ def prediction_rows(
         _SIZE + 8 if names is not None or scores is not None else _GAP,
     )
     high, across = groups.size
+    across = max([across, *map(_key_width, keys)])
     lines = _key_lines(keys, across)
     page = Sheet(_HEAD + high + len(lines) * (_SIZE + 6), across, caption)
     canvas = page.body[_HEAD:]
@@ -105,12 +108,12 @@ class _Groups:
 def _write_below(canvas: Picture, groups: _Groups, names: Sequence[str] | None, scores: Sequence[str] | None) -> None:
     for index in range(groups.count):
         x, y = groups.corner(index)
-        place_below, used = (x + groups.width, y + groups.height + _SIZE + 1), 0
+        right, bottom, free = x + groups.width, y + groups.height + _SIZE + 1, groups.width
         if scores is not None:
-            used = 8 + write(canvas, place_below, scores[index], size=_SIZE - 1, colour=QUIET, anchor="rs")
+            score, size = scores[index], _SIZE - 1
+            free -= 8 + write(canvas, (right, bottom), score, size=size, colour=QUIET, anchor="rs", width=free)
         if names is not None:
-            free = max(0, groups.width - used)
-            write(canvas, (x, place_below[1]), clean(names[index]), size=_SIZE - 1, width=free)
+            write(canvas, (x, bottom), names[index], size=_SIZE - 1, width=max(0, free))
 
 
 def _key_lines(keys: Sequence[Key], width: int) -> list[list[tuple[int, Key]]]:
@@ -121,13 +124,17 @@ def _key_lines(keys: Sequence[Key], width: int) -> list[list[tuple[int, Key]]]:
     lines: list[list[tuple[int, Key]]] = []
     left = width
     for key in shown:
-        needed = min(text_width(clean(key.name), _SIZE - 1), 140) + _SIZE + 18
+        needed = _key_width(key)
         if left + needed > width or not lines:
             lines.append([])
             left = 0
         lines[-1].append((left, key))
         left += needed
     return lines
+
+
+def _key_width(key: Key) -> int:
+    return min(text_width(clean(key.name), _SIZE - 1), 140) + _SIZE + 18
 
 
 def _write_keys(body: Picture, lines: list[list[tuple[int, Key]]], top: int) -> None:
@@ -161,8 +168,10 @@ def nearest(values: NDArray[np.generic], size: tuple[int, int]) -> NDArray[np.ge
 
 
 def sized(pictures: Picture, size: tuple[int, int]) -> Picture:
-    """Brings pictures `(n, h, w, 3)` to a size: larger ones by the mean over blocks, smaller ones by the nearest."""
-    height, width = pictures.shape[1:3]
-    small = shrink_pictures(pictures, (min(height, size[0]), min(width, size[1])))
+    """Brings pictures `(n, h, w, 3)` to a size: larger ones by the mean over blocks, smaller ones by the nearest.
+
+    A block with a pixel in the colour of what is not finite is in that colour.
+    """
+    small = shrink_marked(pictures, size)
     fitted: Picture = nearest(small, size)  # type: ignore[assignment]  # bytes stay bytes
     return fitted

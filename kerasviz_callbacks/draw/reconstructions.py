@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from kerasviz_callbacks.draw.colour import DIVERGING, NON_FINITE, Picture, blend, class_colours, colourise, share, table
 from kerasviz_callbacks.draw.sheet import Scale, Sheet, blank, sheet
 from kerasviz_callbacks.draw.text import INK, LINE, QUIET, Colour, clean, text_width, write
-from kerasviz_callbacks.draw.tiles import Grid, fit, place_all, shrink
+from kerasviz_callbacks.draw.tiles import Grid, fit, place_all, shrink, shrink_pictures
 from kerasviz_callbacks.draw.traces import draw_lines, envelope
 
 _SIZE = 12
@@ -178,6 +178,16 @@ def error_areas(errors: ArrayLike, scale: float, size: tuple[int, int]) -> Pictu
 def fit_marked(pictures: Picture, largest: int) -> Picture:
     """Makes pictures readable as `fit` does, and keeps the colour of what is not finite where it shrinks them."""
     fitted = fit(pictures, largest)
+    return _marked(fitted, pictures)
+
+
+def shrink_marked(pictures: Picture, size: tuple[int, int]) -> Picture:
+    """Shrinks pictures as `shrink_pictures` does, and keeps the colour of what is not finite."""
+    return _marked(shrink_pictures(pictures, size), pictures)
+
+
+def _marked(fitted: Picture, pictures: Picture) -> Picture:
+    """Marks, in place, the blocks that hold a pixel in the colour of what is not finite."""
     height, width = fitted.shape[-3:-1]
     if height < pictures.shape[-3] or width < pictures.shape[-2]:
         marked = (pictures == NON_FINITE).all(axis=-1)

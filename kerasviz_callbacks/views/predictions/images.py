@@ -12,7 +12,7 @@ from ...callback.types import Memory
 from ...draw.colour import DIVERGING, SEQUENTIAL, colourise, count_non_finite
 from ...draw.inputs import IntensityRange
 from ...draw.predictions import Column, prediction_rows, sized, tile_size
-from ...draw.reconstructions import error_tiles, fit_marked
+from ...draw.reconstructions import error_tiles
 from ...draw.sheet import Scale
 from ...draw.text import format_number, join_notes
 from ...maths.confidence import sigmoid
@@ -138,8 +138,7 @@ class Images(PredictionKind):
     def tiles(self, images: Array, size: tuple[int, int]) -> Array:
         """Draw images `(n, h, w, c)` on the fixed scale."""
         shown: Any = self.range
-        pictures = shown(images)
-        return sized(fit_marked(pictures, max(size)) if max(images.shape[1:3]) > max(size) else pictures, size)
+        return sized(shown(images), size)
 
     def range_text(self) -> str:
         """Return the fixed scale, in words."""
