@@ -31,6 +31,7 @@ def differing(*kinds: str) -> dict[str, list[str]]:
     return dict(found)
 
 
+@pytest.mark.slow
 def test_maps_of_a_residual_model_equal_those_of_its_twin():
     assert differing("residual") == {"residual": []}
 

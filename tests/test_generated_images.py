@@ -124,6 +124,7 @@ def trained(callbacks, rate=0.01, seed=1):
     return [*[np.asarray(one) for one in states], *drawn], history
 
 
+@pytest.mark.slow
 def test_the_same_weights_give_the_same_pixels_at_every_step(tmp_path):
     def check(name):
         view = kv.GeneratedImages(tmp_path / name, DATA.x_val, sample=SAMPLERS[name], on_error="raise")
@@ -146,6 +147,7 @@ def scalar_of(tag):
     return f"{tag}/diversity" if tag in ("generated/a", "generated/b") else "generated/diversity"
 
 
+@pytest.mark.slow
 def test_training_is_the_same_whatever_is_drawn_or_assigned(tmp_path):
     plain, history = trained([])
 

@@ -40,6 +40,7 @@ def chosen(model, y) -> set[str]:
     return {tag.split("/")[1] for tag in found}
 
 
+@pytest.mark.slow
 def test_one_logit_is_the_classifier_that_its_sigmoid_twin_is(tmp_path):
     twin = yes_or_no("sigmoid", "binary_crossentropy")
     z = keras.Model(twin.input, twin.get_layer("answer").input)(X).numpy() @ twin.get_layer("answer").kernel.numpy()
