@@ -165,6 +165,7 @@ def test_of_several_labels_there_is_a_matrix_each(tmp_path):
 
 
 @pytest.mark.parametrize("classes", [40, 300])
+@pytest.mark.slow
 def test_of_many_classes_the_most_confused_are_shown_from_the_first_trained_step_on(classes, tmp_path):
     rng = np.random.default_rng(0)
     x, y = rng.random((400, 8, 8, 1)).astype(np.float32), rng.integers(0, classes, 400)

@@ -161,6 +161,7 @@ def test_training_is_the_same_whatever_is_drawn_or_assigned(tmp_path):
     check_each(SAMPLERS, check)
 
 
+@pytest.mark.slow
 def test_steps_differ_where_the_weights_do_and_noise_is_that_of_the_seed(tmp_path):
     view = kv.GeneratedImages(tmp_path, value_range=(-1, 1), on_error="raise")
     trained([view])
@@ -283,6 +284,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.slow
 def test_what_sample_does_wrong_is_raised_before_the_first_batch(tmp_path):
     def check(case):
         sample, words = REFUSED[case]
@@ -337,6 +339,7 @@ def test_global_states_that_another_thread_may_use_are_left_alone(tmp_path):
         thread.join()
 
 
+@pytest.mark.slow
 def test_without_the_private_name_of_the_operations_a_fit_ends_as_ever(tmp_path, monkeypatch):
     known = PRIVATE_NAMES["gen_random_ops"]
     monkeypatch.setattr(tensorflow_private, "_warned", set())

@@ -39,6 +39,7 @@ def trained(directory, rate, *, scale=1.0, epochs=3):
     return model, history
 
 
+@pytest.mark.slow
 def test_nan_is_the_headline_and_every_answer_is_counted(tmp_path):
     _, history = trained(tmp_path, 1e30)
     first = int(np.flatnonzero(np.isnan(history["val_loss"]))[0])
@@ -56,6 +57,7 @@ def test_a_model_that_does_not_learn_is_at_chance_level_not_at_its_lowest_so_far
     assert says(summary_of(tmp_path, 2), said)
 
 
+@pytest.mark.slow
 def test_validation_inputs_of_another_scale_are_told_before_training_and_after(tmp_path):
     _, history = trained(tmp_path, 0.3, scale=1000.0, epochs=12)
     low, high = (np.percentile(DATA.x, share) for share in (0.5, 99.5))

@@ -91,6 +91,7 @@ def test_without_data_the_weights_of_all_parts_are_shown(kind, tmp_path):
     assert shown == held.get(kind, {"networks"} if kind == "diffusion" else {"encoder", "decoder"})
 
 
+@pytest.mark.slow
 def test_the_codes_of_parts_are_the_means_and_their_reconstructions_those_of_the_parts(tmp_path):
     for kind in ("vae", "vae that samples in train_step"):
         view, shown = (
@@ -181,6 +182,7 @@ def test_a_named_view_that_does_not_fit_says_what_to_do_before_training(tmp_path
         kv.FilterImages(tmp_path, model=3)
 
 
+@pytest.mark.slow
 def test_several_parts_that_take_the_data_are_named_with_the_remedy(tmp_path):
     with pytest.raises(ValueError, match=r'several of its parts .*"teacher", "student".*model="teacher"'):
         trained("distiller", [kv.GradCAM(tmp_path, VALIDATION)])

@@ -178,6 +178,7 @@ def test_values_without_a_channel_axis_and_the_mean_absolute_error(tmp_path):
     assert logged.scalars["predictions/mae"][1] == pytest.approx(np.abs(model(X).numpy() - y).mean(), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_the_last_of_the_frames_of_a_clip(tmp_path):
     clips = DRAWS.random((4, 5, 8, 8, 1)).astype(np.float32)
     inputs = keras.Input(clips.shape[1:])
@@ -209,6 +210,7 @@ def extent(tile, colour):
     return [across.min(), down.min(), across.max() + 1, down.max() + 1]
 
 
+@pytest.mark.slow
 def test_boxes_are_where_they_are_in_every_format(tmp_path):
     def check(name):
         def converted(boxes):
@@ -445,6 +447,7 @@ def test_what_cannot_be_shown_is_refused_before_training(tmp_path):
         fit(model, X, y, [kv.Predictions(tmp_path, (X, y), kind="masks")])
 
 
+@pytest.mark.slow
 def test_training_is_the_same_whatever_is_shown(tmp_path):
     def trained(*callbacks):
         keras.utils.set_random_seed(5)
