@@ -15,8 +15,9 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, confusion_m
 import kerasviz_callbacks as kv
 from kerasviz_callbacks.draw.colour import table
 from kerasviz_callbacks.draw.confusion import RIGHT, WRONG, cell_size
-from kerasviz_callbacks.maths.confusion import accuracies, class_weights, confusion_counts, normalized
+from kerasviz_callbacks.maths.confusion import accuracies, confusion_counts, normalized
 from kerasviz_callbacks.probe import as_probe
+from kerasviz_callbacks.probe.choice import weights_of_proportions
 
 NORMALIZE = ("true", "pred", "all", None)
 CLASSES = 4
@@ -77,7 +78,7 @@ def test_a_row_without_an_answer_is_in_no_cell_and_counts_as_wrong():
 
 def test_weights_give_rows_the_proportions_of_the_data():
     labels = np.array([0, 0, 1, 1, 2, -1])
-    weights = class_weights(labels, [900, 80, 20, 7])
+    weights = weights_of_proportions(labels, [900, 80, 20, 7])
     sums = np.bincount(labels[labels >= 0], weights[labels >= 0])
     np.testing.assert_allclose(sums / sums.sum(), [0.9, 0.08, 0.02])
     assert weights[labels >= 0].mean() == pytest.approx(1)

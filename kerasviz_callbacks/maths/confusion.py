@@ -61,20 +61,6 @@ def accuracies(true: ArrayLike, predicted: ArrayLike, weights: ArrayLike | None 
     return float(right.sum() / given.sum()), float(recalls.mean())
 
 
-def class_weights(labels: ArrayLike, sizes: ArrayLike) -> _Real:
-    """Compute weights `(n,)`, 1 on average, that give rows with these labels the proportions of class sizes `(k,)`.
-
-    Labels are from 0 to k - 1, or negative, with a weight of 0. Classes without a row are left out.
-    """
-    classes, of_data = np.asarray(labels, np.intp), np.asarray(sizes, np.float64)
-    known = classes >= 0
-    own = np.bincount(classes[known], minlength=len(of_data))
-    weights = np.zeros(len(classes))
-    weights[known] = of_data[classes[known]] / own[classes[known]]
-    total = weights.sum()
-    return weights * known.sum() / total if total > 0 else weights
-
-
 @dataclass(frozen=True)
 class Answers:
     """Predicted classes beside the true ones.

@@ -54,19 +54,22 @@ def weights_of_proportions(chosen: ArrayLike, sizes: ArrayLike) -> NDArray[np.fl
     """Weight chosen rows such that each class counts as in all the data; the mean weight is 1.
 
     Args:
-        chosen: `(count,)`, at least one, the class of each chosen row, from 0.
+        chosen: `(count,)`, the class of each chosen row, from 0; negative where it has none.
         sizes: `(classes,)`, the number of rows of each class in the data.
 
     Returns:
-        `(count,)`, above 0. A class of which no row was chosen is left out.
+        `(count,)`, above 0, and 0 of rows without a class, which the mean leaves out. A class of which no row was
+        chosen is left out.
 
     Example:
         >>> weights_of_proportions([0, 1], [3, 1]).tolist()
         [1.5, 0.5]
     """
     labels = np.asarray(chosen, np.int64)
-    weights = np.asarray(sizes, np.float64)[labels] / np.bincount(labels)[labels]
-    return np.asarray(weights / weights.mean(), np.float64)
+    known = labels >= 0
+    weights, own = np.zeros(len(labels)), labels[known]
+    weights[known] = np.asarray(sizes, np.float64)[own] / np.bincount(own)[own]
+    return weights / weights[known].mean() if known.any() else weights
 
 
 def _not_negative(name: str, value: int) -> None:

@@ -15,7 +15,7 @@ from ..callback.markdown import code_span
 from ..draw.confusion import MAX_CLASSES, MAX_EXAMPLES, Confused, Matrix, confusion_sheet
 from ..draw.text import join_notes
 from ..fit_context import Request
-from ..maths.confusion import Answers, Confusion, Confusions, Normalize, class_weights, most_confused, most_wrong
+from ..maths.confusion import Answers, Confusion, Confusions, Normalize, most_confused, most_wrong
 from ..taps.reader import OUTPUT, Capture, Captured, Reader
 from ..taps.task import Task, task_of, truth_of
 
@@ -80,10 +80,8 @@ class ConfusionMatrix(ProbeView):
         self._truth, self._weights = {}, {}
         for source, probe in self.probes.items():
             self._task, self._truth[source] = self._labelled(self.readers[source], source)
-            self._weights[source] = np.ones(len(probe))
-            sizes, labels = probe.class_sizes, probe.labels
-            if sizes is not None and labels is not None and np.array_equal(self._truth[source], labels):
-                self._weights[source] = class_weights(labels, sizes)
+            own = probe.labels is not None and np.array_equal(self._truth[source], probe.labels)
+            self._weights[source] = probe.row_weights if own else np.ones(len(probe))
         self._high = max(self._largest_row(source) for source in self.probes)
 
     def _labelled(self, reader: Reader, source: str) -> tuple[Task, Array]:
