@@ -254,7 +254,7 @@ ALL = [
 def test_the_decoder_is_told_apart_and_gives_what_its_layers_give(made):
     model, x, path, decode = made()
     reader = Reader(model, x)
-    number = reconstruction(reader, x)
+    number = reconstruction(reader)
     codes = reader.resolve("code") if path is None else bottleneck(reader, x)
     before = [ops.convert_to_numpy(variable).copy() for variable in model.variables]
     call = decoder_input(reader, x, codes, number)
@@ -271,7 +271,7 @@ def test_the_decoder_is_told_apart_and_gives_what_its_layers_give(made):
 def test_codes_decoded_where_they_were_taken_are_the_models_reconstruction(made):
     model, x, _, _ = made()
     reader = Reader(model, x)
-    number, codes = reconstruction(reader, x), bottleneck(reader, x)
+    number, codes = reconstruction(reader), bottleneck(reader, x)
     captures = [Capture(codes.path), Capture(output_path(number))]
     captured = reader.read(captures, x)
     direct = keras.tree.flatten(model(x))[number]

@@ -76,7 +76,7 @@ class CodesView(ProbeView):
     def find_layers(self, reader: Reader) -> None:
         """Find the layer whose output is the latent code."""
         inputs = self.probes[VALIDATION].inputs
-        if self._reads_encoder(reader, inputs):
+        if self._reads_encoder(reader):
             self.path = self.part_path or self.layer.name
             shape, capture = reader.output_shapes[0], OUTPUT
         else:
@@ -91,10 +91,10 @@ class CodesView(ProbeView):
             )
         self.posterior = _is_posterior(reader, self.path, shape)
 
-    def _reads_encoder(self, reader: Reader, inputs: Any) -> bool:
+    def _reads_encoder(self, reader: Reader) -> bool:
         """Whether the model that is read is an encoder, whose first output are the codes."""
         if self.layer is None:
-            return self.part is not None and reconstruction(reader, inputs) is None
+            return self.part is not None and reconstruction(reader) is None
         return reader.model is self.layer
 
     def summary(self) -> str:

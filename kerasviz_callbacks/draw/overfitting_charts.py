@@ -78,7 +78,7 @@ def metric_charts(
         curves = {of: _curve(shown, *known.get(name, ((), ()))) for of, known in histories.items()}
         low, high = _window(shown, *_reached(scales, name))
         hint = shown.hint.format(axis=axis)
-        charts.append(Chart(name, curves, low, high, _best_and_newest(shown, curves), hint, log=shown.window == "log"))
+        charts.append(Chart(name, curves, low, high, _best_and_newest(curves), hint, log=shown.window == "log"))
     return charts
 
 
@@ -210,7 +210,7 @@ def _reached(scales: Mapping[str, float], name: str) -> tuple[float, float]:
     return scales.get(f"window {name} up", 0.0), scales.get(f"window {name} down", 0.0)
 
 
-def _best_and_newest(shown: MetricStyle, curves: Mapping[str, Curve]) -> str:
+def _best_and_newest(curves: Mapping[str, Curve]) -> str:
     said = []
     curve = curves.get("validation")
     if curve is not None and len(curve.values):

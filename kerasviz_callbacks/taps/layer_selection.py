@@ -128,7 +128,7 @@ def _has_kernel(layer: Any) -> bool:
     )
 
 
-def reconstruction(reader: Reader, inputs: Any) -> int | None:
+def reconstruction(reader: Reader) -> int | None:
     """The index of the output (flattened) with the shape of the first input, as of an autoencoder; `None` if none."""
     shape = reader.input_shapes[0]
     return reader.output_shapes.index(shape) if shape in reader.output_shapes else None
@@ -144,7 +144,7 @@ def bottleneck(reader: Reader, inputs: Any) -> Call:
     Raises:
         ValueError: no output of the model has the shape of its input, or there is no such layer between the two.
     """
-    number = reconstruction(reader, inputs)
+    number = reconstruction(reader)
     if number is None:
         shape = reader.input_shapes[0]
         raise ValueError(

@@ -65,7 +65,7 @@ def reader_of_parts(model: Any, inputs: Any, paths: Mapping[int, str], reader_of
             reader = None if decoder is encoder else _composed(encoder, codes, decoder, inputs, paths, reader_of)
             if reader is not None:
                 return reader
-    restoring = [reader for reader in takers.values() if reconstruction(reader, inputs) is not None]
+    restoring = [reader for reader in takers.values() if reconstruction(reader) is not None]
     found = list(takers.values()) if len(takers) == 1 else restoring
     if len(found) == 1:
         return found[0]
@@ -103,7 +103,7 @@ def _composed(
     number = _steady(codes, inputs, fitting)
     model = Autoencoder(encoder.layer, decoder.layer, number, posterior=len(fitting) > 1)
     reader = _tried(model, inputs, paths, reader_of)
-    return None if reader is None or reconstruction(reader, inputs) is None else reader
+    return None if reader is None or reconstruction(reader) is None else reader
 
 
 def _steady(reader: Reader, inputs: Any, numbers: Sequence[int]) -> int:

@@ -80,7 +80,7 @@ def task_of(reader: Reader, probe: Probe, labels: Array | None, number: int = 0)
     put_out: Literal["probabilities", "logits"] = "logits" if head.kind is None else "probabilities"
     if form == "masks":
         return Task("positions", put_out, head.classes, form)
-    if not head.of_logits and number == 0 and _reconstructs(reader, probe):
+    if not head.of_logits and number == 0 and _reconstructs(reader):
         return Task("values", form=form)
     if head.dense:
         return Task("positions", form=form)
@@ -109,13 +109,13 @@ def truth_of(task: Task, reader: Reader, probe: Probe, labels: Array | None) -> 
     of_classes = loss_name(loss_of(reader.model, reader.output_names, 0)) in OF_CLASSES
     if fits and reader.head.kind != "softmax" and not of_classes:
         return targets
-    reconstructs = _reconstructs(reader, probe)
+    reconstructs = _reconstructs(reader)
     return np.asarray(keras.tree.flatten(reader.to_channels_last(probe.inputs))[0]) if reconstructs else None
 
 
-def _reconstructs(reader: Reader, probe: Probe) -> bool:
+def _reconstructs(reader: Reader) -> bool:
     """Whether the first output has the input's shape; never for a softmax, which gives classes."""
-    return reader.head.kind != "softmax" and reconstruction(reader, probe.inputs) == 0
+    return reader.head.kind != "softmax" and reconstruction(reader) == 0
 
 
 def _yes_or_no(targets: Array | None, units: int) -> bool:

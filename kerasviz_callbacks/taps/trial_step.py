@@ -78,6 +78,6 @@ def step_targets(reader: Reader, inputs: Any, targets: Any, *, has_labels: bool)
         return targets
     same = keras.tree.map_structure(lambda array: tuple(array.shape[1:]), targets) == reader.output_shapes[0]
     of_classes = "sparse" in str(getattr(reader.model.loss, "name", None) or reader.model.loss).lower()
-    if same or of_classes or reconstruction(reader, inputs) is None:
+    if same or of_classes or reconstruction(reader) is None:
         return targets
     return keras.tree.flatten(inputs)[0]

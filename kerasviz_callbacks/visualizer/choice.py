@@ -168,7 +168,7 @@ def _autoencodes(reader: Reader, probe: Probe, task: Task) -> bool:
     A model that is given another target of that shape, such as an image without noise, is an autoencoder if everything
     passes through its codes; otherwise it is seen best as an image beside its target.
     """
-    number = reconstruction(reader, probe.inputs)
+    number = reconstruction(reader)
     if number is None or task.form == "masks":
         return False
     given = targets_of(reader, probe, number)

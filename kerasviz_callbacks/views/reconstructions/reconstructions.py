@@ -99,7 +99,7 @@ class Reconstructions(ProbeView):
     def find_layers(self, reader: Reader) -> None:
         """Find the reconstruction, the latent code, and the decoder."""
         inputs = self.probes[VALIDATION].inputs
-        number = reconstruction(reader, inputs)
+        number = reconstruction(reader)
         if number is None:
             raise ValueError(
                 f'model "{reader.model.name}": none of its outputs {reader.output_shapes} has the shape of its input '
