@@ -8,7 +8,7 @@ from kerasviz_callbacks.draw.activations import activation_tiles, response_matri
 from kerasviz_callbacks.draw.colour import NON_FINITE, table
 from kerasviz_callbacks.draw.confusion import Confused, Matrix, cell_size, confusion_sheet
 from kerasviz_callbacks.draw.filters import filter_matrix, filter_tiles
-from kerasviz_callbacks.draw.heat import WRONG, depth_slices, heat_maps
+from kerasviz_callbacks.draw.heat import WRONG, heat_maps
 from kerasviz_callbacks.draw.overlay import OUTLINE, opacity, outline, overlay
 from kerasviz_callbacks.draw.points import projections
 from kerasviz_callbacks.draw.predicted_tiles import PREDICTED, TRUE, answer_tile, point_tile
@@ -316,12 +316,6 @@ def test_a_long_class_name_never_hides_its_probability():
     one = draw(titles=[("boot", "extremely long class name, longer than any tile could ever hold, 0.52")])
     other = draw(titles=[("boot", "extremely long class name, longer than any tile could ever hold, 0.97")])
     assert (one != other).any()
-
-
-def test_slices_are_spread_evenly_over_the_depth():
-    assert depth_slices(3) == [0, 1, 2]
-    assert depth_slices(8) == [1, 3, 5, 7]
-    assert depth_slices(16) == [2, 6, 10, 14]
 
 
 def test_a_peak_of_one_step_stays_in_the_envelope():

@@ -47,6 +47,7 @@ from kerasviz_callbacks.draw import (
     tiles,
     traces,
     trails,
+    volumes,
     weights,
 )
 
@@ -686,7 +687,7 @@ def part_axes(capture):
     assert min(weights.cell_size(*capture(st.tuples(st.integers(1, 512), st.integers(1, 512))))) >= 1
     assert activations.picture_side(capture(st.integers(1, 16))) in (56, 64)
     assert ticks.round_length(capture(SCALES.filter(bool))) > 0
-    assert len(heat.depth_slices(count)) == min(count, 4)
+    assert len(volumes.depth_slices(count)) == min(count, 4)
     assert sheet.type_size(count) > 0
     assert stamp.stamp_height(count) > 0
     assert sheet.header_height(count, capture(CAPTIONS)) >= 0
@@ -767,6 +768,9 @@ ELSEWHERE = {
     "confusion.cell_size": "test_confusion_matrix.py",
     "inputs.common_range": "test_inputs_shown.py",
     "inputs.far_apart": "test_inputs_shown.py",
+    "volumes.is_depth_last": "test_volumes.py",
+    "volumes.slices_first": "test_volumes.py",
+    "volumes.middle_slice": "test_volumes.py",
 }
 
 

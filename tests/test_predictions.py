@@ -182,7 +182,7 @@ def test_values_without_a_channel_axis_and_the_mean_absolute_error(tmp_path):
 def test_the_last_of_the_frames_of_a_clip(tmp_path):
     clips = DRAWS.random((4, 5, 8, 8, 1)).astype(np.float32)
     inputs = keras.Input(clips.shape[1:])
-    model = keras.Model(inputs, L.Conv3D(1, 1, activation="sigmoid", name="out")(inputs))
+    model = keras.Model(inputs, L.TimeDistributed(L.Conv2D(1, 1, activation="sigmoid"), name="out")(inputs))
     logged, _ = watched(model, clips, clips[:, ::-1], tmp_path)
     wanted = float(keras.ops.psnr(clips[:, ::-1].copy(), model(clips), max_val=1.0))
     assert logged.scalars["predictions/psnr"][1] == pytest.approx(wanted, abs=1e-4)

@@ -139,7 +139,7 @@ class ExplainedView(ProbeView):
         titles, wrong = self._titles(source, predicted)
         display = self.display_of(number)
         values, pictures = display.inputs[source], display.pictures(source)
-        count = len(maps)
+        count, maps = len(maps), display.slices_first(maps)
         if maps.ndim == 2 and values.ndim == 2 and pictures is not None and maps.shape[1:] == values.shape[1:]:
             maps = maps.reshape(count, *pictures.shape[1:3], -1).sum(axis=-1)  # images passed as flat vectors
         if display.form == "points" and values.shape[:2] == maps.shape:

@@ -14,6 +14,7 @@ from ..draw.points import projections
 from ..draw.sheet import ALERT
 from ..draw.text import format_number
 from ..draw.traces import trace_pictures
+from ..draw.volumes import middle_slice, slices_first
 from ..maths.geometry import image_shape
 from ..probe import Probe
 from ..probe.messages import short_message
@@ -117,12 +118,22 @@ class ProbeDisplay:
         """
         pictures, inputs = self.pictures(source), self.inputs[source]
         if pictures is not None:
-            return pictures[rows] if pictures.ndim == 4 else pictures[rows, pictures.shape[1] // 2]
+            return pictures[rows] if pictures.ndim == 4 else middle_slice(pictures[rows])
         if inputs.dtype.kind not in "buif" or inputs.ndim != 3 or self.form:
             return None
         finite = inputs[np.isfinite(inputs)]
         low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
         return trace_pictures(inputs[rows], low=low, high=high, size=(84, 84))
+
+    def slices_first(self, maps: Array, axis: int = 1) -> Array:
+        """Return maps of volumes, whose three axes begin at `axis`, with that axis first along which inputs are cut.
+
+        With `display` that is the first, as in the images that it returns. Maps of fewer axes are left as they are.
+        """
+        inputs = self.inputs[VALIDATION]
+        if self.display is not None or maps.ndim < axis + 3:
+            return maps
+        return slices_first(maps, axis, sides=inputs.shape[1:4] if inputs.ndim == 5 else None)
 
     def images(self, values: Array) -> Array | None:
         """Convert arrays of the inputs' shape, such as reconstructions, to images.
@@ -183,7 +194,7 @@ def _as_images(values: Array) -> Array | None:
     if values.dtype.kind not in "buif":
         return None
     if values.ndim == 5:
-        return values
+        return slices_first(values)
     shape = image_shape(values.shape[1:])
     return None if shape is None else values.reshape(len(values), *shape)
 

@@ -33,7 +33,8 @@ class ProbeView(View):
         count: number of rows to use, spread evenly over the classes.
         class_names: one for each class; default: those of the data set, if it has them.
         display: callable from model inputs `(n, ...)` to images `(n, h, w)` or `(n, h, w, 3)`, such as to undo
-            preprocessing.
+            preprocessing; of volumes also `(n, depth, h, w, 3)`. Without it volumes are cut into slices along their
+            first axis, or along the last if that is the shortest, as in scans `(height, width, depth)`.
         options: those of `View`.
 
     Attributes:

@@ -2,7 +2,7 @@
 
 In the order of use; each module's first line says more:
 
-- pixels: `inputs`, `colour`, `tiles`, `text`, `marks`, `ticks`, `lines`, `rows`
+- pixels: `inputs`, `volumes`, `colour`, `tiles`, `text`, `marks`, `ticks`, `lines`, `rows`
 - around a picture: `sheet` (caption above, strip of changing values below), `stack`, `stamp`
 - of weights: `filters`, `weights`, `coefficients`
 - of data: `activations`, `responses`, `overlap`, `traces`, `overlay`, `points`, `heat`

@@ -17,6 +17,7 @@ from kerasviz_callbacks.draw.sheet import Sheet
 from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, clean, text_width, write
 from kerasviz_callbacks.draw.tiles import Grid, fit, resize, shrink
 from kerasviz_callbacks.draw.traces import draw_lines
+from kerasviz_callbacks.draw.volumes import depth_slices
 
 WRONG = (213, 94, 0)
 """Vermilion of a wrong prediction's frame and sign, which say it without their colour too."""
@@ -154,13 +155,6 @@ def _cloud_tiles(
     below = projections(clouds, *limits, maps=maps, scale=scale, signed=signed)
     mark_empty(below, maps)
     return np.concatenate([plain, np.full((len(maps), 2, *plain.shape[2:]), PAPER, np.uint8), below], axis=1)
-
-
-def depth_slices(depth: int, count: int = 4) -> list[int]:
-    """The indices of at most `count` slices, evenly spaced, each in the middle of its part."""
-    if depth <= count:
-        return list(range(depth))
-    return [int((index + 0.5) * depth / count) for index in range(count)]
 
 
 def mark_empty(tiles: Picture, maps: NDArray[Any]) -> None:

@@ -13,6 +13,7 @@ from kerasviz_callbacks.draw.overfitting import MAX_CLASSES, MAX_DEGRADED, PerCl
 from kerasviz_callbacks.draw.overfitting_headline import History
 from kerasviz_callbacks.draw.text import format_number as written
 from kerasviz_callbacks.draw.trails import extend_window
+from kerasviz_callbacks.draw.volumes import middle_slice
 
 
 @dataclass(frozen=True)
@@ -195,7 +196,7 @@ def flat_maps(maps: NDArray[np.float32]) -> NDArray[np.float32]:
     """Maps `(k, *spatial)` as `(k, h, w)`: those of signals are one row high, of volumes the slice in the middle."""
     if maps.ndim == 2:
         return maps[:, None]
-    return maps[:, maps.shape[1] // 2] if maps.ndim == 4 else maps
+    return middle_slice(maps) if maps.ndim == 4 else maps
 
 
 def _curve(shown: MetricStyle, steps: Sequence[int], values: Sequence[float]) -> Curve:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +38,12 @@ def list_layers(model: Any, paths: Mapping[int, str] | None = None) -> list[Laye
     paths = attribute_paths(model) if paths is None else paths
     prefix = f"{paths[id(model)]}/" if id(model) in paths else ""
     return list(_below(model, prefix, {id(model)}, set(), paths, None))
+
+
+def has_frames(layers: Iterable[LayerRef]) -> bool:
+    """Whether a model reads clips frame by frame, not volumes: a recurrent layer or `TimeDistributed` is among its."""
+    recurrent = (keras.layers.RNN, keras.layers.Bidirectional, keras.layers.TimeDistributed)
+    return any(isinstance(ref.layer, recurrent) for ref in layers)
 
 
 def has_call(model: Any) -> bool:

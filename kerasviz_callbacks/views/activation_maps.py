@@ -14,6 +14,7 @@ from ..draw.activations import activation_tiles, picture_side, response_matrix
 from ..draw.text import format_number, join_notes, shape_text
 from ..draw.tiles import fit
 from ..draw.traces import trace_pictures
+from ..draw.volumes import middle_slice
 from ..fit_context import Request
 from ..maths.choice import most_variable
 from ..maths.health import ChannelMetrics, channel_metrics, dead, dead_channels, dormant, sparsity
@@ -165,10 +166,10 @@ class ActivationMaps(LayersView):
         options["dead"] = data.dead.get(call.path)
         if maps.ndim == 2:
             return response_matrix(maps, labels=labels, **options)
-        if maps.ndim == 5:  # the middle slice of a volume
-            maps = maps[:, :, maps.shape[2] // 2]
         labels = None if labels is None else labels[:MAX_ROWS]
         number = self._inputs[call.path]
+        if maps.ndim == 5:
+            maps = middle_slice(self.display_of(number).slices_first(maps, 2), 2)
         thumbnails = self._thumbnails(source, number, maps)
         if thumbnails is not None:
             options["caption"] = self.display_of(number).captioned(caption, source)
@@ -181,7 +182,7 @@ class ActivationMaps(LayersView):
         if key not in self._input_images:
             pictures = self.display_of(number).pictures(source)
             if pictures is not None and pictures.ndim == 5:
-                pictures = pictures[:, pictures.shape[1] // 2]
+                pictures = middle_slice(pictures)
             if pictures is None and maps.ndim == 3:
                 pictures = self._traces(source, number)
             self._input_images[key] = None if pictures is None else fit(pictures[:MAX_ROWS], side)

@@ -12,6 +12,7 @@ from ..callback.markdown import code_span
 from ..draw.clouds import Cloud
 from ..draw.text import join_notes
 from ..draw.trails import extend_window, trajectories, trajectory
+from ..draw.volumes import middle_slice
 from ..maths.history import StepHistory
 from ..maths.latent import active, spread
 from ..maths.projection import POOLED_STEPS, SPREAD_FLOOR, Plane, hold_plane, project, shares
@@ -179,8 +180,8 @@ class LatentTrajectory(CodesView):
             if probe.labels is not None and names is not None:
                 known = {"class": names, "label": probe.labels.tolist(), **known}
             pictures = self.probe_display.pictures(source)
-            if pictures is not None and pictures.ndim == 5:  # of a volume the middle slice
-                pictures = pictures[:, pictures.shape[1] // 2]
+            if pictures is not None and pictures.ndim == 5:
+                pictures = middle_slice(pictures)
             yield source, Points("latent_codes", one.data.codes, known, pictures)
 
 

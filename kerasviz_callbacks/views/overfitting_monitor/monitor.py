@@ -284,7 +284,8 @@ class OverfittingMonitor(EvaluatedView):
         if then is None:
             return DegradedExample(None, None, None, 0.0, [])
         rows = most_degraded(now.true_score, then.true_score, _MIN_DROP if now.answer_scores is not None else 0.0)
-        before, after = (None if one is None else flat_maps(one[rows]) for one in (then.maps, now.true_maps))
+        flat = self.probe_display.slices_first
+        before, after = (None if one is None else flat_maps(flat(one[rows])) for one in (then.maps, now.true_maps))
         titles = [self._example_titles(int(row), then.true_score[row], now) for row in rows]
         tiles = self.probe_display.tiles(VALIDATION, rows)
         return DegradedExample(tiles, before, after, data.scales.get("maps", 0.0), titles)

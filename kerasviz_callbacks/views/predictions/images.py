@@ -15,6 +15,7 @@ from ...draw.predictions import Column, prediction_rows, sized, tile_size
 from ...draw.reconstructions import error_tiles
 from ...draw.sheet import Scale
 from ...draw.text import format_number, join_notes
+from ...draw.volumes import middle_slice
 from ...maths.confidence import sigmoid
 from ...maths.geometry import image_shape
 from ...maths.matrices import strongest
@@ -22,6 +23,7 @@ from ...maths.pairs import psnr
 from ...maths.reconstruction import differences, mean_baseline_mse, mean_squared_error
 from ...maths.scale import count_clipped, robust_max
 from ...taps.heads import applies_sigmoid
+from ...taps.layers import has_frames
 from ...taps.output_form import image_of
 from ...taps.reader import Capture, Captured
 from .outputs import Output
@@ -87,12 +89,12 @@ class Images(PredictionKind):
         if self.range is None:
             self.range = memory.shared.setdefault(f"{self.output.name}/range", self.decided_range(values))
         if truth is None:
-            return Shown(_ImagesData(last_frame(values[:MAX_ROWS]), None, None), "", {})
+            return Shown(_ImagesData(self._flat(values[:MAX_ROWS]), None, None), "", {})
         every = differences(values, truth)
-        errors = strongest(last_frame(every[:MAX_ROWS]))
+        errors = strongest(self._flat(every[:MAX_ROWS]))
         memory.extend_scale(f"{self.output.name}/error", min(robust_max(errors), self.largest_error))
         scalars, note, scores = self.compared(every)
-        data = _ImagesData(last_frame(values[:MAX_ROWS]), errors, scores)
+        data = _ImagesData(self._flat(values[:MAX_ROWS]), errors, scores)
         return Shown(data, note, scalars)
 
     def compared(self, errors: Array) -> tuple[dict[str, float], str, list[str]]:
@@ -110,17 +112,16 @@ class Images(PredictionKind):
         size, truth = tile_size(data.images.shape[1:3], rows), self.output.truths.get(source)
         inputs = self.inputs(source, rows)
         columns = [] if inputs is None else [Column("input", sized(inputs, size))]
-        columns += [] if truth is None else [Column("truth", self.tiles(last_frame(truth[:rows]), size))]
+        columns += [] if truth is None else [Column("truth", self.tiles(self._flat(truth[:rows]), size))]
         columns.append(Column("output", self.tiles(data.images, size)))
         legend, clipped = None, ""
         if data.errors is not None:
             columns.append(Column("difference", error_tiles(data.errors, scale, size)))
             legend = Scale(-scale or 0.0, scale, DIVERGING, "difference: red too high, blue too low")
             clipped = count_clipped(data.errors, scale)
-        frames = self.output.shape[0] if len(self.output.shape) == 4 else 0
         return prediction_rows(
             columns,
-            caption=self.caption(source, self.range_text(), f"last of {frames} frames" if frames else ""),
+            caption=self.caption(source, self.range_text(), self._part),
             names=self.names(source, rows),
             scores=data.scores,
             legend=legend,
@@ -131,9 +132,24 @@ class Images(PredictionKind):
     def inputs(self, source: str, rows: int) -> Array | None:
         """The inputs of the first rows as images; of clips the last frame."""
         shown = self.output.display.pictures(source)
-        if shown is not None and shown.ndim == 5:
+        if shown is not None and shown.ndim == 5 and has_frames(self.output.reader.layers):
             return shown[:rows, -1]
         return self.output.pictures(source, rows)
+
+    def _flat(self, images: Array) -> Array:
+        """Return the last frame of clips `(n, t, h, w, c)`, the middle slice of volumes; images unchanged."""
+        if images.ndim < 5:
+            return images
+        if has_frames(self.output.reader.layers):
+            return images[:, -1]
+        return middle_slice(self.output.display.slices_first(images))
+
+    @property
+    def _part(self) -> str:
+        """What is drawn of a clip or a volume, in words."""
+        if len(self.output.shape) < 4:
+            return ""
+        return f"last of {self.output.shape[0]} frames" if has_frames(self.output.reader.layers) else "middle slice"
 
     def tiles(self, images: Array, size: tuple[int, int]) -> Array:
         """Draw images `(n, h, w, c)` on the fixed scale."""
@@ -185,8 +201,3 @@ class Values(Images):
         if self.range is None:
             return ""
         return f"from {format_number(self.range.low)} (dark) to {format_number(self.range.high)} (yellow)"
-
-
-def last_frame(images: Array) -> Array:
-    """The last frame of clips `(n, t, h, w, c)`; images unchanged."""
-    return images[:, -1] if images.ndim == 5 else images

@@ -13,6 +13,7 @@ from ...draw.colour import class_colours
 from ...draw.predicted_tiles import BAD, NO_CLASS, mask_tiles, wrong_tiles
 from ...draw.predictions import Column, Key, prediction_rows, sized, tile_size
 from ...draw.text import QUIET
+from ...draw.volumes import middle_slice
 from ...maths.masks import confusion, iou_by_class, mean_iou
 from ...taps.output_form import image_of
 from ...taps.reader import Capture, Captured
@@ -107,7 +108,7 @@ class Masks(PredictionKind):
         """Draw inputs, true masks, predicted masks, and where they differ."""
         found, of_rows, bad = shown.data
         rows, truth = len(found), self.output.truths.get(source)
-        masks, true = _slice(found), None if truth is None else _slice(truth[:rows])
+        masks, true = self._slice(found), None if truth is None else self._slice(truth[:rows])
         size, inputs = tile_size(masks.shape[1:3], rows), self.output.pictures(source, rows)
         columns = [] if inputs is None else [Column("input", sized(inputs, size))]
         columns += [] if true is None else [Column("truth", mask_tiles(true, self.classes, size))]
@@ -132,7 +133,6 @@ class Masks(PredictionKind):
         name = self.output.display.class_name(number)
         return f"class {name}" if name == str(number) else name
 
-
-def _slice(classes: Array) -> Array:
-    """The middle slice of volumes."""
-    return classes[:, classes.shape[1] // 2] if classes.ndim == 4 else classes
+    def _slice(self, classes: Array) -> Array:
+        """Return the middle slice of volumes `(n, d, h, w)`."""
+        return middle_slice(self.output.display.slices_first(classes)) if classes.ndim == 4 else classes

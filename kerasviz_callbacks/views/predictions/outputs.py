@@ -8,6 +8,7 @@ import numpy as np
 
 from ..._typing import Array
 from ...callback.probe_display import ProbeDisplay
+from ...draw.volumes import middle_slice
 from ...maths.pairs import belong_together
 from ...probe import Probe
 from ...taps.heads import Head, loss_of
@@ -70,7 +71,7 @@ class Output:
         shown = self.display.pictures(source)
         if shown is None:
             return None
-        return shown[:rows] if shown.ndim == 4 else shown[:rows, shown.shape[1] // 2]
+        return shown[:rows] if shown.ndim == 4 else middle_slice(shown[:rows])
 
     def signals(self, source: str) -> Array | None:
         """The inputs as signals `(n, t, channels)`; `None` if they are none."""

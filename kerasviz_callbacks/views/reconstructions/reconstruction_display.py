@@ -8,6 +8,7 @@ from ..._typing import Array
 from ...callback.probe_display import ProbeDisplay
 from ...draw.inputs import IntensityRange
 from ...draw.reconstructions import signal_tiles
+from ...draw.volumes import middle_slice
 from ...maths.choice import most_variable
 from ...maths.matrices import strongest
 from ...maths.reconstruction import differences, mean_baseline_mse
@@ -67,14 +68,10 @@ class ReconstructionDisplay:
         return signal_tiles(self.traces(values), self.scale.low, self.scale.high, size=(48, 64))
 
     def _images(self, values: Array) -> Array:
-        return middle(self._shown.images(values))
+        images: Any = self._shown.images(values)
+        return middle_slice(images) if images.ndim == 5 else images
 
 
 def as_signals(values: Array) -> Array:
     """Return signals `(n, t, c)`; arrays of other ranks are flattened to one channel."""
     return values if values.ndim == 3 else values.reshape(len(values), -1, 1)
-
-
-def middle(pictures: Any) -> Array:
-    """Return the middle slice of volumes; other images unchanged."""
-    return np.asarray(pictures[:, pictures.shape[1] // 2] if pictures.ndim == 5 else pictures)

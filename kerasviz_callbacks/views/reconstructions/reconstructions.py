@@ -14,6 +14,7 @@ from ...draw.colour import count_non_finite
 from ...draw.reconstructions import reconstruction_tiles, reconstruction_traces, walk_tiles
 from ...draw.sheet import Scale
 from ...draw.text import format_number, join_notes, shape_text
+from ...draw.volumes import middle_slice
 from ...fit_context import Request
 from ...maths.confidence import sigmoid
 from ...maths.reconstruction import (
@@ -32,7 +33,7 @@ from ...taps.layer_selection import find_decoder, reconstruction
 from ...taps.layouts import channels_last
 from ...taps.passes import output_path
 from ...taps.reader import Capture, Reader
-from .reconstruction_display import MAX_LINES, ReconstructionDisplay, as_signals, middle
+from .reconstruction_display import MAX_LINES, ReconstructionDisplay, as_signals
 
 MAX_ROWS = 32
 _LITTLE = 0.1
@@ -210,7 +211,8 @@ class Reconstructions(ProbeView):
         """Return the model inputs as small images."""
         if self._output_display.signals:
             return self._output_display.tiles(self._fed[source])
-        return middle(self.probe_display.pictures(source))
+        pictures: Any = self.probe_display.pictures(source)
+        return middle_slice(pictures) if pictures.ndim == 5 else pictures
 
     def _interpolation_image(self, source: str, walks: Array, path: str, note: str) -> Array:
         between, names, display = self._pairs[source], self.probe_display.label_names(source), self._output_display
