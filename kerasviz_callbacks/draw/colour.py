@@ -114,10 +114,13 @@ def rgb(values: ArrayLike, low: float, high: float) -> Picture:
 
 def blend(below: ArrayLike, above: ArrayLike, alpha: ArrayLike) -> Picture:
     """Lays colours over colours: `alpha` 0 leaves what is below, 1 hides it."""
-    under = np.asarray(below, np.float32)
-    mixed = (np.asarray(above, np.float32) - under) * np.asarray(alpha, np.float32)
-    mixed += under
-    blended: Picture = np.rint(mixed).astype(np.uint8)
+    parts = np.broadcast_arrays(*(np.asarray(part, np.float32) for part in (below, above, alpha)))
+    blended: Picture = np.empty(parts[0].shape, np.uint8)
+    for band in range(blended.shape[-1]):  # numpy takes twice as long for a last axis of three against one
+        under, over, share = (part[..., band] for part in parts)
+        mixed = (over - under) * share
+        mixed += under
+        blended[..., band] = np.rint(mixed)
     return blended
 
 

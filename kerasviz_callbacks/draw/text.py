@@ -6,6 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from kerasviz_callbacks.draw.colour import Picture
@@ -21,6 +22,7 @@ LINE: Colour = (208, 213, 219)
 
 SMALL = 10
 """Font size of the numbers beside tiles, in pixels."""
+_SHORT = 40  # letters of a line at most that is kept as drawn; most longer ones are notes, which change at every step
 CARD = 350
 """Width to which TensorBoard shrinks a picture, in pixels."""
 
@@ -117,15 +119,31 @@ def write(
 def _print(canvas: Picture, place: tuple[float, float], line: str, face: Face, anchor: str, colour: Colour) -> None:
     """Writes a line as Pillow does, to the last bit, without taking the canvas to Pillow and back."""
     x, y = math.floor(place[0]), math.floor(place[1])
-    covered, before, above = _letters(line, face, anchor, place[0] - x, place[1] - y)
+    inked = _inked if len(line) <= _SHORT else _inked.__wrapped__
+    kept, ink, before, above = inked(line, face, anchor, place[0] - x, place[1] - y, colour)
     top, left = y - above, x - before
-    bottom, right = top + covered.shape[0], left + covered.shape[1]
+    bottom, right = top + ink.shape[0], left + ink.shape[1]
     below = canvas[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)]
     first, start = max(-top, 0), max(-left, 0)
-    share = covered[first : first + below.shape[0], start : start + below.shape[1], None].astype(np.uint16)
-    mixed = below * (255 - share)
-    mixed += share * np.array(colour, np.uint16) + 128
-    below[:] = (mixed + (mixed >> 8)) >> 8  # divided by 255 and rounded
+    part = slice(first, first + below.shape[0]), slice(start, start + below.shape[1])
+    mixed = below * kept[part]
+    mixed += ink[part]
+    mixed += mixed >> 8
+    below[:] = mixed >> 8  # divided by 255 and rounded
+
+
+@lru_cache(maxsize=1024)
+def _inked(
+    line: str, face: Face, anchor: str, across: float, down: float, colour: Colour
+) -> tuple[NDArray[np.uint16], NDArray[np.uint16], int, int]:
+    """How much of what is below a line is kept, of 255, and what its ink adds, `(height, width, 3)`; its beginning.
+
+    Both are as wide as a picture's colours, since numpy takes five times as long for a last axis of one. The other
+    arguments and the beginning are those of `_letters`.
+    """
+    covered, before, above = _letters(line, face, anchor, across, down)
+    share = np.repeat(covered[..., None], 3, axis=-1).astype(np.uint16)
+    return 255 - share, share * np.array(colour, np.uint16) + 128, before, above
 
 
 @lru_cache(maxsize=1024)
