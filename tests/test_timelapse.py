@@ -125,7 +125,7 @@ def test_nothing_is_kept_after_the_fit_nor_where_it_is_not_wanted(filmed, tmp_pa
 
     class Look(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
-            kept.append([view.context._timelapse is None for view in (with_it, without)])
+            kept.append([view.context.writer._timelapse is None for view in (with_it, without)])
 
     with_it, without = kv.FilterImages(tmp_path, timelapse=True), kv.FilterImages(tmp_path / "b")
     fit(classifier(), DATA.x, DATA.y, [with_it, without, Look()], epochs=1)

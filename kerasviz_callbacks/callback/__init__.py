@@ -4,6 +4,7 @@ types          data passed between capture, measurement and drawing: Memory, Mea
 schedule       `Schedule`: which steps are drawn, counted in epochs or batches
 failures       `Failures`: errors of a view, each cause reported once
 timelapse      all drawn steps as one animated image
+view_writer    `ViewWriter`: writes what a view measured and drew to the sinks
 view_context   `ViewContext`: one view during one fit
 snapshot       images of a model without `fit`
 stages         `Stages`: the arguments of a view, and what a subclass implements

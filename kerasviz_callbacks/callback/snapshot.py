@@ -60,15 +60,15 @@ def _context(view: Any, fit: FitContext) -> ViewContext:
     known = view.result is not None and view.result.model() is fit.model
     context = ViewContext(view, fit.model, dict(view.result.params) if known else {}, fit=fit)
     context.failures.on_error = "raise"
-    context.sinks = [MemorySink()]
+    context.writer.sinks = [MemorySink()]
     return context
 
 
 def _images(context: ViewContext) -> list[Image]:
     """Return the drawn images, validation data before training data."""
-    context.failures.report(context.sinks)
+    context.failures.report(context.writer.sinks)
     context.view.context = None
-    sink: Any = context.sinks[0]
+    sink: Any = context.writer.sinks[0]
     found = [
         Image(run, tag, next(reversed(steps.values())), sink.descriptions[run, tag])
         for (run, tag), steps in sink.pictures.items()

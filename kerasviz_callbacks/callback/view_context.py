@@ -1,4 +1,4 @@
-"""`ViewContext`: one view during one fit: it captures, measures, draws and writes, and collects errors."""
+"""`ViewContext`: one view during one fit: when it captures, measures and draws, and what its errors are."""
 
 from __future__ import annotations
 
@@ -10,17 +10,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..fit_context import FitContext, Participant, with_part, with_suffix
+from ..fit_context import FitContext, Participant
 from ..record.console import say
 from ..record.directories import check_writable
-from ..record.png import encode
-from ..record.sink import Sink
 from ..taps.parts import find_part
 from .failures import Failures
 from .schedule import Schedule
 from .stages import Stages
-from .timelapse import Timelapse
-from .types import UNTRAINED, FitResult, Image, LastStep, Measured, Memory, held_bytes
+from .types import UNTRAINED, FitResult, LastStep, Measured, Memory, held_bytes
+from .view_writer import ViewWriter
 
 
 class ViewContext(Participant):
@@ -34,7 +32,7 @@ class ViewContext(Participant):
         fit: state shared with the other callbacks of the fit.
         schedule: which steps are drawn.
         failures: errors not reported yet.
-        sinks: where it writes, set at the first epoch.
+        writer: writes what is measured and drawn.
         last: the latest measurements.
         begun: whether the first epoch has begun.
     """
@@ -46,19 +44,16 @@ class ViewContext(Participant):
         self.view.set_model(model)
         self.view.set_params(params)
         self.view.memory, self.view.context = Memory(), self
-        self._part = view.part or ""
         self.schedule = Schedule(view.freq, view.start_from_epoch, view.unit)
         self.schedule.plan(params)
         self.failures = Failures(type(view).__name__, view.on_error)
-        self.sinks: Sequence[Sink] = ()
+        self.writer = ViewWriter(self.view, self.failures, view.part or "")
         self.last: LastStep | None = None
         self.begun = False
         self._source = view
         self._places: list[Path] = []  # the directories that it writes to
         self._unread_logs: list[tuple[int, dict[str, Any]]] = []  # of epochs that were not measured
         self._prepared = False
-        self._suffix = ""
-        self._timelapse = Timelapse() if view.timelapse else None
         self._ended: int | None = None  # the last completed step
         self._observed: int | None = None  # the last observed step
         self._drawn: int | None = None  # the last step due to be drawn; the queue may have skipped it
@@ -77,10 +72,6 @@ class ViewContext(Participant):
     def trained(self) -> bool:
         """Whether an epoch, or a batch that is looked at, was trained."""
         return self._ended is not None
-
-    def _tag(self, tag: str) -> str:
-        """A tag with the part that the view looks at, and what tells the view from others of the fit."""
-        return with_suffix(with_part(tag, self._part), self._suffix)
 
     # The course of a fit, on the training thread.
 
@@ -103,7 +94,7 @@ class ViewContext(Participant):
             self._resume()
         resumed = epoch if self.schedule.unit == "epoch" else self.schedule.step + 1
         first_step = UNTRAINED if epoch == 0 else resumed
-        self.sinks = self.fit.sinks(self.view.log_dir, self.view.save_dir, first_step)
+        self.writer.sinks = self.fit.sinks(self.view.log_dir, self.view.save_dir, first_step)
         self.prepare()
         captured = None
         if self._prepared and untrained:
@@ -149,8 +140,8 @@ class ViewContext(Participant):
         try:
             if not abandoned:
                 self._observe_last()
-                if self._timelapse is not None and self._observed is not None:
-                    self.fit.queue.draw_later(self._observed, partial(self._animate, self._timelapse))
+                if self.view.timelapse and self._observed is not None:
+                    self.fit.queue.draw_later(self._observed, self.writer.animate)
             finished = self.fit.wait()
             if not abandoned:
                 self._report()
@@ -248,19 +239,19 @@ class ViewContext(Participant):
         if not self._prepared and self.view.can_prepare():
             self.view.prepare()
             self._prepared = True
-            tags = {with_part(tag, self._part): of for tag, of in self.view.tags().items()}
-            self._suffix = self.fit.claim_tags(self, self._places, tags)
-            if self._suffix and self.fit.verbose:
+            tags = {self.writer.tag(tag): of for tag, of in self.view.tags().items()}
+            self.writer.suffix = self.fit.claim_tags(self, self._places, tags)
+            if self.writer.suffix and self.fit.verbose:
                 say(
                     f"kerasviz_callbacks: another {self.failures.name} of this fit writes the same tags; this one "
-                    f'adds "{self._suffix}" to theirs: {self._tag(next(iter(self.view.tags())))}.'
+                    f'adds "{self.writer.suffix}" to theirs: {self.writer.tag(next(iter(self.view.tags())))}.'
                 )
         return self._prepared
 
     def _report(self) -> None:
-        self.failures.report(self.sinks)
+        self.failures.report(self.writer.sinks)
 
-    # One step, on the worker, where `sys.exit` in user code would have no effect: hence `BaseException`.
+    # One step, on the worker.
 
     def _measure(
         self, captured: Mapping[str, Any], step: int, logs: Sequence[tuple[int, Mapping[str, Any]]]
@@ -283,56 +274,19 @@ class ViewContext(Participant):
 
     def _keep(self, measure: Callable[[], Mapping[str, Measured]], step: int, note: str, weights: bytes) -> None:
         """Measure, store the measurements, and write the scalars."""
-        with self.failures.collect("measure", BaseException):
+        found: Mapping[str, Measured] = {}
+        with self.failures.collect("measure", BaseException):  # on the worker `sys.exit` in user code has no effect
             found = measure()
-            if not found:
-                return
             if note:
                 found = {source: replace(one, note=note) for source, one in found.items()}
+        if found:
             self.last = LastStep(step, found, weights)
-        with self.failures.collect("write scalars", BaseException):
-            for source, one in found.items():
-                for tag, value in one.scalars.items():
-                    suffixed, about = self._tag(tag), self.view.describe(tag)
-                    for sink in self.sinks:
-                        with sink.errors.collect():
-                            sink.scalar(source, suffixed, step, value, about)
+            self.writer.write_scalars(found, step)
 
     def _draw(self, step: int) -> None:
         """Draw the latest measurements if they are of this step: measuring may have failed."""
-        last = self.last
-        if last is None or last.step != step:
-            return
-        with self.failures.collect("draw", BaseException):
-            for image in self.view.draw(last.measured):
-                self._write_image(image, step)
-        with self.failures.collect("write points", BaseException):
-            for source, points in self.view.points(last.measured):
-                part = f"-{self._part.replace('/', '-')}" if self._part else ""
-                named = replace(points, name=f"{points.name}{part}{self._suffix}")
-                for sink in self.sinks:
-                    with sink.errors.collect():
-                        sink.points(source, named)
-
-        with self.failures.collect("write texts", BaseException):
-            for text in self.view.texts(last.measured):
-                tag = with_suffix(text.tag, self._suffix)
-                for sink in self.sinks:
-                    with sink.errors.collect():
-                        sink.text(text.source, tag, step, text.markdown, text.description)
-
-    def _write_image(self, image: Image, step: int) -> None:
-        png, tag = encode(image.picture), self._tag(image.tag)
-        for sink in self.sinks:
-            with sink.errors.collect():
-                sink.image(image.source, tag, step, png, image.description)
-        if self._timelapse is not None:
-            self._timelapse.add(replace(image, tag=tag), step, png)
-
-    def _animate(self, timelapse: Timelapse) -> None:
-        """Write the animation of all drawn steps."""
-        with self.failures.collect("write the timelapse", BaseException):
-            timelapse.write(self.sinks)
+        if self.last is not None and self.last.step == step:
+            self.writer.draw(self.last)
 
     # Without a fit.
 

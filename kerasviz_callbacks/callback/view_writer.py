@@ -1,0 +1,83 @@
+"""`ViewWriter`: writes what one view has measured and drawn to the sinks of its fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from ..fit_context import with_part, with_suffix
+from ..record.png import encode
+from ..record.sink import Sink
+from .failures import Failures
+from .stages import Stages
+from .timelapse import Timelapse
+from .types import LastStep, Measured
+
+
+class ViewWriter:
+    """Writes scalars, images, points and texts of a view; errors are collected.
+
+    It runs on the worker, where `sys.exit` in user code has no effect: hence `BaseException`.
+
+    Attributes:
+        sinks: where it writes, set at the first epoch.
+        suffix: what tells the tags of the view from those of another view of the fit, such as `"-2"`.
+    """
+
+    def __init__(self, view: Stages, failures: Failures, part: str):
+        self.sinks: Sequence[Sink] = ()
+        self.suffix = ""
+        self._view, self._failures, self._part = view, failures, part
+        self._timelapse = Timelapse() if view.timelapse else None
+
+    def tag(self, tag: str) -> str:
+        """Return a tag with the part that the view looks at, and its suffix."""
+        return with_suffix(with_part(tag, self._part), self.suffix)
+
+    def write_scalars(self, measured: Mapping[str, Measured], step: int) -> None:
+        """Write the scalars of every data source."""
+        with self._failures.collect("write scalars", BaseException):
+            for source, one in measured.items():
+                for tag, value in one.scalars.items():
+                    suffixed, about = self.tag(tag), self._view.describe(tag)
+                    for sink in self.sinks:
+                        with sink.errors.collect():
+                            sink.scalar(source, suffixed, step, value, about)
+
+    def draw(self, last: LastStep) -> None:
+        """Draw and write the images, points and texts of a step."""
+        with self._failures.collect("draw", BaseException):
+            self._write_images(last)
+        with self._failures.collect("write points", BaseException):
+            self._write_points(last)
+        with self._failures.collect("write texts", BaseException):
+            self._write_texts(last)
+
+    def animate(self) -> None:
+        """Write the animation of all drawn steps, if the view has one."""
+        if self._timelapse is not None:
+            with self._failures.collect("write the timelapse", BaseException):
+                self._timelapse.write(self.sinks)
+
+    def _write_images(self, last: LastStep) -> None:
+        for image in self._view.draw(last.measured):
+            png, tag = encode(image.picture), self.tag(image.tag)
+            for sink in self.sinks:
+                with sink.errors.collect():
+                    sink.image(image.source, tag, last.step, png, image.description)
+            if self._timelapse is not None:
+                self._timelapse.add(replace(image, tag=tag), last.step, png)
+
+    def _write_points(self, last: LastStep) -> None:
+        for source, points in self._view.points(last.measured):
+            part = f"-{self._part.replace('/', '-')}" if self._part else ""
+            named = replace(points, name=f"{points.name}{part}{self.suffix}")
+            for sink in self.sinks:
+                with sink.errors.collect():
+                    sink.points(source, named)
+
+    def _write_texts(self, last: LastStep) -> None:
+        for text in self._view.texts(last.measured):
+            for sink in self.sinks:
+                with sink.errors.collect():
+                    sink.text(text.source, self.tag(text.tag), last.step, text.markdown, text.description)
