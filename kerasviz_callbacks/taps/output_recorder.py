@@ -161,16 +161,16 @@ class OutputRecorder:
                 )
             )
             seen.append((output, path))
-        if layouts is None:
-            return calls, [None for _ in flat], [None for _ in results]
-        axes = [layouts.axis(one) for one in flat]
-        # What a model reshapes to the shape of its first input has the same layout, as a reconstruction.
-        like = tuple(flat[0].shape[1:])
-        return (
-            calls,
-            axes,
-            [layouts.axis(one) or (axes[0] if tuple(one.shape[1:]) == like else None) for one in results],
-        )
+        return calls, *_axes(layouts, flat, results)
+
+
+def _axes(layouts: Layouts | None, inputs: list[Any], outputs: list[Any]) -> tuple[list[Any], list[Any]]:
+    if layouts is None:
+        return [None for _ in inputs], [None for _ in outputs]
+    axes = [layouts.axis(one) for one in inputs]
+    # What a model reshapes to the shape of its first input has the same layout, as a reconstruction.
+    like = tuple(inputs[0].shape[1:])
+    return axes, [layouts.axis(one) or (axes[0] if tuple(one.shape[1:]) == like else None) for one in outputs]
 
 
 def stacked(tensors: Sequence[Any]) -> Any:

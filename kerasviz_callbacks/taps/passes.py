@@ -91,15 +91,20 @@ def run_captures(
         output = channels_last(stacked(tensors), axis)
         gradient: list[Any] = []
         if capture.score is not None:
-            slopes_of_call = [next(remaining[capture.score]) for _ in tensors]
-            pairs = zip(tensors, slopes_of_call, strict=True)
-            filled = [keras.ops.zeros_like(tensor) if slope is None else slope for tensor, slope in pairs]
-            gradient = [channels_last(stacked(Frames(filled) if isinstance(tensors, Frames) else filled), axis)]
+            filled = _with_zeros([next(remaining[capture.score]) for _ in tensors], tensors)
+            gradient = [channels_last(stacked(filled), axis)]
         reduced = capture.reduce(output, choices.get(str(number))) if capture.reduce else output
         if capture.maps is not None:
             reduced, gradient = capture.maps(output, *gradient), []
         results.append((reduced, gradient))
     return list(keras.tree.map_structure(half_to_float32, results))
+
+
+def _with_zeros(gradients: Sequence[Any], tensors: Sequence[Any]) -> Sequence[Any]:
+    """Gradients with zeros where they are `None`: of tensors on which the score does not depend."""
+    pairs = zip(gradients, tensors, strict=True)
+    filled = [keras.ops.zeros_like(tensor) if gradient is None else gradient for gradient, tensor in pairs]
+    return Frames(filled) if isinstance(tensors, Frames) else filled
 
 
 def half_to_float32(tensor: Any) -> Any:
