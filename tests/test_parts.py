@@ -95,10 +95,20 @@ def test_a_part_that_only_augments_has_no_weights_to_wait_for():
     model = Trainer()
     model.networks[1](np.zeros((1, 5)))
     model.augmenter = keras.Sequential([keras.layers.RandomFlip(), keras.layers.RandomTranslation(0.1, 0.1)])
+    model.scale = keras.layers.Rescaling(0.5)
     assert not model.augmenter.built
+    assert not model.scale.built
     assert is_built(model)
     model.head = keras.Sequential([keras.layers.Dense(2)])
     assert not is_built(model)
+
+
+def test_partly_built_means_that_some_part_has_weights():
+    model = keras.Model()
+    model.scale, model.head = keras.layers.Rescaling(0.5), keras.Sequential([keras.layers.Dense(2)])
+    assert not is_built(model, partly=True)
+    model.head(np.zeros((1, 5)))
+    assert is_built(model, partly=True)
 
 
 def test_generators_make_pictures_of_a_vector_whatever_kind_of_model_they_are():

@@ -86,13 +86,16 @@ def is_built(model: Any, *, partly: bool = False) -> bool:
     if has_call(model):
         return bool(model.built)
     held = children(model)
-    return bool(held) and (any if partly else all)(_has_weights(one, partly) for one in held)
+    if partly:
+        return any(is_built(one, partly=True) if not has_call(one) else bool(one.weights) for one in held)
+    return bool(held) and all(_has_weights(one) for one in held)
 
 
-def _has_weights(layer: Any, partly: bool) -> bool:
+def _has_weights(layer: Any) -> bool:
+    """Whether a part of a model has all weights that it will have, if any: a layer that augments has none."""
     if not has_call(layer):
-        return is_built(layer, partly=partly)
-    leaves = [one for one in below(layer) if not children(one)]
+        return is_built(layer)
+    leaves = [one for one in (layer, *below(layer)) if not children(one)]
     return bool(layer.built or (leaves and not any(map(_awaits_weights, leaves))))
 
 
