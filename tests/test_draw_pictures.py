@@ -14,6 +14,7 @@ from kerasviz_callbacks.draw.points import projections
 from kerasviz_callbacks.draw.predicted_tiles import PREDICTED, TRUE, answer_tile, point_tile
 from kerasviz_callbacks.draw.predictions import Column, Key, nearest, prediction_rows, sized, tile_size
 from kerasviz_callbacks.draw.sheet import Ruler, Scale, blank, footer_height, header_height, sheet
+from kerasviz_callbacks.draw.text import write
 from kerasviz_callbacks.draw.traces import bars, envelope, trace_pictures
 from kerasviz_callbacks.draw.trails import trajectory
 
@@ -359,6 +360,24 @@ def test_the_strip_has_its_height_whatever_stands_in_it():
         for bad in ("", "3 NaN, 2 inf")
     }
     assert len(sizes) == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "between", "second"),
+    [
+        ("grad_cam of a_layer_of_a_long_name   8 × 4 × 4 × 16   the predicted class", "   ", "on input right"),
+        (" ".join(["words"] * 11), " ", " ".join(["words"] * 9)),
+    ],
+)
+def test_a_caption_that_is_too_wide_goes_on_in_a_second_line(first, between, second):
+    size = 14  # of a sheet 640 pixels wide
+    picture = sheet(blank(5, 600), caption=first + between + second)
+    assert picture.shape[1] == 640
+    canvas = blank(header_height(640, "a\nb"), 640)
+    for row, line in enumerate((first, second)):
+        write(canvas, (12, 10 + size + 18 * row), line, size=size, bold=True)
+    np.testing.assert_array_equal(picture[: len(canvas)], canvas)
+    assert len(picture) == len(sheet(blank(5, 600), caption="a")) + 18
 
 
 def test_narrow_bodies_get_the_width_of_a_card():
