@@ -48,6 +48,7 @@ class ExplainedView(ProbeView):
     Attributes:
         output: the `Capture` of the model's output.
         targets: by data source, the explained class of each row, `(n,)`.
+        why_empty: why maps may be zero everywhere, in a few words; empty if unknown.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class ExplainedView(ProbeView):
             )
         self.output = Capture(OUTPUT)
         self.targets: dict[str, Array] = {}
+        self.why_empty = ""
         self._explained: Any = None
         self._labels: dict[str, Labels] = {}
 
@@ -155,6 +157,7 @@ class ExplainedView(ProbeView):
 
     def _heat_over(self, rows: Sequence[_HeatRows], given: dict[str, Any]) -> Array:
         """Draw all rows into one image."""
+        given["note"] = join_notes(self._empty(rows), given.get("note", ""))
         inputs, maps = (np.concatenate(parts) for parts in zip(*((one.inputs, one.maps) for one in rows), strict=True))
         given["points"] = rows[0].points
         given["titles"] = [title for one in rows for title in one.titles]
@@ -164,6 +167,12 @@ class ExplainedView(ProbeView):
             names = (self.probe_display.class_name(label) for label in range(self._head.choices))
             given["words"] = sorted(names, key=len)[-_LONGEST_NAMES:]
         return heat_maps(inputs, maps, **given)
+
+    def _empty(self, rows: Sequence[_HeatRows]) -> str:
+        """Return in words how many maps of each data source are zero everywhere; empty if none is."""
+        counts = [sum(not np.any(values) for values in one.maps) for one in rows]
+        shares = " | ".join(f"{count} of {len(one.maps)}" for count, one in zip(counts, rows, strict=True))
+        return join_notes(f"empty: {shares}", self.why_empty) if any(counts) else ""
 
     def _classes(self, reader: Reader, probe: Probe, source: str) -> Array:
         if self.score.targets != "true":

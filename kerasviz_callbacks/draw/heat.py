@@ -56,7 +56,7 @@ def heat_maps(
         inputs: pictures, bytes `(n, H, W, 3)`; volumes, bytes `(n, d, H, W, 3)`; or signals `(n, t, c)`, one line a
             channel, all on the range of all signals.
         maps: of pictures `(n, h, w)`, of volumes `(n, d', h, w)`, of signals `(n, t')`; not negative unless `signed`;
-            resized to the inputs linearly. A map that is zero everywhere is marked "no evidence".
+            resized to the inputs linearly. A map that is zero everywhere is marked "empty map".
         scale: the value of the hottest colour, shared by all maps.
         caption: layer and method.
         titles: for each input its true label, and the predicted label with its probability.
@@ -158,13 +158,13 @@ def _cloud_tiles(
 
 
 def mark_empty(tiles: Picture, maps: NDArray[Any]) -> None:
-    """Writes "no evidence" over the tiles whose map is zero everywhere, in place."""
+    """Writes "empty map" over the tiles whose map is zero everywhere, in place."""
     for index, values in enumerate(maps):
         if np.any(values != 0):
             continue
         tile, width, middle = tiles[index], tiles.shape[2], tiles.shape[1] / 2
         size = 12
-        text = next((text for text in ("no evidence", "none") if text_width(text, size) + 4 <= width), "–")
+        text = next((text for text in ("empty map", "empty") if text_width(text, size) + 4 <= width), "–")
         fill(tile, (0, middle - 10, width, middle + 10), (24, 26, 29))
         write(tile, (width / 2, middle), text, size=size, colour=PAPER, anchor="mm", width=width)
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 
+import keras
 import numpy as np
 
 from ..callback import COMPARISON, TRAINING, VALIDATION, Image, Measured
@@ -14,6 +15,7 @@ from ..fit_context import Request
 from ..maths.class_activation import cam_method
 from ..record.console import say
 from ..taps.input_spec import input_names
+from ..taps.output_recorder import Call
 from ..taps.reader import Captured, Reader
 
 _DESCRIPTION = """**Which regions the prediction depends on** ({method} of {path}, {score}).
@@ -22,8 +24,8 @@ _DESCRIPTION = """**Which regions the prediction depends on** ({method} of {path
 class | predicted class with its probability; wrong predictions are framed and marked. All maps are divided by the
 largest value so far in training and validation data (printed below), so they are comparable between steps.
 *Bad signs:* heat on the background or in a corner (a shortcut in the data), sharp maps with high confidence on training
-data but diffuse maps on validation data, "no evidence" for most inputs.
-
+data but diffuse maps on validation data.
+{empty}
 Source: {source}"""
 _COMPARISON = """**Which regions the prediction depends on, training and validation** ({method} of {path}, {score}).
 
@@ -34,10 +36,16 @@ divided by the largest value so far in both data sets (printed below), so the tw
 *Bad signs:* wrong predictions only on the right and high confidence on the left (memorisation), sharp maps on the left
 but diffuse maps on the right, heat on the left on objects that validation inputs lack (a shortcut in the training
 data).
-
+{empty}
 Source: {source}"""
 
-
+_EMPTY = """*Empty maps* are {zero}: the method finds nothing that speaks for the class, though the prediction may be
+certain.{more} Their number is printed below.
+"""
+_FLATTENED = (
+    " Grad-CAM weighs each channel by its mean gradient over positions. Before a `Flatten`, as in this model, "
+    'gradients differ between positions and their mean may be negative; `method="hires_cam"` takes no mean.'
+)
 _BRIGHT = (
     "a thin outline encloses where the map exceeds half of its own largest value, however weak that is; bright is "
     "evidence for"
@@ -96,7 +104,13 @@ class GradCAM(ExplainedView):
         self._input_names = input_names(reader.model, self.probes[VALIDATION].inputs)
         calls = [one.call for one in self._explained]
         self.path = calls[0].path if len(calls) == 1 else calls[0].ref.path
+        self.why_empty = "(Flatten after these maps: try hires_cam)" if self._flattens(reader, calls) else ""
         self._cautioned = False
+
+    def _flattens(self, reader: Reader, calls: list[Call]) -> bool:
+        """Return whether gradients are averaged over positions although the model tells positions apart."""
+        after = reader.calls[max(map(reader.calls.index, calls)) :]
+        return self.method == "grad_cam" and any(isinstance(call.ref.layer, keras.layers.Flatten) for call in after)
 
     def summary(self) -> str:
         """Return the name of the view and its layer."""
@@ -158,6 +172,10 @@ class GradCAM(ExplainedView):
             "score": f"score: {self.score.of}",
             "colours": "red is evidence for, blue against," if method.signed else _BRIGHT,
             "target": target,
+            "empty": _EMPTY.format(
+                zero="zero everywhere" if method.signed else "nowhere positive",
+                more=_FLATTENED if self.why_empty else "",
+            ),
             "source": method.paper,
         }
         tag, scale = f"{self.method}/{path}", self.memory.scales.get(self.path, 0.0)
