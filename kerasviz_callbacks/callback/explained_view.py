@@ -221,9 +221,7 @@ def labels_of_output(reader: Reader, probe: Probe) -> Labels:
 
 
 def _signals(values: Array, maps: Array, form: str) -> Array:
-    """Return inputs as signals `(n, t, channels)`; of no channel if they are ids, rows or clouds, else zeros."""
-    if form:
+    """Return inputs as signals `(n, t, channels)`; of no channel if they are none: ids, rows, clouds, or images."""
+    if form or values.dtype.kind not in "buif" or values.ndim not in (2, 3):
         return np.zeros((*maps.shape, 0))
-    if values.dtype.kind not in "buif" or values.ndim not in (2, 3):
-        return np.zeros((*maps.shape, 1))
     return values if values.ndim == 3 else values[..., None]

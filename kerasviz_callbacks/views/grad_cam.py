@@ -47,8 +47,8 @@ _FLATTENED = (
     'gradients differ between positions and their mean may be negative; `method="hires_cam"` takes no mean.'
 )
 _BRIGHT = (
-    "a thin outline encloses where the map exceeds half of its own largest value, however weak that is; bright is "
-    "evidence for"
+    "a thin outline encloses where the map exceeds half of its own largest value, however weak that is, unless that is "
+    "most of the map; bright is evidence for"
 )
 
 
