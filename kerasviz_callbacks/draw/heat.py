@@ -70,7 +70,8 @@ def heat_maps(
     shown, values = np.asarray(inputs), np.asarray(maps)
     tiles = _tiles(shown, values, scale, signed, points)
     count = len(tiles)
-    text = 0 if titles is None else 2 * round(_TEXT * 1.35) + 2
+    lines = 0 if titles is None else 2 if any(clean(true) for true, _ in titles) else 1
+    text = lines and lines * round(_TEXT * 1.35) + 2
     columns = _HALF_COLUMNS if halves else 2 if count <= 4 else 3 if count <= 9 else 4
     parts = halves or (("", count),)
     width = max(tiles.shape[2], _words_width(titles or [], words), _HEADING_WIDTH // columns if halves else 0)
@@ -205,10 +206,11 @@ def _paint_tiles(
     for index in np.flatnonzero(wrong if wrong is not None else []).tolist():
         x, y = grid.corner(index)
         frame(canvas, (x, y, x + width + 2 * _FRAME - 1, y + height + 2 * _FRAME - 1), WRONG, thick=_FRAME)
+    named = any(clean(true) for true, _ in titles or [])
     for index, (true, predicted) in enumerate(titles or []):
         x, y = grid.corner(index)
         first = y + height + 2 * _FRAME + _TEXT + 1
-        second = first + round(_TEXT * 1.35)
+        second = first + round(_TEXT * 1.35) if named else first
         write(canvas, (x + _FRAME, first), true, size=_TEXT, bold=True, width=room)
         left = x + _FRAME
         if wrong is not None and wrong[index]:
@@ -231,7 +233,7 @@ def _cross(size: int) -> Picture:
 def _write_prediction(canvas: Picture, text: str, x: float, y: float, width: float) -> None:
     """Writes "name probability"; a long name is shortened, its probability never."""
     name, _, probability = text.rpartition(" ")
-    if not name or not probability[:1].isdigit():
+    if not name or not probability.lstrip("\N{MINUS SIGN}")[:1].isdigit():
         write(canvas, (x, y), text, size=_TEXT, colour=QUIET, width=int(width))
         return
     taken = text_width(probability, _TEXT) + 6

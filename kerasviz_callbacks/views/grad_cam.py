@@ -20,9 +20,9 @@ from ..taps.reader import Captured, Reader
 
 _DESCRIPTION = """**Which regions the prediction depends on** ({method} of {path}, {score}).
 
-*How to read it:* each tile shows an input, and the input with its heat map: {colours} {target}. Below each tile: true
-class | predicted class with its probability; wrong predictions are framed and marked. All maps are divided by the
-largest value so far in training and validation data (printed below), so they are comparable between steps.
+*How to read it:* each tile shows an input, and the input with its heat map: {colours} {target}. Below each tile:
+{titles}. All maps are divided by the largest value so far in training and validation data (printed below), so they are
+comparable between steps.
 *Bad signs:* heat on the background or in a corner (a shortcut in the data), sharp maps with high confidence on training
 data but diffuse maps on validation data.
 {empty}
@@ -31,8 +31,8 @@ _COMPARISON = """**Which regions the prediction depends on, training and validat
 
 *How to read it:* left: training data; right: validation data; at most {most} inputs of each, where possible with the
 same class at the same position. Each tile shows an input, and the input with its heat map: {colours} {target}. Below
-each tile: true class | predicted class with its probability; wrong predictions are framed and marked. All maps are
-divided by the largest value so far in both data sets (printed below), so the two halves are comparable.
+each tile: {titles}. All maps are divided by the largest value so far in both data sets (printed below), so the two
+halves are comparable.
 *Bad signs:* wrong predictions only on the right and high confidence on the left (memorisation), sharp maps on the left
 but diffuse maps on the right, heat on the left on objects that validation inputs lack (a shortcut in the training
 data).
@@ -64,8 +64,9 @@ class GradCAM(ExplainedView):
         validation_data: images, signals or volumes; see `ProbeView`.
         layer: the layer with the feature maps; `None`: the last layer before the score whose output has more than one
             position.
-        target: what to explain: `None` the predicted class, an int that class, `"true"` the labelled class, or a
-            callable from the model's outputs (before the softmax with `score="logits"`) to one value per row.
+        target: what to explain: `None` the predicted class (of masks with known truth, other than its most frequent
+            class), an int that class, `"true"` the labelled class, or a callable from the model's outputs (before the
+            softmax with `score="logits"`) to one value per row.
         method: `"grad_cam"`, `"grad_cam++"`, `"hires_cam"`, `"layer_cam"`, `"xgrad_cam"`, `"eigen_cam"`, or, with one
             more forward pass per channel at each drawn epoch, `"score_cam"`, `"ablation_cam"`; see
             `maths/class_activation.py` for the papers. A message says if `"grad_cam++"` or `"xgrad_cam"` is unreliable
@@ -172,6 +173,7 @@ class GradCAM(ExplainedView):
             "score": f"score: {self.score.of}",
             "colours": "red is evidence for, blue against," if method.signed else _BRIGHT,
             "target": target,
+            "titles": self.titles_in_words(),
             "empty": _EMPTY.format(
                 zero="zero everywhere" if method.signed else "nowhere positive",
                 more=_FLATTENED if self.why_empty else "",
