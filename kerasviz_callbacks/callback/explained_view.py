@@ -12,7 +12,7 @@ from .._typing import Array
 from ..draw.heat import heat_maps
 from ..draw.text import format_number, join_notes
 from ..probe import Probe
-from ..probe.labels import Labels, labels_of
+from ..probe.labels import ONLY_NO_CLASS, Labels, classes_of, labels_of
 from ..taps.output_form import targets_of
 from ..taps.reader import OUTPUT, Capture, Reader
 from ..taps.scores import Predictions, check_looked_through, class_targets, predictions, score_for
@@ -268,22 +268,21 @@ def _marks_of(kind: str, reader: Reader, probe: Probe) -> Array | None:
 
 
 def labels_of_output(reader: Reader, probe: Probe) -> Labels:
-    """Return the labels of the explained output; with a dict `y`, those under the output's name.
+    """Return the labels of the explained output; with a dict `y`, those under the output's name."""
 
-    Targets of -1 and 1, as a hinge loss takes them, are the classes 0 and 1.
-    """
-    probe_labels = Labels(probe.labels, why_none=probe.why_no_labels, soft=probe.soft_labels)
+    def labels_in(y: Any) -> Labels:
+        read = labels_of(y, probe.inputs)
+        if read.numbers is None:
+            return read
+        return read._replace(numbers=classes_of(read.numbers, of_signs=reader.head.of_logits), why_none=ONLY_NO_CLASS)
+
+    found = Labels(probe.labels, why_none=probe.why_no_labels, soft=probe.soft_labels)
     y, name = probe.targets, reader.first_output
-    signs = targets_of(reader, probe)
-    signed = reader.head.of_logits and signs is not None and signs.size == len(signs)
-    if signed and signs is not None and np.isin(signs, (-1, 1)).all() and (signs < 0).any():
-        return Labels((signs.reshape(-1) > 0).astype(np.int64), 2)
-    if not isinstance(y, Mapping) or len(y) < 2 or name not in y:
-        return probe_labels
-    inferred = labels_of(y, probe.inputs).numbers
-    numbers = probe_labels.numbers
-    passed_by_user = numbers is not None and (inferred is None or not np.array_equal(numbers, inferred))
-    return probe_labels if passed_by_user else labels_of(y[name], probe.inputs)
+    if isinstance(y, Mapping) and len(y) > 1 and name in y:
+        inferred = labels_in(y).numbers
+        if found.numbers is None or (inferred is not None and np.array_equal(found.numbers, inferred)):
+            return labels_in(y[name])  # otherwise the user passed labels beside y
+    return labels_in(y) if found.why_none == ONLY_NO_CLASS else found
 
 
 def _signals(values: Array, maps: Array, form: str) -> Array:
