@@ -197,7 +197,7 @@ class ExplainedView(ProbeView):
         names = (self.probe_display.class_name(label) for label in range(self._head.choices))
         given["words"] = sorted(names, key=len)[-_LONGEST_NAMES:]
         if self._head.regression:
-            given["words"] = ["output"]
+            given["words"] = [f"output {format_number(-1.23e-10)}"]
         elif self._kind == "labels":
             given["words"] = [_UNSURE + name for name in given["words"]]
         return heat_maps(inputs, maps, **given)

@@ -69,14 +69,8 @@ def heat_maps(
     """
     shown, values = np.asarray(inputs), np.asarray(maps)
     tiles = _tiles(shown, values, scale, signed, points)
-    count = len(tiles)
-    lines = 0 if titles is None else 2 if any(clean(true) for true, _ in titles) else 1
-    text = lines and lines * round(_TEXT * 1.35) + 2
-    columns = _HALF_COLUMNS if halves else 2 if count <= 4 else 3 if count <= 9 else 4
-    parts = halves or (("", count),)
-    width = max(tiles.shape[2], _words_width(titles or [], words), _HEADING_WIDTH // columns if halves else 0)
-    cell = tiles.shape[1] + 2 * _FRAME + text, width + 2 * _FRAME
-    grids = [Grid(own, min(own, columns), *cell, gap=_GAP) for _, own in parts]
+    parts = halves or (("", len(tiles)),)
+    grids = _grids([count for _, count in parts], tiles, titles, words)
     top, across = _HEADING if halves else 0, sum(grid.size[1] for grid in grids) + _BETWEEN * (len(grids) - 1)
     page = Sheet(top + max(grid.size[0] for grid in grids), across, caption)
     first = left = 0
@@ -91,6 +85,18 @@ def heat_maps(
         fill(page.body, (middle, 0, middle, len(page.body) - 1), LINE)
     legend = evidence_scale(scale, signed, outlined=points is None and shown.shape[-1] > 0)
     return page.finished(legend=legend, note=note, bad=count_non_finite(values))
+
+
+def _grids(
+    counts: Sequence[int], tiles: Picture, titles: Sequence[tuple[str, str]] | None, words: Sequence[str]
+) -> list[Grid]:
+    """The places of the tiles of each half, or of all, with room for frames and titles."""
+    count, halves = len(tiles), len(counts) > 1
+    columns = _HALF_COLUMNS if halves else 2 if count <= 4 else 3 if count <= 9 else 4
+    lines = 0 if titles is None else 2 if any(clean(true) for true, _ in titles) else 1
+    width = max(tiles.shape[2], _words_width(titles or [], words), _HEADING_WIDTH // columns if halves else 0)
+    height = tiles.shape[1] + (lines and lines * round(_TEXT * 1.35) + 2)
+    return [Grid(own, min(own, columns), height + 2 * _FRAME, width + 2 * _FRAME, gap=_GAP) for own in counts]
 
 
 def _tiles(
