@@ -14,6 +14,7 @@ from kerasviz_callbacks.draw.points import projections
 from kerasviz_callbacks.draw.predicted_tiles import PREDICTED, TRUE, answer_tile, point_tile
 from kerasviz_callbacks.draw.predictions import Column, Key, nearest, prediction_rows, sized, tile_size
 from kerasviz_callbacks.draw.sheet import Ruler, Scale, blank, footer_height, header_height, sheet
+from kerasviz_callbacks.draw.text import INK, write
 from kerasviz_callbacks.draw.traces import bars, envelope, trace_pictures
 from kerasviz_callbacks.draw.trails import trajectory
 
@@ -208,6 +209,35 @@ def test_the_outline_encloses_half_of_the_maps_own_largest_value_however_weak_it
     assert np.argwhere(outline(holed, 0.01) & ~outline(disc, 0.01)).tolist() == [[19, 24], [20, 23], [20, 25], [21, 24]]
 
 
+def test_the_outline_never_encloses_most_of_a_map():
+    ramp = np.broadcast_to(np.arange(1.0, 11), (10, 10))  # half of 10 is reached by six columns of ten
+    assert not outline(ramp, 0.01).any()
+    assert np.argwhere(outline(np.where(ramp == 5, 4, ramp), 0.01)).tolist() == [[row, 5] for row in range(10)]
+
+
+def test_the_outline_of_a_volume_goes_by_the_largest_value_of_all_its_slices():
+    maps = np.zeros((1, 8, 12, 12))
+    maps[0, 0, 2:5, 2:5] = 10.0  # a slice that is not drawn
+    maps[0, 1, 2:5, 2:5], maps[0, 3, 2:5, 2:5] = 6.0, 4.0
+    picture = heat_maps(np.zeros((1, 8, 12, 12, 3), np.uint8), maps, scale=10.0, caption="c")
+    columns = np.nonzero((picture == OUTLINE).all(-1))[1]
+    assert np.ptp(columns) < 3 * 6, "round the 6 alone, not round the 4 two slices on"
+
+
+@pytest.mark.parametrize(("count", "each"), [(4, 54), (49, 4), (16, 14)])
+def test_cells_without_a_signal_can_be_counted(count, each):
+    maps = np.where(np.arange(count) % 2, 1.0, 0.1)[None]
+    picture = heat_maps(np.zeros((1, count, 0)), maps, scale=1.0, caption="c")
+    assert not (picture == OUTLINE).all(-1).any()
+    hot = (picture == overlay(np.full((1, 1, 1, 3), 72, np.uint8), [[[1.0]]], scale=1.0)[0, 0, 0]).all(-1)
+    row = np.flatnonzero(hot.sum(axis=1) >= count // 2 * each)[-1]  # the last of the tile, above its numbers
+    start = np.flatnonzero(hot[row])[0] - each
+    np.testing.assert_array_equal(hot[row, start : start + count * each], np.arange(count * each) // each % 2)
+    ticks = np.flatnonzero((picture[row + 1] == INK).all(-1)) - start
+    assert ticks[0] == each // 2
+    assert set(ticks % each) == {each // 2}, "in the middle of their cells"
+
+
 def test_weak_heat_on_black_is_seen_and_darker_than_strong_heat():
     weak, strong, none = (
         overlay(np.zeros((1, 9, 9, 3), np.uint8), np.full((1, 9, 9), value), scale=1.0)[0, 4, 4].astype(int)
@@ -359,6 +389,24 @@ def test_the_strip_has_its_height_whatever_stands_in_it():
         for bad in ("", "3 NaN, 2 inf")
     }
     assert len(sizes) == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "between", "second"),
+    [
+        ("grad_cam of a_layer_of_a_long_name   8 × 4 × 4 × 16   the predicted class", "   ", "on input right"),
+        (" ".join(["words"] * 11), " ", " ".join(["words"] * 9)),
+    ],
+)
+def test_a_caption_that_is_too_wide_goes_on_in_a_second_line(first, between, second):
+    size = 14  # of a sheet 640 pixels wide
+    picture = sheet(blank(5, 600), caption=first + between + second)
+    assert picture.shape[1] == 640
+    canvas = blank(header_height(640, "a\nb"), 640)
+    for row, line in enumerate((first, second)):
+        write(canvas, (12, 10 + size + 18 * row), line, size=size, bold=True)
+    np.testing.assert_array_equal(picture[: len(canvas)], canvas)
+    assert len(picture) == len(sheet(blank(5, 600), caption="a")) + 18
 
 
 def test_narrow_bodies_get_the_width_of_a_card():

@@ -6,6 +6,7 @@ import pytest
 from harness import check_each, classifier
 
 import kerasviz_callbacks as kv
+from kerasviz_callbacks.callback.explained_view import labels_of_output
 from kerasviz_callbacks.probe import Probe
 from kerasviz_callbacks.taps.reader import Reader
 from kerasviz_callbacks.taps.task import task_of
@@ -79,6 +80,18 @@ def test_a_hinge_takes_labels_of_minus_one(tmp_path):
     assert chosen(model, signs) == chosen(model, Y)
     of_signs, of_classes = (kv.GradCAM(tmp_path, (X, y)).picture(model) for y in (signs, Y))
     np.testing.assert_array_equal(of_signs, of_classes)
+
+
+def test_a_hinge_beside_another_output_does_not_hide_the_labels_of_that():
+    flat = L.Flatten()(inputs := keras.Input(X.shape[1:]))
+    outputs = [L.Dense(3, "softmax", name="kind")(flat), L.Dense(1, name="sign")(flat)]
+    model = keras.Model(inputs, outputs)
+    model.compile("sgd", {"kind": "sparse_categorical_crossentropy", "sign": "hinge"})
+    kinds, signs = np.arange(len(X)) % 3, 2 * Y - 1
+    reader = Reader(model, X)
+    np.testing.assert_array_equal(labels_of_output(reader, Probe((X, {"sign": signs, "kind": kinds}))).numbers, kinds)
+    only = labels_of_output(Reader(yes_or_no(None, "hinge"), X), Probe((X, np.full(len(X), -1.0))))
+    np.testing.assert_array_equal(only.numbers, 0 * kinds)
 
 
 def test_one_linear_unit_of_another_loss_is_a_quantity():

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
 from .._typing import Array
 from ..draw.heat import heat_maps
-from ..draw.text import join_notes
+from ..draw.text import format_number, join_notes
 from ..probe import Probe
-from ..probe.labels import Labels, labels_of
+from ..probe.labels import ONLY_NO_CLASS, Labels, classes_of, labels_of
 from ..taps.output_form import targets_of
 from ..taps.reader import OUTPUT, Capture, Reader
 from ..taps.scores import Predictions, check_looked_through, class_targets, predictions, score_for
+from ..taps.task import task_of
 from .probe_view import ProbeView
 from .types import ARGUMENTS, COMPARED_SOURCES, VALIDATION
 
 MAX_TILES = 64
 MAX_COMPARED = 8
 _LONGEST_NAMES = 32  # of the classes, among which is the widest
+_UNSURE = "none; highest "
 
 
 @dataclass(frozen=True)
@@ -40,14 +42,16 @@ class ExplainedView(ProbeView):
 
     Args:
         validation_data: see `ProbeView`.
-        target: what to explain: `None` the predicted class, an int that class, `"true"` the labelled class, or a
-            callable from the model's outputs (before the softmax with `score="logits"`) to one value per row.
+        target: what to explain: `None` the predicted class (of masks with known truth, other than its most frequent
+            class), an int that class, `"true"` the labelled class, or a callable from the model's outputs (before the
+            softmax with `score="logits"`) to one value per row.
         score: `"logits"`: the input of the softmax or sigmoid, whose gradients do not saturate; or `"output"`.
         options: those of `ProbeView`.
 
     Attributes:
         output: the `Capture` of the model's output.
         targets: by data source, the explained class of each row, `(n,)`.
+        why_empty: why maps may be zero everywhere, in a few words; empty if unknown.
     """
 
     def __init__(
@@ -69,13 +73,23 @@ class ExplainedView(ProbeView):
             )
         self.output = Capture(OUTPUT)
         self.targets: dict[str, Array] = {}
+        self.why_empty = ""
         self._explained: Any = None
         self._labels: dict[str, Labels] = {}
+        self._kind = ""
+        self._marks: dict[str, Array | None] = {}
 
     def find_layers(self, reader: Reader) -> None:
         """Find the explained class of each row."""
         self._head = reader.head
         self._labels = {source: labels_of_output(reader, probe) for source, probe in self.probes.items()}
+        self._kind = _kind_of(reader, self.probes[VALIDATION], self._labels[VALIDATION])
+        self._marks = {source: _marks_of(self._kind, reader, probe) for source, probe in self.probes.items()}
+        self.score = score_for(self.target, self.score.of)
+        marks = self._marks[VALIDATION]
+        if self._kind == "masks" and marks is not None and self.target is None:
+            background = int(marks.sum(axis=0).argmax())
+            self.score = replace(self.score, targets=f"predicted but {background}", background=background)
         self.targets = {source: self._classes(reader, probe, source) for source, probe in self.probes.items()}
 
     def check(self, captured: dict[str, dict[Any, Any]]) -> None:
@@ -84,18 +98,37 @@ class ExplainedView(ProbeView):
 
     def read_predictions(self, captured: dict[Any, Any]) -> Predictions:
         """Return the prediction for each row."""
-        return predictions(captured[self.output].output, self._head)
+        return predictions(captured[self.output].output, self._head, self.score.background)
 
     def target_in_words(self, named: Callable[[str], str] = str) -> str:
         """Return what is explained, in words; `named` formats a class name, such as `code_span` for Markdown."""
         if callable(self.target):
             return "a custom score"
         if self._head.regression:
+            words = "the output"
+        elif self.target == "true":
+            words = "the true class"
+        elif self.target is None:
+            words = "the label of highest probability" if self._kind == "labels" else "the predicted class"
+        else:
+            words = f"class {self._named(self.target, named)}"
+        if self.score.background is not None:
+            words += f" other than {self._named(self.score.background, named)}"
+        return f"{words}, mean over {'pixels' if self._kind == 'masks' else 'positions'}" if self._head.dense else words
+
+    def titles_in_words(self) -> str:
+        """Return what stands below each tile, in words."""
+        if self._head.regression:
             return "the output"
-        if self.score.targets in ("predicted", "true"):
-            return f"the {self.score.targets} class"
-        name = self.probe_display.class_name(self.target)  # type: ignore[arg-type]
-        return f"class {named(name.removeprefix('class '))}"
+        if self._kind == "labels":
+            return 'true labels | the label of highest probability, after "none" if that is below 0.5'
+        answer = "predicted class with its probability"
+        if self._head.dense:
+            return f"true class, of masks all but the background | {answer}, mean over positions"
+        return f"true class | {answer}; wrong predictions are framed and marked"
+
+    def _named(self, label: Any, named: Callable[[str], str]) -> str:
+        return named(self.probe_display.class_name(label).removeprefix("class "))
 
     def heat(
         self, source: str, maps: Array, predicted: Predictions, *, number: int | None = None, **given: Any
@@ -155,15 +188,25 @@ class ExplainedView(ProbeView):
 
     def _heat_over(self, rows: Sequence[_HeatRows], given: dict[str, Any]) -> Array:
         """Draw all rows into one image."""
+        given["note"] = join_notes(given.get("note", ""), self._empty(rows))
         inputs, maps = (np.concatenate(parts) for parts in zip(*((one.inputs, one.maps) for one in rows), strict=True))
         given["points"] = rows[0].points
         given["titles"] = [title for one in rows for title in one.titles]
         if any(one.wrong is not None for one in rows):
             given["wrong"] = [bad for one in rows for bad in one.wrong or [False] * len(one.maps)]
-        if not self._head.regression:
-            names = (self.probe_display.class_name(label) for label in range(self._head.choices))
-            given["words"] = sorted(names, key=len)[-_LONGEST_NAMES:]
+        names = (self.probe_display.class_name(label) for label in range(self._head.choices))
+        given["words"] = sorted(names, key=len)[-_LONGEST_NAMES:]
+        if self._head.regression:
+            given["words"] = [f"output {format_number(-1.23e-10)}"]
+        elif self._kind == "labels":
+            given["words"] = [_UNSURE + name for name in given["words"]]
         return heat_maps(inputs, maps, **given)
+
+    def _empty(self, rows: Sequence[_HeatRows]) -> str:
+        """Return in words how many maps of each data source are zero everywhere; empty if none is."""
+        counts = [sum(not np.any(values) for values in one.maps) for one in rows]
+        shares = " | ".join(f"{count} of {len(one.maps)}" for count, one in zip(counts, rows, strict=True))
+        return f"empty: {shares} {self.why_empty}".strip() if any(counts) else ""
 
     def _classes(self, reader: Reader, probe: Probe, source: str) -> Array:
         if self.score.targets != "true":
@@ -178,43 +221,72 @@ class ExplainedView(ProbeView):
 
     def _titles(self, source: str, predicted: Predictions) -> tuple[list[tuple[str, str]], list[bool] | None]:
         """Return the true label, the prediction and whether it is wrong, for each row."""
-        labels, classes = self._labels[source].numbers, predicted.classes
+        labels, classes, marks = self._labels[source].numbers, predicted.classes, self._marks[source]
         hard = not self._labels[source].soft
         named = self.probe_display.class_name
         true = [""] * len(predicted.confidence) if labels is None else [named(label) for label in labels]
+        if marks is not None:
+            true = [self._marked(row) for row in marks]
         if classes is None:
-            return [(t, f"{value:.3g}") for t, value in zip(true, predicted.confidence, strict=True)], None
+            values = map(format_number, predicted.confidence)
+            return [(t, f"output {value}") for t, value in zip(true, values, strict=True)], None
         known = np.isfinite(predicted.confidence)  # NaN is no answer, and so never right
         answers = zip(classes, predicted.confidence, known, strict=True)
         texts = [f"{named(one)} {p:.2f}" if finite else "NaN" for one, p, finite in answers]
+        if self._kind == "labels":
+            unsure = known & (predicted.confidence < 0.5)
+            texts = [_UNSURE + text if is_unsure else text for text, is_unsure in zip(texts, unsure, strict=True)]
         judged = labels is not None and hard
         wrong = ((np.asarray(labels) != classes) | ~known).tolist() if judged else None
         return list(zip(true, texts, strict=True)), wrong
 
+    def _marked(self, marks: Array) -> str:
+        """Return the names of the labels of a row, or of the classes of its mask beside the background."""
+        order = [label for label in np.argsort(-marks, kind="stable") if marks[label] > 0]
+        background = self.score.background
+        shown = [label for label in order if label != background] or order
+        return ", ".join(self.probe_display.class_name(label) for label in shown) or "none"
+
+
+def _kind_of(reader: Reader, probe: Probe, labels: Labels) -> str:
+    """Return whether the output are `"masks"` or several `"labels"`; empty if neither."""
+    several = reader.head.classes > 1 and (reader.head.kind == "sigmoid" or reader.head.of_logits)
+    form = task_of(reader, probe, labels.numbers).form if reader.head.dense or several else ""
+    return form if form in ("masks", "labels") else ""
+
+
+def _marks_of(kind: str, reader: Reader, probe: Probe) -> Array | None:
+    """Return the true labels of each row as numbers above 0, or how many pixels have each class: `(n, classes)`."""
+    truth, head = targets_of(reader, probe), reader.head
+    if truth is None or not kind:
+        return None
+    if truth.ndim == len(reader.output_shapes[0]) + 1 and truth.shape[-1] == head.classes > 1:
+        marks: Array = (truth > 0).reshape(len(truth), -1, head.classes).sum(axis=1)  # of rows of 0 and 1
+        return marks
+    rows = truth.reshape(len(truth), -1)
+    return np.stack([(rows == label).sum(axis=1) for label in range(head.choices)], axis=1)
+
 
 def labels_of_output(reader: Reader, probe: Probe) -> Labels:
-    """Return the labels of the explained output; with a dict `y`, those under the output's name.
+    """Return the labels of the explained output; with a dict `y`, those under the output's name."""
 
-    Targets of -1 and 1, as a hinge loss takes them, are the classes 0 and 1.
-    """
-    probe_labels = Labels(probe.labels, why_none=probe.why_no_labels, soft=probe.soft_labels)
+    def labels_in(y: Any) -> Labels:
+        read = labels_of(y, probe.inputs)
+        if read.numbers is None:
+            return read
+        return read._replace(numbers=classes_of(read.numbers, of_signs=reader.head.of_logits), why_none=ONLY_NO_CLASS)
+
+    found = Labels(probe.labels, why_none=probe.why_no_labels, soft=probe.soft_labels)
     y, name = probe.targets, reader.first_output
-    signs = targets_of(reader, probe)
-    signed = reader.head.of_logits and signs is not None and signs.size == len(signs)
-    if signed and signs is not None and np.isin(signs, (-1, 1)).all() and (signs < 0).any():
-        return Labels((signs.reshape(-1) > 0).astype(np.int64), 2)
-    if not isinstance(y, Mapping) or len(y) < 2 or name not in y:
-        return probe_labels
-    inferred = labels_of(y, probe.inputs).numbers
-    numbers = probe_labels.numbers
-    passed_by_user = numbers is not None and (inferred is None or not np.array_equal(numbers, inferred))
-    return probe_labels if passed_by_user else labels_of(y[name], probe.inputs)
+    if isinstance(y, Mapping) and len(y) > 1 and name in y:
+        inferred = labels_in(y).numbers
+        if found.numbers is None or (inferred is not None and np.array_equal(found.numbers, inferred)):
+            return labels_in(y[name])  # otherwise the user passed labels beside y
+    return labels_in(y) if found.why_none == ONLY_NO_CLASS else found
 
 
 def _signals(values: Array, maps: Array, form: str) -> Array:
-    """Return inputs as signals `(n, t, channels)`; of no channel if they are ids, rows or clouds, else zeros."""
-    if form:
+    """Return inputs as signals `(n, t, channels)`; of no channel if they are none: ids, rows, clouds, or images."""
+    if form or values.dtype.kind not in "buif" or values.ndim not in (2, 3):
         return np.zeros((*maps.shape, 0))
-    if values.dtype.kind not in "buif" or values.ndim not in (2, 3):
-        return np.zeros((*maps.shape, 1))
     return values if values.ndim == 3 else values[..., None]

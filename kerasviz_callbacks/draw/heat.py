@@ -1,7 +1,6 @@
 """Heat maps over the inputs that they explain: pictures, signals, volumes."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -15,6 +14,7 @@ from kerasviz_callbacks.draw.overlay import evidence_scale, overlay
 from kerasviz_callbacks.draw.points import projections
 from kerasviz_callbacks.draw.sheet import Sheet
 from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, clean, text_width, write
+from kerasviz_callbacks.draw.ticks import numbered_cells
 from kerasviz_callbacks.draw.tiles import Grid, fit, resize, shrink
 from kerasviz_callbacks.draw.traces import draw_lines
 from kerasviz_callbacks.draw.volumes import depth_slices
@@ -54,9 +54,9 @@ def heat_maps(
 
     Args:
         inputs: pictures, bytes `(n, H, W, 3)`; volumes, bytes `(n, d, H, W, 3)`; or signals `(n, t, c)`, one line a
-            channel, all on the range of all signals.
+            channel, all on the range of all signals; without a channel the maps alone, cell by cell over their numbers.
         maps: of pictures `(n, h, w)`, of volumes `(n, d', h, w)`, of signals `(n, t')`; not negative unless `signed`;
-            resized to the inputs linearly. A map that is zero everywhere is marked "no evidence".
+            resized to the inputs linearly. A map that is zero everywhere is marked "empty map".
         scale: the value of the hottest colour, shared by all maps.
         caption: layer and method.
         titles: for each input its true label, and the predicted label with its probability.
@@ -68,15 +68,9 @@ def heat_maps(
         words: the labels that titles may hold at any step; a cell is as wide as the widest of them.
     """
     shown, values = np.asarray(inputs), np.asarray(maps)
-    draw = {3: _signal_tiles, 5: _volume_tiles}.get(shown.ndim, _picture_tiles)
-    tiles = draw(shown, values, scale, signed) if points is None else _cloud_tiles(shown, values, scale, signed, points)
-    count = len(tiles)
-    text = 0 if titles is None else 2 * round(_TEXT * 1.35) + 2
-    columns = _HALF_COLUMNS if halves else 2 if count <= 4 else 3 if count <= 9 else 4
-    parts = halves or (("", count),)
-    width = max(tiles.shape[2], _words_width(titles or [], words), _HEADING_WIDTH // columns if halves else 0)
-    cell = tiles.shape[1] + 2 * _FRAME + text, width + 2 * _FRAME
-    grids = [Grid(own, min(own, columns), *cell, gap=_GAP) for _, own in parts]
+    tiles = _tiles(shown, values, scale, signed, points)
+    parts = halves or (("", len(tiles)),)
+    grids = _grids([count for _, count in parts], tiles, titles, words)
     top, across = _HEADING if halves else 0, sum(grid.size[1] for grid in grids) + _BETWEEN * (len(grids) - 1)
     page = Sheet(top + max(grid.size[0] for grid in grids), across, caption)
     first = left = 0
@@ -89,10 +83,31 @@ def heat_maps(
     if halves:
         middle = grids[0].size[1] + _BETWEEN // 2
         fill(page.body, (middle, 0, middle, len(page.body) - 1), LINE)
-    legend = evidence_scale(scale, signed)
-    if points is not None:
-        legend = replace(legend, label="evidence")  # dots have no outline
+    legend = evidence_scale(scale, signed, outlined=points is None and shown.shape[-1] > 0)
     return page.finished(legend=legend, note=note, bad=count_non_finite(values))
+
+
+def _grids(
+    counts: Sequence[int], tiles: Picture, titles: Sequence[tuple[str, str]] | None, words: Sequence[str]
+) -> list[Grid]:
+    """The places of the tiles of each half, or of all, with room for frames and titles."""
+    count, halves = len(tiles), len(counts) > 1
+    columns = _HALF_COLUMNS if halves else 2 if count <= 4 else 3 if count <= 9 else 4
+    lines = 0 if titles is None else 2 if any(clean(true) for true, _ in titles) else 1
+    width = max(tiles.shape[2], _words_width(titles or [], words), _HEADING_WIDTH // columns if halves else 0)
+    height = tiles.shape[1] + (lines and lines * round(_TEXT * 1.35) + 2)
+    return [Grid(own, min(own, columns), height + 2 * _FRAME, width + 2 * _FRAME, gap=_GAP) for own in counts]
+
+
+def _tiles(
+    inputs: NDArray[Any], maps: NDArray[Any], scale: float, signed: bool, points: tuple[float, float] | None
+) -> Picture:
+    """The inputs with their maps, a tile each; the arguments are those of `heat_maps`."""
+    if points is not None:
+        return _cloud_tiles(inputs, maps, scale, signed, points)
+    if inputs.ndim == 3:
+        return _signal_tiles(inputs, maps, scale, signed) if inputs.shape[-1] else _cell_tiles(maps, scale, signed)
+    return (_volume_tiles if inputs.ndim == 5 else _picture_tiles)(inputs, maps, scale, signed)
 
 
 def _words_width(titles: Sequence[tuple[str, str]], words: Sequence[str]) -> int:
@@ -128,13 +143,32 @@ def _signal_tiles(signals: NDArray[Any], maps: NDArray[Any], scale: float, signe
     return tiles
 
 
+def _cell_tiles(maps: NDArray[Any], scale: float, signed: bool) -> Picture:
+    """The map alone, over the numbers of its cells."""
+    height, size, count = 80, 11, maps.shape[1]
+    each = max(1, round(216 / count))  # as wide as each other, so that they can be counted
+    cells = shrink(maps, (216,)) if count > 216 else maps.repeat(each, axis=1)
+    width = cells.shape[1]
+    ground = np.full((len(maps), 1, width, 3), 72, np.uint8)
+    laid = overlay(ground, cells[:, None, :], scale=scale, signed=signed, outlined=False).repeat(height, axis=1)
+    mark_empty(laid, maps)
+    axis = np.full((16, width, 3), PAPER, np.uint8)
+    for number in numbered_cells(count, width / count, text_width(str(count), size) + 8):
+        middle = (number + 0.5) * width / count
+        fill(axis, (middle, 0, middle, 2), INK)
+        half = text_width(str(number), size) / 2
+        write(axis, (min(max(middle, half), width - half), 13), number, size=size, colour=QUIET, anchor="ms")
+    return np.concatenate([laid, np.broadcast_to(axis, (len(maps), *axis.shape))], axis=1)
+
+
 def _volume_tiles(volumes: Picture, maps: NDArray[Any], scale: float, signed: bool) -> Picture:
     """Four slices of the volume, and below them the same slices with the map over them."""
     depth = volumes.shape[1]
     slices = depth_slices(depth)
     shown = fit(volumes[:, slices], 72)
     deep = np.moveaxis(resize(np.moveaxis(maps, 1, -1), (depth,)), -1, 1)[:, slices]
-    laid = overlay(shown, deep, scale=scale, signed=signed)
+    tops = np.max(maps, axis=(1, 2, 3), where=np.isfinite(maps), initial=0.0)
+    laid = overlay(shown, deep, scale=scale, signed=signed, tops=tops)
 
     def beside(tiles: Picture) -> Picture:
         gap = np.full((*tiles[:, 0].shape[:2], 2, 3), PAPER, np.uint8)
@@ -158,13 +192,13 @@ def _cloud_tiles(
 
 
 def mark_empty(tiles: Picture, maps: NDArray[Any]) -> None:
-    """Writes "no evidence" over the tiles whose map is zero everywhere, in place."""
+    """Writes "empty map" over the tiles whose map is zero everywhere, in place."""
     for index, values in enumerate(maps):
         if np.any(values != 0):
             continue
         tile, width, middle = tiles[index], tiles.shape[2], tiles.shape[1] / 2
         size = 12
-        text = next((text for text in ("no evidence", "none") if text_width(text, size) + 4 <= width), "–")
+        text = next((text for text in ("empty map", "empty") if text_width(text, size) + 4 <= width), "–")
         fill(tile, (0, middle - 10, width, middle + 10), (24, 26, 29))
         write(tile, (width / 2, middle), text, size=size, colour=PAPER, anchor="mm", width=width)
 
@@ -178,10 +212,11 @@ def _paint_tiles(
     for index in np.flatnonzero(wrong if wrong is not None else []).tolist():
         x, y = grid.corner(index)
         frame(canvas, (x, y, x + width + 2 * _FRAME - 1, y + height + 2 * _FRAME - 1), WRONG, thick=_FRAME)
+    named = any(clean(true) for true, _ in titles or [])
     for index, (true, predicted) in enumerate(titles or []):
         x, y = grid.corner(index)
         first = y + height + 2 * _FRAME + _TEXT + 1
-        second = first + round(_TEXT * 1.35)
+        second = first + round(_TEXT * 1.35) if named else first
         write(canvas, (x + _FRAME, first), true, size=_TEXT, bold=True, width=room)
         left = x + _FRAME
         if wrong is not None and wrong[index]:
@@ -204,7 +239,7 @@ def _cross(size: int) -> Picture:
 def _write_prediction(canvas: Picture, text: str, x: float, y: float, width: float) -> None:
     """Writes "name probability"; a long name is shortened, its probability never."""
     name, _, probability = text.rpartition(" ")
-    if not name or not probability[:1].isdigit():
+    if not name or not probability.lstrip("\N{MINUS SIGN}")[:1].isdigit():
         write(canvas, (x, y), text, size=_TEXT, colour=QUIET, width=int(width))
         return
     taken = text_width(probability, _TEXT) + 6

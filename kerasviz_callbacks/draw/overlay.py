@@ -16,6 +16,7 @@ OUTLINE = (150, 240, 255)
 OUTLINED = 0.5
 """The outline is drawn where a map passes this share of its own largest value."""
 
+_MOST = 0.5  # of a map: an outline of more looks like one of the rest
 _LEAST = 0.01  # of the scale: a map that stays below has no outline, which would show noise
 
 
@@ -24,7 +25,15 @@ def opacity(heat: ArrayLike) -> NDArray[np.float64]:
     return 0.95 * np.clip(np.asarray(heat, np.float64), 0, 1) ** 0.8
 
 
-def overlay(pictures: Picture, maps: ArrayLike, *, scale: float, signed: bool = False) -> Picture:
+def overlay(
+    pictures: Picture,
+    maps: ArrayLike,
+    *,
+    scale: float,
+    signed: bool = False,
+    outlined: bool = True,
+    tops: ArrayLike | None = None,
+) -> Picture:
     """Lays heat maps over greyed pictures; where it is cold the grey picture is left as it is.
 
     Args:
@@ -32,6 +41,8 @@ def overlay(pictures: Picture, maps: ArrayLike, *, scale: float, signed: bool = 
         maps: `(..., h, w)`, resized to the pictures linearly.
         scale: the value of the hottest colour.
         signed: whether the map runs from `-scale`, with nothing at 0; signed maps have no outline.
+        outlined: whether unsigned maps have one.
+        tops: see `outline`.
 
     Returns:
         The pictures with the maps over them, `(..., H, W, 3)`.
@@ -39,30 +50,34 @@ def overlay(pictures: Picture, maps: ArrayLike, *, scale: float, signed: bool = 
     large = resize(maps, (pictures.shape[-3], pictures.shape[-2]))
     shares = share(large, -scale if signed else 0.0, scale, constant=0.5 if signed else 0.0)
     laid = _lay(_ground(luminance(pictures), signed), shares, signed)
-    if not signed:
-        laid[outline(large, _LEAST * scale)] = OUTLINE
+    if outlined and not signed:
+        laid[outline(large, _LEAST * scale, tops)] = OUTLINE
     return laid
 
 
-def outline(maps: ArrayLike, least: float) -> NDArray[np.bool_]:
+def outline(maps: ArrayLike, least: float, tops: ArrayLike | None = None) -> NDArray[np.bool_]:
     """The inner edge of where each map `(..., h, w)` reaches half of its own largest finite value.
 
-    Maps whose largest value is at most `least` have none; the edge of the picture is none.
+    Maps whose largest value is at most `least` have none, and those most of which it would enclose, since it would be
+    read as the edge of what is weak; the edge of the picture is none. Of volumes `(..., slices, h, w)`, of which there
+    may be more slices, `tops` are the largest values `(...)`.
     """
     values = np.asarray(maps, np.float64)
-    known = np.where(np.isfinite(values), values, 0.0)
-    top = known.max(axis=(-2, -1), keepdims=True, initial=0.0)
+    known, axes = np.where(np.isfinite(values), values, 0.0), (-2, -1) if tops is None else (-3, -2, -1)
+    own = known.max(axis=axes, initial=0.0) if tops is None else np.asarray(tops, np.float64)
+    top = np.expand_dims(own, axes)
     inside = (known >= OUTLINED * top) & (top > least)
+    inside &= inside.mean(axis=axes, keepdims=True) <= _MOST
     padded = np.pad(inside, [(0, 0)] * (inside.ndim - 2) + [(1, 1), (1, 1)], mode="edge")
     beside = (padded[..., :-2, 1:-1], padded[..., 2:, 1:-1], padded[..., 1:-1, :-2], padded[..., 1:-1, 2:])
     edge: NDArray[np.bool_] = inside & ~np.logical_and.reduce(beside)
     return edge
 
 
-def evidence_scale(scale: float, signed: bool = False) -> Scale:
-    """The legend of maps laid over pictures: the colours as they look there, over a middling grey."""
+def evidence_scale(scale: float, signed: bool = False, outlined: bool = True) -> Scale:
+    """The legend of maps laid over pictures, outlined or not: the colours as they look there, over a middling grey."""
     entries = _lay(_ground(np.full(257, 100.0), signed), np.linspace(0, 1, 257), signed)
-    label = "evidence" if signed else "evidence; outline: half of a map's largest"
+    label = "evidence; outline: half of a map's largest" if outlined and not signed else "evidence"
     return Scale(-scale if signed else 0.0, scale, DIVERGING if signed else HEAT, label, entries)
 
 

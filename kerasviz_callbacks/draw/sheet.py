@@ -14,7 +14,18 @@ from PIL import Image
 
 from kerasviz_callbacks.draw.colour import NON_FINITE, Picture, is_signed, table
 from kerasviz_callbacks.draw.marks import fill
-from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, STRIP, clean, format_number, text_width, write
+from kerasviz_callbacks.draw.text import (
+    INK,
+    LINE,
+    PAPER,
+    QUIET,
+    STRIP,
+    clean,
+    format_number,
+    text_width,
+    wrapped,
+    write,
+)
 
 MARGIN = 12
 ALERT = "\N{WARNING SIGN} "
@@ -64,9 +75,9 @@ def type_size(width: int) -> int:
 
 
 def header_height(width: int, caption: str) -> int:
-    """Pixels that the caption takes; depends on its number of lines, not on its text."""
+    """Pixels that the caption takes."""
     size = type_size(width)
-    return 10 + round(size * 1.5) + round(size * 1.3) * caption.count("\n") + 6
+    return 10 + round(size * 1.5) + round(size * 1.3) * (len(_caption_lines(caption, width)) - 1) + 6
 
 
 def footer_height(width: int) -> int:
@@ -89,20 +100,17 @@ class Sheet:
         height: of the body, in pixels; must not depend on the step.
         width: of the body, likewise.
         caption: the first line in bold, further lines quieter, those that begin with `ALERT` as warnings; must not
-            change during a run.
+            change during a run. A line that is too wide goes on in one more.
     """
 
     def __init__(self, height: int, width: int, caption: str) -> None:
-        lines = [clean(line) for line in caption.split("\n")]
         across = max(width + 2 * MARGIN, _NARROWEST)
-        size = type_size(across)
-        longest = max(
-            text_width(line, size, number == 0 or line.startswith(ALERT)) for number, line in enumerate(lines)
-        )
+        lines, size = enumerate(map(clean, caption.split("\n"))), type_size(across)
+        longest = max(text_width(line, size, not number or line.startswith(ALERT)) for number, line in lines)
         across = max(across, min(longest + 2 * MARGIN, _CAPTION))
         top, left = header_height(across, caption), (across - width) // 2
         self._whole = blank(top + height + MARGIN + footer_height(across), across)
-        _write_caption(self._whole[:top], lines)
+        _write_caption(self._whole[:top], caption)
         self.body: Picture = self._whole[top : top + height, left : left + width]
 
     def finished(self, *, legend: Scale | Ruler | None = None, note: str = "", bad: str = "") -> Picture:
@@ -130,16 +138,37 @@ def sheet(
     return page.finished(legend=legend, note=note, bad=bad)
 
 
-def _write_caption(header: Picture, lines: list[str]) -> None:
+def _caption_lines(caption: str, width: int) -> list[tuple[int, bool, str]]:
+    """The lines of a caption on a sheet `width` pixels wide: number in the caption, whether a warning, and text."""
+    across, size, found = width - 2 * MARGIN, type_size(width), []
+    for number, line in enumerate(map(clean, caption.split("\n"))):
+        alert = line.startswith(ALERT)
+        found += [(number, alert, part) for part in _folded(line, across, size - (number > 0), alert or not number)]
+    return found
+
+
+def _folded(line: str, across: int, size: int, bold: bool) -> list[str]:
+    """A line, or two if it is too wide: the second begins at the last wide space possible, or else at a word."""
+    if text_width(line, size, bold) <= across:
+        return [line]
+    pieces = line.split("   ")
+    for at in range(len(pieces) - 1, 0, -1):
+        first = "   ".join(pieces[:at])
+        if text_width(first, size, bold) <= across:
+            return [first, "   ".join(pieces[at:])]
+    first, *rest = wrapped(line, across, size, bold) or [""]
+    return [first, " ".join(rest)] if rest else [first]
+
+
+def _write_caption(header: Picture, caption: str) -> None:
     width = header.shape[1]
     size = type_size(width)
-    baseline = 10 + size
-    for number, line in enumerate(lines):
-        first, alert = number == 0, line.startswith(ALERT)
-        colour = ALERT_INK if alert else INK if first else QUIET
-        place, across = (MARGIN, baseline), width - 2 * MARGIN
-        write(header, place, line, size=size - (not first), colour=colour, bold=first or alert, width=across)
-        baseline += round(size * (1.5 if first else 1.3))
+    high, low = round(size * 1.5), round(size * 1.3)
+    for row, (number, alert, line) in enumerate(_caption_lines(caption, width)):
+        colour = ALERT_INK if alert else QUIET if number else INK
+        place = MARGIN, 10 + size + row * low + (high - low if number else 0)
+        bold, across = alert or not number, width - 2 * MARGIN
+        write(header, place, line, size=size - (number > 0), colour=colour, bold=bold, width=across)
 
 
 def _draw_strip(strip: Picture, legend: Scale | Ruler | None, note: str, bad: str) -> None:

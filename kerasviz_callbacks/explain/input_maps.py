@@ -86,7 +86,8 @@ class InputMaps:
 
         `classes` are `(n,)`, `PREDICTED` for the class predicted from the unchanged inputs.
         """
-        fixed = resolve_classes(reader, inputs, classes) if self._score.function is None else classes
+        wanted = self._score
+        fixed = classes if wanted.function else resolve_classes(reader, inputs, classes, wanted.background)
         if callable(self.method):
             return Attributed(self._foreign(reader, inputs, fixed))
         inputs = reader.to_channels_last(inputs)

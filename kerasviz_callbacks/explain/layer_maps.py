@@ -58,7 +58,7 @@ class LayerMaps:
         if self.method.weights is None:
             return None
         score = self._score
-        fixed = resolve_classes(reader, inputs, classes) if score.function is None else classes
+        fixed = classes if score.function else resolve_classes(reader, inputs, classes, score.background)
 
         def masked(masks: Array) -> Array:
             return masked_scores(reader, score, inputs, fixed, masks)

@@ -28,7 +28,7 @@ def grad_cam(activations: Array, gradients: Array) -> Maps:
     """Compute Grad-CAM: channels weighted by their mean gradient.
 
     `relu(sum_c w_c A_c)` with `w_c` the mean over positions of the gradient of the score with respect to channel c. At
-    least 0, in the unit of the score; all zeros if there is no evidence for the class.
+    least 0, in the unit of the score; all zeros where no position has a positive one.
 
     Example:
         >>> activations = np.array([[[1.0, 2.0], [3.0, 0.0]]])  # one signal, two positions, two channels
@@ -213,7 +213,7 @@ def _map_images(map_of_image: Callable[..., _Real], activations: Array, *others:
 
 
 def _relu(values: _Real) -> _Real:
-    """The positive part; minus infinity becomes NaN, as it would otherwise look like no evidence."""
+    """The positive part; minus infinity becomes NaN, as it would otherwise look like an empty map."""
     return np.maximum(np.where(np.isneginf(values), np.nan, values), 0.0)
 
 

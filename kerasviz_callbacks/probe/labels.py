@@ -96,12 +96,13 @@ def _reconstructs(y: Array, x: Array) -> bool:
     return y.shape == x.shape and not single
 
 
-def classes_of(numbers: IntArray) -> IntArray | None:
+def classes_of(numbers: IntArray, *, of_signs: bool = False) -> IntArray | None:
     """The class of each row, -1 where it has none, of all labels of the data; None if no row has a class.
 
-    Labels that are only -1 and 1, as of a hinge loss, are two classes.
+    Labels that are only -1 and 1, as of a hinge loss, are two classes; with `of_signs` those that are only -1 too.
     """
-    if set(np.unique(numbers).tolist()) == {NO_CLASS, 1}:
+    held = set(np.unique(numbers).tolist())
+    if held == {NO_CLASS, 1} or (of_signs and held == {NO_CLASS}):
         return (numbers > 0).astype(np.int64)
     return numbers if (numbers != NO_CLASS).any() else None
 

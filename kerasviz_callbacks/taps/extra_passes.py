@@ -21,16 +21,16 @@ from .reader import Reader
 from .scores import Score, score, selected_classes
 
 
-def resolve_classes(reader: Reader, inputs: Any, classes: Array) -> Array:
+def resolve_classes(reader: Reader, inputs: Any, classes: Array, background: int | None = None) -> Array:
     """The class of each row `(n,)`, with `PREDICTED` replaced by the model's prediction for these inputs.
 
-    Changed inputs can then be scored for the class predicted from the unchanged ones.
+    Changed inputs can then be scored for the class predicted from the unchanged ones. `background` is that of `Score`.
     """
 
     def body(inputs: Any, classes: Any) -> Any:
-        return selected_classes(_run(reader, inputs), classes, reader.model)
+        return selected_classes(_run(reader, inputs), classes, reader.model, background)
 
-    return np.asarray(reader.run("resolve_classes", body, (inputs, classes)))
+    return np.asarray(reader.run(("resolve_classes", background), body, (inputs, classes)))
 
 
 def scores(reader: Reader, wanted: Score, inputs: Any, classes: Array) -> Array:

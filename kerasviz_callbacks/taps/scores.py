@@ -28,11 +28,14 @@ class Score:
         of: `"logits"` (before the softmax or sigmoid) or `"output"`.
         function: outputs -> `(n,)`; `None`: the class passed for each row, `PREDICTED` for the predicted one.
         targets: the name under which the classes are passed.
+        background: of a prediction per position, the class that counts as predicted only where it is everywhere; else
+            `PREDICTED` is the class of the largest mean among the others.
     """
 
     of: Literal["logits", "output"] = "logits"
     function: Callable[[Any], Any] | None = None
     targets: str = "predicted"
+    background: int | None = None
 
 
 def score_for(target: Any, of: Any) -> Score:
@@ -91,20 +94,33 @@ def score(wanted: Score, outputs: Any, targets: Tensor, model: Any) -> Tensor:
         if head.regression:
             return value
         opposite = -value if wanted.of == "logits" or head.of_logits else 1 - value  # the score of class 0
-        return keras.ops.where(selected_classes(outputs, targets, model) == 1, value, opposite)
+        return keras.ops.where(selected_classes(outputs, targets, model, wanted.background) == 1, value, opposite)
     # Not `take_along_axis`: it and its gradient take ten times as long to trace, for the same numbers.
-    meant = keras.ops.arange(head.classes, dtype=targets.dtype) == selected_classes(outputs, targets, model)[:, None]
+    chosen = selected_classes(outputs, targets, model, wanted.background)
+    meant = keras.ops.arange(head.classes, dtype=targets.dtype) == chosen[:, None]
     return keras.ops.sum(keras.ops.where(meant, values, keras.ops.zeros_like(values)), axis=1)
 
 
-def selected_classes(outputs: Any, targets: Tensor, model: Any) -> Tensor:
-    """The class of each row `(n,)`: the one passed, or the predicted one in place of `PREDICTED`."""
-    values = _by_class(keras.tree.flatten(outputs)[0])
-    if values.shape[1] == 1:
-        predicted = values[:, 0] >= heads_of(outputs, model)[0].threshold
-    else:
-        predicted = keras.ops.argmax(values, axis=-1)
-    return keras.ops.where(targets < 0, keras.ops.cast(predicted, targets.dtype), targets)
+def selected_classes(outputs: Any, targets: Tensor, model: Any, background: int | None = None) -> Tensor:
+    """The class of each row `(n,)`: the one passed, or the predicted one in place of `PREDICTED`; see `Score`."""
+    output = keras.tree.flatten(outputs)[0]
+    threshold = heads_of(outputs, model)[0].threshold if len(output.shape) < 2 or output.shape[-1] == 1 else 0.0
+    predicted = keras.ops.cast(_predicted(output, _by_class(output), threshold, background, keras.ops), targets.dtype)
+    return keras.ops.where(targets < 0, predicted, targets)
+
+
+def _predicted(values: Any, means: Any, threshold: float, background: int | None, ops: Any) -> Any:
+    """The class predicted by values `(n, ..., classes)` of these means `(n, classes)`, with `keras.ops` or numpy."""
+    units = means.shape[1]
+
+    def answers(given: Any) -> Any:
+        return ops.where(given[..., 0] >= threshold, 1, 0) if units == 1 else ops.argmax(given, axis=-1)
+
+    if background is None:
+        return answers(means)
+    everywhere = ops.all(answers(values) == background, axis=tuple(range(1, len(values.shape) - 1)))
+    other = 1 - background if units == 1 else answers(ops.where(ops.arange(units) == background, -np.inf, means))
+    return ops.where(everywhere, background, other)
 
 
 def _by_class(values: Tensor) -> Tensor:
@@ -168,23 +184,23 @@ class Predictions:
     confidence: Array  # `(n,)` probability of that class, or the predicted value of a regression
 
 
-def predictions(output: Array, head: Head) -> Predictions:
+def predictions(output: Array, head: Head, background: int | None = None) -> Predictions:
     """The class and its probability for each row, from the model's first output `(n, ...)`.
 
-    Linear outputs of several units are treated as logits; dense outputs are averaged over positions.
+    Linear outputs of several units are treated as logits; dense outputs are averaged over positions, and `background`
+    is that of the `Score`.
     """
     values = output.reshape(len(output), -1, head.classes).astype(np.float64)
     if head.regression:
         return Predictions(None, values.mean(axis=(1, 2)))
+    classes = _predicted(values, values.mean(axis=1), head.threshold, background, np)
     if head.kind == "softmax" and values.min(initial=0) < 0:
         values = np.exp(values)  # a log-softmax
     if head.kind is None:
         values = sigmoid(values) if head.binary else softmax(values)
     mean = values.mean(axis=1)
     if head.classes == 1:
-        positive = mean[:, 0] >= 0.5
-        return Predictions(positive.astype(int), np.where(positive, mean[:, 0], 1 - mean[:, 0]))
-    classes = mean.argmax(axis=-1)
+        mean = np.concatenate([1 - mean, mean], axis=1)
     return Predictions(classes, mean[np.arange(len(mean)), classes])
 
 

@@ -20,9 +20,9 @@ _OPTIONS = frozenset(name for method in METHODS.values() for name in method.opti
 _DESCRIPTION = """**Which parts of {input} the prediction depends on** ({method}, {score}).
 
 *How to read it:* each tile shows an input, and the input with its attribution map: red is evidence for {target}, blue
-is evidence against it. Below each tile: true class | predicted class with its probability; wrong predictions are framed
-and marked. All steps, training and validation data share one colour scale, symmetric about zero, which never shrinks;
-it covers 99.5 % of the values, and the number of values beyond it is printed below. {more}
+is evidence against it. Below each tile: {titles}. All steps, training and validation data share one colour scale,
+symmetric about zero, which never shrinks; it covers 99.5 % of the values, and the number of values beyond it is printed
+below. {more}
 *Bad signs:* evidence on the background or in a corner (a shortcut in the data), maps that stay noise while the loss
 falls, maps that look different for training and validation data.
 
@@ -41,8 +41,9 @@ class Attribution(ExplainedView):
             or one value per position, such as an explainer of another library (it must not change the model). Each
             drawn epoch takes two forward passes and those of the method: `steps` (32 to 992 without that option, as
             many as completeness needs), `samples`, or one per patch.
-        target: what to explain: `None` the predicted class, an int that class, `"true"` the labelled class, or a
-            callable from the model's outputs (before the softmax with `score="logits"`) to one value per row.
+        target: what to explain: `None` the predicted class (of masks with known truth, other than its most frequent
+            class), an int that class, `"true"` the labelled class, or a callable from the model's outputs (before the
+            softmax with `score="logits"`) to one value per row.
         score: `"logits"`: the input of the softmax or sigmoid, whose gradients do not saturate; or `"output"`.
         options: those of the method (see `kv.attribution`); `training_data`, `count`, `class_names`, `display`, and
             those of `View`.
@@ -137,6 +138,7 @@ class Attribution(ExplainedView):
                     method=self._title,
                     score=f"score: {self.score.of}",
                     target=self.target_in_words(code_span),
+                    titles=self.titles_in_words(),
                     more=_MEAN_SUBTRACTED if self.method == "rise" else "",
                     source=METHODS[self.method].paper if isinstance(self.method, str) else "a user-defined method",
                 )

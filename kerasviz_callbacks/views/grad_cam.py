@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 
+import keras
 import numpy as np
 
 from ..callback import COMPARISON, TRAINING, VALIDATION, Image, Measured
@@ -14,33 +15,40 @@ from ..fit_context import Request
 from ..maths.class_activation import cam_method
 from ..record.console import say
 from ..taps.input_spec import input_names
+from ..taps.output_recorder import Call
 from ..taps.reader import Captured, Reader
 
 _DESCRIPTION = """**Which regions the prediction depends on** ({method} of {path}, {score}).
 
-*How to read it:* each tile shows an input, and the input with its heat map: {colours} {target}. Below each tile: true
-class | predicted class with its probability; wrong predictions are framed and marked. All maps are divided by the
-largest value so far in training and validation data (printed below), so they are comparable between steps.
+*How to read it:* each tile shows an input, and the input with its heat map: {colours} {target}. Below each tile:
+{titles}. All maps are divided by the largest value so far in training and validation data (printed below), so they are
+comparable between steps.
 *Bad signs:* heat on the background or in a corner (a shortcut in the data), sharp maps with high confidence on training
-data but diffuse maps on validation data, "no evidence" for most inputs.
-
+data but diffuse maps on validation data.
+{empty}
 Source: {source}"""
 _COMPARISON = """**Which regions the prediction depends on, training and validation** ({method} of {path}, {score}).
 
 *How to read it:* left: training data; right: validation data; at most {most} inputs of each, where possible with the
 same class at the same position. Each tile shows an input, and the input with its heat map: {colours} {target}. Below
-each tile: true class | predicted class with its probability; wrong predictions are framed and marked. All maps are
-divided by the largest value so far in both data sets (printed below), so the two halves are comparable.
+each tile: {titles}. All maps are divided by the largest value so far in both data sets (printed below), so the two
+halves are comparable.
 *Bad signs:* wrong predictions only on the right and high confidence on the left (memorisation), sharp maps on the left
 but diffuse maps on the right, heat on the left on objects that validation inputs lack (a shortcut in the training
 data).
-
+{empty}
 Source: {source}"""
 
-
+_EMPTY = """*Empty maps* are {zero}: the method finds nothing that speaks for the class, though the prediction may be
+certain.{more} Their number is printed below.
+"""
+_FLATTENED = (
+    " Grad-CAM weighs each channel by its mean gradient over positions. Before a `Flatten`, as in this model, "
+    'gradients differ between positions and their mean may be negative; `method="hires_cam"` takes no mean.'
+)
 _BRIGHT = (
-    "a thin outline encloses where the map exceeds half of its own largest value, however weak that is; bright is "
-    "evidence for"
+    "a thin outline encloses where the map exceeds half of its own largest value, however weak that is, unless that is "
+    "most of the map; bright is evidence for"
 )
 
 
@@ -56,8 +64,9 @@ class GradCAM(ExplainedView):
         validation_data: images, signals or volumes; see `ProbeView`.
         layer: the layer with the feature maps; `None`: the last layer before the score whose output has more than one
             position.
-        target: what to explain: `None` the predicted class, an int that class, `"true"` the labelled class, or a
-            callable from the model's outputs (before the softmax with `score="logits"`) to one value per row.
+        target: what to explain: `None` the predicted class (of masks with known truth, other than its most frequent
+            class), an int that class, `"true"` the labelled class, or a callable from the model's outputs (before the
+            softmax with `score="logits"`) to one value per row.
         method: `"grad_cam"`, `"grad_cam++"`, `"hires_cam"`, `"layer_cam"`, `"xgrad_cam"`, `"eigen_cam"`, or, with one
             more forward pass per channel at each drawn epoch, `"score_cam"`, `"ablation_cam"`; see
             `maths/class_activation.py` for the papers. A message says if `"grad_cam++"` or `"xgrad_cam"` is unreliable
@@ -96,7 +105,13 @@ class GradCAM(ExplainedView):
         self._input_names = input_names(reader.model, self.probes[VALIDATION].inputs)
         calls = [one.call for one in self._explained]
         self.path = calls[0].path if len(calls) == 1 else calls[0].ref.path
+        self.why_empty = "(Flatten after these maps: try hires_cam)" if self._flattens(reader, calls) else ""
         self._cautioned = False
+
+    def _flattens(self, reader: Reader, calls: list[Call]) -> bool:
+        """Return whether gradients are averaged over positions although the model tells positions apart."""
+        after = reader.calls[max(map(reader.calls.index, calls)) :]
+        return self.method == "grad_cam" and any(isinstance(call.ref.layer, keras.layers.Flatten) for call in after)
 
     def summary(self) -> str:
         """Return the name of the view and its layer."""
@@ -158,6 +173,11 @@ class GradCAM(ExplainedView):
             "score": f"score: {self.score.of}",
             "colours": "red is evidence for, blue against," if method.signed else _BRIGHT,
             "target": target,
+            "titles": self.titles_in_words(),
+            "empty": _EMPTY.format(
+                zero="zero everywhere" if method.signed else "nowhere positive",
+                more=_FLATTENED if self.why_empty else "",
+            ),
             "source": method.paper,
         }
         tag, scale = f"{self.method}/{path}", self.memory.scales.get(self.path, 0.0)

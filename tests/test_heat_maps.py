@@ -1,0 +1,118 @@
+"""What Grad-CAM's pictures say beside the maps: notes, titles and captions."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+import kerasviz_callbacks as kv
+from kerasviz_callbacks.callback import explained_view
+from kerasviz_callbacks.callback.snapshot import snapshot
+from kerasviz_callbacks.draw.heat import heat_maps
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """A function that draws a view, and returns what each picture says with its description."""
+
+    def of(view, model):
+        said = []
+
+        def noted(inputs, maps, **given):
+            said.append({"inputs": inputs, "maps": maps, **given})
+            return heat_maps(inputs, maps, **given)
+
+        monkeypatch.setattr(explained_view, "heat_maps", noted)
+        images = snapshot([view], model)
+        return [one | {"about": image.description} for one, image in zip(said, images, strict=True)]
+
+    return of
+
+
+def against_and_for():
+    """Class 0 is what the first pixel says for it, less what the others say against it; class 1 is half of them all."""
+    model = keras.Sequential([keras.Input((4, 4, 1)), layers.Conv2D(1, 1, use_bias=False, name="maps")])
+    model.add(layers.Flatten())
+    model.add(layers.Dense(2, "softmax", use_bias=False))
+    weights = np.full((16, 2), [-1.0, 0.5])
+    weights[0] = [1.0, 0.5]
+    model.set_weights([np.ones((1, 1, 1, 1)), weights])
+    x = np.ones((3, 4, 4, 1))
+    x[:2, 0, 0] = 100  # the two rows of class 0, whose mean gradient is negative
+    return model, x
+
+
+@pytest.mark.parametrize(("method", "note"), [("grad_cam", "empty: 2 of 3 (Flatten"), ("hires_cam", "")])
+def test_empty_maps_are_counted_with_the_reason_that_is_known(drawn, tmp_path, method, note):
+    model, x = against_and_for()
+    [one] = drawn(kv.GradCAM(tmp_path, x, method=method), model)
+    assert one["note"].startswith(note)
+    assert ("hires_cam" in one["note"]) == bool(note)
+    assert ("Before a `Flatten`" in one["about"]) == bool(note)
+    assert [bool(values.any()) for values in one["maps"]] == [not note, not note, True]
+
+
+def masks(activation):
+    """Each pixel has the class of its largest colour; the maps are the colours."""
+    model = keras.Sequential([keras.Input((4, 4, 3)), layers.Conv2D(3, 1, use_bias=False, name="maps")])
+    model.add(layers.Conv2D(3, 1, use_bias=False, activation=activation))
+    model.set_weights([np.eye(3)[None, None], 5 * np.eye(3)[None, None]])
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=activation is None))
+    numbers = np.zeros((3, 4, 4), int)
+    numbers[0, 0, :3], numbers[0, 2, :2], numbers[2, 3, 3] = 1, 2, 2
+    return model, np.eye(3)[numbers].astype("float32"), numbers
+
+
+@pytest.mark.parametrize(("activation", "method"), [("softmax", "grad_cam"), (None, "ablation_cam")])
+def test_of_masks_the_largest_class_beside_the_background_is_explained(drawn, tmp_path, activation, method):
+    model, x, numbers = masks(activation)
+    names = ["ground", "circle", "square"]
+    [one] = drawn(kv.GradCAM(tmp_path, (x, numbers), class_names=names, method=method), model)
+    explained = np.array([1, 0, 2])  # in the second there is nothing but ground
+    np.testing.assert_array_equal(one["maps"] > 0, numbers == explained[:, None, None])
+    odds = np.exp(5 * x)
+    shares = (odds / odds.sum(-1, keepdims=True)).mean((1, 2))[range(3), explained]
+    assert [true for true, _ in one["titles"]] == ["circle, square", "ground", "square"]
+    answers = zip(explained, shares, strict=True)
+    assert [said for _, said in one["titles"]] == [f"{names[label]} {share:.2f}" for label, share in answers]
+    assert "the predicted class other than ground, mean over pixels" in one["caption"]
+
+
+def test_of_masks_of_one_channel_the_objects_are_explained(drawn, tmp_path):
+    model = keras.Sequential([keras.Input((4, 4, 1)), layers.Conv2D(1, 1, use_bias=False, name="maps")])
+    model.add(layers.Conv2D(1, 1, activation="sigmoid"))
+    model.set_weights([np.ones((1, 1, 1, 1)), np.full((1, 1, 1, 1), 2.0), np.array([-2.0])])
+    x = np.zeros((2, 4, 4, 1), "float32")
+    x[0, 1, 1:3] = 2
+    [one] = drawn(kv.GradCAM(tmp_path, (x, x / 2), class_names=["ground", "shape"]), model)
+    share = 1 / (1 + np.exp(2))
+    means = (2 * (1 - share) + 14 * share) / 16, 1 - share
+    assert one["titles"] == [("shape", f"shape {means[0]:.2f}"), ("ground", f"ground {means[1]:.2f}")]
+    np.testing.assert_array_equal(one["maps"] > 0, x[..., 0] > 0)
+
+
+def pooled(head):
+    """The head of the means of the channels, which are those of the input."""
+    channels = head.shape[0]
+    model = keras.Sequential([keras.Input((4, 4, channels)), layers.Conv2D(channels, 1, use_bias=False, name="maps")])
+    model.add(layers.GlobalAveragePooling2D())
+    model.add(layers.Dense(head.shape[1], "sigmoid" if head.shape[1] > 1 else None, use_bias=False))
+    model.set_weights([np.eye(channels)[None, None], head])
+    return model
+
+
+def test_several_labels_are_named_and_one_below_half_is_none(drawn, tmp_path):
+    x = np.broadcast_to(np.array([[1, -2, 0.5], [-1, -3, -2]])[:, None, None], (2, 4, 4, 3))
+    y = np.array([[1.0, 0.0, 1.0], [0.0, 0.0, 0.0]])
+    [one] = drawn(kv.GradCAM(tmp_path, (x, y), class_names=["bag", "boot", "coat"]), pooled(np.eye(3)))
+    assert one["titles"] == [("bag, coat", "bag 0.73"), ("none", "none; highest bag 0.27")]
+    assert "the label of highest probability" in one["caption"]
+
+
+def test_a_quantity_is_called_the_output_with_a_true_minus_sign(drawn, tmp_path):
+    x = np.broadcast_to(np.array([2.0, -0.125])[:, None, None, None], (2, 4, 4, 1))
+    [one] = drawn(kv.GradCAM(tmp_path, x), pooled(np.ones((1, 1))))
+    assert one["titles"] == [("", "output 2"), ("", "output \N{MINUS SIGN}0.125")]
+    given = {key: value for key, value in one.items() if key != "about"}
+    named = heat_maps(**given | {"titles": [("true", said) for _, said in one["titles"]]})
+    assert len(named) - len(heat_maps(**given)) == 18, "no empty line where nothing is known"
