@@ -123,6 +123,18 @@ def test_chance_level(accuracy, chance, rows, expected):
     assert at_chance(accuracy, chance, rows) == expected
 
 
+@pytest.mark.parametrize(
+    ("found", "alarm"),
+    [(0, True), (1, True), (4, False), (5, False)],
+)
+def test_of_unbalanced_rows_it_is_no_alarm_that_a_model_which_finds_the_rare_class_is_less_accurate(found, alarm):
+    """Of 100 frequent rows and 5 rare ones: the accuracy of always saying the frequent class is 100 / 105."""
+    wrong = 9 if found else 0
+    accuracy, balanced = (100 - wrong + found) / 105, ((100 - wrong) / 100 + found / 5) / 2
+    answers = Answers(accuracy, 100 / 105, 105, balanced=balanced, class_sizes=(100, 5))
+    assert ("chance" in said([1, 0.5], [1, 0.9], answers)[0]) == alarm
+
+
 @given(st.floats(0.02, 0.98), st.integers(20, 5000))
 def test_answers_drawn_by_lot_are_at_chance_and_good_ones_are_not(chance, rows):
     assert at_chance(chance, chance, rows)

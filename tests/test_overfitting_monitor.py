@@ -12,6 +12,9 @@ from harness import EPOCHS, autoencoder, classifier, fit, pictures, quick, read,
 from sklearn.metrics import silhouette_score
 
 import kerasviz_callbacks as kv
+from kerasviz_callbacks.callback.evaluated_view import Evaluation
+from kerasviz_callbacks.maths.confidence import multiclass_scores
+from kerasviz_callbacks.views.overfitting_monitor.measurements import OverfittingData, answers_of
 
 NAMES = ("overconfidence", "knn", "silhouette", "nc1", "cam_drift", "cam_true_vs_predicted")
 PUBLISHED = {f"{of}{name}" for of in ("val_", "") for name in NAMES}
@@ -88,6 +91,17 @@ def test_overconfidence_is_that_of_the_proportions_of_the_data_though_the_rows_a
     expected = 0.1 * excess[y[rows] == 1].mean() + 0.9 * excess[y[rows] == 0].mean()
     assert history["val_overconfidence"] == pytest.approx([expected], abs=1e-6)
     assert abs(expected - excess.mean()) > 0.05
+
+
+@pytest.mark.parametrize(("found", "balanced"), [(0, 0.5), (4, 0.9)])
+def test_the_headline_is_told_how_accurate_the_answers_are_within_each_class(found, balanced):
+    labels = np.repeat([0, 1], [20, 5])
+    said = np.where(np.arange(25) < 20 + found, labels, 0)
+    scores = multiclass_scores(np.eye(2)[said], labels)
+    data = OverfittingData({}, {}, {}, None, [], Evaluation(scores, scores.true), None, (0, 0), np.nan)
+    answers = answers_of({"validation": data}, labels, {})
+    assert (answers.accuracy, answers.chance, answers.balanced) == pytest.approx(((20 + found) / 25, 0.8, balanced))
+    assert answers.class_sizes == (20, 5)
 
 
 def test_metrics_are_published_at_every_epoch_and_images_drawn_at_some(watched):

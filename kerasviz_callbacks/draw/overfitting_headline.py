@@ -30,6 +30,8 @@ class Answers:
         nan: how many of their answers are NaN or infinite.
         ratio: the loss of the untrained model on validation rows, divided by that on training rows; NaN: not known.
         ranges: the least and the largest input of training and of validation data; `None`: not known.
+        balanced: the mean over the classes of the accuracy within each; NaN: not known.
+        class_sizes: how many of the rows each class has.
     """
 
     accuracy: float = math.nan
@@ -38,6 +40,8 @@ class Answers:
     nan: int = 0
     ratio: float = math.nan
     ranges: tuple[Range, Range] | None = None
+    balanced: float = math.nan
+    class_sizes: tuple[int, ...] = ()
 
 
 def headlines(
@@ -70,7 +74,7 @@ def headlines(
     return worst, f"Inputs: {ranges}." if ranges and ranges not in worst else told.changes(metric)
 
 
-def at_chance(accuracy: float, chance: float, rows: int) -> bool:
+def at_chance(accuracy: float, chance: float, rows: float) -> bool:
     """Whether an accuracy lies within noise of chance: two standard errors, or next to no skill.
 
     The answers of a network are not independent, so chance scatters more than coins do: accuracies up to a tenth of the
@@ -113,6 +117,10 @@ class _Told:
         known = self.answers
         if self.step < 0 or not at_chance(known.accuracy, known.chance, known.rows):
             return ""
+        if math.isfinite(known.balanced):  # of unbalanced rows, always answering alike may be the most accurate
+            classes, scatter = len(known.class_sizes), sum(1 / size for size in known.class_sizes)
+            if not at_chance(known.balanced, 1 / classes, classes**2 / scatter):
+                return ""
         return f"Validation accuracy is at chance level: {written(known.accuracy)}, chance is {written(known.chance)}."
 
     def other_inputs(self) -> str:

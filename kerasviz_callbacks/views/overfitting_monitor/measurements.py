@@ -12,6 +12,7 @@ from ...callback.evaluated_view import Evaluation
 from ...draw.overfitting_headline import Answers
 from ...maths.classes import FeatureDistances, knn_accuracy, silhouette, within_to_between
 from ...maths.confidence import overconfidence
+from ...maths.confusion import accuracies
 from ...maths.map_change import empty, map_distance, true_versus_predicted
 
 Histories = dict[str, tuple[tuple[int, ...], tuple[float, ...]]]
@@ -84,15 +85,17 @@ def answers_of(
     """
     now = data[VALIDATION].now
     bad = int(np.count_nonzero(~np.isfinite(now.true_score)))
-    accuracy = chance = math.nan
+    accuracy = balanced = chance = math.nan
+    sizes: tuple[int, ...] = ()
     if now.answer_scores is not None and now.answer_scores.predicted is not None and labels is not None:
-        accuracy = float(now.answer_scores.right.mean())
-        chance = float(np.unique(labels, return_counts=True)[1].max() / len(labels))
+        accuracy, balanced = accuracies(labels, np.where(now.answer_scores.right, labels, -1))
+        sizes = tuple(np.unique(labels, return_counts=True)[1].tolist())
+        chance = max(sizes) / len(labels)
     before = data[TRAINING].untrained_loss if TRAINING in data else math.nan
     ratio = data[VALIDATION].untrained_loss / before if before > 0 else math.nan
     training, validation = ranges.get(TRAINING), ranges.get(VALIDATION)
     known = None if training is None or validation is None else (training, validation)
-    return Answers(accuracy, chance, len(now.true_score), bad, ratio, known)
+    return Answers(accuracy, chance, len(now.true_score), bad, ratio, known, balanced, sizes)
 
 
 def input_range(values: Array) -> tuple[float, float] | None:
