@@ -763,6 +763,8 @@ ELSEWHERE = {
     "overfitting_headline.at_chance": "test_draw_overfitting_headline.py",
     "overfitting_headline.ranges_differ": "test_draw_overfitting_headline.py",
     "overfitting_charts.choose_log": "test_draw_overfitting.py",
+    "overfitting_charts.is_accuracy_of": "called by loss_charts",
+    "text.short_number": "test_draw_overfitting.py",
     "predictions.nearest": "test_draw_pictures.py",
     "predictions.tile_size": "test_draw_pictures.py",
     "confusion.cell_size": "test_confusion_matrix.py",

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from kerasviz_callbacks.draw.curves import Chart, Curve
 from kerasviz_callbacks.draw.overfitting import MAX_CLASSES, MAX_DEGRADED, PerClassScores
 from kerasviz_callbacks.draw.overfitting_headline import History
-from kerasviz_callbacks.draw.text import format_number as written
+from kerasviz_callbacks.draw.text import short_number as written
 from kerasviz_callbacks.draw.trails import extend_window
 from kerasviz_callbacks.draw.volumes import middle_slice
 
@@ -88,6 +88,14 @@ def is_accuracy(key: str) -> bool:
     return key.endswith("accuracy") or key.rpartition("_")[2] == "acc"
 
 
+_ACCURACIES = ("accuracy", "acc", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy")
+
+
+def is_accuracy_of(key: str, output: str) -> bool:
+    """Whether a metric is, by its name, the share of right classes of an output: not that of a contrastive task."""
+    return key in _ACCURACIES or key in {f"{output}_{name}" for name in _ACCURACIES}
+
+
 def loss_charts(
     curves: Mapping[str, History],
     metrics: Sequence[str],
@@ -95,11 +103,13 @@ def loss_charts(
     step: int,
     *,
     chance: float | None = None,
+    output: str = "",
 ) -> list[Chart]:
     """Loss and metrics as Keras gives them; the axis begins at 0 unless values lie below, of an accuracy it ends at 1.
 
     `curves` are by key of the logs, `"loss"`, `"val_loss"` and those of the metrics; `scales` are what
-    `extend_axis` and `choose_log` noted; `step` is the newest one; `chance` is marked in the chart of an accuracy.
+    `extend_axis` and `choose_log` noted; `step` is the newest one; `chance` is marked in the chart of the accuracy
+    of this `output`.
     """
     charts = []
     for key in ("loss", *metrics):
@@ -111,9 +121,9 @@ def loss_charts(
             low, high = _decades(*_reached(scales, f"{key} by decades"))
         known = [(of, *curve.last) for of, curve in reversed(sets.items()) if curve.last is not None and step >= 0]
         newest = [f"{of} {written(value)}{'' if at == step else f' (at {at})'}" for of, at, value in known]
-        level = chance if share else None
-        hint = "log scale" if log else "" if level is None else f"dotted: chance {written(level)}"
-        charts.append(Chart(key, sets, low, high, "  ".join(newest), hint, log=log, level=level))
+        level = chance if is_accuracy_of(key, output) else None
+        hint, named = "log scale" if log else "", "" if level is None else f"chance {written(level)}"
+        charts.append(Chart(key, sets, low, high, "  ".join(newest), hint, log=log, level=level, level_name=named))
     return charts
 
 

@@ -108,11 +108,13 @@ class OverfittingMonitor(EvaluatedView):
         self.publish = checked_publish(publish)
         self.metrics: Sequence[str] = ()  # those available for this model
         self._published: Sequence[str] = ()  # those added to `logs`
+        self._output = ""  # the name of the output that is looked at
         self._ranges: dict[str, tuple[float, float] | None] = {}  # of the inputs, by data source
 
     def find_layers(self, reader: Reader) -> None:
         """Find the layers of the features and maps, and the available metrics."""
         super().find_layers(reader)
+        self._output = str(reader.first_output)
         self._ranges = {source: input_range(probe.images) for source, probe in self.probes.items()}
         missing = self._missing()
         expected = self.publish or self.task.kind in ("classes", "labels")  # else only the curves are of interest
@@ -254,7 +256,7 @@ class OverfittingMonitor(EvaluatedView):
         fell = "mean squared error grew most" if self.task.kind == "values" else "lost most"
         return Summary(
             headline=headlines(newest.curves, metrics[0] if metrics else None, best, step, answers, axis=axis),
-            losses=loss_charts(newest.curves, metrics, newest.scales, step, chance=chance),
+            losses=loss_charts(newest.curves, metrics, newest.scales, step, chance=chance, output=self._output),
             metrics=metric_charts(self.metrics, histories, newest.scales, axis=axis),
             steps=StepAxis(first, horizon(self.schedule.last, step), best, max(step, first)),
             sets=["validation", "training"],
