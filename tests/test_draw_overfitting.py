@@ -353,6 +353,24 @@ def test_every_picture_stands_there_with_its_heat_then_and_now():
             assert holds(sheet, overlay(pictures, maps, scale=1.0)[index]) == 1
 
 
+def test_examples_without_pictures_are_lines_close_together_and_have_no_legend_of_maps():
+    shown = degraded()
+    shown = DegradedExample(None, shown.then, shown.now, 1.0, shown.titles)
+    sheet = overfitting_sheet(summary(degraded=shown), caption="c")
+    none = overfitting_sheet(summary(degraded=DegradedExample(None, None, None, 0.0, [])), caption="c")
+    changed = np.flatnonzero((sheet != none).any(axis=(1, 2)))
+    assert changed.max() - changed.min() < MAX_DEGRADED * 60
+    np.testing.assert_array_equal(sheet[-40:], none[-40:])
+
+
+def test_why_there_is_no_example_is_said_in_whole(monkeypatch):
+    why, told = "an answer that is too long for a single line of the narrow part beside the classes", []
+    monkeypatch.setattr(text, "_print", lambda canvas, place, line, *_: told.append(line))
+    none = DegradedExample(None, None, None, 0.0, [])
+    overfitting_sheet(summary(degraded=none, class_scores=CLASS_SCORES, placeholder=why), caption="c")
+    assert why in " ".join(told)
+
+
 def test_its_size_does_not_depend_on_what_has_degraded():
     sizes = set()
     for one in (degraded(), degraded(3), degraded(1, maps=False), DegradedExample(None, None, None, 0.0, [])):

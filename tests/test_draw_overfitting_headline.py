@@ -26,7 +26,7 @@ LEARNED = Answers(accuracy=0.8, chance=0.1, rows=500, ratio=1.0, ranges=((0, 1),
 SCALED = ((0.0, 1.0), (0.0, 255.0))
 
 
-NO_LOSS = "No val_loss yet, so no best epoch: fit needs validation_data, and a test_step that returns a loss."
+NO_LOSS = "No val_loss in the logs, so no best epoch: "
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,10 @@ NO_LOSS = "No val_loss yet, so no best epoch: fit needs validation_data, and a t
         ([1, 0.5, 0.9], [1, 0.4, 0.8], LEARNED, "Getting worse since epoch 1: val_loss 0.4 → 0.8 (+100%)."),
         ([1, 0.5, 0.4], [1, 0.4, 0.41], LEARNED, "val_loss was lowest at epoch 1: 0.4; now 0.41 (+2%)."),
         ([1, 0.5, 0.4], [1, 0.6, 0.5], LEARNED, "val_loss is at its lowest so far: 0.5 at epoch 2."),
-        ([1, 0.5, 0.4], [], LEARNED, NO_LOSS),
+        ([1, 0.5, 0.4], [], LEARNED,
+         f"{NO_LOSS}fit needs validation_data, and a test_step that returns a loss."),
+        ([1, 0.5, 0.4], [], Answers(own_loop=True),
+         f'{NO_LOSS}pass it to on_epoch_end(epoch, {{"loss": ..., "val_loss": ...}}).'),
         ([], [], None, "Untrained: no epoch has ended yet."),
         ([], [], Answers(0.1, 0.1, 500, 0, 9.0, SCALED),
          "Training and validation differ: training inputs 0 to 1, validation inputs 0 to 255."),

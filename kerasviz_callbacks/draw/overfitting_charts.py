@@ -105,14 +105,14 @@ def loss_charts(
     chance: float | None = None,
     output: str = "",
 ) -> list[Chart]:
-    """Loss and metrics as Keras gives them; the axis begins at 0 unless values lie below, of an accuracy it ends at 1.
+    """Loss, where there is one, and metrics as Keras gives them.
 
-    `curves` are by key of the logs, `"loss"`, `"val_loss"` and those of the metrics; `scales` are what
-    `extend_axis` and `choose_log` noted; `step` is the newest one; `chance` is marked in the chart of the accuracy
-    of this `output`.
+    The axis begins at 0 unless values lie below, of an accuracy it ends at 1. `curves` are by key of the logs,
+    `"loss"`, `"val_loss"` and those of the metrics; `scales` are what `extend_axis` and `choose_log` noted; `step` is
+    the newest one; `chance` is marked in the chart of the accuracy of this `output`.
     """
     charts = []
-    for key in ("loss", *metrics):
+    for key in ("loss", *metrics) if "loss" in curves else metrics:
         sets = {"training": Curve(*curves[key]), "validation": Curve(*curves[f"val_{key}"])}
         up, down = _reached(scales, key)
         log, share = bool(scales.get(f"log {key}")), is_accuracy(key)

@@ -32,6 +32,7 @@ class Answers:
         ranges: the least and the largest input of training and of validation data; `None`: not known.
         balanced: the mean over the classes of the accuracy within each; NaN: not known.
         class_sizes: how many of the rows each class has.
+        own_loop: whether the training is no `fit`, so that the logs are what the user passes.
     """
 
     accuracy: float = math.nan
@@ -42,6 +43,7 @@ class Answers:
     ranges: tuple[Range, Range] | None = None
     balanced: float = math.nan
     class_sizes: tuple[int, ...] = ()
+    own_loop: bool = False
 
 
 def headlines(
@@ -159,7 +161,9 @@ class _Told:
             return f"Untrained: no {self.axis} has ended yet."
         if self.best is None:
             remedy = "fit needs validation_data, and a test_step that returns a loss."
-            return f"No val_loss yet, so no best {self.axis}: {remedy}"
+            if self.answers.own_loop:
+                remedy = 'pass it to on_epoch_end(epoch, {"loss": ..., "val_loss": ...}).'
+            return f"No val_loss in the logs, so no best {self.axis}: {remedy}"
         lowest, now = self.at("val_loss", self.best), self.at("val_loss", self.step)
         if self.best >= self.step:
             return f"val_loss is at its lowest so far: {written(lowest)} at {self.axis} {self.best}."

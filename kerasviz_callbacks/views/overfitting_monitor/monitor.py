@@ -204,9 +204,9 @@ class OverfittingMonitor(EvaluatedView):
 
     def _data(self, source: str, now: Evaluation, then: BestEpoch | None, left_out: tuple[int, int]) -> OverfittingData:
         history, known = self._history(), self.memory.for_source(source)["histories"]
-        metrics = history.metrics(self._charts() - 1, losses=self.task.kind == "values")
+        metrics = history.metrics(self._charts(), losses=self.task.kind == "values")
         curves = {}
-        for key in ("loss", *metrics):
+        for key in ("loss", *metrics) if history.has_loss else metrics:
             for name in (key, f"val_{key}"):
                 curves[name] = history.curve(name)
                 for value in curves[name][1][-1:]:
@@ -251,11 +251,13 @@ class OverfittingMonitor(EvaluatedView):
         before = None if validation.then is None else validation.then.true_score
         labels = self.labels[VALIDATION]
         answers = answers_of(data, labels if classes else None, self._ranges)
+        answers = replace(answers, own_loop="steps" not in (self.params or {}))
         chance = self.probes[VALIDATION].most_frequent if classes else None
         named = self.probe_display.class_name if classes else None
+        metric = min(metrics, key=lambda key: key.endswith("_loss"), default=None)
         fell = "mean squared error grew most" if self.task.kind == "values" else "lost most"
         return Summary(
-            headline=headlines(newest.curves, metrics[0] if metrics else None, best, step, answers, axis=axis),
+            headline=headlines(newest.curves, metric, best, step, answers, axis=axis),
             losses=loss_charts(newest.curves, metrics, newest.scales, step, chance=chance, output=self._output),
             metrics=metric_charts(self.metrics, histories, newest.scales, axis=axis),
             steps=StepAxis(first, horizon(self.schedule.last, step), best, max(step, first)),
@@ -278,7 +280,7 @@ class OverfittingMonitor(EvaluatedView):
             return f"None has got worse since {axis} {data.best}."
         if data.best is not None:
             return "val_loss is lowest now." if data.best == step else f"The best {axis} was not measured."
-        return "No epoch has ended yet." if step < 0 else f"No finite val_loss yet, so the best {axis} is unknown."
+        return f"No {axis} has ended yet." if step < 0 else f"Without a val_loss there is no best {axis}."
 
     def _degraded(self, data: OverfittingData) -> DegradedExample:
         """Return the rows whose predictions got worse most since the best epoch."""
