@@ -116,6 +116,15 @@ def test_a_value_that_is_no_number_is_a_column_and_breaks_the_line():
     assert not len(rows_of(plot, SETS["validation"], 100))
 
 
+def test_where_nothing_could_be_measured_is_a_gap_without_the_colour_of_nan():
+    plot = charted({"validation": Curve(range(10), [0.5] * 4 + [None, None] + [0.5] * 4)})
+    assert not (plot == NON_FINITE).all(axis=-1).any()
+    assert not len(rows_of(plot, SETS["validation"], 100))
+    assert len(rows_of(plot, SETS["validation"], 60))
+    (drift,) = metric_charts(["cam_drift"], {"validation": {"cam_drift": ((0, 1), (0.0, None))}}, {})
+    assert drift.subtitle == "now no maps"
+
+
 @pytest.mark.parametrize("values", [[0.5], [np.nan, 0.5, np.nan]])
 @pytest.mark.parametrize("name", ["training", "validation"])
 def test_a_point_alone_is_a_disc_over_the_line_of_the_best_epoch(name, values):

@@ -40,18 +40,20 @@ class Curve:
 
     Attributes:
         steps: in increasing order, `(t,)`.
-        values: `(t,)`; what is not finite breaks the line and is a column in its own colour.
+        values: `(t,)`; what is not finite breaks the line and is a column in its own colour; `None`, where there was
+            nothing to measure, is a gap.
         best: the step that is marked with a ring; `None`: none is.
     """
 
     steps: Sequence[int]
-    values: Sequence[float]
+    values: Sequence[float | None]
     best: int | None = None
 
     @property
     def last(self) -> tuple[int, float] | None:
-        """The newest step that is known, and its value."""
-        return (self.steps[-1], self.values[-1]) if len(self.steps) else None
+        """The newest step that is known, and its value, NaN in a gap."""
+        known = self.values[-1] if len(self.steps) else None
+        return (self.steps[-1], math.nan if known is None else known) if len(self.steps) else None
 
 
 @dataclass(frozen=True)
@@ -251,8 +253,8 @@ def _dashes(line: Values) -> Iterator[Values]:
 def _paint_best(canvas: Picture, curve: Curve, axes: _Axes, ink: Colour) -> None:
     if curve.best is None:
         return
-    value = dict(zip(curve.steps, curve.values, strict=True)).get(curve.best, math.nan)
-    if math.isfinite(value):
+    value = dict(zip(curve.steps, curve.values, strict=True)).get(curve.best)
+    if value is not None and math.isfinite(value):
         row = float(axes.down(np.array([value]))[0])
         if 0 <= row < axes.height:
             paint_dot(canvas, AXIS + axes.across(curve.best), HEAD + row, ink, hollow=True)
@@ -261,6 +263,6 @@ def _paint_best(canvas: Picture, curve: Curve, axes: _Axes, ink: Colour) -> None
 def _paint_non_finite(plot: Picture, curve: Curve, axes: _Axes) -> None:
     """Colours the columns of the steps whose value is not finite."""
     for step, value in zip(curve.steps, curve.values, strict=True):
-        if not math.isfinite(value):
+        if value is not None and not math.isfinite(value):
             left = axes.across(step) - axes.cell / 2
             fill(plot, (left, 0, max(left + axes.cell - 1, left), axes.height), NON_FINITE)

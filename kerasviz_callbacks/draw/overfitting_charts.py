@@ -42,6 +42,9 @@ METRICS = {
 }
 """The metrics of the monitor, in the order in which they are shown."""
 
+MetricHistory = tuple[Sequence[int], Sequence[float | None]]
+"""Steps in increasing order, and a value at each; `None`: there was nothing to measure."""
+
 _LEAST_RANGE = 0.05  # an axis reaches at least so far from 0, so that noise looks small
 _MARGIN = 0.05  # the axis of a share reaches so far beyond the values
 
@@ -67,7 +70,7 @@ def extend_axis(scales: dict[str, float], name: str, value: float, window: str =
 
 def metric_charts(
     names: Sequence[str],
-    histories: Mapping[str, Mapping[str, History]],
+    histories: Mapping[str, Mapping[str, MetricHistory]],
     scales: Mapping[str, float],
     *,
     axis: str = "epoch",
@@ -209,8 +212,9 @@ def flat_maps(maps: NDArray[np.float32]) -> NDArray[np.float32]:
     return middle_slice(maps) if maps.ndim == 4 else maps
 
 
-def _curve(shown: MetricStyle, steps: Sequence[int], values: Sequence[float]) -> Curve:
-    finite = [(value, step) for step, value in zip(steps, values, strict=True) if math.isfinite(value)]
+def _curve(shown: MetricStyle, steps: Sequence[int], values: Sequence[float | None]) -> Curve:
+    known = [(value, step) for step, value in zip(steps, values, strict=True) if value is not None]
+    finite = [(value, step) for value, step in known if math.isfinite(value)]
     if shown.good is None or not finite:
         return Curve(steps, values)
     worth = {"low": float, "high": lambda value: -value, "zero": abs}[shown.good]
@@ -225,10 +229,10 @@ def _best_and_newest(curves: Mapping[str, Curve]) -> str:
     said = []
     curve = curves.get("validation")
     if curve is not None and len(curve.values):
-        known = dict(zip(curve.steps, curve.values, strict=True))
+        known, now = dict(zip(curve.steps, curve.values, strict=True)), curve.values[-1]
         if curve.best is not None:
-            said.append(f"best {written(known[curve.best])} at {written(curve.best)}")
-        said.append(f"now {written(curve.values[-1])}" if math.isfinite(curve.values[-1]) else "now NaN")
+            said.append(f"best {written(known[curve.best] or 0.0)} at {written(curve.best)}")
+        said.append("now no maps" if now is None else f"now {written(now)}")
     return "   ".join(said)
 
 

@@ -16,6 +16,7 @@ from ...maths.confusion import accuracies
 from ...maths.map_change import empty, map_distance, true_versus_predicted
 
 Histories = dict[str, tuple[tuple[int, ...], tuple[float, ...]]]
+MetricHistories = dict[str, tuple[tuple[int, ...], tuple[float | None, ...]]]
 
 
 @dataclass(frozen=True)
@@ -31,21 +32,21 @@ class BestEpoch:
 class OverfittingData:
     """The data to draw of one data source, copied because measuring continues while it is drawn."""
 
-    histories: Histories  # steps and values of each metric, by name
+    histories: MetricHistories  # steps and values of each metric, by name; None where every map was empty
     curves: Histories  # epochs and values of the Keras logs, by key
     scales: Mapping[str, float]  # limits of the axes
     best: int | None  # the best epoch, if there is one
     metrics: list[str]  # the keys of the metrics plotted besides the loss
     now: Evaluation  # evaluation of the rows at this step, without what is not drawn
     then: BestEpoch | None  # state at the best epoch, if that was earlier
-    left_out: tuple[int, int]  # number of rows excluded from `cam_drift` and from `cam_true_vs_predicted`
+    left_out: Mapping[str, int]  # number of rows excluded from `cam_drift` and from `cam_true_vs_predicted`
     untrained_loss: float  # mean loss of the rows before training; NaN if it was not measured
 
 
 def metrics_of(
     now: Evaluation, labels: Array | None, maps_then: Array | None, row_weights: Array | None = None
-) -> tuple[dict[str, float], tuple[int, int]]:
-    """Compute the available metrics, by name, and count the rows left out of `cam_drift` and `cam_true_vs_predicted`.
+) -> tuple[dict[str, float], dict[str, int]]:
+    """Compute the available metrics, and count the rows left out of `cam_drift` and `cam_true_vs_predicted`, by name.
 
     `labels` are classes `(n,)`, `maps_then` the Grad-CAM of the true class at the best epoch, `(n, *spatial)`,
     `row_weights` what each row counts for in `overconfidence`, `(n,)`.
@@ -59,13 +60,13 @@ def metrics_of(
         found["silhouette"] = silhouette(distances, labels)
         found["nc1"] = within_to_between(distances, labels)
     if now.true_maps is None or now.predicted_maps is None or now.answer_scores is None:
-        return found, (0, 0)
+        return found, {}
     drift, excluded = np.nan, int(empty(now.true_maps).sum())
     if maps_then is not None:
         drift, excluded = map_distance(now.true_maps, maps_then)
     between = true_versus_predicted(now.true_maps, now.predicted_maps, ~now.answer_scores.wrong_rows)
     found |= {"cam_drift": drift, "cam_true_vs_predicted": between.mean}
-    return found, (excluded, between.left_out)
+    return found, {"cam_drift": excluded, "cam_true_vs_predicted": between.left_out}
 
 
 def row_loss(now: Evaluation) -> float:

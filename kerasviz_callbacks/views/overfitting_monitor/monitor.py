@@ -192,17 +192,21 @@ class OverfittingMonitor(EvaluatedView):
         histories = memory.setdefault("histories", {})
         for name, value in metrics.items():
             known = {at: old for at, old in histories.get(name, {}).items() if at < step}
-            histories[name] = known | ({} if name == "cam_drift" and history.best is None else {step: value})
+            if name != "cam_drift" or maps_then is not None:
+                known[step] = None if left_out.get(name) == len(now.true_score) else value
+            histories[name] = known
             extend_axis(self.memory.scales, name, value, METRICS[name].window)
         if now.true_maps is not None:
             self.memory.extend_scale("maps", float(now.true_maps.max(initial=0, where=np.isfinite(now.true_maps))))
         scalars = {f"overfitting/{name}": value for name, value in metrics.items()}
         if "cam_drift" in metrics:
-            scalars["overfitting/cam_empty"] = float(left_out[0])
+            scalars["overfitting/cam_empty"] = float(left_out["cam_drift"])
         earlier = then if then is not None and then.step < step else None
         return Measured(step, self._data(source, now, earlier, left_out), scalars)
 
-    def _data(self, source: str, now: Evaluation, then: BestEpoch | None, left_out: tuple[int, int]) -> OverfittingData:
+    def _data(
+        self, source: str, now: Evaluation, then: BestEpoch | None, left_out: Mapping[str, int]
+    ) -> OverfittingData:
         history, known = self._history(), self.memory.for_source(source)["histories"]
         metrics = history.metrics(self._charts(), losses=self.task.kind == "values")
         curves = {}
@@ -233,10 +237,11 @@ class OverfittingMonitor(EvaluatedView):
         data: dict[str, OverfittingData] = {source: found.data for source, found in measured.items()}
         rows = [f"{probe.size} {COMPARED_SOURCES[source]}" for source, probe in self.probes.items()]
         caption = f"overfitting of {self.part_path or self.model.name}\nobserved: {' and '.join(rows)} rows"
-        note = ""
         if one.data.now.true_maps is not None:
-            drift, between = one.data.left_out
-            note = f"maps of {self.maps_path}; empty maps: {drift} in cam_drift, {between} in cam_true_vs_predicted"
+            caption += f", maps of {self.maps_path}"
+        drawn = {name: count for name, count in one.data.left_out.items() if one.step in one.data.histories[name][0]}
+        empty = ", ".join(f"{count:,} in {name}" for name, count in drawn.items())
+        note = f"empty maps of {len(one.data.now.true_score):,} rows: {empty}" if empty else ""
         caption = self.probe_display.captioned(caption, VALIDATION)
         sheet = overfitting_sheet(self._summary(data, one.step), caption=caption, note=join_notes(note, one.note))
         yield Image(VALIDATION, "overfitting/summary", sheet, DESCRIPTION)
