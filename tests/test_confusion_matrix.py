@@ -231,7 +231,7 @@ def test_colours_of_the_cells_are_their_shares(tmp_path):
 
 
 def drawn(view, model, monkeypatch):
-    """What the picture is made of: the headline, and the caption."""
+    """What the picture is made of: the headline, and the options."""
     made = []
     monkeypatch.setattr(
         views.confusion_matrix,
@@ -239,7 +239,7 @@ def drawn(view, model, monkeypatch):
         lambda *parts, **options: made.append((*parts, options)) or confusion_sheet(*parts, **options),
     )
     view.picture(model)
-    return made[0][2], made[0][3]["caption"]
+    return made[0][2], made[0][3]
 
 
 @pytest.mark.parametrize("even", [True, False])
@@ -247,11 +247,11 @@ def test_rows_that_are_weighted_however_little_are_said_to_be(even, tmp_path, mo
     x, y = unbalanced(n=40)[0], np.repeat([0, 1], 20 if even else [22, 18])
     probe = kv.Probe((x, y), count=20)
     model = classifier(classes=2)
-    (said, _), caption = drawn(kv.ConfusionMatrix(tmp_path, probe), model, monkeypatch)
+    (said, _), options = drawn(kv.ConfusionMatrix(tmp_path, probe), model, monkeypatch)
     right = predictions(model, probe.images) == probe.labels
     accuracy = np.average(right, weights=np.where(probe.labels == 0, 20 if even else 22, 20 if even else 18))
     assert said.startswith(f"accuracy {accuracy:.1%}, ")
-    assert ("weighted to the proportions of the data" in caption) is not even
+    assert ("weighted to the proportions of the data" in options["caption"]) is not even
 
 
 def test_of_several_labels_the_share_of_rows_with_all_right_is_not_called_accuracy(tmp_path, monkeypatch):
@@ -262,6 +262,16 @@ def test_of_several_labels_the_share_of_rows_with_all_right_is_not_called_accura
     several = np.stack([y == 0, y < 2], axis=1).astype(np.float32)
     (said, _), _ = drawn(kv.ConfusionMatrix(tmp_path, (x, several)), model, monkeypatch)
     assert said.startswith(f"all labels right {((model.predict(x) >= 0.5) == several).all(axis=1).mean():.1%}, ")
+
+
+@pytest.mark.parametrize("weighted", [True, False])
+@pytest.mark.parametrize("stream", [True, False])
+def test_sample_weights_are_said_to_count_for_nothing(weighted, stream, tmp_path, monkeypatch):
+    x, y = unbalanced(n=30)
+    data = (x, y, np.ones(30)) if weighted else (x, y)
+    given = tf.data.Dataset.from_tensor_slices(data).batch(10) if stream else data
+    options = drawn(kv.ConfusionMatrix(tmp_path, given), classifier(), monkeypatch)[1]
+    assert options["note"] == ("sample weights are not counted" if weighted else "")
 
 
 def confusions(title, *, pictures=True, longest="cheap shoe → dear shirt"):

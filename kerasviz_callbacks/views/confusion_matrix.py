@@ -151,6 +151,7 @@ class ConfusionMatrix(ProbeView):
         """Draw the matrix of each data source."""
         for source, one in measured.items():
             data, unit = one.data, "number of rows" if self.normalize is None else _UNITS[self.normalize]
+            unweighted = "sample weights are not counted" if self.probes[source].sample_weighted else ""
             missing = f"{data.unanswered:,} NaN" if data.unanswered else ""
             picture = confusion_sheet(
                 self._matrices(data),
@@ -159,7 +160,7 @@ class ConfusionMatrix(ProbeView):
                 high=self.memory.scales["confusion"],
                 unit=unit,
                 caption=self._caption(source),
-                note=join_notes("predictions that are NaN count as wrong" if missing else "", one.note),
+                note=join_notes("predictions that are NaN count as wrong" if missing else "", unweighted, one.note),
                 bad=missing,
             )
             rows = _WEIGHTED if self._is_weighted(source) else ""
