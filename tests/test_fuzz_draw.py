@@ -761,7 +761,6 @@ ELSEWHERE = {
     "overlay.outline": "test_draw_pictures.py",
     "reconstructions.shrink_marked": "called by predictions.sized",
     "overfitting_headline.at_chance": "test_draw_overfitting_headline.py",
-    "overfitting_headline.ranges_differ": "test_draw_overfitting_headline.py",
     "overfitting_charts.choose_log": "test_draw_overfitting.py",
     "overfitting_charts.is_accuracy_of": "called by loss_charts",
     "text.short_number": "test_draw_overfitting.py",

@@ -9,6 +9,7 @@ import numpy as np
 from ..._typing import Array
 from ...callback import TRAINING, VALIDATION
 from ...callback.evaluated_view import Evaluation
+from ...draw.inputs import IntensityRange
 from ...draw.overfitting_headline import Answers
 from ...maths.classes import FeatureDistances, knn_accuracy, silhouette, within_to_between
 from ...maths.confidence import overconfidence
@@ -77,11 +78,11 @@ def row_loss(now: Evaluation) -> float:
 
 
 def answers_of(
-    data: Mapping[str, OverfittingData], labels: Array | None, ranges: Mapping[str, tuple[float, float] | None]
+    data: Mapping[str, OverfittingData], labels: Array | None, ranges: Mapping[str, IntensityRange | None]
 ) -> Answers:
     """Summarise what the headline needs to know of the observed rows.
 
-    `data` and `ranges`, the least and the largest input, are by data source; `labels` are the classes of the validation
+    `data` and `ranges`, of the inputs, are by data source; `labels` are the classes of the validation
     rows `(n,)`, if they have any.
     """
     now = data[VALIDATION].now
@@ -97,14 +98,3 @@ def answers_of(
     training, validation = ranges.get(TRAINING), ranges.get(VALIDATION)
     known = None if training is None or validation is None else (training, validation)
     return Answers(accuracy, chance, len(now.true_score), bad, ratio, known, balanced, sizes)
-
-
-def input_range(values: Array) -> tuple[float, float] | None:
-    """Return the 0.5 and 99.5 percentiles of the inputs; `None` for integers that are no bytes, such as token ids."""
-    if values.dtype.kind != "f" and values.dtype != np.uint8:
-        return None
-    finite = values[np.isfinite(values)]
-    if not finite.size:
-        return None
-    low, high = np.percentile(finite, (0.5, 99.5))
-    return float(low), float(high)

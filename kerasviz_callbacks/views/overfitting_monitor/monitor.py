@@ -10,6 +10,7 @@ import numpy as np
 from ...callback import COMPARED_SOURCES, UNTRAINED, VALIDATION, Image, Measured
 from ...callback.evaluated_view import EvaluatedView, Evaluation
 from ...draw.curves import StepAxis
+from ...draw.inputs import IntensityRange
 from ...draw.lines import horizon
 from ...draw.overfitting import DegradedExample, Summary, overfitting_sheet
 from ...draw.overfitting_charts import (
@@ -27,7 +28,7 @@ from ...draw.text import format_number, join_notes
 from ...record.console import say
 from ...taps.reader import Reader
 from .epoch_history import EpochHistory
-from .measurements import BestEpoch, OverfittingData, answers_of, input_range, metrics_of, row_loss
+from .measurements import BestEpoch, OverfittingData, answers_of, metrics_of, row_loss
 from .publishing import checked_publish, log_key
 from .texts import DESCRIPTION, SCALARS
 
@@ -109,13 +110,13 @@ class OverfittingMonitor(EvaluatedView):
         self.metrics: Sequence[str] = ()  # those available for this model
         self._published: Sequence[str] = ()  # those added to `logs`
         self._output = ""  # the name of the output that is looked at
-        self._ranges: dict[str, tuple[float, float] | None] = {}  # of the inputs, by data source
+        self._ranges: dict[str, IntensityRange | None] = {}  # of the inputs, by data source
 
     def find_layers(self, reader: Reader) -> None:
         """Find the layers of the features and maps, and the available metrics."""
         super().find_layers(reader)
         self._output = str(reader.first_output)
-        self._ranges = {source: input_range(probe.images) for source, probe in self.probes.items()}
+        self._ranges = {source: IntensityRange.robust(probe.images) for source, probe in self.probes.items()}
         missing = self._missing()
         expected = self.publish or self.task.kind in ("classes", "labels")  # else only the curves are of interest
         if self.fit_context.verbose and expected:
