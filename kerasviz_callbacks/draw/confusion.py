@@ -150,7 +150,9 @@ def _paint_headline(strip: Picture, headline: tuple[str, str]) -> None:
 
 
 def _paint_examples(part: Picture, confused: Confused) -> None:
-    heading = "the worst confusions" if confused.pictures is None else "the surest of the worst confusions"
+    heading = (
+        "the worst confusions, p of the surest" if confused.pictures is None else "the surest of the worst confusions"
+    )
     write(part, (0, 15), heading, size=14, bold=True, width=part.shape[1])
     if not confused.titles:
         write(part, (0, 40), "none", size=13, colour=QUIET)

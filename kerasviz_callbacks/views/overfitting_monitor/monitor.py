@@ -239,7 +239,7 @@ class OverfittingMonitor(EvaluatedView):
         rows = [f"{probe.size} {COMPARED_SOURCES[source]}" for source, probe in self.probes.items()]
         caption = f"overfitting of {self.part_path or self.model.name}\nobserved: {' and '.join(rows)} rows"
         if one.data.now.true_maps is not None:
-            caption += f", maps of {self.maps_path}"
+            caption += f"\nmaps of {self.maps_path}"
         drawn = {name: count for name, count in one.data.left_out.items() if one.step in one.data.histories[name][0]}
         empty = ", ".join(f"{count:,} in {name}" for name, count in drawn.items())
         note = f"empty maps of {len(one.data.now.true_score):,} rows: {empty}" if empty else ""
