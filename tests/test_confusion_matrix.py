@@ -13,8 +13,10 @@ from hypothesis.extra import numpy as arrays
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, confusion_matrix, multilabel_confusion_matrix
 
 import kerasviz_callbacks as kv
+from kerasviz_callbacks import views
+from kerasviz_callbacks.draw import text
 from kerasviz_callbacks.draw.colour import table
-from kerasviz_callbacks.draw.confusion import RIGHT, WRONG, cell_size
+from kerasviz_callbacks.draw.confusion import RIGHT, WRONG, Confused, Matrix, cell_size, confusion_sheet
 from kerasviz_callbacks.maths.confusion import accuracies, confusion_counts, normalized
 from kerasviz_callbacks.probe import as_probe
 from kerasviz_callbacks.probe.choice import weights_of_proportions
@@ -226,6 +228,77 @@ def test_colours_of_the_cells_are_their_shares(tmp_path):
         )
     ]
     assert corners, "the nine cells stand nowhere in the picture"
+
+
+def drawn(view, model, monkeypatch):
+    """What the picture is made of: the headline, and the options."""
+    made = []
+    monkeypatch.setattr(
+        views.confusion_matrix,
+        "confusion_sheet",
+        lambda *parts, **options: made.append((*parts, options)) or confusion_sheet(*parts, **options),
+    )
+    view.picture(model)
+    return made[0][2], made[0][3]
+
+
+@pytest.mark.parametrize("even", [True, False])
+def test_rows_that_are_weighted_however_little_are_said_to_be(even, tmp_path, monkeypatch):
+    x, y = unbalanced(n=40)[0], np.repeat([0, 1], 20 if even else [22, 18])
+    probe = kv.Probe((x, y), count=20)
+    model = classifier(classes=2)
+    (said, _), options = drawn(kv.ConfusionMatrix(tmp_path, probe), model, monkeypatch)
+    right = predictions(model, probe.images) == probe.labels
+    accuracy = np.average(right, weights=np.where(probe.labels == 0, 20 if even else 22, 20 if even else 18))
+    assert said.startswith(f"accuracy {accuracy:.1%}, ")
+    assert ("weighted to the proportions of the data" in options["caption"]) is not even
+
+
+def test_of_several_labels_the_share_of_rows_with_all_right_is_not_called_accuracy(tmp_path, monkeypatch):
+    x, y = unbalanced(n=40)
+    inputs = keras.Input((8, 8, 1))
+    outputs = keras.layers.Dense(2, activation="sigmoid")(keras.layers.Flatten()(inputs))
+    model = keras.Model(inputs, outputs)
+    several = np.stack([y == 0, y < 2], axis=1).astype(np.float32)
+    (said, _), _ = drawn(kv.ConfusionMatrix(tmp_path, (x, several)), model, monkeypatch)
+    assert said.startswith(f"all labels right {((model.predict(x) >= 0.5) == several).all(axis=1).mean():.1%}, ")
+
+
+@pytest.mark.parametrize("weighted", [True, False])
+@pytest.mark.parametrize("stream", [True, False])
+def test_sample_weights_are_said_to_count_for_nothing(weighted, stream, tmp_path, monkeypatch):
+    x, y = unbalanced(n=30)
+    data = (x, y, np.ones(30)) if weighted else (x, y)
+    given = tf.data.Dataset.from_tensor_slices(data).batch(10) if stream else data
+    options = drawn(kv.ConfusionMatrix(tmp_path, given), classifier(), monkeypatch)[1]
+    assert options["note"] == ("sample weights are not counted" if weighted else "")
+
+
+def confusions(title, *, pictures=True, longest="cheap shoe → dear shirt"):
+    matrix = Matrix(np.eye(2), np.eye(2), ["cheap shoe", "dear shirt"])
+    examples = np.zeros((3, 8, 8, 3), np.uint8) if pictures else None
+    confused = Confused([(title, "p 0.90   3 of 9")] * 3, examples, most=6, longest=longest)
+    return confusion_sheet([("", matrix)], confused, ("one", "two"), high=1.0, unit="share", caption="c")
+
+
+def test_the_classes_of_a_confusion_are_whole_in_two_lines(monkeypatch):
+    told = []
+    monkeypatch.setattr(text, "_print", lambda canvas, place, line, *_: told.append((place[1], line)))
+    long = confusions("cheap shoe → dear shirt")
+    rows = {line: row for row, line in told}
+    assert rows["dear shirt"] - rows["cheap shoe →"] == rows["p 0.90   3 of 9"] - rows["dear shirt"] == 15
+    assert confusions("a → b").shape == long.shape, "whatever the titles of a step"
+
+
+def test_confusions_without_pictures_stand_close_together(monkeypatch):
+    told = []
+    monkeypatch.setattr(text, "_print", lambda canvas, place, line, *_: told.append((place[1], line)))
+    for shown, apart in ((True, 138), (False, 40)):
+        told.clear()
+        confusions("a → b", pictures=shown, longest="a → b")
+        rows = [row for row, line in told if line == "a → b"]
+        assert np.diff(rows).tolist() == [0, apart]
+        assert any(line.startswith("the surest of") for _, line in told) == shown
 
 
 # Rows in the proportions of the data.

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kerasviz_callbacks.draw import curves, text
 from kerasviz_callbacks.draw.colour import NON_FINITE
 from kerasviz_callbacks.draw.curves import AXIS, FOOT, HEAD, SETS, Chart, Curve, StepAxis, paint_chart, paint_dot
 from kerasviz_callbacks.draw.overfitting import (
@@ -25,7 +26,7 @@ from kerasviz_callbacks.draw.overfitting_charts import (
     per_class_scores,
 )
 from kerasviz_callbacks.draw.overlay import overlay
-from kerasviz_callbacks.draw.text import INK
+from kerasviz_callbacks.draw.text import INK, write
 from kerasviz_callbacks.draw.tiles import fit
 
 HEIGHT, WIDTH = HEAD + 101 + FOOT, AXIS + 200  # a plot of 101 x 200: ten epochs of 20 pixels
@@ -115,6 +116,24 @@ def test_a_value_that_is_no_number_is_a_column_and_breaks_the_line():
     assert not len(rows_of(plot, SETS["validation"], 100))
 
 
+def test_where_nothing_could_be_measured_is_a_gap_without_the_colour_of_nan():
+    plot = charted({"validation": Curve(range(10), [0.5] * 4 + [None, None] + [0.5] * 4)})
+    assert not (plot == NON_FINITE).all(axis=-1).any()
+    assert not len(rows_of(plot, SETS["validation"], 100))
+    assert len(rows_of(plot, SETS["validation"], 60))
+    (drift,) = metric_charts(["cam_drift"], {"validation": {"cam_drift": ((0, 1), (0.0, None))}}, {})
+    assert drift.subtitle == "now no maps"
+
+
+@pytest.mark.parametrize("values", [[0.5], [np.nan, 0.5, np.nan]])
+@pytest.mark.parametrize("name", ["training", "validation"])
+def test_a_point_alone_is_a_disc_over_the_line_of_the_best_epoch(name, values):
+    plot = charted({name: Curve(range(len(values)), values)}, best=len(values) // 2)
+    column = 10 + 20 * (len(values) // 2)
+    assert (plot[48:52, column - 2 : column + 2] == SETS[name]).all()
+    assert (plot == SETS[name]).all(axis=-1).sum() == pytest.approx(np.pi * 4**2, rel=0.3)
+
+
 def test_the_best_value_has_a_ring():
     plain, ringed = (charted({"validation": Curve(range(10), [0.5] * 10, best)}, best=None) for best in (None, 4))
     changed = np.argwhere((plain != ringed).any(axis=-1))
@@ -185,8 +204,54 @@ def test_a_loss_begins_at_zero_and_an_accuracy_ends_at_one():
 def test_chance_is_marked_in_the_chart_of_an_accuracy_alone():
     logged = dict.fromkeys(("loss", "val_loss", "acc", "val_acc", "mae", "val_mae"), ((0,), (0.5,)))
     loss, accuracy = loss_charts(logged, ["acc"], {}, 0, chance=0.1)
-    assert (loss.level, accuracy.level, accuracy.hint) == (None, 0.1, "dotted: chance 0.1")
+    assert (loss.level, accuracy.level, accuracy.level_name) == (None, 0.1, "chance 0.1")
     assert loss_charts(logged, ["mae"], {}, 0, chance=0.1)[1].level is None
+
+
+@pytest.mark.parametrize(
+    ("key", "own"),
+    [
+        ("binary_accuracy", True),
+        ("kind_sparse_categorical_accuracy", True),
+        ("other_accuracy", False),
+        ("contrastive_accuracy", False),
+        ("sparse_top_k_categorical_accuracy", False),
+    ],
+)
+def test_chance_is_marked_only_where_the_classes_of_this_output_are_told(key, own):
+    logged = dict.fromkeys(("loss", "val_loss", key, f"val_{key}"), ((0,), (0.5,)))
+    assert loss_charts(logged, [key], {}, 0, chance=0.1, output="kind")[1].level == (0.1 if own else None)
+
+
+@pytest.mark.parametrize("title", ["accuracy", "binary_accuracy", "sparse_categorical_accuracy"])
+def test_chance_is_named_beside_the_title_or_where_that_is_long_at_its_line(title, monkeypatch):
+    told = []
+    monkeypatch.setattr(curves, "write", lambda *a, **style: told.append(a[2]) or write(*a, **style))
+    canvas = np.full((216, 312, 3), 255, np.uint8)
+    chart = Chart(title, {}, 0.0, 1.0, level=0.66, level_name="chance 0.66")
+    paint_chart(canvas, chart, StepAxis(0, 9, None, 9))
+    assert [text for text in told if "chance" in str(text)] == [f"{'dotted: ' * (title == 'accuracy')}chance 0.66"]
+
+
+@pytest.mark.parametrize("value", [1.23e-4, -2.0e-4, 0.0123, 123456.0])
+def test_no_number_of_a_chart_is_cut(value, monkeypatch):
+    told = []
+    monkeypatch.setattr(text, "_print", lambda canvas, place, line, *_: told.append(line))
+    steps = (0, 1)
+    logged = {"loss": (steps, (value, value)), "val_loss": ((0,), (value,))}
+    (chart,) = loss_charts(logged, [], {"window loss up": abs(value), "window loss down": abs(value)}, 1)
+    paint_chart(np.full((216, 312, 3), 255, np.uint8), chart, StepAxis(0, 9, None, 9))
+    assert chart.subtitle in told
+    assert not any("…" in line for line in told)
+    assert len([line for line in told if line.startswith("\N{MINUS SIGN}")]) >= 1, "ticks below 0"
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [(0.0001, "1e−4"), (-0.000123, "−1.2e−4"), (0.00999e-1, "1e−3"), (0.0123, "0.0123"), (0, "0"), (np.nan, "NaN")],
+)
+def test_small_numbers_are_written_short(value, written):
+    assert text.short_number(value) == written
 
 
 @pytest.mark.parametrize(
@@ -295,6 +360,24 @@ def test_every_picture_stands_there_with_its_heat_then_and_now():
         assert holds(sheet, pictures[index]) == 1
         for maps in (shown.then, shown.now):
             assert holds(sheet, overlay(pictures, maps, scale=1.0)[index]) == 1
+
+
+def test_examples_without_pictures_are_lines_close_together_and_have_no_legend_of_maps():
+    shown = degraded()
+    shown = DegradedExample(None, shown.then, shown.now, 1.0, shown.titles)
+    sheet = overfitting_sheet(summary(degraded=shown), caption="c")
+    none = overfitting_sheet(summary(degraded=DegradedExample(None, None, None, 0.0, [])), caption="c")
+    changed = np.flatnonzero((sheet != none).any(axis=(1, 2)))
+    assert changed.max() - changed.min() < MAX_DEGRADED * 60
+    np.testing.assert_array_equal(sheet[-40:], none[-40:])
+
+
+def test_why_there_is_no_example_is_said_in_whole(monkeypatch):
+    why, told = "an answer that is too long for a single line of the narrow part beside the classes", []
+    monkeypatch.setattr(text, "_print", lambda canvas, place, line, *_: told.append(line))
+    none = DegradedExample(None, None, None, 0.0, [])
+    overfitting_sheet(summary(degraded=none, class_scores=CLASS_SCORES, placeholder=why), caption="c")
+    assert why in " ".join(told)
 
 
 def test_its_size_does_not_depend_on_what_has_degraded():

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kerasviz_callbacks.draw.overfitting_headline import Answers, at_chance, headlines, ranges_differ
+from kerasviz_callbacks.draw.inputs import IntensityRange
+from kerasviz_callbacks.draw.overfitting_headline import Answers, at_chance, headlines
 
 NAN, INF = math.nan, math.inf
 
@@ -22,11 +23,11 @@ def said(loss, val_loss, answers=None, *, step=None, metric=None, axis="epoch", 
     return headlines(curves, metric, best, len(loss) - 1 if step is None else step, answers, axis=axis)
 
 
-LEARNED = Answers(accuracy=0.8, chance=0.1, rows=500, ratio=1.0, ranges=((0, 1), (0, 1)))
-SCALED = ((0.0, 1.0), (0.0, 255.0))
+LEARNED = Answers(accuracy=0.8, chance=0.1, rows=500, ratio=1.0, ranges=(IntensityRange(0, 1), IntensityRange(-1, 1)))
+SCALED = IntensityRange(0.0, 1.0), IntensityRange(0.0, 255.0)
 
 
-NO_LOSS = "No val_loss yet, so no best epoch: fit needs validation_data, and a test_step that returns a loss."
+NO_LOSS = "No val_loss in the logs, so no best epoch: "
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,10 @@ NO_LOSS = "No val_loss yet, so no best epoch: fit needs validation_data, and a t
         ([1, 0.5, 0.9], [1, 0.4, 0.8], LEARNED, "Getting worse since epoch 1: val_loss 0.4 → 0.8 (+100%)."),
         ([1, 0.5, 0.4], [1, 0.4, 0.41], LEARNED, "val_loss was lowest at epoch 1: 0.4; now 0.41 (+2%)."),
         ([1, 0.5, 0.4], [1, 0.6, 0.5], LEARNED, "val_loss is at its lowest so far: 0.5 at epoch 2."),
-        ([1, 0.5, 0.4], [], LEARNED, NO_LOSS),
+        ([1, 0.5, 0.4], [], LEARNED,
+         f"{NO_LOSS}fit needs validation_data, and a test_step that returns a loss."),
+        ([1, 0.5, 0.4], [], Answers(own_loop=True),
+         f'{NO_LOSS}pass it to on_epoch_end(epoch, {{"loss": ..., "val_loss": ...}}).'),
         ([], [], None, "Untrained: no epoch has ended yet."),
         ([], [], Answers(0.1, 0.1, 500, 0, 9.0, SCALED),
          "Training and validation differ: training inputs 0 to 1, validation inputs 0 to 255."),
@@ -123,15 +127,19 @@ def test_chance_level(accuracy, chance, rows, expected):
     assert at_chance(accuracy, chance, rows) == expected
 
 
+@pytest.mark.parametrize(
+    ("found", "alarm"),
+    [(0, True), (1, True), (4, False), (5, False)],
+)
+def test_of_unbalanced_rows_it_is_no_alarm_that_a_model_which_finds_the_rare_class_is_less_accurate(found, alarm):
+    """Of 100 frequent rows and 5 rare ones: the accuracy of always saying the frequent class is 100 / 105."""
+    wrong = 9 if found else 0
+    accuracy, balanced = (100 - wrong + found) / 105, ((100 - wrong) / 100 + found / 5) / 2
+    answers = Answers(accuracy, 100 / 105, 105, balanced=balanced, class_sizes=(100, 5))
+    assert ("chance" in said([1, 0.5], [1, 0.9], answers)[0]) == alarm
+
+
 @given(st.floats(0.02, 0.98), st.integers(20, 5000))
 def test_answers_drawn_by_lot_are_at_chance_and_good_ones_are_not(chance, rows):
     assert at_chance(chance, chance, rows)
     assert not at_chance(chance + 0.9 * (1 - chance), chance, 5000)
-
-
-def test_ranges_differ_beyond_a_factor_of_four():
-    assert ranges_differ((0, 1), (0, 255))
-    assert ranges_differ((-1, 1), (0, 255))
-    assert not ranges_differ((0, 1), (-1, 1))
-    assert not ranges_differ((0, 1), (0, 4))
-    assert not ranges_differ((0, 0), (0, 1)), "a constant has no range"

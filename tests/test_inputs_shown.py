@@ -56,7 +56,13 @@ def test_percentiles_of_very_many_values_are_those_of_all():
 
 @pytest.mark.parametrize(
     ("one", "other", "apart"),
-    [((0, 1), (-1, 1), False), ((0, 1), (0, 4), False), ((0, 1), (0, 255), True), ((0, 1), (100, 101), True)],
+    [
+        ((0, 1), (-1, 1), False),
+        ((0, 1), (0, 4), False),
+        ((0, 1), (0, 255), True),
+        ((-1, 1), (0, 255), True),
+        ((0, 1), (100, 101), True),
+    ],
 )
 def test_ranges_are_shared_unless_they_are_far_apart(one, other, apart):
     ranges = [IntensityRange(*one), IntensityRange(*other)]
@@ -75,6 +81,15 @@ def test_large_inputs_are_reduced_to_the_mean_over_blocks(shape, dtype):
         blocks = images.astype(np.float64).reshape(3, 512, 2, 320, 2).mean(axis=(2, 4))
         np.testing.assert_array_equal(shown[..., 0], np.rint(blocks))
     assert shown.mean() == pytest.approx(images.mean(), abs=1)
+
+
+def test_the_robust_range_is_that_of_most_numbers_and_tokens_have_none():
+    values = np.arange(1001.0)
+    values[-1] = np.inf
+    assert IntensityRange.robust(values) == IntensityRange(*np.percentile(values[:-1], (0.5, 99.5)))
+    assert IntensityRange.robust(np.full(3, 7, np.uint8)) == IntensityRange(7, 7)
+    assert IntensityRange.robust(np.arange(9)) is None
+    assert IntensityRange.robust([np.nan]) is None
 
 
 def alerts(picture) -> int:

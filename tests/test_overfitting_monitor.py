@@ -12,8 +12,13 @@ from harness import EPOCHS, autoencoder, classifier, fit, pictures, quick, read,
 from sklearn.metrics import silhouette_score
 
 import kerasviz_callbacks as kv
+from kerasviz_callbacks.callback.evaluated_view import Evaluation
+from kerasviz_callbacks.maths.confidence import multiclass_scores
+from kerasviz_callbacks.views.overfitting_monitor import monitor
+from kerasviz_callbacks.views.overfitting_monitor.measurements import OverfittingData, answers_of
 
 NAMES = ("overconfidence", "knn", "silhouette", "nc1", "cam_drift", "cam_true_vs_predicted")
+WHITE = np.full((8, 8, 3), 255, np.uint8)
 PUBLISHED = {f"{of}{name}" for of in ("val_", "") for name in NAMES}
 
 
@@ -90,6 +95,17 @@ def test_overconfidence_is_that_of_the_proportions_of_the_data_though_the_rows_a
     assert abs(expected - excess.mean()) > 0.05
 
 
+@pytest.mark.parametrize(("found", "balanced"), [(0, 0.5), (4, 0.9)])
+def test_the_headline_is_told_how_accurate_the_answers_are_within_each_class(found, balanced):
+    labels = np.repeat([0, 1], [20, 5])
+    said = np.where(np.arange(25) < 20 + found, labels, 0)
+    scores = multiclass_scores(np.eye(2)[said], labels)
+    data = OverfittingData({}, {}, {}, None, [], Evaluation(scores, scores.true), None, {}, np.nan)
+    answers = answers_of({"validation": data}, labels, {})
+    assert (answers.accuracy, answers.chance, answers.balanced) == pytest.approx(((20 + found) / 25, 0.8, balanced))
+    assert answers.class_sizes == (20, 5)
+
+
 def test_metrics_are_published_at_every_epoch_and_images_drawn_at_some(watched):
     _, _, _, _, after, directory = watched
     assert all(set(logs) >= PUBLISHED for logs in after.logs)
@@ -111,6 +127,30 @@ def test_metrics_are_published_at_every_epoch_and_images_drawn_at_some(watched):
 def test_the_features_are_what_feeds_the_answer_and_the_maps_the_last(watched):
     view = watched[3]
     assert (view.at_work[0].features_path, view.at_work[0].maps_path) == ("mean", "conv2")
+
+
+@pytest.mark.parametrize(("bias", "missing"), [(0.0, None), (np.nan, np.nan)])
+def test_a_drift_of_empty_maps_is_a_gap_and_one_of_nan_is_nan_and_the_rows_are_counted(
+    bias, missing, tmp_path, monkeypatch
+):
+    notes = []
+    monkeypatch.setattr(monitor, "overfitting_sheet", lambda *_, note, **options: notes.append(note) or WHITE)
+    data, model = pictures(), classifier()
+    model.get_layer("conv2").set_weights([np.zeros_like(model.get_layer("conv2").get_weights()[0]), np.full(5, bias)])
+    model.optimizer.learning_rate = 0.0
+    view = kv.OverfittingMonitor(tmp_path, (data.x_val, data.y_val), on_error="raise")
+
+    class Loss(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            logs["val_loss"] = 1.0  # so that the epoch is the best one
+
+    fit(model, data.x, data.y, [Loss(), view], epochs=1)
+    steps, values = view.result.last.measured["validation"].data.histories["cam_drift"]
+    assert steps == (0,)
+    assert values == (missing,) or (missing is not None and np.isnan(values[0]))
+    assert "cam_drift" not in notes[0], "there is no drift before training"
+    if missing is None:
+        assert notes[1].startswith("empty maps of 12 rows: 12 in cam_drift, ")
 
 
 @pytest.mark.parametrize("mode", ["before", "after"])

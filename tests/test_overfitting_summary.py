@@ -7,8 +7,10 @@ from harness import autoencoder, classifier, decoded, fit, pictures, read, recor
 
 import kerasviz_callbacks as kv
 from kerasviz_callbacks.draw.heat import WRONG
+from kerasviz_callbacks.draw.overfitting_charts import loss_charts
 from kerasviz_callbacks.draw.sheet import footer_height, header_height
 from kerasviz_callbacks.draw.text import STRIP, format_number, wrapped, write
+from kerasviz_callbacks.views.overfitting_monitor.epoch_history import EpochHistory
 
 DATA = pictures(n=36, n_val=36)
 
@@ -90,6 +92,40 @@ class Parts(keras.Model):
         return {tracker.name: tracker.result() for tracker in self.trackers}
 
     test_step = train_step
+
+
+@pytest.mark.parametrize(
+    ("keys", "charts", "expected"),
+    [
+        (["reconstruction_loss"], 2, ["reconstruction_loss"]),
+        (["contrastive_accuracy", "contrastive_loss", "rate_loss"], 2, ["contrastive_loss", "rate_loss"]),
+        (["loss", "kl_loss", "mae"], 2, ["mae"]),
+    ],
+)
+def test_where_no_loss_is_logged_its_parts_take_its_place(keys, charts, expected):
+    history = EpochHistory()
+    history.record(0, dict.fromkeys(keys, 1.0))
+    assert history.metrics(charts) == expected
+    assert history.has_loss == ("loss" in keys)
+    curves = {f"{of}{key}": history.curve(f"{of}{key}") for of in ("", "val_") for key in keys}
+    shown = [chart.title for chart in loss_charts(curves, expected, {}, 0)]
+    assert shown == ["loss", *expected] if "loss" in keys else shown == expected
+
+
+def test_without_a_validation_loss_the_remedy_is_that_of_the_loop(tmp_path):
+    model = autoencoder()
+    view = kv.OverfittingMonitor(tmp_path, DATA.x_val, on_error="raise")
+    view.set_model(model)
+    view.set_params({"epochs": 1})
+    view.on_train_begin()
+    view.on_epoch_begin(0)
+    view.on_epoch_end(0, {"loss": 1.0})
+    view.on_train_end()
+    why = "No val_loss in the logs, so no best epoch: "
+    assert says(summary_of(tmp_path, 0), f'{why}pass it to on_epoch_end(epoch, {{"loss": ..., "val_loss": ...}}).')
+    fit(model, DATA.x, DATA.x, [kv.OverfittingMonitor(tmp_path / "fit", DATA.x_val)], epochs=1)
+    remedy = "fit needs validation_data, and a test_step that returns a loss."
+    assert says(summary_of(tmp_path / "fit", 0), f"{why}{remedy}")
 
 
 @pytest.mark.parametrize("parts", [True, False])

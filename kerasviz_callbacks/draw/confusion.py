@@ -20,7 +20,8 @@ MAX_EXAMPLES = 6
 RIGHT, WRONG = "Blues", "Oranges"
 
 _HEADLINE, _APART = 60, 30
-_TILE, _COLUMN, _LINE = 96, 168, 138
+_TILE, _COLUMN, _TEXT = 96, 168, 15
+_LEAST = 9  # font size of a line that would else be cut
 _LABEL = label_width(SMALL + 1)
 _PAIR = 17
 
@@ -45,11 +46,12 @@ class Confused:
     """What was confused.
 
     Attributes:
-        titles: two lines of text for each example.
+        titles: two texts for each example; the first is broken in two lines where it is long.
         most: as many examples as there can be, at most `MAX_EXAMPLES`.
         pictures: the examples, bytes `(len(titles), h, w, 3)`; `None`: the inputs are no images.
         pairs: further lines of text; `room` for as many is kept.
         room: see `pairs`.
+        longest: the longest first text that there can be, for which space is kept.
     """
 
     titles: Sequence[tuple[str, str]]
@@ -57,6 +59,7 @@ class Confused:
     most: int = MAX_EXAMPLES
     pairs: Sequence[str] = ()
     room: int = 0
+    longest: str = ""
 
 
 def confusion_sheet(
@@ -142,27 +145,46 @@ def _paint_cells(canvas: Picture, matrix: Matrix, high: float, cell: int) -> Non
 def _paint_headline(strip: Picture, headline: tuple[str, str]) -> None:
     width = strip.shape[1]
     fill(strip, (0, 0, width - 1, len(strip) - 1), STRIP)
-    write(strip, (12, 21), headline[0], size=16, bold=True, width=width - 24)
-    write(strip, (12, 41), headline[1], size=13, colour=QUIET, width=width - 24)
+    write(strip, (12, 21), headline[0], size=16, bold=True, width=width - 24, least=_LEAST)
+    write(strip, (12, 41), headline[1], size=13, colour=QUIET, width=width - 24, least=_LEAST)
 
 
 def _paint_examples(part: Picture, confused: Confused) -> None:
-    write(part, (0, 15), "the surest of the worst confusions", size=14, bold=True, width=part.shape[1])
+    heading = (
+        "the worst confusions, p of the surest" if confused.pictures is None else "the surest of the worst confusions"
+    )
+    write(part, (0, 15), heading, size=14, bold=True, width=part.shape[1])
     if not confused.titles:
         write(part, (0, 40), "none", size=13, colour=QUIET)
     tiles = None if confused.pictures is None or not len(confused.pictures) else fit_marked(confused.pictures, _TILE)
     for number, (first, second) in enumerate(confused.titles[: confused.most]):
         row, column = divmod(number, 2)
-        x, y = column * _COLUMN, 24 + row * _LINE
+        x, y = column * _COLUMN, 24 + row * _example_height(confused)
         if tiles is not None:
             place(part, tiles[number], x + 1, y + 1)
             y += tiles.shape[1] + 2
-        write(part, (x, y + 15), first, size=12, bold=True, width=_COLUMN - 8)
-        write(part, (x, y + 30), second, size=12, colour=QUIET, width=_COLUMN - 8)
+        for line in _title_lines(first):
+            y += _TEXT
+            write(part, (x, y), line, size=12, bold=True, width=_COLUMN - 8, least=_LEAST)
+        write(part, (x, y + _TEXT), second, size=12, colour=QUIET, width=_COLUMN - 8, least=_LEAST)
     for number, line in enumerate(confused.pairs[: confused.room]):
         y = 24 + _examples_height(confused) + (number + 1) * _PAIR
         write(part, (0, y), line, size=12, width=part.shape[1])
 
 
 def _examples_height(confused: Confused) -> int:
-    return -(-confused.most // 2) * _LINE
+    return -(-confused.most // 2) * _example_height(confused)
+
+
+def _example_height(confused: Confused) -> int:
+    picture = 0 if confused.pictures is None else _TILE + 2
+    return picture + _TEXT * (len(_title_lines(confused.longest)) + 1) + 10
+
+
+def _title_lines(title: str) -> list[str]:
+    """The title, broken where the two classes or a label and what is wrong meet if it is too long for one line."""
+    mark = next((mark for mark in ("\N{RIGHTWARDS ARROW} ", ": ") if mark in title), "")
+    if not mark or text_width(clean(title), 12, bold=True) <= _COLUMN - 8:
+        return [title]
+    first, _, rest = title.partition(mark)
+    return [first + mark.rstrip(), rest]

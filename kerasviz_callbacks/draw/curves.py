@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from kerasviz_callbacks.draw.colour import NON_FINITE, Picture
 from kerasviz_callbacks.draw.lines import coverage, extremes
 from kerasviz_callbacks.draw.marks import fill, frame
-from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, Colour, format_number, text_width, write
+from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, Colour, format_number, short_number, text_width, write
 from kerasviz_callbacks.draw.ticks import integer_ticks, round_ticks
 
 Values = NDArray[np.float64]
@@ -25,10 +25,11 @@ AXIS, FOOT = 50, 22
 
 _GRID: Colour = (225, 229, 233)
 _SINCE: Colour = (252, 243, 231)  # the ground since the best step
-_DASH, _THICK, _RING = 8, 2.4, 6.0
+_DASH, _THICK, _RING, _DISC = 8, 2.4, 6.0, 4.0
 _TIMES = 3
 _LONGEST = 6000  # pixels of a line that is drawn along its length; a longer one is drawn by columns
 _TITLE, _WORDS, _NUMBERS = 17, 15, 14  # font sizes: readable where a sheet is shrunk to TensorBoard's 350 pixels
+_LEAST = 9  # font size of a text that would else be cut
 _EDGE = 3  # pixels above the highest value and below the lowest, so that a line there is seen whole
 _FAR = 1e6
 
@@ -39,18 +40,20 @@ class Curve:
 
     Attributes:
         steps: in increasing order, `(t,)`.
-        values: `(t,)`; what is not finite breaks the line and is a column in its own colour.
+        values: `(t,)`; what is not finite breaks the line and is a column in its own colour; `None`, where there was
+            nothing to measure, is a gap.
         best: the step that is marked with a ring; `None`: none is.
     """
 
     steps: Sequence[int]
-    values: Sequence[float]
+    values: Sequence[float | None]
     best: int | None = None
 
     @property
     def last(self) -> tuple[int, float] | None:
-        """The newest step that is known, and its value."""
-        return (self.steps[-1], self.values[-1]) if len(self.steps) else None
+        """The newest step that is known, and its value, NaN in a gap."""
+        known = self.values[-1] if len(self.steps) else None
+        return (self.steps[-1], math.nan if known is None else known) if len(self.steps) else None
 
 
 @dataclass(frozen=True)
@@ -62,9 +65,10 @@ class Chart:
         low: the value at the lower edge.
         high: the value at the upper edge.
         subtitle: the line below the title, such as the best value and the newest.
-        hint: beside the title, quietly.
+        hint: beside the title, quietly; left out where there is no room for it.
         log: values stand at their logarithm to base 10; `low` and `high` are above 0.
         level: a value that is marked by a dotted line right across.
+        level_name: what it is; beside the title, or at the line where there is no room.
     """
 
     title: str
@@ -75,6 +79,7 @@ class Chart:
     hint: str = ""
     log: bool = False
     level: float | None = None
+    level_name: str = ""
 
 
 @dataclass(frozen=True)
@@ -95,10 +100,12 @@ class StepAxis:
 def paint_chart(canvas: Picture, chart: Chart, axis: StepAxis) -> None:
     """Paints a chart over the whole of a canvas of white paper, larger than what `HEAD`, `AXIS` and `FOOT` take."""
     height, width = canvas.shape[:2]
-    taken = AXIS + write(canvas, (AXIS, 17), chart.title, size=_TITLE, bold=True, width=width - AXIS) + 8
-    if text_width(chart.hint, _NUMBERS) <= width - taken:  # half a hint helps nobody
-        write(canvas, (taken, 17), chart.hint, size=_NUMBERS, colour=QUIET)
-    write(canvas, (AXIS, 37), chart.subtitle, size=_WORDS, colour=QUIET, width=width - AXIS)
+    room = width - AXIS
+    taken = write(canvas, (AXIS, 17), chart.title, size=_TITLE, bold=True, width=room, least=_NUMBERS) + 8
+    hints = [chart.hint, f"dotted: {chart.level_name}" if chart.level_name else "", chart.level_name]
+    hint = next((one for one in hints if one and text_width(one, _NUMBERS) <= room - taken), "")
+    write(canvas, (AXIS + taken, 17), hint, size=_NUMBERS, colour=QUIET)  # half a hint helps nobody
+    write(canvas, (AXIS, 37), chart.subtitle, size=_WORDS, colour=QUIET, width=room, least=_LEAST)
     plot = canvas[HEAD : height - FOOT, AXIS:]
     axes = _Axes(chart, axis, *plot.shape[:2])
     if axis.best is not None and axis.now > axis.best:
@@ -106,12 +113,11 @@ def paint_chart(canvas: Picture, chart: Chart, axis: StepAxis) -> None:
     for value in axes.ticks():
         row = float(axes.down(np.array([value]))[0])
         fill(plot, (0, row, plot.shape[1], row), _GRID)
-        place, room = (AXIS - 5, HEAD + row), AXIS - 6
-        write(canvas, place, format_number(value), size=_NUMBERS, colour=QUIET, anchor="rm", width=room)
+        place, left = (AXIS - 5, HEAD + row), AXIS - 6
+        number = short_number(value)
+        write(canvas, place, number, size=_NUMBERS, colour=QUIET, anchor="rm", width=left, least=_LEAST)
     if chart.level is not None:
-        row = float(axes.down(np.array([chart.level]))[0])
-        for left in range(0, plot.shape[1], 5):
-            fill(plot, (left, row, left + 1, row), INK)
+        _paint_level(plot, float(axes.down(np.array([chart.level]))[0]), "" if hint in hints[1:] else chart.level_name)
     curves = {name: chart.curves[name] for name in SETS if name in chart.curves}
     for curve in curves.values():
         _paint_non_finite(plot, curve, axes)
@@ -128,6 +134,15 @@ def paint_chart(canvas: Picture, chart: Chart, axis: StepAxis) -> None:
         x, foot = AXIS + axes.across(step), height - FOOT
         fill(canvas, (x, foot, x, foot + 2), QUIET)
         write(canvas, (x, foot + 5), format_number(step), size=_NUMBERS, colour=QUIET, anchor="mt")
+
+
+def _paint_level(plot: Picture, row: float, name: str) -> None:
+    """A dotted line right across, its name at its right end, on the side where there is more room."""
+    for left in range(0, plot.shape[1], 5):
+        fill(plot, (left, row, left + 1, row), INK)
+    above = row > plot.shape[0] / 2
+    place = (plot.shape[1] - 4, row - 4 if above else row + 5)
+    write(plot, place, name, size=_NUMBERS, colour=QUIET, anchor="rs" if above else "rt")
 
 
 def paint_key(canvas: Picture, x: float, y: float, names: Sequence[str]) -> None:
@@ -193,12 +208,12 @@ def _paint_line(plot: Picture, curve: Curve, axes: _Axes, ink: Colour, *, dashed
     rows = np.where(np.isfinite(values), axes.down(np.where(np.isfinite(values), values, axes.high)), np.nan)
     near = np.clip(rows, -axes.height, 2 * axes.height)  # what lies far outside leaves the plot as steeply
     length = np.nansum(np.hypot(np.diff(places), np.diff(near)))
-    if len(values) > 1 and length <= _LONGEST:
+    if length <= _LONGEST:
         covered = _stroke(places, near, (axes.height, axes.width), dashed)
     else:
         highest, lowest = extremes(rows[None], places, axes.width)
         covered = coverage(highest[0] - _THICK / 2, lowest[0] + _THICK / 2, axes.height)
-        if dashed and len(values) > 1:
+        if dashed:
             covered = covered * (np.arange(axes.width) // _DASH % 2 == 0)
     share = covered[..., None]
     plot[:] = np.rint(plot + (np.array(ink) - plot.astype(np.float32)) * share).astype(np.uint8)
@@ -207,6 +222,7 @@ def _paint_line(plot: Picture, curve: Curve, axes: _Axes, ink: Colour, *, dashed
 def _stroke(places: Values, rows: Values, size: tuple[int, int], dashed: bool) -> NDArray[np.float32]:
     """How much of each pixel a line covers that is as thick and, if `dashed`, as dashed where it is steep.
 
+    A point without neighbours is a disc.
     `places` and `rows` are of its points `(t,)`, NaN where it is broken. Drawn `_TIMES` as large and reduced.
     """
     image = Image.new("L", (size[1] * _TIMES, size[0] * _TIMES))
@@ -219,7 +235,7 @@ def _stroke(places: Values, rows: Values, size: tuple[int, int], dashed: bool) -
             if len(piece) > 1:
                 draw.line(piece.ravel().tolist(), fill=255, width=wide, joint="curve")
             elif len(piece):
-                (x, y), half = piece[0].tolist(), wide / 2
+                (x, y), half = piece[0].tolist(), _DISC * _TIMES
                 draw.ellipse((x - half, y - half, x + half, y + half), fill=255)
     return np.asarray(image.reduce(_TIMES), np.float32) / np.float32(255)
 
@@ -237,8 +253,8 @@ def _dashes(line: Values) -> Iterator[Values]:
 def _paint_best(canvas: Picture, curve: Curve, axes: _Axes, ink: Colour) -> None:
     if curve.best is None:
         return
-    value = dict(zip(curve.steps, curve.values, strict=True)).get(curve.best, math.nan)
-    if math.isfinite(value):
+    value = dict(zip(curve.steps, curve.values, strict=True)).get(curve.best)
+    if value is not None and math.isfinite(value):
         row = float(axes.down(np.array([value]))[0])
         if 0 <= row < axes.height:
             paint_dot(canvas, AXIS + axes.across(curve.best), HEAD + row, ink, hollow=True)
@@ -247,6 +263,6 @@ def _paint_best(canvas: Picture, curve: Curve, axes: _Axes, ink: Colour) -> None
 def _paint_non_finite(plot: Picture, curve: Curve, axes: _Axes) -> None:
     """Colours the columns of the steps whose value is not finite."""
     for step, value in zip(curve.steps, curve.values, strict=True):
-        if not math.isfinite(value):
+        if value is not None and not math.isfinite(value):
             left = axes.across(step) - axes.cell / 2
             fill(plot, (left, 0, max(left + axes.cell - 1, left), axes.height), NON_FINITE)

@@ -62,6 +62,15 @@ class IntensityRange:
         bands = tuple(_robust(band[np.isfinite(band)]) for band in np.moveaxis(values, -1, 0))
         return cls(min(band[0] for band in bands), max(band[1] for band in bands), bands)
 
+    @classmethod
+    def robust(cls, values: ArrayLike) -> Self | None:
+        """The 0.5th and 99.5th percentiles of inputs; `None` for integers that are no bytes, such as token ids."""
+        given = np.asarray(values)
+        if given.dtype.kind != "f" and given.dtype != np.uint8:
+            return None
+        finite = given[np.isfinite(given)]
+        return cls(*_robust(finite)) if finite.size else None
+
     def __call__(self, images: ArrayLike) -> Picture:
         """Pictures as bytes: `(n, h, w)` or `(n, ..., h, w, c)` become `(n, h, w, 3)` or `(n, ..., h, w, 3)`.
 

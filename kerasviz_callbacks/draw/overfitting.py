@@ -24,10 +24,11 @@ MAX_CLASSES = 12
 _WIDTH, _GAP, _ACROSS = 640, 16, 2
 _HEADLINE = 104
 _TOP, _METRICS = 236, 164  # heights of the charts of losses, and of the charts of metrics
-_TITLE, _WORDS, _NUMBERS = 17, 15, 14  # font sizes
+_TITLE, _WORDS, _NUMBERS, _LEAST = 17, 15, 14, 10  # font sizes, the last of a line that would else be cut
 _HEADING = 46
 _SIDE = 112
-_TILE = _SIDE + 54  # pixels from one example to the next
+_LINES = 54  # pixels that the two lines of an example take
+_TILE = _SIDE + _LINES  # from one example to the next
 _CLASSES_WIDTH = 256  # width of the scores by class
 _NAME = 104
 
@@ -128,9 +129,10 @@ def overfitting_sheet(shown: Summary, *, caption: str, note: str = "") -> Pictur
         part = body[top:, _CLASSES_WIDTH + _GAP :] if shown.class_scores is not None else body[top:]
         _paint_degraded(part, shown.degraded, shown)
     bad, legend = "", None
-    if shown.degraded is not None and shown.degraded.scale > 0:
-        legend = evidence_scale(shown.degraded.scale)
-        bad = count_non_finite(*(maps for maps in (shown.degraded.then, shown.degraded.now) if maps is not None))
+    if shown.degraded is not None and shown.degraded.pictures is not None and shown.degraded.scale > 0:
+        maps = [one for one in (shown.degraded.then, shown.degraded.now) if one is not None and len(one)]
+        legend = evidence_scale(shown.degraded.scale) if maps else None
+        bad = count_non_finite(*maps)
     return page.finished(legend=legend, note=note, bad=bad)
 
 
@@ -140,12 +142,12 @@ def _paint_headline(strip: Picture, shown: Summary) -> None:
     fill(strip, (0, 0, strip.shape[1], strip.shape[0] - 12), STRIP)
     first, *rest = wrapped(shown.headline[0], width, _TITLE, bold=True) or [""]
     write(strip, (12, 22), first, size=_TITLE, bold=True, width=width)
-    write(strip, (12, 43), " ".join(rest), size=_TITLE, bold=True, width=width)
+    write(strip, (12, 43), " ".join(rest), size=_TITLE, bold=True, width=width, least=_LEAST)
     names = [name for name in reversed(SETS) if name in shown.sets]
     key = sum(text_width(name, _WORDS) + 48 for name in names)
     paint_key(strip, strip.shape[1] - key, 79, names)
     room = width - key if rest else width
-    write(strip, (12, 84 if rest else 50), shown.headline[1], size=_WORDS, colour=QUIET, width=room)
+    write(strip, (12, 84 if rest else 50), shown.headline[1], size=_WORDS, colour=QUIET, width=room, least=_LEAST)
 
 
 def _paint_charts(strip: Picture, charts: Sequence[Chart], axis: StepAxis) -> None:
@@ -158,7 +160,7 @@ def _paint_charts(strip: Picture, charts: Sequence[Chart], axis: StepAxis) -> No
 def _paint_class_scores(part: Picture, class_scores: PerClassScores) -> None:
     """A line for each class: a ring where it was, a disc where it is, and a bar between them."""
     write(part, (0, 17), class_scores.heading, size=_TITLE, bold=True, width=part.shape[1])
-    write(part, (0, 37), class_scores.legend, size=_WORDS, colour=QUIET, width=part.shape[1])
+    write(part, (0, 37), class_scores.legend, size=_WORDS, colour=QUIET, width=part.shape[1], least=_LEAST)
     count = len(class_scores.names)
     left, right = _NAME + 8, part.shape[1] - 22
     foot = part.shape[0] - 30
@@ -191,8 +193,11 @@ def _paint_degraded(part: Picture, degraded: DegradedExample, shown: Summary) ->
     write(part, (0, 17), shown.heading, size=_TITLE, bold=True, width=part.shape[1])
     if not degraded.titles:
         fill(part, (0, _HEADING, part.shape[1] - 1, _HEADING + 60), STRIP)
-        middle = (part.shape[1] / 2, _HEADING + 30)
-        write(part, middle, shown.placeholder, size=_WORDS, colour=QUIET, anchor="mm", width=part.shape[1] - 8)
+        room = part.shape[1] - 8
+        lines = wrapped(shown.placeholder, room, _WORDS)
+        for number, line in enumerate(lines):
+            middle = (part.shape[1] / 2, _HEADING + 30 + 20 * number - 10 * (len(lines) - 1))
+            write(part, middle, line, size=_WORDS, colour=QUIET, anchor="mm", width=room)
         return
     tiles = _triples(degraded)
     if tiles is not None and tiles.shape[1] > 1:
@@ -202,13 +207,13 @@ def _paint_degraded(part: Picture, degraded: DegradedExample, shown: Summary) ->
     width = part.shape[1] // shown.example_columns
     for number, (first, second) in enumerate(degraded.titles[:MAX_DEGRADED]):
         row, column = divmod(number, shown.example_columns)
-        under, left = _HEADING + row * _TILE, column * width
+        under, left = _HEADING + row * (_TILE if tiles is not None else _LINES), column * width
         if tiles is not None:
             for place_of_tile, tile in enumerate(tiles[number]):
                 place(part, tile, left + place_of_tile * (_SIDE + 8) + 1, under + 1)
             under += tiles.shape[2] + 2
-        write(part, (left, under + 17), first, size=_WORDS, bold=True, width=width - 4)
-        write(part, (left, under + 36), second, size=_WORDS, colour=QUIET, width=width - 4)
+        write(part, (left, under + 17), first, size=_WORDS, bold=True, width=width - 4, least=_LEAST)
+        write(part, (left, under + 36), second, size=_WORDS, colour=QUIET, width=width - 4, least=_LEAST)
 
 
 def _triples(degraded: DegradedExample) -> Picture | None:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from kerasviz_callbacks.draw.curves import Chart, Curve
 from kerasviz_callbacks.draw.overfitting import MAX_CLASSES, MAX_DEGRADED, PerClassScores
 from kerasviz_callbacks.draw.overfitting_headline import History
-from kerasviz_callbacks.draw.text import format_number as written
+from kerasviz_callbacks.draw.text import short_number as written
 from kerasviz_callbacks.draw.trails import extend_window
 from kerasviz_callbacks.draw.volumes import middle_slice
 
@@ -42,6 +42,9 @@ METRICS = {
 }
 """The metrics of the monitor, in the order in which they are shown."""
 
+MetricHistory = tuple[Sequence[int], Sequence[float | None]]
+"""Steps in increasing order, and a value at each; `None`: there was nothing to measure."""
+
 _LEAST_RANGE = 0.05  # an axis reaches at least so far from 0, so that noise looks small
 _MARGIN = 0.05  # the axis of a share reaches so far beyond the values
 
@@ -67,7 +70,7 @@ def extend_axis(scales: dict[str, float], name: str, value: float, window: str =
 
 def metric_charts(
     names: Sequence[str],
-    histories: Mapping[str, Mapping[str, History]],
+    histories: Mapping[str, Mapping[str, MetricHistory]],
     scales: Mapping[str, float],
     *,
     axis: str = "epoch",
@@ -88,6 +91,14 @@ def is_accuracy(key: str) -> bool:
     return key.endswith("accuracy") or key.rpartition("_")[2] == "acc"
 
 
+_ACCURACIES = ("accuracy", "acc", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy")
+
+
+def is_accuracy_of(key: str, output: str) -> bool:
+    """Whether a metric is, by its name, the share of right classes of an output: not that of a contrastive task."""
+    return key in _ACCURACIES or key in {f"{output}_{name}" for name in _ACCURACIES}
+
+
 def loss_charts(
     curves: Mapping[str, History],
     metrics: Sequence[str],
@@ -95,14 +106,16 @@ def loss_charts(
     step: int,
     *,
     chance: float | None = None,
+    output: str = "",
 ) -> list[Chart]:
-    """Loss and metrics as Keras gives them; the axis begins at 0 unless values lie below, of an accuracy it ends at 1.
+    """Loss, where there is one, and metrics as Keras gives them.
 
-    `curves` are by key of the logs, `"loss"`, `"val_loss"` and those of the metrics; `scales` are what
-    `extend_axis` and `choose_log` noted; `step` is the newest one; `chance` is marked in the chart of an accuracy.
+    The axis begins at 0 unless values lie below, of an accuracy it ends at 1. `curves` are by key of the logs,
+    `"loss"`, `"val_loss"` and those of the metrics; `scales` are what `extend_axis` and `choose_log` noted; `step` is
+    the newest one; `chance` is marked in the chart of the accuracy of this `output`.
     """
     charts = []
-    for key in ("loss", *metrics):
+    for key in ("loss", *metrics) if "loss" in curves else metrics:
         sets = {"training": Curve(*curves[key]), "validation": Curve(*curves[f"val_{key}"])}
         up, down = _reached(scales, key)
         log, share = bool(scales.get(f"log {key}")), is_accuracy(key)
@@ -111,9 +124,9 @@ def loss_charts(
             low, high = _decades(*_reached(scales, f"{key} by decades"))
         known = [(of, *curve.last) for of, curve in reversed(sets.items()) if curve.last is not None and step >= 0]
         newest = [f"{of} {written(value)}{'' if at == step else f' (at {at})'}" for of, at, value in known]
-        level = chance if share else None
-        hint = "log scale" if log else "" if level is None else f"dotted: chance {written(level)}"
-        charts.append(Chart(key, sets, low, high, "  ".join(newest), hint, log=log, level=level))
+        level = chance if is_accuracy_of(key, output) else None
+        hint, named = "log scale" if log else "", "" if level is None else f"chance {written(level)}"
+        charts.append(Chart(key, sets, low, high, "  ".join(newest), hint, log=log, level=level, level_name=named))
     return charts
 
 
@@ -199,8 +212,9 @@ def flat_maps(maps: NDArray[np.float32]) -> NDArray[np.float32]:
     return middle_slice(maps) if maps.ndim == 4 else maps
 
 
-def _curve(shown: MetricStyle, steps: Sequence[int], values: Sequence[float]) -> Curve:
-    finite = [(value, step) for step, value in zip(steps, values, strict=True) if math.isfinite(value)]
+def _curve(shown: MetricStyle, steps: Sequence[int], values: Sequence[float | None]) -> Curve:
+    known = [(value, step) for step, value in zip(steps, values, strict=True) if value is not None]
+    finite = [(value, step) for value, step in known if math.isfinite(value)]
     if shown.good is None or not finite:
         return Curve(steps, values)
     worth = {"low": float, "high": lambda value: -value, "zero": abs}[shown.good]
@@ -215,10 +229,10 @@ def _best_and_newest(curves: Mapping[str, Curve]) -> str:
     said = []
     curve = curves.get("validation")
     if curve is not None and len(curve.values):
-        known = dict(zip(curve.steps, curve.values, strict=True))
+        known, now = dict(zip(curve.steps, curve.values, strict=True)), curve.values[-1]
         if curve.best is not None:
-            said.append(f"best {written(known[curve.best])} at {written(curve.best)}")
-        said.append(f"now {written(curve.values[-1])}" if math.isfinite(curve.values[-1]) else "now NaN")
+            said.append(f"best {written(known[curve.best] or 0.0)} at {written(curve.best)}")
+        said.append("now no maps" if now is None else f"now {written(now)}")
     return "   ".join(said)
 
 

@@ -4,16 +4,15 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from kerasviz_callbacks.draw.inputs import IntensityRange, far_apart
 from kerasviz_callbacks.draw.text import format_number as written
 
 History = tuple[Sequence[int], Sequence[float]]
 """Steps in increasing order, and a value at each."""
-Range = tuple[float, float]
 
 _NEAR_CHANCE = 0.1  # a smaller share of the way from chance to 1 is no skill
 _OTHER_INPUTS = 2.0  # an untrained model judges two samples of the same data alike; the ratio of its two losses
 _APART = 10.0  # val_loss / loss of a first epoch that overfitting does not explain
-_OTHER_RANGE = 4.0  # the ratio of the two widths
 _UNCHANGED = 0.01  # of the loss at the first epoch
 _LEAST, _MOST = 1e-100, 1e100  # losses beyond them have no ratio
 _WORSE = 0.05  # of the lowest val_loss; less is noise
@@ -29,7 +28,10 @@ class Answers:
         rows: how many validation rows were observed.
         nan: how many of their answers are NaN or infinite.
         ratio: the loss of the untrained model on validation rows, divided by that on training rows; NaN: not known.
-        ranges: the least and the largest input of training and of validation data; `None`: not known.
+        ranges: of the inputs of training and of validation data; `None`: not known.
+        balanced: the mean over the classes of the accuracy within each; NaN: not known.
+        class_sizes: how many of the rows each class has.
+        own_loop: whether the training is no `fit`, so that the logs are what the user passes.
     """
 
     accuracy: float = math.nan
@@ -37,7 +39,10 @@ class Answers:
     rows: int = 0
     nan: int = 0
     ratio: float = math.nan
-    ranges: tuple[Range, Range] | None = None
+    ranges: tuple[IntensityRange, IntensityRange] | None = None
+    balanced: float = math.nan
+    class_sizes: tuple[int, ...] = ()
+    own_loop: bool = False
 
 
 def headlines(
@@ -70,7 +75,7 @@ def headlines(
     return worst, f"Inputs: {ranges}." if ranges and ranges not in worst else told.changes(metric)
 
 
-def at_chance(accuracy: float, chance: float, rows: int) -> bool:
+def at_chance(accuracy: float, chance: float, rows: float) -> bool:
     """Whether an accuracy lies within noise of chance: two standard errors, or next to no skill.
 
     The answers of a network are not independent, so chance scatters more than coins do: accuracies up to a tenth of the
@@ -80,12 +85,6 @@ def at_chance(accuracy: float, chance: float, rows: int) -> bool:
         return False
     noise = 2 * math.sqrt(chance * (1 - chance) / rows)
     return accuracy <= chance + max(noise, min(chance, _NEAR_CHANCE * (1 - chance)))
-
-
-def ranges_differ(training: Range, validation: Range) -> bool:
-    """Whether one of two ranges is more than four times as wide as the other."""
-    narrow, wide = sorted(high - low for low, high in (training, validation))
-    return bool(0 < narrow < math.inf and wide > _OTHER_RANGE * narrow)
 
 
 @dataclass(frozen=True)
@@ -113,6 +112,10 @@ class _Told:
         known = self.answers
         if self.step < 0 or not at_chance(known.accuracy, known.chance, known.rows):
             return ""
+        if math.isfinite(known.balanced):  # of unbalanced rows, always answering alike may be the most accurate
+            classes, scatter = len(known.class_sizes), sum(1 / size for size in known.class_sizes)
+            if not at_chance(known.balanced, 1 / classes, classes**2 / scatter):
+                return ""
         return f"Validation accuracy is at chance level: {written(known.accuracy)}, chance is {written(known.chance)}."
 
     def other_inputs(self) -> str:
@@ -151,7 +154,9 @@ class _Told:
             return f"Untrained: no {self.axis} has ended yet."
         if self.best is None:
             remedy = "fit needs validation_data, and a test_step that returns a loss."
-            return f"No val_loss yet, so no best {self.axis}: {remedy}"
+            if self.answers.own_loop:
+                remedy = 'pass it to on_epoch_end(epoch, {"loss": ..., "val_loss": ...}).'
+            return f"No val_loss in the logs, so no best {self.axis}: {remedy}"
         lowest, now = self.at("val_loss", self.best), self.at("val_loss", self.step)
         if self.best >= self.step:
             return f"val_loss is at its lowest so far: {written(lowest)} at {self.axis} {self.best}."
@@ -159,10 +164,10 @@ class _Told:
         return f"{before}; now {written(now)}{_more(lowest, now)}." if math.isfinite(now) else f"{before}."
 
     def ranges(self) -> str:
-        if self.answers.ranges is None or not ranges_differ(*self.answers.ranges):
+        if self.answers.ranges is None or not far_apart(self.answers.ranges):
             return ""
         named = zip(("training", "validation"), self.answers.ranges, strict=True)
-        return ", ".join(f"{name} inputs {written(low)} to {written(high)}" for name, (low, high) in named)
+        return ", ".join(f"{name} inputs {found.text()}" for name, found in named)
 
     def changes(self, metric: str | None) -> str:
         said = []

@@ -90,6 +90,7 @@ def write(
     bold: bool = False,
     anchor: str = "ls",
     width: int | None = None,
+    least: int = 0,
 ) -> int:
     """Writes one line of text.
 
@@ -102,12 +103,15 @@ def write(
         bold: whether in the bold face.
         anchor: which point of the text lies at `place`, two letters as in Pillow (`"ls"`: left, baseline).
         width: the most pixels it may take; longer text ends in an ellipsis.
+        least: a font size down to which longer text is made smaller first, so that no number is cut.
 
     Returns:
         The width of what was written, in pixels.
     """
     line = clean(text)
     if width is not None:
+        while least < size and least and text_width(line, size, bold) > width:
+            size -= 1
         line = shorten(line, width, size, bold)
     if isinstance(on, ImageDraw.ImageDraw):
         on.text(place, line, fill=colour, font=font(size, bold), anchor=anchor)
@@ -185,3 +189,11 @@ def format_number(value: float) -> str:
         digits, exponent = text.split("e")
         text = f"{digits}e{int(exponent)}"
     return text.replace("-", "\N{MINUS SIGN}")
+
+
+def short_number(value: float) -> str:
+    """A number as `format_number` writes it, but those below a thousandth in two digits, `1.2e-4`."""
+    if not 0 < abs(value) < 1e-3:
+        return format_number(value)
+    digits, exponent = f"{value:.1e}".split("e")
+    return f"{digits.removesuffix('.0')}e{int(exponent)}".replace("-", "\N{MINUS SIGN}")

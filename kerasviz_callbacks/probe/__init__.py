@@ -60,6 +60,7 @@ class Probe:
         labels: Class indices, int64 `(count,)`, or None; of soft labels the largest class.
         soft_labels: Whether y holds probabilities of classes, with which no prediction is compared.
         targets: y of the chosen rows, unchanged, or None.
+        sample_weighted: Whether the data hold sample weights `(x, y, w)`, which are not read.
         index: Positions of the rows in the data or the stream, int64 `(count,)`.
         class_names: A tuple of str, or None.
         class_sizes: The number of rows of each class in the data, as far as they were read, int64 `(classes,)`, or None
@@ -90,6 +91,7 @@ class Probe:
     class_sizes: IntArray | None
     why_no_labels: str
     soft_labels: bool
+    sample_weighted: bool
     _total: str  # the number of samples in the data, or read from a stream
 
     def __init__(
@@ -194,6 +196,7 @@ def _read_attributes(
         "class_names": names,
         "class_sizes": _class_sizes(None if chosen.labels is None else found.numbers),
         "why_no_labels": found.why_none if chosen.labels is None else "",
+        "sample_weighted": found.weighted,
         "soft_labels": found.soft and chosen.labels is not None,
         "_total": f"{total} read" if is_stream(data) else str(total),
     }

@@ -20,6 +20,7 @@ class Labels(NamedTuple):
     classes: int | None = None  # their number if known from the form: the width of one-hot rows, 2 for booleans
     why_none: str = ""  # such as `y is float32 of shape (64, 3), neither integers nor one-hot rows`
     soft: bool = False  # whether they are the largest classes of rows of probabilities, such as those of mixup
+    weighted: bool = False  # whether sample weights stand beside them
 
     @property
     def hard(self) -> IntArray | None:

@@ -45,7 +45,7 @@ class Pool:
         self._draw = np.random.default_rng(_LOTS) if random else None
         self._lots: dict[int, float] = {}  # by position, the lots of the rows kept at random, the least first
         self.seen = 0
-        self.soft = False
+        self.soft = self.weighted = False
         self.why_none = "the data are empty"
         self._labels: list[int] | None = None  # of all samples seen
         self._sizes: Counter[int] = Counter()  # number of samples seen of each class

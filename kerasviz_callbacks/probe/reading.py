@@ -18,6 +18,7 @@ from .streams import (
     check_element_spec,
     copy_dataset,
     has_known_length,
+    has_sample_weights,
     is_stream,
     is_tf_data,
     parts_of,
@@ -70,13 +71,13 @@ def _read_arrays(data: Any, given: Labels | None, count: int, name: str, random:
     inputs = as_arrays(x, f"{name}: x" if isinstance(data, tuple) else name)
     targets = None if y is None else as_arrays(y, f"{name}: y")
     n = rows_of(inputs, name)
-    if isinstance(data, tuple) and len(data) == 3 and data[2] is not None:
+    if has_sample_weights(data):
         _check_as_many(f"{name}: w", rows_of(as_arrays(data[2], f"{name}: w"), name), n)
     if n == 0:
         raise ValueError(f"{name}: must hold at least one sample, got an array of shape {leaves(inputs)[0].shape}")
     if targets is not None:
         _check_as_many(f"{name}: y", rows_of(targets, name), n)
-    found = labels_of(targets, inputs) if given is None else given
+    found = (labels_of(targets, inputs) if given is None else given)._replace(weighted=has_sample_weights(data))
     if found.numbers is not None:
         _check_as_many("labels" if given else f"{name}: y", len(found.numbers), n)
         found = found._replace(numbers=classes_of(found.numbers), why_none=ONLY_NO_CLASS)
@@ -125,7 +126,8 @@ def _read_stream(
                 stacklevel=5,
             )
     chosen = pool.chosen(_SEED, name)
-    return chosen, Labels(pool.classes_seen(), why_none=pool.why_none, soft=pool.soft), pool.seen
+    found = Labels(pool.classes_seen(), why_none=pool.why_none, soft=pool.soft, weighted=pool.weighted)
+    return chosen, found, pool.seen
 
 
 def _filled(pool: Pool, data: Any, given: Labels | None, name: str) -> Pool:
@@ -178,6 +180,7 @@ def _of_one_structure(first: _FirstBatch, place: int, batch: Any, name: str) -> 
 
 def _add(pool: Pool, batch: Any, given: Labels | None, name: str) -> None:
     x, y = parts_of(batch, name)
+    pool.weighted = pool.weighted or has_sample_weights(batch)
     inputs = as_arrays(x, f"{name}: x")
     targets = None if y is None else as_arrays(y, f"{name}: y")
     size = rows_of(inputs, name)

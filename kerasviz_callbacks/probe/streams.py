@@ -189,6 +189,11 @@ def _is_loader(data: Any) -> bool:
     return instance_of(data, "torch", "utils", "data", "DataLoader")
 
 
+def has_sample_weights(batch: Any) -> bool:
+    """Whether what Keras takes is `(x, y, w)`."""
+    return isinstance(batch, tuple) and len(batch) == 3 and batch[2] is not None
+
+
 def parts_of(batch: Any, name: str) -> tuple[Any, Any]:
     """Take x and y out of what Keras takes: `x`, `(x,)`, `(x, y)` or `(x, y, w)`.
 

@@ -151,6 +151,7 @@ class ConfusionMatrix(ProbeView):
         """Draw the matrix of each data source."""
         for source, one in measured.items():
             data, unit = one.data, "number of rows" if self.normalize is None else _UNITS[self.normalize]
+            unweighted = "sample weights are not counted" if self.probes[source].sample_weighted else ""
             missing = f"{data.unanswered:,} NaN" if data.unanswered else ""
             picture = confusion_sheet(
                 self._matrices(data),
@@ -159,7 +160,7 @@ class ConfusionMatrix(ProbeView):
                 high=self.memory.scales["confusion"],
                 unit=unit,
                 caption=self._caption(source),
-                note=join_notes("predictions that are NaN count as wrong" if missing else "", one.note),
+                note=join_notes("predictions that are NaN count as wrong" if missing else "", unweighted, one.note),
                 bad=missing,
             )
             rows = _WEIGHTED if self._is_weighted(source) else ""
@@ -179,7 +180,13 @@ class ConfusionMatrix(ProbeView):
         titles = [(self._words(one), f"p {one.probability:.2f}   {self._how_many(one)}") for one in examples]
         pictures = self.probe_display.tiles(source, np.array([one.row for one in examples], np.intp))
         pairs = [f"{self._words(one)}   {self._how_many(one)}" for one in data.worst[most:]]
-        return Confused(titles, pictures, most, pairs, MAX_PAIRS - MAX_EXAMPLES if self._things > MAX_CLASSES else 0)
+        room = MAX_PAIRS - MAX_EXAMPLES if self._things > MAX_CLASSES else 0
+        return Confused(titles, pictures, most, pairs, room, self._longest_words())
+
+    def _longest_words(self) -> str:
+        """Return the longest words that a confusion can have."""
+        names = sorted(map(self.probe_display.class_name, range(self._things)), key=len)
+        return f"{names[-1]}: false alarm" if self._several else " → ".join(names[-2:])
 
     def _words(self, one: Confusion) -> str:
         name = self.probe_display.class_name
@@ -192,7 +199,8 @@ class ConfusionMatrix(ProbeView):
 
     def _headline(self, data: Confusions, scalars: Mapping[str, float]) -> tuple[str, str]:
         accuracy, balanced = (scalars[f"confusion/{name}"] for name in ("accuracy", "balanced_accuracy"))
-        known = {"accuracy": accuracy, "balanced": balanced, "confidence": data.confidence}
+        right = "all labels right" if self._several else "accuracy"
+        known = {right: accuracy, "balanced": balanced, "confidence": data.confidence}
         first = ",  ".join(f"{name} {value:.1%}" for name, value in known.items() if np.isfinite(value))
         if not data.worst:
             return first, "no confusions"
@@ -205,6 +213,6 @@ class ConfusionMatrix(ProbeView):
         return f"{self._output}   confusion matrix, {of} {what}\n{len(self.probes[source]):,} rows{weighted}"
 
     def _is_weighted(self, source: str) -> bool:
-        """Return whether the rows have other proportions than the data, not only by chance."""
+        """Return whether the rows have other proportions than the data, so that the accuracy is not that of counts."""
         given = self._weights[source]
-        return not np.allclose(given[given > 0], 1, atol=0.2)
+        return not np.allclose(given[given > 0], given.max())

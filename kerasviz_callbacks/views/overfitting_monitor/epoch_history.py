@@ -34,13 +34,23 @@ class EpochHistory:
         found = {step: known[key] for step, known in self.logs.items() if key in known}
         return tuple(found), tuple(found.values())
 
-    def metrics(self, most: int, *, losses: bool = False) -> list[str]:
+    @property
+    def has_loss(self) -> bool:
+        """Whether a loss of the whole model is logged, or nothing has been logged yet."""
+        return not self.logs or any("loss" in known or LOSS in known for known in self.logs.values())
+
+    def metrics(self, charts: int, *, losses: bool = False) -> list[str]:
         """Return the metrics to plot besides the loss: preferably with validation values, preferably an accuracy.
 
-        At most so many; parts of the loss, such as `kl_loss`, are among them with `losses`.
+        They and the loss fill so many charts; parts of the loss, such as `kl_loss`, are among them with `losses`. Where
+        there is no loss, they come first and take its place.
         """
+        losses = losses or not self.has_loss
         keys = [key for key in next(iter(self.logs.values()), {}) if not key.startswith("val_")]
         known = {key for logs in self.logs.values() for key in logs}
         others = ("learning_rate", "lr", *(() if losses else ("_loss",)))
         metrics = [key for key in keys if key != "loss" and not key.endswith(others)]
-        return sorted(metrics, key=lambda key: (f"val_{key}" not in known, not is_accuracy(key)))[:most]
+        metrics.sort(key=lambda key: (f"val_{key}" not in known, not is_accuracy(key)))
+        if self.has_loss:
+            return metrics[: charts - 1]
+        return sorted(metrics, key=lambda key: not key.endswith("_loss"))[:charts]

@@ -9,12 +9,15 @@ import numpy as np
 from ..._typing import Array
 from ...callback import TRAINING, VALIDATION
 from ...callback.evaluated_view import Evaluation
+from ...draw.inputs import IntensityRange
 from ...draw.overfitting_headline import Answers
 from ...maths.classes import FeatureDistances, knn_accuracy, silhouette, within_to_between
 from ...maths.confidence import overconfidence
+from ...maths.confusion import accuracies
 from ...maths.map_change import empty, map_distance, true_versus_predicted
 
 Histories = dict[str, tuple[tuple[int, ...], tuple[float, ...]]]
+MetricHistories = dict[str, tuple[tuple[int, ...], tuple[float | None, ...]]]
 
 
 @dataclass(frozen=True)
@@ -30,21 +33,21 @@ class BestEpoch:
 class OverfittingData:
     """The data to draw of one data source, copied because measuring continues while it is drawn."""
 
-    histories: Histories  # steps and values of each metric, by name
+    histories: MetricHistories  # steps and values of each metric, by name; None where every map was empty
     curves: Histories  # epochs and values of the Keras logs, by key
     scales: Mapping[str, float]  # limits of the axes
     best: int | None  # the best epoch, if there is one
     metrics: list[str]  # the keys of the metrics plotted besides the loss
     now: Evaluation  # evaluation of the rows at this step, without what is not drawn
     then: BestEpoch | None  # state at the best epoch, if that was earlier
-    left_out: tuple[int, int]  # number of rows excluded from `cam_drift` and from `cam_true_vs_predicted`
+    left_out: Mapping[str, int]  # number of rows excluded from `cam_drift` and from `cam_true_vs_predicted`
     untrained_loss: float  # mean loss of the rows before training; NaN if it was not measured
 
 
 def metrics_of(
     now: Evaluation, labels: Array | None, maps_then: Array | None, row_weights: Array | None = None
-) -> tuple[dict[str, float], tuple[int, int]]:
-    """Compute the available metrics, by name, and count the rows left out of `cam_drift` and `cam_true_vs_predicted`.
+) -> tuple[dict[str, float], dict[str, int]]:
+    """Compute the available metrics, and count the rows left out of `cam_drift` and `cam_true_vs_predicted`, by name.
 
     `labels` are classes `(n,)`, `maps_then` the Grad-CAM of the true class at the best epoch, `(n, *spatial)`,
     `row_weights` what each row counts for in `overconfidence`, `(n,)`.
@@ -58,13 +61,13 @@ def metrics_of(
         found["silhouette"] = silhouette(distances, labels)
         found["nc1"] = within_to_between(distances, labels)
     if now.true_maps is None or now.predicted_maps is None or now.answer_scores is None:
-        return found, (0, 0)
+        return found, {}
     drift, excluded = np.nan, int(empty(now.true_maps).sum())
     if maps_then is not None:
         drift, excluded = map_distance(now.true_maps, maps_then)
     between = true_versus_predicted(now.true_maps, now.predicted_maps, ~now.answer_scores.wrong_rows)
     found |= {"cam_drift": drift, "cam_true_vs_predicted": between.mean}
-    return found, (excluded, between.left_out)
+    return found, {"cam_drift": excluded, "cam_true_vs_predicted": between.left_out}
 
 
 def row_loss(now: Evaluation) -> float:
@@ -75,32 +78,23 @@ def row_loss(now: Evaluation) -> float:
 
 
 def answers_of(
-    data: Mapping[str, OverfittingData], labels: Array | None, ranges: Mapping[str, tuple[float, float] | None]
+    data: Mapping[str, OverfittingData], labels: Array | None, ranges: Mapping[str, IntensityRange | None]
 ) -> Answers:
     """Summarise what the headline needs to know of the observed rows.
 
-    `data` and `ranges`, the least and the largest input, are by data source; `labels` are the classes of the validation
+    `data` and `ranges`, of the inputs, are by data source; `labels` are the classes of the validation
     rows `(n,)`, if they have any.
     """
     now = data[VALIDATION].now
     bad = int(np.count_nonzero(~np.isfinite(now.true_score)))
-    accuracy = chance = math.nan
+    accuracy = balanced = chance = math.nan
+    sizes: tuple[int, ...] = ()
     if now.answer_scores is not None and now.answer_scores.predicted is not None and labels is not None:
-        accuracy = float(now.answer_scores.right.mean())
-        chance = float(np.unique(labels, return_counts=True)[1].max() / len(labels))
+        accuracy, balanced = accuracies(labels, np.where(now.answer_scores.right, labels, -1))
+        sizes = tuple(np.unique(labels, return_counts=True)[1].tolist())
+        chance = max(sizes) / len(labels)
     before = data[TRAINING].untrained_loss if TRAINING in data else math.nan
     ratio = data[VALIDATION].untrained_loss / before if before > 0 else math.nan
     training, validation = ranges.get(TRAINING), ranges.get(VALIDATION)
     known = None if training is None or validation is None else (training, validation)
-    return Answers(accuracy, chance, len(now.true_score), bad, ratio, known)
-
-
-def input_range(values: Array) -> tuple[float, float] | None:
-    """Return the 0.5 and 99.5 percentiles of the inputs; `None` for integers that are no bytes, such as token ids."""
-    if values.dtype.kind != "f" and values.dtype != np.uint8:
-        return None
-    finite = values[np.isfinite(values)]
-    if not finite.size:
-        return None
-    low, high = np.percentile(finite, (0.5, 99.5))
-    return float(low), float(high)
+    return Answers(accuracy, chance, len(now.true_score), bad, ratio, known, balanced, sizes)

@@ -10,6 +10,7 @@ import numpy as np
 from ...callback import COMPARED_SOURCES, UNTRAINED, VALIDATION, Image, Measured
 from ...callback.evaluated_view import EvaluatedView, Evaluation
 from ...draw.curves import StepAxis
+from ...draw.inputs import IntensityRange
 from ...draw.lines import horizon
 from ...draw.overfitting import DegradedExample, Summary, overfitting_sheet
 from ...draw.overfitting_charts import (
@@ -27,7 +28,7 @@ from ...draw.text import format_number, join_notes
 from ...record.console import say
 from ...taps.reader import Reader
 from .epoch_history import EpochHistory
-from .measurements import BestEpoch, OverfittingData, answers_of, input_range, metrics_of, row_loss
+from .measurements import BestEpoch, OverfittingData, answers_of, metrics_of, row_loss
 from .publishing import checked_publish, log_key
 from .texts import DESCRIPTION, SCALARS
 
@@ -108,12 +109,14 @@ class OverfittingMonitor(EvaluatedView):
         self.publish = checked_publish(publish)
         self.metrics: Sequence[str] = ()  # those available for this model
         self._published: Sequence[str] = ()  # those added to `logs`
-        self._ranges: dict[str, tuple[float, float] | None] = {}  # of the inputs, by data source
+        self._output = ""  # the name of the output that is looked at
+        self._ranges: dict[str, IntensityRange | None] = {}  # of the inputs, by data source
 
     def find_layers(self, reader: Reader) -> None:
         """Find the layers of the features and maps, and the available metrics."""
         super().find_layers(reader)
-        self._ranges = {source: input_range(probe.images) for source, probe in self.probes.items()}
+        self._output = str(reader.first_output)
+        self._ranges = {source: IntensityRange.robust(probe.images) for source, probe in self.probes.items()}
         missing = self._missing()
         expected = self.publish or self.task.kind in ("classes", "labels")  # else only the curves are of interest
         if self.fit_context.verbose and expected:
@@ -190,21 +193,25 @@ class OverfittingMonitor(EvaluatedView):
         histories = memory.setdefault("histories", {})
         for name, value in metrics.items():
             known = {at: old for at, old in histories.get(name, {}).items() if at < step}
-            histories[name] = known | ({} if name == "cam_drift" and history.best is None else {step: value})
+            if name != "cam_drift" or maps_then is not None:
+                known[step] = None if left_out.get(name) == len(now.true_score) else value
+            histories[name] = known
             extend_axis(self.memory.scales, name, value, METRICS[name].window)
         if now.true_maps is not None:
             self.memory.extend_scale("maps", float(now.true_maps.max(initial=0, where=np.isfinite(now.true_maps))))
         scalars = {f"overfitting/{name}": value for name, value in metrics.items()}
         if "cam_drift" in metrics:
-            scalars["overfitting/cam_empty"] = float(left_out[0])
+            scalars["overfitting/cam_empty"] = float(left_out["cam_drift"])
         earlier = then if then is not None and then.step < step else None
         return Measured(step, self._data(source, now, earlier, left_out), scalars)
 
-    def _data(self, source: str, now: Evaluation, then: BestEpoch | None, left_out: tuple[int, int]) -> OverfittingData:
+    def _data(
+        self, source: str, now: Evaluation, then: BestEpoch | None, left_out: Mapping[str, int]
+    ) -> OverfittingData:
         history, known = self._history(), self.memory.for_source(source)["histories"]
-        metrics = history.metrics(self._charts() - 1, losses=self.task.kind == "values")
+        metrics = history.metrics(self._charts(), losses=self.task.kind == "values")
         curves = {}
-        for key in ("loss", *metrics):
+        for key in ("loss", *metrics) if history.has_loss else metrics:
             for name in (key, f"val_{key}"):
                 curves[name] = history.curve(name)
                 for value in curves[name][1][-1:]:
@@ -231,10 +238,11 @@ class OverfittingMonitor(EvaluatedView):
         data: dict[str, OverfittingData] = {source: found.data for source, found in measured.items()}
         rows = [f"{probe.size} {COMPARED_SOURCES[source]}" for source, probe in self.probes.items()]
         caption = f"overfitting of {self.part_path or self.model.name}\nobserved: {' and '.join(rows)} rows"
-        note = ""
         if one.data.now.true_maps is not None:
-            drift, between = one.data.left_out
-            note = f"maps of {self.maps_path}; empty maps: {drift} in cam_drift, {between} in cam_true_vs_predicted"
+            caption += f"\nmaps of {self.maps_path}"
+        drawn = {name: count for name, count in one.data.left_out.items() if one.step in one.data.histories[name][0]}
+        empty = ", ".join(f"{count:,} in {name}" for name, count in drawn.items())
+        note = f"empty maps of {len(one.data.now.true_score):,} rows: {empty}" if empty else ""
         caption = self.probe_display.captioned(caption, VALIDATION)
         sheet = overfitting_sheet(self._summary(data, one.step), caption=caption, note=join_notes(note, one.note))
         yield Image(VALIDATION, "overfitting/summary", sheet, DESCRIPTION)
@@ -249,12 +257,14 @@ class OverfittingMonitor(EvaluatedView):
         before = None if validation.then is None else validation.then.true_score
         labels = self.labels[VALIDATION]
         answers = answers_of(data, labels if classes else None, self._ranges)
+        answers = replace(answers, own_loop="steps" not in (self.params or {}))
         chance = self.probes[VALIDATION].most_frequent if classes else None
         named = self.probe_display.class_name if classes else None
+        metric = min(metrics, key=lambda key: key.endswith("_loss"), default=None)
         fell = "mean squared error grew most" if self.task.kind == "values" else "lost most"
         return Summary(
-            headline=headlines(newest.curves, metrics[0] if metrics else None, best, step, answers, axis=axis),
-            losses=loss_charts(newest.curves, metrics, newest.scales, step, chance=chance),
+            headline=headlines(newest.curves, metric, best, step, answers, axis=axis),
+            losses=loss_charts(newest.curves, metrics, newest.scales, step, chance=chance, output=self._output),
             metrics=metric_charts(self.metrics, histories, newest.scales, axis=axis),
             steps=StepAxis(first, horizon(self.schedule.last, step), best, max(step, first)),
             sets=["validation", "training"],
@@ -276,7 +286,7 @@ class OverfittingMonitor(EvaluatedView):
             return f"None has got worse since {axis} {data.best}."
         if data.best is not None:
             return "val_loss is lowest now." if data.best == step else f"The best {axis} was not measured."
-        return "No epoch has ended yet." if step < 0 else f"No finite val_loss yet, so the best {axis} is unknown."
+        return f"No {axis} has ended yet." if step < 0 else f"Without a val_loss there is no best {axis}."
 
     def _degraded(self, data: OverfittingData) -> DegradedExample:
         """Return the rows whose predictions got worse most since the best epoch."""
