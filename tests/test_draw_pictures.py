@@ -172,11 +172,28 @@ def test_channels_are_columns_and_pictures_are_rows():
     assert y - top == 2 * (56 + 5)
 
 
-def test_equal_labels_are_written_once_for_their_group():
-    values = np.zeros((8, 4))
-    draw = partial(response_matrix, values, low=0, high=1, caption="dense")
-    grouped, single = draw(labels=list("aaaabbbb")), draw(labels=list("abababab"))
-    assert (grouped < 128).all(axis=-1).sum() < (single < 128).all(axis=-1).sum()
+def test_units_carry_their_own_numbers():
+    draw = partial(response_matrix, np.zeros((3, 2)), low=0, high=1, caption="dense")
+    own, first, other = draw(channels=[7, 9]), draw(channels=[7, 8]), draw(channels=[6, 9])
+    middle = own.shape[1] // 2  # the second column begins right of it
+    assert (own != first).any(axis=-1).any(axis=0).nonzero()[0].min() > middle
+    assert (own != other).any(axis=-1).any(axis=0).nonzero()[0].max() < middle + 40
+    np.testing.assert_array_equal(draw(), draw(channels=[0, 1]))
+
+
+@pytest.mark.parametrize("units", [4, 128])  # wide pictures have larger type
+def test_every_row_of_a_matrix_is_named_and_those_of_one_name_share_a_line(units):
+    def beside(names):
+        shown = response_matrix(np.zeros((16, units)), low=0, high=1, caption="dense", labels=names)
+        ys, xs = (body(shown) == table("viridis")[0]).all(axis=-1).nonzero()
+        return shown[ys.min() : ys.max() + 1, xs.min() - 60 : xs.min() - 2].reshape(16, -1, 58, 3) < 128
+
+    assert beside(list("abcdefghijklmnop")).any(axis=(1, 2, 3)).all()
+    shared = beside(list("a" * 10 + "bcdefg"))
+    assert shared[:10, :, -3].any(axis=(1, 2)).all()
+    assert not shared[10:, :, -3].any()
+    assert not shared[[*range(4), *range(6, 10)], :, :-4].any()
+    assert shared[10:, :, :-4].any(axis=(1, 2, 3)).all()
 
 
 def test_cold_regions_show_the_grey_picture_and_heat_rises():
