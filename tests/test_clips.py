@@ -151,3 +151,15 @@ def test_activations_of_several_inputs_say_of_which(monkeypatch):
     model = keras.Model(inputs, layers.Concatenate()([shared(one) for one in inputs]))
     found = drawn_of(monkeypatch, model, [data()[:, 0], data()[:, 1]], ["tower/maps", "tower/maps:1"])
     assert [line for _, line in found.values()] == [f"columns: channels   on input {name}" for name in names]
+
+
+def test_activations_of_patches_are_maps_however_many_there_are(monkeypatch):
+    given = keras.Input((30, 36, 1))
+    tokens = layers.Reshape((-1, 5))(layers.Conv2D(5, 3, strides=3)(given))
+    model = keras.Model(given, layers.GlobalAveragePooling1D()(layers.Dense(20, name="each")(tokens)))
+    x = np.random.default_rng(1).random((3, 30, 36, 1)).astype("float32")
+    maps, line = drawn_of(monkeypatch, model, x, ["each"])["each"]
+    assert line == "columns: 16 of 20 channels, which varied most at the first step   10 × 12 patches"
+    every = kv.activations(model, x, ["each"])["each"]
+    chosen = np.sort(np.argsort(-every.var(axis=(0, 1)))[:16])
+    np.testing.assert_allclose(maps, np.moveaxis(every.reshape(3, 10, 12, 20)[..., chosen], -1, 1), atol=1e-5)

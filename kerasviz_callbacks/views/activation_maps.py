@@ -25,6 +25,7 @@ from ..taps.input_spec import input_names, inputs_of
 from ..taps.layers import has_frames
 from ..taps.output_recorder import Call
 from ..taps.reader import Capture, Captured, Reader
+from ..taps.tokens import patches_of
 
 MAX_CHANNELS = 16
 MAX_UNITS = 128
@@ -81,10 +82,12 @@ class ActivationMaps(LayersView):
         calls = self.selected_calls(reader)
         inputs = inputs_of(reader, calls)
         self._inputs = {call.path: own[0] if len(own) == 1 else None for call, own in zip(calls, inputs, strict=True)}
+        self._patches = {call.path: patches_of(reader, call) for call in calls if self._inputs[call.path] == 0}
         self.calls = {}
         for call in calls:
             every = len(_placeholders(call)) == call.shape[-1]  # then no channels need to be chosen
-            self.calls[Capture(call.path, reduce=_REDUCES[output_is_rectified(call), every], owner=id(self))] = call
+            reduce = _REDUCES[output_is_rectified(call), every, self._patches.get(call.path) is not None]
+            self.calls[Capture(call.path, reduce=reduce, owner=id(self))] = call
         self._input_names = input_names(reader.model, self.probes[VALIDATION].inputs)
         self._slice = "frame" if has_frames(reader.layers) else "slice"
         self._input_images: dict[tuple[str, int | None, int], Array | None] = {}
@@ -117,6 +120,9 @@ class ActivationMaps(LayersView):
         data, scalars = ActivationData({}, {}, {}), {}
         for capture, call in self.calls.items():
             rectified, maps = output_is_rectified(call), captured[capture].output["maps"]
+            patches = self._patches.get(call.path)
+            if patches is not None and maps.shape[2] == call.shape[0]:
+                maps = maps[:, :, patches.first :].reshape(*maps.shape[:2], *patches.grid)
             metrics = _metrics(captured[capture], rectified)
             self.memory.extend_scale(call.path, robust_max(maps))
             if (maps < 0).any():
@@ -157,6 +163,10 @@ class ActivationMaps(LayersView):
     def _picture(self, source: str, call: Call, data: ActivationData, note: str) -> Array:
         maps, number = data.maps[call.path], self._inputs[call.path]
         matrix, details = maps.ndim == 2, [f"columns: {self._columns(call, maps.shape[1])}"]
+        patches = self._patches.get(call.path)
+        if patches is not None and maps.ndim > 3:
+            others = ", without the tokens before them" if patches.first else ""
+            details.append(f"{shape_text(patches.grid)} patches{others}")
         if maps.ndim == 5:
             maps = self.display_of(number).slices_first(maps, 2)
             depth, maps = maps.shape[2], middle_slice(maps, 2)
@@ -227,14 +237,16 @@ def _placeholders(call: Call) -> Array:
     return ~np.arange(min(call.shape[-1] or 1, MAX_CHANNELS if len(call.shape) > 1 else MAX_UNITS))
 
 
-def _statistics_and_maps(output: Any, choice: Any, metrics: Sequence[str], every: bool) -> dict[str, Any]:
+def _statistics_and_maps(
+    output: Any, choice: Any, metrics: Sequence[str], every: bool, patches: bool
+) -> dict[str, Any]:
     """In the forward pass: statistics of every channel `(n, c)`, and maps of the chosen ones `(n, chosen, *spatial)`.
 
     The variance is computed only until channels are chosen by it. Each statistic reads the entire layer output again;
-    gathering channels costs more than any statistic, and `every` avoids it.
+    gathering channels costs more than any statistic, and `every` avoids it. Of `patches` the positions are one axis.
     """
     values = keras.ops.cast(output, "float32")
-    rank = len(values.shape)
+    rank, most = len(values.shape), MAX_MAP_SIDE**2 if patches else MAX_MAP_SIDE
     undecided = choice < 0
     chosen = values if every else keras.ops.take(values, keras.ops.where(undecided, -1 - choice, choice), axis=-1)
     found = channel_statistics(values, metrics)
@@ -244,7 +256,7 @@ def _statistics_and_maps(output: Any, choice: Any, metrics: Sequence[str], every
         found |= keras.ops.cond(
             undecided[0], lambda: channel_statistics(values, spread), lambda: dict.fromkeys(spread, zeros)
         )
-    return {**found, "maps": keras.ops.transpose(_smaller(chosen), (0, rank - 1, *range(1, rank - 1)))}
+    return {**found, "maps": keras.ops.transpose(_smaller(chosen, most), (0, rank - 1, *range(1, rank - 1)))}
 
 
 # The statistics of a layer, by whether its output is rectified; see `is_rectified`.
@@ -254,9 +266,10 @@ _METRICS: Mapping[bool | None, tuple[str, ...]] = {
     False: ("mean_abs", "mean", "variance"),
 }
 _REDUCES = {
-    (kind, every): partial(_statistics_and_maps, metrics=metrics, every=every)
+    (kind, every, patches): partial(_statistics_and_maps, metrics=metrics, every=every, patches=patches)
     for kind, metrics in _METRICS.items()
     for every in (False, True)
+    for patches in (False, True)
 }
 
 
@@ -265,10 +278,10 @@ def _metrics(captured: Captured, rectified: bool | None) -> ChannelMetrics:
     return channel_metrics(**{name: captured.output[name] for name in _METRICS[rectified]})
 
 
-def _smaller(maps: Any) -> Any:
-    """Average-pool maps to at most `MAX_MAP_SIDE` positions per side, by an integer factor."""
+def _smaller(maps: Any, most: int) -> Any:
+    """Average-pool maps to at most so many positions per side, by an integer factor."""
     sides = maps.shape[1:-1]
-    factors = tuple(max(1, -(-(side or 1) // MAX_MAP_SIDE)) for side in sides)
+    factors = tuple(max(1, -(-(side or 1) // most)) for side in sides)
     if len(sides) not in (1, 2, 3) or max(factors, default=1) == 1:
         return maps
     return keras.ops.average_pool(maps, factors, strides=factors, padding="same")
