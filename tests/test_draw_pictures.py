@@ -14,7 +14,7 @@ from kerasviz_callbacks.draw.points import projections
 from kerasviz_callbacks.draw.predicted_tiles import PREDICTED, TRUE, answer_tile, point_tile
 from kerasviz_callbacks.draw.predictions import Column, Key, nearest, prediction_rows, sized, tile_size
 from kerasviz_callbacks.draw.sheet import Ruler, Scale, blank, footer_height, header_height, sheet
-from kerasviz_callbacks.draw.text import INK, write
+from kerasviz_callbacks.draw.text import INK, SMALL, format_number, text_width, write
 from kerasviz_callbacks.draw.traces import bars, envelope, trace_pictures
 from kerasviz_callbacks.draw.trails import trajectory
 
@@ -170,6 +170,25 @@ def test_channels_are_columns_and_pictures_are_rows():
     left, top = find(draw(maps), table("viridis")[-1])
     assert x - left == 56 + 5
     assert y - top == 2 * (56 + 5)
+
+
+def test_slices_of_a_kernel_stand_apart():
+    kernels = np.ones((1, 1, 3, 2 * 3 + 1))  # two slices of three columns
+    for draw, zoom in ((filter_matrix, 8), (partial(filter_tiles, colours="RdBu_r"), 14)):
+        given = kernels if draw is filter_matrix else kernels[0]
+        picture = draw(given, scale=1, caption="conv", slice_width=3)
+        line = picture[find(picture, table("RdBu_r")[-1])[1]]
+        strong = (line == table("RdBu_r")[-1]).all(axis=-1).nonzero()[0]
+        gaps = np.diff(strong)
+        assert sorted({*gaps.tolist()}) == [1, zoom + 1]
+        assert (gaps > 1).argmax() == 3 * zoom - 1
+        assert (line[strong[3 * zoom - 1] + 2] == 255).all()
+
+
+def test_the_word_filter_is_never_cut():
+    picture = filter_matrix(np.zeros((32, 1, 1, 1)), scale=1, caption="conv")
+    word = picture[header_height(picture.shape[1], "conv") :][: SMALL + 1] < 200
+    assert np.ptp(word.any(axis=(0, 2)).nonzero()) > text_width("filter", SMALL, bold=True) - 4
 
 
 def test_units_carry_their_own_numbers():
@@ -424,6 +443,10 @@ def test_a_caption_that_is_too_wide_goes_on_in_a_second_line(first, between, sec
         write(canvas, (12, 10 + size + 18 * row), line, size=size, bold=True)
     np.testing.assert_array_equal(picture[: len(canvas)], canvas)
     assert len(picture) == len(sheet(blank(5, 600), caption="a")) + 18
+
+
+def test_zero_has_no_sign():
+    assert [format_number(value) for value in (-0.0, 0.0, -1.0, np.float32(-0.0))] == ["0", "0", "−1", "0"]
 
 
 def test_narrow_bodies_get_the_width_of_a_card():
