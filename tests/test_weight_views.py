@@ -13,7 +13,7 @@ import kerasviz_callbacks as kv
 from kerasviz_callbacks.draw.weights import SIDE
 from kerasviz_callbacks.taps.layers import list_layers
 from kerasviz_callbacks.taps.weights import matrices_named, narrowest_hidden, weight_matrices
-from kerasviz_callbacks.views import weight_heatmaps
+from kerasviz_callbacks.views import filter_images, weight_heatmaps
 
 DATA = pictures()
 VALIDATION = (DATA.x_val, DATA.y_val)
@@ -161,6 +161,21 @@ def test_frozen_layers_stand_alone_beside_the_others(tmp_path):
     assert seen(view)[0]["conv1"].how == "no step: not trained"
     assert seen(view)[0]["conv1"].after is None
     assert seen(view)[0]["conv2"].after is not None
+
+
+def test_filters_of_a_frozen_layer_are_said_to_be(monkeypatch):
+    captions = []
+
+    def record(kernels, caption, **given):
+        captions.append(caption)
+        return np.zeros((9, 9, 3), np.uint8)
+
+    monkeypatch.setattr(filter_images, "filter_tiles", record)
+    model = classifier()
+    for trainable in (True, False):
+        model.trainable = trainable
+        kv.FilterImages("logs", layers=["conv1"]).pictures(model)
+    assert captions[1] == f"{captions[0]}   frozen"
 
 
 def test_a_kernel_that_the_loss_does_not_reach_has_no_gradient(tmp_path):
