@@ -154,12 +154,17 @@ def test_activations_of_several_inputs_say_of_which(monkeypatch):
 
 
 def test_activations_of_patches_are_maps_however_many_there_are(monkeypatch):
-    given = keras.Input((30, 36, 1))
-    tokens = layers.Reshape((-1, 5))(layers.Conv2D(5, 3, strides=3)(given))
-    model = keras.Model(given, layers.GlobalAveragePooling1D()(layers.Dense(20, name="each")(tokens)))
-    x = np.random.default_rng(1).random((3, 30, 36, 1)).astype("float32")
-    maps, line = drawn_of(monkeypatch, model, x, ["each"])["each"]
-    assert line == "columns: 16 of 20 channels, which varied most at the first step   10 × 12 patches"
+    given = keras.Input((32, 48, 1))
+    tokens = layers.Reshape((-1, 24))(layers.Conv2D(24, 4, strides=4)(given))
+    mixed = layers.Dense(20, name="mixed")(layers.Permute((2, 1))(tokens))  # 24 channels, as many as 4 x 6 patches
+    tokens = layers.Dense(20, name="each")(tokens)
+    model = keras.Model(given, [layers.Flatten()(one) for one in (tokens, mixed)])
+    x = np.random.default_rng(1).random((3, 32, 48, 1)).astype("float32")
+    found = drawn_of(monkeypatch, model, x, ["each", "mixed"])
+    chosen = "columns: 16 of 20 channels, which varied most at the first step"
+    assert [line for _, line in found.values()] == [f"{chosen}   8 × 12 patches", chosen]
+    assert found["mixed"][0].shape == (3, 16, 24)
     every = kv.activations(model, x, ["each"])["each"]
-    chosen = np.sort(np.argsort(-every.var(axis=(0, 1)))[:16])
-    np.testing.assert_allclose(maps, np.moveaxis(every.reshape(3, 10, 12, 20)[..., chosen], -1, 1), atol=1e-5)
+    best = np.sort(np.argsort(-every.var(axis=(0, 1)))[:16])
+    expected = np.moveaxis(every.reshape(3, 8, 12, 20)[..., best], -1, 1)
+    np.testing.assert_allclose(found["each"][0], expected, atol=1e-5)
