@@ -7,6 +7,7 @@ import tensorflow as tf
 from keras import layers
 
 import kerasviz_callbacks as kv
+from kerasviz_callbacks.views import activation_maps
 
 FRAMES, CHANNELS = 4, 5
 
@@ -120,3 +121,50 @@ def test_a_tower_on_several_inputs_has_a_picture_over_each(tmp_path, dtype):
     before = shown.pictures(model)
     after = kv.ActivationMaps(tmp_path, [x[0], x[1][::-1]], layers=["tower/maps", "tower/maps:1"]).pictures(model)
     assert [tag for tag in before if (before[tag] != after[tag]).any()] == ["validation/activations/tower/maps:1"]
+
+
+def drawn_of(monkeypatch, model, inputs, layers=None):
+    """The maps and the second line of the caption, by layer, that are drawn of a model's activations."""
+    found = {}
+
+    def record(pictures, maps, caption, **others):
+        path, line = caption.split("\n")[:2]
+        found[path.split()[0]] = maps, line
+        return np.zeros((9, 9, 3), np.uint8)
+
+    monkeypatch.setattr(activation_maps, "activation_tiles", record)
+    kv.ActivationMaps("logs", inputs, layers=layers).pictures(model)
+    return found
+
+
+def test_the_middle_frame_of_activations_is_drawn_and_named(monkeypatch):
+    model, x = clips(), data()
+    maps, line = drawn_of(monkeypatch, model, x)["each/tower/maps"]
+    assert line == "columns: channels   frame 3 of 4"
+    expected = kv.activations(model, x, ["maps"])["each/tower/maps"][:, 2]
+    np.testing.assert_allclose(maps, np.moveaxis(expected, -1, 1), atol=1e-6)
+
+
+def test_activations_of_several_inputs_say_of_which(monkeypatch):
+    names = ["left", "right"]
+    shared, inputs = tower(), [keras.Input((6, 7, 2), name=name) for name in names]
+    model = keras.Model(inputs, layers.Concatenate()([shared(one) for one in inputs]))
+    found = drawn_of(monkeypatch, model, [data()[:, 0], data()[:, 1]], ["tower/maps", "tower/maps:1"])
+    assert [line for _, line in found.values()] == [f"columns: channels   on input {name}" for name in names]
+
+
+def test_activations_of_patches_are_maps_however_many_there_are(monkeypatch):
+    given = keras.Input((32, 48, 1))
+    tokens = layers.Reshape((-1, 24))(layers.Conv2D(24, 4, strides=4)(given))
+    mixed = layers.Dense(20, name="mixed")(layers.Permute((2, 1))(tokens))  # 24 channels, as many as 4 x 6 patches
+    tokens = layers.Dense(20, name="each")(tokens)
+    model = keras.Model(given, [layers.Flatten()(one) for one in (tokens, mixed)])
+    x = np.random.default_rng(1).random((3, 32, 48, 1)).astype("float32")
+    found = drawn_of(monkeypatch, model, x, ["each", "mixed"])
+    chosen = "columns: 16 of 20 channels, which varied most at the first step"
+    assert [line for _, line in found.values()] == [f"{chosen}   8 × 12 patches", chosen]
+    assert found["mixed"][0].shape == (3, 16, 24)
+    every = kv.activations(model, x, ["each"])["each"]
+    best = np.sort(np.argsort(-every.var(axis=(0, 1)))[:16])
+    expected = np.moveaxis(every.reshape(3, 8, 12, 20)[..., best], -1, 1)
+    np.testing.assert_allclose(found["each"][0], expected, atol=1e-5)

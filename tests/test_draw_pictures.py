@@ -14,7 +14,7 @@ from kerasviz_callbacks.draw.points import projections
 from kerasviz_callbacks.draw.predicted_tiles import PREDICTED, TRUE, answer_tile, point_tile
 from kerasviz_callbacks.draw.predictions import Column, Key, nearest, prediction_rows, sized, tile_size
 from kerasviz_callbacks.draw.sheet import Ruler, Scale, blank, footer_height, header_height, sheet
-from kerasviz_callbacks.draw.text import INK, write
+from kerasviz_callbacks.draw.text import INK, SMALL, format_number, text_width, write
 from kerasviz_callbacks.draw.traces import bars, envelope, trace_pictures
 from kerasviz_callbacks.draw.trails import trajectory
 
@@ -172,11 +172,47 @@ def test_channels_are_columns_and_pictures_are_rows():
     assert y - top == 2 * (56 + 5)
 
 
-def test_equal_labels_are_written_once_for_their_group():
-    values = np.zeros((8, 4))
-    draw = partial(response_matrix, values, low=0, high=1, caption="dense")
-    grouped, single = draw(labels=list("aaaabbbb")), draw(labels=list("abababab"))
-    assert (grouped < 128).all(axis=-1).sum() < (single < 128).all(axis=-1).sum()
+def test_slices_of_a_kernel_stand_apart():
+    kernels = np.ones((1, 1, 3, 2 * 3 + 1))  # two slices of three columns
+    for draw, zoom in ((filter_matrix, 8), (partial(filter_tiles, colours="RdBu_r"), 14)):
+        given = kernels if draw is filter_matrix else kernels[0]
+        picture = draw(given, scale=1, caption="conv", slice_width=3)
+        line = picture[find(picture, table("RdBu_r")[-1])[1]]
+        strong = (line == table("RdBu_r")[-1]).all(axis=-1).nonzero()[0]
+        gaps = np.diff(strong)
+        assert sorted({*gaps.tolist()}) == [1, zoom + 1]
+        assert (gaps > 1).argmax() == 3 * zoom - 1
+        assert (line[strong[3 * zoom - 1] + 2] == 255).all()
+
+
+def test_the_word_filter_is_never_cut():
+    picture = filter_matrix(np.zeros((32, 1, 1, 1)), scale=1, caption="conv")
+    word = picture[header_height(picture.shape[1], "conv") :][: SMALL + 1] < 200
+    assert np.ptp(word.any(axis=(0, 2)).nonzero()) > text_width("filter", SMALL, bold=True) - 4
+
+
+def test_units_carry_their_own_numbers():
+    draw = partial(response_matrix, np.zeros((3, 2)), low=0, high=1, caption="dense")
+    own, first, other = draw(channels=[7, 9]), draw(channels=[7, 8]), draw(channels=[6, 9])
+    middle = own.shape[1] // 2  # the second column begins right of it
+    assert (own != first).any(axis=-1).any(axis=0).nonzero()[0].min() > middle
+    assert (own != other).any(axis=-1).any(axis=0).nonzero()[0].max() < middle + 40
+    np.testing.assert_array_equal(draw(), draw(channels=[0, 1]))
+
+
+@pytest.mark.parametrize("units", [4, 128])  # wide pictures have larger type
+def test_every_row_of_a_matrix_is_named_and_those_of_one_name_share_a_line(units):
+    def beside(names):
+        shown = response_matrix(np.zeros((16, units)), low=0, high=1, caption="dense", labels=names)
+        ys, xs = (body(shown) == table("viridis")[0]).all(axis=-1).nonzero()
+        return shown[ys.min() : ys.max() + 1, xs.min() - 60 : xs.min() - 2].reshape(16, -1, 58, 3) < 128
+
+    assert beside(list("abcdefghijklmnop")).any(axis=(1, 2, 3)).all()
+    shared = beside(list("a" * 10 + "bcdefg"))
+    assert shared[:10, :, -3].any(axis=(1, 2)).all()
+    assert not shared[10:, :, -3].any()
+    assert not shared[[*range(4), *range(6, 10)], :, :-4].any()
+    assert shared[10:, :, :-4].any(axis=(1, 2, 3)).all()
 
 
 def test_cold_regions_show_the_grey_picture_and_heat_rises():
@@ -407,6 +443,10 @@ def test_a_caption_that_is_too_wide_goes_on_in_a_second_line(first, between, sec
         write(canvas, (12, 10 + size + 18 * row), line, size=size, bold=True)
     np.testing.assert_array_equal(picture[: len(canvas)], canvas)
     assert len(picture) == len(sheet(blank(5, 600), caption="a")) + 18
+
+
+def test_zero_has_no_sign():
+    assert [format_number(value) for value in (-0.0, 0.0, -1.0, np.float32(-0.0))] == ["0", "0", "−1", "0"]
 
 
 def test_narrow_bodies_get_the_width_of_a_card():

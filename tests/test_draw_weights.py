@@ -59,6 +59,7 @@ def test_what_is_not_finite_has_a_colour_of_its_own_and_is_counted():
 @pytest.mark.parametrize("shape", [(1, 1), (1, 200), (200, 1), (3, 200), (200, 200), (27, 16), (150, 3)])
 def test_any_matrix_is_seen_and_stays_within_bounds(shape):
     down, across = cell_size(*shape)
+    assert max(down, across) >= min(12, SIDE // min(shape))
     assert shape[0] * down <= SIDE
     assert shape[1] * across <= SIDE
     assert min(down, across) >= 1

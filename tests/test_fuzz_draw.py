@@ -235,7 +235,11 @@ CASES = {
         activations.response_matrix,
         st.tuples(SIDES, SIDES),
         lambda n, units: {"values": numbers(n, units)},
-        lambda n, units: {"caption": CAPTIONS, "labels": st.none() | names(n)},
+        lambda n, units: {
+            "caption": CAPTIONS,
+            "labels": st.none() | names(n),
+            "channels": st.sampled_from([None, range(0, units * 10**9, 10**9)]),
+        },
         strip(low=SCALES.map(lambda scale: -scale), high=SCALES),
         ("values",),
     ),
@@ -685,7 +689,6 @@ def part_axes(capture):
     assert lines.horizon(last, first) >= first
     assert coefficients.unit_height(capture(st.integers(1, 128))) >= 1
     assert min(weights.cell_size(*capture(st.tuples(st.integers(1, 512), st.integers(1, 512))))) >= 1
-    assert activations.picture_side(capture(st.integers(1, 16))) in (56, 64)
     assert ticks.round_length(capture(SCALES.filter(bool))) > 0
     assert len(volumes.depth_slices(count)) == min(count, 4)
     assert sheet.type_size(count) > 0

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from kerasviz_callbacks.maths.scale import count_clipped, robust_max
+from kerasviz_callbacks.maths.scale import count_clipped, reach_within, robust_max
 
 numbers = hnp.arrays(np.float64, st.integers(0, 400), elements=st.floats())
 
@@ -33,3 +33,13 @@ def test_the_reach_is_one_of_the_magnitudes_and_hides_no_more_than_its_share(val
     assert scale == 0 if not finite.size else scale in finite
     assert np.count_nonzero(finite > scale) <= 0.005 * finite.size
     assert robust_max(values[::-1]) == scale
+
+
+def test_values_that_leave_most_of_a_scale_unused_have_a_reach():
+    values = np.append(np.full(999, 0.02), 0.9)  # one value in 1,000 is a speck
+    assert reach_within(values, 1.0) == 0.02
+    assert reach_within(values, 0.2) is None
+    assert reach_within([0.5, 0.02], 1.0) is None
+    assert reach_within([np.nan, -0.03], 1.0) == 0.03
+    assert reach_within([np.nan], 1.0) is None
+    assert reach_within([0.0], 0.0) is None

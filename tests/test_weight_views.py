@@ -13,6 +13,7 @@ import kerasviz_callbacks as kv
 from kerasviz_callbacks.draw.weights import SIDE
 from kerasviz_callbacks.taps.layers import list_layers
 from kerasviz_callbacks.taps.weights import matrices_named, narrowest_hidden, weight_matrices
+from kerasviz_callbacks.views import filter_images, weight_heatmaps
 
 DATA = pictures()
 VALIDATION = (DATA.x_val, DATA.y_val)
@@ -77,9 +78,32 @@ def test_without_clipping_the_step_is_shown_and_said_to_be_without(tmp_path):
     view = heatmaps(tmp_path, VALIDATION)
     fit(classifier(), DATA.x, DATA.y, [view], epochs=1)
     for one in seen(view)[0].values():
-        assert one.note.startswith("no clipping in force   largest")
+        assert one.note.startswith("largest")
+        assert one.how == "step on 12 rows of validation_data, no gradient clipping"
         assert (one.after != one.weights).any()
     assert not runs(tmp_path)["views/model"].scalars
+
+
+def test_the_first_step_of_a_fresh_optimizer_does_not_scale_later_differences(tmp_path, monkeypatch):
+    drawn = []
+
+    def record(panels, **given):
+        drawn.append((panels[2].scale, given["note"]))
+        return np.zeros((9, 9, 3), np.uint8)
+
+    monkeypatch.setattr(weight_heatmaps, "weight_panels", record)
+    view = heatmaps(tmp_path, VALIDATION, layers=["conv1"])
+    model = classifier()
+    model.compile(optimizers.Adam(0.01), "sparse_categorical_crossentropy")
+    slower = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: model.optimizer.learning_rate.assign(0.001)
+    )
+    fit(model, DATA.x, DATA.y, [slower, view], epochs=2)
+    changes = [float(np.abs(seen(view)[step]["conv1"].difference).max()) for step in (-1, 0, 1)]
+    assert changes[0] == pytest.approx(0.01, rel=1e-3)  # Adam's first step: the learning rate, whatever the gradient
+    assert max(changes[1:]) < changes[0] / 5
+    assert [scale for scale, _ in drawn] == pytest.approx([changes[0], changes[1], max(changes[1:])])
+    assert all(f"now at most {change:.3g}" in note for change, (_, note) in zip(changes, drawn, strict=True))
 
 
 class OwnStep(keras.Model):
@@ -137,6 +161,21 @@ def test_frozen_layers_stand_alone_beside_the_others(tmp_path):
     assert seen(view)[0]["conv1"].how == "no step: not trained"
     assert seen(view)[0]["conv1"].after is None
     assert seen(view)[0]["conv2"].after is not None
+
+
+def test_filters_of_a_frozen_layer_are_said_to_be(monkeypatch):
+    captions = []
+
+    def record(kernels, caption, **given):
+        captions.append(caption)
+        return np.zeros((9, 9, 3), np.uint8)
+
+    monkeypatch.setattr(filter_images, "filter_tiles", record)
+    model = classifier()
+    for trainable in (True, False):
+        model.trainable = trainable
+        kv.FilterImages("logs", layers=["conv1"]).pictures(model)
+    assert captions[1] == f"{captions[0]}   frozen"
 
 
 def test_a_kernel_that_the_loss_does_not_reach_has_no_gradient(tmp_path):

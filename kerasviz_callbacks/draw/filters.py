@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from kerasviz_callbacks.draw.colour import DIVERGING, Picture, colourise, count_non_finite, is_signed, rgb
 from kerasviz_callbacks.draw.sheet import Scale, Sheet
-from kerasviz_callbacks.draw.text import QUIET, SMALL, text_width, write
+from kerasviz_callbacks.draw.text import LINE, PAPER, QUIET, SMALL, text_width, write
 from kerasviz_callbacks.draw.ticks import numbered_cells
 from kerasviz_callbacks.draw.tiles import Grid, compact, enlarge, shrink, whole_factor
 
@@ -24,18 +24,20 @@ def filter_tiles(
     note: str = "",
     numbers: Sequence[int] | None = None,
     colours: str = DIVERGING,
+    slice_width: int | None = None,
 ) -> Picture:
     """Shows one tile per filter, all on one scale that is symmetric around zero.
 
     `kernels` are `(n, h, w)`, or `(n, h, w, 3)` on colour pictures: grey is zero there. `scale` is the magnitude of the
     strongest colour; `numbers` are of the filters, 0 to n - 1 if left out. The `colours` of `(n, h, w)` are symmetric
-    around zero (`"RdBu_r"`, `"grey"`); others are for values from 0 to `scale`.
+    around zero (`"RdBu_r"`, `"grey"`); others are for values from 0 to `scale`. Of slices of so many columns that stand
+    side by side in a kernel, every column between two is drawn as a gap.
     """
     weights = np.asarray(kernels)
     count = len(weights)
     names = [str(number) for number in (range(count) if numbers is None else numbers)]
     target = 96 if count <= 4 else 72 if count <= 18 else 56 if count <= 36 else 44
-    tiles = _tiles(weights, scale, colours, target)
+    tiles = _tiles(weights, scale, colours, target, slice_width=slice_width)
     height, width = tiles.shape[1:3]
     columns = compact(count, height + SMALL + 10, width + 8)
     grid = Grid(count, columns, height, width, gap=8, above=SMALL + 2)
@@ -46,9 +48,8 @@ def filter_tiles(
         x, y = grid.corner(index)
         write(canvas, (x, y - 3), name, colour=QUIET, width=width + 6)
     coloured = weights.ndim == 4
-    legend = Scale(
-        _lowest(scale, colours), scale, "grey" if coloured else colours, "weight, per channel" if coloured else "weight"
-    )
+    label = "RGB weights" if coloured else "weight"
+    legend = Scale(_lowest(scale, colours), scale, "grey" if coloured else colours, label)
     return page.finished(legend=legend, note=note, bad=count_non_finite(weights))
 
 
@@ -59,26 +60,28 @@ def filter_matrix(
     caption: str,
     row_numbers: Sequence[int] | None = None,
     column_numbers: Sequence[int] | None = None,
+    slice_width: int | None = None,
     note: str = "",
 ) -> Picture:
     """Shows every kernel of a deeper layer: one row per input channel, one column per filter.
 
     `kernels` are `(rows, columns, h, w)`, `scale` is the magnitude of the strongest colour. Rows and columns are
-    numbered from 0 where their numbers are left out.
+    numbered from 0 where their numbers are left out. `slice_width` is that of `filter_tiles`.
     """
     weights = np.asarray(kernels)
     rows, columns = weights.shape[:2]
     down = [str(number) for number in (range(rows) if row_numbers is None else row_numbers)]
     across = [str(number) for number in (range(columns) if column_numbers is None else column_numbers)]
     target = int(np.clip(620 // max(columns, rows), 15, 56))
-    tiles = _tiles(weights.reshape(rows * columns, *weights.shape[2:]), scale, DIVERGING, target, whole=False)
+    each = weights.reshape(rows * columns, *weights.shape[2:])
+    tiles = _tiles(each, scale, DIVERGING, target, whole=False, slice_width=slice_width)
     height, width = tiles.shape[1:3]
     grid = Grid(rows * columns, columns, height, width, gap=4)
     size = SMALL + (min(height, width) >= 24)
     left = max(text_width(name, size) for name in [*down, "in"]) + 8
     top = 2 * size + 10
     grid_height, grid_width = grid.size
-    page = Sheet(top + grid_height, left + grid_width, caption)
+    page = Sheet(top + grid_height, left + max(grid_width, 1 + text_width("filter", size, bold=True)), caption)
     canvas = page.body
     grid.paint(canvas, tiles, left, top)
     write(canvas, (left + 1, size), "filter", size=size, colour=QUIET, bold=True)
@@ -100,11 +103,14 @@ def _lowest(scale: float, colours: str) -> float:
     return -scale if is_signed(colours) else 0.0
 
 
-def _tiles(kernels: NDArray[Any], scale: float, colours: str, target: int, whole: bool = True) -> Picture:
+def _tiles(
+    kernels: NDArray[Any], scale: float, colours: str, target: int, *, whole: bool = True, slice_width: int | None
+) -> Picture:
     """Colours kernels and brings them to about `target` pixels a side (`whole`), or to at most so many."""
     height, width = kernels.shape[1:3]
     longest = max(height, width)
     if longest > _LARGEST:
+        slice_width = None  # gaps are shrunk with the others
         height, width = (max(1, round(length * _LARGEST / longest)) for length in (height, width))
         # Colours, where there are any, come last; they are not shrunk.
         colour_last = kernels[..., None] if kernels.ndim == 3 else kernels
@@ -118,4 +124,9 @@ def _tiles(kernels: NDArray[Any], scale: float, colours: str, target: int, whole
     # The kernel of a one-dimensional convolution is a line: a strip is easier to see.
     down = max(factor, 16) if height == 1 else factor
     across = max(factor, 16) if width == 1 else factor
-    return enlarge(painted, (down, across))
+    tiles = enlarge(painted, (down, across))
+    if slice_width is not None:
+        for start in range(slice_width * across, tiles.shape[-2], (slice_width + 1) * across):
+            tiles[..., start : start + across, :] = PAPER
+            tiles[..., [start, start + across - 1], :] = LINE
+    return tiles

@@ -184,7 +184,7 @@ def join_notes(*notes: str) -> str:
 
 def format_number(value: float) -> str:
     """A number in at most three digits, `0.25`, `-1.2e-5`, with a true minus sign; `NaN`."""
-    text = f"{value:.3g}".replace("nan", "NaN")
+    text = f"{value + 0.0:.3g}".replace("nan", "NaN")  # the sum of -0.0 and 0.0 has no sign
     if "e" in text:
         digits, exponent = text.split("e")
         text = f"{digits}e{int(exponent)}"

@@ -17,6 +17,7 @@ SIDE = 200
 """The most rows and columns of a matrix that is drawn, in cells and in pixels."""
 
 _WIDEST = 20  # pixels of one cell
+_LEAST = 12  # pixels of its longer side, if there is room: the mark of the largest weight must not hide its neighbours
 _SIZE = 12
 _GAP = 16
 _RING = 5
@@ -70,9 +71,9 @@ def weight_panels(
 
 
 def cell_size(rows: int, columns: int) -> tuple[int, int]:
-    """Pixels of one cell, down and across: as large as `SIDE` allows, and not too far from a square."""
+    """Pixels of one cell, down and across: as large as `SIDE` allows, and not too far from a square if it is large."""
     down, across = (max(1, min(_WIDEST, SIDE // count)) for count in (rows, columns))
-    return min(down, 3 * across), min(across, 3 * down)
+    return min(down, max(_LEAST, 3 * across)), min(across, max(_LEAST, 3 * down))
 
 
 def _number(canvas: Picture, count: int, pixels: int, x: int, y: int, *, across: bool) -> None:

@@ -21,6 +21,21 @@ def robust_max(values: ArrayLike, share: float = SHARE_SHOWN) -> float:
     return float(np.quantile(magnitudes, share, method="higher")) if magnitudes.size else 0.0
 
 
+def reach_within(values: ArrayLike, scale: float) -> float | None:
+    """Compute `robust_max` of values that use less than a tenth of a scale; `None` where they use more, or are none.
+
+    Example:
+        >>> reach_within([0.03, -0.05], 1.0)
+        0.05
+    """
+    magnitudes = np.abs(np.asarray(values, np.float64))
+    beyond = np.count_nonzero(magnitudes >= scale / 10)  # counting is quicker than a quantile
+    if beyond > (1 - SHARE_SHOWN) * magnitudes.size or not np.isfinite(magnitudes).any():
+        return None
+    reach = robust_max(magnitudes)
+    return reach if reach < scale / 10 else None
+
+
 def count_clipped(values: ArrayLike, scale: float, what: str = "value") -> str:
     """Describe how many finite values exceed the scale, for a caption; empty if there are none.
 

@@ -10,8 +10,8 @@ import numpy as np
 from .._typing import Array
 from ..callback import VALIDATION, Image, LayersView, Measured
 from ..callback.markdown import code_span
-from ..draw.activations import activation_tiles, picture_side, response_matrix
-from ..draw.text import format_number, join_notes, shape_text
+from ..draw.activations import LARGEST, activation_tiles, response_matrix
+from ..draw.text import format_number, join_notes, plural, shape_text
 from ..draw.tiles import fit
 from ..draw.traces import trace_pictures
 from ..draw.volumes import middle_slice
@@ -19,11 +19,13 @@ from ..fit_context import Request
 from ..maths.choice import most_variable
 from ..maths.health import ChannelMetrics, channel_metrics, dead, dead_channels, dormant, sparsity
 from ..maths.history import StepHistory
-from ..maths.scale import count_clipped, robust_max
+from ..maths.scale import count_clipped, reach_within, robust_max
 from ..taps.channel_statistics import channel_statistics, output_is_rectified
-from ..taps.input_spec import inputs_of
+from ..taps.input_spec import input_names, inputs_of
+from ..taps.layers import has_frames
 from ..taps.output_recorder import Call
 from ..taps.reader import Capture, Captured, Reader
+from ..taps.tokens import Patches, patches_of
 
 MAX_CHANNELS = 16
 MAX_UNITS = 128
@@ -33,13 +35,13 @@ _DESCRIPTION = """**Activations of {path}** for each input; output shape {shape}
 
 *How to read it:* {layout}. The columns are chosen once: those that varied most at the first step. All steps, training
 and validation data share one colour scale, which never shrinks; it covers 99.5 % of the values, and the number of
-values beyond it is printed below.
+values beyond it is printed below, as is the largest value where most are below a tenth of the scale.
 {dead}*Bad signs:* dead channels (columns of one colour), identical columns (redundant channels), maps that are the same
 for all inputs (the layer ignores the input), values that keep growing."""
 
 
-_DEAD = """Dead channels are marked at the top; below stands how many of the whole layer are dead, now and at earlier
-steps.
+_DEAD = """Dead channels, which none of the inputs activates, are marked at the top; below stands how many of the whole
+layer are dead, now and at earlier steps.
 """
 _TOLD = 5  # steps at which dead channels are counted in the image
 
@@ -77,15 +79,18 @@ class ActivationMaps(LayersView):
 
     def find_layers(self, reader: Reader) -> None:
         """Find the layers."""
+        calls = self.selected_calls(reader)
+        inputs = inputs_of(reader, calls)
+        self._inputs = {call.path: own[0] if len(own) == 1 else None for call, own in zip(calls, inputs, strict=True)}
+        self._patches = _patches(reader, [call for call in calls if self._inputs[call.path] == 0])
         self.calls = {}
-        for call in self.selected_calls(reader):
+        for call in calls:
             every = len(_placeholders(call)) == call.shape[-1]  # then no channels need to be chosen
-            self.calls[Capture(call.path, reduce=_REDUCES[output_is_rectified(call), every], owner=id(self))] = call
-        inputs = inputs_of(reader, list(self.calls.values()))
-        self._inputs = {
-            call.path: own[0] if len(own) == 1 else None for call, own in zip(self.calls.values(), inputs, strict=True)
-        }
-        self._input_images: dict[tuple[str, int | None, int, int], Array | None] = {}
+            reduce = _REDUCES[output_is_rectified(call), every, call.path in self._patches]
+            self.calls[Capture(call.path, reduce=reduce, owner=id(self))] = call
+        self._input_names = input_names(reader.model, self.probes[VALIDATION].inputs)
+        self._slice = "frame" if has_frames(reader.layers) else "slice"
+        self._input_images: dict[tuple[str, int | None, int], Array | None] = {}
 
     def request(self, source: str) -> Request:
         """Request the statistics of all channels, and the feature maps of the chosen ones."""
@@ -115,6 +120,9 @@ class ActivationMaps(LayersView):
         data, scalars = ActivationData({}, {}, {}), {}
         for capture, call in self.calls.items():
             rectified, maps = output_is_rectified(call), captured[capture].output["maps"]
+            patches = self._patches.get(call.path)
+            if patches is not None and maps.shape[2] == call.shape[0]:
+                maps = maps[:, :, patches.first :].reshape(*maps.shape[:2], *patches.grid)
             metrics = _metrics(captured[capture], rectified)
             self.memory.extend_scale(call.path, robust_max(maps))
             if (maps < 0).any():
@@ -127,19 +135,19 @@ class ActivationMaps(LayersView):
                 gone = dead_channels(metrics, rectified)
                 chosen = self.memory.shared.get("channels", {}).get(call.path, np.arange(0))
                 data.dead[call.path] = gone[chosen]
-                data.deaths[call.path] = self._deaths(source, call.path, step, gone)
+                data.deaths[call.path] = self._deaths(source, call.path, step, gone, len(maps))
             if rectified:
                 scalars[f"health/{call.path}/sparsity"] = sparsity(metrics)
             scalars[f"health/{call.path}/dormant"] = dormant(metrics)
         return Measured(step, data, scalars)
 
-    def _deaths(self, source: str, path: str, step: int, gone: Array) -> str:
-        """Note how many channels of a layer are dead, and return the count of this and of some earlier steps."""
+    def _deaths(self, source: str, path: str, step: int, gone: Array, rows: int) -> str:
+        """Note how many channels are dead for all rows, and return the count of this and of some earlier steps."""
         history = self.memory.for_source(source).setdefault("deaths", {}).setdefault(path, StepHistory())
         history.append(step, [gone.sum()])
         places = np.unique(np.linspace(0, len(history.steps) - 1, _TOLD).astype(int))[:-1]
         earlier = [f"{format_number(history.steps[place])}: {history.values[place, 0]:.0f}" for place in places]
-        now = f"dead: {gone.sum()} of {len(gone)}"
+        now = f"dead on {rows} {plural('input', rows)}: {gone.sum():,} of {len(gone):,}"
         return f"{now} ({self.schedule.unit} {', '.join(earlier)})" if earlier else now
 
     def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
@@ -153,39 +161,55 @@ class ActivationMaps(LayersView):
                 yield Image(source, f"activations/{call.path}", self._picture(source, call, one.data, one.note), about)
 
     def _picture(self, source: str, call: Call, data: ActivationData, note: str) -> Array:
-        maps, deaths = data.maps[call.path], data.deaths.get(call.path, "")
-        high = self.memory.scales.get(call.path, 0.0)
-        low = -high if self.memory.scales.get(f"{call.path} is signed") else 0.0
-        caption, note = (
-            f"{call.path}   {shape_text(call.shape)}",
-            join_notes(deaths, count_clipped(maps, high, "value"), note),
-        )
-        channels = self.memory.shared["channels"][call.path].tolist()
-        labels = self.probe_display.label_names(source)
-        options: dict[str, Any] = {"low": low, "high": high, "caption": caption, "note": note}
-        options["dead"] = data.dead.get(call.path)
-        if maps.ndim == 2:
-            return response_matrix(maps, labels=labels, **options)
-        labels = None if labels is None else labels[:MAX_ROWS]
-        number = self._inputs[call.path]
+        maps, number = data.maps[call.path], self._inputs[call.path]
+        matrix, details = maps.ndim == 2, [f"columns: {self._columns(call, maps.shape[1])}"]
+        patches = self._patches.get(call.path)
+        if patches is not None and maps.ndim > 3:
+            others = ", without the tokens before them" if patches.first else ""
+            details.append(f"{shape_text(patches.grid)} patches{others}")
         if maps.ndim == 5:
-            maps = middle_slice(self.display_of(number).slices_first(maps, 2), 2)
-        thumbnails = self._thumbnails(source, number, maps)
+            maps = self.display_of(number).slices_first(maps, 2)
+            depth, maps = maps.shape[2], middle_slice(maps, 2)
+            details.append(f"{self._slice} {depth // 2 + 1} of {depth}")
+        if len(self._input_names) > 1 and number is not None:
+            details.append(f"on input {self._input_names[number]}")
+        shown, high = maps if matrix else maps[:MAX_ROWS], self.memory.scales.get(call.path, 0.0)
+        beyond = count_clipped(shown, high, "value")
+        labels = self.probe_display.label_names(source)
+        options: dict[str, Any] = {
+            "low": -high if self.memory.scales.get(f"{call.path} is signed") else 0.0,
+            "high": high,
+            "caption": f"{call.path}   {shape_text(call.shape)}\n{join_notes(*details)}",
+            "channels": self.memory.shared["channels"][call.path].tolist(),
+            "labels": None if labels is None else labels[: len(shown)],
+            "dead": data.dead.get(call.path),
+            "note": join_notes(_size_in_words(shown, high), data.deaths.get(call.path, ""), beyond, note),
+        }
+        if matrix:
+            return response_matrix(shown, **options)
+        thumbnails = self._thumbnails(source, number, maps.ndim)
         if thumbnails is not None:
-            options["caption"] = self.display_of(number).captioned(caption, source)
-        return activation_tiles(thumbnails, maps[:MAX_ROWS], channels=channels, labels=labels, **options)
+            options["caption"] = self.display_of(number).captioned(options["caption"], source)
+        return activation_tiles(thumbnails, shown, **options)
 
-    def _thumbnails(self, source: str, number: int | None, maps: Array) -> Array | None:
-        """Return small images of an input, cached: volumes as their middle slice, signals as line plots."""
-        side = picture_side(maps.shape[1])
-        key = source, number, maps.ndim, side
+    def _columns(self, call: Call, shown: int) -> str:
+        """Return which channels are shown, in words."""
+        what = "units" if len(call.shape) == 1 else "channels"
+        return self.selection_text(shown, call.shape[-1], what) or what
+
+    def _thumbnails(self, source: str, number: int | None, axes: int) -> Array | None:
+        """Return small images of an input, cached: volumes as their middle slice, signals beside signals as line plots.
+
+        `axes` is the number of axes of the maps.
+        """
+        key = source, number, axes
         if key not in self._input_images:
             pictures = self.display_of(number).pictures(source)
             if pictures is not None and pictures.ndim == 5:
                 pictures = middle_slice(pictures)
-            if pictures is None and maps.ndim == 3:
+            if pictures is None and axes == 3:
                 pictures = self._traces(source, number)
-            self._input_images[key] = None if pictures is None else fit(pictures[:MAX_ROWS], side)
+            self._input_images[key] = None if pictures is None else fit(pictures[:MAX_ROWS], LARGEST)
         return self._input_images[key]
 
     def _traces(self, source: str, number: int | None) -> Array | None:
@@ -198,19 +222,42 @@ class ActivationMaps(LayersView):
         return trace_pictures(inputs, low=low, high=high)
 
 
+def _size_in_words(values: Array, scale: float) -> str:
+    """Return how large values are, of which the scale shows little because it is far larger."""
+    reach = reach_within(values, scale)
+    if reach is None:
+        return ""
+    largest = float(np.abs(values[np.isfinite(values)]).max())
+    others = "" if reach == largest else f", 99.5% at most {format_number(reach)}"
+    return f"largest now {format_number(largest)}{others}"
+
+
+def _patches(reader: Reader, calls: Sequence[Call]) -> dict[str, Patches]:
+    """Return the patches that tokens are, by path: of outputs that have the grid of the first tokens of the model.
+
+    Others, such as the turned outputs `(channels, tokens)` of an MLP-Mixer, may have as many rows as another grid.
+    """
+    found = {call.path: patches_of(reader, call) for call in calls if len(call.shape) == 2}
+    tokens = next((call for call in reader.calls if call.visible and len(call.shape) == 2), None)
+    first = patches_of(reader, tokens) if tokens is not None and any(found.values()) else None
+    return {path: one for path, one in found.items() if one and first and one.grid == first.grid}
+
+
 def _placeholders(call: Call) -> Array:
     """Return placeholders for the channels to draw before they are chosen: `~channel`, below 0."""
     return ~np.arange(min(call.shape[-1] or 1, MAX_CHANNELS if len(call.shape) > 1 else MAX_UNITS))
 
 
-def _statistics_and_maps(output: Any, choice: Any, metrics: Sequence[str], every: bool) -> dict[str, Any]:
+def _statistics_and_maps(
+    output: Any, choice: Any, metrics: Sequence[str], every: bool, patches: bool
+) -> dict[str, Any]:
     """In the forward pass: statistics of every channel `(n, c)`, and maps of the chosen ones `(n, chosen, *spatial)`.
 
     The variance is computed only until channels are chosen by it. Each statistic reads the entire layer output again;
-    gathering channels costs more than any statistic, and `every` avoids it.
+    gathering channels costs more than any statistic, and `every` avoids it. Of `patches` the positions are one axis.
     """
     values = keras.ops.cast(output, "float32")
-    rank = len(values.shape)
+    rank, most = len(values.shape), MAX_MAP_SIDE**2 if patches else MAX_MAP_SIDE
     undecided = choice < 0
     chosen = values if every else keras.ops.take(values, keras.ops.where(undecided, -1 - choice, choice), axis=-1)
     found = channel_statistics(values, metrics)
@@ -220,7 +267,7 @@ def _statistics_and_maps(output: Any, choice: Any, metrics: Sequence[str], every
         found |= keras.ops.cond(
             undecided[0], lambda: channel_statistics(values, spread), lambda: dict.fromkeys(spread, zeros)
         )
-    return {**found, "maps": keras.ops.transpose(_smaller(chosen), (0, rank - 1, *range(1, rank - 1)))}
+    return {**found, "maps": keras.ops.transpose(_smaller(chosen, most), (0, rank - 1, *range(1, rank - 1)))}
 
 
 # The statistics of a layer, by whether its output is rectified; see `is_rectified`.
@@ -230,9 +277,10 @@ _METRICS: Mapping[bool | None, tuple[str, ...]] = {
     False: ("mean_abs", "mean", "variance"),
 }
 _REDUCES = {
-    (kind, every): partial(_statistics_and_maps, metrics=metrics, every=every)
+    (kind, every, patches): partial(_statistics_and_maps, metrics=metrics, every=every, patches=patches)
     for kind, metrics in _METRICS.items()
     for every in (False, True)
+    for patches in (False, True)
 }
 
 
@@ -241,10 +289,10 @@ def _metrics(captured: Captured, rectified: bool | None) -> ChannelMetrics:
     return channel_metrics(**{name: captured.output[name] for name in _METRICS[rectified]})
 
 
-def _smaller(maps: Any) -> Any:
-    """Average-pool maps to at most `MAX_MAP_SIDE` positions per side, by an integer factor."""
+def _smaller(maps: Any, most: int) -> Any:
+    """Average-pool maps to at most so many positions per side, by an integer factor."""
     sides = maps.shape[1:-1]
-    factors = tuple(max(1, -(-(side or 1) // MAX_MAP_SIDE)) for side in sides)
+    factors = tuple(max(1, -(-(side or 1) // most)) for side in sides)
     if len(sides) not in (1, 2, 3) or max(factors, default=1) == 1:
         return maps
     return keras.ops.average_pool(maps, factors, strides=factors, padding="same")

@@ -28,7 +28,8 @@ _DESCRIPTION = """**Filters of {path}**, {shape}.
 {relative}
 *Good signs:* edges, blobs and colours emerge from the noise in the first layer.
 *Bad signs:* tiles that stay noise while the loss falls (memorisation), identical tiles (redundant filters), tiles that
-never change or fade to zero (dead filters)."""
+never change or fade to zero (dead filters).{frozen}"""
+_FROZEN = " No weight of this layer is trained: it is frozen, and its filters stay as they are."
 
 
 class FilterImages(View):
@@ -103,6 +104,7 @@ class FilterImages(View):
                     )
                 chosen.append(ref.path)
         self._kernels = {path: kernels[path] for path in chosen}
+        self._frozen = {path for path in chosen if not kernels[path].ref.layer.trainable_variables}
 
     def summary(self) -> str:
         """Return the name of the view and its layers."""
@@ -159,14 +161,16 @@ class FilterImages(View):
         one = measured[MODEL]
         for path, shown in one.data.items():
             shape = f"kernel {shape_text(kernel_shape(self._kernels[path].ref.layer))}"
+            caption = f"{path}   {shape}{'   frozen' * (path in self._frozen)}"
             one_tile = self.memory.shared[path][1].size in (1, 3)
             about = _DESCRIPTION.format(
                 path=code_span(path),
                 shape=shape,
                 layout="One tile per filter." if one_tile else "Rows: input channels. Columns: filters.",
                 relative=f"The tiles show the change since the {self.relative_to} step.\n" if self.relative_to else "",
+                frozen=_FROZEN if path in self._frozen else "",
             )
-            yield Image(MODEL, f"filters/{path}", self._picture(path, shown, f"{path}   {shape}", one.note), about)
+            yield Image(MODEL, f"filters/{path}", self._picture(path, shown, caption, one.note), about)
 
     def _picture(self, path: str, shown: Array, caption: str, note: str) -> Array:
         chosen, inputs = self.memory.shared[path]
@@ -175,6 +179,10 @@ class FilterImages(View):
         if self.relative_to is not None:
             caption += f"   change since the {self.relative_to} step"
         tiles, colours, numbers = _flat(shown), DIVERGING, list(chosen)
+        options: dict[str, Any] = {"scale": scale, "note": note}
+        if shown.ndim == 5 and shown.shape[2] > 1:
+            caption += f"   {shown.shape[2]} slices side by side"
+            options["slice_width"] = shown.shape[-1]
         if shown.ndim == 3:  # 1-D convolution: one tile is input channels x kernel positions
             tiles = shown
         elif shown.shape[1] == 1:
@@ -187,10 +195,8 @@ class FilterImages(View):
             tiles = np.moveaxis(tiles, 1, -1)
         else:
             rows, tiles = list(inputs), np.swapaxes(tiles, 0, 1)
-            return filter_matrix(
-                tiles, scale=scale, caption=caption, row_numbers=rows, column_numbers=numbers, note=note
-            )
-        return filter_tiles(tiles, scale=scale, caption=caption, note=note, numbers=numbers, colours=colours)
+            return filter_matrix(tiles, caption=caption, row_numbers=rows, column_numbers=numbers, **options)
+        return filter_tiles(tiles, caption=caption, numbers=numbers, colours=colours, **options)
 
 
 @dataclass(frozen=True)
@@ -223,7 +229,7 @@ def filter_kernels(model: Any, known: Sequence[LayerRef]) -> list[Kernel]:
 
 
 def _flat(filters: Array) -> Array:
-    """Return `(filters, inputs, h, w)`: slices of volumes side by side, separated by a column of zeros."""
+    """Return `(filters, inputs, h, w)`: slices of volumes side by side, separated by a column."""
     if filters.ndim != 5:
         return filters
     padded = np.pad(filters, ((0, 0), (0, 0), (0, 0), (0, 0), (0, 1)))

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .._typing import Array
-from ..callback import ARGUMENTS, MODEL, TRAINING, VALIDATION, Image, Measured, ProbeView
+from ..callback import ARGUMENTS, MODEL, TRAINING, UNTRAINED, VALIDATION, Image, Measured, ProbeView
 from ..callback.markdown import code_span
 from ..draw.colour import count_non_finite
 from ..draw.text import format_number, join_notes, shape_text
@@ -15,7 +15,7 @@ from ..draw.weights import SIDE, Panel, weight_panels
 from ..fit_context import Request
 from ..maths.clipping import share_removed
 from ..maths.matrices import block_extremes, block_of, fold, largest, unfolded_index
-from ..maths.scale import robust_max
+from ..maths.scale import count_clipped, robust_max
 from ..record.console import say
 from ..taps.layers import has_call, listed, named
 from ..taps.step import check_clip
@@ -31,8 +31,9 @@ below.{blocks} The colour scale never shrinks and covers 99.5 % of the values.{s
 weights that never change.{bad_step}"""
 _BLOCKS = " If the matrix is larger than the image, each cell is the weight of largest magnitude in a block."
 _STEP = """ Middle: the weights after one further training step with gradient clipping, with the model's own loss and
-optimizer ({how}), on copies. Right: the difference, on its own scale, printed below with the share of this kernel's
-gradient that clipping removed, 1 - ||clipped g|| / ||g||."""
+optimizer ({how}), on copies. Right: the difference, on its own scale, printed below with the largest change and, if
+gradients are clipped, the share of this kernel's that clipping removed, 1 - ||clipped g|| / ||g||. That scale leaves
+out the untrained model, where the first step of an optimizer such as Adam moves every weight alike."""
 _NO_STEP = " Only the weights are shown ({how})."
 _BAD_STEP = """ Clipping that removes almost the entire gradient at every step (the clipping threshold then determines
 the step size, not the learning rate), or a difference of only a few cells."""
@@ -169,8 +170,9 @@ class WeightHeatmaps(ProbeView):
             if path in stepped:
                 after, clip, source = stepped[path], trial_step.clip, self._source() or VALIDATION
                 norms = np.array([after.norm, after.clipped_norm])
-                clips = "".join(f", {name} {format_number(value)}" for name, value in clip.items())
-                how = f"step on {len(self.probes[source])} rows of {ARGUMENTS[source]}{clips}"
+                clips = ", ".join(f"{name} {format_number(value)}" for name, value in clip.items())
+                rows = f"{len(self.probes[source])} rows of {ARGUMENTS[source]}"
+                how = f"step on {rows}, {clips or 'no gradient clipping'}"
                 captured[path] |= {"after": after.weights, "norms": norms, "how": how, "clipped": bool(clip)}
         return {MODEL: captured}
 
@@ -182,7 +184,8 @@ class WeightHeatmaps(ProbeView):
             drawn = [one.weights] if one.after is None else [one.weights, one.after]
             self.memory.extend_scale(path, robust_max(np.stack(drawn)))
             if one.difference is not None:
-                self.memory.extend_scale(f"{path} difference", robust_max(one.difference))
+                key = f"{path} untrained difference" if step == UNTRAINED else f"{path} difference"
+                self.memory.extend_scale(key, robust_max(one.difference))
             if found.get("clipped"):
                 scalars[f"health/{path}/removed"] = one.removed
         return Measured(step, data, scalars)
@@ -192,7 +195,7 @@ class WeightHeatmaps(ProbeView):
         one = measured[MODEL]
         for path, data in one.data.items():
             shape, (inputs, outputs) = shape_text(self._matrices[path].shape), self._matrices[path].sides
-            panels, magnified = self._panels(path, data)
+            panels, note = self._panels(path, data)
             blocks = "each cell the largest |weight| of a block" if max(inputs, outputs) > SIDE else ""
             caption = f"{path}   kernel {shape}   {inputs:,} in × {outputs:,} out\n{join_notes(data.how, blocks)}"
             picture = weight_panels(
@@ -200,7 +203,7 @@ class WeightHeatmaps(ProbeView):
                 inputs=inputs,
                 outputs=outputs,
                 caption=caption,
-                note=join_notes(magnified, data.note, one.note),
+                note=join_notes(note, one.note),
                 bad=data.bad,
             )
             about = _DESCRIPTION.format(
@@ -215,15 +218,18 @@ class WeightHeatmaps(ProbeView):
             yield Image(MODEL, f"weights/{path}", picture, about)
 
     def _panels(self, path: str, data: WeightHeatmapsData) -> tuple[list[Panel], str]:
-        """Return the panels, and in words the scale of the difference and its magnification."""
-        scale, step_scale = (self.memory.scales.get(key, 0.0) for key in (path, f"{path} difference"))
+        """Return the panels, and in words the scale of the difference, the largest change, and how much is clipped."""
+        scales = self.memory.scales
+        scale, beyond = scales.get(path, 0.0), count_clipped(data.weights, scales.get(path, 0.0), "cell")
         panels = [Panel("weights", data.weights, scale, data.mark)]
         if data.after is None or data.difference is None:
-            return panels, ""
+            return panels, join_notes(data.note, beyond)
+        step_scale = scales.get(f"{path} difference", scales.get(f"{path} untrained difference", 0.0))
         panels.append(Panel("after one step", data.after, scale))
         panels.append(Panel("difference, magnified", data.difference, step_scale))
-        magnified = f", × {format_number(scale / step_scale)}" if step_scale else ""
-        return panels, f"difference ± {format_number(step_scale)}{magnified}"
+        most = float(np.abs(data.difference).max(initial=0.0, where=np.isfinite(data.difference)))
+        change = f"difference ± {format_number(step_scale)}, now at most {format_number(most)}"
+        return panels, join_notes(change, data.note, beyond)
 
 
 def _kernel_data(matrix: WeightMatrix, found: Mapping[str, Any]) -> WeightHeatmapsData:
@@ -242,7 +248,7 @@ def _kernel_data(matrix: WeightMatrix, found: Mapping[str, Any]) -> WeightHeatma
     with np.errstate(invalid="ignore", over="ignore"):  # infinity minus infinity gives NaN, which is drawn
         difference = fold(after - weights, *axes)
     removed = share_removed(*norms.tolist()) if clipped else float("nan")
-    clipping = _clipping_text(removed, float(norms[0])) if clipped else "no clipping in force"
+    clipping = _clipping_text(removed, float(norms[0])) if clipped else ""
     return replace(
         data,
         note=join_notes(clipping, text),

@@ -44,7 +44,7 @@ def matrices_reach(measured) -> dict[str, float]:
     shown = {}
     for path, seen in measured.data.items():
         shown[path] = np.stack([seen.weights, seen.after])
-        shown[f"{path} difference"] = seen.difference
+        shown[f"{path} difference" if measured.step >= 0 else f"{path} untrained difference"] = seen.difference
     return reached(SimpleNamespace(data=shown))
 
 
