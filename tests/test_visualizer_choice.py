@@ -44,6 +44,18 @@ def bare():
     return model
 
 
+class Coded(keras.Sequential):
+    """An encoder that is trained without labels."""
+
+    train_step = Bare.train_step
+
+
+def coded():
+    model = Coded([keras.Input((5,)), layers.Dense(16, "relu", name="codes")])
+    model.compile("sgd")
+    return model
+
+
 def hidden_softmax():
     """A softmax that the output does not show: evidence for it cannot be read from logits."""
     inputs = keras.Input(DATA.x.shape[1:])
@@ -90,6 +102,11 @@ CASES = {  # the model, what it is fitted on, training data for the views, the v
         lambda: (network(layers.Dense(1), layers.Dense(5), shape=(5,)), (VECTORS, VECTORS), None),
         "WeightHeatmaps LatentProfiles Reconstructions OverfittingMonitor",
         "LatentTrajectory (codes of one dimension)",
+    ),
+    "codes that labels colour": (
+        lambda: (coded(), (VECTORS, DATA.y), None),
+        "WeightHeatmaps LatentTrajectory",
+        "OverfittingMonitor (16 outputs for 3 classes: codes)",
     ),
     "no bottleneck": (
         lambda: (network(layers.Conv2D(8, 3, padding="same"), layers.Conv2D(1, 1)), (DATA.x, DATA.x), None),

@@ -155,6 +155,10 @@ def _add_views_of_data(choice: Choice, known: Sequence[LayerRef], reader: Reader
             choice.leave_out("GradCAM", "no layer has feature maps")
         else:
             choice.add(GradCAM)
+    elif labels is not None and task.kind == "values" and task.units > 1:
+        choice.leave_out("OverfittingMonitor", f"{task.units} outputs for {labels.max() + 1} classes: codes")
+        for call in [call for call in reader.calls if call.is_output and call.visible][-1:]:
+            choice.add(LatentTrajectory, layer=call.path)
     forms = [task.form, *(task_of(reader, probe, None, number).form for number in range(1, len(reader.heads)))]
     if not autoencodes and any(form in _SEEN for form in forms):
         choice.add(Predictions)
