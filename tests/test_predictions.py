@@ -12,11 +12,17 @@ from hypothesis.extra.numpy import arrays
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import kerasviz_callbacks as kv
+from kerasviz_callbacks.callback.probe_display import ProbeDisplay
+from kerasviz_callbacks.callback.types import Memory
 from kerasviz_callbacks.draw.colour import class_colours
 from kerasviz_callbacks.draw.predicted_tiles import PREDICTED, TRUE
 from kerasviz_callbacks.maths.boxes import BOX_FORMATS, guess_format, matched_iou, to_xyxy
 from kerasviz_callbacks.maths.masks import confusion, iou_by_class, mean_iou
 from kerasviz_callbacks.maths.pairs import belong_together, psnr
+from kerasviz_callbacks.probe import Probe
+from kerasviz_callbacks.taps.reader import Captured, Reader
+from kerasviz_callbacks.views.predictions.masks import Masks
+from kerasviz_callbacks.views.predictions.outputs import Options, outputs_of
 
 L, K, M = keras.layers, keras.losses, keras.metrics
 DRAWS = np.random.default_rng(0)
@@ -42,6 +48,15 @@ def watched(model, x, y, directory, loss="mse", epochs=2, **options):
     view = kv.Predictions(directory, (x, y), on_error="raise", **options)
     fit(model, x, y, [view], epochs)
     return runs(directory)["views/validation"], view
+
+
+def measured(kind, model, x, y, *found):
+    """What one kind of predictions shows of these values in place of the outputs of a model."""
+    probes, readers = {"validation": Probe((x, y))}, {"validation": Reader(model, x)}
+    outputs = outputs_of(readers, probes, ProbeDisplay(probes, None, {"validation": x}), Options())
+    one = kind(*outputs[: len(found)])
+    captured = {capture: Captured(values) for capture, values in zip(one.captures, found, strict=True)}
+    return one.measure(captured, "validation", Memory())
 
 
 # Masks.
@@ -131,8 +146,19 @@ def test_iou_laws(true, predicted):
         either = (known & ((true == number) | (predicted == number))).sum()
         assert (np.isnan(found[number]) and not either) or found[number] == pytest.approx(both / max(either, 1))
     assert np.isnan(mean_iou(counts)) == (not known.any())
+    assert mean_iou(counts, of_true=True) == pytest.approx(
+        np.mean([found[number] for number in range(4) if (true == number).any()] or [np.nan]), nan_ok=True
+    )
     order = np.array([2, 0, 1])
     np.testing.assert_array_equal(confusion(true[order], predicted[order], 4), counts)
+
+
+def test_below_a_row_a_class_that_it_does_not_have_counts_by_the_pixels_it_takes():
+    mostly = np.zeros(LEVELS.shape, int)
+    mostly[:, 0, 0] = 3
+    shown = measured(Masks, conv(4, "softmax"), X, np.zeros_like(LEVELS), mostly)
+    assert shown.data[1] == pytest.approx([255 / 256] * 6)
+    assert shown.scalars["mean_iou"] == pytest.approx(255 / 512), "as Keras has it"
 
 
 # Images and values.
