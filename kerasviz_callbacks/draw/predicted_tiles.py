@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasviz_callbacks.draw.colour import NON_FINITE, Picture, class_colours, luminance
+from kerasviz_callbacks.draw.colour import NON_FINITE, Picture, class_colours
 from kerasviz_callbacks.draw.marks import fill, frame
 from kerasviz_callbacks.draw.predictions import nearest
 from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, Colour, clean, format_number, text_width, write
@@ -49,7 +49,7 @@ def _hatched(tiles: Picture, where: NDArray[np.bool_]) -> Picture:
 
 
 def box_tile(picture: Picture, true: NDArray[np.float64] | None, predicted: NDArray[np.float64]) -> Picture:
-    """Frames true and predicted boxes, `(k, 4)` corners in pixels of the picture, over its pale grey."""
+    """Frames true and predicted boxes, `(k, 4)` corners in pixels of the picture, over its pale colours."""
     tile = _paled(picture)
     limits = np.array([tile.shape[1], tile.shape[0]] * 2)
     for boxes, colour in ((true, TRUE), (predicted, PREDICTED)):
@@ -65,7 +65,7 @@ def box_tile(picture: Picture, true: NDArray[np.float64] | None, predicted: NDAr
 
 
 def point_tile(picture: Picture, true: NDArray[np.float64] | None, predicted: NDArray[np.float64]) -> Picture:
-    """Marks true and predicted points, `(k, 2)` in pixels of the picture, over its pale grey, and joins each pair."""
+    """Marks true and predicted points, `(k, 2)` in pixels of the picture, over its pale colours, and joins pairs."""
     from PIL import Image, ImageDraw
 
     tile = Image.fromarray(_paled(picture))
@@ -135,9 +135,9 @@ def answer_tile(names: Sequence[str], shares: Sequence[float], true: int | None,
 
 
 def _paled(picture: Picture) -> Picture:
-    """A picture in pale grey, so that what is laid over it is seen."""
-    grey = np.rint(90 + 0.6 * luminance(picture)).astype(np.uint8)
-    return np.repeat(grey[..., None], 3, axis=-1)
+    """A picture in pale colours, so that what is laid over it is seen, and objects that differ by hue alone too."""
+    paled: Picture = np.rint(90 + 0.6 * picture).astype(np.uint8)
+    return paled
 
 
 def _marked_if(tile: Picture, predicted: NDArray[np.float64]) -> Picture:
