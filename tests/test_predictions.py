@@ -21,6 +21,7 @@ from kerasviz_callbacks.maths.masks import confusion, iou_by_class, mean_iou
 from kerasviz_callbacks.maths.pairs import belong_together, psnr
 from kerasviz_callbacks.probe import Probe
 from kerasviz_callbacks.taps.reader import Captured, Reader
+from kerasviz_callbacks.views.predictions.images import Images
 from kerasviz_callbacks.views.predictions.masks import Masks
 from kerasviz_callbacks.views.predictions.outputs import Options, outputs_of
 
@@ -50,13 +51,14 @@ def watched(model, x, y, directory, loss="mse", epochs=2, **options):
     return runs(directory)["views/validation"], view
 
 
-def measured(kind, model, x, y, *found):
+def measured(kind, model, x, y, *found, memory=None):
     """What one kind of predictions shows of these values in place of the outputs of a model."""
+    model.compile("sgd", "mse")
     probes, readers = {"validation": Probe((x, y))}, {"validation": Reader(model, x)}
     outputs = outputs_of(readers, probes, ProbeDisplay(probes, None, {"validation": x}), Options())
     one = kind(*outputs[: len(found)])
     captured = {capture: Captured(values) for capture, values in zip(one.captures, found, strict=True)}
-    return one.measure(captured, "validation", Memory())
+    return one.measure(captured, "validation", memory or Memory())
 
 
 # Masks.
@@ -184,6 +186,13 @@ def test_psnr_is_that_of_keras_and_by_hand(tmp_path):
         assert logged.scalars["predictions/psnr"][1] == pytest.approx(wanted, abs=1e-4)
 
     check_each(cases, check)
+
+
+def test_a_disc_on_the_ground_that_is_missed_is_no_error_beyond_the_scale():
+    memory = Memory()
+    truth = np.stack([np.roll(np.pad(np.ones((4, 4, 3)), ((0, 12), (0, 12), (0, 0))), 2 * row, 0) for row in range(6)])
+    measured(Images, conv(3), X, truth, np.zeros_like(truth), memory=memory)
+    assert memory.scales == {"out/error": 1}
 
 
 def test_images_are_the_pixels_that_were_put_out_whatever_the_step(tmp_path):

@@ -50,6 +50,7 @@ class Images(PredictionKind):
         "on a scale that only grows and is shared by training and validation data; of several channels the one with "
         "the largest error."
     )
+    whole_range: ClassVar[bool] = True  # whether errors as large as the range are shown: black for white is one
     bad_signs = "blurred edges, colours that fade to grey, identical outputs for different inputs."
 
     def __init__(self, output: Output):
@@ -59,7 +60,7 @@ class Images(PredictionKind):
         truth = self.output.truths.get(VALIDATION)
         if truth is not None:
             self.range = self.decided_range(truth)
-            limit = 2 * np.sqrt(mean_baseline_mse(truth))
+            limit = max(2 * np.sqrt(mean_baseline_mse(truth)), self.whole_range * (self.range.high - self.range.low))
             self.largest_error = float(limit) if limit > 0 else np.inf
 
     @classmethod
@@ -171,6 +172,7 @@ class Values(Images):
         "mae": "Mean absolute error over all rows of the probe, in the units of y.",
     }
     reading = Images.reading.replace("on one scale", "(dark: low, yellow: high) on one scale")
+    whole_range = False
     bad_signs = "a constant output, edges that are not those of the input, errors of one sign everywhere."
 
     @classmethod
