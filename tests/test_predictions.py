@@ -188,6 +188,34 @@ def test_psnr_is_that_of_keras_and_by_hand(tmp_path):
     check_each(cases, check)
 
 
+def test_beside_the_psnr_is_that_of_the_input_itself():
+    frames = np.stack([X**2, X], axis=1)
+    large = X.repeat(2, 1).repeat(2, 2)
+    cases = {
+        "denoised": (conv(3), X, X**2, X),
+        "enlarged": (conv(3, before=[L.UpSampling2D()]), X, large, keras.ops.image.resize(X, (32, 32))),
+        "shrunk": (conv(3, before=[L.MaxPooling2D()]), X, X[:, ::2, ::2], keras.ops.image.resize(X, (8, 8))),
+        "next frames": (
+            keras.Sequential([keras.Input(frames.shape[1:]), L.TimeDistributed(L.Conv2D(3, 1)), L.Identity()]),
+            frames,
+            1 - frames,
+            frames,
+        ),
+        "other values": (conv(3), 255 * X, X**2, None),
+        "coloured": (conv(3, x=X[..., :1]), X[..., :1], X**2, None),
+    }
+
+    def check(case):
+        model, x, y, copied = cases[case]
+        note = measured(Images, model, x, y, np.zeros_like(y)).note
+        wanted = (
+            "" if copied is None else f", of the input itself {psnr(np.mean((np.asarray(copied) - y) ** 2), 1):.2f} dB"
+        )
+        assert note == f"PSNR {psnr(np.mean(np.square(y)), 1):.2f} dB{wanted}"
+
+    check_each(cases, check)
+
+
 def test_a_disc_on_the_ground_that_is_missed_is_no_error_beyond_the_scale():
     memory = Memory()
     truth = np.stack([np.roll(np.pad(np.ones((4, 4, 3)), ((0, 12), (0, 12), (0, 0))), 2 * row, 0) for row in range(6)])
