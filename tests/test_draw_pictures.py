@@ -14,6 +14,7 @@ from kerasviz_callbacks.draw.points import projections
 from kerasviz_callbacks.draw.predicted_tiles import PREDICTED, TRUE, answer_tile, box_tile, point_tile
 from kerasviz_callbacks.draw.predictions import Column, Key, nearest, prediction_rows, sized, tile_size
 from kerasviz_callbacks.draw.sheet import Ruler, Scale, blank, footer_height, header_height, sheet
+from kerasviz_callbacks.draw.text import INK
 from kerasviz_callbacks.draw.traces import bars, envelope, trace_pictures
 from kerasviz_callbacks.draw.trails import trajectory
 
@@ -439,6 +440,20 @@ def test_objects_that_differ_by_hue_alone_are_seen_below_boxes():
     tile = box_tile(ground, None, np.array([[5.0, 5, 9, 9]])).astype(int)
     assert tile[0, 0].tolist() == [90, 125, 90]
     assert tile[-1, 0].tolist() == [210, 90, 90]
+
+
+def test_the_class_at_a_box_is_on_dark_ground_where_it_is_wrong_and_within_the_tile():
+    ground, found = (
+        np.full((90, 90, 3), 255, np.uint8),
+        np.array([[50.0, 60, 80, 80], [-40, 2, 30, 30], [99, 9, 120, 40]]),
+    )
+    plain = box_tile(ground, None, found)
+    for wrong, colour in ((False, PREDICTED), (True, INK)):
+        tile = box_tile(ground, None, found, [("name", wrong)] * 3)
+        rows, columns = np.nonzero((tile != plain).any(-1))
+        assert {(tile[y, x] == colour).all() for y, x in ((52, 51), (1, 1))} == {True}
+        assert (rows[rows > 45].min(), columns[rows > 45].min()) == (50, 50)
+        assert (rows.min(), columns.min()) == (0, 0)
 
 
 @pytest.mark.parametrize(

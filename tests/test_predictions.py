@@ -21,6 +21,7 @@ from kerasviz_callbacks.maths.masks import confusion, iou_by_class, mean_iou
 from kerasviz_callbacks.maths.pairs import belong_together, psnr
 from kerasviz_callbacks.probe import Probe
 from kerasviz_callbacks.taps.reader import Captured, Reader
+from kerasviz_callbacks.views.predictions.boxes import Boxes
 from kerasviz_callbacks.views.predictions.images import Images
 from kerasviz_callbacks.views.predictions.masks import Masks
 from kerasviz_callbacks.views.predictions.outputs import Options, outputs_of
@@ -364,6 +365,22 @@ def test_the_matching_is_the_best_of_all(one, other):
     assert matched_iou(one, other).sum() == pytest.approx(best, abs=1e-9)
     assert len(matched_iou(one, other)) == 4
     assert matched_iou(one, np.zeros((0, 4))).tolist() == [0, 0, 0]
+
+
+def test_classes_stand_at_boxes_and_are_those_of_the_true_boxes_that_they_overlap():
+    found = np.stack([np.concatenate([FOUND, [[-30, -30, -5, -5]]])] * 2)
+    inputs = keras.Input(WIDE.shape[1:])
+    outputs = {
+        "boxes": L.Reshape((3, 4))(L.Dense(12)(L.Flatten()(inputs))),
+        "classes": L.Reshape((3, 3))(L.Dense(9)(L.Flatten()(inputs))),
+    }
+    model, scores = keras.Model(inputs, outputs), np.eye(3)[[[1, 0, 2]] * 2]
+    for classes in (np.array([[0, 1], [2, 1]]), np.eye(3)[[[0, 1], [2, 1]]]):
+        shown = measured(Boxes, model, WIDE, {"boxes": CORNERS, "classes": classes}, found, scores)
+        assert shown.note.endswith("of 6 boxes, class right in 67% of 3 overlapping pairs, 2 outside the image")
+        first, second = shown.data[2]
+        assert first == [("class 1", False), ("class 0", False), ("class 2", False)]
+        assert second == [("class 1", False), ("class 0", True), ("class 2", False)]
 
 
 def test_the_format_is_guessed_from_true_boxes():
