@@ -25,6 +25,7 @@ from kerasviz_callbacks.views.predictions.boxes import Boxes
 from kerasviz_callbacks.views.predictions.images import Images
 from kerasviz_callbacks.views.predictions.masks import Masks
 from kerasviz_callbacks.views.predictions.outputs import Options, outputs_of
+from kerasviz_callbacks.views.predictions.series import Series
 
 L, K, M = keras.layers, keras.losses, keras.metrics
 DRAWS = np.random.default_rng(0)
@@ -425,6 +426,15 @@ def test_forecasts_of_one_and_of_all_variables_against_repeating_the_last_value(
         assert logged.scalars["predictions/mae"][1] == pytest.approx(np.abs(model(SERIES[:, :18]) - y).mean(), rel=1e-4)
         assert "predictions/out" in logged.pictures
     assert view.picture(model).shape == logged.picture("predictions/out", 1).shape
+
+
+def test_forecasts_beyond_the_scale_are_counted():
+    inputs = keras.Input((18, 3))
+    model, y = keras.Model(inputs, L.Reshape((6, 3))(L.Dense(18)(L.Flatten()(inputs)))), SERIES[:, 18:]
+    found = y.copy()
+    found[:2, 3:, 1] = [[1e3], [-1e3]]
+    assert measured(Series, model, SERIES[:, :18], y, found).note.startswith("6 values beyond the scale   MAE")
+    assert measured(Series, model, SERIES[:, :18], y, y).note.startswith("MAE")
 
 
 def test_the_channel_that_a_forecast_continues_is_found():
