@@ -5,13 +5,13 @@ import pytest
 from harness import boxes
 
 from kerasviz_callbacks.draw.activations import activation_tiles, response_matrix
-from kerasviz_callbacks.draw.colour import NON_FINITE, table
+from kerasviz_callbacks.draw.colour import NON_FINITE, luminance, table
 from kerasviz_callbacks.draw.confusion import Confused, Matrix, cell_size, confusion_sheet
 from kerasviz_callbacks.draw.filters import filter_matrix, filter_tiles
 from kerasviz_callbacks.draw.heat import WRONG, heat_maps
 from kerasviz_callbacks.draw.overlay import OUTLINE, opacity, outline, overlay
 from kerasviz_callbacks.draw.points import projections
-from kerasviz_callbacks.draw.predicted_tiles import PREDICTED, TRUE, answer_tile, point_tile
+from kerasviz_callbacks.draw.predicted_tiles import PREDICTED, TRUE, answer_tile, box_tile, point_tile
 from kerasviz_callbacks.draw.predictions import Column, Key, nearest, prediction_rows, sized, tile_size
 from kerasviz_callbacks.draw.sheet import Ruler, Scale, blank, footer_height, header_height, sheet
 from kerasviz_callbacks.draw.text import INK, SMALL, format_number, text_width, write
@@ -518,6 +518,29 @@ def test_points_far_outside_are_cut_off_and_those_that_are_nan_are_not_joined():
     far = point_tile(ground, np.full((1, 2), 1e300), true)  # at once: Pillow would walk along the whole line
     assert (far[20, 20] == PREDICTED).all()
     assert (far[30, 30] < 100).all()
+
+
+def test_objects_that_differ_by_hue_alone_are_seen_below_boxes():
+    ground = np.full((40, 40, 3), (200, 0, 0), np.uint8)
+    ground[:20] = (0, 59, 0)
+    assert abs(np.diff(luminance([ground[0, 0], ground[-1, 0]]))) < 1
+    tile = box_tile(ground, None, np.array([[5.0, 5, 9, 9]])).astype(int)
+    assert tile[0, 0].tolist() == [90, 125, 90]
+    assert tile[-1, 0].tolist() == [210, 90, 90]
+
+
+def test_the_class_at_a_box_is_on_dark_ground_where_it_is_wrong_and_within_the_tile():
+    ground, found = (
+        np.full((90, 90, 3), 255, np.uint8),
+        np.array([[50.0, 60, 80, 80], [-40, 2, 30, 30], [99, 9, 120, 40]]),
+    )
+    plain = box_tile(ground, None, found)
+    for wrong, colour in ((False, PREDICTED), (True, INK)):
+        tile = box_tile(ground, None, found, [("name", wrong)] * 3)
+        rows, columns = np.nonzero((tile != plain).any(-1))
+        assert {(tile[y, x] == colour).all() for y, x in ((52, 51), (1, 1))} == {True}
+        assert (rows[rows > 45].min(), columns[rows > 45].min()) == (50, 50)
+        assert (rows.min(), columns.min()) == (0, 0)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from harness import EPOCHS, STEPS, check_each, fit, pictures, runs, same_weights
+from harness import EPOCHS, STEPS, check_each, fit, pictures, recorded, runs, same_weights
 from scipy.spatial.distance import pdist
 
 import kerasviz_callbacks as kv
@@ -245,7 +245,7 @@ def test_several_generators_have_a_picture_each(tmp_path):
 
     model = Two()
     view = kv.GeneratedImages(tmp_path, on_error="raise")
-    fit(model, DATA.x, None, [view], 1)
+    fit(model, DATA.x, None, [view], 1, verbose=2)
     logged = runs(tmp_path)["views/model"]
     assert set(logged.pictures) == {"generated/generator", "generated/back"}
     assert set(logged.scalars) == {"generated/generator/diversity", "generated/back/diversity"}
@@ -255,7 +255,7 @@ def test_visualizer_shows_what_a_part_makes_of_noise(tmp_path, capsys):
     fit(GAN(), DATA.x, None, [kv.Visualizer(tmp_path, on_error="raise")], 1, verbose=2)
     said = capsys.readouterr().out
     assert "GeneratedImages of generator" in said
-    assert "samples 16 of generator in" in said
+    assert "samples 16 of generator, each of 6 normal numbers, in" in said
     assert "generated/generator" in runs(tmp_path)["views/model"].pictures
 
 
@@ -296,6 +296,24 @@ def test_what_sample_does_wrong_is_raised_before_the_first_batch(tmp_path):
         assert same_weights(before, [np.asarray(one) for one in model.generator.weights[: len(before)]])
 
     check_each(REFUSED, check)
+
+
+def test_a_generator_that_takes_a_class_is_fed_all_classes_in_turn(tmp_path, capsys):
+    model, names = GAN(generator=plain_generator), ["one", "two", "three"]
+    model.latent_dim = 3
+    sizes = {}
+    for y in (None, DATA.y, np.eye(3)[DATA.y]):
+        view = recorded(kv.GeneratedImages)(tmp_path, (DATA.x, y), class_names=None if y is None else names)
+        sizes[y is None] = view.picture(model).shape[0]
+        noise = np.random.default_rng(0).standard_normal((16, 6))
+        if y is not None:
+            noise[:, 3:] = np.eye(3)[np.arange(16) % 3]
+        fit(model, DATA.x, None, [view], 1, verbose=2)
+        told = "6 normal numbers" if y is None else "3 normal numbers and a class"
+        assert f"samples 16 of generator, each of {told}, in" in capsys.readouterr().out
+        wanted = model.generator(noise).numpy()
+        np.testing.assert_allclose(view.measured["model", 0].data["generator"].samples, wanted, atol=1e-6)
+    assert sizes[False] - sizes[True] == 4 * 15, "their names stand above four rows of pictures"
 
 
 def test_arguments_are_checked_where_they_are_given(tmp_path):

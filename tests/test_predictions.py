@@ -12,11 +12,20 @@ from hypothesis.extra.numpy import arrays
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import kerasviz_callbacks as kv
+from kerasviz_callbacks.callback.probe_display import ProbeDisplay
+from kerasviz_callbacks.callback.types import Memory
 from kerasviz_callbacks.draw.colour import class_colours
 from kerasviz_callbacks.draw.predicted_tiles import PREDICTED, TRUE
 from kerasviz_callbacks.maths.boxes import BOX_FORMATS, guess_format, matched_iou, to_xyxy
 from kerasviz_callbacks.maths.masks import confusion, iou_by_class, mean_iou
 from kerasviz_callbacks.maths.pairs import belong_together, psnr
+from kerasviz_callbacks.probe import Probe
+from kerasviz_callbacks.taps.reader import Captured, Reader
+from kerasviz_callbacks.views.predictions.boxes import Boxes
+from kerasviz_callbacks.views.predictions.images import Images
+from kerasviz_callbacks.views.predictions.masks import Masks
+from kerasviz_callbacks.views.predictions.outputs import Options, outputs_of
+from kerasviz_callbacks.views.predictions.series import Series
 
 L, K, M = keras.layers, keras.losses, keras.metrics
 DRAWS = np.random.default_rng(0)
@@ -42,6 +51,16 @@ def watched(model, x, y, directory, loss="mse", epochs=2, **options):
     view = kv.Predictions(directory, (x, y), on_error="raise", **options)
     fit(model, x, y, [view], epochs)
     return runs(directory)["views/validation"], view
+
+
+def measured(kind, model, x, y, *found, memory=None):
+    """What one kind of predictions shows of these values in place of the outputs of a model."""
+    model.compile("sgd", "mse")
+    probes, readers = {"validation": Probe((x, y))}, {"validation": Reader(model, x)}
+    outputs = outputs_of(readers, probes, ProbeDisplay(probes, None, {"validation": x}), Options())
+    one = kind(*outputs[: len(found)])
+    captured = {capture: Captured(values) for capture, values in zip(one.captures, found, strict=True)}
+    return one.measure(captured, "validation", memory or Memory())
 
 
 # Masks.
@@ -131,8 +150,19 @@ def test_iou_laws(true, predicted):
         either = (known & ((true == number) | (predicted == number))).sum()
         assert (np.isnan(found[number]) and not either) or found[number] == pytest.approx(both / max(either, 1))
     assert np.isnan(mean_iou(counts)) == (not known.any())
+    assert mean_iou(counts, of_true=True) == pytest.approx(
+        np.mean([found[number] for number in range(4) if (true == number).any()] or [np.nan]), nan_ok=True
+    )
     order = np.array([2, 0, 1])
     np.testing.assert_array_equal(confusion(true[order], predicted[order], 4), counts)
+
+
+def test_below_a_row_a_class_that_it_does_not_have_counts_by_the_pixels_it_takes():
+    mostly = np.zeros(LEVELS.shape, int)
+    mostly[:, 0, 0] = 3
+    shown = measured(Masks, conv(4, "softmax"), X, np.zeros_like(LEVELS), mostly)
+    assert shown.data[1] == pytest.approx([255 / 256] * 6)
+    assert shown.scalars["mean_iou"] == pytest.approx(255 / 512), "as Keras has it"
 
 
 # Images and values.
@@ -158,6 +188,41 @@ def test_psnr_is_that_of_keras_and_by_hand(tmp_path):
         assert logged.scalars["predictions/psnr"][1] == pytest.approx(wanted, abs=1e-4)
 
     check_each(cases, check)
+
+
+def test_beside_the_psnr_is_that_of_the_input_itself():
+    frames = np.stack([X**2, X], axis=1)
+    large = X.repeat(2, 1).repeat(2, 2)
+    cases = {
+        "denoised": (conv(3), X, X**2, X),
+        "enlarged": (conv(3, before=[L.UpSampling2D()]), X, large, keras.ops.image.resize(X, (32, 32))),
+        "shrunk": (conv(3, before=[L.MaxPooling2D()]), X, X[:, ::2, ::2], keras.ops.image.resize(X, (8, 8))),
+        "next frames": (
+            keras.Sequential([keras.Input(frames.shape[1:]), L.TimeDistributed(L.Conv2D(3, 1)), L.Identity()]),
+            frames,
+            1 - frames,
+            frames,
+        ),
+        "other values": (conv(3), 255 * X, X**2, None),
+        "coloured": (conv(3, x=X[..., :1]), X[..., :1], X**2, None),
+    }
+
+    def check(case):
+        model, x, y, copied = cases[case]
+        note = measured(Images, model, x, y, np.zeros_like(y)).note
+        wanted = (
+            "" if copied is None else f", of the input itself {psnr(np.mean((np.asarray(copied) - y) ** 2), 1):.2f} dB"
+        )
+        assert note == f"PSNR {psnr(np.mean(np.square(y)), 1):.2f} dB{wanted}"
+
+    check_each(cases, check)
+
+
+def test_a_disc_on_the_ground_that_is_missed_is_no_error_beyond_the_scale():
+    memory = Memory()
+    truth = np.stack([np.roll(np.pad(np.ones((4, 4, 3)), ((0, 12), (0, 12), (0, 0))), 2 * row, 0) for row in range(6)])
+    measured(Images, conv(3), X, truth, np.zeros_like(truth), memory=memory)
+    assert memory.scales == {"out/error": 1}
 
 
 def test_images_are_the_pixels_that_were_put_out_whatever_the_step(tmp_path):
@@ -303,6 +368,22 @@ def test_the_matching_is_the_best_of_all(one, other):
     assert matched_iou(one, np.zeros((0, 4))).tolist() == [0, 0, 0]
 
 
+def test_classes_stand_at_boxes_and_are_those_of_the_true_boxes_that_they_overlap():
+    found = np.stack([np.concatenate([FOUND, [[-30, -30, -5, -5]]])] * 2)
+    inputs = keras.Input(WIDE.shape[1:])
+    outputs = {
+        "boxes": L.Reshape((3, 4))(L.Dense(12)(L.Flatten()(inputs))),
+        "classes": L.Reshape((3, 3))(L.Dense(9)(L.Flatten()(inputs))),
+    }
+    model, scores = keras.Model(inputs, outputs), np.eye(3)[[[1, 0, 2]] * 2]
+    for classes in (np.array([[0, 1], [2, 1]]), np.eye(3)[[[0, 1], [2, 1]]]):
+        shown = measured(Boxes, model, WIDE, {"boxes": CORNERS, "classes": classes}, found, scores)
+        assert shown.note.endswith("of 6 boxes, class right in 67% of 3 overlapping pairs, 2 outside the image")
+        first, second = shown.data[2]
+        assert first == [("class 1", False), ("class 0", False), ("class 2", False)]
+        assert second == [("class 1", False), ("class 0", True), ("class 2", False)]
+
+
 def test_the_format_is_guessed_from_true_boxes():
     assert guess_format(CORNERS) == "xyxy"
     assert guess_format(CORNERS / 60) == "rel_xyxy"
@@ -345,6 +426,15 @@ def test_forecasts_of_one_and_of_all_variables_against_repeating_the_last_value(
         assert logged.scalars["predictions/mae"][1] == pytest.approx(np.abs(model(SERIES[:, :18]) - y).mean(), rel=1e-4)
         assert "predictions/out" in logged.pictures
     assert view.picture(model).shape == logged.picture("predictions/out", 1).shape
+
+
+def test_forecasts_beyond_the_scale_are_counted():
+    inputs = keras.Input((18, 3))
+    model, y = keras.Model(inputs, L.Reshape((6, 3))(L.Dense(18)(L.Flatten()(inputs)))), SERIES[:, 18:]
+    found = y.copy()
+    found[:2, 3:, 1] = [[1e3], [-1e3]]
+    assert measured(Series, model, SERIES[:, :18], y, found).note.startswith("6 values beyond the scale   MAE")
+    assert measured(Series, model, SERIES[:, :18], y, y).note.startswith("MAE")
 
 
 def test_the_channel_that_a_forecast_continues_is_found():

@@ -92,7 +92,7 @@ def test_where_there_are_ways_round_the_codes_there_is_no_walk_and_the_caption_s
     np.testing.assert_allclose(numbers(view).reconstructions, model(x), atol=1e-6)
     assert set(runs(tmp_path)["views/validation"].pictures) == {"reconstructions/pictures"}
     assert view.summary() == "Reconstructions (no interpolation: the model has no separable decoder)"
-    assert "no interpolation: no single layer output determines the reconstruction" in view._caption("validation")
+    assert "no interpolation: no bottleneck layer that can be decoded alone" in view._caption("validation")
 
 
 def test_the_output_of_the_inputs_shape_is_the_reconstruction_wherever_it_stands(tmp_path):
@@ -230,6 +230,7 @@ def test_many_channels_are_drawn_by_those_that_vary_most(tmp_path):
     view = seen(dense((40, 9)), x, tmp_path)
     assert view._output_display.lines.tolist() == [1, 3, 5, 7]
     assert "4 of 9 channels drawn" in view._caption("validation")
+    assert "error: at each moment the largest of all channels" in view._caption("validation")
 
 
 def test_bytes_and_several_inputs(tmp_path):

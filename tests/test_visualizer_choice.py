@@ -44,6 +44,53 @@ def bare():
     return model
 
 
+class Coded(keras.Sequential):
+    """An encoder that is trained without labels."""
+
+    train_step = Bare.train_step
+
+
+def coded():
+    model = Coded([keras.Input((5,)), layers.Dense(16, "relu", name="codes")])
+    model.compile("sgd")
+    return model
+
+
+class Translators(keras.Model):
+    """Two parts make pictures of pictures, each of others."""
+
+    train_step = Bare.train_step
+
+    def __init__(self):
+        super().__init__()
+        self.there, self.back = (
+            keras.Sequential([keras.Input(DATA.x.shape[1:]), layers.Conv2D(1, 1)]) for _ in range(2)
+        )
+        self.compile("sgd")
+
+
+class Diffusion(Translators):
+    def generate(self, count):
+        return self.back(keras.random.normal((count, *DATA.x.shape[1:])))
+
+
+def two_outputs():
+    inputs = keras.Input((5,))
+    outputs = {
+        name: layers.Dense(units, kind, name=name)(inputs)
+        for name, units, kind in (("a", 1, None), ("b", 3, "softmax"))
+    }
+    model = keras.Model(inputs, outputs)
+    model.compile("sgd", {"a": "mse", "b": "sparse_categorical_crossentropy"})
+    return model
+
+
+def next_tokens():
+    model = keras.Sequential([keras.Input((2,), dtype="int32"), layers.Embedding(30, 4), layers.Dense(30, "softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    return model
+
+
 def hidden_softmax():
     """A softmax that the output does not show: evidence for it cannot be read from logits."""
     inputs = keras.Input(DATA.x.shape[1:])
@@ -91,6 +138,11 @@ CASES = {  # the model, what it is fitted on, training data for the views, the v
         "WeightHeatmaps LatentProfiles Reconstructions OverfittingMonitor",
         "LatentTrajectory (codes of one dimension)",
     ),
+    "codes that labels colour": (
+        lambda: (coded(), (VECTORS, DATA.y), None),
+        "WeightHeatmaps LatentTrajectory",
+        "OverfittingMonitor (16 outputs for 3 classes: codes)",
+    ),
     "no bottleneck": (
         lambda: (network(layers.Conv2D(8, 3, padding="same"), layers.Conv2D(1, 1)), (DATA.x, DATA.x), None),
         "FilterImages ActivationMaps Reconstructions OverfittingMonitor",
@@ -100,6 +152,37 @@ CASES = {  # the model, what it is fitted on, training data for the views, the v
         lambda: (embeddings(), (PAIRS, DATA.y % 2), None),
         "WeightHeatmaps OverfittingMonitor ConfusionMatrix",
         "ActivationMaps (no convolution and no dense layer); GradCAM (no layer has feature maps)",
+    ),
+    "regression": (
+        lambda: (network(layers.Dense(2), shape=(5,)), (VECTORS, 100 + VECTORS[:, :2]), None),
+        "WeightHeatmaps",
+        "Predictions (an output of shape (n, 2) has no picture); OverfittingMonitor (no classes; "
+        "kv.OverfittingMonitor by itself draws the curves of the loss)",
+    ),
+    "classes are the second output": (
+        lambda: (two_outputs(), (VECTORS, {"a": VECTORS[:, :1], "b": DATA.y}), None),
+        "WeightHeatmaps Predictions",
+        'GradCAM, OverfittingMonitor and ConfusionMatrix (only the first output is judged, "a", which gives no '
+        "classes)",
+    ),
+    "texts": (
+        lambda: (next_tokens(), (PAIRS, PAIRS), None),
+        "WeightHeatmaps",
+        'Predictions (kind="text" and to_text= show texts); OverfittingMonitor (one prediction per position)',
+    ),
+    "translators of two sets of pictures": (
+        lambda: (Translators(), (DATA.x, DATA.x[::-1]), None),
+        "FilterImages",
+        f"views of the data (several of its parts take inputs of shape {(None, *DATA.x.shape[1:])}: "
+        '"there", "back"; say which in model=); Predictions (pass one for each part, with the pictures that it takes '
+        'and model="there" or "back")',
+    ),
+    "a part that generates": (
+        lambda: (Diffusion(), (DATA.x, DATA.x[::-1]), None),
+        "FilterImages",
+        f"views of the data (several of its parts take inputs of shape {(None, *DATA.x.shape[1:])}: "
+        '"there", "back"; say which in model=); GeneratedImages (pass sample=, such as '
+        "lambda model: model.generate(16))",
     ),
     "nothing at all": (
         lambda: (bare(), (DATA.x, DATA.y), None),

@@ -1,6 +1,7 @@
 """Generated pictures beside real ones, below a bar of how much they differ from each other."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kerasviz_callbacks.draw.colour import Picture
@@ -13,6 +14,7 @@ from kerasviz_callbacks.draw.tiles import Grid
 _HEADLINE, _HEADING, _APART = 78, 24, 28
 _GENERATED: Colour = (0xEE, 0x77, 0x33)
 _NARROWEST = 400
+_NAME = 11  # pixels of the letters above a picture
 
 
 @dataclass(frozen=True)
@@ -38,27 +40,36 @@ def sample_grid(
     diversity: Diversity,
     *,
     caption: str,
+    names: Sequence[Sequence[str] | None] = (),
     legend: Scale | None = None,
     note: str = "",
     bad: str = "",
 ) -> Picture:
     """Shows generated pictures, bytes `(n, h, w, 3)`, and beside them real ones if there are any, `(m, H, W, 3)`.
 
-    Above them, a bar is as long as the samples differ, with a mark at what is to be expected.
+    Above them, a bar is as long as the samples differ, with a mark at what is to be expected. `names` of the generated
+    and of the real ones stand above the pictures.
     """
     blocks = [("generated", _GENERATED, samples), *([] if real is None else [("real", INK, real)])]
     side = 88 if len(samples) <= 16 else 64 if len(samples) <= 36 else 48
     tiles = [fit_marked(pictures, side) for _, _, pictures in blocks]
-    grids = [Grid(len(one), math.ceil(math.sqrt(len(one))), one.shape[1], one.shape[2], gap=4) for one in tiles]
+    above = _NAME + 4 if any(names) else 0
+    grids = [
+        Grid(len(one), math.ceil(math.sqrt(len(one))), one.shape[1], one.shape[2], gap=4, above=above) for one in tiles
+    ]
     across = sum(grid.size[1] for grid in grids) + _APART * (len(grids) - 1)
     width = max(across, _NARROWEST)
     page = Sheet(_HEADLINE + _HEADING + max(grid.size[0] for grid in grids), width, caption)
     _paint_diversity(page.body[: _HEADLINE - 10], diversity)
     left = (width - across) // 2
-    for (title, colour, _), one, grid in zip(blocks, tiles, grids, strict=True):
+    for number, ((title, colour, _), one, grid) in enumerate(zip(blocks, tiles, grids, strict=True)):
         middle = (left + grid.size[1] / 2, _HEADLINE + 13)
         write(page.body, middle, title, size=14, colour=colour, bold=True, anchor="ms", width=grid.size[1])
         grid.paint(page.body, one, left, _HEADLINE + _HEADING)
+        for index, name in enumerate((names[number] if number < len(names) else None) or []):
+            x, y = grid.corner(index)
+            place = (left + x + grid.width / 2, _HEADLINE + _HEADING + y - 4)
+            write(page.body, place, name, size=_NAME, anchor="ms", width=grid.width + 2)
         left += grid.size[1] + _APART
     return page.finished(legend=legend, note=note, bad=bad)
 

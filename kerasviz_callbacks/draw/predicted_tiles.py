@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasviz_callbacks.draw.colour import NON_FINITE, Picture, class_colours, luminance
+from kerasviz_callbacks.draw.colour import NON_FINITE, Picture, class_colours
 from kerasviz_callbacks.draw.marks import fill, frame
 from kerasviz_callbacks.draw.predictions import nearest
 from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, Colour, clean, format_number, text_width, write
@@ -18,6 +18,7 @@ NO_CLASS, BAD = -1, -2  # in place of a class number: none, and a prediction tha
 GROUND: Colour = (238, 240, 243)
 _HATCH = 6
 _BAR = 15
+_NAME = 10  # pixels of the letters at a box
 
 
 def mask_tiles(classes: NDArray[np.integer], count: int, size: tuple[int, int]) -> Picture:
@@ -48,8 +49,16 @@ def _hatched(tiles: Picture, where: NDArray[np.bool_]) -> Picture:
     return tiles
 
 
-def box_tile(picture: Picture, true: NDArray[np.float64] | None, predicted: NDArray[np.float64]) -> Picture:
-    """Frames true and predicted boxes, `(k, 4)` corners in pixels of the picture, over its pale grey."""
+def box_tile(
+    picture: Picture,
+    true: NDArray[np.float64] | None,
+    predicted: NDArray[np.float64],
+    names: Sequence[tuple[str, bool]] = (),
+) -> Picture:
+    """Frames true and predicted boxes, `(k, 4)` corners in pixels of the picture, over its pale colours.
+
+    `names` of the predicted boxes, each with whether it is wrong, stand at their upper left corners; dark if wrong.
+    """
     tile = _paled(picture)
     limits = np.array([tile.shape[1], tile.shape[0]] * 2)
     for boxes, colour in ((true, TRUE), (predicted, PREDICTED)):
@@ -61,11 +70,30 @@ def box_tile(picture: Picture, true: NDArray[np.float64] | None, predicted: NDAr
             )  # an untrained one may be inside out
             frame(tile, (left - 1, top - 1, right, bottom), INK, 1)
             frame(tile, (left, top, right - 1, bottom - 1), colour, 2)
+    for box, (name, wrong) in zip(predicted, names, strict=False):
+        if touches(box, tile.shape[1], tile.shape[0]):
+            _write_name(tile, (min(box[0], box[2]), min(box[1], box[3])), name, wrong)
     return _marked_if(tile, predicted)
 
 
+def touches(box: NDArray[np.float64], width: float, height: float) -> bool:
+    """Whether corners of boxes `(..., 4)` lie so that a part of the box is within a picture; `False` if not finite."""
+    low, high = np.minimum(box[:2], box[2:]), np.maximum(box[:2], box[2:])
+    return bool(np.isfinite(box).all() and (high >= 0).all() and (low <= (width, height)).all())
+
+
+def _write_name(tile: Picture, corner: tuple[float, float], name: str, wrong: bool) -> None:
+    """Writes the class of a box within the tile."""
+    free = tile.shape[1] - 6
+    across = min(text_width(clean(name), _NAME), free) + 6
+    left = round(min(max(corner[0], 0), tile.shape[1] - across))
+    top = round(min(max(corner[1] - _NAME, 0), len(tile) - _NAME - 3))
+    fill(tile, (left, top, left + across - 1, top + _NAME + 2), INK if wrong else PREDICTED)
+    write(tile, (left + 3, top + _NAME - 1), name, size=_NAME, colour=PAPER if wrong else INK, width=free)
+
+
 def point_tile(picture: Picture, true: NDArray[np.float64] | None, predicted: NDArray[np.float64]) -> Picture:
-    """Marks true and predicted points, `(k, 2)` in pixels of the picture, over its pale grey, and joins each pair."""
+    """Marks true and predicted points, `(k, 2)` in pixels of the picture, over its pale colours, and joins pairs."""
     from PIL import Image, ImageDraw
 
     tile = Image.fromarray(_paled(picture))
@@ -135,9 +163,9 @@ def answer_tile(names: Sequence[str], shares: Sequence[float], true: int | None,
 
 
 def _paled(picture: Picture) -> Picture:
-    """A picture in pale grey, so that what is laid over it is seen."""
-    grey = np.rint(90 + 0.6 * luminance(picture)).astype(np.uint8)
-    return np.repeat(grey[..., None], 3, axis=-1)
+    """A picture in pale colours, so that what is laid over it is seen, and objects that differ by hue alone too."""
+    paled: Picture = np.rint(90 + 0.6 * picture).astype(np.uint8)
+    return paled
 
 
 def _marked_if(tile: Picture, predicted: NDArray[np.float64]) -> Picture:

@@ -65,12 +65,17 @@ def matched_iou(true: _Real, predicted: _Real) -> _Real:
         predicted: `(b, 4)` corners; boxes that are not finite match none.
 
     Returns:
-        `(max(a, b),)`.
+        `(max(a, b),)`, those of `partners` first.
     """
+    result = np.zeros(max(len(true), len(predicted)))
+    rows, columns = partners(true, predicted)
+    result[: len(rows)] = np.nan_to_num(box_iou(true, predicted))[rows, columns]
+    return result
+
+
+def partners(true: _Real, predicted: _Real) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The numbers of true boxes and those of their partners as `matched_iou` matches them; they need not overlap."""
     from scipy.optimize import linear_sum_assignment
 
-    overlap = np.nan_to_num(box_iou(true, predicted))
-    rows, columns = linear_sum_assignment(overlap, maximize=True)
-    result = np.zeros(max(overlap.shape))
-    result[: len(rows)] = overlap[rows, columns]
-    return result
+    rows, columns = linear_sum_assignment(np.nan_to_num(box_iou(true, predicted)), maximize=True)
+    return rows, columns

@@ -31,7 +31,11 @@ def iou_by_class(counts: NDArray[np.int64]) -> NDArray[np.float64]:
     return shares
 
 
-def mean_iou(counts: NDArray[np.int64]) -> float:
-    """Mean of `iou_by_class` over the classes that occur or are predicted, as `keras.metrics.MeanIoU`; NaN if none."""
+def mean_iou(counts: NDArray[np.int64], *, of_true: bool = False) -> float:
+    """Mean of `iou_by_class` over the classes that occur or are predicted, as `keras.metrics.MeanIoU`; NaN if none.
+
+    With `of_true` over those that occur alone: in one row a class that is predicted for a few pixels weighs little.
+    """
     found = iou_by_class(counts)
-    return float(np.nanmean(found)) if np.isfinite(found).any() else float("nan")
+    found = found[counts.any(axis=1) if of_true else np.isfinite(found)]
+    return float(found.mean()) if found.size else float("nan")

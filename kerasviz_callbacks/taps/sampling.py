@@ -32,12 +32,18 @@ class Sampler:
         part: what is sampled in place of the model, and passed to `sample`.
         count: how many pictures each of these parts makes.
         seed: of all random numbers.
+        classes: how many classes the data have. Parts fed as many numbers more than the model's attribute `latent_dim`
+            says are fed one-hot classes in turn behind the normal numbers.
+
+    Attributes:
+        fed: what the parts are fed, by path, in words.
+        conditions: the classes that they are fed `(count,)`, by path.
 
     Raises:
         ValueError: `sample=None`, and no part of the model makes pictures of a vector.
     """
 
-    def __init__(self, model: Any, sample: Any, *, part: Part | None = None, count: int, seed: int):
+    def __init__(self, model: Any, sample: Any, *, part: Part | None = None, count: int, seed: int, classes: int = 0):
         framework()  # raises on another backend
         self._model, self._sample = model, sample
         self._sampled_model = model if part is None else part.layer
@@ -49,7 +55,17 @@ class Sampler:
                 "(n, h, w, 1, 3 or 4); pass sample=, a callable from the model to pictures, such as "
                 "lambda model: model.generator(keras.random.normal((16, 64)))."
             )
-        self._parts = {one.path: (one.layer, _noise(one.layer, count, seed)) for one in parts}
+        self._parts, self.fed = dict[str, tuple[Any, Array]](), dict[str, str]()
+        self.conditions: dict[str, Array] = {}
+        for one in parts:
+            vectors = _noise(one.layer, count, seed)
+            normal = vectors.shape[1]
+            if classes and getattr(model, "latent_dim", None) == normal - classes:
+                normal -= classes
+                self.conditions[one.path] = np.arange(count) % classes
+                vectors[:, normal:] = np.eye(classes)[self.conditions[one.path]]
+            self._parts[one.path] = one.layer, vectors
+            self.fed[one.path] = f"{normal} normal numbers" + (" and a class" if one.path in self.conditions else "")
         run = framework().Repeatable
         self._run = run(self._sampled, self._variables, self._seed_states, self._generators, seed)
 

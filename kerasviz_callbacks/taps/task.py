@@ -88,6 +88,9 @@ def task_of(reader: Reader, probe: Probe, labels: Array | None, number: int = 0)
     if fitted or (head.regression and labels is not None):
         return Task("values", form=form)
     if labels is not None:
+        codes = head.kind is None and loss_of(reader.model, reader.output_names, number) is None
+        if codes and not _as_many(head.classes, probe, labels):
+            return Task("values", units=head.classes, form="numbers")
         return Task("classes", put_out, head.classes, "classes")
     targets = targets_of(reader, probe, number)
     if head.kind == "softmax" or (head.binary and targets is None):
@@ -116,6 +119,15 @@ def truth_of(task: Task, reader: Reader, probe: Probe, labels: Array | None) -> 
 def _reconstructs(reader: Reader) -> bool:
     """Whether the first output has the input's shape; never for a softmax, which gives classes."""
     return reader.head.kind != "softmax" and reconstruction(reader) == 0
+
+
+def _as_many(units: int, probe: Probe, labels: Array) -> bool:
+    """Whether linear units may be the classes of the labels, which else only say of what kind a row's codes are.
+
+    As many as the class names; without names the rows need not hold every class, but those of at least half the units.
+    """
+    classes = int(labels.max(initial=0)) + 1
+    return classes <= units and (units < 2 * classes if probe.class_names is None else units == len(probe.class_names))
 
 
 def _yes_or_no(targets: Array | None, units: int) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import keras
 import numpy as np
 
 from .._arguments import whole_number
@@ -65,7 +66,8 @@ class GeneratedImages(ProbeView):
         validation_data: real images, shown beside the samples; their diversity is the reference. See `ProbeView`.
         sample: a callable `model -> images`, `(n, h, w)` or `(n, h, w, 1, 3 or 4)`, or a dict of images by name; or a
             dict of such callables. At most 64 images are shown. `None`: each part of the model that makes images of
-            one vector is fed `count` vectors of standard normal numbers.
+            one vector is fed `count` vectors of standard normal numbers; behind `latent_dim` of them (an attribute of
+            the model) one-hot classes in turn, if the data have as many as the vector is longer.
         value_range: `(low, high)`, the values of black and white. `None`: 0 to 1, -1 to 1 or 0 to 255, whichever holds
             all values of the first step, else their least and largest; then kept.
         seed: of all random numbers.
@@ -107,6 +109,7 @@ class GeneratedImages(ProbeView):
         self.seed = whole_number(seed, "seed", minimum=0)
         self._sampler: Sampler | None = None
         self._names: tuple[str, ...] = ()
+        self._conditions: Mapping[str, Array] = {}
 
     def can_prepare(self) -> bool:
         """Return whether the model is built; after the first epoch, whether some of its parts are."""
@@ -117,15 +120,25 @@ class GeneratedImages(ProbeView):
         self.read_data()
         part = None if self.part is None else find_part(self.model, self.part)
         count = self.count or self.default_count
-        sampler = Sampler(self.model, self.sample, part=part, count=count, seed=self.seed)
+        sampler = Sampler(self.model, self.sample, part=part, count=count, seed=self.seed, classes=self._classes())
         first, began = sampler(), time.perf_counter()
         second, took = sampler(), time.perf_counter() - began
-        self._sampler, self._names = sampler, tuple(first)
+        self._sampler, self._names, self._conditions = sampler, tuple(first), sampler.conditions
         if not all(_alike(first[name], second.get(name)) for name in first):
             warnings.warn(_NOT_REPEATABLE, stacklevel=2)
         if self.fit_context.verbose:
-            made = ", ".join(f"{len(samples)} of {_label(name)}" for name, samples in first.items())
+            fed = {name: f", each of {text}," for name, text in sampler.fed.items()}
+            made = ", ".join(f"{len(samples)} of {_label(name)}{fed.get(name, '')}" for name, samples in first.items())
             say(f"kerasviz_callbacks: GeneratedImages samples {made} in {took:.2g} s at each step that is drawn.")
+
+    def _classes(self) -> int:
+        """Return how many classes the data have; 0 if they have no labels."""
+        probe = self.probes.get(VALIDATION)
+        if probe is None or probe.labels is None:
+            return 0
+        y = np.asarray(keras.tree.flatten(probe.targets)[0])
+        named = len(probe.class_names or ()) or int(probe.labels.max()) + 1
+        return y.shape[1] if y.ndim == 2 and y.shape[1] > 1 else named
 
     def run_model(self) -> None:
         """Return `None`: the data are not run through the model."""
@@ -177,13 +190,15 @@ class GeneratedImages(ProbeView):
         for name, data in one.data.items():
             (low, high), shape = data.range, shape_text(data.samples.shape[1:])
             real = self._real(len(data.samples))
+            named = name in self._conditions
             grey = data.samples.ndim == 3 or data.samples.shape[-1] == 1
             picture = sample_grid(
                 IntensityRange(low, high)(data.samples),
                 real,
                 self._told(name, data),
-                caption=f"{_label(name)}   {shape}\nthe same random numbers at every step, values from "
-                f"{format_number(low)} to {format_number(high)}",
+                caption=f"{_label(name)}   {shape}\nthe same random numbers{' and classes' * named} at every step, "
+                f"values from {format_number(low)} to {format_number(high)}",
+                names=self._class_names(name, len(data.samples)) if named else (),
                 legend=Scale(low, high, "grey", "value") if grey else None,
                 note=one.note,
                 bad=count_non_finite(data.samples),
@@ -195,6 +210,12 @@ class GeneratedImages(ProbeView):
                 real="" if real is None else _REAL,
             )
             yield Image(MODEL, f"generated/{_label(name)}", picture, about)
+
+    def _class_names(self, name: str, count: int) -> list[list[str] | None]:
+        """Return the class that each sample was made of, and that of each real image."""
+        of_samples = [self.probe_display.class_name(number) for number in self._conditions[name][:count]]
+        of_real = self.probe_display.label_names(VALIDATION)
+        return [of_samples, None if of_real is None else of_real[:count]]
 
     def _told(self, name: str, data: GeneratedImagesData) -> Diversity:
         """Return the diversity and its reference, in words."""

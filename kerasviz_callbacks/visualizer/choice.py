@@ -8,6 +8,7 @@ from typing import Any
 from ..callback import TRAINING, VALIDATION, View
 from ..callback.explained_view import labels_of_output
 from ..probe import Probe
+from ..probe.labels import labels_of
 from ..taps.decoding import wanted_of
 from ..taps.layer_selection import activation_layers, bottleneck, last_maps, reconstruction
 from ..taps.layers import LayerRef, has_call
@@ -106,7 +107,19 @@ def fitting_views(
         _add_views_of_data(choice, known, reader, probes)
     if choice.roles.generators:
         choice.add(GeneratedImages)
+    elif not has_call(model):
+        _say_what_to_pass(choice, model, reader)
     return choice
+
+
+def _say_what_to_pass(choice: Choice, model: Any, reader: Reader | None) -> None:
+    """Say how a model without `call` and without a generator may be seen, if it makes pictures in another way."""
+    makes = next((name for name in ("generate", "sample") if callable(getattr(model, name, None))), None)
+    if makes:
+        choice.leave_out("GeneratedImages", f"pass sample=, such as lambda model: model.{makes}(16)")
+    elif reader is None and choice.roles.translators:
+        parts = " or ".join(f'"{path.replace("/", ".")}"' for path in choice.roles.translators)
+        choice.leave_out("Predictions", f"pass one for each part, with the pictures that it takes and model={parts}")
 
 
 def _of_weights(model: Any, known: Sequence[LayerRef], with_data: bool) -> list[type[View]]:
@@ -155,11 +168,41 @@ def _add_views_of_data(choice: Choice, known: Sequence[LayerRef], reader: Reader
             choice.leave_out("GradCAM", "no layer has feature maps")
         else:
             choice.add(GradCAM)
-    forms = [task.form, *(task_of(reader, probe, None, number).form for number in range(1, len(reader.heads)))]
-    if not autoencodes and any(form in _SEEN for form in forms):
+    elif labels is not None and task.kind == "values" and task.units > 1:
+        choice.leave_out("OverfittingMonitor", f"{task.units} outputs for {labels.max() + 1} classes: codes")
+        for call in [call for call in reader.calls if call.is_output and call.visible][-1:]:
+            choice.add(LatentTrajectory, layer=call.path)
+    further = [_form_of_further(reader, probe, number) for number in range(1, len(reader.heads))]
+    seen = any(form in _SEEN for form in (task.form, *further)) or (not classifies and "classes" in further)
+    if not autoencodes and seen:
         choice.add(Predictions)
     if classifies:
         _add_monitor(choice, reader, probes)
+    elif not (autoencodes or judges or choice.left_out) and targets_of(reader, probe) is not None:
+        _say_why_not_judged(choice, reader, probe, seen, "classes" in further)
+
+
+def _form_of_further(reader: Reader, probe: Probe, number: int) -> str:
+    """Return what an output other than the first one is."""
+    y = targets_of(reader, probe, number)
+    return task_of(reader, probe, None if y is None else labels_of(y, probe.inputs).numbers, number).form
+
+
+def _say_why_not_judged(choice: Choice, reader: Reader, probe: Probe, seen: bool, classes: bool) -> None:
+    """Say why predictions that are no classes are not compared with y, or not drawn."""
+    shape = f"({', '.join(str(size) for size in ('n', *reader.output_shapes[0]))})"
+    if classes:
+        what = f'only the first output is judged, "{reader.first_output}", which gives no classes'
+        choice.leave_out("GradCAM, OverfittingMonitor and ConfusionMatrix", what)
+        return
+    text = reader.heads[0].dense and probe.images.dtype.kind in "iu"
+    if not seen:
+        words = 'kind="text" and to_text= show texts' if text else f"an output of shape {shape} has no picture"
+        choice.leave_out("Predictions", words)
+    of_values = _why_no_truth(reader, probe, ("values",))
+    choice.leave_out(
+        "OverfittingMonitor", of_values or "no classes; kv.OverfittingMonitor by itself draws the curves of the loss"
+    )
 
 
 def _autoencodes(reader: Reader, probe: Probe, task: Task) -> bool:

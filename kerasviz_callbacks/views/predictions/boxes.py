@@ -1,5 +1,6 @@
 """Boxes and points: places in the image."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
@@ -9,10 +10,10 @@ import numpy as np
 from ..._typing import Array
 from ...callback import VALIDATION
 from ...callback.types import Memory
-from ...draw.predicted_tiles import PREDICTED, TRUE, box_tile, point_tile
+from ...draw.predicted_tiles import PREDICTED, TRUE, box_tile, point_tile, touches
 from ...draw.predictions import Column, Key, prediction_rows, sized, tile_size
-from ...draw.text import format_number
-from ...maths.boxes import guess_format, matched_iou, to_xyxy
+from ...draw.text import INK, format_number
+from ...maths.boxes import box_iou, guess_format, matched_iou, partners, to_xyxy
 from ...maths.confidence import sigmoid, softmax
 from ...taps.reader import Capture, Captured
 from ...taps.scores import is_probabilities
@@ -20,6 +21,7 @@ from .outputs import Output
 from .prediction_kind import MAX_ROWS, PredictionKind, Shown
 
 MAX_BOXES = 100
+MAX_NAMES = 16  # boxes of an image beside which their classes stand
 LEAST_SCORE = 0.5
 _LARGE = 192  # pixels of a tile's longest side: thin lines must be seen
 _OF_SCORES = ("class", "label", "score", "conf", "logit", "objectness")
@@ -27,6 +29,8 @@ _OF_SCORES = ("class", "label", "score", "conf", "logit", "objectness")
 
 class _Places(PredictionKind):
     """What is drawn over the input."""
+
+    further_keys: Sequence[Key] = ()
 
     def __init__(self, output: Output):
         super().__init__(output)
@@ -49,7 +53,7 @@ class _Places(PredictionKind):
         return prediction_rows(
             [column],
             caption=caption,
-            keys=[*keys, Key("output", PREDICTED)],
+            keys=[*keys, Key("output", PREDICTED), *self.further_keys],
             names=self.names(source, len(tiles)),
             scores=scores,
             note=note,
@@ -76,7 +80,8 @@ class Boxes(_Places):
     }
     reading = (
         "true and predicted boxes over the input; where another output scores them, those of at least 0.5. Below each "
-        "image its mean IoU: 1 is perfect, a box without a partner counts 0."
+        "image its mean IoU: 1 is perfect, a box without a partner counts 0. Where an output gives classes, they stand "
+        "at the predicted boxes, on dark ground if the true box that it is matched with has another."
     )
     bad_signs = "the same boxes for every input (the model has learned the mean box), many boxes without a partner."
 
@@ -90,6 +95,8 @@ class Boxes(_Places):
         self.format = given or ("rel_xyxy" if truth is None else guess_format(truth[~self._padded(VALIDATION)]))
         self._true = {source: self._true_boxes(source) for source in output.probes}
         self._most_true = 0 if truth is None else truth.shape[1]
+        self._true_classes = {source: self._classes_of_truth(source) for source in output.probes}
+        self.further_keys = [Key("wrong class", INK)] if any(self._true_classes.values()) else []
 
     @classmethod
     def fits(cls, output: Output) -> bool:
@@ -129,43 +136,95 @@ class Boxes(_Places):
         scores_boxes = head is not None and (head.kind == "sigmoid" or head.of_logits)
         return not scores_boxes and places <= self._most_true
 
-    def _predicted(self, captured: Mapping[Capture, Captured]) -> list[Array]:
-        """Return the predicted boxes of each row as corners: those that the scores are sure of, the surest first."""
-        boxes = np.asarray(captured[self.capture].output, np.float64)
-        boxes = to_xyxy(boxes.reshape(len(boxes), -1, 4), self.format, *self.sides)
-        if self._scored is None or self.scores is None or self._all_count(boxes.shape[1]):
-            return [row[:MAX_BOXES] for row in boxes]
-        values = np.asarray(captured[self._scored].output, np.float64).reshape(*boxes.shape[:2], -1)
+    def _classes_of_truth(self, source: str) -> list[Array] | None:
+        """Return the classes of the true boxes of each row, -1 for none; `None` if nothing says so."""
+        y, truth = None if self.scores is None else self.scores.truths.get(source), self.output.truths.get(source)
+        if y is None or truth is None or self._units < 2 or y.dtype.kind not in "buif":
+            return None
+        places = truth.shape[:2]
+        if y.size == math.prod(places):
+            classes = y.reshape(places).astype(np.int64)
+        elif y.size == math.prod(places) * self._units:
+            hot = y.reshape(*places, self._units)
+            classes = np.where((hot > 0).any(axis=-1), hot.argmax(axis=-1), -1)
+        else:
+            return None
+        return [row[keep] for row, keep in zip(classes, ~self._padded(source), strict=True)]
+
+    @property
+    def _units(self) -> int:
+        """The number of classes of each box, 1 for a score and 0 without."""
+        return 0 if self.scores is None else 4 * math.prod(self.scores.shape) // math.prod(self.output.shape)
+
+    def _kept(self, values: Array | None, rows: int, places: int) -> list[Array]:
+        """Return which boxes of each row are shown: those that the scores are sure of, the surest first."""
+        if values is None or self.scores is None or self._all_count(places):
+            return [np.arange(min(places, MAX_BOXES))] * rows
         if self.scores.head.kind is None and values.shape[-1] > 1 and not is_probabilities(values):
             values = sigmoid(values) if self.scores.head.of_logits else softmax(values)
         elif self.scores.head.of_logits:
             values = sigmoid(values)
         sure = np.nan_to_num(values.max(axis=-1), nan=1.0)  # a box of no known score is seen
         order = np.argsort(-sure, axis=1, kind="stable")
-        return [row[k][one[k] >= LEAST_SCORE][:MAX_BOXES] for row, one, k in zip(boxes, sure, order, strict=True)]
+        return [k[row[k] >= LEAST_SCORE][:MAX_BOXES] for row, k in zip(sure, order, strict=True)]
 
     def measure(self, captured: Mapping[Capture, Captured], source: str, memory: Memory) -> Shown:
         """Match predicted with true boxes, in every row."""
-        predicted, true = self._predicted(captured), self._true[source]
+        boxes = np.asarray(captured[self.capture].output, np.float64)
+        boxes = to_xyxy(boxes.reshape(len(boxes), -1, 4), self.format, *self.sides)
+        values = None if self._scored is None else np.asarray(captured[self._scored].output, np.float64)
+        values = None if values is None else values.reshape(*boxes.shape[:2], -1)
+        kept = self._kept(values, *boxes.shape[:2])
+        predicted = [row[one] for row, one in zip(boxes, kept, strict=True)]
+        true, named, right = self._true[source], list[list[tuple[str, bool]]](), list[bool]()
+        if values is not None and self._units > 1:
+            found = np.where(np.isfinite(values).all(axis=-1), values.argmax(axis=-1), -1)
+            named, right = self._judged([row[one] for row, one in zip(found, kept, strict=True)], predicted, source)
+        outside = sum(not touches(box, *self.sides[::-1]) for row in predicted for box in row)
+        more = [f"class right in {np.mean(right):.0%} of {len(right)} overlapping pairs" if right else ""]
+        more.append(f"{outside} outside the image" if outside else "")
         if true is None:
-            return Shown((predicted[:MAX_ROWS], None), "", {})
+            return Shown((predicted[:MAX_ROWS], None, named[:MAX_ROWS]), ", ".join(filter(None, more)), {})
         overlaps = [matched_iou(one, other) for one, other in zip(true, predicted, strict=True)]
         every = np.concatenate(overlaps)
         finite = all(np.isfinite(row).all() for row in predicted)
         value = float(every.mean()) if every.size and finite else float("nan")
         of_rows = [f"IoU {row.mean():.2f}" if row.size else "no box" for row in overlaps[:MAX_ROWS]]
-        hidden = int(captured[self.capture].output.size) // 4 - sum(map(len, predicted))
-        note = "" if np.isnan(value) else f"mean IoU {value:.3f} of {every.size} boxes"
-        note += f", {hidden} of scores below {LEAST_SCORE} left out" if hidden and note else ""
-        return Shown((predicted[:MAX_ROWS], of_rows), note, {"mean_iou": value})
+        hidden = boxes.shape[0] * boxes.shape[1] - sum(map(len, predicted))
+        more.append(f"{hidden} of scores below {LEAST_SCORE} left out" if hidden else "")
+        note = (
+            "" if np.isnan(value) else ", ".join(filter(None, [f"mean IoU {value:.3f} of {every.size} boxes", *more]))
+        )
+        return Shown((predicted[:MAX_ROWS], of_rows, named[:MAX_ROWS]), note, {"mean_iou": value})
+
+    def _judged(
+        self, found: list[Array], predicted: list[Array], source: str
+    ) -> tuple[list[list[tuple[str, bool]]], list[bool]]:
+        """Return the class of each box with whether it is wrong, and all those that are known to be right or wrong.
+
+        The class of a box is compared with that of the true box that it is matched with, if the two overlap.
+        """
+        named = [[(self.output.display.class_name(one), False) for one in row.tolist()] for row in found]
+        true, classes, right = self._true[source] or [], self._true_classes[source], list[bool]()
+        for row, (of_row, boxes) in enumerate(zip(classes or [], predicted, strict=False)):
+            for k, at in zip(*partners(true[row], boxes), strict=True):
+                if of_row[k] >= 0 and box_iou(true[row][[k]], boxes[[at]])[0, 0] > 0:
+                    right.append(bool(of_row[k] == found[row][at]))
+                    named[row][at] = (named[row][at][0], not right[-1])
+        return named, right
 
     def draw(self, shown: Shown, source: str, memory: Memory, note: str) -> Array:
         """Draw the boxes over the inputs."""
-        predicted, of_rows = shown.data
+        predicted, of_rows, named = shown.data
         grounds, factors = self.grounds(source, len(predicted))
         scale, true = np.tile(factors, 2), self._true[source]
         tiles = [
-            box_tile(ground, None if true is None else true[row] * scale, predicted[row] * scale)
+            box_tile(
+                ground,
+                None if true is None else true[row] * scale,
+                predicted[row] * scale,
+                named[row] if named and len(predicted[row]) <= MAX_NAMES else (),
+            )
             for row, ground in enumerate(grounds)
         ]
         how = f"format {self.format}" + (", as y looks; pass bounding_box_format" if self.guessed else "")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import keras
 import numpy as np
 
 from ..._typing import Array
@@ -15,6 +16,7 @@ from ...draw.predictions import Column, prediction_rows, sized, tile_size
 from ...draw.reconstructions import error_tiles
 from ...draw.sheet import Scale
 from ...draw.text import format_number, join_notes
+from ...draw.tiles import resize
 from ...draw.volumes import middle_slice
 from ...maths.confidence import sigmoid
 from ...maths.geometry import image_shape
@@ -50,16 +52,21 @@ class Images(PredictionKind):
         "on a scale that only grows and is shared by training and validation data; of several channels the one with "
         "the largest error."
     )
-    bad_signs = "blurred edges, colours that fade to grey, identical outputs for different inputs."
+    whole_range: ClassVar[bool] = True  # whether errors as large as the range are shown: black for white is one
+    bad_signs = (
+        "blurred edges, colours that fade to grey, identical outputs for different inputs, a PSNR no better than that of "
+        "the input itself, resized or the last frame where it is not of the output's shape."
+    )
 
     def __init__(self, output: Output):
         super().__init__(output)
         self.range: IntensityRange | None = None
+        self._copies: dict[str, float] = {}
         self.largest_error = np.inf
         truth = self.output.truths.get(VALIDATION)
         if truth is not None:
             self.range = self.decided_range(truth)
-            limit = 2 * np.sqrt(mean_baseline_mse(truth))
+            limit = max(2 * np.sqrt(mean_baseline_mse(truth)), self.whole_range * (self.range.high - self.range.low))
             self.largest_error = float(limit) if limit > 0 else np.inf
 
     @classmethod
@@ -93,17 +100,34 @@ class Images(PredictionKind):
         every = differences(values, truth)
         errors = strongest(self._flat(every[:MAX_ROWS]))
         memory.extend_scale(f"{self.output.name}/error", min(robust_max(errors), self.largest_error))
-        scalars, note, scores = self.compared(every)
+        scalars, note, scores = self.compared(every, source)
         data = _ImagesData(self._flat(values[:MAX_ROWS]), errors, scores)
         return Shown(data, note, scalars)
 
-    def compared(self, errors: Array) -> tuple[dict[str, float], str, list[str]]:
+    def compared(self, errors: Array, source: str) -> tuple[dict[str, float], str, list[str]]:
         """Return the scalars, the note, and the text below each row."""
         span = 0.0 if self.range is None else self.range.high - self.range.low
         value = psnr(mean_squared_error(errors), span)
         of_rows = [psnr(mean_squared_error(row), span) for row in errors[:MAX_ROWS]]
         note = "" if np.isnan(value) else f"PSNR {value:.2f} dB"
+        if note and np.isfinite(copied := self._of_copies(source)):
+            note += f", of the input itself {copied:.2f} dB"
         return {"psnr": value}, note, ["" if np.isnan(one) else f"{one:.1f} dB" for one in of_rows]
+
+    def _of_copies(self, source: str) -> float:
+        """The PSNR of putting out the input, of clips the last frame fed, resized to the truth; NaN if it cannot be."""
+        truth, span = np.asarray(self.output.truths[source]), self.range
+        if source not in self._copies and span is not None:
+            inputs = self.output.reader.to_channels_last(self.output.probes[source].inputs)
+            fed = self._as_images(np.asarray(keras.tree.flatten(inputs)[0]))
+            if fed.ndim == truth.ndim + 1 and has_frames(self.output.reader.layers):
+                fed = fed[:, -1]
+            if fed.ndim == 4 and fed.dtype.kind in "buif" and truth.shape[3:] == fed.shape[3:] != truth.shape[1:]:
+                fed = np.moveaxis(resize(np.moveaxis(fed, -1, 1), truth.shape[1:3]), 1, -1)
+            own, width = IntensityRange.of(fed), span.high - span.low
+            alike = fed.shape == truth.shape and max(abs(own.low - span.low), abs(own.high - span.high)) <= width / 4
+            self._copies[source] = psnr(mean_squared_error(differences(fed, truth)), width) if alike else float("nan")
+        return self._copies.get(source, float("nan"))
 
     def draw(self, shown: Shown, source: str, memory: Memory, note: str) -> Array:
         """Draw inputs, truth, output and error."""
@@ -171,6 +195,7 @@ class Values(Images):
         "mae": "Mean absolute error over all rows of the probe, in the units of y.",
     }
     reading = Images.reading.replace("on one scale", "(dark: low, yellow: high) on one scale")
+    whole_range = False
     bad_signs = "a constant output, edges that are not those of the input, errors of one sign everywhere."
 
     @classmethod
@@ -184,7 +209,7 @@ class Values(Images):
         finite = values[np.isfinite(values)]
         return IntensityRange(float(finite.min()), float(finite.max())) if finite.size else IntensityRange(0.0, 1.0)
 
-    def compared(self, errors: Array) -> tuple[dict[str, float], str, list[str]]:
+    def compared(self, errors: Array, source: str) -> tuple[dict[str, float], str, list[str]]:
         """Return the mean absolute error."""
         of_rows = [float(np.abs(row).mean()) for row in errors[:MAX_ROWS]]
         value = float(np.abs(errors).mean())

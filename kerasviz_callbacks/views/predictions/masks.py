@@ -52,7 +52,8 @@ class Masks(PredictionKind):
     }
     reading = (
         "every class has its colour, the same at every step; *difference* is dark where the predicted class is wrong. "
-        "Hatched pixels have no class and count nowhere. Below each row: its mean IoU (1 is perfect)."
+        "Hatched pixels have no class and count nowhere. Below each row: its mean IoU over the classes that it "
+        "has (1 is perfect)."
     )
     bad_signs = "whole objects dark, a class that is never predicted, masks on the left but not on the right."
 
@@ -94,7 +95,7 @@ class Masks(PredictionKind):
         usable = np.maximum(found, 0)
         counts = confusion(truth, usable, self.classes)
         of_rows = [
-            float("nan") if (row == BAD).any() else mean_iou(confusion(true, np.maximum(row, 0), self.classes))
+            float("nan") if (row == BAD).any() else mean_iou(confusion(true, row, self.classes), of_true=True)
             for true, row in zip(truth[:MAX_ROWS], found[:MAX_ROWS], strict=True)
         ]
         scalars: dict[str, float] = {"mean_iou": float("nan") if bad else mean_iou(counts)}

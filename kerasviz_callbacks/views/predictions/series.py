@@ -1,6 +1,6 @@
 """Series: forecasts behind what was fed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -63,7 +63,7 @@ class Series(PredictionKind):
         """Compute the error over all rows, and that of repeating the last value."""
         found, truth = _as_series(captured[self.capture].output, self.output.shape), self.output.truths.get(source)
         if truth is None:
-            return Shown((found[:MAX_ROWS], None), "", {})
+            return Shown((found[:MAX_ROWS], None), self._beyond(source, [found]), {})
         errors = np.abs(found - truth)
         value, fed = float(errors.mean()), self.output.signals(source)
         note = "" if np.isnan(value) else f"MAE {format_number(value)}"
@@ -72,6 +72,7 @@ class Series(PredictionKind):
             if note and repeated > 0:
                 note += f", {value / repeated:.2g} × that of repeating the last value"
         of_rows = ["" if np.isnan(row).any() else f"MAE {format_number(row.mean())}" for row in errors[:MAX_ROWS]]
+        note = join_notes(self._beyond(source, [found, truth]), note)
         return Shown((found[:MAX_ROWS], of_rows), note, {"mae": value})
 
     def draw(self, shown: Shown, source: str, memory: Memory, note: str) -> Array:
@@ -100,6 +101,15 @@ class Series(PredictionKind):
             note=join_notes(note),
             bad=count_non_finite(found),
         )
+
+    def _beyond(self, source: str, lines: Sequence[Array]) -> str:
+        """Say how many values are drawn at the edge since the scale of their variable ends before them."""
+        fed, count = self.output.signals(source), 0
+        fed = None if fed is None else fed[:MAX_ROWS, :, self.of_fed]
+        for (low, high), variable in zip(self.scales, self.shown.tolist(), strict=True):
+            values = [one[:MAX_ROWS, :, variable] for one in (*lines, fed) if one is not None]
+            count += sum(int(((one < low) | (one > high)).sum()) for one in values)
+        return f"{count:,} value{'s' * (count > 1)} beyond the scale" if count else ""
 
     def _scales_in_words(self) -> str:
         several = len(self.of_fed) > 1

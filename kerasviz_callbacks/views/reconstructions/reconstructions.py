@@ -239,9 +239,10 @@ class Reconstructions(ProbeView):
         drawn = f"{MAX_LINES} of {channels} channels drawn" if channels > MAX_LINES else ""
         lines = [join_notes(f"reconstructions of {shape_text(self._fed[source].shape[1:])}", rows, drawn)]
         if display.signals:
-            lines.append(f"traces from {format_number(display.scale.low)} to {format_number(display.scale.high)}")
+            scale = f"traces from {format_number(display.scale.low)} to {format_number(display.scale.high)}"
+            lines.append(join_notes(scale, "error: at each moment the largest of all channels" if channels > 1 else ""))
         if self._decoder is None:
-            lines.append("no interpolation: no single layer output determines the reconstruction")
+            lines.append("no interpolation: no bottleneck layer that can be decoded alone")
         elif self._decoder.samples:
             lines.append(f"decoded from the means {self._decoder.codes.path}")
         caption = "\n".join(lines)
