@@ -11,7 +11,7 @@ from kerasviz_callbacks.draw.filters import filter_matrix, filter_tiles
 from kerasviz_callbacks.draw.heat import WRONG, heat_maps
 from kerasviz_callbacks.draw.overlay import OUTLINE, opacity, outline, overlay
 from kerasviz_callbacks.draw.points import projections
-from kerasviz_callbacks.draw.predicted_tiles import PREDICTED, TRUE, answer_tile, box_tile, point_tile
+from kerasviz_callbacks.draw.predicted_tiles import PREDICTED, TRUE, answer_tile, box_tile, point_tile, touches
 from kerasviz_callbacks.draw.predictions import Column, Key, nearest, prediction_rows, sized, tile_size
 from kerasviz_callbacks.draw.sheet import Ruler, Scale, blank, footer_height, header_height, sheet
 from kerasviz_callbacks.draw.text import INK, SMALL, format_number, text_width, write
@@ -530,10 +530,8 @@ def test_objects_that_differ_by_hue_alone_are_seen_below_boxes():
 
 
 def test_the_class_at_a_box_is_on_dark_ground_where_it_is_wrong_and_within_the_tile():
-    ground, found = (
-        np.full((90, 90, 3), 255, np.uint8),
-        np.array([[50.0, 60, 80, 80], [-40, 2, 30, 30], [99, 9, 120, 40]]),
-    )
+    ground = np.full((90, 90, 3), 255, np.uint8)
+    found = np.array([[50.0, 60, 80, 80], [-40, 2, 30, 30], [99, 9, 120, 40]])
     plain = box_tile(ground, None, found)
     for wrong, colour in ((False, PREDICTED), (True, INK)):
         tile = box_tile(ground, None, found, [("name", wrong)] * 3)
@@ -541,6 +539,25 @@ def test_the_class_at_a_box_is_on_dark_ground_where_it_is_wrong_and_within_the_t
         assert {(tile[y, x] == colour).all() for y, x in ((52, 51), (1, 1))} == {True}
         assert (rows[rows > 45].min(), columns[rows > 45].min()) == (50, 50)
         assert (rows.min(), columns.min()) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("box", "seen"),
+    [
+        ([2, 3, 5, 6], True),
+        ([5, 6, 2, 3], True),  # inside out
+        ([-9, -9, 99, 99], True),
+        ([-5, -5, 0, 0], True),
+        ([30, 10, 40, 15], True),
+        ([31, 10, 40, 15], False),
+        ([2, -9, 5, -1], False),
+        ([2, 21, 5, 30], False),
+        ([np.nan, 3, 5, 6], False),
+        ([2, 3, np.inf, 6], False),
+    ],
+)
+def test_boxes_that_touch_a_picture_of_30_by_20(box, seen):
+    assert touches(np.array(box, float), 30, 20) is seen
 
 
 @pytest.mark.parametrize(

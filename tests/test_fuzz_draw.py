@@ -768,6 +768,7 @@ ELSEWHERE = {
     "overfitting_charts.is_accuracy_of": "called by loss_charts",
     "text.short_number": "test_draw_overfitting.py",
     "predictions.nearest": "test_draw_pictures.py",
+    "predicted_tiles.touches": "test_draw_pictures.py",
     "predictions.tile_size": "test_draw_pictures.py",
     "confusion.cell_size": "test_confusion_matrix.py",
     "inputs.common_range": "test_inputs_shown.py",

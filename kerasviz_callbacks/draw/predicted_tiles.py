@@ -64,10 +64,8 @@ def box_tile(
     for boxes, colour in ((true, TRUE), (predicted, PREDICTED)):
         for box in [] if boxes is None else boxes[np.isfinite(boxes).all(axis=1)]:
             corners = np.clip(np.rint(box), -9, limits + 9).reshape(2, 2)
-            (left, top), (right, bottom) = (
-                corners.min(axis=0),
-                corners.max(axis=0),
-            )  # an untrained one may be inside out
+            # An untrained one may be inside out.
+            (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)
             frame(tile, (left - 1, top - 1, right, bottom), INK, 1)
             frame(tile, (left, top, right - 1, bottom - 1), colour, 2)
     for box, (name, wrong) in zip(predicted, names, strict=False):
@@ -77,7 +75,7 @@ def box_tile(
 
 
 def touches(box: NDArray[np.float64], width: float, height: float) -> bool:
-    """Whether corners of boxes `(..., 4)` lie so that a part of the box is within a picture; `False` if not finite."""
+    """Whether a part of a box, corners `(4,)`, lies within a picture; `False` if it is not finite."""
     low, high = np.minimum(box[:2], box[2:]), np.maximum(box[:2], box[2:])
     return bool(np.isfinite(box).all() and (high >= 0).all() and (low <= (width, height)).all())
 

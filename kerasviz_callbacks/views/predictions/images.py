@@ -54,8 +54,8 @@ class Images(PredictionKind):
     )
     whole_range: ClassVar[bool] = True  # whether errors as large as the range are shown: black for white is one
     bad_signs = (
-        "blurred edges, colours that fade to grey, identical outputs for different inputs, a PSNR no better than that of "
-        "the input itself, resized or the last frame where it is not of the output's shape."
+        "blurred edges, colours that fade to grey, identical outputs for different inputs, a PSNR no better than that "
+        "of the input itself, resized or the last frame where it is not of the output's shape."
     )
 
     def __init__(self, output: Output):
