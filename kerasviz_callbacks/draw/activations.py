@@ -65,16 +65,21 @@ def activation_tiles(
     if shown is not None:
         place_all(canvas, shown[:, None], left + 1, top + 1 + (line - shown.shape[1]) // 2, pitch)
     place_all(canvas, tiles, start + 1 + (cell - width) // 2, top + 1 + (line - height) // 2, pitch, tall=tall)
-    for column, channel in enumerate(channels):
-        x = start + column * (cell + gap) + cell / 2 + 1
-        write(canvas, (x, size + 3), channel, size=size, colour=QUIET, anchor="ms")
-    for column in np.flatnonzero(dead if dead is not None else []).tolist():
-        place = (start + column * (cell + gap) + cell / 2 + 1, top - 4)
-        write(canvas, place, "dead", size=_under(size), colour=WRONG, bold=True, anchor="ms")
+    _head_columns(canvas, channels, dead, start + 1 + cell / 2 + np.arange(columns) * pitch[1], size)
     for row, name in enumerate(names or []):
         y = top + row * (line + gap) + line / 2
         write(canvas, (left - 7, y), name, size=size, anchor="rm", width=label_width(size))
     return page.finished(legend=Scale(low, high, colours, "activation"), note=note, bad=count_non_finite(values))
+
+
+def _head_columns(
+    canvas: Picture, channels: Sequence[int], dead: Sequence[bool] | None, middles: NDArray[Any], size: int
+) -> None:
+    """Writes the number of each channel above its column, whose `middles` are given, and a word where it is dead."""
+    for number, (channel, x) in enumerate(zip(channels, middles.tolist(), strict=True)):
+        write(canvas, (x, size + 3), channel, size=size, colour=QUIET, anchor="ms")
+        if dead is not None and dead[number]:
+            write(canvas, (x, size + 6 + _under(size)), "dead", size=_under(size), colour=WRONG, bold=True, anchor="ms")
 
 
 def _under(size: int) -> int:
