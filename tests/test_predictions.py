@@ -16,7 +16,7 @@ from kerasviz_callbacks.callback.probe_display import ProbeDisplay
 from kerasviz_callbacks.callback.types import Memory
 from kerasviz_callbacks.draw.colour import class_colours
 from kerasviz_callbacks.draw.predicted_tiles import PREDICTED, TRUE
-from kerasviz_callbacks.maths.boxes import BOX_FORMATS, guess_format, matched_iou, to_xyxy
+from kerasviz_callbacks.maths.boxes import BOX_FORMATS, guess_format, matched_iou, may_be_boxes, to_xyxy
 from kerasviz_callbacks.maths.masks import confusion, iou_by_class, mean_iou
 from kerasviz_callbacks.maths.pairs import belong_together, psnr
 from kerasviz_callbacks.probe import Probe
@@ -389,6 +389,25 @@ def test_the_format_is_guessed_from_true_boxes():
     assert guess_format(CORNERS / 60) == "rel_xyxy"
     assert guess_format([[30, 20, 5, 5], [4, 2, 9, 9]]) == "xywh"
     assert guess_format([[0.5, 0.5, 0.2, 0.1], [-1, -1, -1, -1]]) == "rel_xywh"
+
+
+def test_four_numbers_may_be_boxes_in_every_format_and_others_are_none():
+    draws = np.random.default_rng(2)
+    low = draws.uniform(0, [50, 30], (200, 2))
+    corners = np.concatenate([low, low + draws.uniform(2, [60, 40] - low)], axis=1)
+    corners[7] = -1  # pads
+    for name in BOX_FORMATS:
+        sides = np.array([60.0, 40.0, 60.0, 40.0]) if name.startswith("rel_") else np.ones(4)
+        values, size = corners / sides, (corners[:, 2:] - corners[:, :2]) / sides[:2]
+        middle = (corners[:, :2] + corners[:, 2:]) / 2 / sides[:2]
+        values = {"xywh": np.hstack([values[:, :2], size]), "center": np.hstack([middle, size])}.get(
+            name.removeprefix("rel_").split("_")[0], values
+        )
+        values = values[:, [1, 0, 3, 2]] if "yx" in name else values
+        values[7] = -1
+        assert may_be_boxes(values, 40, 60), name
+    for other in (draws.normal(size=(200, 4)), draws.random((200, 4)), np.zeros((3, 4)), 1000 * corners):
+        assert not may_be_boxes(other, 40, 60)
 
 
 def test_points_are_where_they_are(tmp_path):

@@ -29,6 +29,7 @@ class ProbeDisplay:
         display: maps model inputs to images; `None`: inputs that have the shape of images are shown as they are.
         inputs: by data source, the input that is displayed, `(n, ...)`, channels last.
         form: what it holds, from `input_form`; `""`: what its shape says.
+        quantities: whether whole numbers in y are the values of a regression, not classes.
 
     Raises:
         ValueError: `display`, which maps model inputs to images, does not return images for any number of rows.
@@ -40,8 +41,11 @@ class ProbeDisplay:
         display: Callable[[Any], Any] | None,
         inputs: Mapping[str, Array],
         form: str = "",
+        *,
+        quantities: bool = False,
     ):
         self.probes, self.display, self.inputs, self.form = probes, display, inputs, "" if display else form
+        self.quantities = quantities
         self._pictures: dict[str, Array | None] = {}
         for source in probes if display is not None else ():
             self._images(source)
@@ -55,6 +59,8 @@ class ProbeDisplay:
     def class_name(self, label: int) -> str:
         """Return the name of a class; a number, its own or a name that is one, reads `"class 3"`."""
         names, label = self.probes[VALIDATION].class_names, int(label)
+        if self.quantities:
+            return format_number(label)
         if label < 0:
             return "no class"
         name = names[label] if names is not None and label < len(names) else str(label)

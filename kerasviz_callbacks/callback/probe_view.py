@@ -19,6 +19,7 @@ from ..taps.input_errors import blame_argument
 from ..taps.input_spec import input_form
 from ..taps.layers import has_call
 from ..taps.reader import Capture, Captured, Reader
+from ..taps.task import predicts_quantity
 from .probe_display import ProbeDisplay, is_picture
 from .types import ARGUMENTS, TRAINING, VALIDATION, FitResult
 from .view import View
@@ -84,7 +85,9 @@ class ProbeView(View):
         if display is not None and axis is not None:
             display = partial(_display_channels_first, display, axis)
         form = self._form(self.displayed_input)
-        self.probe_display = ProbeDisplay(self.probes, display, self.inputs(self.displayed_input), form)
+        quantities = predicts_quantity(self.readers[VALIDATION])
+        inputs = self.inputs(self.displayed_input)
+        self.probe_display = ProbeDisplay(self.probes, display, inputs, form, quantities=quantities)
         self.find_layers(self.readers[VALIDATION])
 
     def read_data(self) -> None:
