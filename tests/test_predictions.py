@@ -16,11 +16,13 @@ from kerasviz_callbacks.callback.probe_display import ProbeDisplay
 from kerasviz_callbacks.callback.types import Memory
 from kerasviz_callbacks.draw.colour import class_colours
 from kerasviz_callbacks.draw.predicted_tiles import PREDICTED, TRUE
+from kerasviz_callbacks.draw.text import format_number
 from kerasviz_callbacks.maths.boxes import BOX_FORMATS, guess_format, matched_iou, to_xyxy
 from kerasviz_callbacks.maths.masks import confusion, iou_by_class, mean_iou
 from kerasviz_callbacks.maths.pairs import belong_together, psnr
 from kerasviz_callbacks.probe import Probe
 from kerasviz_callbacks.taps.reader import Captured, Reader
+from kerasviz_callbacks.views.predictions import images
 from kerasviz_callbacks.views.predictions.boxes import Boxes
 from kerasviz_callbacks.views.predictions.images import Images
 from kerasviz_callbacks.views.predictions.masks import Masks
@@ -216,6 +218,23 @@ def test_beside_the_psnr_is_that_of_the_input_itself():
         assert note == f"PSNR {psnr(np.mean(np.square(y)), 1):.2f} dB{wanted}"
 
     check_each(cases, check)
+
+
+def test_a_score_says_how_many_rows_it_is_over(monkeypatch):
+    """The score of 20 rows, of which 16 are drawn; and that of the 12 that the probe takes of them."""
+    notes, real = [], images.prediction_rows
+    monkeypatch.setattr(
+        images, "prediction_rows", lambda *a, **options: notes.append(options["note"]) or real(*a, **options)
+    )
+    x = np.concatenate([X, X[:, ::-1], X[:, :, ::-1], X[:2]])
+    y = x.mean(axis=-1, keepdims=True) ** 2
+    model = conv(1, x=x)
+    model.compile("sgd", "mse")
+    for count in (20, 12):
+        kv.Predictions("logs", (x, y), count=count, kind="values").picture(model)
+        rows = Probe((x, y), count=count).index
+        assert len(rows) == count
+        assert notes[-1].endswith(f"over {count} rows: MAE {format_number(np.abs(model(x).numpy() - y)[rows].mean())}")
 
 
 def test_a_disc_on_the_ground_that_is_missed_is_no_error_beyond_the_scale():
