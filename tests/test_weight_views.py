@@ -163,6 +163,42 @@ def test_frozen_layers_stand_alone_beside_the_others(tmp_path):
     assert seen(view)[0]["conv2"].after is not None
 
 
+def captions_of_filters(monkeypatch, model, **options):
+    """The captions, by layer."""
+    captions = {}
+
+    def record(kernels, caption, **given):
+        captions[caption.split()[0]] = caption
+        return np.zeros((9, 9, 3), np.uint8)
+
+    for name in ("filter_tiles", "filter_matrix"):
+        monkeypatch.setattr(filter_images, name, record)
+    kv.FilterImages("logs", **options).pictures(model)
+    return captions
+
+
+def test_how_many_of_the_filters_are_drawn_is_said(monkeypatch):
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 3)),
+            layers.Conv2D(65, 3, name="many"),
+            layers.Conv2D(8, 3, name="few"),
+            layers.Conv2D(20, 1, name="deep"),
+            layers.Conv2D(5, 1, name="all"),
+        ]
+    )
+    chosen = "those of largest norm at the first step"
+    assert captions_of_filters(monkeypatch, model) == {
+        "many": f"many   kernel 3 × 3 × 3 × 65\n64 of 65 filters, {chosen}",
+        "few": f"few   kernel 3 × 3 × 65 × 8\n8 of 65 inputs, {chosen}",
+        "deep": f"deep   kernel 1 × 1 × 8 × 20\n8 of 20 filters, {chosen}",
+        "all": f"all   kernel 1 × 1 × 20 × 5\n12 of 20 inputs, {chosen}",
+    }
+    assert captions_of_filters(monkeypatch, model, channels="norm", layers=["few"]) == {
+        "few": "few   kernel 3 × 3 × 65 × 8   norm over inputs"
+    }
+
+
 def test_filters_of_a_frozen_layer_are_said_to_be(monkeypatch):
     captions = []
 

@@ -24,7 +24,7 @@ MAX_TILES = 64
 _DESCRIPTION = """**Filters of {path}**, {shape}.
 
 *How to read it:* {layout} All steps share one colour scale, symmetric about zero, which never shrinks; it covers
-99.5 % of the weights, and the number of weights beyond it is printed below.
+99.5 % of the weights drawn, and the number of those beyond it is printed below.{selection}
 {relative}
 *Good signs:* edges, blobs and colours emerge from the noise in the first layer.
 *Bad signs:* tiles that stay noise while the loss falls (memorisation), identical tiles (redundant filters), tiles that
@@ -104,6 +104,7 @@ class FilterImages(View):
                     )
                 chosen.append(ref.path)
         self._kernels = {path: kernels[path] for path in chosen}
+        self._counts = {path: kernel.filters().shape[:2] for path, kernel in self._kernels.items()}
         self._frozen = {path for path in chosen if not kernels[path].ref.layer.trainable_variables}
 
     def summary(self) -> str:
@@ -161,6 +162,7 @@ class FilterImages(View):
         one = measured[MODEL]
         for path, shown in one.data.items():
             shape = f"kernel {shape_text(kernel_shape(self._kernels[path].ref.layer))}"
+            selection = self._selection(path)
             caption = f"{path}   {shape}{'   frozen' * (path in self._frozen)}"
             one_tile = self.memory.shared[path][1].size in (1, 3)
             about = _DESCRIPTION.format(
@@ -169,8 +171,17 @@ class FilterImages(View):
                 layout="One tile per filter." if one_tile else "Rows: input channels. Columns: filters.",
                 relative=f"The tiles show the change since the {self.relative_to} step.\n" if self.relative_to else "",
                 frozen=_FROZEN if path in self._frozen else "",
+                selection=f"\nDrawn are {selection}; the same at every step." if selection else "",
             )
             yield Image(MODEL, f"filters/{path}", self._picture(path, shown, caption, one.note), about)
+
+    def _selection(self, path: str) -> str:
+        """Return which filters and input channels are drawn, in words; nothing if all are."""
+        (chosen, inputs), (filters, channels) = self.memory.shared[path], self._counts[path]
+        parts = [f"{len(chosen)} of {filters:,} filters"] if len(chosen) < filters else []
+        if self.channels == "each" and len(inputs) < channels:
+            parts.append(f"{len(inputs)} of {channels:,} inputs")
+        return f"{' and '.join(parts)}, those of largest norm at the first step" if parts else ""
 
     def _picture(self, path: str, shown: Array, caption: str, note: str) -> Array:
         chosen, inputs = self.memory.shared[path]
@@ -183,6 +194,7 @@ class FilterImages(View):
         if shown.ndim == 5 and shown.shape[2] > 1:
             caption += f"   {shown.shape[2]} slices side by side"
             options["slice_width"] = shown.shape[-1]
+        further = f"\n{self._selection(path)}".rstrip()
         if shown.ndim == 3:  # 1-D convolution: one tile is input channels x kernel positions
             tiles = shown
         elif shown.shape[1] == 1:
@@ -195,8 +207,8 @@ class FilterImages(View):
             tiles = np.moveaxis(tiles, 1, -1)
         else:
             rows, tiles = list(inputs), np.swapaxes(tiles, 0, 1)
-            return filter_matrix(tiles, caption=caption, row_numbers=rows, column_numbers=numbers, **options)
-        return filter_tiles(tiles, caption=caption, numbers=numbers, colours=colours, **options)
+            return filter_matrix(tiles, caption=caption + further, row_numbers=rows, column_numbers=numbers, **options)
+        return filter_tiles(tiles, caption=caption + further, numbers=numbers, colours=colours, **options)
 
 
 @dataclass(frozen=True)
