@@ -199,6 +199,23 @@ def test_how_many_of_the_filters_are_drawn_is_said(monkeypatch):
     }
 
 
+def test_of_a_separable_convolution_the_kernel_that_is_left_out_is_said(monkeypatch):
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            layers.SeparableConv2D(80, 3, name="first"),
+            layers.SeparableConv2D(24, 3, name="second"),
+            layers.DepthwiseConv2D(3, name="depthwise"),
+        ]
+    )
+    assert captions_of_filters(monkeypatch, model) == {
+        "first": "first   depthwise kernel 3 × 3 × 1 × 1\nwithout the pointwise kernel, which makes 80 filters",
+        "second": "second   depthwise kernel 3 × 3 × 80 × 1\n64 of 80 depthwise filters, those of largest norm at the "
+        "first step   without the pointwise kernel, which makes 24 filters",
+        "depthwise": "depthwise   kernel 3 × 3 × 24 × 1",
+    }
+
+
 def test_filters_of_a_frozen_layer_are_said_to_be(monkeypatch):
     captions = []
 
