@@ -2,6 +2,7 @@
 
 import pickle
 import re
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -10,10 +11,12 @@ from harness import Poison, Weights, autoencoder, classifier, fit, magenta, pict
 from keras import layers, optimizers
 
 import kerasviz_callbacks as kv
+from kerasviz_callbacks.callback.types import Memory
 from kerasviz_callbacks.draw.weights import SIDE
 from kerasviz_callbacks.taps.layers import list_layers
 from kerasviz_callbacks.taps.weights import matrices_named, narrowest_hidden, weight_matrices
 from kerasviz_callbacks.views import filter_images, weight_heatmaps
+from kerasviz_callbacks.views.weight_heatmaps import WeightHeatmapsData
 
 DATA = pictures()
 VALIDATION = (DATA.x_val, DATA.y_val)
@@ -104,6 +107,22 @@ def test_the_first_step_of_a_fresh_optimizer_does_not_scale_later_differences(tm
     assert max(changes[1:]) < changes[0] / 5
     assert [scale for scale, _ in drawn] == pytest.approx([changes[0], changes[1], max(changes[1:])])
     assert all(f"now at most {change:.3g}" in note for change, (_, note) in zip(changes, drawn, strict=True))
+
+
+def test_what_is_beyond_the_scale_is_said_of_the_weights_and_of_the_difference(tmp_path):
+    view = heatmaps(tmp_path)
+    view.memory = Memory(scales={"a": 1.0, "a difference": 0.1, "b": 1.0})
+    weights = np.array([[2, -3, 0.5], [0, 1, -1]])
+    difference = np.array([[0.2, 0, 0], [0.1, -0.3, 0.4]])
+    both = WeightHeatmapsData(weights, None, "", "largest −3 at [0, 1]", "", weights + difference, difference)
+    assert view._panels("a", both)[1] == (
+        "difference ± 0.1, now at most 0.4, 3 cells beyond the scale   largest −3 at [0, 1]   "
+        "weights: 2 cells beyond the scale"
+    )
+    within = replace(both, weights=weights / 3, difference=difference / 4)
+    assert view._panels("a", within)[1] == "difference ± 0.1, now at most 0.1   largest −3 at [0, 1]"
+    alone = replace(both, after=None, difference=None)
+    assert view._panels("b", alone)[1] == "largest −3 at [0, 1]   2 cells beyond the scale"
 
 
 class OwnStep(keras.Model):
