@@ -158,9 +158,7 @@ class ActivationMaps(LayersView):
                 layout = "Rows: inputs. Columns: units" if maps.ndim == 2 else "Rows: inputs. Columns: channels"
                 told = {"path": code_span(call.path), "shape": shape_text(call.shape), "layout": layout}
                 less = reduction(call.shape)
-                told |= {
-                    "reduction": f"\nThe layer has more positions than are drawn: values are {less}." if less else ""
-                }
+                told["reduction"] = f"\nOf the layer's many positions are drawn: {less}." if less else ""
                 about = _DESCRIPTION.format(dead=_DEAD if call.path in one.data.dead else "", **told)
                 yield Image(source, f"activations/{call.path}", self._picture(source, call, one.data, one.note), about)
 
