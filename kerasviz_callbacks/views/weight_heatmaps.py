@@ -229,7 +229,8 @@ class WeightHeatmaps(ProbeView):
         panels.append(Panel("difference, magnified", data.difference, step_scale))
         most = float(np.abs(data.difference).max(initial=0.0, where=np.isfinite(data.difference)))
         change = f"difference ± {format_number(step_scale)}, now at most {format_number(most)}"
-        return panels, join_notes(change, data.note, beyond)
+        further = count_clipped(data.difference, step_scale, "cell")
+        return panels, join_notes(change + (further and f", {further}"), data.note, beyond and f"weights: {beyond}")
 
 
 def _kernel_data(matrix: WeightMatrix, found: Mapping[str, Any]) -> WeightHeatmapsData:
