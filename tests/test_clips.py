@@ -4,10 +4,13 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from harness import recorded
 from keras import layers
 
 import kerasviz_callbacks as kv
+from kerasviz_callbacks.draw.overfitting_charts import most_degraded
 from kerasviz_callbacks.views import activation_maps
+from kerasviz_callbacks.views.overfitting_monitor import monitor
 
 FRAMES, CHANNELS = 4, 5
 
@@ -60,6 +63,38 @@ def test_a_map_of_each_frame_is_drawn_and_summed_up(tmp_path):
     assert list(views[0].pictures(model)) == ["validation/grad_cam/each/tower/maps"]
     assert "validation/activations/each/tower/maps" in views[1].pictures(model)
     assert model.history.history["val_cam_true_vs_predicted"][-1] >= 0
+
+
+def test_an_example_that_got_worse_is_the_frame_with_most_heat_then_or_now(tmp_path, monkeypatch):
+    model, x, y = clips(), data(), np.arange(6) % 3
+    scores, heat, sheets = [], [], []
+
+    class Worse(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            logs["val_loss"] = float(epoch)
+            kernel = model.get_layer("answer").kernel
+            kernel.assign(kernel * (1, -2)[epoch])
+            scores.append(model.predict(x, verbose=0)[range(6), y])
+            maps = [kv.class_activation_map(model, x, layer="maps", target=int(label)) for label in y]
+            heat.append(np.stack([maps[row][row] for row in range(6)]))
+
+    def record(shown, caption, note):
+        sheets.append((shown.degraded, caption))
+        return np.zeros((9, 9, 3), np.uint8)
+
+    monkeypatch.setattr(monitor, "overfitting_sheet", record)
+    model.compile(keras.optimizers.SGD(0.0), "sparse_categorical_crossentropy")
+    view = recorded(kv.OverfittingMonitor)(tmp_path, (x, y), on_error="raise")
+    model.fit(x, y, epochs=2, verbose=0, callbacks=[Worse(), view])
+    degraded, caption = sheets[-1]
+    assert "\nexamples: the frame with most heat\n" in caption
+    rows = most_degraded(scores[1], scores[0], 0.01)
+    frames = np.maximum(*heat)[rows].max(axis=(2, 3)).argmax(axis=1)
+    assert len(rows) > 1
+    assert (frames != FRAMES // 2).any(), "else the middle frame would do"
+    assert [second.split("   ")[1] for _, second in degraded.titles] == [f"frame {one + 1} of 4" for one in frames]
+    every = view.at_work[0].probe_display.pictures("validation")
+    np.testing.assert_array_equal(degraded.pictures, every[rows, frames])
 
 
 def test_a_layer_called_twice_a_frame_is_two_calls():
