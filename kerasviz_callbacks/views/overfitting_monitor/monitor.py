@@ -28,7 +28,7 @@ from ...draw.volumes import hottest_slices
 from ...record.console import say
 from ...taps.reader import Reader
 from .epoch_history import EpochHistory
-from .measurements import BestEpoch, OverfittingData, answers_of, metrics_of, row_loss
+from .measurements import BestEpoch, OverfittingData, answers_of, empty_in_words, metrics_of, row_loss
 from .publishing import checked_publish, log_key
 from .texts import DESCRIPTION, SCALARS
 
@@ -244,9 +244,7 @@ class OverfittingMonitor(EvaluatedView):
             deep = one.data.now.true_maps is not None and one.data.now.true_maps.ndim == 4
             which = f"the {display.slice_name} with most heat" if deep else display.slice_in_words()
             caption += f"\nexamples: {which}"
-        drawn = {name: count for name, count in one.data.left_out.items() if one.step in one.data.histories[name][0]}
-        empty = ", ".join(f"{count:,} in {name}" for name, count in drawn.items())
-        note = f"empty maps of {len(one.data.now.true_score):,} rows: {empty}" if empty else ""
+        note = empty_in_words(one.data, one.step)
         caption = display.captioned(caption, VALIDATION)
         sheet = overfitting_sheet(self._summary(data, one.step), caption=caption, note=join_notes(note, one.note))
         yield Image(VALIDATION, "overfitting/summary", sheet, DESCRIPTION)
