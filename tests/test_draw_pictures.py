@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from harness import boxes
 
+from kerasviz_callbacks.draw import text
 from kerasviz_callbacks.draw.activations import activation_tiles, response_matrix
 from kerasviz_callbacks.draw.colour import NON_FINITE, luminance, table
 from kerasviz_callbacks.draw.confusion import Confused, Matrix, cell_size, confusion_sheet
@@ -251,13 +252,27 @@ def test_the_outline_never_encloses_most_of_a_map():
     assert np.argwhere(outline(np.where(ramp == 5, 4, ramp), 0.01)).tolist() == [[row, 5] for row in range(10)]
 
 
-def test_the_outline_of_a_volume_goes_by_the_largest_value_of_all_its_slices():
+def test_the_outline_of_a_volume_goes_by_the_largest_value_of_the_slices_drawn():
     maps = np.zeros((1, 8, 12, 12))
-    maps[0, 0, 2:5, 2:5] = 10.0  # a slice that is not drawn
-    maps[0, 1, 2:5, 2:5], maps[0, 3, 2:5, 2:5] = 6.0, 4.0
-    picture = heat_maps(np.zeros((1, 8, 12, 12, 3), np.uint8), maps, scale=10.0, caption="c")
+    maps[0, 0, 2:5, 2:5] = 20.0  # a slice that is not drawn
+    maps[0, 1, 2:5, 2:5], maps[0, 3, 2:5, 2:5] = 6.0, 2.0
+    picture = heat_maps(np.zeros((1, 8, 12, 12, 3), np.uint8), maps, scale=20.0, caption="c")
     columns = np.nonzero((picture == OUTLINE).all(-1))[1]
-    assert np.ptp(columns) < 3 * 6, "round the 6 alone, not round the 4 two slices on"
+    assert 0 < np.ptp(columns) < 3 * 6, "round the 6 alone, not round the 2 two slices on"
+
+
+def test_which_slices_are_drawn_is_said_and_a_map_that_is_empty_in_them_alone(monkeypatch):
+    told = []
+    monkeypatch.setattr(text, "_print", lambda canvas, place, line, *_: told.append(line))
+    maps = np.zeros((3, 8, 4, 4))
+    maps[0, 1], maps[1, 2] = 0.5, 0.5  # the third slice is not drawn
+    heat_maps(np.zeros((3, 8, 12, 12, 3), np.uint8), maps, scale=1.0, caption="c", slice_name="frame")
+    assert "frames 2, 4, 6, 8 of 8" in told
+    assert [line for line in told if "empty" in line] == ["empty map", "empty here"]
+    assert "evidence; outline: half of a tile's largest" in told
+    told.clear()
+    heat_maps(np.zeros((3, 4, 12, 12, 3), np.uint8), maps[:, :4], scale=1.0, caption="c")
+    assert not any("slices" in line for line in told), "all are drawn"
 
 
 @pytest.mark.parametrize(("count", "each"), [(4, 54), (49, 4), (16, 14)])

@@ -134,7 +134,8 @@ def overfitting_sheet(shown: Summary, *, caption: str, note: str = "") -> Pictur
     bad, legend = "", None
     if shown.degraded is not None and shown.degraded.pictures is not None and shown.degraded.scale > 0:
         maps = [one for one in (shown.degraded.then, shown.degraded.now) if one is not None and len(one)]
-        legend = evidence_scale(shown.degraded.scale) if maps else None
+        sliced = any(one.ndim == 4 for one in maps)
+        legend = evidence_scale(shown.degraded.scale, sliced=sliced) if maps else None
         bad = count_non_finite(*maps)
     return page.finished(legend=legend, note=note, bad=bad)
 
