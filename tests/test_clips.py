@@ -9,7 +9,7 @@ from keras import layers
 
 import kerasviz_callbacks as kv
 from kerasviz_callbacks.draw.overfitting_charts import most_degraded
-from kerasviz_callbacks.views import activation_maps
+from kerasviz_callbacks.views import activation_maps, confusion_matrix
 from kerasviz_callbacks.views.overfitting_monitor import monitor
 
 FRAMES, CHANNELS = 4, 5
@@ -156,6 +156,24 @@ def test_a_tower_on_several_inputs_has_a_picture_over_each(tmp_path, dtype):
     before = shown.pictures(model)
     after = kv.ActivationMaps(tmp_path, [x[0], x[1][::-1]], layers=["tower/maps", "tower/maps:1"]).pictures(model)
     assert [tag for tag in before if (before[tag] != after[tag]).any()] == ["validation/activations/tower/maps:1"]
+
+
+def test_the_frame_that_stands_for_a_clip_is_named(monkeypatch):
+    said, written, x, blank = [], [], data(), np.zeros((9, 9, 3), np.uint8)
+    given = keras.Input((FRAMES, 6, 7, 2))
+    each = layers.TimeDistributed(layers.Dense(CHANNELS), name="each")(layers.Reshape((FRAMES, -1))(given))
+    long = layers.Conv1D(CHANNELS, 3, name="long")(layers.Reshape((FRAMES * 3, -1))(given))
+    both = [layers.GRU(3)(each), layers.GlobalAveragePooling1D()(long)]
+    model = keras.Model(given, layers.Dense(3, "softmax")(layers.Concatenate()(both)))
+    monkeypatch.setattr(activation_maps, "activation_tiles", lambda *_, caption, **__: said.append(caption) or blank)
+    monkeypatch.setattr(confusion_matrix, "confusion_sheet", lambda *_, caption, **__: written.append(caption) or blank)
+    kv.ActivationMaps("logs", x, layers=["each", "long"]).pictures(model)
+    assert [one.split("\n")[1] for one in said] == [
+        "columns: channels   each along 4 frames   input: frame 3 of 4",
+        "columns: channels   input: frame 3 of 4",
+    ]
+    kv.ConfusionMatrix("logs", (x, np.arange(6) % 3)).pictures(model)
+    assert written[0].endswith("\n6 rows   examples: frame 3 of 4")
 
 
 def drawn_of(monkeypatch, model, inputs, layers=None):
