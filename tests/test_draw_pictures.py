@@ -161,6 +161,28 @@ def test_rows_of_the_matrix_are_input_channels():
     assert red[1] > blue[1]
 
 
+@pytest.mark.parametrize(
+    ("rows", "columns", "blocks"), [(32, 1, 4), (64, 1, 6), (16, 2, 3), (8, 8, 1), (8, 1, 1), (1, 30, 1), (16, 16, 1)]
+)
+def test_a_matrix_of_few_filters_goes_on_in_blocks_with_large_tiles(rows, columns, blocks, monkeypatch):
+    told = []
+    monkeypatch.setattr(text, "_print", lambda canvas, place, line, *_: told.append(line))
+    kernels = np.zeros((rows, columns, 3, 3))
+    kernels[-1, -1] = 1.0
+    picture = filter_matrix(kernels, scale=1, caption="conv")
+    assert told.count("in") == blocks
+    strong = np.argwhere((picture[:-60] == table("RdBu_r")[-1]).all(-1))
+    side = np.ptp(strong, axis=0) + 1
+    assert side[0] == side[1]
+    if blocks > 1:
+        assert set(map(str, range(rows))) <= set(told), "every input is numbered"
+        assert side[0] >= 45
+        assert max(picture.shape[:2]) < 800
+        (y, x), longest = strong[0], -(-rows // blocks)
+        assert x > (blocks - 1) * columns * side[1], "the last input is in the last block"
+        assert y < (rows - (blocks - 1) * longest) * (side[0] + 4) + 120
+
+
 def test_channels_are_columns_and_pictures_are_rows():
     maps = np.zeros((3, 2, 4, 4))
     maps[2, 1] = 1.0
