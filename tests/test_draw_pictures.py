@@ -290,7 +290,7 @@ def test_which_slices_are_drawn_is_said_and_a_map_that_is_empty_in_them_alone(mo
     maps[0, 1], maps[1, 2] = 0.5, 0.5  # the third slice is not drawn
     heat_maps(np.zeros((3, 8, 12, 12, 3), np.uint8), maps, scale=1.0, caption="c", slice_name="frame")
     assert "frames 2, 4, 6, 8 of 8" in told
-    assert [line for line in told if "empty" in line] == ["empty map", "empty here"]
+    assert [line for line in told if "empty" in line] == ["empty here", "empty map"]
     assert "evidence; outline: half of a tile's largest" in told
     told.clear()
     heat_maps(np.zeros((3, 4, 12, 12, 3), np.uint8), maps[:, :4], scale=1.0, caption="c")

@@ -189,8 +189,7 @@ def _volume_tiles(volumes: Picture, maps: NDArray[Any], scale: float, signed: bo
         return np.concatenate(parts[1:], axis=2)
 
     below = beside(laid)
-    mark_empty(below, maps)
-    mark_empty(below, np.where(maps.any(axis=(1, 2, 3), keepdims=True), deep, 1.0), "empty here")
+    mark_empty(below, maps, deep)
     gap = np.full((len(maps), 2, below.shape[2], 3), PAPER, np.uint8)
     return np.concatenate([beside(shown), gap, below], axis=1)
 
@@ -205,11 +204,12 @@ def _cloud_tiles(
     return np.concatenate([plain, np.full((len(maps), 2, *plain.shape[2:]), PAPER, np.uint8), below], axis=1)
 
 
-def mark_empty(tiles: Picture, maps: NDArray[Any], words: str = "empty map") -> None:
-    """Writes these words over the tiles whose map is zero everywhere, in place."""
-    for index, values in enumerate(maps):
-        if np.any(values != 0):
+def mark_empty(tiles: Picture, maps: NDArray[Any], drawn: NDArray[Any] | None = None) -> None:
+    """Writes "empty map" over the tiles whose map is zero everywhere, "empty here" where what is drawn of it is."""
+    for index, (values, shown) in enumerate(zip(maps, maps if drawn is None else drawn, strict=True)):
+        if np.any(shown != 0):
             continue
+        words = "empty here" if np.any(values != 0) else "empty map"
         tile, width, middle = tiles[index], tiles.shape[2], tiles.shape[1] / 2
         size = 12
         text = next((text for text in (words, "empty") if text_width(text, size) + 4 <= width), "–")

@@ -228,7 +228,8 @@ def _triples(degraded: DegradedExample) -> Picture | None:
     tiles = [shown]
     for maps in (degraded.then, degraded.now):
         if maps is not None:
-            laid = overlay(shown, flat_maps(maps, degraded.slices), scale=degraded.scale)
-            mark_empty(laid, maps)
+            flat = flat_maps(maps, degraded.slices)
+            laid = overlay(shown, flat, scale=degraded.scale)
+            mark_empty(laid, maps, flat)
             tiles.append(laid)
     return np.stack(tiles, axis=1)
