@@ -22,7 +22,6 @@ from ..maths.history import StepHistory
 from ..maths.scale import count_clipped, reach_within, robust_max
 from ..taps.channel_statistics import channel_statistics, output_is_rectified
 from ..taps.input_spec import input_names, inputs_of
-from ..taps.layers import has_frames
 from ..taps.output_recorder import Call
 from ..taps.reader import Capture, Captured, Reader
 from ..taps.smaller_maps import reduction, smaller
@@ -89,7 +88,6 @@ class ActivationMaps(LayersView):
             reduce = _REDUCES[output_is_rectified(call), every]
             self.calls[Capture(call.path, reduce=reduce, owner=id(self))] = call
         self._input_names = input_names(reader.model, self.probes[VALIDATION].inputs)
-        self._slice = "frame" if has_frames(reader.layers) else "slice"
         self._input_images: dict[tuple[str, int | None, int], Array | None] = {}
 
     def request(self, source: str) -> Request:
@@ -172,7 +170,8 @@ class ActivationMaps(LayersView):
         if maps.ndim == 5:
             maps = self.display_of(number).slices_first(maps, 2)
             depth, maps = maps.shape[2], middle_slice(maps, 2)
-            details.append(f"{self._slice} {depth // 2 + 1} of {depth}")
+            details.append(f"{self.probe_display.slice_name} {depth // 2 + 1} of {depth}")
+        details += self._of_volumes(number, call, maps, details)
         if len(self._input_names) > 1 and number is not None:
             details.append(f"on input {self._input_names[number]}")
         details.append(reduction(call.shape))
@@ -194,6 +193,14 @@ class ActivationMaps(LayersView):
         if thumbnails is not None:
             options["caption"] = self.display_of(number).captioned(options["caption"], source)
         return activation_tiles(thumbnails, shown, **options)
+
+    def _of_volumes(self, number: int | None, call: Call, maps: Array, said: Sequence[str]) -> list[str]:
+        """Return what the maps run along, if that is the frames of a clip, and which slice stands for the input."""
+        display = self.display_of(number)
+        pictured = display.slice_in_words() if maps.ndim > 2 else ""
+        along = display.slice_name == "frame" and maps.ndim == 3 and call.shape[0] == display.depth
+        details = [f"each along {display.depth} frames"] if along else []
+        return [*details, f"input: {pictured}"] if pictured and pictured not in said else details
 
     def _columns(self, call: Call, shown: int) -> str:
         """Return which channels are shown, in words."""

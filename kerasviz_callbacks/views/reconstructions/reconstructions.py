@@ -238,7 +238,8 @@ class Reconstructions(ProbeView):
         rows = f"{MAX_ROWS} of {len(probe)} rows" if len(probe) > MAX_ROWS else ""
         channels = as_signals(self._fed[source][:1]).shape[-1] if display.signals else 0
         drawn = f"{MAX_LINES} of {channels} channels drawn" if channels > MAX_LINES else ""
-        lines = [join_notes(f"reconstructions of {shape_text(self._fed[source].shape[1:])}", rows, drawn)]
+        cut = "" if display.signals else self.probe_display.slice_in_words()
+        lines = [join_notes(f"reconstructions of {shape_text(self._fed[source].shape[1:])}", cut, rows, drawn)]
         if display.signals:
             scale = f"traces from {format_number(display.scale.low)} to {format_number(display.scale.high)}"
             lines.append(join_notes(scale, "error: at each moment the largest of all channels" if channels > 1 else ""))
