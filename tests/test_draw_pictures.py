@@ -356,6 +356,27 @@ def test_a_wrong_prediction_is_framed_in_its_own_half_and_what_is_not_finite_is_
     assert marked(broken[-60:]).any()
 
 
+@pytest.mark.parametrize(
+    ("size", "drawn"),
+    [((28, 56), (84, 168)), ((16, 24), (96, 144)), ((28, 28), (84, 84)), ((24, 28), (72, 84)), ((56, 28), (56, 28))],
+)
+def test_a_wide_picture_stands_above_its_map_and_is_as_large_as_two_squares_are_wide(size, drawn):
+    count = 16
+    plain = np.zeros((count, *size, 3), np.uint8)
+    plain[...] = 10, 200, 10
+    picture = heat_maps(plain, np.ones((count, 4, 4)), scale=1.0, caption="c", titles=[("bag, boot", "bag 0.97")] * 16)
+    found = [box for box in boxes((picture == (10, 200, 10)).all(axis=-1)) if picture[box].shape[:2] == drawn]
+    assert len(found) == count
+    down, across = found[0]
+    height, width = drawn
+    wide = size[1] >= 1.5 * size[0]
+    y, x = (down.stop + 2, across.start) if wide else (down.start, across.stop + 2)
+    heat = picture[y : y + height, x : x + width]
+    assert heat.shape[:2] == drawn
+    assert (heat == heat[0, 0]).all()
+    assert (heat[0, 0] != plain[0, 0, 0]).all()
+
+
 def test_an_empty_map_says_so_and_a_faint_one_does_not():
     draw = partial(heat_maps, PICTURES, scale=1.0, caption="grad_cam")
     dark = (24, 26, 29)
