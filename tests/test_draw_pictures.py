@@ -11,7 +11,15 @@ from kerasviz_callbacks.draw.filters import filter_matrix, filter_tiles
 from kerasviz_callbacks.draw.heat import WRONG, heat_maps
 from kerasviz_callbacks.draw.overlay import OUTLINE, opacity, outline, overlay
 from kerasviz_callbacks.draw.points import projections
-from kerasviz_callbacks.draw.predicted_tiles import PREDICTED, TRUE, answer_tile, box_tile, point_tile, touches
+from kerasviz_callbacks.draw.predicted_tiles import (
+    PREDICTED,
+    TRUE,
+    UNJUDGED,
+    answer_tile,
+    box_tile,
+    point_tile,
+    touches,
+)
 from kerasviz_callbacks.draw.predictions import Column, Key, nearest, prediction_rows, sized, tile_size
 from kerasviz_callbacks.draw.sheet import Ruler, Scale, blank, footer_height, header_height, sheet
 from kerasviz_callbacks.draw.text import INK, SMALL, format_number, text_width, write
@@ -550,11 +558,11 @@ def test_objects_that_differ_by_hue_alone_are_seen_below_boxes():
     assert tile[-1, 0].tolist() == [210, 90, 90]
 
 
-def test_the_class_at_a_box_is_on_dark_ground_where_it_is_wrong_and_within_the_tile():
+def test_the_class_at_a_box_is_on_dark_ground_where_it_is_wrong_on_grey_where_unknown_and_within_the_tile():
     ground = np.full((90, 90, 3), 255, np.uint8)
     found = np.array([[50.0, 60, 80, 80], [-40, 2, 30, 30], [99, 9, 120, 40]])
     plain = box_tile(ground, None, found)
-    for wrong, colour in ((False, PREDICTED), (True, INK)):
+    for wrong, colour in ((False, PREDICTED), (True, INK), (None, UNJUDGED)):
         tile = box_tile(ground, None, found, [("name", wrong)] * 3)
         rows, columns = np.nonzero((tile != plain).any(-1))
         assert {(tile[y, x] == colour).all() for y, x in ((52, 51), (1, 1))} == {True}

@@ -380,8 +380,10 @@ def test_classes_stand_at_boxes_and_are_those_of_the_true_boxes_that_they_overla
         shown = measured(Boxes, model, WIDE, {"boxes": CORNERS, "classes": classes}, found, scores)
         assert shown.note.endswith("of 6 boxes, class right in 67% of 3 overlapping pairs, 2 outside the image")
         first, second = shown.data[2]
-        assert first == [("class 1", False), ("class 0", False), ("class 2", False)]
-        assert second == [("class 1", False), ("class 0", True), ("class 2", False)]
+        assert first == [("class 1", False), ("class 0", False), ("class 2", None)]
+        assert second == [("class 1", None), ("class 0", True), ("class 2", None)], "of three overlapping pairs"
+    shown = measured(Boxes, model, WIDE, {"boxes": CORNERS}, found, scores)
+    assert {wrong for row in shown.data[2] for _, wrong in row} == {False}, "no true classes"
 
 
 def test_the_format_is_guessed_from_true_boxes():
