@@ -243,7 +243,10 @@ class Points(_Places):
         "distance": "Mean Euclidean distance of predicted points from the true ones, in pixels of the input, over all "
         "rows of the probe.",
     }
-    reading = "true and predicted points over the input, each pair joined; below each image their mean distance."
+    reading = (
+        "true and predicted points over the input, each pair joined; below each image their mean distance. Predicted "
+        "points outside the image are counted in the caption."
+    )
     bad_signs = "the same points for every input (the model has learned the mean), lines that all point one way."
 
     def __init__(self, output: Output):
@@ -263,12 +266,15 @@ class Points(_Places):
         """Compute the distances, in every row."""
         values, truth = np.asarray(captured[self.capture].output, np.float64), self.output.truths.get(source)
         found = self._in_pixels(values.reshape(len(values), -1, 2))
+        hidden = np.isfinite(found).all(axis=-1) & ((found < 0) | (found > self.sides[::-1])).any(axis=-1)
+        outside = f"{hidden.sum():,} of {hidden.size:,} points outside the image" if hidden.any() else ""
         if truth is None:
-            return Shown((found[:MAX_ROWS], None), "", {})
+            return Shown((found[:MAX_ROWS], None), outside, {})
         distances = np.linalg.norm(found - self._in_pixels(truth), axis=-1)
         value = float(distances.mean())
         of_rows = ["" if np.isnan(row).any() else f"{row.mean():.1f} px" for row in distances[:MAX_ROWS]]
-        note = "" if np.isnan(value) else f"mean distance {format_number(value)} px"
+        mean = "" if np.isnan(value) else f"mean distance {format_number(value)} px"
+        note = ", ".join(filter(None, [mean, outside]))
         return Shown((found[:MAX_ROWS], of_rows), note, {"distance": value})
 
     def draw(self, shown: Shown, source: str, memory: Memory, note: str) -> Array:
