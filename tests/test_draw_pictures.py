@@ -12,7 +12,15 @@ from kerasviz_callbacks.draw.filters import filter_matrix, filter_tiles
 from kerasviz_callbacks.draw.heat import WRONG, heat_maps
 from kerasviz_callbacks.draw.overlay import OUTLINE, opacity, outline, overlay
 from kerasviz_callbacks.draw.points import projections
-from kerasviz_callbacks.draw.predicted_tiles import PREDICTED, TRUE, answer_tile, box_tile, point_tile, touches
+from kerasviz_callbacks.draw.predicted_tiles import (
+    PREDICTED,
+    TRUE,
+    UNJUDGED,
+    answer_tile,
+    box_tile,
+    point_tile,
+    touches,
+)
 from kerasviz_callbacks.draw.predictions import Column, Key, nearest, prediction_rows, sized, tile_size
 from kerasviz_callbacks.draw.sheet import Ruler, Scale, blank, footer_height, header_height, sheet
 from kerasviz_callbacks.draw.text import INK, SMALL, format_number, text_width, write
@@ -393,6 +401,27 @@ def test_a_wrong_prediction_is_framed_in_its_own_half_and_what_is_not_finite_is_
     assert marked(broken[-60:]).any()
 
 
+@pytest.mark.parametrize(
+    ("size", "drawn"),
+    [((28, 56), (84, 168)), ((16, 24), (96, 144)), ((28, 28), (84, 84)), ((24, 28), (72, 84)), ((56, 28), (56, 28))],
+)
+def test_a_wide_picture_stands_above_its_map_and_is_as_large_as_two_squares_are_wide(size, drawn):
+    count = 16
+    plain = np.zeros((count, *size, 3), np.uint8)
+    plain[...] = 10, 200, 10
+    picture = heat_maps(plain, np.ones((count, 4, 4)), scale=1.0, caption="c", titles=[("bag, boot", "bag 0.97")] * 16)
+    found = [box for box in boxes((picture == (10, 200, 10)).all(axis=-1)) if picture[box].shape[:2] == drawn]
+    assert len(found) == count
+    down, across = found[0]
+    height, width = drawn
+    wide = size[1] >= 1.5 * size[0]
+    y, x = (down.stop + 2, across.start) if wide else (down.start, across.stop + 2)
+    heat = picture[y : y + height, x : x + width]
+    assert heat.shape[:2] == drawn
+    assert (heat == heat[0, 0]).all()
+    assert (heat[0, 0] != plain[0, 0, 0]).all()
+
+
 def test_an_empty_map_says_so_and_a_faint_one_does_not():
     draw = partial(heat_maps, PICTURES, scale=1.0, caption="grad_cam")
     dark = (24, 26, 29)
@@ -566,11 +595,11 @@ def test_objects_that_differ_by_hue_alone_are_seen_below_boxes():
     assert tile[-1, 0].tolist() == [210, 90, 90]
 
 
-def test_the_class_at_a_box_is_on_dark_ground_where_it_is_wrong_and_within_the_tile():
+def test_the_class_at_a_box_is_on_dark_ground_where_it_is_wrong_on_grey_where_unknown_and_within_the_tile():
     ground = np.full((90, 90, 3), 255, np.uint8)
     found = np.array([[50.0, 60, 80, 80], [-40, 2, 30, 30], [99, 9, 120, 40]])
     plain = box_tile(ground, None, found)
-    for wrong, colour in ((False, PREDICTED), (True, INK)):
+    for wrong, colour in ((False, PREDICTED), (True, INK), (None, UNJUDGED)):
         tile = box_tile(ground, None, found, [("name", wrong)] * 3)
         rows, columns = np.nonzero((tile != plain).any(-1))
         assert {(tile[y, x] == colour).all() for y, x in ((52, 51), (1, 1))} == {True}

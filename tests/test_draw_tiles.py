@@ -77,6 +77,14 @@ def test_fitted_pictures_are_as_large_as_they_may_be(height, width, largest):
     assert (fitted == 77).all()
 
 
+@pytest.mark.parametrize(
+    ("height", "width", "size"),
+    [(28, 56, (84, 168)), (10, 100, (10, 100)), (5, 40, (20, 160)), (40, 5, (80, 10)), (300, 900, (65, 194))],
+)
+def test_a_picture_is_fitted_to_a_room_by_the_side_that_fills_it(height, width, size):
+    assert fit(np.zeros((1, height, width, 3), np.uint8), (96, 194)).shape == (1, *size, 3)
+
+
 @given(st.integers(1, 80))
 def test_a_compact_grid_holds_all(count):
     columns = compact(count, 50, 50)

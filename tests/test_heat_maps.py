@@ -109,6 +109,42 @@ def test_several_labels_are_named_and_one_below_half_is_none(drawn, tmp_path):
     assert "the label of highest probability" in one["caption"]
 
 
+WRONG_LABELS = [  # what the model says of bag, boot and coat; which are true; whether the highest is wrong
+    ([1, -2, 0.5], [1, 0, 1], False),
+    ([1, -2, 0.5], [0, 0, 1], True),  # the second highest would be right, but is not shown
+    ([-1, -3, -2], [0, 0, 0], False),  # none is predicted, and none is true
+    ([-1, -3, -2], [1, 0, 0], True),
+    ([1, -3, -2], [0, 0, 0], True),
+    ([np.nan, -3, -2], [0, 1, 0], True),
+]
+
+
+def test_a_highest_label_that_is_none_of_the_true_ones_is_wrong_and_counted(drawn, tmp_path):
+    said, true, wrong = zip(*WRONG_LABELS, strict=True)
+    x = np.broadcast_to(np.array(said)[:, None, None], (6, 4, 4, 3))
+    view = kv.GradCAM(tmp_path, (x, np.array(true, float)), training_data=(x[:3], np.array(true[:3], float)))
+    validation, train, both = drawn(view, pooled(np.eye(3)))
+    assert (train["wrong"], validation["wrong"]) == (list(wrong[:3]), list(wrong))
+    assert both["note"].startswith("wrong: 1 of 3 | 4 of 6")
+    assert "wrong if it is none of the true labels, or if none is predicted where there are some" in both["about"]
+    [one] = drawn(kv.GradCAM(tmp_path, x), pooled(np.eye(3)))
+    assert "wrong" not in one, "nothing is known to be wrong without labels"
+
+
+def test_of_several_labels_logits_are_probabilities_each_of_its_own(drawn, tmp_path):
+    said, true, wrong = (np.array(values) for values in zip(*WRONG_LABELS, strict=True))
+    model = pooled(np.eye(3))
+    model.layers[-1].activation = None
+    model.compile("sgd", keras.losses.BinaryCrossentropy(from_logits=True))
+    x = np.broadcast_to(said[:, None, None], (6, 4, 4, 3))
+    [one] = drawn(kv.GradCAM(tmp_path, (x, true.astype(float)), class_names=["bag", "boot", "coat"]), model)
+    assert [answer for _, answer in one["titles"]] == ["bag 0.73"] * 2 + ["none; highest bag 0.27"] * 2 + [
+        "bag 0.73",
+        "NaN",
+    ]
+    assert one["wrong"] == wrong.tolist()
+
+
 def test_a_quantity_is_called_the_output_with_a_true_minus_sign(drawn, tmp_path):
     x = np.broadcast_to(np.array([2.0, -0.125])[:, None, None, None], (2, 4, 4, 1))
     [one] = drawn(kv.GradCAM(tmp_path, x), pooled(np.ones((1, 1))))

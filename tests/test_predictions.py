@@ -24,7 +24,7 @@ from kerasviz_callbacks.maths.pairs import belong_together, psnr
 from kerasviz_callbacks.probe import Probe
 from kerasviz_callbacks.taps.reader import Captured, Reader
 from kerasviz_callbacks.views.predictions import images, masks
-from kerasviz_callbacks.views.predictions.boxes import Boxes
+from kerasviz_callbacks.views.predictions.boxes import Boxes, Points
 from kerasviz_callbacks.views.predictions.images import Images
 from kerasviz_callbacks.views.predictions.masks import Masks
 from kerasviz_callbacks.views.predictions.outputs import Options, outputs_of
@@ -420,8 +420,10 @@ def test_classes_stand_at_boxes_and_are_those_of_the_true_boxes_that_they_overla
         shown = measured(Boxes, model, WIDE, {"boxes": CORNERS, "classes": classes}, found, scores)
         assert shown.note.endswith("of 6 boxes, class right in 67% of 3 overlapping pairs, 2 outside the image")
         first, second = shown.data[2]
-        assert first == [("class 1", False), ("class 0", False), ("class 2", False)]
-        assert second == [("class 1", False), ("class 0", True), ("class 2", False)]
+        assert first == [("class 1", False), ("class 0", False), ("class 2", None)]
+        assert second == [("class 1", None), ("class 0", True), ("class 2", None)], "of three overlapping pairs"
+    shown = measured(Boxes, model, WIDE, {"boxes": CORNERS}, found, scores)
+    assert {wrong for row in shown.data[2] for _, wrong in row} == {False}, "no true classes"
 
 
 def test_the_format_is_guessed_from_true_boxes():
@@ -469,6 +471,19 @@ def test_points_are_where_they_are(tmp_path):
             left, top, right, bottom = extent(tile, colour)
             middle = [left + 2, top + 2, right - 3, bottom - 3]
             np.testing.assert_allclose(middle, [*(3 * points.min(axis=0)), *(3 * points.max(axis=0))], atol=1)
+
+
+def test_points_outside_the_image_are_counted_with_and_without_truth():
+    true = np.array([[[10, 8], [40, 30]], [[20, 20], [50, 10]]], np.float32)
+    found = np.array([[[60, 40], [60.5, 20]], [[-1, 10], [np.nan, 99]]], np.float32)  # the first is on the edge
+    model = keras.Sequential([keras.Input(WIDE.shape[1:]), L.Flatten(), L.Dense(4), L.Reshape((2, 2))])
+    words = "2 of 4 points outside the image"
+    assert measured(Points, model, WIDE, true, found).note == words
+    found[1, 1] = 50, 10
+    mean = np.linalg.norm(found - true, axis=-1).mean()
+    assert measured(Points, model, WIDE, true, found).note == f"mean distance {mean:.3g} px, {words}"
+    assert measured(Points, model, WIDE, None, found / [60, 40]).note == words
+    assert measured(Points, model, WIDE, true, true).note == "mean distance 0 px"
 
 
 # Series, classes, texts.

@@ -12,6 +12,7 @@ from keras import layers, optimizers
 
 import kerasviz_callbacks as kv
 from kerasviz_callbacks.callback.types import Memory
+from kerasviz_callbacks.draw.text import text_width
 from kerasviz_callbacks.draw.weights import SIDE
 from kerasviz_callbacks.taps.layers import list_layers
 from kerasviz_callbacks.taps.weights import matrices_named, narrowest_hidden, weight_matrices
@@ -123,6 +124,29 @@ def test_what_is_beyond_the_scale_is_said_of_the_weights_and_of_the_difference(t
     assert view._panels("a", within)[1] == "difference ± 0.1, now at most 0.1   largest −3 at [0, 1]"
     alone = replace(both, after=None, difference=None)
     assert view._panels("b", alone)[1] == "largest −3 at [0, 1]   2 cells beyond the scale"
+
+
+def test_the_title_of_a_difference_says_why_its_panel_looks_empty(tmp_path, monkeypatch):
+    drawn = []
+
+    def record(panels, **given):
+        drawn.append(panels[2].title)
+        return np.zeros((9, 9, 3), np.uint8)
+
+    monkeypatch.setattr(weight_heatmaps, "weight_panels", record)
+    view = heatmaps(tmp_path, VALIDATION, layers=["conv1"])
+    model = classifier()
+    model.compile(optimizers.SGD(0.1), "sparse_categorical_crossentropy")
+    rates = {0: 0.1, 1: 0.09, 2: 0.001, 3: 0.0}
+    slower = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: model.optimizer.learning_rate.assign(0.0),
+        on_epoch_end=lambda epoch, logs: model.optimizer.learning_rate.assign(rates[epoch]),
+    )
+    fit(model, DATA.x, DATA.y, [slower, view], epochs=4)
+    usual = "difference, magnified"
+    assert drawn == [usual, usual, usual, "difference, weak now", "no difference now"]
+    room = text_width(usual, 12, bold=True)
+    assert max(text_width(title, 12, bold=True) for title in drawn) == room, "the picture keeps its size"
 
 
 class OwnStep(keras.Model):

@@ -11,6 +11,7 @@ import numpy as np
 from .._typing import Array
 from ..draw.heat import heat_maps
 from ..draw.text import format_number, join_notes
+from ..maths.confidence import sigmoid
 from ..probe import Probe
 from ..probe.labels import ONLY_NO_CLASS, Labels, classes_of, labels_of
 from ..taps.output_form import targets_of
@@ -98,7 +99,10 @@ class ExplainedView(ProbeView):
 
     def read_predictions(self, captured: dict[Any, Any]) -> Predictions:
         """Return the prediction for each row."""
-        return predictions(captured[self.output].output, self._head, self.score.background)
+        values, head = captured[self.output].output, self._head
+        if self._kind == "labels" and head.kind is None:  # logits, each of a label of its own
+            values, head = sigmoid(values), replace(head, kind="sigmoid")
+        return predictions(values, head, self.score.background)
 
     def target_in_words(self, named: Callable[[str], str] = str) -> str:
         """Return what is explained, in words; `named` formats a class name, such as `code_span` for Markdown."""
@@ -121,7 +125,10 @@ class ExplainedView(ProbeView):
         if self._head.regression:
             return "the output"
         if self._kind == "labels":
-            return 'true labels | the label of highest probability, after "none" if that is below 0.5'
+            return (
+                'true labels | the label of highest probability, after "none" if that is below 0.5; framed and marked '
+                "as wrong if it is none of the true labels, or if none is predicted where there are some"
+            )
         answer = "predicted class with its probability"
         if self._head.dense:
             return f"true class, of masks all but the background | {answer}, mean over positions"
@@ -236,6 +243,9 @@ class ExplainedView(ProbeView):
         if self._kind == "labels":
             unsure = known & (predicted.confidence < 0.5)
             texts = [_UNSURE + text if is_unsure else text for text, is_unsure in zip(texts, unsure, strict=True)]
+            if marks is not None and not self._head.dense:
+                right = known & np.where(unsure, ~marks.any(axis=1), marks[np.arange(len(marks)), classes] > 0)
+                return list(zip(true, texts, strict=True)), (~right).tolist()
         judged = labels is not None and hard
         wrong = ((np.asarray(labels) != classes) | ~known).tolist() if judged else None
         return list(zip(true, texts, strict=True)), wrong

@@ -29,6 +29,7 @@ _HEADING = 26
 _BETWEEN = 34  # the halves: three times the gap between tiles, with a hairline in it
 _HALF_COLUMNS = 2
 _HEADING_WIDTH = 120  # of a half
+_WIDE = 1.5  # times its height: below each other, such a picture and its map are larger than beside each other
 _LONGEST = 240  # pixels of a title; longer ones end in an ellipsis
 Halves = tuple[tuple[str, int], tuple[str, int]]
 
@@ -50,9 +51,9 @@ def heat_maps(
 ) -> Picture:
     """Shows heat maps over the inputs that they explain, one tile an input.
 
-    Pictures stand beside their map, which lies over the greyed picture. Signals are lines over a ground in the colour
-    of the map. Of a volume, slices evenly spaced in depth stand above the same slices with the map; the caption says
-    which. A map that is zero in these alone is marked "empty here".
+    Pictures stand beside their map, wide ones above it; it lies over the greyed picture. Signals are lines over a
+    ground in the colour of the map. Of a volume, slices evenly spaced in depth stand above the same slices with the
+    map; the caption says which. A map that is zero in these alone is marked "empty here".
 
     Args:
         inputs: pictures, bytes `(n, H, W, 3)`; volumes, bytes `(n, d, H, W, 3)`; or signals `(n, t, c)`, one line a
@@ -132,12 +133,15 @@ def _words_width(titles: Sequence[tuple[str, str]], words: Sequence[str]) -> int
 
 
 def _picture_tiles(pictures: Picture, maps: NDArray[Any], scale: float, signed: bool) -> Picture:
-    """The picture, and right of it the map over the greyed picture."""
-    count = len(maps)
-    shown = fit(pictures, 160 if count <= 4 else 112 if count <= 9 else 96)
+    """The picture, and right of it, of a wide one below it, the map over the greyed picture."""
+    count, (height, width) = len(maps), pictures.shape[1:3]
+    largest = 160 if count <= 4 else 112 if count <= 9 else 96
+    wide = width >= _WIDE * height
+    shown = fit(pictures, (largest, 2 * largest + 2) if wide else largest)  # both no wider than two squares
     laid = overlay(shown, maps, scale=scale, signed=signed)
     mark_empty(laid, maps)
-    return np.concatenate([shown, np.full((*shown.shape[:2], 2, 3), PAPER, np.uint8), laid], axis=2)
+    gap = np.full((count, 2, shown.shape[2], 3) if wide else (*shown.shape[:2], 2, 3), PAPER, np.uint8)
+    return np.concatenate([shown, gap, laid], axis=1 if wide else 2)
 
 
 def _signal_tiles(signals: NDArray[Any], maps: NDArray[Any], scale: float, signed: bool) -> Picture:

@@ -13,6 +13,7 @@ from kerasviz_callbacks.draw.traces import draw_lines
 
 TRUE: Colour = (0x33, 0xBB, 0xEE)
 PREDICTED: Colour = (0xEE, 0x77, 0x33)
+UNJUDGED: Colour = LINE  # the ground of a class of which nobody knows whether it is right
 RIGHT, WRONG = (0xE6, 0xE9, 0xED), INK
 NO_CLASS, BAD = -1, -2  # in place of a class number: none, and a prediction that is not finite
 GROUND: Colour = (238, 240, 243)
@@ -53,11 +54,12 @@ def box_tile(
     picture: Picture,
     true: NDArray[np.float64] | None,
     predicted: NDArray[np.float64],
-    names: Sequence[tuple[str, bool]] = (),
+    names: Sequence[tuple[str, bool | None]] = (),
 ) -> Picture:
     """Frames true and predicted boxes, `(k, 4)` corners in pixels of the picture, over its pale colours.
 
-    `names` of the predicted boxes, each with whether it is wrong, stand at their upper left corners; dark if wrong.
+    `names` of the predicted boxes, each with whether it is wrong, stand at their upper left corners; dark if wrong,
+    grey if that is not known (`None`).
     """
     tile = _paled(picture)
     limits = np.array([tile.shape[1], tile.shape[0]] * 2)
@@ -80,13 +82,14 @@ def touches(box: NDArray[np.float64], width: float, height: float) -> bool:
     return bool(np.isfinite(box).all() and (high >= 0).all() and (low <= (width, height)).all())
 
 
-def _write_name(tile: Picture, corner: tuple[float, float], name: str, wrong: bool) -> None:
+def _write_name(tile: Picture, corner: tuple[float, float], name: str, wrong: bool | None) -> None:
     """Writes the class of a box within the tile."""
     free = tile.shape[1] - 6
     across = min(text_width(clean(name), _NAME), free) + 6
     left = round(min(max(corner[0], 0), tile.shape[1] - across))
     top = round(min(max(corner[1] - _NAME, 0), len(tile) - _NAME - 3))
-    fill(tile, (left, top, left + across - 1, top + _NAME + 2), INK if wrong else PREDICTED)
+    ground = UNJUDGED if wrong is None else INK if wrong else PREDICTED
+    fill(tile, (left, top, left + across - 1, top + _NAME + 2), ground)
     write(tile, (left + 3, top + _NAME - 1), name, size=_NAME, colour=PAPER if wrong else INK, width=free)
 
 

@@ -76,17 +76,18 @@ def shrink_pictures(pictures: Picture, size: tuple[int, int]) -> Picture:
     return small
 
 
-def fit(pictures: Picture, largest: int) -> Picture:
-    """Makes pictures `(..., h, w, 3)` readable: neither side above `largest`, and close to it.
+def fit(pictures: Picture, largest: int | tuple[int, int]) -> Picture:
+    """Makes pictures `(..., h, w, 3)` readable: neither side above `largest` (or above two: down, across), close to it.
 
     Larger ones shrink by the mean over blocks, smaller ones grow by a whole factor: pixels stay square.
     """
     height, width = pictures.shape[-3:-1]
-    longest = max(height, width)
-    if longest > largest:
-        size = (max(1, round(height * largest / longest)), max(1, round(width * largest / longest)))
+    down, across = (largest, largest) if isinstance(largest, int) else largest
+    limit, side = (down, height) if down * width < across * height else (across, width)  # the side that fills its room
+    if side > limit:
+        size = (max(1, round(height * limit / side)), max(1, round(width * limit / side)))
         return shrink_pictures(pictures, size)
-    return enlarge(pictures, largest // longest)
+    return enlarge(pictures, limit // side)
 
 
 def whole_factor(size: int, target: int) -> int:

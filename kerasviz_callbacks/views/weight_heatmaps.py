@@ -15,7 +15,7 @@ from ..draw.weights import SIDE, Panel, weight_panels
 from ..fit_context import Request
 from ..maths.clipping import share_removed
 from ..maths.matrices import block_extremes, block_of, fold, largest, unfolded_index
-from ..maths.scale import count_clipped, robust_max
+from ..maths.scale import count_clipped, reach_within, robust_max
 from ..record.console import say
 from ..taps.layers import has_call, listed, named
 from ..taps.step import check_clip
@@ -33,7 +33,8 @@ _BLOCKS = " If the matrix is larger than the image, each cell is the weight of l
 _STEP = """ Middle: the weights after one further training step with gradient clipping, with the model's own loss and
 optimizer ({how}), on copies. Right: the difference, on its own scale, printed below with the largest change and, if
 gradients are clipped, the share of this kernel's that clipping removed, 1 - ||clipped g|| / ||g||. That scale leaves
-out the untrained model, where the first step of an optimizer such as Adam moves every weight alike."""
+out the untrained model, where the first step of an optimizer such as Adam moves every weight alike. The title says
+*weak now* where all but 0.5 % of the changes are below a tenth of that scale, as after a fall of the learning rate."""
 _NO_STEP = " Only the weights are shown ({how})."
 _BAD_STEP = """ Clipping that removes almost the entire gradient at every step (the clipping threshold then determines
 the step size, not the learning rate), or a difference of only a few cells."""
@@ -226,11 +227,18 @@ class WeightHeatmaps(ProbeView):
             return panels, join_notes(data.note, beyond)
         step_scale = scales.get(f"{path} difference", scales.get(f"{path} untrained difference", 0.0))
         panels.append(Panel("after one step", data.after, scale))
-        panels.append(Panel("difference, magnified", data.difference, step_scale))
         most = float(np.abs(data.difference).max(initial=0.0, where=np.isfinite(data.difference)))
+        panels.append(Panel(_difference_title(data.difference, step_scale), data.difference, step_scale))
         change = f"difference ± {format_number(step_scale)}, now at most {format_number(most)}"
         further = count_clipped(data.difference, step_scale, "cell")
         return panels, join_notes(change + (further and f", {further}"), data.note, beyond and f"weights: {beyond}")
+
+
+def _difference_title(difference: Array, scale: float) -> str:
+    """Return the title of a difference, which says why its panel looks empty; no title is longer than the usual one."""
+    if np.isfinite(difference).any() and not np.any(difference):
+        return "no difference now"
+    return "difference, magnified" if reach_within(difference, scale) is None else "difference, weak now"
 
 
 def _kernel_data(matrix: WeightMatrix, found: Mapping[str, Any]) -> WeightHeatmapsData:

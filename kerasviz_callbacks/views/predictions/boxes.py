@@ -10,7 +10,7 @@ import numpy as np
 from ..._typing import Array
 from ...callback import VALIDATION
 from ...callback.types import Memory
-from ...draw.predicted_tiles import PREDICTED, TRUE, box_tile, point_tile, touches
+from ...draw.predicted_tiles import PREDICTED, TRUE, UNJUDGED, box_tile, point_tile, touches
 from ...draw.predictions import Column, Key, prediction_rows, sized, tile_size
 from ...draw.text import INK, format_number
 from ...maths.boxes import box_iou, guess_format, matched_iou, partners, to_xyxy
@@ -81,7 +81,8 @@ class Boxes(_Places):
     reading = (
         "true and predicted boxes over the input; where another output scores them, those of at least 0.5. Below each "
         "image its mean IoU: 1 is perfect, a box without a partner counts 0. Where an output gives classes, they stand "
-        "at the predicted boxes, on dark ground if the true box that it is matched with has another."
+        "at the predicted boxes: on dark ground if the true box that it is matched with has another, on grey and not "
+        "judged if the two do not overlap."
     )
     bad_signs = "the same boxes for every input (the model has learned the mean box), many boxes without a partner."
 
@@ -96,7 +97,8 @@ class Boxes(_Places):
         self._true = {source: self._true_boxes(source) for source in output.probes}
         self._most_true = 0 if truth is None else truth.shape[1]
         self._true_classes = {source: self._classes_of_truth(source) for source in output.probes}
-        self.further_keys = [Key("wrong class", INK)] if any(self._true_classes.values()) else []
+        if any(self._true_classes.values()):
+            self.further_keys = [Key("wrong class", INK), Key("class not judged", UNJUDGED)]
 
     @classmethod
     def fits(cls, output: Output) -> bool:
@@ -176,7 +178,7 @@ class Boxes(_Places):
         values = None if values is None else values.reshape(*boxes.shape[:2], -1)
         kept = self._kept(values, *boxes.shape[:2])
         predicted = [row[one] for row, one in zip(boxes, kept, strict=True)]
-        true, named, right = self._true[source], list[list[tuple[str, bool]]](), list[bool]()
+        true, named, right = self._true[source], list[list[tuple[str, bool | None]]](), list[bool]()
         if values is not None and self._units > 1:
             found = np.where(np.isfinite(values).all(axis=-1), values.argmax(axis=-1), -1)
             named, right = self._judged([row[one] for row, one in zip(found, kept, strict=True)], predicted, source)
@@ -199,13 +201,15 @@ class Boxes(_Places):
 
     def _judged(
         self, found: list[Array], predicted: list[Array], source: str
-    ) -> tuple[list[list[tuple[str, bool]]], list[bool]]:
+    ) -> tuple[list[list[tuple[str, bool | None]]], list[bool]]:
         """Return the class of each box with whether it is wrong, and all those that are known to be right or wrong.
 
-        The class of a box is compared with that of the true box that it is matched with, if the two overlap.
+        The class of a box is compared with that of the true box that it is matched with, if the two overlap; of others
+        it is not judged: `None`. Where no true classes are known, none is wrong.
         """
-        named = [[(self.output.display.class_name(one), False) for one in row.tolist()] for row in found]
         true, classes, right = self._true[source] or [], self._true_classes[source], list[bool]()
+        unjudged: bool | None = False if classes is None else None
+        named = [[(self.output.display.class_name(one), unjudged) for one in row.tolist()] for row in found]
         for row, (of_row, boxes) in enumerate(zip(classes or [], predicted, strict=False)):
             for k, at in zip(*partners(true[row], boxes), strict=True):
                 if of_row[k] >= 0 and box_iou(true[row][[k]], boxes[[at]])[0, 0] > 0:
@@ -239,7 +243,10 @@ class Points(_Places):
         "distance": "Mean Euclidean distance of predicted points from the true ones, in pixels of the input, over all "
         "rows of the probe.",
     }
-    reading = "true and predicted points over the input, each pair joined; below each image their mean distance."
+    reading = (
+        "true and predicted points over the input, each pair joined; below each image their mean distance. Predicted "
+        "points outside the image are counted in the caption."
+    )
     bad_signs = "the same points for every input (the model has learned the mean), lines that all point one way."
 
     def __init__(self, output: Output):
@@ -259,12 +266,15 @@ class Points(_Places):
         """Compute the distances, in every row."""
         values, truth = np.asarray(captured[self.capture].output, np.float64), self.output.truths.get(source)
         found = self._in_pixels(values.reshape(len(values), -1, 2))
+        hidden = np.isfinite(found).all(axis=-1) & ((found < 0) | (found > self.sides[::-1])).any(axis=-1)
+        outside = f"{hidden.sum():,} of {hidden.size:,} points outside the image" if hidden.any() else ""
         if truth is None:
-            return Shown((found[:MAX_ROWS], None), "", {})
+            return Shown((found[:MAX_ROWS], None), outside, {})
         distances = np.linalg.norm(found - self._in_pixels(truth), axis=-1)
         value = float(distances.mean())
         of_rows = ["" if np.isnan(row).any() else f"{row.mean():.1f} px" for row in distances[:MAX_ROWS]]
-        note = "" if np.isnan(value) else f"mean distance {format_number(value)} px"
+        mean = "" if np.isnan(value) else f"mean distance {format_number(value)} px"
+        note = ", ".join(filter(None, [mean, outside]))
         return Shown((found[:MAX_ROWS], of_rows), note, {"distance": value})
 
     def draw(self, shown: Shown, source: str, memory: Memory, note: str) -> Array:
