@@ -145,6 +145,19 @@ def part_wrong_tiles(capture):
     return predicted_tiles.wrong_tiles(true, found, size), (shape[0], *size, 3)
 
 
+def part_label_tiles(capture):
+    size, labels = capture(SIZES), capture(class_numbers(FEW, SIDES, LONG, st.integers(1, 12), least=-2, count=2))
+    return predicted_tiles.label_tiles(labels, size), (len(labels), *size, 3)
+
+
+def part_wrong_label_tiles(capture):
+    shape, size = capture(st.tuples(FEW, SIDES, LONG, st.integers(1, 4))), capture(SIZES)
+    fixed = [st.just(side) for side in shape]
+    true = capture(class_numbers(*fixed, least=predicted_tiles.NO_CLASS, count=2))
+    found = capture(class_numbers(*fixed, least=predicted_tiles.BAD, count=2))
+    return predicted_tiles.wrong_label_tiles(true, found, size), (shape[0], *size, 3)
+
+
 def part_box_tile(capture):
     ground, true = capture(pictures(SIDES, SIDES)), capture(st.none() | numbers(st.integers(0, 4), 4))
     found = capture(numbers(st.integers(0, 4), 4))

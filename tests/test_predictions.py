@@ -15,7 +15,7 @@ import kerasviz_callbacks as kv
 from kerasviz_callbacks.callback.probe_display import ProbeDisplay
 from kerasviz_callbacks.callback.types import Memory
 from kerasviz_callbacks.draw.colour import class_colours
-from kerasviz_callbacks.draw.predicted_tiles import PREDICTED, TRUE, WRONG
+from kerasviz_callbacks.draw.predicted_tiles import GROUND, PREDICTED, TRUE, WRONG
 from kerasviz_callbacks.draw.predictions import Key
 from kerasviz_callbacks.draw.text import format_number
 from kerasviz_callbacks.maths.boxes import BOX_FORMATS, guess_format, matched_iou, may_be_boxes, to_xyxy
@@ -76,6 +76,7 @@ MASKS = {  # y, activation, channels, loss, options, the metric
     "logits": (LEVELS, None, 4, OF_LOGITS, {}, M.MeanIoU(4)),
     "a channel axis": (LEVELS[..., None], None, 4, OF_LOGITS, {}, M.MeanIoU(4)),
     "one-hot": (np.eye(4)[LEVELS], "softmax", 4, "categorical_crossentropy", {}, M.MeanIoU(4)),
+    "one-hot, a sigmoid each": (np.eye(4)[LEVELS], "sigmoid", 4, "binary_crossentropy", {}, M.MeanIoU(4)),
     "25 classes": (LEVELS + 20, "softmax", 25, SPARSE, {}, M.MeanIoU(25)),
     "an ignored class of the loss": (IGNORED, None, 4, IGNORING, {}, M.MeanIoU(4, ignore_class=255)),
     "an ignored class by name": (LEVELS, "softmax", 4, SPARSE, {"ignore_class": 0}, M.MeanIoU(4, ignore_class=0)),
@@ -93,7 +94,7 @@ def test_mean_iou_is_that_of_keras_metrics_and_colours_are_those_of_the_class_nu
         logged, _ = watched(model, X, y, tmp_path / case, loss, **options)
         output = model(X).numpy()
         classes = output.argmax(axis=-1) if channels > 1 else output[..., 0] >= (0.0 if case == "one logit" else 0.5)
-        true = y.argmax(axis=-1) if case == "one-hot" else y.reshape(LEVELS.shape).astype(int)
+        true = y.argmax(axis=-1) if case.startswith("one-hot") else y.reshape(LEVELS.shape).astype(int)
         metric.update_state(true[..., None], output if channels == 1 else classes[..., None])
         assert logged.scalars["predictions/mean_iou"][1] == pytest.approx(float(metric.result()), abs=1e-6)
         assert ("predictions/iou/class 3" in logged.scalars) == (channels == 4)
@@ -109,6 +110,43 @@ def test_mean_iou_is_that_of_keras_metrics_and_colours_are_those_of_the_class_nu
             assert not (shown[~known][:, None] == colours).all(axis=-1).any(), "what is no class has no class' colour"
 
     check_each(MASKS, check)
+
+
+SEVERAL = (X > [0.5, 0.7, 0.2]).astype(np.float32)
+SEVERAL_UNKNOWN = np.where(X[..., :1] > 0.9, -1, SEVERAL)
+OVERLAPPING = {  # y, activation, loss
+    "sigmoids": (SEVERAL, "sigmoid", "binary_crossentropy"),
+    "logits": (SEVERAL, None, K.BinaryCrossentropy(from_logits=True)),
+    "not known": (SEVERAL_UNKNOWN, "sigmoid", "mse"),
+}
+
+
+def test_overlapping_masks_have_the_iou_of_each_channel_and_mixed_colours(tmp_path):
+    def check(case):
+        y, activation, loss = OVERLAPPING[case]
+        keras.utils.set_random_seed(2)
+        model = conv(3, activation)
+        logged, _ = watched(model, X, y, tmp_path / case, loss)
+        found, by_label = model(X).numpy() >= (0.5 if activation else 0.0), []
+        for label in range(3):
+            known, metric = y[..., label] >= 0, M.BinaryIoU([1], 0.5)
+            metric.update_state(y[..., label][known], found[..., label][known].astype(float))
+            by_label.append(float(metric.result()))
+            assert logged.scalars[f"predictions/iou/class {label}"][1] == pytest.approx(by_label[-1], abs=1e-6)
+        assert 0 < np.mean(by_label) < 1
+        assert logged.scalars["predictions/mean_iou"][1] == pytest.approx(np.mean(by_label), abs=1e-6)
+        picture, colours = logged.picture("predictions/out", 1), class_colours(3).astype(float)
+        for row in range(len(X)):
+            known = (y[row] >= 0).all(axis=-1)
+            for column, labels in ((1, y[row] > 0), (2, found[row])):
+                count = labels.sum(axis=-1, keepdims=True)
+                mixed = np.where(count > 0, np.rint(labels @ colours / np.maximum(count, 1)), GROUND)
+                where = known if column == 1 else np.full(known.shape, True)
+                np.testing.assert_array_equal(cells(picture, row, column)[where], mixed[where])
+            wrong = (found[row] != (y[row] > 0)).any(axis=-1)
+            np.testing.assert_array_equal((cells(picture, row, 3) == WRONG).all(axis=-1)[known], wrong[known])
+
+    check_each(OVERLAPPING, check)
 
 
 def cells(picture, row, column, cell=6, side=16):

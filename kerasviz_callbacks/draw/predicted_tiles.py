@@ -43,6 +43,29 @@ def wrong_tiles(truth: NDArray[np.integer], predicted: NDArray[np.integer], size
     return _hatched(tiles, true == NO_CLASS)
 
 
+def label_tiles(labels: NDArray[np.integer], size: tuple[int, int]) -> Picture:
+    """Colours labels of which pixels may have several, `(n, h, w, labels)` of 0 and 1: the mean of their colours.
+
+    Pixels with none are `GROUND`, those of which no label is known (`NO_CLASS`) are hatched.
+    """
+    numbers = nearest(labels, size)
+    present = (numbers == 1).astype(np.float64)
+    count = present.sum(axis=-1, keepdims=True)
+    mixed = present @ class_colours(labels.shape[-1]) / np.maximum(count, 1)
+    tiles = np.where(count > 0, np.rint(mixed), np.array(GROUND)).astype(np.uint8)
+    tiles[(numbers == BAD).any(axis=-1)] = NON_FINITE
+    return _hatched(tiles, (numbers == NO_CLASS).all(axis=-1))
+
+
+def wrong_label_tiles(truth: NDArray[np.integer], found: NDArray[np.integer], size: tuple[int, int]) -> Picture:
+    """Shows where any known label of `(n, h, w, labels)` differs: dark; pixels of which none is known are hatched."""
+    true, predicted = nearest(truth, size), nearest(found, size)
+    wrong = ((true != predicted) & (true != NO_CLASS)).any(axis=-1)
+    tiles = np.where(wrong[..., None], np.array(WRONG, np.uint8), np.array(RIGHT, np.uint8))
+    tiles[(predicted == BAD).any(axis=-1)] = NON_FINITE
+    return _hatched(tiles, (true == NO_CLASS).all(axis=-1))
+
+
 def _hatched(tiles: Picture, where: NDArray[np.bool_]) -> Picture:
     down, across = np.ogrid[: tiles.shape[1], : tiles.shape[2]]
     tiles[where] = PAPER

@@ -96,7 +96,10 @@ def _of_pixels(head: Head, shape: tuple[int, ...], target: Array | None, loss: s
     itself = target is None or (target.shape == fed.shape and bool(np.array_equal(target, fed)))
     if channels > 1 and not (itself and same and head.kind != "softmax"):
         numbers = _is_classes(target) and target is not None and target.shape[1:] in (shape[:-1], (*shape[:-1], 1))
-        if head.kind == "softmax" or loss in OF_CLASSES or numbers or _is_one_hot(target, shape):
+        if head.kind == "softmax" or loss in OF_CLASSES or numbers or is_one_hot(target, shape):
+            return "masks"
+        of_labels = head.kind == "sigmoid" or head.of_logits  # several a pixel
+        if of_labels and target is not None and target.shape[1:] == shape and _is_yes_or_no(target):
             return "masks"
     unsure = target is None or _is_yes_or_no(target)
     if channels == 1 and (head.kind == "sigmoid" or head.of_logits) and unsure and not (itself and same):
@@ -110,7 +113,8 @@ def _is_classes(target: Array | None) -> bool:
     return target is not None and target.dtype.kind in "biu"
 
 
-def _is_one_hot(target: Array | None, shape: tuple[int, ...]) -> bool:
+def is_one_hot(target: Array | None, shape: tuple[int, ...]) -> bool:
+    """Whether y of the shape of an output has exactly one 1 at each position, and 0 else."""
     if target is None or target.shape[1:] != shape:
         return False
     return bool(np.isin(target, (0, 1)).all() and (target.sum(axis=-1) == 1).all())

@@ -108,11 +108,16 @@ class Images(PredictionKind):
         """Return the scalars, the note, and the text below each row."""
         span = 0.0 if self.range is None else self.range.high - self.range.low
         value = psnr(mean_squared_error(errors), span)
-        of_rows = [psnr(mean_squared_error(row), span) for row in errors[:MAX_ROWS]]
-        note = "" if np.isnan(value) else f"PSNR {value:.2f} dB"
+        of_rows = [psnr(mean_squared_error(row), span) for row in self._flat(errors[:MAX_ROWS])]  # of what is drawn
+        note = "" if np.isnan(value) else f"PSNR {value:.2f} dB{self._of_whole(errors)}"
         if note and np.isfinite(copied := self._of_copies(source)):
             note += f", of the input itself {copied:.2f} dB"
         return {"psnr": value}, note, ["" if np.isnan(one) else f"{one:.1f} dB" for one in of_rows]
+
+    def _of_whole(self, errors: Array) -> str:
+        """Say that a score is of whole clips or volumes, of which a part is drawn."""
+        frames = "frames" if has_frames(self.output.reader.layers) else "slices"
+        return f" of all {frames}" if errors.ndim > 4 else ""
 
     def _of_copies(self, source: str) -> float:
         """The PSNR of putting out the input, of clips the last frame fed, resized to the truth; NaN if it cannot be."""
@@ -211,7 +216,7 @@ class Values(Images):
 
     def compared(self, errors: Array, source: str) -> tuple[dict[str, float], str, list[str]]:
         """Return the mean absolute error."""
-        of_rows = [float(np.abs(row).mean()) for row in errors[:MAX_ROWS]]
+        of_rows = [float(np.abs(row).mean()) for row in self._flat(errors[:MAX_ROWS])]
         value = float(np.abs(errors).mean())
         note = "" if np.isnan(value) else f"MAE {format_number(value)}"
         return {"mae": value}, note, ["" if np.isnan(one) else f"MAE {format_number(one)}" for one in of_rows]

@@ -16,6 +16,7 @@ from .classes import Classes, Text
 from .images import Images, Values
 from .masks import Masks
 from .outputs import Options, Output, outputs_of
+from .overlapping_masks import OverlappingMasks
 from .prediction_kind import PredictionKind, Shown
 from .series import Series
 
@@ -30,7 +31,8 @@ class Predictions(ProbeView):
     One image per output. What an output is follows from the compiled loss, the activation, the shapes and y, or is
     said by `kind`:
 
-    - `"masks"`: a class per pixel (softmax, logits, or one sigmoid channel or logit); `mean_iou`, IoU per class.
+    - `"masks"`: a class per pixel (softmax, logits, or one sigmoid channel or logit), or several labels per pixel
+      (sigmoids or logits of a binary cross-entropy); `mean_iou`, IoU per class.
     - `"images"`: image to image of any size: denoised, enlarged, coloured, next frames; `psnr`.
     - `"values"`: one value per pixel, such as depth; `mae`.
     - `"boxes"`: `(n, k, 4)` or `(n, 4)`, and their classes or scores if another output holds them; `mean_iou` of boxes
@@ -96,6 +98,8 @@ class Predictions(ProbeView):
             kind = KINDS.get(self.kind or self._decided(reader, output))
             if kind is None or not kind.fits(output):
                 continue
+            if kind is Masks and OverlappingMasks.fits(output):
+                kind = OverlappingMasks
             found[output.name] = Boxes(output, scores_of(output, outputs)) if kind is Boxes else kind(output)
         shown_with_boxes = {one.scores.name for one in found.values() if isinstance(one, Boxes) and one.scores}
         # Beside masks or images the classes are seen by other views.
