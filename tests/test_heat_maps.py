@@ -9,6 +9,8 @@ import kerasviz_callbacks as kv
 from kerasviz_callbacks.callback import explained_view
 from kerasviz_callbacks.callback.snapshot import snapshot
 from kerasviz_callbacks.draw.heat import heat_maps
+from kerasviz_callbacks.taps.heads import Head
+from kerasviz_callbacks.taps.scores import predictions
 
 
 @pytest.fixture
@@ -71,11 +73,16 @@ def test_of_masks_the_largest_class_beside_the_background_is_explained(drawn, tm
     explained = np.array([1, 0, 2])  # in the second there is nothing but ground
     np.testing.assert_array_equal(one["maps"] > 0, numbers == explained[:, None, None])
     odds = np.exp(5 * x)
-    shares = (odds / odds.sum(-1, keepdims=True)).mean((1, 2))[range(3), explained]
+    shares = [
+        (odds / odds.sum(-1, keepdims=True))[row][numbers[row] == k][:, k].mean() for row, k in enumerate(explained)
+    ]
     assert [true for true, _ in one["titles"]] == ["circle, square", "ground", "square"]
     answers = zip(explained, shares, strict=True)
     assert [said for _, said in one["titles"]] == [f"{names[label]} {share:.2f}" for label, share in answers]
     assert "the predicted class other than ground, mean over pixels" in one["caption"]
+    assert "predicted class with its probability, mean over the pixels predicted as it" in " ".join(
+        one["about"].split()
+    )
 
 
 def test_of_masks_of_one_channel_the_objects_are_explained(drawn, tmp_path):
@@ -83,12 +90,28 @@ def test_of_masks_of_one_channel_the_objects_are_explained(drawn, tmp_path):
     model.add(layers.Conv2D(1, 1, activation="sigmoid"))
     model.set_weights([np.ones((1, 1, 1, 1)), np.full((1, 1, 1, 1), 2.0), np.array([-2.0])])
     x = np.zeros((2, 4, 4, 1), "float32")
-    x[0, 1, 1:3] = 2
-    [one] = drawn(kv.GradCAM(tmp_path, (x, x / 2), class_names=["ground", "shape"]), model)
+    x[0, 1, 1:3, 0] = 2, 3
+    [one] = drawn(kv.GradCAM(tmp_path, (x, (x > 0).astype(int)), class_names=["ground", "shape"]), model)
     share = 1 / (1 + np.exp(2))
-    means = (2 * (1 - share) + 14 * share) / 16, 1 - share
-    assert one["titles"] == [("shape", f"shape {means[0]:.2f}"), ("ground", f"ground {means[1]:.2f}")]
+    sure = (1 / (1 + np.exp(-2)) + 1 / (1 + np.exp(-4))) / 2  # of the two pixels of the shape, however small that is
+    assert one["titles"] == [("shape", f"shape {sure:.2f}"), ("ground", f"ground {1 - share:.2f}")]
     np.testing.assert_array_equal(one["maps"] > 0, x[..., 0] > 0)
+
+
+def test_the_probability_of_a_dense_answer_is_that_where_it_is_given_or_else_of_all_positions():
+    rows = np.array(
+        [
+            [[0.7, 0.2, 0.1], [0.5, 0.3, 0.2], [0.1, 0.6, 0.3]],  # class 0 at the first two
+            [[0.6, 0.0, 0.4], [0.0, 0.6, 0.4], [0.1, 0.1, 0.8]],
+            [[0.55, 0.0, 0.45], [0.0, 0.55, 0.45], [0.52, 0.0, 0.48]],  # class 2 is largest in the mean, but nowhere
+            [[0.6, 0.0, 0.4], [0.0, 0.6, np.nan], [0.1, 0.1, 0.8]],
+        ]
+    )
+    found = predictions(rows, Head("softmax", 3, dense=True))
+    assert found.classes[:3].tolist() == [0, 2, 2]
+    assert found.confidence == pytest.approx([0.6, 0.8, 0.46, np.nan], nan_ok=True)
+    signs = predictions(np.array([[[3.0], [-1.0], [1.0]]]), Head(None, 1, dense=True, of_logits=True))
+    assert signs.confidence == pytest.approx([(1 / (1 + np.exp(-3)) + 1 / (1 + np.exp(-1))) / 2])
 
 
 def pooled(head):

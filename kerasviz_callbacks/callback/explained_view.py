@@ -130,10 +130,10 @@ class ExplainedView(ProbeView):
                 'true labels | the label of highest probability, after "none" if that is below 0.5; framed and marked '
                 "as wrong if it is none of the true labels, or if none is predicted where there are some"
             )
-        answer = "predicted class with its probability"
         if self._head.dense:
-            return f"true class, of masks all but the background | {answer}, mean over positions"
-        return f"true class | {answer}; wrong predictions are framed and marked"
+            where = f"mean over the {'pixels' if self._kind == 'masks' else 'positions'} predicted as it"
+            return f"true class, of masks all but the background | predicted class with its probability, {where}"
+        return "true class | predicted class with its probability; wrong predictions are framed and marked"
 
     def _named(self, label: Any, named: Callable[[str], str]) -> str:
         return named(self.probe_display.class_name(label).removeprefix("class "))

@@ -112,15 +112,17 @@ def selected_classes(outputs: Any, targets: Tensor, model: Any, background: int 
 def _predicted(values: Any, means: Any, threshold: float, background: int | None, ops: Any) -> Any:
     """The class predicted by values `(n, ..., classes)` of these means `(n, classes)`, with `keras.ops` or numpy."""
     units = means.shape[1]
-
-    def answers(given: Any) -> Any:
-        return ops.where(given[..., 0] >= threshold, 1, 0) if units == 1 else ops.argmax(given, axis=-1)
-
     if background is None:
-        return answers(means)
-    everywhere = ops.all(answers(values) == background, axis=tuple(range(1, len(values.shape) - 1)))
-    other = 1 - background if units == 1 else answers(ops.where(ops.arange(units) == background, -np.inf, means))
-    return ops.where(everywhere, background, other)
+        return _answers(means, threshold, ops)
+    positions = tuple(range(1, len(values.shape) - 1))
+    everywhere = ops.all(_answers(values, threshold, ops) == background, axis=positions)
+    others = ops.where(ops.arange(units) == background, -np.inf, means)
+    return ops.where(everywhere, background, 1 - background if units == 1 else _answers(others, threshold, ops))
+
+
+def _answers(values: Any, threshold: float, ops: Any) -> Any:
+    """The class of values `(..., classes)`: by the threshold of a single unit, or the largest."""
+    return ops.where(values[..., 0] >= threshold, 1, 0) if values.shape[-1] == 1 else ops.argmax(values, axis=-1)
 
 
 def _by_class(values: Tensor) -> Tensor:
@@ -181,27 +183,31 @@ class Predictions:
     """The model's prediction for each row."""
 
     classes: Array | None  # `(n,)`; `None` for a regression
-    confidence: Array  # `(n,)` probability of that class, or the predicted value of a regression
+    confidence: Array  # `(n,)` probability of that class, of dense outputs as `predictions` says; or a predicted value
 
 
 def predictions(output: Array, head: Head, background: int | None = None) -> Predictions:
     """The class and its probability for each row, from the model's first output `(n, ...)`.
 
-    Linear outputs of several units are treated as logits; dense outputs are averaged over positions, and `background`
-    is that of the `Score`.
+    Linear outputs of several units are treated as logits. The class of dense outputs is that of the largest mean over
+    positions, its probability the mean over the positions predicted as it, or over all where there are none: a mean
+    over all would be about the area of what is seen. `background` is that of the `Score`.
     """
     values = output.reshape(len(output), -1, head.classes).astype(np.float64)
     if head.regression:
         return Predictions(None, values.mean(axis=(1, 2)))
     classes = _predicted(values, values.mean(axis=1), head.threshold, background, np)
+    own = _answers(values, head.threshold, np) == classes[:, None]
+    own |= ~own.any(axis=1, keepdims=True)
     if head.kind == "softmax" and values.min(initial=0) < 0:
         values = np.exp(values)  # a log-softmax
     if head.kind is None:
         values = sigmoid(values) if head.binary else softmax(values)
-    mean = values.mean(axis=1)
     if head.classes == 1:
-        mean = np.concatenate([1 - mean, mean], axis=1)
-    return Predictions(classes, mean[np.arange(len(mean)), classes])
+        values = np.concatenate([1 - values, values], axis=2)
+    chosen = np.take_along_axis(values, classes[:, None, None], axis=2)[..., 0]
+    known = np.isfinite(chosen).all(axis=1)
+    return Predictions(classes, np.where(known, chosen.mean(axis=1, where=own), np.nan))
 
 
 def check_looked_through(wanted: Score, head: Head, output: Array) -> None:
