@@ -4,10 +4,13 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from harness import recorded
 from keras import layers
 
 import kerasviz_callbacks as kv
-from kerasviz_callbacks.views import activation_maps
+from kerasviz_callbacks.draw.overfitting_charts import most_degraded
+from kerasviz_callbacks.views import activation_maps, confusion_matrix
+from kerasviz_callbacks.views.overfitting_monitor import monitor
 
 FRAMES, CHANNELS = 4, 5
 
@@ -60,6 +63,38 @@ def test_a_map_of_each_frame_is_drawn_and_summed_up(tmp_path):
     assert list(views[0].pictures(model)) == ["validation/grad_cam/each/tower/maps"]
     assert "validation/activations/each/tower/maps" in views[1].pictures(model)
     assert model.history.history["val_cam_true_vs_predicted"][-1] >= 0
+
+
+def test_an_example_that_got_worse_is_the_frame_with_most_heat_then_or_now(tmp_path, monkeypatch):
+    model, x, y = clips(), data(), np.arange(6) % 3
+    scores, heat, sheets = [], [], []
+
+    class Worse(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            logs["val_loss"] = float(epoch)
+            kernel = model.get_layer("answer").kernel
+            kernel.assign(kernel * (1, -2)[epoch])
+            scores.append(model.predict(x, verbose=0)[range(6), y])
+            maps = [kv.class_activation_map(model, x, layer="maps", target=int(label)) for label in y]
+            heat.append(np.stack([maps[row][row] for row in range(6)]))
+
+    def record(shown, caption, note):
+        sheets.append((shown.degraded, caption))
+        return np.zeros((9, 9, 3), np.uint8)
+
+    monkeypatch.setattr(monitor, "overfitting_sheet", record)
+    model.compile(keras.optimizers.SGD(0.0), "sparse_categorical_crossentropy")
+    view = recorded(kv.OverfittingMonitor)(tmp_path, (x, y), on_error="raise")
+    model.fit(x, y, epochs=2, verbose=0, callbacks=[Worse(), view])
+    degraded, caption = sheets[-1]
+    assert "\nexamples: the frame with most heat\n" in caption
+    rows = most_degraded(scores[1], scores[0], 0.01)
+    frames = np.maximum(*heat)[rows].max(axis=(2, 3)).argmax(axis=1)
+    assert len(rows) > 1
+    assert (frames != FRAMES // 2).any(), "else the middle frame would do"
+    assert [second.split("   ")[1] for _, second in degraded.titles] == [f"frame {one + 1} of 4" for one in frames]
+    every = view.at_work[0].probe_display.pictures("validation")
+    np.testing.assert_array_equal(degraded.pictures, every[rows, frames])
 
 
 def test_a_layer_called_twice_a_frame_is_two_calls():
@@ -121,6 +156,24 @@ def test_a_tower_on_several_inputs_has_a_picture_over_each(tmp_path, dtype):
     before = shown.pictures(model)
     after = kv.ActivationMaps(tmp_path, [x[0], x[1][::-1]], layers=["tower/maps", "tower/maps:1"]).pictures(model)
     assert [tag for tag in before if (before[tag] != after[tag]).any()] == ["validation/activations/tower/maps:1"]
+
+
+def test_the_frame_that_stands_for_a_clip_is_named(monkeypatch):
+    said, written, x, blank = [], [], data(), np.zeros((9, 9, 3), np.uint8)
+    given = keras.Input((FRAMES, 6, 7, 2))
+    each = layers.TimeDistributed(layers.Dense(CHANNELS), name="each")(layers.Reshape((FRAMES, -1))(given))
+    long = layers.Conv1D(CHANNELS, 3, name="long")(layers.Reshape((FRAMES * 3, -1))(given))
+    both = [layers.GRU(3)(each), layers.GlobalAveragePooling1D()(long)]
+    model = keras.Model(given, layers.Dense(3, "softmax")(layers.Concatenate()(both)))
+    monkeypatch.setattr(activation_maps, "activation_tiles", lambda *_, caption, **__: said.append(caption) or blank)
+    monkeypatch.setattr(confusion_matrix, "confusion_sheet", lambda *_, caption, **__: written.append(caption) or blank)
+    kv.ActivationMaps("logs", x, layers=["each", "long"]).pictures(model)
+    assert [one.split("\n")[1] for one in said] == [
+        "columns: channels   each along 4 frames   input: frame 3 of 4",
+        "columns: channels   input: frame 3 of 4",
+    ]
+    kv.ConfusionMatrix("logs", (x, np.arange(6) % 3)).pictures(model)
+    assert written[0].endswith("\n6 rows   examples: frame 3 of 4")
 
 
 def drawn_of(monkeypatch, model, inputs, layers=None):

@@ -1,5 +1,7 @@
 """The overfitting sheet and its charts: what stands where, and what its texts say."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -19,7 +21,6 @@ from kerasviz_callbacks.draw.overfitting_charts import (
     METRICS,
     choose_log,
     extend_axis,
-    flat_maps,
     loss_charts,
     metric_charts,
     most_degraded,
@@ -28,6 +29,7 @@ from kerasviz_callbacks.draw.overfitting_charts import (
 from kerasviz_callbacks.draw.overlay import overlay
 from kerasviz_callbacks.draw.text import INK, write
 from kerasviz_callbacks.draw.tiles import fit
+from kerasviz_callbacks.draw.volumes import flat_maps
 
 HEIGHT, WIDTH = HEAD + 101 + FOOT, AXIS + 200  # a plot of 101 x 200: ten epochs of 20 pixels
 
@@ -311,11 +313,32 @@ def test_the_most_degraded_rows_are_those_whose_score_dropped_most(pairs):
     assert list(drop[chosen]) == sorted((one for one in drop if one > 0.01), reverse=True)[:MAX_DEGRADED]
 
 
+def test_an_example_whose_drawn_slice_alone_is_empty_is_not_called_an_empty_map(monkeypatch):
+    shown, told = degraded(), []
+    monkeypatch.setattr(text, "_print", lambda canvas, place, line, *_: told.append(line))
+    volumes = np.zeros((MAX_DEGRADED, 3, 7, 7), np.float32)
+    volumes[:, 2] = shown.now
+    volumes[1] = 0
+    shown = replace(shown, then=volumes[:, ::-1], now=volumes, slices=np.full(MAX_DEGRADED, 2))
+    sheet = overfitting_sheet(summary(degraded=shown), caption="c")
+    pictures = fit(shown.pictures, 112)
+    hot = overlay(pictures, volumes[:, 2], scale=1.0)
+    assert [holds(sheet, tile) for tile in hot] == [1, 0, 1, 1]
+    assert [line for line in told if "empty" in line] == [
+        "empty here",
+        "empty map",
+        "empty here",
+        "empty here",
+        "empty map",
+    ]
+
+
 def test_maps_of_signals_and_volumes_become_flat():
     assert flat_maps(np.zeros((3, 7))).shape == (3, 1, 7)
     assert flat_maps(np.arange(2 * 5 * 3 * 4).reshape(2, 5, 3, 4)).tolist() == (
         np.arange(120).reshape(2, 5, 3, 4)[:, 2].tolist()
     )
+    assert flat_maps(np.arange(12).reshape(2, 3, 1, 2), np.array([2, 0])).tolist() == [[[4, 5]], [[6, 7]]]
 
 
 # The sheet.

@@ -89,6 +89,39 @@ def test_of_two_the_more_severe_is_said(worse, milder):
     assert milder not in found
 
 
+FALLEN = [0.215, 0.1, 0.05, 0.0068]
+
+
+@pytest.mark.parametrize(
+    ("later", "alarm"),
+    [
+        ([0.0088], False),  # above the lowest by 29 %, but by 1 % of the fall
+        ([0.0109], False),  # by 1.97 % of the fall
+        ([0.0111], True),  # by 2.07 %
+        ([0.0088, 0.0088], True),  # it lasts
+        ([0.0088, NAN, 0.0088], True),
+        ([0.0069, 0.0088], False),  # the first is within 5 % of the lowest
+        ([0.0088, 0.0069], False),
+        ([0.0088, 0.0043], False),
+    ],
+)
+def test_a_rise_of_one_step_that_is_small_beside_the_fall_before_is_no_alarm(later, alarm):
+    val_loss = FALLEN + later
+    loss = [0.2 / (1 + step) for step in range(len(val_loss))]
+    found = said(loss, val_loss, LEARNED)[0]
+    assert found.startswith("Overfitting since epoch 3: val_loss 0.0068 → ") == alarm
+    if later == [0.0088]:
+        assert found == "val_loss was lowest at epoch 3: 0.0068; now 0.0088 (+29%)."
+
+
+@given(st.lists(st.floats(0.01, 10), min_size=2, max_size=8))
+def test_any_rise_that_lasts_is_said_and_so_is_one_from_the_first_step_on(val_loss):
+    lowest = min(val_loss)
+    loss = [2.0 / (1 + step) for step in range(len(val_loss) + 2)]
+    assert "since epoch" in said(loss, [*val_loss, lowest * 1.06, lowest * 1.06], LEARNED)[0]
+    assert "since epoch 0" in said([1, 0.5], [lowest, lowest * 1.06], LEARNED)[0]
+
+
 def test_the_second_line_gives_the_metric_then_and_now_or_the_ranges_of_the_inputs():
     accuracies = {"acc": [0.5, 0.7, 0.9], "val_acc": [0.4, 0.7, 0.6]}
     assert (

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from harness import boxes
 
+from kerasviz_callbacks.draw import text
 from kerasviz_callbacks.draw.activations import activation_tiles, response_matrix
 from kerasviz_callbacks.draw.colour import NON_FINITE, luminance, table
 from kerasviz_callbacks.draw.confusion import Confused, Matrix, cell_size, confusion_sheet
@@ -168,6 +169,28 @@ def test_rows_of_the_matrix_are_input_channels():
     assert red[1] > blue[1]
 
 
+@pytest.mark.parametrize(
+    ("rows", "columns", "blocks"), [(32, 1, 4), (64, 1, 6), (16, 2, 3), (8, 8, 1), (8, 1, 1), (1, 30, 1), (16, 16, 1)]
+)
+def test_a_matrix_of_few_filters_goes_on_in_blocks_with_large_tiles(rows, columns, blocks, monkeypatch):
+    told = []
+    monkeypatch.setattr(text, "_print", lambda canvas, place, line, *_: told.append(line))
+    kernels = np.zeros((rows, columns, 3, 3))
+    kernels[-1, -1] = 1.0
+    picture = filter_matrix(kernels, scale=1, caption="conv")
+    assert told.count("in") == blocks
+    strong = np.argwhere((picture[:-60] == table("RdBu_r")[-1]).all(-1))
+    side = np.ptp(strong, axis=0) + 1
+    assert side[0] == side[1]
+    if blocks > 1:
+        assert set(map(str, range(rows))) <= set(told), "every input is numbered"
+        assert side[0] >= 45
+        assert max(picture.shape[:2]) < 800
+        (y, x), longest = strong[0], -(-rows // blocks)
+        assert x > (blocks - 1) * columns * side[1], "the last input is in the last block"
+        assert y < (rows - (blocks - 1) * longest) * (side[0] + 4) + 120
+
+
 def test_channels_are_columns_and_pictures_are_rows():
     maps = np.zeros((3, 2, 4, 4))
     maps[2, 1] = 1.0
@@ -259,13 +282,27 @@ def test_the_outline_never_encloses_most_of_a_map():
     assert np.argwhere(outline(np.where(ramp == 5, 4, ramp), 0.01)).tolist() == [[row, 5] for row in range(10)]
 
 
-def test_the_outline_of_a_volume_goes_by_the_largest_value_of_all_its_slices():
+def test_the_outline_of_a_volume_goes_by_the_largest_value_of_the_slices_drawn():
     maps = np.zeros((1, 8, 12, 12))
-    maps[0, 0, 2:5, 2:5] = 10.0  # a slice that is not drawn
-    maps[0, 1, 2:5, 2:5], maps[0, 3, 2:5, 2:5] = 6.0, 4.0
-    picture = heat_maps(np.zeros((1, 8, 12, 12, 3), np.uint8), maps, scale=10.0, caption="c")
+    maps[0, 0, 2:5, 2:5] = 20.0  # a slice that is not drawn
+    maps[0, 1, 2:5, 2:5], maps[0, 3, 2:5, 2:5] = 6.0, 2.0
+    picture = heat_maps(np.zeros((1, 8, 12, 12, 3), np.uint8), maps, scale=20.0, caption="c")
     columns = np.nonzero((picture == OUTLINE).all(-1))[1]
-    assert np.ptp(columns) < 3 * 6, "round the 6 alone, not round the 4 two slices on"
+    assert 0 < np.ptp(columns) < 3 * 6, "round the 6 alone, not round the 2 two slices on"
+
+
+def test_which_slices_are_drawn_is_said_and_a_map_that_is_empty_in_them_alone(monkeypatch):
+    told = []
+    monkeypatch.setattr(text, "_print", lambda canvas, place, line, *_: told.append(line))
+    maps = np.zeros((3, 8, 4, 4))
+    maps[0, 1], maps[1, 2] = 0.5, 0.5  # the third slice is not drawn
+    heat_maps(np.zeros((3, 8, 12, 12, 3), np.uint8), maps, scale=1.0, caption="c", slice_name="frame")
+    assert "frames 2, 4, 6, 8 of 8" in told
+    assert [line for line in told if "empty" in line] == ["empty here", "empty map"]
+    assert "evidence; outline: half of a tile's largest" in told
+    told.clear()
+    heat_maps(np.zeros((3, 4, 12, 12, 3), np.uint8), maps[:, :4], scale=1.0, caption="c")
+    assert not any("slices" in line for line in told), "all are drawn"
 
 
 @pytest.mark.parametrize(("count", "each"), [(4, 54), (49, 4), (16, 14)])

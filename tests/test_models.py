@@ -212,6 +212,26 @@ def test_layers_hidden_in_a_tf_function_are_an_error_that_names_the_remedy(eager
         kv.class_activation_map(model, models.pictures())
 
 
+class OfNodes(keras.Model):
+    """It classifies the nodes of a graph that it holds; x are the numbers of nodes."""
+
+    def __init__(self):
+        super().__init__()
+        self.nodes = keras.ops.convert_to_tensor(np.eye(40, 6, dtype=np.float32))
+        self.inner, self.logits = keras.layers.Dense(5, name="inner"), keras.layers.Dense(3, name="logits")
+
+    def call(self, numbers):
+        return self.logits(keras.ops.take(self.inner(self.nodes), numbers, axis=0))
+
+
+def test_outputs_whose_rows_are_not_those_of_the_inputs_are_not_read():
+    model, numbers = OfNodes(), np.arange(12)
+    found = kv.activations(model, numbers)
+    assert {path: array.shape for path, array in found.items()} == {"logits": (12, 3)}
+    with pytest.raises(ValueError, match=r'layers="inner": .* returns no row for each input'):
+        kv.activations(model, numbers, ["inner"])
+
+
 def test_text_is_read_word_by_word():
     words = keras.layers.TextVectorization(vocabulary=["cat", "dog"], output_sequence_length=3, name="words")
     table = keras.layers.Embedding(4, 2, name="table")

@@ -15,7 +15,7 @@ import kerasviz_callbacks as kv
 from kerasviz_callbacks.callback.evaluated_view import Evaluation
 from kerasviz_callbacks.maths.confidence import multiclass_scores
 from kerasviz_callbacks.views.overfitting_monitor import monitor
-from kerasviz_callbacks.views.overfitting_monitor.measurements import OverfittingData, answers_of
+from kerasviz_callbacks.views.overfitting_monitor.measurements import OverfittingData, answers_of, empty_in_words
 
 NAMES = ("overconfidence", "knn", "silhouette", "nc1", "cam_drift", "cam_true_vs_predicted")
 WHITE = np.full((8, 8, 3), 255, np.uint8)
@@ -150,7 +150,28 @@ def test_a_drift_of_empty_maps_is_a_gap_and_one_of_nan_is_nan_and_the_rows_are_c
     assert values == (missing,) or (missing is not None and np.isnan(values[0]))
     assert "cam_drift" not in notes[0], "there is no drift before training"
     if missing is None:
-        assert notes[1].startswith("empty maps of 12 rows: 12 in cam_drift, ")
+        assert notes[1].startswith("empty: 12 of 12 true-class maps   left out: 12 in cam_drift")
+
+
+@pytest.mark.parametrize(
+    ("empty", "left_out", "said"),
+    [
+        (
+            3,
+            {"cam_drift": 3, "cam_true_vs_predicted": 1},
+            "3 of 5 true-class maps   left out: 1 in cam_true_vs_predicted",
+        ),
+        (3, {"cam_drift": 3, "cam_true_vs_predicted": 0}, "3 of 5 true-class maps"),
+        (0, {"cam_drift": 0, "cam_true_vs_predicted": 0}, ""),
+    ],
+)
+def test_empty_maps_are_counted_over_all_rows_and_not_only_over_the_wrong_ones(empty, left_out, said):
+    maps = np.zeros((5, 2, 2), np.float32)
+    maps[empty:, 1, 0] = 0.5
+    histories = {"cam_drift": ((), ()), "cam_true_vs_predicted": ((0, 1), (0.2, 0.1))}  # without a val_loss no drift
+    now = Evaluation(None, np.zeros(5), true_maps=maps)
+    data = OverfittingData(histories, {}, {}, None, [], now, None, left_out, np.nan)
+    assert empty_in_words(data, 1) == (said and f"empty: {said}")
 
 
 @pytest.mark.parametrize("mode", ["before", "after"])

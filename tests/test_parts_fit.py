@@ -33,11 +33,12 @@ SAID = {
     "cyclegan": "(critic: disc_X and disc_Y, image to image: gen_G and gen_F).",
     "diffusion": "(image to image: networks.0 and networks.1).",
     "distiller": "left out: views of the data (several of its parts take inputs of shape (None, 8, 8, 1): "
-    '"teacher", "student"; say which in model=).',
+    '"teacher", "student"; name the one that takes such data in model=).',
     "classifier and augmentation": "ActivationMaps of classifier/conv, classifier/answer, GradCAM of classifier/conv, "
     "OverfittingMonitor of classifier/",
     "parts of parts": "(generator: gan.generator, critic: gan.discriminator).",
-    "unbuilt": "left out: views of the data (its parts have no weights before training; give each an Input).",
+    "unbuilt": 'left out: views of the data ("encoder", "decoder", "unused" have no weights before training; call them '
+    "once on data, or give each an Input).",
 }
 TAGS = {  # parts, or layers of them, that some picture must be of
     "vae": {"filters/encoder", "filters/decoder", "activations/encoder", "latent/trajectory", "latent/profiles"},

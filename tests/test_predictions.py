@@ -15,12 +15,15 @@ import kerasviz_callbacks as kv
 from kerasviz_callbacks.callback.probe_display import ProbeDisplay
 from kerasviz_callbacks.callback.types import Memory
 from kerasviz_callbacks.draw.colour import class_colours
-from kerasviz_callbacks.draw.predicted_tiles import PREDICTED, TRUE
-from kerasviz_callbacks.maths.boxes import BOX_FORMATS, guess_format, matched_iou, to_xyxy
+from kerasviz_callbacks.draw.predicted_tiles import PREDICTED, TRUE, WRONG
+from kerasviz_callbacks.draw.predictions import Key
+from kerasviz_callbacks.draw.text import format_number
+from kerasviz_callbacks.maths.boxes import BOX_FORMATS, guess_format, matched_iou, may_be_boxes, to_xyxy
 from kerasviz_callbacks.maths.masks import confusion, iou_by_class, mean_iou
 from kerasviz_callbacks.maths.pairs import belong_together, psnr
 from kerasviz_callbacks.probe import Probe
 from kerasviz_callbacks.taps.reader import Captured, Reader
+from kerasviz_callbacks.views.predictions import images, masks
 from kerasviz_callbacks.views.predictions.boxes import Boxes, Points
 from kerasviz_callbacks.views.predictions.images import Images
 from kerasviz_callbacks.views.predictions.masks import Masks
@@ -165,6 +168,26 @@ def test_below_a_row_a_class_that_it_does_not_have_counts_by_the_pixels_it_takes
     assert shown.scalars["mean_iou"] == pytest.approx(255 / 512), "as Keras has it"
 
 
+def test_of_few_classes_each_stands_beside_the_mean_and_what_is_dark_is_in_the_legend(monkeypatch):
+    """Of one sigmoid that finds nothing of the right half: the ground has 1/2, what is looked for 0."""
+    given, real = [], masks.prediction_rows
+    monkeypatch.setattr(masks, "prediction_rows", lambda *a, **options: given.append(options) or real(*a, **options))
+    half = np.zeros((6, 16, 16, 1))
+    half[:, :, 8:] = 1
+    model = conv(1, "sigmoid")
+    for weight in model.weights:
+        weight.assign(np.zeros(weight.shape) - 1)
+    model.compile("sgd", "binary_crossentropy")
+    kv.Predictions("logs", (X, half), kind="masks").picture(model)
+    assert given[-1]["note"] == "over 6 rows: mean IoU 0.250 (class 0: 0.500, class 1: 0.000)"
+    assert given[-1]["scores"] == ["mean IoU 0.25"] * 6
+    assert given[-1]["keys"][0] == Key("difference: wrong", WRONG)
+    kv.Predictions("logs", X, kind="masks").picture(model)
+    assert [key.name for key in given[-1]["keys"]] == ["class 0", "class 1"], "nothing to differ from"
+    four = measured(Masks, conv(4, "softmax"), X, LEVELS, LEVELS)
+    assert four.note == "mean IoU of 4 classes 1.000"
+
+
 # Images and values.
 
 
@@ -216,6 +239,23 @@ def test_beside_the_psnr_is_that_of_the_input_itself():
         assert note == f"PSNR {psnr(np.mean(np.square(y)), 1):.2f} dB{wanted}"
 
     check_each(cases, check)
+
+
+def test_a_score_says_how_many_rows_it_is_over(monkeypatch):
+    """The score of 20 rows, of which 16 are drawn; and that of the 12 that the probe takes of them."""
+    notes, real = [], images.prediction_rows
+    monkeypatch.setattr(
+        images, "prediction_rows", lambda *a, **options: notes.append(options["note"]) or real(*a, **options)
+    )
+    x = np.concatenate([X, X[:, ::-1], X[:, :, ::-1], X[:2]])
+    y = x.mean(axis=-1, keepdims=True) ** 2
+    model = conv(1, x=x)
+    model.compile("sgd", "mse")
+    for count in (20, 12):
+        kv.Predictions("logs", (x, y), count=count, kind="values").picture(model)
+        rows = Probe((x, y), count=count).index
+        assert len(rows) == count
+        assert notes[-1].endswith(f"over {count} rows: MAE {format_number(np.abs(model(x).numpy() - y)[rows].mean())}")
 
 
 def test_a_disc_on_the_ground_that_is_missed_is_no_error_beyond_the_scale():
@@ -391,6 +431,25 @@ def test_the_format_is_guessed_from_true_boxes():
     assert guess_format(CORNERS / 60) == "rel_xyxy"
     assert guess_format([[30, 20, 5, 5], [4, 2, 9, 9]]) == "xywh"
     assert guess_format([[0.5, 0.5, 0.2, 0.1], [-1, -1, -1, -1]]) == "rel_xywh"
+
+
+def test_four_numbers_may_be_boxes_in_every_format_and_others_are_none():
+    draws = np.random.default_rng(2)
+    low = draws.uniform(0, [50, 30], (200, 2))
+    corners = np.concatenate([low, low + draws.uniform(2, [60, 40] - low)], axis=1)
+    corners[7] = -1  # pads
+    for name in BOX_FORMATS:
+        sides = np.array([60.0, 40.0, 60.0, 40.0]) if name.startswith("rel_") else np.ones(4)
+        values, size = corners / sides, (corners[:, 2:] - corners[:, :2]) / sides[:2]
+        middle = (corners[:, :2] + corners[:, 2:]) / 2 / sides[:2]
+        values = {"xywh": np.hstack([values[:, :2], size]), "center": np.hstack([middle, size])}.get(
+            name.removeprefix("rel_").split("_")[0], values
+        )
+        values = values[:, [1, 0, 3, 2]] if "yx" in name else values
+        values[7] = -1
+        assert may_be_boxes(values, 40, 60), name
+    for other in (draws.normal(size=(200, 4)), draws.random((200, 4)), np.zeros((3, 4)), 1000 * corners):
+        assert not may_be_boxes(other, 40, 60)
 
 
 def test_points_are_where_they_are(tmp_path):

@@ -38,6 +38,14 @@ def test_none_twice_even_and_every_beginning_too(labels, count, seed):
         assert all(captured[label] >= min(most - 1, size) for label, size in sizes.items())
 
 
+def test_of_many_classes_the_first_rows_are_spread_over_all():
+    ages = np.arange(18, 90).repeat(3)
+    first = np.sort(ages[spread_over_classes(ages, 16, seed=0)])
+    assert first[0] == 18
+    assert np.diff([*first, 90]).max() <= 8  # a gap is at most twice the even one
+    assert sorted(ages[spread_over_classes(ages, 72, seed=0)]) == list(range(18, 90))
+
+
 def test_the_seed_alone_decides_which_rows():
     labels = np.repeat([0, 1, 2], 50)
     first, again, other = (spread_over_classes(labels, 12, seed) for seed in (1, 1, 2))

@@ -267,6 +267,7 @@ def test_of_many_rows_the_first_are_drawn_and_all_are_counted(tmp_path):
     error = ((model(x).numpy().astype(np.float64) - x) ** 2).mean()
     assert view.measured["validation", 0].scalars["reconstructions/error"] == pytest.approx(error)
     assert "32 of 40 rows" in view._caption("validation")
+    assert numbers(view).note.startswith(f"over 40 rows: MSE {error:.3g}, ")
 
 
 def test_an_error_beyond_all_measure_does_not_stretch_the_scale(tmp_path):
@@ -285,7 +286,7 @@ def test_how_large_the_error_is_stands_below_beside_that_of_the_mean_picture(tmp
     model.layers[-2].bias.assign(x.mean(axis=0).ravel())
     view = seen(model, x, tmp_path)
     error = x.astype(np.float64).var(axis=0).mean()
-    assert numbers(view).note == f"MSE {error:.3g}, 1 × that of the mean image"
+    assert numbers(view).note == f"over 6 rows: MSE {error:.3g}, 1 × that of the mean image"
 
 
 def test_what_cannot_be_shown_is_said_before_training(tmp_path):

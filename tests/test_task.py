@@ -112,6 +112,7 @@ CLASSES = DRAWS.integers(0, 5, (12, 16, 16))
 ONE_HOT = np.eye(5, dtype=np.float32)[CLASSES]
 SPARSE = K.SparseCategoricalCrossentropy(from_logits=True)
 BOXES = np.concatenate([X[:, 0, 0, :2] / 2, 0.5 + X[:, 0, 0, :2] / 2], axis=-1)
+CENTERED = np.concatenate([0.3 + X[:, 0, 0, :2] / 3, 0.1 + X[:, 0, 0, :2] / 3], axis=-1)
 SEVERAL = (DRAWS.random((12, 4)) > 0.5).astype(np.float32)
 
 
@@ -121,6 +122,11 @@ def conv(filters, activation=None):
 
 def dense(units, activation=None, *shape):
     return [L.Flatten(), L.Dense(units, activation), *([L.Reshape(shape)] if shape else [])]
+
+
+def own_loss(y, found):
+    """As that of characters that are aligned with an image."""
+    return found[:, 0, 0]
 
 
 FORMS = {
@@ -162,6 +168,12 @@ FORMS = {
     "logits_of_a_loop_of_ones_own": (X, np.arange(12) % 4, dense(4), None, "classes"),
     "logits_of_classes_that_few_rows_do_not_hold": (X, np.arange(12) % 4, dense(7), None, "classes"),
     "softmax_without_labels": (X, None, dense(3, "softmax"), None, "classes"),
+    "yes_or_no_of_a_table_of_one_column": (X[:, 0, 0, :1], np.arange(12) % 2, dense(1, "sigmoid"), "mse", "classes"),
+    "as_many_classes_as_columns": (X[:, 0, :2, 0], np.arange(12) % 2, dense(2), SPARSE, "classes"),
+    "four_quantities": (X, DRAWS.normal(size=(12, 4)).astype(np.float32), dense(4), "mse", "numbers"),
+    "four_shares": (X, DRAWS.random((12, 4)).astype(np.float32), dense(4), "mse", "numbers"),
+    "box_of_center_and_size": (X, CENTERED, dense(4), "mse", "boxes"),
+    "characters": (X, np.arange(60).reshape(12, 5), [*dense(220, None, 20, 11), L.Softmax()], own_loss, "numbers"),
     "quantities": (X, 100 + DRAWS.random((12, 2)), dense(2), "mse", "numbers"),
     "distance_of_pairs": (X, DRAWS.random(12), [*dense(1), L.Reshape(())], "mse", "numbers"),
     "table": (X[:, 0, 0], DRAWS.random((12, 4)).astype(np.float32), dense(4), "mse", "numbers"),

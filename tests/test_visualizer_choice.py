@@ -50,9 +50,9 @@ class Coded(keras.Sequential):
     train_step = Bare.train_step
 
 
-def coded():
-    model = Coded([keras.Input((5,)), layers.Dense(16, "relu", name="codes")])
-    model.compile("sgd")
+def coded(loss=None, *more):
+    model = Coded([keras.Input((5,)), *(more or [layers.Dense(16, "relu", name="codes")])])
+    model.compile("sgd", loss)
     return model
 
 
@@ -82,6 +82,12 @@ def two_outputs():
     }
     model = keras.Model(inputs, outputs)
     model.compile("sgd", {"a": "mse", "b": "sparse_categorical_crossentropy"})
+    return model
+
+
+def quantity():
+    model = keras.Sequential([keras.Input(DATA.x.shape[1:]), layers.Conv2D(4, 3), layers.Flatten(), layers.Dense(1)])
+    model.compile("sgd", "mse")
     return model
 
 
@@ -138,6 +144,32 @@ CASES = {  # the model, what it is fitted on, training data for the views, the v
         "WeightHeatmaps LatentProfiles Reconstructions OverfittingMonitor",
         "LatentTrajectory (codes of one dimension)",
     ),
+    "a number for one of another shape": (
+        lambda: (network(layers.Dense(2), shape=(5,)), (VECTORS, 100 + VECTORS[:, :1]), None),
+        "WeightHeatmaps",
+        "Predictions (an output of shape (n, 2) has no picture); "
+        "OverfittingMonitor (y of shape (n, 1) for an output of shape (n, 2))",
+    ),
+    "a number for each picture": (
+        lambda: (quantity(), (DATA.x, 10.0 + DATA.y), None),
+        "FilterImages ActivationMaps GradCAM OverfittingMonitor",
+        "Predictions (an output of shape (n, 1) has no picture)",
+    ),
+    "codes that a train_step of one's own compares": (
+        lambda: (coded(keras.losses.SparseCategoricalCrossentropy(from_logits=True)), (VECTORS, DATA.y), None),
+        "WeightHeatmaps LatentTrajectory",
+        "OverfittingMonitor (16 outputs for 3 classes: codes)",
+    ),
+    "codes of unit norm, nearly as many as the classes": (
+        lambda: (coded(None, layers.Dense(4), layers.UnitNormalization()), (VECTORS, DATA.y), None),
+        "WeightHeatmaps LatentTrajectory",
+        "OverfittingMonitor (4 outputs for 3 classes: codes)",
+    ),
+    "a flow": (
+        lambda: (coded(None, layers.Dense(16, "tanh"), layers.Dense(5)), (VECTORS,), None),
+        "WeightHeatmaps",
+        "OverfittingMonitor (no y)",
+    ),
     "codes that labels colour": (
         lambda: (coded(), (VECTORS, DATA.y), None),
         "WeightHeatmaps LatentTrajectory",
@@ -155,9 +187,8 @@ CASES = {  # the model, what it is fitted on, training data for the views, the v
     ),
     "regression": (
         lambda: (network(layers.Dense(2), shape=(5,)), (VECTORS, 100 + VECTORS[:, :2]), None),
-        "WeightHeatmaps",
-        "Predictions (an output of shape (n, 2) has no picture); OverfittingMonitor (no classes; "
-        "kv.OverfittingMonitor by itself draws the curves of the loss)",
+        "WeightHeatmaps OverfittingMonitor",
+        "Predictions (an output of shape (n, 2) has no picture)",
     ),
     "classes are the second output": (
         lambda: (two_outputs(), (VECTORS, {"a": VECTORS[:, :1], "b": DATA.y}), None),
@@ -174,14 +205,14 @@ CASES = {  # the model, what it is fitted on, training data for the views, the v
         lambda: (Translators(), (DATA.x, DATA.x[::-1]), None),
         "FilterImages",
         f"views of the data (several of its parts take inputs of shape {(None, *DATA.x.shape[1:])}: "
-        '"there", "back"; say which in model=); Predictions (pass one for each part, with the pictures that it takes '
-        'and model="there" or "back")',
+        '"there", "back"; name the one that takes such data in model=); Predictions (pass one for each part, with '
+        'the pictures that it takes and model="there" or "back")',
     ),
     "a part that generates": (
         lambda: (Diffusion(), (DATA.x, DATA.x[::-1]), None),
         "FilterImages",
         f"views of the data (several of its parts take inputs of shape {(None, *DATA.x.shape[1:])}: "
-        '"there", "back"; say which in model=); GeneratedImages (pass sample=, such as '
+        '"there", "back"; name the one that takes such data in model=); GeneratedImages (pass sample=, such as '
         "lambda model: model.generate(16))",
     ),
     "nothing at all": (

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import kerasviz_callbacks as kv
-from kerasviz_callbacks.draw.volumes import depth_slices, is_depth_last, middle_slice, slices_first
+from kerasviz_callbacks.draw.volumes import depth_slices, hottest_slices, is_depth_last, middle_slice, slices_first
 from kerasviz_callbacks.taps.layers import has_frames, list_layers
 
 L = keras.layers
@@ -46,6 +46,14 @@ def test_slices_are_spread_evenly_over_the_depth():
     assert depth_slices(3) == [0, 1, 2]
     assert depth_slices(8) == [1, 3, 5, 7]
     assert depth_slices(16) == [2, 6, 10, 14]
+
+
+def test_the_hottest_slice_is_that_of_the_largest_finite_value_or_else_the_middle_one():
+    maps = np.zeros((4, 5, 2, 3))
+    maps[0, 4, 1, 2], maps[0, 1] = 0.3, 0.2
+    maps[1, 0], maps[1, 3, 0, 0] = np.nan, 0.1
+    maps[2, 1, 0, 0], maps[2, 0] = 0.1, np.inf
+    assert hottest_slices(maps).tolist() == [4, 3, 1, 2]
 
 
 def test_maps_are_cut_as_the_inputs_that_they_belong_to():

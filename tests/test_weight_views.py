@@ -2,6 +2,7 @@
 
 import pickle
 import re
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -10,11 +11,13 @@ from harness import Poison, Weights, autoencoder, classifier, fit, magenta, pict
 from keras import layers, optimizers
 
 import kerasviz_callbacks as kv
+from kerasviz_callbacks.callback.types import Memory
 from kerasviz_callbacks.draw.text import text_width
 from kerasviz_callbacks.draw.weights import SIDE
 from kerasviz_callbacks.taps.layers import list_layers
 from kerasviz_callbacks.taps.weights import matrices_named, narrowest_hidden, weight_matrices
 from kerasviz_callbacks.views import filter_images, weight_heatmaps
+from kerasviz_callbacks.views.weight_heatmaps import WeightHeatmapsData
 
 DATA = pictures()
 VALIDATION = (DATA.x_val, DATA.y_val)
@@ -107,6 +110,22 @@ def test_the_first_step_of_a_fresh_optimizer_does_not_scale_later_differences(tm
     assert all(f"now at most {change:.3g}" in note for change, (_, note) in zip(changes, drawn, strict=True))
 
 
+def test_what_is_beyond_the_scale_is_said_of_the_weights_and_of_the_difference(tmp_path):
+    view = heatmaps(tmp_path)
+    view.memory = Memory(scales={"a": 1.0, "a difference": 0.1, "b": 1.0})
+    weights = np.array([[2, -3, 0.5], [0, 1, -1]])
+    difference = np.array([[0.2, 0, 0], [0.1, -0.3, 0.4]])
+    both = WeightHeatmapsData(weights, None, "", "largest −3 at [0, 1]", "", weights + difference, difference)
+    assert view._panels("a", both)[1] == (
+        "difference ± 0.1, now at most 0.4, 3 cells beyond the scale   largest −3 at [0, 1]   "
+        "weights: 2 cells beyond the scale"
+    )
+    within = replace(both, weights=weights / 3, difference=difference / 4)
+    assert view._panels("a", within)[1] == "difference ± 0.1, now at most 0.1   largest −3 at [0, 1]"
+    alone = replace(both, after=None, difference=None)
+    assert view._panels("b", alone)[1] == "largest −3 at [0, 1]   2 cells beyond the scale"
+
+
 def test_the_title_of_a_difference_says_why_its_panel_looks_empty(tmp_path, monkeypatch):
     drawn = []
 
@@ -185,6 +204,59 @@ def test_frozen_layers_stand_alone_beside_the_others(tmp_path):
     assert seen(view)[0]["conv1"].how == "no step: not trained"
     assert seen(view)[0]["conv1"].after is None
     assert seen(view)[0]["conv2"].after is not None
+
+
+def captions_of_filters(monkeypatch, model, **options):
+    """The captions, by layer."""
+    captions = {}
+
+    def record(kernels, caption, **given):
+        captions[caption.split()[0]] = caption
+        return np.zeros((9, 9, 3), np.uint8)
+
+    for name in ("filter_tiles", "filter_matrix"):
+        monkeypatch.setattr(filter_images, name, record)
+    kv.FilterImages("logs", **options).pictures(model)
+    return captions
+
+
+def test_how_many_of_the_filters_are_drawn_is_said(monkeypatch):
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 3)),
+            layers.Conv2D(65, 3, name="many"),
+            layers.Conv2D(8, 3, name="few"),
+            layers.Conv2D(20, 1, name="deep"),
+            layers.Conv2D(5, 1, name="all"),
+        ]
+    )
+    chosen = "those of largest norm at the first step"
+    assert captions_of_filters(monkeypatch, model) == {
+        "many": f"many   kernel 3 × 3 × 3 × 65\n64 of 65 filters, {chosen}",
+        "few": f"few   kernel 3 × 3 × 65 × 8\n8 of 65 inputs, {chosen}",
+        "deep": f"deep   kernel 1 × 1 × 8 × 20\n8 of 20 filters, {chosen}",
+        "all": f"all   kernel 1 × 1 × 20 × 5\n12 of 20 inputs, {chosen}",
+    }
+    assert captions_of_filters(monkeypatch, model, channels="norm", layers=["few"]) == {
+        "few": "few   kernel 3 × 3 × 65 × 8   norm over inputs"
+    }
+
+
+def test_of_a_separable_convolution_the_kernel_that_is_left_out_is_said(monkeypatch):
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            layers.SeparableConv2D(80, 3, name="first"),
+            layers.SeparableConv2D(24, 3, name="second"),
+            layers.DepthwiseConv2D(3, name="depthwise"),
+        ]
+    )
+    assert captions_of_filters(monkeypatch, model) == {
+        "first": "first   depthwise kernel 3 × 3 × 1 × 1\nwithout the pointwise kernel, which makes 80 filters",
+        "second": "second   depthwise kernel 3 × 3 × 80 × 1\n64 of 80 depthwise filters, those of largest norm at the "
+        "first step   without the pointwise kernel, which makes 24 filters",
+        "depthwise": "depthwise   kernel 3 × 3 × 24 × 1",
+    }
 
 
 def test_filters_of_a_frozen_layer_are_said_to_be(monkeypatch):

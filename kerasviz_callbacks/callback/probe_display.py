@@ -29,6 +29,8 @@ class ProbeDisplay:
         display: maps model inputs to images; `None`: inputs that have the shape of images are shown as they are.
         inputs: by data source, the input that is displayed, `(n, ...)`, channels last.
         form: what it holds, from `input_form`; `""`: what its shape says.
+        quantities: whether whole numbers in y are the values of a regression, not classes.
+        slice_name: what a slice of a volume is called: `"slice"`, or of clips `"frame"`.
 
     Raises:
         ValueError: `display`, which maps model inputs to images, does not return images for any number of rows.
@@ -40,8 +42,12 @@ class ProbeDisplay:
         display: Callable[[Any], Any] | None,
         inputs: Mapping[str, Array],
         form: str = "",
+        slice_name: str = "slice",
+        *,
+        quantities: bool = False,
     ):
         self.probes, self.display, self.inputs, self.form = probes, display, inputs, "" if display else form
+        self.slice_name, self.quantities = slice_name, quantities
         self._pictures: dict[str, Array | None] = {}
         for source in probes if display is not None else ():
             self._images(source)
@@ -55,6 +61,8 @@ class ProbeDisplay:
     def class_name(self, label: int) -> str:
         """Return the name of a class; a number, its own or a name that is one, reads `"class 3"`."""
         names, label = self.probes[VALIDATION].class_names, int(label)
+        if self.quantities:
+            return format_number(label)
         if label < 0:
             return "no class"
         name = names[label] if names is not None and label < len(names) else str(label)
@@ -111,12 +119,27 @@ class ProbeDisplay:
         several = list(found.values())
         return found if far_apart(several) else dict.fromkeys(found, common_range(several)) if several else {}
 
-    def tiles(self, source: str, rows: Array) -> Array | None:
-        """Return some rows as small images, uint8 `(k, h, w, 3)`: signals as line plots, volumes as their middle slice.
+    @property
+    def depth(self) -> int:
+        """How many slices an image of a volume has; 0 if images are flat, or there are none."""
+        pictures = self.pictures(VALIDATION) if VALIDATION in self.probes else None
+        return 0 if pictures is None or pictures.ndim < 5 else pictures.shape[1]
 
-        `rows` are their indices, `(k,)`. The result is `None` if inputs are neither images nor signals.
+    def slice_in_words(self, number: int | None = None) -> str:
+        """Return which slice stands for a volume, `"frame 5 of 8"`, by default the middle one; empty of flat images."""
+        depth = self.depth
+        place = depth // 2 if number is None else number
+        return f"{self.slice_name} {place + 1} of {depth}" if depth > 1 else ""
+
+    def tiles(self, source: str, rows: Array, slices: Array | None = None) -> Array | None:
+        """Return some rows as small images, uint8 `(k, h, w, 3)`: signals as line plots, volumes as one slice.
+
+        `rows` are their indices, `(k,)`, `slices` the numbers of those slices, `(k,)`; `None`: the middle one. The
+        result is `None` if inputs are neither images nor signals.
         """
         pictures, inputs = self.pictures(source), self.inputs[source]
+        if pictures is not None and pictures.ndim == 5 and slices is not None:
+            return pictures[rows, slices]
         if pictures is not None:
             return pictures[rows] if pictures.ndim == 4 else middle_slice(pictures[rows])
         if inputs.dtype.kind not in "buif" or inputs.ndim != 3 or self.form:

@@ -17,8 +17,9 @@ from ..probe import Probe, check_count
 from ..probe.structures import leaves
 from ..taps.input_errors import blame_argument
 from ..taps.input_spec import input_form
-from ..taps.layers import has_call
+from ..taps.layers import has_call, has_frames
 from ..taps.reader import Capture, Captured, Reader
+from ..taps.task import predicts_quantity
 from .probe_display import ProbeDisplay, is_picture
 from .types import ARGUMENTS, TRAINING, VALIDATION, FitResult
 from .view import View
@@ -75,6 +76,7 @@ class ProbeView(View):
         self.probe_display = ProbeDisplay({}, None, {})
         self.displayed_input = 0
         self._displays: dict[int, ProbeDisplay] = {}  # of the other inputs
+        self._slice_name = "slice"
 
     def prepare(self) -> None:
         """Read the data once, trace the model on it, and find the layers."""
@@ -84,7 +86,9 @@ class ProbeView(View):
         if display is not None and axis is not None:
             display = partial(_display_channels_first, display, axis)
         form = self._form(self.displayed_input)
-        self.probe_display = ProbeDisplay(self.probes, display, self.inputs(self.displayed_input), form)
+        self._slice_name = "frame" if has_frames(self.readers[VALIDATION].layers) else "slice"
+        given = (self.probes, display, self.inputs(self.displayed_input), form, self._slice_name)
+        self.probe_display = ProbeDisplay(*given, quantities=predicts_quantity(self.readers[VALIDATION]))
         self.find_layers(self.readers[VALIDATION])
 
     def read_data(self) -> None:
@@ -118,7 +122,8 @@ class ProbeView(View):
         if number is None or number == self.displayed_input:
             return self.probe_display
         if number not in self._displays:
-            self._displays[number] = ProbeDisplay(self.probes, None, self.inputs(number), self._form(number))
+            inputs, form = self.inputs(number), self._form(number)
+            self._displays[number] = ProbeDisplay(self.probes, None, inputs, form, self._slice_name)
         return self._displays[number]
 
     def _form(self, number: int) -> str:

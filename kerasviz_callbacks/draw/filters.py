@@ -1,5 +1,6 @@
 """Kernels as tiles."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -66,36 +67,65 @@ def filter_matrix(
     """Shows every kernel of a deeper layer: one row per input channel, one column per filter.
 
     `kernels` are `(rows, columns, h, w)`, `scale` is the magnitude of the strongest colour. Rows and columns are
-    numbered from 0 where their numbers are left out. `slice_width` is that of `filter_tiles`.
+    numbered from 0 where their numbers are left out. `slice_width` is that of `filter_tiles`. Where few filters have
+    many inputs, the rows go on in further blocks to the right.
     """
     weights = np.asarray(kernels)
     rows, columns = weights.shape[:2]
     down = [str(number) for number in (range(rows) if row_numbers is None else row_numbers)]
     across = [str(number) for number in (range(columns) if column_numbers is None else column_numbers)]
-    target = int(np.clip(620 // max(columns, rows), 15, 56))
+    blocks = _blocks(rows, columns)
     each = weights.reshape(rows * columns, *weights.shape[2:])
+    target = _matrix_target(rows, columns, blocks)
     tiles = _tiles(each, scale, DIVERGING, target, whole=False, slice_width=slice_width)
     height, width = tiles.shape[1:3]
-    grid = Grid(rows * columns, columns, height, width, gap=4)
     size = SMALL + (min(height, width) >= 24)
-    left = max(text_width(name, size) for name in [*down, "in"]) + 8
-    top = 2 * size + 10
-    grid_height, grid_width = grid.size
-    page = Sheet(top + grid_height, left + max(grid_width, 1 + text_width("filter", size, bold=True)), caption)
-    canvas = page.body
+    left, top = max(text_width(name, size) for name in [*down, "in"]) + 8, 2 * size + 10
+    longest = -(-rows // blocks)
+    block_height, block_width = Grid(longest * columns, columns, height, width, gap=4).size
+    pitch = left + block_width + 12
+    room = max((blocks - 1) * pitch + left + block_width, left + 1 + text_width("filter", size, bold=True))
+    page = Sheet(top + block_height, room, caption)
+    write(page.body, (left + 1, size), "filter", size=size, colour=QUIET, bold=True)
+    for block in range(blocks):
+        own = slice(block * longest, min((block + 1) * longest, rows))
+        shown = tiles[own.start * columns : own.stop * columns]
+        _paint_block(page.body[:, block * pitch :], shown, down[own], across, (left, top), size)
+    legend = Scale(-scale, scale, DIVERGING, "weight")
+    return page.finished(legend=legend, note=note, bad=count_non_finite(weights))
+
+
+def _matrix_target(rows: int, columns: int, blocks: int) -> int:
+    """The longest side of a tile of a matrix whose rows are broken into blocks, each with its row numbers."""
+    return int(np.clip(620 // max(blocks * (columns + 1) - 1, -(-rows // blocks)), 15, 56))
+
+
+def _blocks(rows: int, columns: int) -> int:
+    """Into how many blocks the rows are broken: one, unless that makes the tiles larger by a quarter or more."""
+    every = [blocks for blocks in range(1, rows + 1) if -(-rows // -(-rows // blocks)) == blocks]  # none of them empty
+    largest = max(_matrix_target(rows, columns, blocks) for blocks in every)
+    if largest < 1.25 * _matrix_target(rows, columns, 1):
+        return 1
+    fit = [blocks for blocks in every if _matrix_target(rows, columns, blocks) == largest]
+    return min(fit, key=lambda blocks: abs(math.log((blocks * (columns + 1) - 1) / -(-rows // blocks))))
+
+
+def _paint_block(
+    canvas: Picture, tiles: Picture, down: Sequence[str], across: Sequence[str], corner: tuple[int, int], size: int
+) -> None:
+    """Paints rows of tiles with the numbers of their inputs and filters onto a canvas, in place."""
+    (height, width), (left, top), columns = tiles.shape[1:3], corner, len(across)
+    grid = Grid(len(tiles), columns, height, width, gap=4)
     grid.paint(canvas, tiles, left, top)
-    write(canvas, (left + 1, size), "filter", size=size, colour=QUIET, bold=True)
     write(canvas, (left - 6, top - 5), "in", size=size, colour=QUIET, bold=True, anchor="rs")
     # Where columns are narrow only every second, fifth, ... is numbered.
     widest = max(text_width(name, size) for name in across) + 3
     for column in numbered_cells(columns, width + 4, widest):
         x = left + grid.corner(column)[0] + width / 2
         write(canvas, (x, top - 5), across[column], size=size, colour=QUIET, anchor="ms")
-    for row in numbered_cells(rows, height + 4, size + 1):
+    for row in numbered_cells(len(down), height + 4, size + 1):
         y = top + grid.corner(row * columns)[1] + height / 2
         write(canvas, (left - 6, y), down[row], size=size, colour=QUIET, anchor="rm")
-    legend = Scale(-scale, scale, DIVERGING, "weight")
-    return page.finished(legend=legend, note=note, bad=count_non_finite(weights))
 
 
 def _lowest(scale: float, colours: str) -> float:

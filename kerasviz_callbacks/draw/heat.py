@@ -47,12 +47,13 @@ def heat_maps(
     halves: Halves | None = None,
     words: Sequence[str] = (),
     points: tuple[float, float] | None = None,
+    slice_name: str = "slice",
 ) -> Picture:
     """Shows heat maps over the inputs that they explain, one tile an input.
 
     Pictures stand beside their map, wide ones above it; it lies over the greyed picture. Signals are lines over a
     ground in the colour of the map. Of a volume, slices evenly spaced in depth stand above the same slices with the
-    map.
+    map; the caption says which. A map that is zero in these alone is marked "empty here".
 
     Args:
         inputs: pictures, bytes `(n, H, W, 3)`; volumes, bytes `(n, d, H, W, 3)`; or signals `(n, t, c)`, one line a
@@ -68,8 +69,10 @@ def heat_maps(
         halves: two data sets side by side: for each its heading and its number of tiles; together all, in this order.
         points: the inputs are clouds of points `(n, t, 3)`, shown as projections between these limits.
         words: the labels that titles may hold at any step; a cell is as wide as the widest of them.
+        slice_name: what a slice of a volume is called: of clips `"frame"`.
     """
     shown, values = np.asarray(inputs), np.asarray(maps)
+    caption += _slices_in_words(shown, slice_name)
     tiles = _tiles(shown, values, scale, signed, points)
     parts = halves or (("", len(tiles)),)
     grids = _grids([count for _, count in parts], tiles, titles, words)
@@ -85,8 +88,17 @@ def heat_maps(
     if halves:
         middle = grids[0].size[1] + _BETWEEN // 2
         fill(page.body, (middle, 0, middle, len(page.body) - 1), LINE)
-    legend = evidence_scale(scale, signed, outlined=points is None and shown.shape[-1] > 0)
+    outlined = points is None and shown.shape[-1] > 0
+    legend = evidence_scale(scale, signed, outlined, sliced=shown.ndim == 5)
     return page.finished(legend=legend, note=note, bad=count_non_finite(values))
+
+
+def _slices_in_words(inputs: NDArray[Any], name: str) -> str:
+    """A further line of the caption: which slices of volumes are drawn, where that is not all of them."""
+    drawn = depth_slices(inputs.shape[1]) if inputs.ndim == 5 else []
+    if not drawn or len(drawn) == inputs.shape[1]:
+        return ""
+    return f"\n{name}s {', '.join(str(number + 1) for number in drawn)} of {inputs.shape[1]}"
 
 
 def _grids(
@@ -167,12 +179,12 @@ def _cell_tiles(maps: NDArray[Any], scale: float, signed: bool) -> Picture:
 
 
 def _volume_tiles(volumes: Picture, maps: NDArray[Any], scale: float, signed: bool) -> Picture:
-    """Four slices of the volume, and below them the same slices with the map over them."""
+    """Four slices of the volume, and below them the same slices with the map over them, outlined as one map."""
     depth = volumes.shape[1]
     slices = depth_slices(depth)
     shown = fit(volumes[:, slices], 72)
     deep = np.moveaxis(resize(np.moveaxis(maps, 1, -1), (depth,)), -1, 1)[:, slices]
-    tops = np.max(maps, axis=(1, 2, 3), where=np.isfinite(maps), initial=0.0)
+    tops = np.max(deep, axis=(1, 2, 3), where=np.isfinite(deep), initial=0.0)
     laid = overlay(shown, deep, scale=scale, signed=signed, tops=tops)
 
     def beside(tiles: Picture) -> Picture:
@@ -181,7 +193,7 @@ def _volume_tiles(volumes: Picture, maps: NDArray[Any], scale: float, signed: bo
         return np.concatenate(parts[1:], axis=2)
 
     below = beside(laid)
-    mark_empty(below, maps)
+    mark_empty(below, maps, deep)
     gap = np.full((len(maps), 2, below.shape[2], 3), PAPER, np.uint8)
     return np.concatenate([beside(shown), gap, below], axis=1)
 
@@ -196,14 +208,15 @@ def _cloud_tiles(
     return np.concatenate([plain, np.full((len(maps), 2, *plain.shape[2:]), PAPER, np.uint8), below], axis=1)
 
 
-def mark_empty(tiles: Picture, maps: NDArray[Any]) -> None:
-    """Writes "empty map" over the tiles whose map is zero everywhere, in place."""
-    for index, values in enumerate(maps):
-        if np.any(values != 0):
+def mark_empty(tiles: Picture, maps: NDArray[Any], drawn: NDArray[Any] | None = None) -> None:
+    """Writes "empty map" over the tiles whose map is zero everywhere, "empty here" where what is drawn of it is."""
+    for index, (values, shown) in enumerate(zip(maps, maps if drawn is None else drawn, strict=True)):
+        if np.any(shown != 0):
             continue
+        words = "empty here" if np.any(values != 0) else "empty map"
         tile, width, middle = tiles[index], tiles.shape[2], tiles.shape[1] / 2
         size = 12
-        text = next((text for text in ("empty map", "empty") if text_width(text, size) + 4 <= width), "–")
+        text = next((text for text in (words, "empty") if text_width(text, size) + 4 <= width), "–")
         fill(tile, (0, middle - 10, width, middle + 10), (24, 26, 29))
         write(tile, (width / 2, middle), text, size=size, colour=PAPER, anchor="mm", width=width)
 

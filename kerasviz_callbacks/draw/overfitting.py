@@ -14,6 +14,7 @@ from kerasviz_callbacks.draw.overlay import evidence_scale, overlay
 from kerasviz_callbacks.draw.sheet import Sheet
 from kerasviz_callbacks.draw.text import LINE, QUIET, STRIP, text_width, wrapped, write
 from kerasviz_callbacks.draw.tiles import fit, place
+from kerasviz_callbacks.draw.volumes import flat_maps
 
 MAX_DEGRADED = 4
 """Examples shown at most."""
@@ -39,10 +40,11 @@ class DegradedExample:
 
     Attributes:
         pictures: bytes `(k, H, W, 3)`; `None`: the inputs are not images.
-        then: heat maps of the best step, `(k, h, w)`; `None`: the model has no maps.
+        then: heat maps of the best step, `(k, *spatial)`; `None`: the model has no maps.
         now: heat maps of this step.
         scale: the value of the hottest colour.
         titles: two lines of text for each.
+        slices: which slice of the maps of volumes is drawn, `(k,)`; `None`: the middle one.
     """
 
     pictures: Picture | None
@@ -50,6 +52,7 @@ class DegradedExample:
     now: NDArray[np.float32] | None
     scale: float
     titles: Sequence[tuple[str, str]]
+    slices: NDArray[np.intp] | None = None
 
 
 @dataclass(frozen=True)
@@ -131,7 +134,8 @@ def overfitting_sheet(shown: Summary, *, caption: str, note: str = "") -> Pictur
     bad, legend = "", None
     if shown.degraded is not None and shown.degraded.pictures is not None and shown.degraded.scale > 0:
         maps = [one for one in (shown.degraded.then, shown.degraded.now) if one is not None and len(one)]
-        legend = evidence_scale(shown.degraded.scale) if maps else None
+        sliced = any(one.ndim == 4 for one in maps)
+        legend = evidence_scale(shown.degraded.scale, sliced=sliced) if maps else None
         bad = count_non_finite(*maps)
     return page.finished(legend=legend, note=note, bad=bad)
 
@@ -224,7 +228,8 @@ def _triples(degraded: DegradedExample) -> Picture | None:
     tiles = [shown]
     for maps in (degraded.then, degraded.now):
         if maps is not None:
-            laid = overlay(shown, maps, scale=degraded.scale)
-            mark_empty(laid, maps)
+            flat = flat_maps(maps, degraded.slices)
+            laid = overlay(shown, flat, scale=degraded.scale)
+            mark_empty(laid, maps, flat)
             tiles.append(laid)
     return np.stack(tiles, axis=1)

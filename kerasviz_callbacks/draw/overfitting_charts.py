@@ -13,7 +13,6 @@ from kerasviz_callbacks.draw.overfitting import MAX_CLASSES, MAX_DEGRADED, PerCl
 from kerasviz_callbacks.draw.overfitting_headline import History
 from kerasviz_callbacks.draw.text import short_number as written
 from kerasviz_callbacks.draw.trails import extend_window
-from kerasviz_callbacks.draw.volumes import middle_slice
 
 
 @dataclass(frozen=True)
@@ -203,13 +202,6 @@ def most_degraded(now: ArrayLike, then: ArrayLike, least: float) -> NDArray[np.i
         drop = np.nan_to_num(np.asarray(then, np.float64) - np.asarray(now, np.float64), nan=-np.inf)
     order = np.argsort(-drop, kind="stable")[:MAX_DEGRADED]
     return order[drop[order] > least]
-
-
-def flat_maps(maps: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Maps `(k, *spatial)` as `(k, h, w)`: those of signals are one row high, of volumes the slice in the middle."""
-    if maps.ndim == 2:
-        return maps[:, None]
-    return middle_slice(maps) if maps.ndim == 4 else maps
 
 
 def _curve(shown: MetricStyle, steps: Sequence[int], values: Sequence[float | None]) -> Curve:

@@ -16,6 +16,7 @@ _APART = 10.0  # val_loss / loss of a first epoch that overfitting does not expl
 _UNCHANGED = 0.01  # of the loss at the first epoch
 _LEAST, _MOST = 1e-100, 1e100  # losses beyond them have no ratio
 _WORSE = 0.05  # of the lowest val_loss; less is noise
+_SLIGHT = 0.02  # of how far val_loss fell before; a rise by less is noise too, unless it lasts for two steps
 
 
 @dataclass(frozen=True)
@@ -142,12 +143,20 @@ class _Told:
 
     def rising(self) -> str:
         lowest, now = self.at("val_loss", self.best), self.at("val_loss", self.step)
-        if not (math.isfinite(now) and now - lowest > _WORSE * abs(lowest)):
+        if not (math.isfinite(now) and self._has_risen(lowest)):
             return ""
         fell = self.at("loss", self.step) < self.at("loss", self.best)
         begin = "Overfitting" if fell else "Getting worse"
         change = f"val_loss {written(lowest)} → {written(now)}{_more(lowest, now)}"
         return f"{begin} since {self.axis} {self.best}: {change}."
+
+    def _has_risen(self, lowest: float) -> bool:
+        """Whether the newest val_loss is above the lowest by more than noise, or this and the one before it are."""
+        known = [(at, float(of)) for at, of in zip(*self.curves["val_loss"], strict=True) if math.isfinite(of)]
+        rises = [of - lowest for at, of in known if self.best is not None and self.best < at <= self.step]
+        worse = [rise > _WORSE * abs(lowest) for rise in rises[-2:]]
+        slight = bool(known) and rises[-1:] <= [_SLIGHT * (known[0][1] - lowest)]
+        return worse[-1:] == [True] and (not slight or worse == [True, True])
 
     def calm(self) -> str:
         if self.step < 0:

@@ -82,10 +82,14 @@ def weak_maps(maps: ArrayLike, scale: float) -> NDArray[np.bool_]:
     return weak
 
 
-def evidence_scale(scale: float, signed: bool = False, outlined: bool = True) -> Scale:
-    """The legend of maps laid over pictures, outlined or not: the colours as they look there, over a middling grey."""
+def evidence_scale(scale: float, signed: bool = False, outlined: bool = True, *, sliced: bool = False) -> Scale:
+    """The legend of maps laid over pictures, outlined or not: the colours as they look there, over a middling grey.
+
+    `sliced` says that a tile shows some slices of a map, within which the outline's share is meant.
+    """
     entries = _lay(_ground(np.full(257, 100.0), signed), np.linspace(0, 1, 257), signed)
-    label = "evidence; outline: half of a map's largest" if outlined and not signed else "evidence"
+    outlines = f"evidence; outline: half of a {'tile' if sliced else 'map'}'s largest"
+    label = outlines if outlined and not signed else "evidence"
     return Scale(-scale if signed else 0.0, scale, DIVERGING if signed else HEAT, label, entries)
 
 

@@ -177,6 +177,11 @@ def plural(noun: str, count: int = 2) -> str:
     return noun if count == 1 else f"{noun}es" if noun.endswith("tch") else f"{noun}s"
 
 
+def counted_rows(count: int) -> str:
+    """So many rows, in words."""
+    return f"{count:,} {plural('row', count)}"
+
+
 def join_notes(*notes: str) -> str:
     """Join several notes for one strip; empty ones are left out."""
     return "   ".join(note for note in notes if note)

@@ -32,6 +32,24 @@ def middle_slice(volumes: NDArray[Any], axis: int = 1) -> NDArray[Any]:
     return volumes[index]
 
 
+def hottest_slices(maps: NDArray[Any]) -> NDArray[np.intp]:
+    """The slice of each volume `(k, d, h, w)` with the largest finite value, `(k,)`; the middle if none is above 0."""
+    heat = np.max(maps, axis=(2, 3), where=np.isfinite(maps), initial=0.0)
+    return np.asarray(np.where(heat.max(axis=1) > 0, heat.argmax(axis=1), maps.shape[1] // 2), np.intp)
+
+
+def flat_maps(maps: NDArray[Any], slices: NDArray[np.intp] | None = None) -> NDArray[Any]:
+    """Maps `(k, *spatial)` as `(k, h, w)`: those of signals are one row high; of volumes one slice, the middle one.
+
+    `slices` are the numbers of others, `(k,)`.
+    """
+    if maps.ndim == 2:
+        return maps[:, None]
+    if maps.ndim < 4:
+        return maps
+    return middle_slice(maps) if slices is None else maps[np.arange(len(maps)), slices]
+
+
 def depth_slices(depth: int, count: int = 4) -> list[int]:
     """The indices of at most `count` slices, evenly spaced, each in the middle of its part."""
     if depth <= count:

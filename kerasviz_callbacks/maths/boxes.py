@@ -8,6 +8,8 @@ _ABSOLUTE = ("xyxy", "yxyx", "xywh", "center_xywh", "center_yxhw")
 BOX_FORMATS = (*_ABSOLUTE, *(f"rel_{name}" for name in _ABSOLUTE))
 """The formats of `keras.utils.bounding_boxes`; with `rel_` in shares of the image's sides, else in pixels."""
 
+_BESIDE, _MOST = 0.05, 0.95  # boxes may end so far outside, in shares of the longer side; so many must not
+
 
 def to_xyxy(boxes: ArrayLike, box_format: str, height: float, width: float) -> _Real:
     """Convert boxes `(..., 4)` to left, top, right, bottom in pixels of an image of that height and width.
@@ -44,6 +46,28 @@ def guess_format(boxes: ArrayLike) -> str:
     relative = "rel_" if values.max(initial=0) <= 1 else ""
     corners = bool(((values[:, 2] >= values[:, 0]) & (values[:, 3] >= values[:, 1])).all())
     return f"{relative}{'xyxy' if corners else 'xywh'}"
+
+
+def may_be_boxes(values: ArrayLike, height: float, width: float) -> bool:
+    """Whether four numbers a row may be boxes in an image: 95 % of them lie in it, in one format.
+
+    The formats are those that `guess_format` knows, and centers with widths and heights; both orders of x and y count,
+    and rows of -1 or 0, which pad, do not.
+
+    Example:
+        >>> may_be_boxes([[10, 20, 30, 60]], height=64, width=64), may_be_boxes([[-0.5, 0.5, 0.5, 0.5]], 64, 64)
+        (True, False)
+    """
+    rows = np.asarray(values, np.float64).reshape(-1, 4)
+    rows = rows[np.isfinite(rows).all(axis=1) & (rows > -1).any(axis=1) & rows.any(axis=1)]
+    prefix = guess_format(rows).rpartition("_")[0]
+    sides = np.ones(4) if prefix else np.tile(max(height, width), 4)
+    for name in ("xyxy", "xywh", "center_xywh"):
+        corners = to_xyxy(rows / sides, name, 1, 1)
+        inside = (corners > -_BESIDE).all(axis=1) & (corners < 1 + _BESIDE).all(axis=1)
+        if len(rows) and (inside & (corners[:, 2:] >= corners[:, :2]).all(axis=1)).mean() >= _MOST:
+            return True
+    return False
 
 
 def box_iou(one: _Real, other: _Real) -> _Real:

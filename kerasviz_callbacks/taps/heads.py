@@ -10,6 +10,9 @@ import keras
 
 from .._autodiff import framework
 
+OF_CLASSES = {"categorical_crossentropy", "sparse_categorical_crossentropy", "categorical_focal_crossentropy"}
+"""Names of the losses of one class among several."""
+
 
 @dataclass(frozen=True)
 class Head:

@@ -129,9 +129,13 @@ def _has_kernel(layer: Any) -> bool:
 
 
 def reconstruction(reader: Reader) -> int | None:
-    """The index of the output (flattened) with the shape of the first input, as of an autoencoder; `None` if none."""
+    """The index of the output (flattened) with the shape of the first input, as of an autoencoder; `None` if none.
+
+    A single number beside a single number is a prediction: a classifier of a table is fed columns `(n, 1)`.
+    """
     shape = reader.input_shapes[0]
-    return reader.output_shapes.index(shape) if shape in reader.output_shapes else None
+    alike = shape in reader.output_shapes and math.prod(n or 2 for n in shape) > 1
+    return reader.output_shapes.index(shape) if alike else None
 
 
 def bottleneck(reader: Reader, inputs: Any) -> Call:

@@ -51,6 +51,12 @@ def has_call(model: Any) -> bool:
     return "call" in vars(model) or type(model).call not in (keras.Model.call, keras.layers.Layer.call)
 
 
+def has_own_train_step(model: Any) -> bool:
+    """Whether a model trains by a `train_step` of its own, which alone knows its loss."""
+    known = keras.Model.train_step
+    return "train_step" in vars(model) or getattr(type(model), "train_step", known) is not known
+
+
 def attribute_paths(model: Any, prefix: str = "") -> dict[int, str]:
     """By `id`, the attributes that hold the parts of a model without `call`: `encoder`, `gan/generator`, `networks/0`.
 
@@ -120,6 +126,8 @@ def _unique(path: str, captured: set[str]) -> str:
 
 def listed(paths: Sequence[str]) -> str:
     """A short text: all paths, or the first, the last and the count where there are more than four."""
+    if not paths:
+        return "layers that are not known yet"
     return ", ".join(paths) if len(paths) <= 4 else f"{paths[0]} to {paths[-1]} ({len(paths)} layers)"
 
 

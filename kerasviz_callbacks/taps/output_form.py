@@ -9,16 +9,16 @@ import keras
 import numpy as np
 
 from .._typing import Array
+from ..maths.boxes import may_be_boxes
 from ..maths.geometry import image_shape
 from ..probe import Probe
-from .heads import Head, loss_name, loss_of
+from .heads import OF_CLASSES, Head, loss_name, loss_of
 from .input_spec import position_axes
 from .layouts import channels_last
 from .reader import Reader
 
 Form = Literal["classes", "labels", "masks", "images", "values", "boxes", "points", "series", "numbers"]
 
-OF_CLASSES = {"categorical_crossentropy", "sparse_categorical_crossentropy", "categorical_focal_crossentropy"}
 OF_QUANTITIES = {
     *("mse", "mae", "mape", "msle", "huber", "huber_loss", "log_cosh", "mean_squared_error", "mean_absolute_error"),
     *("mean_absolute_percentage_error", "mean_squared_logarithmic_error"),
@@ -32,7 +32,8 @@ def form_of(reader: Reader, probe: Probe, number: int = 0) -> Form:
     shape, target = output_shape(reader, number), targets_of(reader, probe, number)
     pictures, loss = fed_images(reader, probe), loss_name(loss_of(reader.model, reader.output_names, number))
     if len(shape) > 2 or (pictures and len(shape) == 2):
-        if image_of(shape) is not None:
+        flat = len(shape) == 2 and shape != probe.images.shape[1:3]  # characters of a text, unless y is such an image
+        if image_of(shape) is not None and not (flat and (target is None or target.shape[1:] != shape)):
             return _of_pixels(reader.heads[number], shape, target, loss, probe)
     elif pictures and shape == probe.images.shape[1:] and reader.heads[number].kind != "softmax":
         return "images"  # flat vectors that are images
@@ -40,7 +41,7 @@ def form_of(reader: Reader, probe: Probe, number: int = 0) -> Form:
     if of_classes or (target is not None and _is_yes_or_no(target)):
         return "numbers"
     name = str(reader.output_names[number]) if number < len(reader.output_names) else ""
-    if pictures and shape[-1:] == (4,) and (len(shape) == 2 or "box" in name or _like(target, shape)):
+    if pictures and shape[-1:] == (4,) and (len(shape) == 2 or "box" in name or _is_box(target, shape, probe)):
         return "boxes"
     if pictures and _are_points(shape, target, probe.images.shape):
         return "points"
@@ -131,6 +132,11 @@ def _within(target: Array | None, fed: Array) -> bool:
 
 def _like(target: Array | None, shape: tuple[int, ...]) -> bool:
     return target is not None and target.shape[1:] == shape and target.dtype.kind == "f"
+
+
+def _is_box(target: Array | None, shape: tuple[int, ...], probe: Probe) -> bool:
+    """Whether y of the output's shape may be a box in the image, and not any four numbers."""
+    return _like(target, shape) and target is not None and may_be_boxes(target, *probe.images.shape[1:3])
 
 
 def _are_points(shape: tuple[int, ...], target: Array | None, fed: tuple[int, ...]) -> bool:

@@ -28,7 +28,8 @@ class Call:
         ref: the layer.
         shape: shape of its (first) output, without the batch, channels last.
         visible: False if its output cannot be read: it is called inside a compiled function within the model, or at
-            least once inside a loop (the cell of an LSTM, which also runs once before the loop).
+            least once inside a loop (the cell of an LSTM, which also runs once before the loop), or its rows are
+            others than those of the inputs.
         repeats: the path of an earlier call that returned the same tensor (a nested model's last layer), or `None`.
         is_output: whether the output is the model's own, or the input of its softmax.
         channel_axis: the axis that holds the channels in the pass, counted from the end; `None`: the last one.
@@ -141,7 +142,7 @@ class OutputRecorder:
         for ref, tensors, _ in self.record:
             number, many, output = counted[ref.path], len(self.outputs[ref.path]) > 1, tensors[0]
             counted[ref.path] += 1
-            visible = all(framework().visible(one) for call in self.outputs[ref.path] for one in call)
+            visible = all(_readable(one, flat) for call in self.outputs[ref.path] for one in call)
             path = f"{ref.path}:{number}" if many and number else ref.path
             axis = layouts.axis(output) if visible and layouts is not None else None
             shape = moved_shape(output.shape[1:], axis) if visible else ()
@@ -162,6 +163,11 @@ class OutputRecorder:
             )
             seen.append((output, path))
         return calls, *_axes(layouts, flat, results)
+
+
+def _readable(output: Any, inputs: list[Any]) -> bool:
+    """Whether an output can be read, and may hold a row for each row of the inputs: the nodes of a graph are others."""
+    return framework().visible(output) and output.shape[0] in (None, inputs[0].shape[0] if inputs else None)
 
 
 def _axes(layouts: Layouts | None, inputs: list[Any], outputs: list[Any]) -> tuple[list[Any], list[Any]]:

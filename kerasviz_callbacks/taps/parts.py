@@ -78,6 +78,14 @@ def callable_parts(model: Any) -> list[Part]:
     return [one for one in known if id(one.layer) not in inner and (not one.layer.built or one.layer.weights)]
 
 
+def unbuilt_parts(model: Any) -> list[Part]:
+    """Of a model without `call`, the parts and layers that can be called and do not have their weights yet."""
+    known, held = list_parts(model), [Part(name, layer) for name, layer in _keras.held_layers(model)]
+    outer = {id(part.layer) for part in held}
+    every = [*held, *(part for part in known if id(part.layer) not in outer)]
+    return [part for part in every if has_call(part.layer) and not _has_weights(part.layer)]
+
+
 def is_built(model: Any, *, partly: bool = False) -> bool:
     """Whether a model has its weights: of one without `call` all parts, or with `partly` some of them.
 

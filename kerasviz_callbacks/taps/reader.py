@@ -94,9 +94,9 @@ class Reader:
             )
         if not calls or not all(call.visible for call in calls):
             raise ValueError(
-                f'{argument}="{ref.path}": is not called where it can be read: it is unused, returns no rows, or is '
-                "hidden inside a @tf.function (or a loop) within the model. Remove @tf.function from `call` (fit "
-                "compiles it anyway), or name the layer that contains it."
+                f'{argument}="{ref.path}": is not called where it can be read: it is unused, returns no row for '
+                "each input, or is hidden inside a @tf.function (or a loop) within the model. Remove @tf.function from "
+                "`call` (fit compiles it anyway), or name the layer that contains it."
             )
         if index is not None and index >= len(calls):
             raise ValueError(f'{argument}="{wanted}": the layer is called {len(calls)} times, counted from 0.')

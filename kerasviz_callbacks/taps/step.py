@@ -14,7 +14,7 @@ from .._autodiff import framework
 from .._typing import Array
 from .batches import fixed_rows, repeated
 from .call_hooks import call_hooks
-from .layers import list_layers
+from .layers import has_own_train_step, list_layers
 from .optimizers import CLIPS, NoStepError, copy_optimizer, copy_variable, loss_scale
 from .reader import all_variables, compiled_or_eager
 
@@ -182,7 +182,7 @@ def check_clip(clip: Any) -> dict[str, float] | None:
 def _check(model: Any, targets: Any) -> None:
     if getattr(model, "optimizer", None) is None:
         raise NoStepError("the model is not compiled with an optimizer")
-    if "train_step" in vars(model) or type(model).train_step is not keras.Model.train_step:
+    if has_own_train_step(model):
         raise NoStepError("the model has a train_step of its own, which alone knows its loss")
     if targets is None and getattr(model, "loss", None) is not None:
         raise NoStepError("the data have no targets")

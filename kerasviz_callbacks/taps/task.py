@@ -12,9 +12,10 @@ import numpy as np
 from .._typing import Array
 from ..maths.confidence import AnswerScores, multiclass_scores, multilabel_scores, sigmoid, softmax
 from ..probe import Probe
-from .heads import loss_name, loss_of
+from .heads import OF_CLASSES, loss_name, loss_of
 from .layer_selection import reconstruction
-from .output_form import OF_CLASSES, OF_QUANTITIES, Form, form_of, targets_of
+from .layers import has_own_train_step
+from .output_form import OF_QUANTITIES, Form, form_of, targets_of
 from .reader import Reader
 from .scores import PREDICTED, Score, class_targets, is_probabilities, score_for
 
@@ -84,12 +85,11 @@ def task_of(reader: Reader, probe: Probe, labels: Array | None, number: int = 0)
         return Task("values", form=form)
     if head.dense:
         return Task("positions", form=form)
-    fitted = head.kind is None and loss_name(loss_of(reader.model, reader.output_names, number)) in OF_QUANTITIES
+    fitted = head.kind is None and _loss(reader, number) in OF_QUANTITIES
     if fitted or (head.regression and labels is not None):
         return Task("values", form=form)
     if labels is not None:
-        codes = head.kind is None and loss_of(reader.model, reader.output_names, number) is None
-        if codes and not _as_many(head.classes, probe, labels):
+        if head.kind is None and _are_codes(reader, number, probe, labels):
             return Task("values", units=head.classes, form="numbers")
         return Task("classes", put_out, head.classes, "classes")
     targets = targets_of(reader, probe, number)
@@ -98,6 +98,11 @@ def task_of(reader: Reader, probe: Probe, labels: Array | None, number: int = 0)
     if (head.kind == "sigmoid" or head.of_logits) and (targets is None or _yes_or_no(targets, head.classes)):
         return Task("labels", put_out, head.classes, "labels")
     return Task("values", form=form)
+
+
+def predicts_quantity(reader: Reader) -> bool:
+    """Whether the first output is one number, fitted to y as a quantity: whole numbers in y are then no classes."""
+    return reader.head.regression and not reader.head.dense and _loss(reader, 0) in OF_QUANTITIES
 
 
 def truth_of(task: Task, reader: Reader, probe: Probe, labels: Array | None) -> Array | None:
@@ -109,16 +114,32 @@ def truth_of(task: Task, reader: Reader, probe: Probe, labels: Array | None) -> 
         return None if targets is None else targets > 0  # a hinge takes -1 for 0
     size = math.prod(n or 0 for n in reader.output_shapes[0])
     fits = targets is not None and targets.dtype.kind in "buif" and targets.size == size * len(targets)
-    of_classes = loss_name(loss_of(reader.model, reader.output_names, 0)) in OF_CLASSES
-    if fits and reader.head.kind != "softmax" and not of_classes:
+    if fits and reader.head.kind != "softmax" and _loss(reader, 0) not in OF_CLASSES:
         return targets
     reconstructs = _reconstructs(reader)
     return np.asarray(keras.tree.flatten(reader.to_channels_last(probe.inputs))[0]) if reconstructs else None
 
 
 def _reconstructs(reader: Reader) -> bool:
-    """Whether the first output has the input's shape; never for a softmax, which gives classes."""
-    return reader.head.kind != "softmax" and reconstruction(reader) == 0
+    """Whether the first output has the input's shape; never for a softmax or a loss of classes."""
+    of_classes = reader.head.kind == "softmax" or _loss(reader, 0) in OF_CLASSES
+    return not of_classes and reconstruction(reader) == 0
+
+
+def _loss(reader: Reader, number: int) -> str:
+    return loss_name(loss_of(reader.model, reader.output_names, number))
+
+
+def _are_codes(reader: Reader, number: int, probe: Probe, labels: Array) -> bool:
+    """Whether linear outputs are codes, which no loss compares with y: of unit norm, or not as many as the classes.
+
+    A `train_step` of one's own may do anything with the compiled loss.
+    """
+    loss = loss_of(reader.model, reader.output_names, number)
+    if loss is not None and not has_own_train_step(reader.model):
+        return False
+    of_unit_norm = (isinstance(c.ref.layer, keras.layers.UnitNormalization) for c in reader.calls if c.is_output)
+    return any(of_unit_norm) or not _as_many(reader.heads[number].classes, probe, labels)
 
 
 def _as_many(units: int, probe: Probe, labels: Array) -> bool:

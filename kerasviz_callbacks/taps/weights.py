@@ -34,6 +34,11 @@ def convolution_layout(layer: Any) -> Layout | None:
     return "conv" if recurrent or isinstance(layer, _CONVOLUTION) else None
 
 
+def is_separable(layer: Any) -> bool:
+    """Whether a layer has a depthwise kernel, which `kernel` gives, and a pointwise one that makes the filters."""
+    return isinstance(layer, _SEPARABLE)
+
+
 def kernel_shape(layer: Any) -> tuple[int, ...]:
     """The shape of a layer's kernel; of a separable convolution the depthwise one."""
     return tuple(_kernel(layer).shape)
@@ -64,7 +69,7 @@ def first_dense(model: Any, known: Sequence[LayerRef]) -> tuple[LayerRef, tuple[
 
 
 def _kernel(layer: Any) -> Any:
-    return layer.depthwise_kernel if isinstance(layer, _SEPARABLE) else layer.kernel
+    return layer.depthwise_kernel if is_separable(layer) else layer.kernel
 
 
 def _copied(weights: Any) -> Array:

@@ -22,20 +22,19 @@ from ..maths.history import StepHistory
 from ..maths.scale import count_clipped, reach_within, robust_max
 from ..taps.channel_statistics import channel_statistics, output_is_rectified
 from ..taps.input_spec import input_names, inputs_of
-from ..taps.layers import has_frames
 from ..taps.output_recorder import Call
 from ..taps.reader import Capture, Captured, Reader
+from ..taps.smaller_maps import reduction, smaller
 from ..taps.tokens import Patches, patches_of
 
 MAX_CHANNELS = 16
 MAX_UNITS = 128
 MAX_ROWS = 16
-MAX_MAP_SIDE = 64  # positions per side; larger maps are average-pooled in the forward pass
 _DESCRIPTION = """**Activations of {path}** for each input; output shape {shape}.
 
 *How to read it:* {layout}. The columns are chosen once: those that varied most at the first step. All steps, training
-and validation data share one colour scale, which never shrinks; it covers 99.5 % of the values, and the number of
-values beyond it is printed below, as is the largest value where most are below a tenth of the scale.
+and validation data share one colour scale, which never shrinks; it covers 99.5 % of the values drawn, and the number of
+values beyond it is printed below, as is the largest value where most are below a tenth of the scale.{reduction}
 {dead}*Bad signs:* dead channels (columns of one colour), identical columns (redundant channels), maps that are the same
 for all inputs (the layer ignores the input), values that keep growing."""
 
@@ -86,10 +85,9 @@ class ActivationMaps(LayersView):
         self.calls = {}
         for call in calls:
             every = len(_placeholders(call)) == call.shape[-1]  # then no channels need to be chosen
-            reduce = _REDUCES[output_is_rectified(call), every, call.path in self._patches]
+            reduce = _REDUCES[output_is_rectified(call), every]
             self.calls[Capture(call.path, reduce=reduce, owner=id(self))] = call
         self._input_names = input_names(reader.model, self.probes[VALIDATION].inputs)
-        self._slice = "frame" if has_frames(reader.layers) else "slice"
         self._input_images: dict[tuple[str, int | None, int], Array | None] = {}
 
     def request(self, source: str) -> Request:
@@ -157,6 +155,8 @@ class ActivationMaps(LayersView):
                 maps = one.data.maps[call.path]
                 layout = "Rows: inputs. Columns: units" if maps.ndim == 2 else "Rows: inputs. Columns: channels"
                 told = {"path": code_span(call.path), "shape": shape_text(call.shape), "layout": layout}
+                less = reduction(call.shape)
+                told["reduction"] = f"\nOf the layer's many positions are drawn: {less}." if less else ""
                 about = _DESCRIPTION.format(dead=_DEAD if call.path in one.data.dead else "", **told)
                 yield Image(source, f"activations/{call.path}", self._picture(source, call, one.data, one.note), about)
 
@@ -170,9 +170,11 @@ class ActivationMaps(LayersView):
         if maps.ndim == 5:
             maps = self.display_of(number).slices_first(maps, 2)
             depth, maps = maps.shape[2], middle_slice(maps, 2)
-            details.append(f"{self._slice} {depth // 2 + 1} of {depth}")
+            details.append(f"{self.probe_display.slice_name} {depth // 2 + 1} of {depth}")
+        details += self._of_volumes(number, call, maps, details)
         if len(self._input_names) > 1 and number is not None:
             details.append(f"on input {self._input_names[number]}")
+        details.append(reduction(call.shape))
         shown, high = maps if matrix else maps[:MAX_ROWS], self.memory.scales.get(call.path, 0.0)
         beyond = count_clipped(shown, high, "value")
         labels = self.probe_display.label_names(source)
@@ -191,6 +193,14 @@ class ActivationMaps(LayersView):
         if thumbnails is not None:
             options["caption"] = self.display_of(number).captioned(options["caption"], source)
         return activation_tiles(thumbnails, shown, **options)
+
+    def _of_volumes(self, number: int | None, call: Call, maps: Array, said: Sequence[str]) -> list[str]:
+        """Return what the maps run along, if that is the frames of a clip, and which slice stands for the input."""
+        display = self.display_of(number)
+        pictured = display.slice_in_words() if maps.ndim > 2 else ""
+        along = display.slice_name == "frame" and maps.ndim == 3 and call.shape[0] == display.depth
+        details = [f"each along {display.depth} frames"] if along else []
+        return [*details, f"input: {pictured}"] if pictured and pictured not in said else details
 
     def _columns(self, call: Call, shown: int) -> str:
         """Return which channels are shown, in words."""
@@ -248,17 +258,14 @@ def _placeholders(call: Call) -> Array:
     return ~np.arange(min(call.shape[-1] or 1, MAX_CHANNELS if len(call.shape) > 1 else MAX_UNITS))
 
 
-def _statistics_and_maps(
-    output: Any, choice: Any, metrics: Sequence[str], every: bool, patches: bool
-) -> dict[str, Any]:
+def _statistics_and_maps(output: Any, choice: Any, metrics: Sequence[str], every: bool) -> dict[str, Any]:
     """In the forward pass: statistics of every channel `(n, c)`, and maps of the chosen ones `(n, chosen, *spatial)`.
 
     The variance is computed only until channels are chosen by it. Each statistic reads the entire layer output again;
-    gathering channels costs more than any statistic, and `every` avoids it. Of `patches` the positions are one axis.
+    gathering channels costs more than any statistic, and `every` avoids it.
     """
     values = keras.ops.cast(output, "float32")
-    rank, most = len(values.shape), MAX_MAP_SIDE**2 if patches else MAX_MAP_SIDE
-    undecided = choice < 0
+    rank, undecided = len(values.shape), choice < 0
     chosen = values if every else keras.ops.take(values, keras.ops.where(undecided, -1 - choice, choice), axis=-1)
     found = channel_statistics(values, metrics)
     if "variance" not in metrics:
@@ -267,7 +274,7 @@ def _statistics_and_maps(
         found |= keras.ops.cond(
             undecided[0], lambda: channel_statistics(values, spread), lambda: dict.fromkeys(spread, zeros)
         )
-    return {**found, "maps": keras.ops.transpose(_smaller(chosen, most), (0, rank - 1, *range(1, rank - 1)))}
+    return {**found, "maps": keras.ops.transpose(smaller(chosen), (0, rank - 1, *range(1, rank - 1)))}
 
 
 # The statistics of a layer, by whether its output is rectified; see `is_rectified`.
@@ -277,22 +284,12 @@ _METRICS: Mapping[bool | None, tuple[str, ...]] = {
     False: ("mean_abs", "mean", "variance"),
 }
 _REDUCES = {
-    (kind, every, patches): partial(_statistics_and_maps, metrics=metrics, every=every, patches=patches)
+    (kind, every): partial(_statistics_and_maps, metrics=metrics, every=every)
     for kind, metrics in _METRICS.items()
     for every in (False, True)
-    for patches in (False, True)
 }
 
 
 def _metrics(captured: Captured, rectified: bool | None) -> ChannelMetrics:
     """Combine the statistics of the rows; those of `False` are there for every layer until channels are chosen."""
     return channel_metrics(**{name: captured.output[name] for name in _METRICS[rectified]})
-
-
-def _smaller(maps: Any, most: int) -> Any:
-    """Average-pool maps to at most so many positions per side, by an integer factor."""
-    sides = maps.shape[1:-1]
-    factors = tuple(max(1, -(-(side or 1) // most)) for side in sides)
-    if len(sides) not in (1, 2, 3) or max(factors, default=1) == 1:
-        return maps
-    return keras.ops.average_pool(maps, factors, strides=factors, padding="same")

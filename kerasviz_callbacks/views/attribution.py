@@ -131,6 +131,7 @@ class Attribution(ExplainedView):
                     caption=f"{self._title} of {name}   {shape_text(values.shape[1:])}   {self.target_in_words()}",
                     note=join_notes(count_clipped(values, scale), missing, one.note),
                     signed=True,
+                    slice_name=self.probe_display.slice_name,
                     number=self._explained.names.index(name),
                 )
                 about = _DESCRIPTION.format(

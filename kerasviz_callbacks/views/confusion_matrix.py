@@ -210,7 +210,9 @@ class ConfusionMatrix(ProbeView):
         what = "labels" if self._several else "classes"
         of = f"{MAX_CLASSES} most confused of {self._things:,}" if self._things > MAX_CLASSES else f"{self._things}"
         weighted = ", weighted to the proportions of the data" if self._is_weighted(source) else ""
-        return f"{self._output}   confusion matrix, {of} {what}\n{len(self.probes[source]):,} rows{weighted}"
+        pictured = self.probe_display.slice_in_words()
+        rows = join_notes(f"{len(self.probes[source]):,} rows{weighted}", f"examples: {pictured}" if pictured else "")
+        return f"{self._output}   confusion matrix, {of} {what}\n{rows}"
 
     def _is_weighted(self, source: str) -> bool:
         """Return whether the rows have other proportions than the data, so that the accuracy is not that of counts."""

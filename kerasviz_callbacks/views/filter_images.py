@@ -18,17 +18,19 @@ from ..maths.geometry import dense_filters, filters_of, image_shape
 from ..maths.health import norm, redundancy, turn
 from ..maths.scale import count_clipped, robust_max
 from ..taps.layers import LayerRef, find, listed, named
-from ..taps.weights import Layout, convolution_layout, first_dense, kernel, kernel_shape
+from ..taps.weights import Layout, convolution_layout, first_dense, is_separable, kernel, kernel_shape
 
 MAX_TILES = 64
 _DESCRIPTION = """**Filters of {path}**, {shape}.
 
 *How to read it:* {layout} All steps share one colour scale, symmetric about zero, which never shrinks; it covers
-99.5 % of the weights, and the number of weights beyond it is printed below.
+99.5 % of the weights drawn, and the number of those beyond it is printed below.{selection}
 {relative}
 *Good signs:* edges, blobs and colours emerge from the noise in the first layer.
 *Bad signs:* tiles that stay noise while the loss falls (memorisation), identical tiles (redundant filters), tiles that
 never change or fade to zero (dead filters).{frozen}"""
+_SEPARABLE = """One tile per input channel: the depthwise kernel. The pointwise kernel, which mixes these into
+{filters} filters, is not drawn here; `WeightHeatmaps` shows it."""
 _FROZEN = " No weight of this layer is trained: it is frozen, and its filters stay as they are."
 
 
@@ -104,6 +106,7 @@ class FilterImages(View):
                     )
                 chosen.append(ref.path)
         self._kernels = {path: kernels[path] for path in chosen}
+        self._counts = {path: kernel.filters().shape[:2] for path, kernel in self._kernels.items()}
         self._frozen = {path for path in chosen if not kernels[path].ref.layer.trainable_variables}
 
     def summary(self) -> str:
@@ -160,17 +163,42 @@ class FilterImages(View):
         """Draw one image per layer."""
         one = measured[MODEL]
         for path, shown in one.data.items():
-            shape = f"kernel {shape_text(kernel_shape(self._kernels[path].ref.layer))}"
+            layer = self._kernels[path].ref.layer
+            shape = f"{'depthwise ' * is_separable(layer)}kernel {shape_text(kernel_shape(layer))}"
+            selection = self._selection(path)
             caption = f"{path}   {shape}{'   frozen' * (path in self._frozen)}"
-            one_tile = self.memory.shared[path][1].size in (1, 3)
             about = _DESCRIPTION.format(
                 path=code_span(path),
                 shape=shape,
-                layout="One tile per filter." if one_tile else "Rows: input channels. Columns: filters.",
+                layout=self._layout(path),
                 relative=f"The tiles show the change since the {self.relative_to} step.\n" if self.relative_to else "",
                 frozen=_FROZEN if path in self._frozen else "",
+                selection=f"\nDrawn are {selection}; the same at every step." if selection else "",
             )
             yield Image(MODEL, f"filters/{path}", self._picture(path, shown, caption, one.note), about)
+
+    def _layout(self, path: str) -> str:
+        """Return what the tiles are, in words."""
+        layer = self._kernels[path].ref.layer
+        if is_separable(layer):
+            return _SEPARABLE.format(filters=layer.filters)
+        one_tile = self.memory.shared[path][1].size in (1, 3)
+        return "One tile per filter." if one_tile else "Rows: input channels. Columns: filters."
+
+    def _selection(self, path: str) -> str:
+        """Return which filters and input channels are drawn, in words; nothing if all are."""
+        (chosen, inputs), (filters, channels) = self.memory.shared[path], self._counts[path]
+        kind = "depthwise filters" if is_separable(self._kernels[path].ref.layer) else "filters"
+        parts = [f"{len(chosen)} of {filters:,} {kind}"] if len(chosen) < filters else []
+        if self.channels == "each" and len(inputs) < channels:
+            parts.append(f"{len(inputs)} of {channels:,} inputs")
+        return f"{' and '.join(parts)}, those of largest norm at the first step" if parts else ""
+
+    def _left_out(self, path: str) -> str:
+        """Return what of the layer is not drawn, as a line of the caption; nothing if all is."""
+        layer = self._kernels[path].ref.layer
+        pointwise = f"without the pointwise kernel, which makes {layer.filters} filters" if is_separable(layer) else ""
+        return f"\n{join_notes(self._selection(path), pointwise)}".rstrip()
 
     def _picture(self, path: str, shown: Array, caption: str, note: str) -> Array:
         chosen, inputs = self.memory.shared[path]
@@ -183,6 +211,7 @@ class FilterImages(View):
         if shown.ndim == 5 and shown.shape[2] > 1:
             caption += f"   {shown.shape[2]} slices side by side"
             options["slice_width"] = shown.shape[-1]
+        further = self._left_out(path)
         if shown.ndim == 3:  # 1-D convolution: one tile is input channels x kernel positions
             tiles = shown
         elif shown.shape[1] == 1:
@@ -195,8 +224,8 @@ class FilterImages(View):
             tiles = np.moveaxis(tiles, 1, -1)
         else:
             rows, tiles = list(inputs), np.swapaxes(tiles, 0, 1)
-            return filter_matrix(tiles, caption=caption, row_numbers=rows, column_numbers=numbers, **options)
-        return filter_tiles(tiles, caption=caption, numbers=numbers, colours=colours, **options)
+            return filter_matrix(tiles, caption=caption + further, row_numbers=rows, column_numbers=numbers, **options)
+        return filter_tiles(tiles, caption=caption + further, numbers=numbers, colours=colours, **options)
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ _FLATTENED = (
 )
 _BRIGHT = (
     "a thin outline encloses where the map exceeds half of its own largest value, however weak that is, unless that is "
-    "most of the map; bright is evidence for"
+    "most of the map; of a volume or clip, half of the largest in the slices drawn; bright is evidence for"
 )
 
 
@@ -183,6 +183,7 @@ class GradCAM(ExplainedView):
         tag, scale = f"{self.method}/{path}", self.memory.scales.get(self.path, 0.0)
         options: dict[str, Any] = {"scale": scale, "caption": caption, "signed": method.signed}
         options["number"] = layer_maps.input
+        options["slice_name"] = self.probe_display.slice_name
         for source, one in measured.items():
             picture = self.heat(source, one.data[number], one.data[-1], note=one.note, **options)
             yield Image(source, tag, picture, _DESCRIPTION.format(**texts))

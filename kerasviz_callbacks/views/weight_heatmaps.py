@@ -230,7 +230,8 @@ class WeightHeatmaps(ProbeView):
         most = float(np.abs(data.difference).max(initial=0.0, where=np.isfinite(data.difference)))
         panels.append(Panel(_difference_title(data.difference, step_scale), data.difference, step_scale))
         change = f"difference ± {format_number(step_scale)}, now at most {format_number(most)}"
-        return panels, join_notes(change, data.note, beyond)
+        further = count_clipped(data.difference, step_scale, "cell")
+        return panels, join_notes(change + (further and f", {further}"), data.note, beyond and f"weights: {beyond}")
 
 
 def _difference_title(difference: Array, scale: float) -> str:

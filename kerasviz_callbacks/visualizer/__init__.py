@@ -20,7 +20,8 @@ from ..views.activation_maps import ActivationMaps
 from ..views.confusion_matrix import ConfusionMatrix
 from ..views.filter_images import FilterImages
 from ..views.overfitting_monitor import OverfittingMonitor
-from .choice import VIEWS, Choice, fitting_views, requested
+from .choice import Choice, fitting_views, why_not_run
+from .requested import VIEWS, requested
 
 _SHARED = ("freq", "start_from_epoch", "unit", "save_dir", "timelapse", "on_error")
 _ARGUMENTS = ("log_dir", "validation_data", "training_data", "count", "class_names", "display", "model", "save_dir")
@@ -276,10 +277,9 @@ class Visualizer(keras.callbacks.Callback):
             if isinstance(view, ProbeView) and view.can_prepare():  # reading the data builds the model
                 view.read_data()
             elif isinstance(view, ProbeView):
-                why = "its parts have no weights before training; give each an Input"
-                why = why if view.list_layers() else "it has neither parts nor a `call`"
+                why = why_not_run(model, view.list_layers())
         except PartsError as error:
-            why = f"{error.reason}; say which in model="
+            why = f"{error.reason}; name the one that takes such data in model="
         finally:
             fit_context.participants.remove(context)
         probes, readers = (getattr(view, name, {}) for name in ("probes", "readers"))

@@ -1,9 +1,11 @@
-"""Selection of views: those that the user names, or those that suit the model."""
+"""Selection of the views that suit a model."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from inspect import isabstract
 from typing import Any
+
+import keras
+import numpy as np
 
 from ..callback import TRAINING, VALIDATION, View
 from ..callback.explained_view import labels_of_output
@@ -11,50 +13,27 @@ from ..probe import Probe
 from ..probe.labels import labels_of
 from ..taps.decoding import wanted_of
 from ..taps.layer_selection import activation_layers, bottleneck, last_maps, reconstruction
-from ..taps.layers import LayerRef, has_call
-from ..taps.output_form import targets_of
-from ..taps.parts import callable_parts, is_built
+from ..taps.layers import LayerRef, has_call, has_own_train_step
+from ..taps.output_form import fed_images, targets_of
+from ..taps.parts import callable_parts, is_built, listed_parts, unbuilt_parts
 from ..taps.reader import Reader
 from ..taps.roles import Roles, roles_of
 from ..taps.scores import Score
-from ..taps.task import Task, task_of, truth_of
+from ..taps.task import Task, predicts_quantity, task_of, truth_of
 from ..taps.weights import convolution_layout, weight_matrices
 from ..views.activation_maps import ActivationMaps
-from ..views.attribution import Attribution
 from ..views.coefficients import Coefficients
 from ..views.confusion_matrix import ConfusionMatrix
 from ..views.filter_images import FilterImages, filter_kernels
-from ..views.filter_overlap import FilterOverlap
 from ..views.generated_images import GeneratedImages
 from ..views.grad_cam import GradCAM
 from ..views.latent_profiles import LatentProfiles
 from ..views.latent_trajectory import LatentTrajectory
-from ..views.neuron_responses import NeuronResponses
 from ..views.overfitting_monitor import OverfittingMonitor
 from ..views.predictions import Predictions
 from ..views.reconstructions import Reconstructions
 from ..views.weight_heatmaps import WeightHeatmaps
 
-VIEWS: dict[str, type[View]] = {
-    view.__name__: view
-    for view in (
-        FilterImages,
-        WeightHeatmaps,
-        Coefficients,
-        ActivationMaps,
-        NeuronResponses,
-        FilterOverlap,
-        GradCAM,
-        Attribution,
-        LatentTrajectory,
-        LatentProfiles,
-        Reconstructions,
-        Predictions,
-        GeneratedImages,
-        ConfusionMatrix,
-        OverfittingMonitor,
-    )
-}
 _SEEN = ("masks", "images", "values", "boxes", "points", "series")  # forms that `Predictions` shows
 
 
@@ -110,6 +89,18 @@ def fitting_views(
     elif not has_call(model):
         _say_what_to_pass(choice, model, reader)
     return choice
+
+
+def why_not_run(model: Any, known: Sequence[LayerRef]) -> str:
+    """Say why the data cannot be run before training: parts of the model have no weights yet."""
+    parts = unbuilt_parts(model)
+    if not known:
+        return "it has neither parts nor a `call`"
+    one = len(parts) == 1
+    return (
+        f"{listed_parts(parts)} {'has' if one else 'have'} no weights before training; "
+        f"call {'it' if one else 'them'} once on data, or give {'it' if one else 'each'} an Input"
+    )
 
 
 def _say_what_to_pass(choice: Choice, model: Any, reader: Reader | None) -> None:
@@ -168,6 +159,8 @@ def _add_views_of_data(choice: Choice, known: Sequence[LayerRef], reader: Reader
             choice.leave_out("GradCAM", "no layer has feature maps")
         else:
             choice.add(GradCAM)
+    elif predicts_quantity(reader) and fed_images(reader, probe) and not _raises(lambda: last_maps(reader, Score())):
+        choice.add(GradCAM)
     elif labels is not None and task.kind == "values" and task.units > 1:
         choice.leave_out("OverfittingMonitor", f"{task.units} outputs for {labels.max() + 1} classes: codes")
         for call in [call for call in reader.calls if call.is_output and call.visible][-1:]:
@@ -178,8 +171,8 @@ def _add_views_of_data(choice: Choice, known: Sequence[LayerRef], reader: Reader
         choice.add(Predictions)
     if classifies:
         _add_monitor(choice, reader, probes)
-    elif not (autoencodes or judges or choice.left_out) and targets_of(reader, probe) is not None:
-        _say_why_not_judged(choice, reader, probe, seen, "classes" in further)
+    elif not (autoencodes or judges or choice.left_out):
+        _add_monitor_of_values(choice, reader, probes, seen, "classes" in further)
 
 
 def _form_of_further(reader: Reader, probe: Probe, number: int) -> str:
@@ -188,21 +181,33 @@ def _form_of_further(reader: Reader, probe: Probe, number: int) -> str:
     return task_of(reader, probe, None if y is None else labels_of(y, probe.inputs).numbers, number).form
 
 
-def _say_why_not_judged(choice: Choice, reader: Reader, probe: Probe, seen: bool, classes: bool) -> None:
-    """Say why predictions that are no classes are not compared with y, or not drawn."""
-    shape = f"({', '.join(str(size) for size in ('n', *reader.output_shapes[0]))})"
+def _add_monitor_of_values(
+    choice: Choice, reader: Reader, probes: Mapping[str, Probe], seen: bool, classes: bool
+) -> None:
+    """Choose the monitor of predictions that are no classes, or say why they are not compared with y, or not drawn."""
+    probe, y = probes[VALIDATION], targets_of(reader, probes[VALIDATION])
+    shape = _shape_text(reader.output_shapes[0])
     if classes:
         what = f'only the first output is judged, "{reader.first_output}", which gives no classes'
         choice.leave_out("GradCAM, OverfittingMonitor and ConfusionMatrix", what)
         return
-    text = reader.heads[0].dense and probe.images.dtype.kind in "iu"
-    if not seen:
+    if y is not None and not seen:
+        text = reader.heads[0].dense and any(one.dtype.kind in "iu" for one in (y, *_arrays(probe.inputs)))
         words = 'kind="text" and to_text= show texts' if text else f"an output of shape {shape} has no picture"
         choice.leave_out("Predictions", words)
-    of_values = _why_no_truth(reader, probe, ("values",))
-    choice.leave_out(
-        "OverfittingMonitor", of_values or "no classes; kv.OverfittingMonitor by itself draws the curves of the loss"
-    )
+    why = {source: _why_no_truth(reader, one, ("values",)) for source, one in probes.items()}
+    if y is None or why[VALIDATION]:
+        choice.leave_out("OverfittingMonitor", "no y" if y is None else why[VALIDATION])
+    else:
+        choice.add(OverfittingMonitor, **({"training_data": None} if why.get(TRAINING) else {}))
+
+
+def _arrays(inputs: Any) -> list[Any]:
+    return [np.asarray(one) for one in keras.tree.flatten(inputs)]
+
+
+def _shape_text(shape: Sequence[int | None]) -> str:
+    return f"({', '.join(str(size) for size in ('n', *shape))})"
 
 
 def _autoencodes(reader: Reader, probe: Probe, task: Task) -> bool:
@@ -212,10 +217,12 @@ def _autoencodes(reader: Reader, probe: Probe, task: Task) -> bool:
     passes through its codes; otherwise it is seen best as an image beside its target.
     """
     number = reconstruction(reader)
-    if number is None or task.form == "masks":
+    if number is None or task.form == "masks" or task.kind in ("classes", "labels"):
         return False
     given = targets_of(reader, probe, number)
-    if given is None or wanted_of(probe.images, given) is probe.images:
+    # Vectors of which no loss says that they are wanted again may be those of a normalizing flow.
+    unsaid = given is None and has_own_train_step(reader.model) and len(reader.input_shapes[0]) == 1
+    if not unsaid and (given is None or wanted_of(probe.images, given) is probe.images):
         return True
     return not _raises(lambda: bottleneck(reader, probe.inputs))
 
@@ -256,6 +263,8 @@ def _why_no_truth(reader: Reader, probe: Probe, kinds: Sequence[str] = ("classes
     if task.kind in kinds and truth_of(task, reader, probe, labels.hard) is not None:
         return ""
     y = targets_of(reader, probe)
+    if y is not None and "values" in kinds:
+        return f"y of shape {_shape_text(y.shape[1:])} for an output of shape {_shape_text(reader.output_shapes[0])}"
     return "soft labels" if labels.soft else "no labels" if y is None else probe.why_no_labels or "no labels that fit"
 
 
@@ -266,27 +275,3 @@ def _raises(question: Callable[[], Any]) -> bool:
     except ValueError:
         return True
     return False
-
-
-def requested(views: Any) -> list[type[View] | View]:
-    """Replace names in the user's list of views by classes; raise a `TypeError` or `ValueError` if it is invalid."""
-    if isinstance(views, (str, View, type)) or not isinstance(views, Sequence):
-        raise TypeError(f"views={views!r}: expected a list of views, their classes or names.")
-    if not views:
-        raise ValueError(f"views=[]: name at least one of {', '.join(VIEWS)}, or leave it out.")
-    chosen = [_view(one) for one in views]
-    for index, one in enumerate(chosen):
-        if any(one is other for other in chosen[:index]):
-            name = one.__name__ if isinstance(one, type) else f"the same {type(one).__name__}"
-            raise ValueError(f"views: {name} is listed twice, and would log everything twice; name it once.")
-    return chosen
-
-
-def _view(one: Any) -> type[View] | View:
-    if isinstance(one, View) or (isinstance(one, type) and issubclass(one, View) and not isabstract(one)):
-        return one
-    if not isinstance(one, str):
-        raise TypeError(f"views: {one!r} is no view; expected an instance, a class or a name of {', '.join(VIEWS)}.")
-    if one not in VIEWS:
-        raise ValueError(f"views: {one!r}: no such view; expected one of {', '.join(VIEWS)}.")
-    return VIEWS[one]

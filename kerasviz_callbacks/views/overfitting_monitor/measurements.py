@@ -11,6 +11,7 @@ from ...callback import TRAINING, VALIDATION
 from ...callback.evaluated_view import Evaluation
 from ...draw.inputs import IntensityRange
 from ...draw.overfitting_headline import Answers
+from ...draw.text import join_notes
 from ...maths.classes import FeatureDistances, knn_accuracy, silhouette, within_to_between
 from ...maths.confidence import overconfidence
 from ...maths.confusion import accuracies
@@ -68,6 +69,20 @@ def metrics_of(
     between = true_versus_predicted(now.true_maps, now.predicted_maps, ~now.answer_scores.wrong_rows)
     found |= {"cam_drift": drift, "cam_true_vs_predicted": between.mean}
     return found, {"cam_drift": excluded, "cam_true_vs_predicted": between.left_out}
+
+
+def empty_in_words(data: OverfittingData, step: int) -> str:
+    """Return how many rows have an empty map of the true class, and how many a metric of this step leaves out for that.
+
+    `cam_drift` leaves out rows whose map is empty then or now, `cam_true_vs_predicted` those whose two maps are.
+    """
+    if data.now.true_maps is None:
+        return ""
+    count, rows = int(empty(data.now.true_maps).sum()), len(data.now.true_score)
+    measured = {name: left for name, left in data.left_out.items() if left and step in data.histories[name][0]}
+    left_out = ", ".join(f"{left:,} in {name}" for name, left in measured.items())
+    said = f"empty: {count:,} of {rows:,} true-class maps" if count or left_out else ""
+    return join_notes(said, f"left out: {left_out}" if left_out else "")
 
 
 def row_loss(now: Evaluation) -> float:

@@ -17,7 +17,6 @@ from ...draw.overfitting_charts import (
     METRICS,
     choose_log,
     extend_axis,
-    flat_maps,
     loss_charts,
     metric_charts,
     most_degraded,
@@ -25,10 +24,11 @@ from ...draw.overfitting_charts import (
 )
 from ...draw.overfitting_headline import headlines
 from ...draw.text import format_number, join_notes
+from ...draw.volumes import hottest_slices
 from ...record.console import say
 from ...taps.reader import Reader
 from .epoch_history import EpochHistory
-from .measurements import BestEpoch, OverfittingData, answers_of, metrics_of, row_loss
+from .measurements import BestEpoch, OverfittingData, answers_of, empty_in_words, metrics_of, row_loss
 from .publishing import checked_publish, log_key
 from .texts import DESCRIPTION, SCALARS
 
@@ -234,16 +234,18 @@ class OverfittingMonitor(EvaluatedView):
         """Draw one image of all data sources, in the validation run."""
         if VALIDATION not in measured:
             return
-        one = measured[VALIDATION]
+        one, display = measured[VALIDATION], self.probe_display
         data: dict[str, OverfittingData] = {source: found.data for source, found in measured.items()}
         rows = [f"{probe.size} {COMPARED_SOURCES[source]}" for source, probe in self.probes.items()]
         caption = f"overfitting of {self.part_path or self.model.name}\nobserved: {' and '.join(rows)} rows"
         if one.data.now.true_maps is not None:
             caption += f"\nmaps of {self.maps_path}"
-        drawn = {name: count for name, count in one.data.left_out.items() if one.step in one.data.histories[name][0]}
-        empty = ", ".join(f"{count:,} in {name}" for name, count in drawn.items())
-        note = f"empty maps of {len(one.data.now.true_score):,} rows: {empty}" if empty else ""
-        caption = self.probe_display.captioned(caption, VALIDATION)
+        if display.depth > 1:
+            deep = one.data.now.true_maps is not None and one.data.now.true_maps.ndim == 4
+            which = f"the {display.slice_name} with most heat" if deep else display.slice_in_words()
+            caption += f"\nexamples: {which}"
+        note = empty_in_words(one.data, one.step)
+        caption = display.captioned(caption, VALIDATION)
         sheet = overfitting_sheet(self._summary(data, one.step), caption=caption, note=join_notes(note, one.note))
         yield Image(VALIDATION, "overfitting/summary", sheet, DESCRIPTION)
 
@@ -294,11 +296,18 @@ class OverfittingMonitor(EvaluatedView):
         if then is None:
             return DegradedExample(None, None, None, 0.0, [])
         rows = most_degraded(now.true_score, then.true_score, _MIN_DROP if now.answer_scores is not None else 0.0)
-        flat = self.probe_display.slices_first
-        before, after = (None if one is None else flat_maps(flat(one[rows])) for one in (then.maps, now.true_maps))
+        display = self.probe_display
+        before, after = (None if one is None else display.slices_first(one[rows]) for one in (then.maps, now.true_maps))
         titles = [self._example_titles(int(row), then.true_score[row], now) for row in rows]
-        tiles = self.probe_display.tiles(VALIDATION, rows)
-        return DegradedExample(tiles, before, after, data.scales.get("maps", 0.0), titles)
+        slices = shown = None
+        if before is not None and after is not None and after.ndim == 4:
+            slices = hottest_slices(np.fmax(before, after))
+            shown = ((slices + 0.5) * display.depth / after.shape[1]).astype(np.intp)
+        if shown is not None and display.depth > 1:
+            told = zip(titles, shown.tolist(), strict=True)
+            titles = [(first, join_notes(second, display.slice_in_words(place))) for (first, second), place in told]
+        tiles, scale = display.tiles(VALIDATION, rows, shown), data.scales.get("maps", 0.0)
+        return DegradedExample(tiles, before, after, scale, titles, slices)
 
     def _example_titles(self, row: int, before: float, now: Evaluation) -> tuple[str, str]:
         """Return two titles of a row: its label and score at the best epoch and now, and its current prediction."""

@@ -10,7 +10,7 @@ import numpy as np
 from ..._typing import Array
 from ...callback.types import Memory
 from ...draw.colour import class_colours
-from ...draw.predicted_tiles import BAD, NO_CLASS, mask_tiles, wrong_tiles
+from ...draw.predicted_tiles import BAD, NO_CLASS, WRONG, mask_tiles, wrong_tiles
 from ...draw.predictions import Column, Key, prediction_rows, sized, tile_size
 from ...draw.text import QUIET
 from ...draw.volumes import middle_slice
@@ -21,6 +21,7 @@ from .outputs import Output
 from .prediction_kind import MAX_ROWS, PredictionKind, Shown
 
 MAX_SCALARS = 20
+_NAMED = 3  # classes whose IoU stands below the image
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,8 @@ class Masks(PredictionKind):
     }
     reading = (
         "every class has its colour, the same at every step; *difference* is dark where the predicted class is wrong. "
-        "Hatched pixels have no class and count nowhere. Below each row: its mean IoU over the classes that it "
-        "has (1 is perfect)."
+        "Hatched pixels have no class and count nowhere. Below each row: its mean intersection over union "
+        "(IoU; 1 is perfect) over the classes that it has, the ground among them."
     )
     bad_signs = "whole objects dark, a class that is never predicted, masks on the left but not on the right."
 
@@ -102,7 +103,7 @@ class Masks(PredictionKind):
         if self.classes <= MAX_SCALARS and not bad:
             names = [self._name(one).replace("/", "_") for one in range(self.classes)]
             scalars |= {f"iou/{name}": float(v) for name, v in zip(names, iou_by_class(counts), strict=True)}
-        note = "" if bad else f"mean IoU {scalars['mean_iou']:.3f}"
+        note = "" if bad else self._iou_text(iou_by_class(counts), scalars["mean_iou"])
         return Shown((found[:MAX_ROWS], of_rows, bad), note, scalars)
 
     def draw(self, shown: Shown, source: str, memory: Memory, note: str) -> Array:
@@ -116,10 +117,11 @@ class Masks(PredictionKind):
         columns.append(Column("output", mask_tiles(masks, self.classes, size)))
         columns += [] if true is None else [Column("difference", wrong_tiles(true, masks, size))]
         colours = [(r, g, b) for r, g, b in class_colours(self.classes).tolist()]
-        keys = [Key(self._name(number), colour) for number, colour in enumerate(colours)]
+        keys = [] if true is None else [Key("difference: wrong", WRONG)]
+        keys += [Key(self._name(number), colour) for number, colour in enumerate(colours)]
         if truth is not None and (truth == NO_CLASS).any():
             keys.append(Key("hatched: no class", QUIET))
-        scores = None if of_rows is None else ["" if np.isnan(value) else f"IoU {value:.2f}" for value in of_rows]
+        scores = None if of_rows is None else ["" if np.isnan(value) else f"mean IoU {value:.2f}" for value in of_rows]
         return prediction_rows(
             columns,
             caption=self.caption(source, "middle slice" if found.ndim == 4 else ""),
@@ -129,6 +131,13 @@ class Masks(PredictionKind):
             note=note,
             bad=f"{bad:,} pixels are NaN" if bad else "",
         )
+
+    def _iou_text(self, by_class: Array, mean: float) -> str:
+        """Return the mean IoU in words, with that of each class, or of how many classes that occur it is the mean."""
+        known = [(self._name(number), value) for number, value in enumerate(by_class) if np.isfinite(value)]
+        if len(known) > _NAMED:
+            return f"mean IoU of {len(known)} classes {mean:.3f}"
+        return f"mean IoU {mean:.3f} ({', '.join(f'{name}: {value:.3f}' for name, value in known)})"
 
     def _name(self, number: int) -> str:
         name = self.output.display.class_name(number)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from ..._typing import Array
 from ...callback import VALIDATION
 from ...callback.types import Memory
-from ...draw.text import join_notes, shape_text
+from ...draw.text import counted_rows, join_notes, shape_text
 from ...taps.reader import Capture, Captured
 from .outputs import Output
 
@@ -21,7 +21,7 @@ class Shown:
 
     Attributes:
         data: what the kind needs.
-        note: numbers in words, for the strip below the image.
+        note: numbers over all rows of the probe in words, for the strip below the image.
         scalars: by name.
     """
 
@@ -83,6 +83,10 @@ class PredictionKind(ABC):
         first = join_notes(f"{self.kind} of {self.output.name}   {shape_text(self.output.shape)}", rows)
         missing = "" if self.output.truths.get(source) is not None else f"no truth: {self.output.no_truth or 'no y'}"
         return "\n".join(line for line in (first, *further, missing) if line)
+
+    def said(self, shown: Shown, source: str) -> str:
+        """Return the note, with the number of rows that it is over: fewer than a validation set has."""
+        return shown.note and f"over {counted_rows(len(self.output.probes[source]))}: {shown.note}"
 
     def names(self, source: str, rows: int) -> list[str] | None:
         """Return the class names of the first rows; `None` without labels."""

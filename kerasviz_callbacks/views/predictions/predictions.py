@@ -164,7 +164,7 @@ class Predictions(ProbeView):
         for source, one in measured.items():
             for name, shown in self._shown(one, text=False):
                 kind = self.predicted[name]
-                notes = " ".join(filter(None, [shown.note, one.note]))
+                notes = " ".join(filter(None, [kind.said(shown, source), one.note]))
                 yield Image(source, self._tag(name), kind.draw(shown, source, self.memory, notes), kind.description())
 
     def texts(self, measured: Mapping[str, Measured]) -> Iterator[TextImage]:

@@ -13,7 +13,7 @@ from ...callback.markdown import code_span
 from ...draw.colour import count_non_finite
 from ...draw.reconstructions import reconstruction_tiles, reconstruction_traces, walk_tiles
 from ...draw.sheet import Scale
-from ...draw.text import format_number, join_notes, shape_text
+from ...draw.text import counted_rows, format_number, join_notes, shape_text
 from ...draw.volumes import middle_slice
 from ...fit_context import Request
 from ...maths.confidence import sigmoid
@@ -42,7 +42,8 @@ _DESCRIPTION = """**Reconstruction** of each {thing} ({shape}), and its error.
 *How to read it:* {layout}; below it the error, reconstruction - {target}: red is too high, blue too low; of several
 colours or channels, the one with the largest error. The error scale never shrinks, ends at most at twice the root mean
 square error of always predicting the mean {thing}, and is shared by training and validation data.{means} At the bottom:
-the mean squared error (MSE), and its ratio to that of always predicting the mean {thing} (1 is no better).
+the mean squared error (MSE) over the rows of the probe, fewer than val_loss may be of, and its ratio to that of always
+predicting the mean {thing} (1 is no better).
 *Good signs:* the errors fade.
 *Bad signs:* identical reconstructions (latent collapse), edges that stay blurred, one class reconstructed as another,
 a training error that keeps falling while the validation error rises."""
@@ -164,11 +165,11 @@ class Reconstructions(ProbeView):
         """Return the reconstructions, their errors and the mean squared error."""
         reconstructed, target_rows = self._in_input_units(captured["reconstructed"]), self._targets[source]
         error = mean_squared_error(differences(reconstructed, target_rows))
-        reconstructed, target_rows = reconstructed[:MAX_ROWS], target_rows[:MAX_ROWS]
-        errors = self._output_display.errors(reconstructed, target_rows)
+        reconstructed = reconstructed[:MAX_ROWS]
+        errors = self._output_display.errors(reconstructed, target_rows[:MAX_ROWS])
         self.memory.extend_scale("error", min(robust_max(errors), self._output_display.largest_error))
         walks = self._in_input_units(captured["walks"]) if "walks" in captured else None
-        note = "" if np.isnan(error) else f"MSE {error:.3g}"
+        note = "" if np.isnan(error) else f"over {counted_rows(len(target_rows))}: MSE {error:.3g}"
         if note and self._baseline_mse[source] > 0:
             note += f", {error / self._baseline_mse[source]:.2g} × that of the mean {self._output_display.what}"
         return Measured(step, ReconstructionsData(reconstructed, errors, walks, note), {"reconstructions/error": error})
@@ -237,7 +238,8 @@ class Reconstructions(ProbeView):
         rows = f"{MAX_ROWS} of {len(probe)} rows" if len(probe) > MAX_ROWS else ""
         channels = as_signals(self._fed[source][:1]).shape[-1] if display.signals else 0
         drawn = f"{MAX_LINES} of {channels} channels drawn" if channels > MAX_LINES else ""
-        lines = [join_notes(f"reconstructions of {shape_text(self._fed[source].shape[1:])}", rows, drawn)]
+        cut = "" if display.signals else self.probe_display.slice_in_words()
+        lines = [join_notes(f"reconstructions of {shape_text(self._fed[source].shape[1:])}", cut, rows, drawn)]
         if display.signals:
             scale = f"traces from {format_number(display.scale.low)} to {format_number(display.scale.high)}"
             lines.append(join_notes(scale, "error: at each moment the largest of all channels" if channels > 1 else ""))
