@@ -76,9 +76,9 @@ def outline(maps: ArrayLike, least: float, tops: ArrayLike | None = None) -> NDA
 
 def weak_maps(maps: ArrayLike, scale: float) -> NDArray[np.bool_]:
     """Which maps `(n, ...)` are not zero, but at most a hundredth of the scale everywhere: they look empty."""
-    values = np.abs(np.asarray(maps, np.float64)).reshape(len(np.asarray(maps)), -1)
-    tops = values.max(axis=1, initial=0.0, where=np.isfinite(values))
-    weak: NDArray[np.bool_] = (tops > 0) & (tops <= _LEAST * scale)
+    values = np.abs(np.asarray(maps, np.float64))
+    tops = values.max(axis=tuple(range(1, values.ndim)), initial=0.0)
+    weak: NDArray[np.bool_] = (tops > 0) & (tops <= _LEAST * scale)  # NaN, which is seen, is neither
     return weak
 
 
