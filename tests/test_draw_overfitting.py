@@ -206,7 +206,7 @@ def test_a_loss_begins_at_zero_and_an_accuracy_ends_at_one():
 def test_chance_is_marked_in_the_chart_of_an_accuracy_alone():
     logged = dict.fromkeys(("loss", "val_loss", "acc", "val_acc", "mae", "val_mae"), ((0,), (0.5,)))
     loss, accuracy = loss_charts(logged, ["acc"], {}, 0, chance=0.1)
-    assert (loss.level, accuracy.level, accuracy.level_name) == (None, 0.1, "majority 0.1")
+    assert (loss.level, accuracy.level, accuracy.level_name) == (None, 0.1, "majority class 0.1")
     assert loss_charts(logged, ["mae"], {}, 0, chance=0.1)[1].level is None
 
 

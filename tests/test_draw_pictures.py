@@ -10,7 +10,7 @@ from kerasviz_callbacks.draw.colour import NON_FINITE, luminance, table
 from kerasviz_callbacks.draw.confusion import Confused, Matrix, cell_size, confusion_sheet
 from kerasviz_callbacks.draw.filters import filter_matrix, filter_tiles
 from kerasviz_callbacks.draw.heat import WRONG, heat_maps
-from kerasviz_callbacks.draw.overlay import OUTLINE, opacity, outline, overlay
+from kerasviz_callbacks.draw.overlay import OUTLINE, opacity, outline, overlay, weak_maps
 from kerasviz_callbacks.draw.points import projections
 from kerasviz_callbacks.draw.predicted_tiles import (
     PREDICTED,
@@ -429,6 +429,19 @@ def test_an_empty_map_says_so_and_a_faint_one_does_not():
     empty[1] = 0
     assert not (draw(faint) == dark).all(axis=-1).any()
     assert (draw(empty) == dark).all(axis=-1).sum() > 500
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (7,), (2, 3, 4)])
+def test_weak_maps_are_those_that_are_not_zero_but_within_a_hundredth_of_the_scale(shape):
+    tops = np.array([0.0, 5.0, 0.0501, 0.0499, -0.0499, -0.0501, 1e-30, np.nan, np.inf])
+    maps = np.zeros((len(tops), *shape))
+    maps.reshape(len(tops), -1)[:, 3] = tops
+    expected = [False, False, False, True, True, False, True, False, False]
+    assert weak_maps(maps, 5.0).tolist() == expected
+    maps.reshape(len(tops), -1)[7:, 0] = 0.01  # what is not finite is seen beside it
+    assert not weak_maps(maps, 5.0)[7:].any()
+    assert weak_maps(maps[:0], 5.0).shape == (0,)
+    assert not weak_maps(np.zeros((2, *shape)), 0.0).any()
 
 
 def test_a_wrong_prediction_has_a_frame_and_a_sign():

@@ -763,6 +763,7 @@ ELSEWHERE = {
     "colour.is_signed": "called by colourise",
     "heat.mark_empty": "called by heat_maps",
     "overlay.outline": "test_draw_pictures.py",
+    "overlay.weak_maps": "test_draw_pictures.py",
     "reconstructions.shrink_marked": "called by predictions.sized",
     "overfitting_headline.at_chance": "test_draw_overfitting_headline.py",
     "overfitting_charts.choose_log": "test_draw_overfitting.py",

@@ -54,6 +54,22 @@ def test_empty_maps_are_counted_with_the_reason_that_is_known(drawn, tmp_path, m
     assert [bool(values.any()) for values in one["maps"]] == [not note, not note, True]
 
 
+def test_maps_too_weak_to_be_seen_are_counted_apart_from_empty_ones(drawn, tmp_path):
+    tops = np.array([1, 0.0101, 0.0099, 1e-9, 0, np.nan], "float32")  # of the map, by the linear model the input itself
+    x = np.zeros((6, 4, 4, 1), "float32")
+    x[:, 1, 1, 0] = tops
+    model = keras.Sequential([keras.Input((4, 4, 1)), layers.Conv2D(1, 1, use_bias=False, name="maps")])
+    model.add(layers.GlobalAveragePooling2D())
+    model.add(layers.Dense(1))
+    model.set_weights([np.ones((1, 1, 1, 1)), np.ones((1, 1)), np.zeros(1)])
+    validation, _, both = drawn(kv.GradCAM(tmp_path, x, training_data=x[:3]), model)
+    assert validation["note"] == "below 1% of the scale: 2 of 6   empty: 1 of 6"
+    assert both["note"].startswith("below 1% of the scale: 1 of 3 | 2 of 6   empty: 0 of 3 | 1 of 6")
+    assert "below 1 % of the scale" in both["about"]
+    signs = drawn(kv.Attribution(tmp_path, -x, method="input_x_gradient"), model)
+    assert "below 1% of the scale: 2 of 6" in signs[0]["note"], "evidence against it too"
+
+
 def masks(activation):
     """Each pixel has the class of its largest colour; the maps are the colours."""
     model = keras.Sequential([keras.Input((4, 4, 3)), layers.Conv2D(3, 1, use_bias=False, name="maps")])

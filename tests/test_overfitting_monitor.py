@@ -13,9 +13,11 @@ from sklearn.metrics import silhouette_score
 
 import kerasviz_callbacks as kv
 from kerasviz_callbacks.callback.evaluated_view import Evaluation
+from kerasviz_callbacks.draw.overfitting import overfitting_sheet
 from kerasviz_callbacks.maths.confidence import multiclass_scores
 from kerasviz_callbacks.views.overfitting_monitor import monitor
 from kerasviz_callbacks.views.overfitting_monitor.measurements import OverfittingData, answers_of, empty_in_words
+from kerasviz_callbacks.views.overfitting_monitor.weighting import weighting_in_words
 
 NAMES = ("overconfidence", "knn", "silhouette", "nc1", "cam_drift", "cam_true_vs_predicted")
 WHITE = np.full((8, 8, 3), 255, np.uint8)
@@ -548,6 +550,58 @@ def test_a_resumed_fit_goes_on_with_its_curves_and_an_earlier_start_replaces_the
 def test_what_it_remembers_can_be_pickled(watched):
     memory = watched[3].memory
     assert pickle.loads(pickle.dumps(memory)).scales == memory.scales
+
+
+IN_ALL = "count in loss and weighted_metrics, not in chance"
+WEIGHTED = {  # which data have sample weights, what is compiled, what is said
+    "nothing": ((), {"metrics": ["accuracy"]}, ""),
+    "weighted metrics": ((), {"weighted_metrics": ["accuracy"]}, f"any class or sample weights of fit {IN_ALL}"),
+    "sample weights": (("training",), {}, "sample weights of training data count in loss, not in chance"),
+    "both": (
+        ("training", "validation"),
+        {"weighted_metrics": ["accuracy"]},
+        f"sample weights of validation and training data {IN_ALL}",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WEIGHTED)
+def test_weights_that_count_in_the_curves_are_told_where_they_are_known(case, tmp_path, monkeypatch):
+    weighted, compiled, words = WEIGHTED[case]
+    captions, data = [], pictures()
+
+    def noted(shown, *, caption, note):
+        captions.append(caption)
+        return overfitting_sheet(shown, caption=caption, note=note)
+
+    monkeypatch.setattr(monitor, "overfitting_sheet", noted)
+    train, validation = (
+        (x, y, np.ones(len(x))) if name in weighted else (x, y)
+        for name, x, y in (("training", data.x, data.y), ("validation", data.x_val, data.y_val))
+    )
+    model = classifier()
+    model.compile("sgd", "sparse_categorical_crossentropy", **compiled)
+    kv.OverfittingMonitor(tmp_path, validation, training_data=train).picture(model)
+    lines = captions[0].splitlines()
+    assert [line for line in lines if "weight" in line] == ([words] if words else [])
+
+
+def test_a_loss_that_cannot_be_saved_leaves_the_weights_unknown_without_a_warning(recwarn):
+    class Unsaved(keras.losses.Loss):
+        def get_config(self):
+            raise NotImplementedError
+
+        def call(self, true, found):
+            return keras.ops.mean(true - found)
+
+    model = classifier()
+    for loss in (Unsaved(), lambda true, found: keras.ops.mean(true - found)):
+        model.compile("sgd", loss, weighted_metrics=["mse"])
+        known = not isinstance(loss, Unsaved)
+        words = "any class or sample weights of fit count in loss and weighted_metrics" if known else ""
+        assert weighting_in_words(model, {}, chance=False) == words
+    assert weighting_in_words(classifier(), {}, chance=True) == ""
+    assert not [one for one in recwarn if "lambda" in str(one.message)]
 
 
 def test_picture_works_without_a_fit(tmp_path):

@@ -10,6 +10,7 @@ import numpy as np
 
 from .._typing import Array
 from ..draw.heat import heat_maps
+from ..draw.overlay import weak_maps
 from ..draw.text import format_number, join_notes
 from ..maths.confidence import sigmoid
 from ..probe import Probe
@@ -167,7 +168,7 @@ class ExplainedView(ProbeView):
         if len({(one.inputs.shape[1:], one.maps.shape[1:]) for one in rows}) > 1:
             return None
         if all(one.wrong is not None for one in rows):
-            shares = " | ".join(f"{sum(one.wrong or [])} of {len(one.maps)}" for one in rows)
+            shares = _shares([sum(one.wrong or []) for one in rows], rows)
             given["note"] = join_notes(f"wrong: {shares}", given.get("note", ""))
         counts = [len(one.maps) for one in rows]
         if rows[0].inputs.dtype == np.uint8:
@@ -196,7 +197,7 @@ class ExplainedView(ProbeView):
 
     def _heat_over(self, rows: Sequence[_HeatRows], given: dict[str, Any]) -> Array:
         """Draw all rows into one image."""
-        given["note"] = join_notes(given.get("note", ""), self._empty(rows))
+        given["note"] = join_notes(given.get("note", ""), _weak(rows, given["scale"]), self._empty(rows))
         inputs, maps = (np.concatenate(parts) for parts in zip(*((one.inputs, one.maps) for one in rows), strict=True))
         given["points"] = rows[0].points
         given["titles"] = [title for one in rows for title in one.titles]
@@ -213,8 +214,7 @@ class ExplainedView(ProbeView):
     def _empty(self, rows: Sequence[_HeatRows]) -> str:
         """Return in words how many maps of each data source are zero everywhere; empty if none is."""
         counts = [sum(not np.any(values) for values in one.maps) for one in rows]
-        shares = " | ".join(f"{count} of {len(one.maps)}" for count, one in zip(counts, rows, strict=True))
-        return f"empty: {shares} {self.why_empty}".strip() if any(counts) else ""
+        return f"empty: {_shares(counts, rows)} {self.why_empty}".strip() if any(counts) else ""
 
     def _classes(self, reader: Reader, probe: Probe, source: str) -> Array:
         if self.score.targets != "true":
@@ -257,6 +257,16 @@ class ExplainedView(ProbeView):
         background = self.score.background
         shown = [label for label in order if label != background] or order
         return ", ".join(self.probe_display.class_name(label) for label in shown) or "none"
+
+
+def _weak(rows: Sequence[_HeatRows], scale: float) -> str:
+    """Return in words how many maps of each data source are too weak to be seen; empty if none is."""
+    counts = [int(weak_maps(one.maps, scale).sum()) for one in rows]
+    return f"below 1% of the scale: {_shares(counts, rows)}" if any(counts) else ""
+
+
+def _shares(counts: Sequence[int], rows: Sequence[_HeatRows]) -> str:
+    return " | ".join(f"{count} of {len(one.maps)}" for count, one in zip(counts, rows, strict=True))
 
 
 def _kind_of(reader: Reader, probe: Probe, labels: Labels) -> str:

@@ -111,7 +111,7 @@ def loss_charts(
 
     The axis begins at 0 unless values lie below, of an accuracy it ends at 1. `curves` are by key of the logs,
     `"loss"`, `"val_loss"` and those of the metrics; `scales` are what `extend_axis` and `choose_log` noted; `step` is
-    the newest one; `chance` is marked in the chart of the accuracy of this `output`.
+    the newest one; `chance`, of the validation data, is marked in the chart of the accuracy of this `output`.
     """
     charts = []
     for key in ("loss", *metrics) if "loss" in curves else metrics:
@@ -124,7 +124,7 @@ def loss_charts(
         known = [(of, *curve.last) for of, curve in reversed(sets.items()) if curve.last is not None and step >= 0]
         newest = [f"{of} {written(value)}{'' if at == step else f' (at {at})'}" for of, at, value in known]
         level = chance if is_accuracy_of(key, output) else None
-        hint, named = "log scale" if log else "", "" if level is None else f"majority {written(level)}"
+        hint, named = "log scale" if log else "", "" if level is None else f"majority class {written(level)}"
         charts.append(Chart(key, sets, low, high, "  ".join(newest), hint, log=log, level=level, level_name=named))
     return charts
 

@@ -17,7 +17,7 @@ OUTLINED = 0.5
 """The outline is drawn where a map passes this share of its own largest value."""
 
 _MOST = 0.5  # of a map: an outline of more looks like one of the rest
-_LEAST = 0.01  # of the scale: a map that stays below has no outline, which would show noise
+_LEAST = 0.01  # of the scale: a map that stays below is weak, and has no outline, which would show noise
 
 
 def opacity(heat: ArrayLike) -> NDArray[np.float64]:
@@ -72,6 +72,14 @@ def outline(maps: ArrayLike, least: float, tops: ArrayLike | None = None) -> NDA
     beside = (padded[..., :-2, 1:-1], padded[..., 2:, 1:-1], padded[..., 1:-1, :-2], padded[..., 1:-1, 2:])
     edge: NDArray[np.bool_] = inside & ~np.logical_and.reduce(beside)
     return edge
+
+
+def weak_maps(maps: ArrayLike, scale: float) -> NDArray[np.bool_]:
+    """Which maps `(n, ...)` are not zero, but at most a hundredth of the scale everywhere: they look empty."""
+    values = np.abs(np.asarray(maps, np.float64))
+    tops = values.max(axis=tuple(range(1, values.ndim)), initial=0.0)
+    weak: NDArray[np.bool_] = (tops > 0) & (tops <= _LEAST * scale)  # NaN, which is seen, is neither
+    return weak
 
 
 def evidence_scale(scale: float, signed: bool = False, outlined: bool = True, *, sliced: bool = False) -> Scale:

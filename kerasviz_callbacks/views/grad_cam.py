@@ -40,7 +40,7 @@ data).
 Source: {source}"""
 
 _EMPTY = """*Empty maps* are {zero}: the method finds nothing that speaks for the class, though the prediction may be
-certain.{more} Their number is printed below.
+certain.{more} Their number is printed below, and that of maps which look empty since they stay below 1 % of the scale.
 """
 _FLATTENED = (
     " Grad-CAM weighs each channel by its mean gradient over positions. Before a `Flatten`, as in this model, "

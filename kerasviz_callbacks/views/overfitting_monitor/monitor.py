@@ -31,6 +31,7 @@ from .epoch_history import EpochHistory
 from .measurements import BestEpoch, OverfittingData, answers_of, empty_in_words, metrics_of, row_loss
 from .publishing import checked_publish, log_key
 from .texts import DESCRIPTION, SCALARS
+from .weighting import weighting_in_words
 
 _GEOMETRY = "knn, silhouette, nc1"
 _MIN_DROP = 0.01  # of the probability of the true class
@@ -110,6 +111,7 @@ class OverfittingMonitor(EvaluatedView):
         self.metrics: Sequence[str] = ()  # those available for this model
         self._published: Sequence[str] = ()  # those added to `logs`
         self._output = ""  # the name of the output that is looked at
+        self._weighting = ""  # which weights count in Keras' curves, in words
         self._ranges: dict[str, IntensityRange | None] = {}  # of the inputs, by data source
 
     def find_layers(self, reader: Reader) -> None:
@@ -117,6 +119,7 @@ class OverfittingMonitor(EvaluatedView):
         super().find_layers(reader)
         self._output = str(reader.first_output)
         self._ranges = {source: IntensityRange.robust(probe.images) for source, probe in self.probes.items()}
+        self._weighting = weighting_in_words(self.model, self.probes, chance=self.task.kind == "classes")
         missing = self._missing()
         expected = self.publish or self.task.kind in ("classes", "labels")  # else only the curves are of interest
         if self.fit_context.verbose and expected:
@@ -238,6 +241,8 @@ class OverfittingMonitor(EvaluatedView):
         data: dict[str, OverfittingData] = {source: found.data for source, found in measured.items()}
         rows = [f"{probe.size} {COMPARED_SOURCES[source]}" for source, probe in self.probes.items()]
         caption = f"overfitting of {self.part_path or self.model.name}\nobserved: {' and '.join(rows)} rows"
+        if self._weighting:
+            caption += f"\n{self._weighting}"
         if one.data.now.true_maps is not None:
             caption += f"\nmaps of {self.maps_path}"
         if display.depth > 1:

@@ -1,0 +1,35 @@
+"""What is known of weights in the loss and the metrics of `fit`: a callback is never told `class_weight`."""
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from ...callback import COMPARED_SOURCES
+from ...probe import Probe
+
+
+def weighting_in_words(model: Any, probes: Mapping[str, Probe], *, chance: bool) -> str:
+    """Return which weights count in the curves of Keras; empty where nothing speaks for any.
+
+    Args:
+        model: the trained model; that it is compiled with `weighted_metrics` tells of weights.
+        probes: by data source; sample weights may stand beside them.
+        chance: whether a chance level is shown, in which no weights count.
+    """
+    beside = [COMPARED_SOURCES[source] for source, probe in probes.items() if probe.sample_weighted]
+    metrics = _has_weighted_metrics(model)
+    if not beside and not metrics:
+        return ""
+    weights = f"sample weights of {' and '.join(beside)} data" if beside else "any class or sample weights of fit"
+    where = "loss and weighted_metrics" if metrics else "loss"
+    return f"{weights} count in {where}{', not in chance' if chance else ''}"
+
+
+def _has_weighted_metrics(model: Any) -> bool:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of lambdas, which cannot be saved safely
+            config = model.get_compile_config()
+    except Exception:  # whatever a loss of the user's own raises; it need not be serialisable
+        return False
+    return bool(config and config.get("weighted_metrics"))
