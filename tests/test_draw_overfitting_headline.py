@@ -41,6 +41,11 @@ NO_LOSS = "No val_loss in the logs, so no best epoch: "
         ([1, 0.5], [1, 0.9], Answers(0.1, 0.1, 500, 3), "3 of 500 answers are NaN."),
         ([2, 1, 0.1], [2.3, 2.4, 4], Answers(0.12, 0.1, 500),
          "Validation accuracy is at chance level: 0.12, chance is 0.1."),
+        ([1, 0.5], [20, 9], Answers(0.3, 0.1, 500, training=0.27, while_training=0.67),
+         "Accuracy on training data is 0.27 in inference, 0.67 while training: batch normalization lags behind, or "
+         "layers differ."),
+        ([1, 0.5], [1, 0.9], Answers(0.3, 0.1, 500, training=0.5, while_training=0.67),
+         "val_loss is at its lowest so far: 0.9 at epoch 1."),
         ([1, 0.5], [200, 90], Answers(0.8, 0.1, 500, 0, 9.0, SCALED),
          "val_loss is 180 times the loss since the untrained model: "
          "training inputs 0 to 1, validation inputs 0 to 255."),

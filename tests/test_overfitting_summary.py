@@ -59,6 +59,23 @@ def test_a_model_that_does_not_learn_is_at_chance_level_not_at_its_lowest_so_far
     assert says(summary_of(tmp_path, 2), said)
 
 
+def test_batch_normalization_that_lags_behind_is_told_and_not_taken_for_overfitting(tmp_path):
+    keras.utils.set_random_seed(1)
+    x = DATA.x.reshape(36, -1)[:, :20] * 0.01 + np.eye(3, 20, dtype=np.float32)[DATA.y] + 90
+    normalization = keras.layers.BatchNormalization(momentum=0.9999)
+    model = keras.Sequential([keras.Input((20,)), normalization, keras.layers.Dense(3, "softmax")])
+    model.compile(keras.optimizers.Adam(0.1), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    view = kv.OverfittingMonitor(tmp_path, (x, DATA.y), training_data=(x, DATA.y), on_error="raise")
+    logged = fit(model, x, DATA.y, [view], epochs=6, validation_data=(x, DATA.y)).history["accuracy"][-1]
+    right = np.mean(model.predict(x, verbose=0).argmax(axis=1) == DATA.y)
+    assert logged - right > 0.25
+    assert says(
+        summary_of(tmp_path, 5),
+        f"Accuracy on training data is {format_number(right)} in inference, {format_number(logged)} while training: "
+        "batch normalization lags behind, or layers differ.",
+    )
+
+
 @pytest.mark.slow
 def test_validation_inputs_of_another_scale_are_told_before_training_and_after(tmp_path):
     _, history = trained(tmp_path, 0.3, scale=1000.0, epochs=12)

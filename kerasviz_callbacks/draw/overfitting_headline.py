@@ -12,6 +12,7 @@ History = tuple[Sequence[int], Sequence[float]]
 
 _NEAR_CHANCE = 0.1  # a smaller share of the way from chance to 1 is no skill
 _OTHER_INPUTS = 2.0  # an untrained model judges two samples of the same data alike; the ratio of its two losses
+_OTHER_MODE = 0.25  # a larger difference of the accuracy on training rows between training and inference is no noise
 _APART = 10.0  # val_loss / loss of a first epoch that overfitting does not explain
 _UNCHANGED = 0.01  # of the loss at the first epoch
 _LEAST, _MOST = 1e-100, 1e100  # losses beyond them have no ratio
@@ -33,6 +34,8 @@ class Answers:
         balanced: the mean over the classes of the accuracy within each; NaN: not known.
         class_sizes: how many of the rows each class has.
         own_loop: whether the training is no `fit`, so that the logs are what the user passes.
+        training: the accuracy on training rows as validation measures it; NaN: not known.
+        while_training: the accuracy that Keras logs of the training data; NaN: not known, or weighted.
     """
 
     accuracy: float = math.nan
@@ -44,6 +47,8 @@ class Answers:
     balanced: float = math.nan
     class_sizes: tuple[int, ...] = ()
     own_loop: bool = False
+    training: float = math.nan
+    while_training: float = math.nan
 
 
 def headlines(
@@ -57,8 +62,9 @@ def headlines(
 ) -> tuple[str, str]:
     """Say the worst that the numbers show, and how the metrics have changed.
 
-    In this order: NaN, validation at chance level, a validation loss far above the training loss from the beginning,
-    a loss that does not fall, a validation loss that has risen since its best step; else where its best step is.
+    In this order: NaN, training rows that are judged far worse than while training, validation at chance level, a
+    validation loss far above the training loss from the beginning, a loss that does not fall, a validation loss that
+    has risen since its best step; else where its best step is.
 
     Args:
         curves: by key of the logs, `"loss"`, `"val_loss"` and those of the metric.
@@ -70,7 +76,7 @@ def headlines(
     """
     known = answers or Answers()
     told = _Told(curves, best, step, known, axis)
-    checks = (told.not_finite, told.at_chance, told.other_inputs, told.nothing_learned, told.rising)
+    checks = (told.not_finite, told.other_mode, told.at_chance, told.other_inputs, told.nothing_learned, told.rising)
     worst = next((said for check in checks if (said := check())), "") or told.calm()
     ranges = told.ranges()
     return worst, f"Inputs: {ranges}." if ranges and ranges not in worst else told.changes(metric)
@@ -118,6 +124,15 @@ class _Told:
             if not at_chance(known.balanced, 1 / classes, classes**2 / scatter):
                 return ""
         return f"Validation accuracy is at chance level: {written(known.accuracy)}, chance is {written(known.chance)}."
+
+    def other_mode(self) -> str:
+        measured, logged = self.answers.training, self.answers.while_training
+        if self.step < 0 or not logged - measured > _OTHER_MODE:
+            return ""
+        return (
+            f"Accuracy on training data is {written(measured)} in inference, {written(logged)} while training: "
+            "batch normalization lags behind, or layers differ."
+        )
 
     def other_inputs(self) -> str:
         ranges = self.ranges()

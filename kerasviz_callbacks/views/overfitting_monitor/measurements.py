@@ -92,6 +92,14 @@ def row_loss(now: Evaluation) -> float:
     return float(-np.log(np.clip(now.true_score, 1e-12, 1.0)).mean())
 
 
+def accuracy_of(now: Evaluation, row_weights: Array) -> float:
+    """Compute the share of right answers, rows weighted `(n,)`; NaN where they are no single classes or not known."""
+    scores = now.answer_scores
+    if scores is None or scores.predicted is None or not row_weights.any():
+        return math.nan
+    return float(np.average(scores.right, weights=row_weights))
+
+
 def answers_of(
     data: Mapping[str, OverfittingData], labels: Array | None, ranges: Mapping[str, IntensityRange | None]
 ) -> Answers:

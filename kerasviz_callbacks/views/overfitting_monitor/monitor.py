@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ...callback import COMPARED_SOURCES, UNTRAINED, VALIDATION, Image, Measured
+from ...callback import COMPARED_SOURCES, TRAINING, UNTRAINED, VALIDATION, Image, Measured
 from ...callback.evaluated_view import EvaluatedView, Evaluation
 from ...draw.curves import StepAxis
 from ...draw.inputs import IntensityRange
@@ -17,6 +17,7 @@ from ...draw.overfitting_charts import (
     METRICS,
     choose_log,
     extend_axis,
+    is_accuracy_of,
     loss_charts,
     metric_charts,
     most_degraded,
@@ -28,7 +29,7 @@ from ...draw.volumes import hottest_slices
 from ...record.console import say
 from ...taps.reader import Reader
 from .epoch_history import EpochHistory
-from .measurements import BestEpoch, OverfittingData, answers_of, empty_in_words, metrics_of, row_loss
+from .measurements import BestEpoch, OverfittingData, accuracy_of, answers_of, empty_in_words, metrics_of, row_loss
 from .publishing import checked_publish, log_key
 from .texts import DESCRIPTION, SCALARS
 from .weighting import weighting_in_words
@@ -264,7 +265,9 @@ class OverfittingMonitor(EvaluatedView):
         before = None if validation.then is None else validation.then.true_score
         labels = self.labels[VALIDATION]
         answers = answers_of(data, labels if classes else None, self._ranges)
-        answers = replace(answers, own_loop="steps" not in (self.params or {}))
+        training, logged = self._training_accuracies(data, step)
+        own_loop = "steps" not in (self.params or {})
+        answers = replace(answers, own_loop=own_loop, training=training, while_training=logged)
         chance = self.probes[VALIDATION].most_frequent if classes else None
         named = self.probe_display.class_name if classes else None
         metric = min(metrics, key=lambda key: key.endswith("_loss"), default=None)
@@ -282,6 +285,15 @@ class OverfittingMonitor(EvaluatedView):
             loss_rows=self._charts() // 2,
             example_columns=4 if self.task.kind == "values" else 1,
         )
+
+    def _training_accuracies(self, data: Mapping[str, OverfittingData], step: int) -> tuple[float, float]:
+        """Return the accuracy on training data in inference and as Keras logs it, NaN if weights count in that."""
+        if TRAINING not in data or self._weighting:
+            return math.nan, math.nan
+        known = data[TRAINING].curves.items()
+        logged = next((dict(zip(*curve, strict=True)) for key, curve in known if is_accuracy_of(key, self._output)), {})
+        now = accuracy_of(data[TRAINING].now, self.probes[TRAINING].row_weights)
+        return now, logged.get(step, math.nan)
 
     def _no_examples_reason(self, data: OverfittingData, step: int) -> str:
         """Return why no degraded examples are shown."""
