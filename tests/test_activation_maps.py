@@ -1,10 +1,13 @@
 """Maps of layers with more positions than are drawn: oscillations stay, and what is drawn is said."""
 
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pytest
 
 import kerasviz_callbacks as kv
+from kerasviz_callbacks.callback.types import Memory
 from kerasviz_callbacks.draw.traces import envelope
 from kerasviz_callbacks.taps.smaller_maps import MAX_LENGTH, reduction, smaller
 from kerasviz_callbacks.views import activation_maps
@@ -81,3 +84,10 @@ def test_of_long_signals_and_of_large_maps_it_is_said_what_is_drawn(tmp_path, dr
     np.testing.assert_allclose(maps[:, 0], pictures[..., 0].reshape(2, 48, 2, 64).mean(axis=2), atol=1e-6)
     assert "columns: channels   means of 2 × 1 positions\n" in options["caption"]
     assert reduction((64, 64, 8)) == reduction((10,)) == reduction((None, 8)) == reduction((None, None, 8)) == ""
+
+
+def test_counts_of_dead_channels_are_written_alike_at_all_steps():
+    view = SimpleNamespace(memory=Memory(), schedule=SimpleNamespace(unit="epoch"))
+    for step, count in enumerate((1007, 1568)):
+        said = kv.ActivationMaps._deaths(view, "validation", "dense", step - 1, np.arange(2000) < count, 16)
+    assert said == "dead on 16 inputs: 1,568 of 2,000 (epoch −1: 1,007)"

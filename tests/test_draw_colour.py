@@ -13,7 +13,7 @@ from kerasviz_callbacks.draw.colour import (
     rgb,
     table,
 )
-from kerasviz_callbacks.draw.text import format_number, plural
+from kerasviz_callbacks.draw.text import counted_rows, format_number, plural
 
 MAPS = ("viridis", "RdBu_r", "inferno", "jet", "grey")
 
@@ -163,6 +163,7 @@ def test_numbers_are_short(value, text):
 
 
 def test_a_noun_follows_its_count():
+    assert [counted_rows(1), counted_rows(1000)] == ["1 row", "1,000 rows"]
     assert [plural("epoch", 1), plural("epoch", 0), plural("epoch"), plural("batch", 7)] == [
         "epoch",
         "epochs",

@@ -206,7 +206,7 @@ def test_a_loss_begins_at_zero_and_an_accuracy_ends_at_one():
 def test_chance_is_marked_in_the_chart_of_an_accuracy_alone():
     logged = dict.fromkeys(("loss", "val_loss", "acc", "val_acc", "mae", "val_mae"), ((0,), (0.5,)))
     loss, accuracy = loss_charts(logged, ["acc"], {}, 0, chance=0.1)
-    assert (loss.level, accuracy.level, accuracy.level_name) == (None, 0.1, "validation chance 0.1")
+    assert (loss.level, accuracy.level, accuracy.level_name) == (None, 0.1, "validation majority 0.1")
     assert loss_charts(logged, ["mae"], {}, 0, chance=0.1)[1].level is None
 
 
@@ -230,9 +230,9 @@ def test_chance_is_named_beside_the_title_or_where_that_is_long_at_its_line(titl
     told = []
     monkeypatch.setattr(curves, "write", lambda *a, **style: told.append(a[2]) or write(*a, **style))
     canvas = np.full((216, 312, 3), 255, np.uint8)
-    chart = Chart(title, {}, 0.0, 1.0, level=0.66, level_name="chance 0.66")
+    chart = Chart(title, {}, 0.0, 1.0, level=0.66, level_name="majority 0.66")
     paint_chart(canvas, chart, StepAxis(0, 9, None, 9))
-    assert [text for text in told if "chance" in str(text)] == [f"{'dotted: ' * (title == 'accuracy')}chance 0.66"]
+    assert [text for text in told if "majority" in str(text)] == [f"{'dotted: ' * (title == 'accuracy')}majority 0.66"]
 
 
 @pytest.mark.parametrize("value", [1.23e-4, -2.0e-4, 0.0123, 123456.0])

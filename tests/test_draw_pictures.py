@@ -22,7 +22,7 @@ from kerasviz_callbacks.draw.predicted_tiles import (
     touches,
 )
 from kerasviz_callbacks.draw.predictions import Column, Key, nearest, prediction_rows, sized, tile_size
-from kerasviz_callbacks.draw.sheet import Ruler, Scale, blank, footer_height, header_height, sheet
+from kerasviz_callbacks.draw.sheet import MARGIN, Ruler, Scale, blank, footer_height, header_height, sheet, type_size
 from kerasviz_callbacks.draw.text import INK, SMALL, format_number, text_width, write
 from kerasviz_callbacks.draw.traces import bars, envelope, trace_pictures
 from kerasviz_callbacks.draw.trails import trajectory
@@ -493,6 +493,33 @@ def test_a_rising_signal_is_drawn_rising():
     picture = trace_pictures(np.linspace(0, 1, 50)[None, :, None], low=0, high=1)[0]
     heights = (picture.sum(axis=-1)).argmin(axis=0)
     assert heights[2] > heights[48] > heights[93]
+
+
+@pytest.mark.parametrize("width", [100, 340, 640, 800])
+@pytest.mark.parametrize("bad", ["", "3 NaN"])
+def test_a_note_too_long_for_its_line_takes_two_and_is_read_to_its_end(width, bad):
+    """Of nine tenths of two lines of small letters every word is seen, and the legend stays free."""
+    legend = Scale(-1, 1, "RdBu_r", "activation")
+
+    def strip(note):
+        picture = sheet(blank(5, width), caption="a", legend=legend, note=note, bad=bad)
+        return picture[-footer_height(picture.shape[1]) :].astype(int)
+
+    size = type_size(max(width + 2 * MARGIN, 360))
+    small, free = max(SMALL, round(0.8 * (size - 1))), strip("").shape[1] - 2 * MARGIN - 70 * bool(bad)
+    fits = "W" * (free // text_width("W", small) - 4) + "8"
+    assert (strip(fits) != strip(fits[:-1] + "9")).any(), "one line of smaller letters"
+    words, note = iter(range(100, 999)), "dead"
+    while text_width(note, small) < 1.7 * free:
+        note = f"{note}{'   ' if len(note) % 3 else ' '}{next(words)}"
+    assert (strip(note[:-1] + "8") != strip(note[:-1] + "9")).any()
+    whole, none = strip(note), strip("")
+    ink = np.flatnonzero((whole != none).any(axis=(1, 2)))
+    assert ink[0] > 8 + size + 2, "below the legend"
+    assert ink[-1] < len(whole) - 1
+    assert (whole[: 8 + size] == none[: 8 + size]).all(), "the legend is as it is"
+    lines = np.split(ink, np.flatnonzero(np.diff(ink) > 1) + 1)
+    assert len(lines) == 2
 
 
 def test_the_strip_has_its_height_whatever_stands_in_it():

@@ -758,6 +758,7 @@ ELSEWHERE = {
     "ticks.numbered_cells": "test_draw_ticks.py",
     "ticks.round_up": "test_draw_ticks.py",
     "text.plural": "test_draw_colour.py",
+    "text.counted_rows": "test_draw_colour.py",
     "colour.luminance": "test_draw_colour.py",
     "colour.is_signed": "called by colourise",
     "heat.mark_empty": "called by heat_maps",

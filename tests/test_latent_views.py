@@ -10,6 +10,7 @@ from keras import layers, ops
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import kerasviz_callbacks as kv
+from kerasviz_callbacks.views.latent_trajectory import Trail
 
 DATA = pictures()
 VALIDATION = (DATA.x_val, DATA.y_val)
@@ -313,3 +314,15 @@ def test_inputs_that_are_no_pictures_have_no_sprite(tmp_path):
     names = {path.name for path in (tmp_path / "views/validation").iterdir() if "tfevents" not in path.name}
     assert names == {"latent_codes.tsv", "metadata.tsv", "projector_config.pbtxt"}
     assert (tmp_path / "views/validation/metadata.tsv").read_text().splitlines() == [str(row) for row in range(20)]
+
+
+def test_below_the_trajectory_stands_what_the_axes_show_and_when_they_were_fitted():
+    def trail(variance, movement, *, collapsed=False):
+        return Trail(np.zeros((1, 2, 2)), None, -1, variance, movement, 1.5, np.zeros((2, 4)), collapsed)
+
+    before, later = trail(0.9, np.nan), trail(0.85, 0.09)
+    assert Trail.note("epoch", before) == "axes of epoch −1, which show 90% of the variance   spread 1.5"
+    assert Trail.note("batch", later, trail(0.8, 0.1)) == (
+        "axes of batch −1, which show 85% | 80% of the variance and 9% | 10% of the movement   spread 1.5 | 1.5"
+    )
+    assert Trail.note("epoch", trail(0.9, 0.1, collapsed=True)) == "collapsed   spread 1.5"

@@ -124,7 +124,7 @@ def loss_charts(
         known = [(of, *curve.last) for of, curve in reversed(sets.items()) if curve.last is not None and step >= 0]
         newest = [f"{of} {written(value)}{'' if at == step else f' (at {at})'}" for of, at, value in known]
         level = chance if is_accuracy_of(key, output) else None
-        hint, named = "log scale" if log else "", "" if level is None else f"validation chance {written(level)}"
+        hint, named = "log scale" if log else "", "" if level is None else f"validation majority {written(level)}"
         charts.append(Chart(key, sets, low, high, "  ".join(newest), hint, log=log, level=level, level_name=named))
     return charts
 

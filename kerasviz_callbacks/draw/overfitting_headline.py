@@ -155,8 +155,10 @@ class _Told:
         known = [(at, float(of)) for at, of in zip(*self.curves["val_loss"], strict=True) if math.isfinite(of)]
         rises = [of - lowest for at, of in known if self.best is not None and self.best < at <= self.step]
         worse = [rise > _WORSE * abs(lowest) for rise in rises[-2:]]
-        slight = bool(known) and rises[-1:] <= [_SLIGHT * (known[0][1] - lowest)]
-        return worse[-1:] == [True] and (not slight or worse == [True, True])
+        if not (worse and worse[-1]):
+            return False
+        fall = known[0][1] - lowest
+        return rises[-1] > _SLIGHT * fall or worse == [True, True]
 
     def calm(self) -> str:
         if self.step < 0:

@@ -19,6 +19,7 @@ from kerasviz_callbacks.draw.text import (
     LINE,
     PAPER,
     QUIET,
+    SMALL,
     STRIP,
     clean,
     format_number,
@@ -172,7 +173,7 @@ def _write_caption(header: Picture, caption: str) -> None:
 
 
 def _draw_strip(strip: Picture, legend: Scale | Ruler | None, note: str, bad: str) -> None:
-    """The legend in the first line; what was not finite, and the note, in the second."""
+    """The legend in the first line; what was not finite, and the note, below it."""
     width = strip.shape[1]
     size = type_size(width)
     fill(strip, (0, 0, width - 1, len(strip) - 1), STRIP)
@@ -188,7 +189,22 @@ def _draw_strip(strip: Picture, legend: Scale | Ruler | None, note: str, bad: st
         left += size + 4
         left += write(strip, (left, second_line), bad, size=size - 1, bold=True, width=width - left - MARGIN) + 14
     if width - left - MARGIN > 3 * size:
-        write(strip, (left, second_line), note, size=size - 1, colour=QUIET, width=width - left - MARGIN)
+        _write_note(strip, note, left, second_line, size - 1)
+
+
+def _write_note(strip: Picture, note: str, left: int, baseline: int, size: int) -> None:
+    """One line, in smaller letters if it is too long, or then two in its place."""
+    across, line, bottom = strip.shape[1] - left - MARGIN, clean(note), len(strip) - 5
+    small = max(SMALL, round(size * 0.8))
+    if text_width(line, small) <= across:
+        write(strip, (left, baseline), line, size=size, colour=QUIET, width=across, least=small)
+        return
+    parts = _folded(line, across, small, bold=False)
+    if text_width(parts[-1], small) > across:
+        first, *rest = wrapped(line, across, small)
+        parts = [first, " ".join(rest)]
+    for part, y in zip(parts, (bottom - round(1.2 * small), bottom), strict=False):
+        write(strip, (left, y), part, size=small, colour=QUIET, width=across, least=SMALL)
 
 
 def _write_ruler(strip: Picture, ruler: Ruler, baseline: int, size: int) -> None:

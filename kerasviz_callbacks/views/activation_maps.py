@@ -144,7 +144,7 @@ class ActivationMaps(LayersView):
         history = self.memory.for_source(source).setdefault("deaths", {}).setdefault(path, StepHistory())
         history.append(step, [gone.sum()])
         places = np.unique(np.linspace(0, len(history.steps) - 1, _TOLD).astype(int))[:-1]
-        earlier = [f"{format_number(history.steps[place])}: {history.values[place, 0]:.0f}" for place in places]
+        earlier = [f"{format_number(history.steps[place])}: {history.values[place, 0]:,.0f}" for place in places]
         now = f"dead on {rows} {plural('input', rows)}: {gone.sum():,} of {len(gone):,}"
         return f"{now} ({self.schedule.unit} {', '.join(earlier)})" if earlier else now
 

@@ -10,7 +10,7 @@ from .._typing import Array
 from ..callback import COMPARED_SOURCES, COMPARISON, TRAINING, UNTRAINED, VALIDATION, CodesView, Image, Measured
 from ..callback.markdown import code_span
 from ..draw.clouds import Cloud
-from ..draw.text import join_notes
+from ..draw.text import format_number, join_notes
 from ..draw.trails import extend_window, trajectories, trajectory
 from ..draw.volumes import middle_slice
 from ..maths.history import StepHistory
@@ -57,13 +57,13 @@ class Trail:
     collapsed: bool  # the spread is below the floor, or no unit of a posterior is active
 
     @staticmethod
-    def note(*trails: "Trail") -> str:
-        """The line below the image; of several trails from left to right."""
+    def note(unit: str, *trails: "Trail") -> str:
+        """The line below the image; of several trails from left to right. `unit` is what a step is."""
         variance = " | ".join(f"{one.variance:.0%}" for one in trails)
         movement = " | ".join(f"{one.movement:.0%}" for one in trails)
-        shown = f"axes of step {trails[0].fitted_at}: {variance} of variance"
+        shown = f"axes of {unit} {format_number(trails[0].fitted_at)}, which show {variance} of the variance"
         if not any(np.isnan(one.movement) for one in trails):
-            shown += f", {movement} of movement"
+            shown += f" and {movement} of the movement"
         if any(one.collapsed for one in trails):  # the axes fit nothing any more
             shown = "collapsed"
         return f"{shown}   spread {' | '.join(f'{one.spread:.3g}' for one in trails)}"
@@ -147,7 +147,7 @@ class LatentTrajectory(CodesView):
                 one.data.means,
                 self.probes[source].labels,
                 title=f"{title}   {rows[source]} rows",
-                note=join_notes(Trail.note(one.data), one.note),
+                note=join_notes(Trail.note(self.schedule.unit, one.data), one.note),
                 collapsed=one.data.collapsed,
                 **options,
             )
@@ -166,7 +166,7 @@ class LatentTrajectory(CodesView):
                     for source, trail in trails.items()
                 ],
                 title=f"{title}   {rows[TRAINING]} and {rows[VALIDATION]} rows",
-                note=join_notes(Trail.note(*trails.values()), measured[VALIDATION].note),
+                note=join_notes(Trail.note(self.schedule.unit, *trails.values()), measured[VALIDATION].note),
                 **options,
             )
             about = _COMPARED.format(n=rows[TRAINING], m=rows[VALIDATION], **words)
