@@ -552,11 +552,11 @@ def test_what_it_remembers_can_be_pickled(watched):
     assert pickle.loads(pickle.dumps(memory)).scales == memory.scales
 
 
-IN_ALL = "count in loss and weighted_metrics, not in chance"
+IN_ALL = "count in loss and weighted_metrics, not in the majority"
 WEIGHTED = {  # which data have sample weights, what is compiled, what is said
     "nothing": ((), {"metrics": ["accuracy"]}, ""),
     "weighted metrics": ((), {"weighted_metrics": ["accuracy"]}, f"any class or sample weights of fit {IN_ALL}"),
-    "sample weights": (("training",), {}, "sample weights of training data count in loss, not in chance"),
+    "sample weights": (("training",), {}, "sample weights of training data count in loss, not in the majority"),
     "both": (
         ("training", "validation"),
         {"weighted_metrics": ["accuracy"]},
@@ -599,8 +599,8 @@ def test_a_loss_that_cannot_be_saved_leaves_the_weights_unknown_without_a_warnin
         model.compile("sgd", loss, weighted_metrics=["mse"])
         known = not isinstance(loss, Unsaved)
         words = "any class or sample weights of fit count in loss and weighted_metrics" if known else ""
-        assert weighting_in_words(model, {}, chance=False) == words
-    assert weighting_in_words(classifier(), {}, chance=True) == ""
+        assert weighting_in_words(model, {}, majority=False) == words
+    assert weighting_in_words(classifier(), {}, majority=True) == ""
     assert not [one for one in recwarn if "lambda" in str(one.message)]
 
 

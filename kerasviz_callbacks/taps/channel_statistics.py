@@ -28,8 +28,12 @@ def is_rectified(layer: Any) -> bool | None:
 
 
 def output_is_rectified(call: Call) -> bool | None:
-    """Whether the output of a call is cut off at 0; `None` also of the model's own answer, where no class is dead."""
-    return None if call.is_output else is_rectified(call.ref.layer)
+    """Whether the output of a call is cut off at 0; `None` also of the model's own answer, where no class is dead.
+
+    Codes that are the output of an encoder may be rectified, and then some of them dead.
+    """
+    rectified = is_rectified(call.ref.layer)
+    return None if call.is_output and not rectified else rectified
 
 
 DEATH_STATISTICS: Mapping[bool | None, tuple[str, ...]] = {True: ("largest",), False: ("mean", "variance"), None: ()}

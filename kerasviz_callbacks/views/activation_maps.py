@@ -126,7 +126,7 @@ class ActivationMaps(LayersView):
             if (maps < 0).any():
                 self.memory.extend_scale(f"{call.path} is signed", 1.0)
             data.maps[call.path] = maps
-            if call.is_output:
+            if call.is_output and not rectified:
                 continue  # health metrics are meaningless for the model's output
             if rectified is not None:
                 scalars[f"health/{call.path}/dead"] = dead(metrics, rectified)

@@ -209,9 +209,11 @@ class ConfusionMatrix(ProbeView):
     def _caption(self, source: str) -> str:
         what = "labels" if self._several else "classes"
         of = f"{MAX_CLASSES} most confused of {self._things:,}" if self._things > MAX_CLASSES else f"{self._things}"
-        weighted = ", weighted to the proportions of the data" if self._is_weighted(source) else ""
+        size = self.probes[source].size
+        whole = "of those read" if size.endswith("read") else "of the data"
+        weighted = f", weighted to the proportions {whole}" if self._is_weighted(source) else ""
         pictured = self.probe_display.slice_in_words()
-        rows = join_notes(f"{len(self.probes[source]):,} rows{weighted}", f"examples: {pictured}" if pictured else "")
+        rows = join_notes(f"{size} rows{weighted}", f"examples: {pictured}" if pictured else "")
         return f"{self._output}   confusion matrix, {of} {what}\n{rows}"
 
     def _is_weighted(self, source: str) -> bool:

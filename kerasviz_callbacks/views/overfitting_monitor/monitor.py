@@ -120,7 +120,7 @@ class OverfittingMonitor(EvaluatedView):
         super().find_layers(reader)
         self._output = str(reader.first_output)
         self._ranges = {source: IntensityRange.robust(probe.images) for source, probe in self.probes.items()}
-        self._weighting = weighting_in_words(self.model, self.probes, chance=self.task.kind == "classes")
+        self._weighting = weighting_in_words(self.model, self.probes, majority=self.task.kind == "classes")
         missing = self._missing()
         expected = self.publish or self.task.kind in ("classes", "labels")  # else only the curves are of interest
         if self.fit_context.verbose and expected:

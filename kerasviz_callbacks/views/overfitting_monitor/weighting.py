@@ -8,13 +8,13 @@ from ...callback import COMPARED_SOURCES
 from ...probe import Probe
 
 
-def weighting_in_words(model: Any, probes: Mapping[str, Probe], *, chance: bool) -> str:
+def weighting_in_words(model: Any, probes: Mapping[str, Probe], *, majority: bool) -> str:
     """Return which weights count in the curves of Keras; empty where nothing speaks for any.
 
     Args:
         model: the trained model; that it is compiled with `weighted_metrics` tells of weights.
         probes: by data source; sample weights may stand beside them.
-        chance: whether a chance level is shown, in which no weights count.
+        majority: whether the share of the most frequent class is shown, in which no weights count.
     """
     beside = [COMPARED_SOURCES[source] for source, probe in probes.items() if probe.sample_weighted]
     metrics = _has_weighted_metrics(model)
@@ -22,7 +22,7 @@ def weighting_in_words(model: Any, probes: Mapping[str, Probe], *, chance: bool)
         return ""
     weights = f"sample weights of {' and '.join(beside)} data" if beside else "any class or sample weights of fit"
     where = "loss and weighted_metrics" if metrics else "loss"
-    return f"{weights} count in {where}{', not in chance' if chance else ''}"
+    return f"{weights} count in {where}{', not in the majority' if majority else ''}"
 
 
 def _has_weighted_metrics(model: Any) -> bool:
