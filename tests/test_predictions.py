@@ -24,10 +24,11 @@ from kerasviz_callbacks.maths.pairs import belong_together, psnr
 from kerasviz_callbacks.probe import Probe
 from kerasviz_callbacks.taps.reader import Captured, Reader
 from kerasviz_callbacks.views.predictions import images, masks
-from kerasviz_callbacks.views.predictions.boxes import Boxes, Points
+from kerasviz_callbacks.views.predictions.boxes import Boxes
 from kerasviz_callbacks.views.predictions.images import Images
 from kerasviz_callbacks.views.predictions.masks import Masks
 from kerasviz_callbacks.views.predictions.outputs import Options, outputs_of
+from kerasviz_callbacks.views.predictions.points import Points
 from kerasviz_callbacks.views.predictions.series import Series
 
 L, K, M = keras.layers, keras.losses, keras.metrics

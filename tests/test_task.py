@@ -6,8 +6,8 @@ import pytest
 from harness import check_each, classifier
 
 import kerasviz_callbacks as kv
-from kerasviz_callbacks.callback.explained_view import labels_of_output
 from kerasviz_callbacks.probe import Probe
+from kerasviz_callbacks.taps.output_labels import labels_of_output
 from kerasviz_callbacks.taps.reader import Reader
 from kerasviz_callbacks.taps.task import task_of
 

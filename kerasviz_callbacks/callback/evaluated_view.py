@@ -14,10 +14,10 @@ from ..fit_context import Request
 from ..maths.confidence import AnswerScores
 from ..probe.labels import Labels
 from ..taps.layer_selection import penultimate
+from ..taps.output_labels import labels_of_output
 from ..taps.reader import OUTPUT, Capture, Captured, Reader
 from ..taps.scores import check_looked_through, score_for
 from ..taps.task import Task, task_of, truth_of
-from .explained_view import labels_of_output
 from .probe_view import ProbeView
 from .types import ARGUMENTS, VALIDATION
 

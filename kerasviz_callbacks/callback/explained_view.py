@@ -14,11 +14,10 @@ from ..draw.overlay import weak_maps
 from ..draw.text import format_number, join_notes
 from ..maths.confidence import sigmoid
 from ..probe import Probe
-from ..probe.labels import ONLY_NO_CLASS, Labels, classes_of, labels_of
-from ..taps.output_form import targets_of
+from ..probe.labels import Labels
+from ..taps.output_labels import kind_of_labels, labels_of_output, marks_of
 from ..taps.reader import OUTPUT, Capture, Reader
 from ..taps.scores import Predictions, check_looked_through, class_targets, predictions, score_for
-from ..taps.task import task_of
 from .probe_view import ProbeView
 from .types import ARGUMENTS, COMPARED_SOURCES, VALIDATION
 
@@ -85,8 +84,8 @@ class ExplainedView(ProbeView):
         """Find the explained class of each row."""
         self._head = reader.head
         self._labels = {source: labels_of_output(reader, probe) for source, probe in self.probes.items()}
-        self._kind = _kind_of(reader, self.probes[VALIDATION], self._labels[VALIDATION])
-        self._marks = {source: _marks_of(self._kind, reader, probe) for source, probe in self.probes.items()}
+        self._kind = kind_of_labels(reader, self.probes[VALIDATION], self._labels[VALIDATION])
+        self._marks = {source: marks_of(self._kind, reader, probe) for source, probe in self.probes.items()}
         self.score = score_for(self.target, self.score.of)
         marks = self._marks[VALIDATION]
         overlapping = reader.head.classes > 1 and (reader.head.kind == "sigmoid" or reader.head.of_logits)
@@ -267,43 +266,6 @@ def _weak(rows: Sequence[_HeatRows], scale: float) -> str:
 
 def _shares(counts: Sequence[int], rows: Sequence[_HeatRows]) -> str:
     return " | ".join(f"{count} of {len(one.maps)}" for count, one in zip(counts, rows, strict=True))
-
-
-def _kind_of(reader: Reader, probe: Probe, labels: Labels) -> str:
-    """Return whether the output are `"masks"` or several `"labels"`; empty if neither."""
-    several = reader.head.classes > 1 and (reader.head.kind == "sigmoid" or reader.head.of_logits)
-    form = task_of(reader, probe, labels.numbers).form if reader.head.dense or several else ""
-    return form if form in ("masks", "labels") else ""
-
-
-def _marks_of(kind: str, reader: Reader, probe: Probe) -> Array | None:
-    """Return the true labels of each row as numbers above 0, or how many pixels have each class: `(n, classes)`."""
-    truth, head = targets_of(reader, probe), reader.head
-    if truth is None or not kind:
-        return None
-    if truth.ndim == len(reader.output_shapes[0]) + 1 and truth.shape[-1] == head.classes > 1:
-        marks: Array = (truth > 0).reshape(len(truth), -1, head.classes).sum(axis=1)  # of rows of 0 and 1
-        return marks
-    rows = truth.reshape(len(truth), -1)
-    return np.stack([(rows == label).sum(axis=1) for label in range(head.choices)], axis=1)
-
-
-def labels_of_output(reader: Reader, probe: Probe) -> Labels:
-    """Return the labels of the explained output; with a dict `y`, those under the output's name."""
-
-    def labels_in(y: Any) -> Labels:
-        read = labels_of(y, probe.inputs)
-        if read.numbers is None:
-            return read
-        return read._replace(numbers=classes_of(read.numbers, of_signs=reader.head.of_logits), why_none=ONLY_NO_CLASS)
-
-    found = Labels(probe.labels, why_none=probe.why_no_labels, soft=probe.soft_labels)
-    y, name = probe.targets, reader.first_output
-    if isinstance(y, Mapping) and len(y) > 1 and name in y:
-        inferred = labels_in(y).numbers
-        if found.numbers is None or (inferred is not None and np.array_equal(found.numbers, inferred)):
-            return labels_in(y[name])  # otherwise the user passed labels beside y
-    return labels_in(y) if found.why_none == ONLY_NO_CLASS else found
 
 
 def _signals(values: Array, maps: Array, form: str) -> Array:

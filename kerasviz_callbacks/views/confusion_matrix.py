@@ -10,12 +10,12 @@ import numpy as np
 from .._typing import Array
 from ..callback import ARGUMENTS, UNTRAINED, VALIDATION, Image, Measured, ProbeView
 from ..callback.arguments import one_of
-from ..callback.explained_view import labels_of_output
 from ..callback.markdown import code_span
 from ..draw.confusion import MAX_CLASSES, MAX_EXAMPLES, Confused, Matrix, confusion_sheet
 from ..draw.text import join_notes
 from ..fit_context import Request
 from ..maths.confusion import Answers, Confusion, Confusions, Normalize, most_confused, most_wrong
+from ..taps.output_labels import labels_of_output
 from ..taps.reader import OUTPUT, Capture, Captured, Reader
 from ..taps.task import Task, task_of, truth_of
 

@@ -8,13 +8,13 @@ import keras
 import numpy as np
 
 from ..callback import TRAINING, VALIDATION, View
-from ..callback.explained_view import labels_of_output
 from ..probe import Probe
 from ..probe.labels import labels_of
 from ..taps.decoding import wanted_of
 from ..taps.layer_selection import activation_layers, bottleneck, last_maps, reconstruction
 from ..taps.layers import LayerRef, has_call, has_own_train_step
 from ..taps.output_form import fed_images, targets_of
+from ..taps.output_labels import labels_of_output
 from ..taps.parts import callable_parts, is_built, listed_parts, unbuilt_parts
 from ..taps.reader import Reader
 from ..taps.roles import Roles, roles_of

@@ -1,4 +1,4 @@
-"""Boxes and points: places in the image."""
+"""Bounding boxes, and the classes or scores of another output."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -10,67 +10,24 @@ import numpy as np
 from ..._typing import Array
 from ...callback import VALIDATION
 from ...callback.types import Memory
-from ...draw.predicted_tiles import PREDICTED, TRUE, UNJUDGED, box_tile, point_tile, touches
-from ...draw.predictions import Column, Key, prediction_rows, sized, tile_size
-from ...draw.text import INK, format_number
+from ...draw.predicted_tiles import UNJUDGED, box_tile, touches
+from ...draw.predictions import Key
+from ...draw.text import INK
 from ...maths.boxes import box_iou, guess_format, matched_iou, partners, to_xyxy
 from ...maths.confidence import sigmoid, softmax
 from ...taps.reader import Capture, Captured
 from ...taps.scores import is_probabilities
 from .outputs import Output
-from .prediction_kind import MAX_ROWS, PredictionKind, Shown
+from .places import Places, count_bad
+from .prediction_kind import MAX_ROWS, Shown
 
 MAX_BOXES = 100
 MAX_NAMES = 16  # boxes of an image beside which their classes stand
 LEAST_SCORE = 0.5
-_LARGE = 192  # pixels of a tile's longest side: thin lines must be seen
 _OF_SCORES = ("class", "label", "score", "conf", "logit", "objectness")
 
 
-class _Places(PredictionKind):
-    """What is drawn over the input."""
-
-    further_keys: Sequence[Key] = ()
-
-    def __init__(self, output: Output):
-        super().__init__(output)
-        fed = output.probes[VALIDATION].images.shape[1:]
-        shown = output.pictures(VALIDATION, 1)
-        self.sides = fed[-3:-1] if len(fed) >= 3 else fed if shown is None else shown.shape[1:3]
-        self.sides = (int(self.sides[0]), int(self.sides[1])) if len(self.sides) == 2 else (1, 1)
-
-    @classmethod
-    def fits(cls, output: Output) -> bool:
-        """Numbers in pairs, over images."""
-        return output.pictures(VALIDATION, 1) is not None and int(np.prod(output.shape)) % 2 == 0
-
-    def sheet(
-        self, source: str, tiles: Sequence[Array], caption: str, scores: list[str] | None, note: str, bad: str
-    ) -> Array:
-        """Lay the tiles out, one a row."""
-        keys = [] if self.output.truths.get(source) is None else [Key("truth", TRUE)]
-        column = Column("over the input", np.stack(tiles))
-        return prediction_rows(
-            [column],
-            caption=caption,
-            keys=[*keys, Key("output", PREDICTED), *self.further_keys],
-            names=self.names(source, len(tiles)),
-            scores=scores,
-            note=note,
-            bad=bad,
-        )
-
-    def grounds(self, source: str, rows: int) -> tuple[Array, Array]:
-        """The inputs of the first rows as tiles, and the factors from pixels of the input to those of a tile: x, y."""
-        pictures = self.output.pictures(source, rows)
-        height, width = self.sides
-        if pictures is None:
-            pictures = np.full((rows, height, width, 3), 255, np.uint8)
-        size = tile_size(pictures.shape[1:3], rows, largest=_LARGE)
-        return sized(pictures, size), np.array([size[1] / width, size[0] / height])
-
-
-class Boxes(_Places):
+class Boxes(Places):
     """Bounding boxes, true and predicted, over the input."""
 
     kind = "boxes"
@@ -232,63 +189,7 @@ class Boxes(_Places):
             for row, ground in enumerate(grounds)
         ]
         how = f"format {self.format}" + (", as y looks; pass bounding_box_format" if self.guessed else "")
-        return self.sheet(source, tiles, self.caption(source, how), of_rows, note, _bad(predicted))
-
-
-class Points(_Places):
-    """Points `(x, y)`, true and predicted, over the input."""
-
-    kind = "points"
-    scalars: ClassVar[Mapping[str, str]] = {
-        "distance": "Mean Euclidean distance of predicted points from the true ones, in pixels of the input, over all "
-        "rows of the probe.",
-    }
-    reading = (
-        "true and predicted points over the input, each pair joined; below each image their mean distance. Predicted "
-        "points outside the image are counted in the caption."
-    )
-    bad_signs = "the same points for every input (the model has learned the mean), lines that all point one way."
-
-    def __init__(self, output: Output):
-        super().__init__(output)
-        truth = self.output.truths.get(VALIDATION)
-        self.relative = truth is None or bool(np.nanmax(np.abs(truth), initial=0) <= 1.5)
-
-    def fitted(self, y: Array, output: Output) -> Array | None:
-        """Return `(n, k, 2)`."""
-        fits = y.dtype.kind in "iuf" and y.size == len(y) * int(np.prod(output.shape))
-        return y.reshape(len(y), -1, 2).astype(np.float64) if fits else None
-
-    def _in_pixels(self, points: Array) -> Array:
-        return points * np.array(self.sides[::-1]) if self.relative else points
-
-    def measure(self, captured: Mapping[Capture, Captured], source: str, memory: Memory) -> Shown:
-        """Compute the distances, in every row."""
-        values, truth = np.asarray(captured[self.capture].output, np.float64), self.output.truths.get(source)
-        found = self._in_pixels(values.reshape(len(values), -1, 2))
-        hidden = np.isfinite(found).all(axis=-1) & ((found < 0) | (found > self.sides[::-1])).any(axis=-1)
-        outside = f"{hidden.sum():,} of {hidden.size:,} points outside the image" if hidden.any() else ""
-        if truth is None:
-            return Shown((found[:MAX_ROWS], None), outside, {})
-        distances = np.linalg.norm(found - self._in_pixels(truth), axis=-1)
-        value = float(distances.mean())
-        of_rows = ["" if np.isnan(row).any() else f"{row.mean():.1f} px" for row in distances[:MAX_ROWS]]
-        mean = "" if np.isnan(value) else f"mean distance {format_number(value)} px"
-        note = ", ".join(filter(None, [mean, outside]))
-        return Shown((found[:MAX_ROWS], of_rows), note, {"distance": value})
-
-    def draw(self, shown: Shown, source: str, memory: Memory, note: str) -> Array:
-        """Draw the points over the inputs."""
-        found, of_rows = shown.data
-        grounds, factors = self.grounds(source, len(found))
-        truth = self.output.truths.get(source)
-        true = None if truth is None else self._in_pixels(truth[: len(found)]) * factors
-        tiles = [
-            point_tile(ground, None if true is None else true[row], found[row] * factors)
-            for row, ground in enumerate(grounds)
-        ]
-        how = "in shares of the sides" if self.relative else "in pixels"
-        return self.sheet(source, tiles, self.caption(source, how), of_rows, note, _bad(list(found)))
+        return self.sheet(source, tiles, self.caption(source, how), of_rows, note, count_bad(predicted))
 
 
 def scores_of(boxes: Output, outputs: Sequence[Output]) -> Output | None:
@@ -301,8 +202,3 @@ def scores_of(boxes: Output, outputs: Sequence[Output]) -> Output | None:
     fitting = [one for one in fitting if not Boxes.fits(one) or any(word in one.name.lower() for word in _OF_SCORES)]
     named = [one for one in fitting if any(word in one.name.lower() for word in _OF_SCORES)]
     return next(iter(named or fitting), None)
-
-
-def _bad(rows: Sequence[Array]) -> str:
-    count = sum(int((~np.isfinite(row)).any(axis=-1).sum()) for row in rows)
-    return f"{count:,} are NaN" if count else ""

@@ -11,12 +11,13 @@ from ...maths.boxes import BOX_FORMATS
 from ...probe.labels import labels_of
 from ...taps.reader import Reader
 from ...taps.task import task_of
-from .boxes import Boxes, Points, scores_of
+from .boxes import Boxes, scores_of
 from .classes import Classes, Text
 from .images import Images, Values
 from .masks import Masks
 from .outputs import Options, Output, outputs_of
 from .overlapping_masks import OverlappingMasks
+from .points import Points
 from .prediction_kind import PredictionKind, Shown
 from .series import Series
 
