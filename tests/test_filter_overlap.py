@@ -124,7 +124,7 @@ def test_a_doubled_filter_is_named_and_a_constant_one_left_out():
     one = found["validation", -1]
     overlap = one.data["conv"]
     assert overlap.constant.tolist() == [False, False, True, False, False, False]
-    assert not overlap.dead.any(), "the layer is the model's own output"
+    np.testing.assert_array_equal(overlap.dead, overlap.constant)  # an output that is rectified may be dead codes
     assert overlap.correlation[1, 4] == pytest.approx(1, abs=1e-6)
     alive = [0, 1, 3, 4, 5]
     direct = np.abs(correlation_of(output_of(model, "conv", x)[..., alive])) - np.eye(5)

@@ -531,7 +531,11 @@ CHOICES = {
         "FilterImages of conv1, pixels, ActivationMaps of conv1, pixels, GradCAM of conv1, "
         "Predictions of pixels (masks)",
     ),
-    "a regression": (conv_regression, DATA.x_val, "FilterImages of conv1, ActivationMaps of conv1, amount"),
+    "a regression": (
+        conv_regression,
+        DATA.x_val,
+        "FilterImages of conv1, ActivationMaps of conv1, amount, GradCAM of conv1",
+    ),
 }
 
 

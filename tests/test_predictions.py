@@ -271,11 +271,13 @@ def test_beside_the_psnr_is_that_of_the_input_itself():
 
     def check(case):
         model, x, y, copied = cases[case]
-        note = measured(Images, model, x, y, np.zeros_like(y)).note
+        shown = measured(Images, model, x, y, np.zeros_like(y))
         wanted = (
             "" if copied is None else f", of the input itself {psnr(np.mean((np.asarray(copied) - y) ** 2), 1):.2f} dB"
         )
-        assert note == f"PSNR {psnr(np.mean(np.square(y)), 1):.2f} dB{wanted}"
+        drawn, whole = (y[:, -1], " of all frames") if case == "next frames" else (y, "")
+        assert shown.note == f"PSNR {psnr(np.mean(np.square(y)), 1):.2f} dB{whole}{wanted}"
+        assert shown.data.scores == [f"{psnr(np.mean(np.square(row)), 1):.1f} dB" for row in drawn]
 
     check_each(cases, check)
 
