@@ -364,3 +364,12 @@ def test_what_has_no_classes_is_refused_before_the_first_batch(tmp_path):
     check_each(WRONG_DATA, check)
     with pytest.raises(ValueError, match='normalize=\'rows\': expected None, "true", "pred" or "all"'):
         kv.ConfusionMatrix(tmp_path, (X, Y), normalize="rows")
+
+
+def test_of_several_inputs_the_caption_names_the_one_that_is_shown(monkeypatch):
+    x, y = unbalanced(30)
+    given = {name: keras.Input(x.shape[1:], name=name) for name in ("left", "right")}
+    flat = [keras.layers.Flatten()(one) for one in given.values()]
+    model = keras.Model(given, keras.layers.Dense(3, "softmax")(keras.layers.Concatenate()(flat)))
+    view = kv.ConfusionMatrix("logs", ({"right": x[::-1], "left": x}, y))
+    assert drawn(view, model, monkeypatch)[1]["caption"].endswith("\n30 rows   examples: input right of 2")

@@ -16,7 +16,7 @@ from ..fit_context import Request
 from ..probe import Probe, check_count
 from ..probe.structures import leaves
 from ..taps.input_errors import blame_argument
-from ..taps.input_spec import input_form
+from ..taps.input_spec import input_form, input_names
 from ..taps.layers import has_call, has_frames
 from ..taps.reader import Capture, Captured, Reader
 from ..taps.task import predicts_quantity
@@ -142,6 +142,18 @@ class ProbeView(View):
         forms = {number: self._form(number) for number in order}
         shown = (n for n in order if forms[n] == "points" or (not forms[n] and is_picture(self.inputs(n)[VALIDATION])))
         return next(shown, order[0])
+
+    def examples_in_words(self, pictured: str | None = None) -> str:
+        """Return which input of several, and which slice of a volume, the images of examples show; empty if all.
+
+        `pictured` is said in place of the middle slice.
+        """
+        if self.probe_display.pictures(VALIDATION) is None:
+            return ""
+        names = input_names(self.readers[VALIDATION].model, self.probes[VALIDATION].inputs)
+        one = f"input {names[self.displayed_input]} of {len(names)}" if len(names) > 1 else ""
+        slices = self.probe_display.slice_in_words() if pictured is None else pictured
+        return ", ".join(filter(None, [one, slices]))
 
     def run_model(self) -> Any:
         """Return the model that the data are run through; `None`: they are not run. Default: the one that is read."""

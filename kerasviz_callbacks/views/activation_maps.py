@@ -178,6 +178,8 @@ class ActivationMaps(LayersView):
         shown, high = maps if matrix else maps[:MAX_ROWS], self.memory.scales.get(call.path, 0.0)
         beyond = count_clipped(shown, high, "value")
         labels = self.probe_display.label_names(source)
+        deaths = data.deaths.get(call.path, "")
+        deaths += ", marked in orange" if deaths and matrix else ""
         options: dict[str, Any] = {
             "low": -high if self.memory.scales.get(f"{call.path} is signed") else 0.0,
             "high": high,
@@ -185,7 +187,7 @@ class ActivationMaps(LayersView):
             "channels": self.memory.shared["channels"][call.path].tolist(),
             "labels": None if labels is None else labels[: len(shown)],
             "dead": data.dead.get(call.path),
-            "note": join_notes(_size_in_words(shown, high), data.deaths.get(call.path, ""), beyond, note),
+            "note": join_notes(_size_in_words(shown, high), deaths, beyond, note),
         }
         if matrix:
             return response_matrix(shown, **options)

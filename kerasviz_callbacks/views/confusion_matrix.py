@@ -212,7 +212,7 @@ class ConfusionMatrix(ProbeView):
         size = self.probes[source].size
         whole = "of those read" if size.endswith("read") else "of the data"
         weighted = f", weighted to the proportions {whole}" if self._is_weighted(source) else ""
-        pictured = self.probe_display.slice_in_words()
+        pictured = self.examples_in_words()
         rows = join_notes(f"{size} rows{weighted}", f"examples: {pictured}" if pictured else "")
         return f"{self._output}   confusion matrix, {of} {what}\n{rows}"
 

@@ -246,10 +246,9 @@ class OverfittingMonitor(EvaluatedView):
             caption += f"\n{self._weighting}"
         if one.data.now.true_maps is not None:
             caption += f"\nmaps of {self.maps_path}"
-        if display.depth > 1:
-            deep = one.data.now.true_maps is not None and one.data.now.true_maps.ndim == 4
-            which = f"the {display.slice_name} with most heat" if deep else display.slice_in_words()
-            caption += f"\nexamples: {which}"
+        deep = display.depth > 1 and one.data.now.true_maps is not None and one.data.now.true_maps.ndim == 4
+        which = self.examples_in_words(f"the {display.slice_name} with most heat" if deep else None)
+        caption += f"\nexamples: {which}" if which else ""
         note = empty_in_words(one.data, one.step)
         caption = display.captioned(caption, VALIDATION)
         sheet = overfitting_sheet(self._summary(data, one.step), caption=caption, note=join_notes(note, one.note))
