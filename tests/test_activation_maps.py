@@ -91,3 +91,18 @@ def test_counts_of_dead_channels_are_written_alike_at_all_steps():
     for step, count in enumerate((1007, 1568)):
         said = kv.ActivationMaps._deaths(view, "validation", "dense", step - 1, np.arange(2000) < count, 16)
     assert said == "dead on 16 inputs: 1,568 of 2,000 (epoch −1: 1,007)"
+
+
+def test_probabilities_are_on_the_scale_from_0_to_1_from_the_first_step_on(tmp_path, drawn):
+    given = keras.Input((4, 4, 1))
+    undecided = keras.layers.Conv2D(3, 1, activation="softmax", name="softmax")(given)
+    logits = keras.layers.Conv2D(2, 1, kernel_initializer="zeros", name="logits")(undecided)
+    outputs = keras.layers.Activation("sigmoid", name="sigmoid")(logits)
+    model = keras.Model(given, outputs)
+    shown = kv.ActivationMaps(tmp_path, np.zeros((3, 4, 4, 1), np.float32), layers=["softmax", "logits", "sigmoid"])
+    shown.pictures(model)
+    assert [(round(float(maps.max()), 6), options["low"], options["high"]) for maps, options in drawn] == [
+        (round(1 / 3, 6), 0.0, 1.0),
+        (0.0, 0.0, 0.0),
+        (0.5, 0.0, 1.0),
+    ]

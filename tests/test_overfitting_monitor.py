@@ -610,3 +610,14 @@ def test_picture_works_without_a_fit(tmp_path):
     assert shown.dtype == np.uint8
     assert shown.shape[2] == 3
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("rows", "said"), [(36, False), (25, False), (20, True)])
+def test_knn_of_far_more_rows_is_said_not_to_be_comparable(rows, said, tmp_path, monkeypatch):
+    captions = []
+    monkeypatch.setattr(monitor, "overfitting_sheet", lambda *_, caption, **__: captions.append(caption) or WHITE)
+    data = pictures(n=36, n_val=36)
+    given = {"training_data": (data.x, data.y), "on_error": "raise"}
+    view = kv.OverfittingMonitor(tmp_path, (data.x_val[:rows], data.y_val[:rows]), **given)
+    view.picture(classifier())
+    assert ("knn rises with the number of rows: not to be compared" in captions[0]) == said

@@ -27,6 +27,12 @@ def is_rectified(layer: Any) -> bool | None:
     return None if name == "linear" else False
 
 
+def gives_shares(layer: Any) -> bool:
+    """Whether a layer ends in a softmax or sigmoid, so that its output lies between 0 and 1."""
+    name = getattr(getattr(layer, "activation", None), "__name__", "linear")
+    return isinstance(layer, keras.layers.Softmax) or name in ("softmax", "sigmoid", "hard_sigmoid")
+
+
 def output_is_rectified(call: Call) -> bool | None:
     """Whether the output of a call is cut off at 0; `None` also of the model's own answer, where no class is dead.
 

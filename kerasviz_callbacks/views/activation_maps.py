@@ -20,7 +20,7 @@ from ..maths.choice import most_variable
 from ..maths.health import ChannelMetrics, channel_metrics, dead, dead_channels, dormant, sparsity
 from ..maths.history import StepHistory
 from ..maths.scale import count_clipped, reach_within, robust_max
-from ..taps.channel_statistics import channel_statistics, output_is_rectified
+from ..taps.channel_statistics import channel_statistics, gives_shares, output_is_rectified
 from ..taps.input_spec import input_names, inputs_of
 from ..taps.output_recorder import Call
 from ..taps.reader import Capture, Captured, Reader
@@ -122,7 +122,8 @@ class ActivationMaps(LayersView):
             if patches is not None and maps.shape[2] == call.shape[0]:
                 maps = maps[:, :, patches.first :].reshape(*maps.shape[:2], *patches.grid)
             metrics = _metrics(captured[capture], rectified)
-            self.memory.extend_scale(call.path, robust_max(maps))
+            # Probabilities are shown from 0 to 1, so that undecided ones do not look sure.
+            self.memory.extend_scale(call.path, 1.0 if gives_shares(call.ref.layer) else robust_max(maps))
             if (maps < 0).any():
                 self.memory.extend_scale(f"{call.path} is signed", 1.0)
             data.maps[call.path] = maps
