@@ -189,7 +189,8 @@ def _add_monitor_of_values(
     shape = _shape_text(reader.output_shapes[0])
     if classes:
         what = f'only the first output is judged, "{reader.first_output}", which gives no classes'
-        choice.leave_out("GradCAM, OverfittingMonitor and ConfusionMatrix", what)
+        explained = any(view is GradCAM for view, _ in choice.views)
+        choice.leave_out(f"{'' if explained else 'GradCAM, '}OverfittingMonitor and ConfusionMatrix", what)
         return
     if y is not None and not seen:
         text = reader.heads[0].dense and any(one.dtype.kind in "iu" for one in (y, *_arrays(probe.inputs)))
