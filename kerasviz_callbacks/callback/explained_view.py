@@ -88,8 +88,7 @@ class ExplainedView(ProbeView):
         self._marks = {source: marks_of(self._kind, reader, probe) for source, probe in self.probes.items()}
         self.score = score_for(self.target, self.score.of)
         marks = self._marks[VALIDATION]
-        overlapping = reader.head.classes > 1 and (reader.head.kind == "sigmoid" or reader.head.of_logits)
-        if self._kind == "masks" and marks is not None and self.target is None and not overlapping:
+        if self._kind == "masks" and marks is not None and self.target is None and not reader.head.multi_label:
             background = int(marks.sum(axis=0).argmax())
             self.score = replace(self.score, targets=f"predicted but {background}", background=background)
         self.targets = {source: self._classes(reader, probe, source) for source, probe in self.probes.items()}

@@ -92,14 +92,15 @@ def matched_iou(true: _Real, predicted: _Real) -> _Real:
         `(max(a, b),)`, those of `partners` first.
     """
     result = np.zeros(max(len(true), len(predicted)))
-    rows, columns = partners(true, predicted)
-    result[: len(rows)] = np.nan_to_num(box_iou(true, predicted))[rows, columns]
+    overlap = box_iou(true, predicted)
+    rows, columns = partners(overlap)
+    result[: len(rows)] = np.nan_to_num(overlap)[rows, columns]
     return result
 
 
-def partners(true: _Real, predicted: _Real) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """The numbers of true boxes and those of their partners as `matched_iou` matches them; they need not overlap."""
+def partners(overlap: _Real) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The rows and columns of `box_iou` that `matched_iou` matches: true boxes and their partners."""
     from scipy.optimize import linear_sum_assignment
 
-    rows, columns = linear_sum_assignment(np.nan_to_num(box_iou(true, predicted)), maximize=True)
+    rows, columns = linear_sum_assignment(np.nan_to_num(overlap), maximize=True)
     return rows, columns

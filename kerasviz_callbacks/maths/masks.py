@@ -37,5 +37,15 @@ def mean_iou(counts: NDArray[np.int64], *, of_true: bool = False) -> float:
     With `of_true` over those that occur alone: in one row a class that is predicted for a few pixels weighs little.
     """
     found = iou_by_class(counts)
-    found = found[counts.any(axis=1) if of_true else np.isfinite(found)]
-    return float(found.mean()) if found.size else float("nan")
+    return mean_of_known(found[counts.any(axis=1)] if of_true else found)
+
+
+def mean_of_known(values: NDArray[np.float64]) -> float:
+    """Mean of those values `(n,)` that are finite; NaN if none is.
+
+    Example:
+        >>> mean_of_known(np.array([0.5, np.nan, 0.7]))
+        0.6
+    """
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if known.size else float("nan")

@@ -33,7 +33,17 @@ class Head:
     @property
     def binary(self) -> bool:
         """Whether one unit decides between two classes: a sigmoid, or a logit by the compiled loss."""
-        return self.classes == 1 and (self.kind == "sigmoid" or self.of_logits)
+        return self.classes == 1 and self.is_sigmoid
+
+    @property
+    def multi_label(self) -> bool:
+        """Whether each of several units is a label of its own."""
+        return self.classes > 1 and self.is_sigmoid
+
+    @property
+    def is_sigmoid(self) -> bool:
+        """Whether each unit is a probability of its own: a sigmoid, or its logit by the compiled loss."""
+        return self.kind == "sigmoid" or self.of_logits
 
     @property
     def regression(self) -> bool:

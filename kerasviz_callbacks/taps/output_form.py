@@ -98,11 +98,10 @@ def _of_pixels(head: Head, shape: tuple[int, ...], target: Array | None, loss: s
         numbers = _is_classes(target) and target is not None and target.shape[1:] in (shape[:-1], (*shape[:-1], 1))
         if head.kind == "softmax" or loss in OF_CLASSES or numbers or is_one_hot(target, shape):
             return "masks"
-        of_labels = head.kind == "sigmoid" or head.of_logits  # several a pixel
-        if of_labels and target is not None and target.shape[1:] == shape and _is_yes_or_no(target):
+        if head.is_sigmoid and target is not None and target.shape[1:] == shape and _is_yes_or_no(target):
             return "masks"
     unsure = target is None or _is_yes_or_no(target)
-    if channels == 1 and (head.kind == "sigmoid" or head.of_logits) and unsure and not (itself and same):
+    if channels == 1 and head.is_sigmoid and unsure and not (itself and same):
         return "masks"
     if channels > 1 or (same and itself):
         return "images"

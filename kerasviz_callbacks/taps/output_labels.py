@@ -35,8 +35,7 @@ def labels_of_output(reader: Reader, probe: Probe) -> Labels:
 
 def kind_of_labels(reader: Reader, probe: Probe, labels: Labels) -> str:
     """Return whether the output are `"masks"` or several `"labels"`; empty if neither."""
-    several = reader.head.classes > 1 and (reader.head.kind == "sigmoid" or reader.head.of_logits)
-    form = task_of(reader, probe, labels.numbers).form if reader.head.dense or several else ""
+    form = task_of(reader, probe, labels.numbers).form if reader.head.dense or reader.head.multi_label else ""
     return form if form in ("masks", "labels") else ""
 
 

@@ -95,7 +95,7 @@ def task_of(reader: Reader, probe: Probe, labels: Array | None, number: int = 0)
     targets = targets_of(reader, probe, number)
     if head.kind == "softmax" or (head.binary and targets is None):
         return Task("classes", put_out, head.classes, "classes")  # nobody says which is right
-    if (head.kind == "sigmoid" or head.of_logits) and (targets is None or _yes_or_no(targets, head.classes)):
+    if head.is_sigmoid and (targets is None or _yes_or_no(targets, head.classes)):
         return Task("labels", put_out, head.classes, "labels")
     return Task("values", form=form)
 

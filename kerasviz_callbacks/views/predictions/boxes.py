@@ -92,7 +92,7 @@ class Boxes(Places):
     def _all_count(self, places: int) -> bool:
         """Return whether every predicted box counts: a softmax says of which class it is, not whether it is one."""
         head = None if self.scores is None else self.scores.head
-        scores_boxes = head is not None and (head.kind == "sigmoid" or head.of_logits)
+        scores_boxes = head is not None and head.is_sigmoid
         return not scores_boxes and places <= self._most_true
 
     def _classes_of_truth(self, source: str) -> list[Array] | None:
@@ -168,8 +168,9 @@ class Boxes(Places):
         unjudged: bool | None = False if classes is None else None
         named = [[(self.output.display.class_name(one), unjudged) for one in row.tolist()] for row in found]
         for row, (of_row, boxes) in enumerate(zip(classes or [], predicted, strict=False)):
-            for k, at in zip(*partners(true[row], boxes), strict=True):
-                if of_row[k] >= 0 and box_iou(true[row][[k]], boxes[[at]])[0, 0] > 0:
+            overlap = box_iou(true[row], boxes)
+            for k, at in zip(*partners(overlap), strict=True):
+                if of_row[k] >= 0 and overlap[k, at] > 0:
                     right.append(bool(of_row[k] == found[row][at]))
                     named[row][at] = (named[row][at][0], not right[-1])
         return named, right

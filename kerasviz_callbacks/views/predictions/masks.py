@@ -1,6 +1,6 @@
 """Masks: a class for every pixel."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -14,7 +14,7 @@ from ...draw.predicted_tiles import BAD, NO_CLASS, WRONG, mask_tiles, wrong_tile
 from ...draw.predictions import Column, Key, prediction_rows, sized, tile_size
 from ...draw.text import QUIET
 from ...draw.volumes import middle_slice
-from ...maths.masks import confusion, iou_by_class, mean_iou
+from ...maths.masks import confusion, iou_by_class, mean_iou, mean_of_known
 from ...taps.output_form import image_of
 from ...taps.reader import Capture, Captured
 from .outputs import Output
@@ -58,6 +58,10 @@ class Masks(PredictionKind):
     )
     bad_signs = "whole objects dark, a class that is never predicted, masks on the left but not on the right."
 
+    about, hatched, counted = "", "hatched: no class", "pixels"  # words of the caption, the legend and the count of NaN
+    further_keys: Sequence[Key] = ()
+    volume_axes = 4  # of the class numbers of volumes, with the rows
+
     def __init__(self, output: Output):
         channels = 1 if image_of(output.shape) is None or len(output.shape) == 2 else output.shape[-1]
         self.binary, self.classes = channels == 1, max(channels, 2)
@@ -88,22 +92,19 @@ class Masks(PredictionKind):
         return np.where(known, numbers, NO_CLASS)
 
     def measure(self, captured: Mapping[Capture, Captured], source: str, memory: Memory) -> Shown:
-        """Compute the IoU over all rows, and of each of the first rows."""
+        """Compute the IoU of each class over all rows, and the mean of each of the first rows."""
         found, truth = np.asarray(captured[self.capture].output), self.output.truths.get(source)
         bad = int((found == BAD).sum())
         if truth is None:
             return Shown((found[:MAX_ROWS], None, bad), "", {})
-        usable = np.maximum(found, 0)
-        counts = confusion(truth, usable, self.classes)
-        of_rows = [
-            float("nan") if (row == BAD).any() else mean_iou(confusion(true, row, self.classes), of_true=True)
-            for true, row in zip(truth[:MAX_ROWS], found[:MAX_ROWS], strict=True)
-        ]
-        scalars: dict[str, float] = {"mean_iou": float("nan") if bad else mean_iou(counts)}
+        by_class = self._iou_by_class(truth, found)
+        pairs = zip(truth[:MAX_ROWS], found[:MAX_ROWS], strict=True)
+        of_rows = [float("nan") if (row == BAD).any() else self._iou_of_row(true, row) for true, row in pairs]
+        scalars: dict[str, float] = {"mean_iou": float("nan") if bad else mean_of_known(by_class)}
         if self.classes <= MAX_SCALARS and not bad:
             names = [self._name(one).replace("/", "_") for one in range(self.classes)]
-            scalars |= {f"iou/{name}": float(v) for name, v in zip(names, iou_by_class(counts), strict=True)}
-        note = "" if bad else self._iou_text(iou_by_class(counts), scalars["mean_iou"])
+            scalars |= {f"iou/{name}": float(value) for name, value in zip(names, by_class, strict=True)}
+        note = "" if bad else self._iou_text(by_class, scalars["mean_iou"])
         return Shown((found[:MAX_ROWS], of_rows, bad), note, scalars)
 
     def draw(self, shown: Shown, source: str, memory: Memory, note: str) -> Array:
@@ -113,24 +114,38 @@ class Masks(PredictionKind):
         masks, true = self._slice(found), None if truth is None else self._slice(truth[:rows])
         size, inputs = tile_size(masks.shape[1:3], rows), self.output.pictures(source, rows)
         columns = [] if inputs is None else [Column("input", sized(inputs, size))]
-        columns += [] if true is None else [Column("truth", mask_tiles(true, self.classes, size))]
-        columns.append(Column("output", mask_tiles(masks, self.classes, size)))
-        columns += [] if true is None else [Column("difference", wrong_tiles(true, masks, size))]
-        colours = [(r, g, b) for r, g, b in class_colours(self.classes).tolist()]
+        columns += [] if true is None else [Column("truth", self._tiles(true, size))]
+        columns.append(Column("output", self._tiles(masks, size)))
+        columns += [] if true is None else [Column("difference", self._wrong_tiles(true, masks, size))]
         keys = [] if true is None else [Key("difference: wrong", WRONG)]
-        keys += [Key(self._name(number), colour) for number, colour in enumerate(colours)]
+        keys += [Key(self._name(n), (r, g, b)) for n, (r, g, b) in enumerate(class_colours(self.classes).tolist())]
+        keys += self.further_keys
         if truth is not None and (truth == NO_CLASS).any():
-            keys.append(Key("hatched: no class", QUIET))
+            keys.append(Key(self.hatched, QUIET))
         scores = None if of_rows is None else ["" if np.isnan(value) else f"mean IoU {value:.2f}" for value in of_rows]
         return prediction_rows(
             columns,
-            caption=self.caption(source, "middle slice" if found.ndim == 4 else ""),
+            caption=self.caption(source, self.about, "middle slice" if found.ndim == self.volume_axes else ""),
             names=self.names(source, rows),
             scores=scores,
             keys=keys,
             note=note,
-            bad=f"{bad:,} pixels are NaN" if bad else "",
+            bad=f"{bad:,} {self.counted} are NaN" if bad else "",
         )
+
+    def _iou_by_class(self, truth: Array, found: Array) -> Array:
+        """Return the IoU of each class, `(classes,)`; NaN of those that neither occur nor are predicted."""
+        return iou_by_class(confusion(truth, np.maximum(found, 0), self.classes))
+
+    def _iou_of_row(self, truth: Array, found: Array) -> float:
+        """Return the mean IoU over the classes that one row has."""
+        return mean_iou(confusion(truth, found, self.classes), of_true=True)
+
+    def _tiles(self, classes: Array, size: tuple[int, int]) -> Array:
+        return mask_tiles(classes, self.classes, size)
+
+    def _wrong_tiles(self, truth: Array, found: Array, size: tuple[int, int]) -> Array:
+        return wrong_tiles(truth, found, size)
 
     def _iou_text(self, by_class: Array, mean: float) -> str:
         """Return the mean IoU in words, with that of each class, or of how many classes that occur it is the mean."""

@@ -8,17 +8,13 @@ import keras
 import numpy as np
 
 from ..._typing import Array
-from ...callback.types import Memory
-from ...draw.colour import class_colours
-from ...draw.predicted_tiles import BAD, GROUND, NO_CLASS, WRONG, label_tiles, wrong_label_tiles
-from ...draw.predictions import Column, Key, prediction_rows, sized, tile_size
-from ...draw.text import QUIET
-from ...maths.masks import confusion, iou_by_class
+from ...draw.predicted_tiles import BAD, GROUND, NO_CLASS, label_tiles, wrong_label_tiles
+from ...draw.predictions import Key
+from ...maths.masks import confusion, iou_by_class, mean_of_known
 from ...taps.output_form import is_one_hot
-from ...taps.reader import Capture, Captured
-from .masks import MAX_SCALARS, Masks
+from ...taps.reader import Capture
+from .masks import Masks
 from .outputs import Output
-from .prediction_kind import MAX_ROWS, Shown
 
 
 @dataclass(frozen=True)
@@ -47,6 +43,10 @@ class OverlappingMasks(Masks):
     )
     bad_signs = "a label that is never predicted, labels that always come together, masks on the left but not right."
 
+    about, hatched, counted = "overlapping: colours are mixed", "hatched: not known", "values"
+    further_keys = (Key("none", GROUND),)
+    volume_axes = 5
+
     def __init__(self, output: Output):
         super().__init__(output)
         self.capture = Capture(output.path, reduce=_Present(output.head.threshold))
@@ -54,9 +54,8 @@ class OverlappingMasks(Masks):
     @classmethod
     def fits(cls, output: Output) -> bool:
         """Several channels, each of its own, whose truth does not say that there is one class a pixel."""
-        several = output.head.classes > 1 and (output.head.kind == "sigmoid" or output.head.of_logits)
         one_hot = any(is_one_hot(y, output.shape) for y in output.truths.values())
-        return super().fits(output) and several and len(output.shape) > 2 and not one_hot
+        return super().fits(output) and output.head.multi_label and len(output.shape) > 2 and not one_hot
 
     def fitted(self, y: Array, output: Output) -> Array | None:
         """Return 1 where a label is present, else 0, `NO_CLASS` where y does not say: `(n, *pixels, labels)`."""
@@ -67,49 +66,21 @@ class OverlappingMasks(Masks):
         known = (numbers >= 0) & (numbers <= 1) & (numbers != (NO_CLASS if ignored is None else ignored))
         return np.where(known, numbers, NO_CLASS)
 
-    def measure(self, captured: Mapping[Capture, Captured], source: str, memory: Memory) -> Shown:
-        """Compute the IoU of each label over all rows, and of each of the first rows."""
-        found, truth = np.asarray(captured[self.capture].output), self.output.truths.get(source)
-        bad = int((found == BAD).sum())
-        if truth is None:
-            return Shown((found[:MAX_ROWS], None, bad), "", {})
-        by_label = _iou_by_label(truth, found)
-        of_rows = [
-            float("nan") if (row == BAD).any() else _mean(_iou_by_label(true, row)[_occurring(true)])
-            for true, row in zip(truth[:MAX_ROWS], found[:MAX_ROWS], strict=True)
-        ]
-        scalars = {"mean_iou": float("nan") if bad else _mean(by_label)}
-        if self.classes <= MAX_SCALARS and not bad:
-            names = [self._name(one).replace("/", "_") for one in range(self.classes)]
-            scalars |= {f"iou/{name}": float(value) for name, value in zip(names, by_label, strict=True)}
-        note = "" if bad else self._iou_text(by_label, scalars["mean_iou"])
-        return Shown((found[:MAX_ROWS], of_rows, bad), note, scalars)
+    def _iou_by_class(self, truth: Array, found: Array) -> Array:
+        """Return the IoU of the pixels that have each label, `(labels,)`; NaN of those that no pixel has."""
+        each = ((truth[..., label], np.maximum(found[..., label], 0)) for label in range(self.classes))
+        return np.array([iou_by_class(confusion(*pair, 2))[1] for pair in each])
 
-    def draw(self, shown: Shown, source: str, memory: Memory, note: str) -> Array:
-        """Draw inputs, true labels, predicted labels, and where they differ."""
-        found, of_rows, bad = shown.data
-        rows, truth = len(found), self.output.truths.get(source)
-        labels, true = self._slice(found), None if truth is None else self._slice(truth[:rows])
-        size, inputs = tile_size(labels.shape[1:3], rows), self.output.pictures(source, rows)
-        columns = [] if inputs is None else [Column("input", sized(inputs, size))]
-        columns += [] if true is None else [Column("truth", label_tiles(true, size))]
-        columns.append(Column("output", label_tiles(labels, size)))
-        columns += [] if true is None else [Column("difference", wrong_label_tiles(true, labels, size))]
-        keys = [] if true is None else [Key("difference: wrong", WRONG)]
-        keys += [Key(self._name(n), (r, g, b)) for n, (r, g, b) in enumerate(class_colours(self.classes).tolist())]
-        keys += [Key("none", GROUND)]
-        if truth is not None and (truth == NO_CLASS).any():
-            keys.append(Key("hatched: not known", QUIET))
-        scores = None if of_rows is None else ["" if np.isnan(one) else f"mean IoU {one:.2f}" for one in of_rows]
-        return prediction_rows(
-            columns,
-            caption=self.caption(source, "overlapping: colours are mixed", *self._of_volume(found)),
-            names=self.names(source, rows),
-            scores=scores,
-            keys=keys,
-            note=note,
-            bad=f"{bad:,} values are NaN" if bad else "",
-        )
+    def _iou_of_row(self, truth: Array, found: Array) -> float:
+        """Return the mean IoU over the labels that one row has."""
+        occurring = (truth == 1).reshape(-1, self.classes).any(axis=0)
+        return mean_of_known(self._iou_by_class(truth, found)[occurring])
+
+    def _tiles(self, classes: Array, size: tuple[int, int]) -> Array:
+        return label_tiles(classes, size)
+
+    def _wrong_tiles(self, truth: Array, found: Array, size: tuple[int, int]) -> Array:
+        return wrong_label_tiles(truth, found, size)
 
     def _slice(self, classes: Array) -> Array:
         """Return the middle slice of volumes `(n, d, h, w, labels)`."""
@@ -117,22 +88,3 @@ class OverlappingMasks(Masks):
             return classes
         cut = [super(OverlappingMasks, self)._slice(classes[..., label]) for label in range(classes.shape[-1])]
         return np.stack(cut, axis=-1)
-
-    @staticmethod
-    def _of_volume(found: Array) -> list[str]:
-        return ["middle slice"] if found.ndim == 5 else []
-
-
-def _iou_by_label(truth: Array, found: Array) -> Array:
-    """The IoU of the pixels that have a label, `(labels,)`; NaN where none has it, in truth or prediction."""
-    each = range(truth.shape[-1])
-    return np.array([iou_by_class(confusion(truth[..., k], np.maximum(found[..., k], 0), 2))[1] for k in each])
-
-
-def _occurring(truth: Array) -> Array:
-    return np.asarray((truth == 1).reshape(-1, truth.shape[-1]).any(axis=0))
-
-
-def _mean(values: Array) -> float:
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if known.size else float("nan")
