@@ -5,6 +5,7 @@ import numpy as np
 from harness import STEPS, Entry, Run, classifier, probe_pictures_stay, reach_of
 
 import kerasviz_callbacks as kv
+from kerasviz_callbacks.callback import Measured
 
 
 def maps_are_the_chosen_channels(run: Run) -> None:
@@ -24,6 +25,11 @@ def maps_are_the_chosen_channels(run: Run) -> None:
     assert run.view.memory.shared["channels"]["conv2"].tolist() == list(range(5)), first.var(axis=(0, 1, 2))
 
 
+def reach(measured: Measured) -> dict[str, float]:
+    """Return the largest value of each layer; the softmax's scale is that of probabilities."""
+    return {path: 1.0 if path == "answer" else reach_of(maps) for path, maps in measured.data.maps.items()}
+
+
 ENTRY = Entry(
     kv.ActivationMaps,
     classifier,
@@ -31,6 +37,6 @@ ENTRY = Entry(
     scalars=frozenset(f"health/conv{n}/{name}" for n in (1, 2) for name in ("dead", "dormant", "sparsity")),
     poison="conv1",
     known=maps_are_the_chosen_channels,
-    largest=lambda measured: {path: reach_of(maps) for path, maps in measured.data.maps.items()},
+    largest=reach,
     still=probe_pictures_stay,
 )
