@@ -11,6 +11,7 @@ from kerasviz_callbacks.callback.snapshot import snapshot
 from kerasviz_callbacks.draw.heat import heat_maps
 from kerasviz_callbacks.taps.heads import Head
 from kerasviz_callbacks.taps.scores import predictions
+from kerasviz_callbacks.taps.task import Task
 
 
 @pytest.fixture
@@ -94,11 +95,49 @@ def test_of_masks_the_largest_class_beside_the_background_is_explained(drawn, tm
     ]
     assert [true for true, _ in one["titles"]] == ["circle, square", "ground", "square"]
     answers = zip(explained, shares, strict=True)
-    assert [said for _, said in one["titles"]] == [f"{names[label]} {share:.2f}" for label, share in answers]
+    assert [said for _, said in one["titles"]] == [f"{names[label]} {share:.2f} IoU 1.00" for label, share in answers]
     assert "the predicted class other than ground, mean over pixels" in one["caption"]
-    assert "predicted class with its probability, mean over the pixels predicted as it" in " ".join(
-        one["about"].split()
-    )
+    assert one["wrong"] == [False] * 3
+    about = " ".join(one["about"].split())
+    assert "predicted class, or `target`, with its probability, mean over the pixels predicted as it" in about
+
+
+def test_masks_that_overlap_by_less_than_half_are_framed_and_counted(drawn, tmp_path):
+    model, _, _ = masks("softmax")
+    true, found = np.zeros((5, 4, 4), int), np.zeros((5, 4, 4), int)
+    true[0, 0, :], found[0, 0, 2:] = 1, 1  # 2 of 4: just enough
+    true[1, 0, :], found[1, 0, 3], found[1, 1, 3] = 1, 1, 1  # 1 of 5
+    true[2, 2, 2] = 2  # nothing but ground is predicted
+    found[4, 3, 3] = 1  # where there is nothing but ground
+    data = (np.eye(3)[found].astype("float32"), true)
+    given = {"class_names": ["ground", "circle", "square"]}
+    validation, _, both = drawn(kv.GradCAM(tmp_path, data, training_data=data, **given), model)
+    ends = [" ".join(said.split()[2:]) for _, said in validation["titles"]]
+    assert ends == ["IoU 0.50", "IoU 0.20", "0.99", "IoU 1.00", "IoU 0.00"]
+    assert validation["titles"][2] == ("square", "only ground 0.99")
+    assert validation["wrong"] == [False, True, True, False, True]
+    assert both["note"].startswith("IoU below 0.5: 3 of 5 | 3 of 5")
+    [one] = drawn(kv.GradCAM(tmp_path, data, target=2, **given), model)
+    assert [said.split()[0] for _, said in one["titles"]] == ["square"] * 5, "the class whose map is drawn"
+    assert one["wrong"] == [False, False, True, False, False]
+    assert one["titles"][2][1].endswith("IoU 0.00")
+    unlabelled = np.where(true == 1, -1, true)  # which counts nowhere
+    [one] = drawn(kv.GradCAM(tmp_path, (data[0], unlabelled), target=1, **given), model)
+    assert ["IoU" in said for _, said in one["titles"]] == [False, True, False, False, True]
+
+
+def test_overlapping_masks_from_logits_have_probabilities_of_their_own_and_are_judged_by_label(drawn, tmp_path):
+    model, _, _ = masks(None)
+    model.compile("sgd", keras.losses.BinaryCrossentropy(from_logits=True))
+    x, y = np.full((2, 4, 4, 3), -1.0, "float32"), np.zeros((2, 4, 4, 3))
+    x[0, :, :, 0], x[0, 0, :, 1] = 0.4, 0.2  # label 1 lies within label 0
+    y[0, :, :, 0], y[0, :2, :, 1] = 1, 1
+    given = {"class_names": ["coat", "bag", "boot"]}
+    [one] = drawn(kv.GradCAM(tmp_path, (x, y), **given), model)
+    assert one["titles"][0] == ("coat, bag", f"coat {1 / (1 + np.exp(-2)):.2f} IoU 1.00")
+    assert one["wrong"] == [False, False]
+    [one] = drawn(kv.GradCAM(tmp_path, (x, y), target=1, **given), model)
+    assert [said[-8:] for _, said in one["titles"]] == ["IoU 0.50", f"bag {1 / (1 + np.exp(5)):.2f}"]
 
 
 def test_of_masks_of_one_channel_the_objects_are_explained(drawn, tmp_path):
@@ -110,7 +149,7 @@ def test_of_masks_of_one_channel_the_objects_are_explained(drawn, tmp_path):
     [one] = drawn(kv.GradCAM(tmp_path, (x, (x > 0).astype(int)), class_names=["ground", "shape"]), model)
     share = 1 / (1 + np.exp(2))
     sure = (1 / (1 + np.exp(-2)) + 1 / (1 + np.exp(-4))) / 2  # of the two pixels of the shape, however small that is
-    assert one["titles"] == [("shape", f"shape {sure:.2f}"), ("ground", f"ground {1 - share:.2f}")]
+    assert one["titles"] == [("shape", f"shape {sure:.2f} IoU 1.00"), ("ground", f"ground {1 - share:.2f} IoU 1.00")]
     np.testing.assert_array_equal(one["maps"] > 0, x[..., 0] > 0)
 
 
@@ -128,6 +167,25 @@ def test_the_probability_of_a_dense_answer_is_that_where_it_is_given_or_else_of_
     assert found.confidence == pytest.approx([0.6, 0.8, 0.46, np.nan], nan_ok=True)
     signs = predictions(np.array([[[3.0], [-1.0], [1.0]]]), Head(None, 1, dense=True, of_logits=True))
     assert signs.confidence == pytest.approx([(1 / (1 + np.exp(-3)) + 1 / (1 + np.exp(-1))) / 2])
+
+
+def test_one_logit_a_class_is_a_sigmoid_of_its_own_also_with_one_class_a_row():
+    logits = np.array([[2.0, -1.0, 0.5], [-2.0, -1.0, -3.0]])
+    wanted = 1 / (1 + np.exp(-logits.max(axis=1)))
+    head = Head(None, 3, dense=False, of_logits=True)
+    found = predictions(logits, head)
+    assert found.classes.tolist() == [0, 1]
+    assert found.confidence == pytest.approx(wanted)
+    task = Task("classes", "logits", 3, independent=True)
+    scores = task.answer_scores(logits, np.array([0, 0]))
+    assert scores.confidence == pytest.approx(wanted)
+    assert scores.true == pytest.approx(1 / (1 + np.exp([-2.0, 2.0])))
+    softmax = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    linear = Head(None, 3, dense=False)
+    for values in (logits, softmax, np.log(softmax)):
+        assert predictions(values, linear).confidence == pytest.approx(softmax.max(axis=1))
+        said = Task("classes", "logits", 3).answer_scores(values, np.array([0, 1]))
+        assert said.confidence == pytest.approx(softmax.max(axis=1))
 
 
 def pooled(head):

@@ -6,10 +6,13 @@ import pytest
 from harness import check_each, classifier
 
 import kerasviz_callbacks as kv
+from kerasviz_callbacks.draw.predicted_tiles import answer_tile
 from kerasviz_callbacks.probe import Probe
 from kerasviz_callbacks.taps.output_labels import labels_of_output
 from kerasviz_callbacks.taps.reader import Reader
+from kerasviz_callbacks.taps.scores import predictions
 from kerasviz_callbacks.taps.task import task_of
+from kerasviz_callbacks.views.predictions import classes
 
 L, K = keras.layers, keras.losses
 DRAWS = np.random.default_rng(0)
@@ -212,3 +215,29 @@ def test_the_classifier_of_the_harness_is_one():
     model = classifier()
     x = DRAWS.random((6, 8, 8, 1)).astype(np.float32)
     assert task_of(Reader(model, x), Probe((x, Y[:6])), Y[:6]).form == "classes"
+
+
+def test_one_hot_classes_with_a_logit_each_have_the_same_probabilities_in_every_view(monkeypatch):
+    inputs = keras.Input((4, 4, 3))
+    maps = L.Conv2D(3, 1, use_bias=False, name="maps")
+    model = keras.Model(inputs, L.Dense(3, use_bias=False)(L.GlobalAveragePooling2D()(maps(inputs))))
+    model.set_weights([np.eye(3)[None, None], np.eye(3)])
+    model.compile("sgd", K.BinaryCrossentropy(from_logits=True))
+    logits = np.array([[2.0, -1.0, 0.5], [-2.0, -0.5, -3.0], [1.0, 3.0, 1.5]], "float32")
+    x, y = np.broadcast_to(logits[:, None, None], (3, 4, 4, 3)), np.eye(3)
+    sure = 1 / (1 + np.exp(-logits.max(axis=1)))
+    reader = Reader(model, x)
+    probe = Probe((x, y))
+    task = task_of(reader, probe, labels_of_output(reader, probe).numbers)
+    assert task.kind == "classes"
+    assert task.answer_scores(logits, np.arange(3)).confidence == pytest.approx(sure)
+    assert predictions(logits, reader.head).confidence == pytest.approx(sure)
+    shown = []
+
+    def noted(names, values, *rest):
+        shown.append(values[0])
+        return answer_tile(names, values, *rest)
+
+    monkeypatch.setattr(classes, "answer_tile", noted)
+    kv.Predictions("unused", (x, y), kind="classes").pictures(model)
+    assert sorted(shown) == pytest.approx(sorted(sure))

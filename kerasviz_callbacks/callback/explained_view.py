@@ -12,10 +12,9 @@ from .._typing import Array
 from ..draw.heat import heat_maps
 from ..draw.overlay import weak_maps
 from ..draw.text import format_number, join_notes
-from ..maths.confidence import sigmoid
 from ..probe import Probe
 from ..probe.labels import Labels
-from ..taps.output_labels import kind_of_labels, labels_of_output, marks_of
+from ..taps.output_labels import iou_of_classes, kind_of_labels, labels_of_output, marks_of, true_masks
 from ..taps.reader import OUTPUT, Capture, Reader
 from ..taps.scores import Predictions, check_looked_through, class_targets, predictions, score_for
 from .probe_view import ProbeView
@@ -25,6 +24,8 @@ MAX_TILES = 64
 MAX_COMPARED = 8
 _LONGEST_NAMES = 32  # of the classes, among which is the widest
 _UNSURE = "none; highest "
+_ALONE = "only "  # before the background, where nothing else is predicted
+_LEAST_IOU = 0.5
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,7 @@ class ExplainedView(ProbeView):
         self._labels: dict[str, Labels] = {}
         self._kind = ""
         self._marks: dict[str, Array | None] = {}
+        self._masks: dict[str, Array | None] = {}
 
     def find_layers(self, reader: Reader) -> None:
         """Find the explained class of each row."""
@@ -86,9 +88,11 @@ class ExplainedView(ProbeView):
         self._labels = {source: labels_of_output(reader, probe) for source, probe in self.probes.items()}
         self._kind = kind_of_labels(reader, self.probes[VALIDATION], self._labels[VALIDATION])
         self._marks = {source: marks_of(self._kind, reader, probe) for source, probe in self.probes.items()}
+        of_masks = self._kind == "masks"
+        self._masks = {source: true_masks(reader, probe) if of_masks else None for source, probe in self.probes.items()}
         self.score = score_for(self.target, self.score.of)
         marks = self._marks[VALIDATION]
-        if self._kind == "masks" and marks is not None and self.target is None and not reader.head.multi_label:
+        if of_masks and marks is not None and self.target is None and not reader.head.multi_label:
             background = int(marks.sum(axis=0).argmax())
             self.score = replace(self.score, targets=f"predicted but {background}", background=background)
         self.targets = {source: self._classes(reader, probe, source) for source, probe in self.probes.items()}
@@ -97,12 +101,14 @@ class ExplainedView(ProbeView):
         """Check that no softmax was overlooked: its saturated gradients would make the maps meaningless."""
         check_looked_through(self.score, self._head, captured[VALIDATION][self.output].output)
 
-    def read_predictions(self, captured: dict[Any, Any]) -> Predictions:
-        """Return the prediction for each row."""
-        values, head = captured[self.output].output, self._head
-        if self._kind == "labels" and head.kind is None:  # logits, each of a label of its own
-            values, head = sigmoid(values), replace(head, kind="sigmoid")
-        return predictions(values, head, self.score.background)
+    def read_predictions(self, captured: dict[Any, Any], source: str) -> Predictions:
+        """Return the prediction for each row; of masks that of the explained class, compared with its true mask."""
+        values, masks = captured[self.output].output, self._masks[source]
+        label = int(self.target) if self._kind == "masks" and isinstance(self.target, (int, np.integer)) else None
+        found = predictions(values, self._head, self.score.background, label)
+        if masks is None or found.classes is None:
+            return found
+        return replace(found, iou=iou_of_classes(masks, values, self._head, found.classes))
 
     def target_in_words(self, named: Callable[[str], str] = str) -> str:
         """Return what is explained, in words; `named` formats a class name, such as `code_span` for Markdown."""
@@ -129,9 +135,15 @@ class ExplainedView(ProbeView):
                 'true labels | the label of highest probability, after "none" if that is below 0.5; framed and marked '
                 "as wrong if it is none of the true labels, or if none is predicted where there are some"
             )
+        if self._kind == "masks":
+            return (
+                "true classes but the background, the largest first | predicted class, or `target`, with its "
+                "probability, mean over the pixels predicted as it, and the intersection over union (IoU) of its true "
+                "and predicted pixels; framed and marked below an IoU of 0.5, or if only background is predicted where "
+                "there is more"
+            )
         if self._head.dense:
-            where = f"mean over the {'pixels' if self._kind == 'masks' else 'positions'} predicted as it"
-            return f"true class, of masks all but the background | predicted class with its probability, {where}"
+            return "true class | predicted class with its probability, mean over the positions predicted as it"
         return "true class | predicted class with its probability; wrong predictions are framed and marked"
 
     def _named(self, label: Any, named: Callable[[str], str]) -> str:
@@ -167,7 +179,8 @@ class ExplainedView(ProbeView):
             return None
         if all(one.wrong is not None for one in rows):
             shares = _shares([sum(one.wrong or []) for one in rows], rows)
-            given["note"] = join_notes(f"wrong: {shares}", given.get("note", ""))
+            wrong = f"IoU below {_LEAST_IOU}" if self._kind == "masks" else "wrong"
+            given["note"] = join_notes(f"{wrong}: {shares}", given.get("note", ""))
         counts = [len(one.maps) for one in rows]
         if rows[0].inputs.dtype == np.uint8:
             given["caption"] = self.display_of(number).captioned(given["caption"], VALIDATION)
@@ -207,6 +220,8 @@ class ExplainedView(ProbeView):
             given["words"] = [f"output {format_number(-1.23e-10)}"]
         elif self._kind == "labels":
             given["words"] = [_UNSURE + name for name in given["words"]]
+        elif self._kind == "masks":
+            given["words"] = [f"{name} 0.00 IoU" for name in given["words"]]
         return heat_maps(inputs, maps, **given)
 
     def _empty(self, rows: Sequence[_HeatRows]) -> str:
@@ -245,9 +260,23 @@ class ExplainedView(ProbeView):
             if marks is not None and not self._head.dense:
                 right = known & np.where(unsure, ~marks.any(axis=1), marks[np.arange(len(marks)), classes] > 0)
                 return list(zip(true, texts, strict=True)), (~right).tolist()
+        if predicted.iou is not None and marks is not None:
+            missed = self._only_background(classes, marks)
+            ious = [f" IoU {value:.2f}" if np.isfinite(value) else "" for value in predicted.iou]
+            rows = zip(texts, ious, missed, strict=True)
+            texts = [_ALONE + text if alone else text + iou for text, iou, alone in rows]
+            return list(zip(true, texts, strict=True)), ((predicted.iou < _LEAST_IOU) | missed | ~known).tolist()
         judged = labels is not None and hard
         wrong = ((np.asarray(labels) != classes) | ~known).tolist() if judged else None
         return list(zip(true, texts, strict=True)), wrong
+
+    def _only_background(self, classes: Array, marks: Array) -> Array:
+        """Return whether nothing but background is predicted for a row that has more, `(n,)`."""
+        background = self.score.background
+        if background is None:
+            return np.zeros(len(classes), bool)
+        missed: Array = (classes == background) & np.delete(marks, background, axis=1).any(axis=1)
+        return missed
 
     def _marked(self, marks: Array) -> str:
         """Return the names of the labels of a row, or of the classes of its mask beside the background."""

@@ -1,5 +1,6 @@
 """Heat maps over the inputs that they explain: pictures, signals, volumes."""
 
+import re
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -255,9 +256,10 @@ def _cross(size: int) -> Picture:
 
 
 def _write_prediction(canvas: Picture, text: str, x: float, y: float, width: float) -> None:
-    """Writes "name probability"; a long name is shortened, its probability never."""
-    name, _, probability = text.rpartition(" ")
-    if not name or not probability.lstrip("\N{MINUS SIGN}")[:1].isdigit():
+    """Writes "name probability", or that and "IoU 0.00"; a long name is shortened, numbers never."""
+    found = re.fullmatch(r"(.+?) ((?:\S+ IoU )?\N{MINUS SIGN}?\d\S*)", text)
+    name, probability = found.groups() if found else ("", "")
+    if not name:
         write(canvas, (x, y), text, size=_TEXT, colour=QUIET, width=int(width))
         return
     taken = text_width(probability, _TEXT) + 6

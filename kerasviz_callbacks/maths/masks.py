@@ -40,6 +40,24 @@ def mean_iou(counts: NDArray[np.int64], *, of_true: bool = False) -> float:
     return mean_of_known(found[counts.any(axis=1)] if of_true else found)
 
 
+def iou_of_rows(truth: ArrayLike, predicted: ArrayLike) -> NDArray[np.float64]:
+    """Intersection over union of one class in each row, `(n,)`; NaN where it neither occurs nor is predicted.
+
+    Args:
+        truth: Whether each pixel has the class, `(n, pixels)`: 1, 0, or -1 for pixels that are left out.
+        predicted: Whether it is predicted there, of the same shape.
+
+    Example:
+        >>> iou_of_rows([[1, 1, 0, -1], [0, 0, 0, 0]], [[1, 0, 1, 1], [0, 0, 0, 0]]).round(3).tolist()
+        [0.333, nan]
+    """
+    true, found = np.asarray(truth), np.asarray(predicted, bool)
+    both = ((true > 0) & found).sum(axis=1)
+    either = ((true > 0) | (found & (true >= 0))).sum(axis=1)
+    shares: NDArray[np.float64] = np.divide(both, either, out=np.full(len(true), np.nan), where=either > 0)
+    return shares
+
+
 def mean_of_known(values: NDArray[np.float64]) -> float:
     """Mean of those values `(n,)` that are finite; NaN if none is.
 

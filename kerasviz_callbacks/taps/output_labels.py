@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 
 from .._typing import Array
+from ..maths.masks import iou_of_rows
 from ..probe import Probe
 from ..probe.labels import ONLY_NO_CLASS, Labels, classes_of, labels_of
-from .output_form import targets_of
+from .heads import Head, loss_of
+from .output_form import is_one_hot, targets_of
 from .reader import Reader
+from .scores import answers
 from .task import task_of
 
 
@@ -39,13 +42,45 @@ def kind_of_labels(reader: Reader, probe: Probe, labels: Labels) -> str:
     return form if form in ("masks", "labels") else ""
 
 
+def true_masks(reader: Reader, probe: Probe) -> Array | None:
+    """Return the true class of each pixel, `(n, pixels)`, -1 for none; of overlapping masks 1 or 0 for each class."""
+    truth, head = targets_of(reader, probe), reader.head
+    if truth is None:
+        return None
+    values = np.nan_to_num(truth, nan=-1)
+    if truth.ndim == len(reader.output_shapes[0]) + 1 and truth.shape[-1] == head.classes > 1:
+        values = values.reshape(len(truth), -1, head.classes)
+        if head.multi_label and not is_one_hot(truth, truth.shape[1:]):
+            return np.where(values < 0, -1, values > 0).astype(np.int8)  # `(n, pixels, classes)`
+        return np.where((values > 0).any(axis=-1), values.argmax(axis=-1), -1).astype(np.int16)
+    ignored = getattr(loss_of(reader.model, reader.output_names, 0), "ignore_class", None)
+    known = np.isin(values, [label for label in range(head.choices) if label != ignored])
+    return np.where(known, values, -1).astype(np.int16).reshape(len(truth), -1)
+
+
 def marks_of(kind: str, reader: Reader, probe: Probe) -> Array | None:
     """Return the true labels of each row as numbers above 0, or how many pixels have each class: `(n, classes)`."""
-    truth, head = targets_of(reader, probe), reader.head
-    if truth is None or not kind:
+    masks = true_masks(reader, probe) if kind else None
+    if masks is None:
         return None
-    if truth.ndim == len(reader.output_shapes[0]) + 1 and truth.shape[-1] == head.classes > 1:
-        marks: Array = (truth > 0).reshape(len(truth), -1, head.classes).sum(axis=1)  # of rows of 0 and 1
+    if masks.ndim == 3:
+        marks: Array = (masks > 0).sum(axis=1)
         return marks
-    rows = truth.reshape(len(truth), -1)
-    return np.stack([(rows == label).sum(axis=1) for label in range(head.choices)], axis=1)
+    return np.stack([(masks == label).sum(axis=1) for label in range(reader.head.choices)], axis=1)
+
+
+def iou_of_classes(masks: Array, output: Array, head: Head, classes: Array) -> Array | None:
+    """Return the intersection over union of one class in each row, `(n,)`; `None` if masks are of other pixels.
+
+    NaN where a row neither has nor is predicted to have its class. `masks` are those of `true_masks`, `output` is
+    `(n, ..., units)`.
+    """
+    values = output.reshape(len(output), -1, head.classes)
+    if values.shape[:2] != masks.shape[:2]:
+        return None
+    if masks.ndim == 3:
+        own = classes[:, None, None]
+        true, found = (np.take_along_axis(one, own, axis=2)[..., 0] for one in (masks, values >= head.threshold))
+        return iou_of_rows(true, found)
+    true = np.where(masks < 0, -1, masks == classes[:, None])
+    return iou_of_rows(true, answers(values, head.threshold) == classes[:, None])

@@ -113,14 +113,14 @@ def _predicted(values: Any, means: Any, threshold: float, background: int | None
     """The class predicted by values `(n, ..., classes)` of these means `(n, classes)`, with `keras.ops` or numpy."""
     units = means.shape[1]
     if background is None:
-        return _answers(means, threshold, ops)
+        return answers(means, threshold, ops)
     positions = tuple(range(1, len(values.shape) - 1))
-    everywhere = ops.all(_answers(values, threshold, ops) == background, axis=positions)
+    everywhere = ops.all(answers(values, threshold, ops) == background, axis=positions)
     others = ops.where(ops.arange(units) == background, -np.inf, means)
-    return ops.where(everywhere, background, 1 - background if units == 1 else _answers(others, threshold, ops))
+    return ops.where(everywhere, background, 1 - background if units == 1 else answers(others, threshold, ops))
 
 
-def _answers(values: Any, threshold: float, ops: Any) -> Any:
+def answers(values: Any, threshold: float, ops: Any = np) -> Any:
     """The class of values `(..., classes)`: by the threshold of a single unit, or the largest."""
     return ops.where(values[..., 0] >= threshold, 1, 0) if values.shape[-1] == 1 else ops.argmax(values, axis=-1)
 
@@ -184,30 +184,43 @@ class Predictions:
 
     classes: Array | None  # `(n,)`; `None` for a regression
     confidence: Array  # `(n,)` probability of that class, of dense outputs as `predictions` says; or a predicted value
+    iou: Array | None = None  # `(n,)` of masks with known truth: the intersection over union of that class
 
 
-def predictions(output: Array, head: Head, background: int | None = None) -> Predictions:
+def predictions(output: Array, head: Head, background: int | None = None, label: int | None = None) -> Predictions:
     """The class and its probability for each row, from the model's first output `(n, ...)`.
 
-    Linear outputs of several units are treated as logits. The class of dense outputs is that of the largest mean over
-    positions, its probability the mean over the positions predicted as it, or over all where there are none: a mean
-    over all would be about the area of what is seen. `background` is that of the `Score`.
+    The class of dense outputs is that of the largest mean over positions, its probability the mean over the positions
+    predicted as it, or over all where there are none: a mean over all would be about the area of what is seen.
+    `background` is that of the `Score`; `label` is a class in place of the predicted one.
     """
     values = output.reshape(len(output), -1, head.classes).astype(np.float64)
     if head.regression:
         return Predictions(None, values.mean(axis=(1, 2)))
     classes = _predicted(values, values.mean(axis=1), head.threshold, background, np)
-    own = _answers(values, head.threshold, np) == classes[:, None]
+    if label is not None:
+        classes = np.full_like(classes, label)
+    own = answers(values, head.threshold) == classes[:, None]
     own |= ~own.any(axis=1, keepdims=True)
-    if head.kind == "softmax" and values.min(initial=0) < 0:
-        values = np.exp(values)  # a log-softmax
-    if head.kind is None:
-        values = sigmoid(values) if head.binary else softmax(values)
+    values = probabilities(values, of_logits=head.kind is None, independent=head.is_sigmoid)
     if head.classes == 1:
         values = np.concatenate([1 - values, values], axis=2)
     chosen = np.take_along_axis(values, classes[:, None, None], axis=2)[..., 0]
     known = np.isfinite(chosen).all(axis=1)
     return Predictions(classes, np.where(known, chosen.mean(axis=1, where=own), np.nan))
+
+
+def probabilities(values: Array, *, of_logits: bool, independent: bool) -> Array:
+    """Probabilities from values `(..., units)`: probabilities, their logarithms, or logits.
+
+    Linear outputs of several units are logits, unless they come from a softmax that was not found. `independent` units
+    have a sigmoid each, also where a row has but one of their classes.
+    """
+    if of_logits and independent:
+        return sigmoid(values)
+    if of_logits and not is_probabilities(values):
+        return softmax(values)
+    return np.exp(values) if not independent and values.min(initial=0) < 0 else values  # a log-softmax
 
 
 def check_looked_through(wanted: Score, head: Head, output: Array) -> None:

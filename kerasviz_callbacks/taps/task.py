@@ -10,14 +10,14 @@ import keras
 import numpy as np
 
 from .._typing import Array
-from ..maths.confidence import AnswerScores, multiclass_scores, multilabel_scores, sigmoid, softmax
+from ..maths.confidence import AnswerScores, multiclass_scores, multilabel_scores
 from ..probe import Probe
 from .heads import OF_CLASSES, loss_name, loss_of
 from .layer_selection import reconstruction
 from .layers import has_own_train_step
 from .output_form import OF_QUANTITIES, Form, form_of, targets_of
 from .reader import Reader
-from .scores import PREDICTED, Score, class_targets, is_probabilities, score_for
+from .scores import PREDICTED, Score, class_targets, probabilities, score_for
 
 _LABELS = "weights of the labels"  # the name of the targets of the scores below
 
@@ -31,6 +31,7 @@ class Task:
             reconstruction; `"positions"`: a prediction per pixel, or another one for which a row has no single answer.
         output: the output holds `"probabilities"` (or their logarithms), or `"logits"`.
         units: number of values per row.
+        independent: each value is a probability of its own, or its logit, also where a row has but one class.
         form: what is seen of it, as the kinds of `Predictions` are named, or `"labels"`; `"numbers"`: nothing known.
     """
 
@@ -38,6 +39,7 @@ class Task:
     output: Literal["probabilities", "logits"] = "probabilities"
     units: int = 1
     form: Form = "numbers"
+    independent: bool = False
 
     @property
     def choices(self) -> int:
@@ -47,14 +49,10 @@ class Task:
     def answer_scores(self, output: Array, truth: Array) -> AnswerScores:
         """What answers `(n, units)` or `(n,)` are worth, given classes `(n,)`, or 0 and 1 `(n, units)` for labels."""
         values = output.reshape(len(output), self.units).astype(np.float64)
+        values = probabilities(values, of_logits=self.output == "logits", independent=self.independent)
         if self.kind == "labels":
-            return multilabel_scores(sigmoid(values) if self.output == "logits" else values, truth)
-        if self.units == 1:
-            yes = sigmoid(values) if self.output == "logits" else values
-            return multiclass_scores(np.concatenate([1 - yes, yes], axis=1), truth)
-        if self.output == "logits" and not is_probabilities(values):  # they may come from a softmax that was not found
-            values = softmax(values)
-        return multiclass_scores(np.exp(values) if values.min(initial=0) < 0 else values, truth)  # a log-softmax
+            return multilabel_scores(values, truth)
+        return multiclass_scores(np.concatenate([1 - values, values], axis=1) if self.units == 1 else values, truth)
 
     def scores(self, of: Literal["logits", "output"]) -> tuple[Score, Score]:
         """The scores of the true and of the predicted class; of several labels their sum."""
@@ -91,12 +89,12 @@ def task_of(reader: Reader, probe: Probe, labels: Array | None, number: int = 0)
     if labels is not None:
         if head.kind is None and _are_codes(reader, number, probe, labels):
             return Task("values", units=head.classes, form="numbers")
-        return Task("classes", put_out, head.classes, "classes")
+        return Task("classes", put_out, head.classes, "classes", head.is_sigmoid)
     targets = targets_of(reader, probe, number)
     if head.kind == "softmax" or (head.binary and targets is None):
-        return Task("classes", put_out, head.classes, "classes")  # nobody says which is right
+        return Task("classes", put_out, head.classes, "classes", head.is_sigmoid)  # nobody says which is right
     if head.is_sigmoid and (targets is None or _yes_or_no(targets, head.classes)):
-        return Task("labels", put_out, head.classes, "labels")
+        return Task("labels", put_out, head.classes, "labels", independent=True)
     return Task("values", form=form)
 
 

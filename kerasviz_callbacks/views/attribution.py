@@ -114,7 +114,7 @@ class Attribution(ExplainedView):
                 maps[name] = values - values.mean(axis=tuple(range(1, values.ndim)), keepdims=True)
             self.memory.extend_scale(name, robust_max(maps[name]))
         scalars = {f"{self._title}/completeness_error": error} if self.method == "integrated_gradients" else {}
-        return Measured(step, (maps, self.read_predictions(captured), error), scalars)
+        return Measured(step, (maps, self.read_predictions(captured, source), error), scalars)
 
     def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
         """Draw one image per input and data source, all sources on one scale."""

@@ -152,7 +152,7 @@ class GradCAM(ExplainedView):
             maps = one.maps(captured[one.capture], weights)
             self.memory.extend_scale(self.path, float(np.abs(maps[np.isfinite(maps)]).max(initial=0)))
             found.append(maps)
-        return Measured(step, (*found, self.read_predictions(captured)))
+        return Measured(step, (*found, self.read_predictions(captured, source)))
 
     def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
         """Draw one image per input and data source, and one with both sources side by side, all on one scale."""

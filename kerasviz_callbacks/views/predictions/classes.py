@@ -11,10 +11,9 @@ from ...callback.types import Memory
 from ...draw.colour import count_non_finite
 from ...draw.predicted_tiles import PREDICTED, TRUE_LINE, answer_tile
 from ...draw.predictions import Column, Key, prediction_rows, sized, tile_size
-from ...maths.confidence import sigmoid, softmax
 from ...probe.labels import labels_of
 from ...taps.reader import Capture, Captured
-from ...taps.scores import is_probabilities
+from ...taps.scores import probabilities
 from .outputs import Output
 from .prediction_kind import MAX_ROWS, PredictionKind, Shown
 
@@ -48,13 +47,11 @@ class Classes(PredictionKind):
         return numbers if numbers is None or numbers.max(initial=0) < max(output.head.choices, 2) else None
 
     def _probabilities(self, values: Array) -> Array:
-        values = values.reshape(len(values), -1).astype(np.float64)
-        if values.shape[1] == 1:
-            yes = sigmoid(values) if self.output.head.of_logits else values
-            return np.concatenate([1 - yes, yes], axis=1)
-        if self.output.head.kind is None and not is_probabilities(values):
-            return softmax(values)
-        return np.exp(values) if values.min(initial=0) < 0 else values
+        values, head = values.reshape(len(values), -1).astype(np.float64), self.output.head
+        alone = values.shape[1] == 1
+        of_logits = head.kind is None and (head.of_logits or not alone)
+        values = probabilities(values, of_logits=of_logits, independent=head.is_sigmoid or alone)
+        return np.concatenate([1 - values, values], axis=1) if alone else values
 
     def measure(self, captured: Mapping[Capture, Captured], source: str, memory: Memory) -> Shown:
         """Find the surest answers, and at the first step the order of the rows."""
