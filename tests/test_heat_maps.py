@@ -10,6 +10,8 @@ from kerasviz_callbacks.callback import explained_view
 from kerasviz_callbacks.callback.snapshot import snapshot
 from kerasviz_callbacks.draw.heat import heat_maps
 from kerasviz_callbacks.taps.heads import Head
+from kerasviz_callbacks.taps.input_spec import padding_of
+from kerasviz_callbacks.taps.reader import Reader
 from kerasviz_callbacks.taps.scores import predictions
 from kerasviz_callbacks.taps.task import Task
 
@@ -249,3 +251,49 @@ def test_a_quantity_is_called_the_output_with_a_true_minus_sign(drawn, tmp_path)
     given = {key: value for key, value in one.items() if key != "about"}
     named = heat_maps(**given | {"titles": [("true", said) for _, said in one["titles"]]})
     assert len(named) - len(heat_maps(**given)) == 18, "no empty line where nothing is known"
+
+
+def reads(ids, *, mask_zero=False):
+    """A classifier of token ids whose map is the embedding of each token: of token 3 alone."""
+    inputs = keras.Input(ids.shape[1:], dtype="int64")
+    maps = layers.Embedding(5, 1, mask_zero=mask_zero, name="maps")(inputs)
+    model = keras.Model(inputs, layers.Dense(2, use_bias=False)(layers.GlobalAveragePooling1D()(maps)))
+    model.set_weights([np.array([[0], [0], [0], [1], [0]]), np.array([[0, 1]])])
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    return model
+
+
+IDS = np.array([[3, 1, 0, 0], [2, 3, 4, 0]])
+
+
+def test_texts_are_shown_by_their_words_or_ids_with_padding(drawn, tmp_path):
+    words = np.array(["", "[UNK]", "not", "good", "film"])
+    given = {"layer": "maps", "target": 1}
+    [one] = drawn(kv.GradCAM(tmp_path, IDS, display=lambda ids: words[ids], **given), reads(IDS))
+    assert one["tokens"] == [["good", "[UNK]", "", ""], ["not", "good", "film", ""]]
+    assert one["caption"].endswith("\nhatched: padding, by its largest value")
+    np.testing.assert_array_equal(one["maps"] > 0, IDS == 3)
+    [one] = drawn(kv.GradCAM(tmp_path, IDS, **given), reads(IDS))
+    assert one["tokens"] == [["3", "1", "", ""], ["2", "3", "4", ""]]
+    assert one["caption"].endswith("\nnumbers: token ids, hatched: padding, by its largest value")
+    long = np.tile(np.array([3, 1, 2]), (2, 20))
+    long[1, 50:] = 0
+    _, _, both = drawn(kv.GradCAM(tmp_path, long, training_data=long, **given), reads(long))
+    assert both["caption"].endswith("\nhatched: padding")
+    assert len(both["tokens"]) == 4
+
+
+@pytest.mark.parametrize(
+    ("ids", "mask_zero", "padded"),
+    [
+        (IDS, False, True),
+        (IDS[:, ::-1], False, True),  # before the text
+        (np.array([[0, 1, 2, 3], [0, 3, 3, 2]]), False, False),  # the token of a beginning
+        (np.array([[3, 0, 2, 0], [2, 3, 4, 0]]), False, False),  # a token as any other
+        (np.array([[3, 0, 2, 0], [2, 3, 4, 0]]), True, True),
+        (np.array([[3, 1, 2, 4], [2, 3, 4, 1]]), True, False),
+    ],
+)
+def test_zeros_are_padding_where_they_are_masked_or_only_fill_up_rows(ids, mask_zero, padded):
+    found = padding_of(Reader(reads(ids, mask_zero=mask_zero), ids), 0, ids)
+    np.testing.assert_array_equal(found, (ids == 0) & padded)

@@ -1,6 +1,7 @@
 """Text classifier: `TextVectorization`, an embedding, a one-dimensional CNN; yes or no."""
 
 import keras
+import numpy as np
 from keras import layers
 from small_data import reviews
 
@@ -18,7 +19,8 @@ def train(visualizer=kv.Visualizer):
     features = layers.Dense(16, activation="relu")(layers.GlobalMaxPooling1D()(features))
     model = keras.Model(inputs, layers.Dense(1, activation="sigmoid")(features))
     model.compile(keras.optimizers.Adam(5e-3), "binary_crossentropy", metrics=["accuracy"])
-    watched = visualizer("logs/text_embedding", (x_test, y_test), training_data=(x, y), class_names=["bad", "good"])
+    words, shown = np.array(vectorize.get_vocabulary()), {"training_data": (x, y), "class_names": ["bad", "good"]}
+    watched = visualizer("logs/text_embedding", (x_test, y_test), display=lambda ids: words[ids], **shown)
     return model, model.fit(x, y, validation_data=(x_test, y_test), epochs=5, callbacks=[watched])
 
 

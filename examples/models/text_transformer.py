@@ -1,6 +1,7 @@
 """Text classifier: token and position embeddings, a transformer encoder, two softmax classes."""
 
 import keras
+import numpy as np
 from keras import layers, ops
 from small_data import reviews
 
@@ -39,7 +40,8 @@ def train(visualizer=kv.Visualizer):
     features = layers.Dropout(0.1)(layers.GlobalAveragePooling1D()(features))
     model = keras.Model(inputs, layers.Dense(2, activation="softmax")(features))
     model.compile(keras.optimizers.Adam(5e-3), "sparse_categorical_crossentropy", metrics=["accuracy"])
-    watched = visualizer("logs/text_transformer", (x_test, y_test), training_data=(x, y), class_names=["bad", "good"])
+    words, shown = np.array(vectorize.get_vocabulary()), {"training_data": (x, y), "class_names": ["bad", "good"]}
+    watched = visualizer("logs/text_transformer", (x_test, y_test), display=lambda ids: words[ids], **shown)
     return model, model.fit(x, y, validation_data=(x_test, y_test), epochs=4, callbacks=[watched])
 
 

@@ -12,20 +12,22 @@ from .._typing import Array
 from ..draw.heat import heat_maps
 from ..draw.overlay import weak_maps
 from ..draw.text import format_number, join_notes
+from ..draw.token_tiles import readable
 from ..probe import Probe
 from ..probe.labels import Labels
+from ..taps.input_spec import padding_of
 from ..taps.output_labels import iou_of_classes, kind_of_labels, labels_of_output, marks_of, true_masks
 from ..taps.reader import OUTPUT, Capture, Reader
 from ..taps.scores import Predictions, check_looked_through, class_targets, predictions, score_for
+from .prediction_titles import LEAST_IOU, UNSURE, PredictionTitles
+from .probe_display import ProbeDisplay
 from .probe_view import ProbeView
 from .types import ARGUMENTS, COMPARED_SOURCES, VALIDATION
 
 MAX_TILES = 64
 MAX_COMPARED = 8
+_PADDING = ("hatched: padding", "hatched: padding, by its largest value")  # in strips of cells, below words
 _LONGEST_NAMES = 32  # of the classes, among which is the widest
-_UNSURE = "none; highest "
-_ALONE = "only "  # before the background, where nothing else is predicted
-_LEAST_IOU = 0.5
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class _HeatRows:
     titles: list[tuple[str, str]]
     wrong: list[bool] | None
     points: tuple[float, float] | None = None  # the limits of clouds of points
+    tokens: list[list[str]] | None = None
 
 
 class ExplainedView(ProbeView):
@@ -179,7 +182,7 @@ class ExplainedView(ProbeView):
             return None
         if all(one.wrong is not None for one in rows):
             shares = _shares([sum(one.wrong or []) for one in rows], rows)
-            wrong = f"IoU below {_LEAST_IOU}" if self._kind == "masks" else "wrong"
+            wrong = f"IoU below {LEAST_IOU}" if self._kind == "masks" else "wrong"
             given["note"] = join_notes(f"{wrong}: {shares}", given.get("note", ""))
         counts = [len(one.maps) for one in rows]
         if rows[0].inputs.dtype == np.uint8:
@@ -189,7 +192,9 @@ class ExplainedView(ProbeView):
 
     def _heat_rows(self, source: str, maps: Array, predicted: Predictions, number: int | None) -> _HeatRows:
         """Return the first rows of a data source, as many as there are maps."""
-        titles, wrong = self._titles(source, predicted)
+        background, named = self.score.background, self.probe_display.class_name
+        own = (self._labels[source], self._marks[source], self._kind, background, named)
+        titles, wrong = PredictionTitles(*own)(predicted)
         display = self.display_of(number)
         values, pictures = display.inputs[source], display.pictures(source)
         count, maps = len(maps), display.slices_first(maps)
@@ -204,13 +209,27 @@ class ExplainedView(ProbeView):
         else:
             inputs = pictures[:count]
         limits = display.limits if display.form == "points" and inputs.ndim == 3 else None
-        return _HeatRows(inputs, maps, titles[:count], None if wrong is None else wrong[:count], limits)
+        tokens = self._tokens(source, display, number)[:count] if maps.ndim == 2 else []
+        return _HeatRows(inputs, maps, titles[:count], wrong and wrong[:count], limits, tokens or None)
+
+    def _tokens(self, source: str, display: ProbeDisplay, number: int | None) -> list[list[str]]:
+        """Return the words of texts, or their token ids, `""` for padding; empty if inputs are no texts."""
+        ids = display.inputs[source]
+        if display.form != "ids" or ids.ndim != 2:
+            return []
+        padding = padding_of(self.readers[source], self.displayed_input if number is None else number, ids)
+        words = display.words.get(source, ids.astype(np.int64).astype(str))
+        tokens: list[list[str]] = np.where(padding, "", words).tolist()
+        return tokens
 
     def _heat_over(self, rows: Sequence[_HeatRows], given: dict[str, Any]) -> Array:
         """Draw all rows into one image."""
         given["note"] = join_notes(given.get("note", ""), _weak(rows, given["scale"]), self._empty(rows))
         inputs, maps = (np.concatenate(parts) for parts in zip(*((one.inputs, one.maps) for one in rows), strict=True))
         given["points"] = rows[0].points
+        if all(one.tokens for one in rows):
+            given["tokens"] = [text for one in rows for text in one.tokens or []]
+            given["caption"] += self._about_tokens(given["tokens"])
         given["titles"] = [title for one in rows for title in one.titles]
         if any(one.wrong is not None for one in rows):
             given["wrong"] = [bad for one in rows for bad in one.wrong or [False] * len(one.maps)]
@@ -219,10 +238,16 @@ class ExplainedView(ProbeView):
         if self._head.regression:
             given["words"] = [f"output {format_number(-1.23e-10)}"]
         elif self._kind == "labels":
-            given["words"] = [_UNSURE + name for name in given["words"]]
+            given["words"] = [UNSURE + name for name in given["words"]]
         elif self._kind == "masks":
             given["words"] = [f"{name} 0.00 IoU" for name in given["words"]]
         return heat_maps(inputs, maps, **given)
+
+    def _about_tokens(self, tokens: Sequence[Sequence[str]]) -> str:
+        """Return a further line of the caption of texts: what numbers are, and what is hatched; empty if neither is."""
+        parts = [] if self.probe_display.words or not readable(tokens) else ["numbers: token ids"]
+        parts += [_PADDING[readable(tokens)]] if any("" in row for row in tokens) else []
+        return "\n" + ", ".join(parts) if parts else ""
 
     def _empty(self, rows: Sequence[_HeatRows]) -> str:
         """Return in words how many maps of each data source are zero everywhere; empty if none is."""
@@ -239,51 +264,6 @@ class ExplainedView(ProbeView):
                 "pass (x, y) with integer or one-hot labels, or target=None for the predicted class."
             )
         return class_targets(labels.numbers, reader.head, len(probe), argument="labels")
-
-    def _titles(self, source: str, predicted: Predictions) -> tuple[list[tuple[str, str]], list[bool] | None]:
-        """Return the true label, the prediction and whether it is wrong, for each row."""
-        labels, classes, marks = self._labels[source].numbers, predicted.classes, self._marks[source]
-        hard = not self._labels[source].soft
-        named = self.probe_display.class_name
-        true = [""] * len(predicted.confidence) if labels is None else [named(label) for label in labels]
-        if marks is not None:
-            true = [self._marked(row) for row in marks]
-        if classes is None:
-            values = map(format_number, predicted.confidence)
-            return [(t, f"output {value}") for t, value in zip(true, values, strict=True)], None
-        known = np.isfinite(predicted.confidence)  # NaN is no answer, and so never right
-        answers = zip(classes, predicted.confidence, known, strict=True)
-        texts = [f"{named(one)} {p:.2f}" if finite else "NaN" for one, p, finite in answers]
-        if self._kind == "labels":
-            unsure = known & (predicted.confidence < 0.5)
-            texts = [_UNSURE + text if is_unsure else text for text, is_unsure in zip(texts, unsure, strict=True)]
-            if marks is not None and not self._head.dense:
-                right = known & np.where(unsure, ~marks.any(axis=1), marks[np.arange(len(marks)), classes] > 0)
-                return list(zip(true, texts, strict=True)), (~right).tolist()
-        if predicted.iou is not None and marks is not None:
-            missed = self._only_background(classes, marks)
-            ious = [f" IoU {value:.2f}" if np.isfinite(value) else "" for value in predicted.iou]
-            rows = zip(texts, ious, missed, strict=True)
-            texts = [_ALONE + text if alone else text + iou for text, iou, alone in rows]
-            return list(zip(true, texts, strict=True)), ((predicted.iou < _LEAST_IOU) | missed | ~known).tolist()
-        judged = labels is not None and hard
-        wrong = ((np.asarray(labels) != classes) | ~known).tolist() if judged else None
-        return list(zip(true, texts, strict=True)), wrong
-
-    def _only_background(self, classes: Array, marks: Array) -> Array:
-        """Return whether nothing but background is predicted for a row that has more, `(n,)`."""
-        background = self.score.background
-        if background is None:
-            return np.zeros(len(classes), bool)
-        missed: Array = (classes == background) & np.delete(marks, background, axis=1).any(axis=1)
-        return missed
-
-    def _marked(self, marks: Array) -> str:
-        """Return the names of the labels of a row, or of the classes of its mask beside the background."""
-        order = [label for label in np.argsort(-marks, kind="stable") if marks[label] > 0]
-        background = self.score.background
-        shown = [label for label in order if label != background] or order
-        return ", ".join(self.probe_display.class_name(label) for label in shown) or "none"
 
 
 def _weak(rows: Sequence[_HeatRows], scale: float) -> str:

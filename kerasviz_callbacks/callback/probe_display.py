@@ -26,11 +26,15 @@ class ProbeDisplay:
 
     Args:
         probes: by data source.
-        display: maps model inputs to images; `None`: inputs that have the shape of images are shown as they are.
+        display: maps model inputs to images, token ids also to words of their shape; `None`: inputs that have the
+            shape of images are shown as they are.
         inputs: by data source, the input that is displayed, `(n, ...)`, channels last.
         form: what it holds, from `input_form`; `""`: what its shape says.
         quantities: whether whole numbers in y are the values of a regression, not classes.
         slice_name: what a slice of a volume is called: `"slice"`, or of clips `"frame"`.
+
+    Attributes:
+        words: of token ids, by data source, the word of each, `(n, t)`; empty if not known.
 
     Raises:
         ValueError: `display`, which maps model inputs to images, does not return images for any number of rows.
@@ -49,7 +53,10 @@ class ProbeDisplay:
         self.probes, self.display, self.inputs, self.form = probes, display, inputs, "" if display else form
         self.slice_name, self.quantities = slice_name, quantities
         self._pictures: dict[str, Array | None] = {}
-        for source in probes if display is not None else ():
+        self.words = _words(display, inputs) if form == "ids" else {}
+        if self.words:
+            self.display, self.form = None, form
+        for source in probes if self.display is not None else ():
             self._images(source)
             self._displayed(self.inputs[source][:1])  # reconstructions use other numbers of rows
 
@@ -211,6 +218,24 @@ class ProbeDisplay:
 def is_picture(inputs: Array) -> bool:
     """Whether inputs `(n, ...)` are displayed as images."""
     return _as_images(inputs[:1]) is not None
+
+
+def _words(display: Callable[[Any], Any] | None, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    """Return by data source the word of each token id, `(n, t)`, if `display` returns words; else nothing."""
+    found = {}
+    for source, ids in inputs.items() if display is not None else ():
+        try:
+            words = np.asarray(display(ids.copy()))  # type: ignore[misc]  # not `None`
+        except Exception:  # reported where images are asked for
+            return {}
+        if words.shape != ids.shape or words.dtype.kind not in "OSU":
+            return {}
+        found[source] = np.array([[_word(word) for word in row] for row in words])
+    return found
+
+
+def _word(value: Any) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
 def _as_images(values: Array) -> Array | None:

@@ -35,7 +35,8 @@ class ProbeView(View):
         class_names: one for each class; default: those of the data set, if it has them.
         display: callable from model inputs `(n, ...)` to images `(n, h, w)` or `(n, h, w, 3)`, such as to undo
             preprocessing; of volumes also `(n, depth, h, w, 3)`. Without it volumes are cut into slices along their
-            first axis, or along the last if that is the shortest, as in scans `(height, width, depth)`.
+            first axis, or along the last if that is the shortest, as in scans `(height, width, depth)`. Of token ids
+            `(n, t)` also to words, an array of strings `(n, t)`, empty for padding.
         options: those of `View`.
 
     Attributes:

@@ -17,6 +17,7 @@ from kerasviz_callbacks.draw.sheet import Sheet
 from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, clean, text_width, write
 from kerasviz_callbacks.draw.ticks import numbered_cells
 from kerasviz_callbacks.draw.tiles import Grid, fit, resize, shrink
+from kerasviz_callbacks.draw.token_tiles import hatch_padding, readable, token_tiles
 from kerasviz_callbacks.draw.traces import draw_lines
 from kerasviz_callbacks.draw.volumes import depth_slices
 
@@ -49,6 +50,7 @@ def heat_maps(
     words: Sequence[str] = (),
     points: tuple[float, float] | None = None,
     slice_name: str = "slice",
+    tokens: Sequence[Sequence[str]] | None = None,
 ) -> Picture:
     """Shows heat maps over the inputs that they explain, one tile an input.
 
@@ -71,10 +73,12 @@ def heat_maps(
         points: the inputs are clouds of points `(n, t, 3)`, shown as projections between these limits.
         words: the labels that titles may hold at any step; a cell is as wide as the widest of them.
         slice_name: what a slice of a volume is called: of clips `"frame"`.
+        tokens: of inputs without a channel the texts that they are, each with as many tokens, `""` for padding: short
+            ones are written on the colours of their maps, of others the padding is hatched.
     """
     shown, values = np.asarray(inputs), np.asarray(maps)
     caption += _slices_in_words(shown, slice_name)
-    tiles = _tiles(shown, values, scale, signed, points)
+    tiles = _tiles(shown, values, scale, signed, points, tokens)
     parts = halves or (("", len(tiles)),)
     grids = _grids([count for _, count in parts], tiles, titles, words)
     top, across = _HEADING if halves else 0, sum(grid.size[1] for grid in grids) + _BETWEEN * (len(grids) - 1)
@@ -115,13 +119,24 @@ def _grids(
 
 
 def _tiles(
-    inputs: NDArray[Any], maps: NDArray[Any], scale: float, signed: bool, points: tuple[float, float] | None
+    inputs: NDArray[Any],
+    maps: NDArray[Any],
+    scale: float,
+    signed: bool,
+    points: tuple[float, float] | None,
+    tokens: Sequence[Sequence[str]] | None,
 ) -> Picture:
     """The inputs with their maps, a tile each; the arguments are those of `heat_maps`."""
     if points is not None:
         return _cloud_tiles(inputs, maps, scale, signed, points)
+    if inputs.ndim == 3 and inputs.shape[-1]:
+        return _signal_tiles(inputs, maps, scale, signed)
+    if inputs.ndim == 3 and tokens is not None and readable(tokens):
+        texts = token_tiles(tokens, maps, scale, signed)
+        mark_empty(texts[:, -20:], maps)
+        return texts
     if inputs.ndim == 3:
-        return _signal_tiles(inputs, maps, scale, signed) if inputs.shape[-1] else _cell_tiles(maps, scale, signed)
+        return _cell_tiles(maps, scale, signed, tokens)
     return (_volume_tiles if inputs.ndim == 5 else _picture_tiles)(inputs, maps, scale, signed)
 
 
@@ -161,7 +176,9 @@ def _signal_tiles(signals: NDArray[Any], maps: NDArray[Any], scale: float, signe
     return tiles
 
 
-def _cell_tiles(maps: NDArray[Any], scale: float, signed: bool) -> Picture:
+def _cell_tiles(
+    maps: NDArray[Any], scale: float, signed: bool, tokens: Sequence[Sequence[str]] | None = None
+) -> Picture:
     """The map alone, over the numbers of its cells."""
     height, size, count = 80, 11, maps.shape[1]
     each = max(1, round(216 / count))  # as wide as each other, so that they can be counted
@@ -169,6 +186,8 @@ def _cell_tiles(maps: NDArray[Any], scale: float, signed: bool) -> Picture:
     width = cells.shape[1]
     ground = np.full((len(maps), 1, width, 3), 72, np.uint8)
     laid = overlay(ground, cells[:, None, :], scale=scale, signed=signed, outlined=False).repeat(height, axis=1)
+    if tokens is not None:
+        hatch_padding(laid, tokens)
     mark_empty(laid, maps)
     axis = np.full((16, width, 3), PAPER, np.uint8)
     for number in numbered_cells(count, width / count, text_width(str(count), size) + 8):

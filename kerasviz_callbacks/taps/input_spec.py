@@ -60,6 +60,19 @@ def input_form(reader: Reader, number: int, values: Array) -> str:
     return "rows" if isinstance(first, _BY_ROW) and shape[0] != shape[1] else ""
 
 
+def padding_of(reader: Reader, number: int, ids: Array) -> Array:
+    """Where token ids `(n, t)` of an input are padding: 0 that the embedding masks, or that only fills up rows."""
+    shape = reader.input_shapes[number]
+    padding: Array = np.asarray(ids) == 0
+    found = (call.ref.layer for call in reader.leaves() if call.visible and call.shape[:-1] == shape)
+    if any(layer.mask_zero for layer in found if isinstance(layer, keras.layers.Embedding)):
+        return padding
+    before = np.logical_and.accumulate(padding, axis=1)
+    after = np.logical_and.accumulate(padding[:, ::-1], axis=1)[:, ::-1]
+    several = any(len(set(ends.sum(axis=1).tolist())) > 1 for ends in (before, after))  # else the token of a beginning
+    return padding if several and np.array_equal(padding, before | after) else np.zeros_like(padding)
+
+
 def _has_no_order(values: Array) -> bool:
     """Whether neighbours `(n, t, c)` differ as much as any two: their mean squared difference is twice the variance."""
     series = np.nan_to_num(values.astype(np.float64))
