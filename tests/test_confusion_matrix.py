@@ -228,6 +228,11 @@ def test_colours_of_the_cells_are_their_shares(tmp_path):
         )
     ]
     assert corners, "the nine cells stand nowhere in the picture"
+    legend = [row for row in range(len(picture)) if (picture[row] == table(RIGHT)[-1]).all(axis=-1).any()][-1]
+    ends = [
+        np.flatnonzero((picture[y0] == table(k)[-1]).all(axis=-1)) for y0, k in ((legend, RIGHT), (legend + 1, WRONG))
+    ]
+    assert ends[0].tolist() == ends[1].tolist() != [], "the scale of what is right above that of what is wrong"
 
 
 def drawn(view, model, monkeypatch):

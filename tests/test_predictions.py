@@ -255,6 +255,7 @@ def test_psnr_is_that_of_keras_and_by_hand(tmp_path):
 def test_beside_the_psnr_is_that_of_the_input_itself():
     frames = np.stack([X**2, X], axis=1)
     large = X.repeat(2, 1).repeat(2, 2)
+    enlarging = [keras.Input(frames.shape[1:]), L.TimeDistributed(L.Conv2D(3, 1))]
     cases = {
         "denoised": (conv(3), X, X**2, X),
         "enlarged": (conv(3, before=[L.UpSampling2D()]), X, large, keras.ops.image.resize(X, (32, 32))),
@@ -265,6 +266,12 @@ def test_beside_the_psnr_is_that_of_the_input_itself():
             1 - frames,
             frames,
         ),
+        "next, enlarged": (
+            keras.Sequential([*enlarging, L.Lambda(lambda clips: clips[:, -1]), L.UpSampling2D()]),
+            frames,
+            large**2,
+            keras.ops.image.resize(X, (32, 32)),
+        ),
         "other values": (conv(3), 255 * X, X**2, None),
         "coloured": (conv(3, x=X[..., :1]), X[..., :1], X**2, None),
     }
@@ -272,9 +279,12 @@ def test_beside_the_psnr_is_that_of_the_input_itself():
     def check(case):
         model, x, y, copied = cases[case]
         shown = measured(Images, model, x, y, np.zeros_like(y))
-        wanted = (
-            "" if copied is None else f", of the input itself {psnr(np.mean((np.asarray(copied) - y) ** 2), 1):.2f} dB"
-        )
+        what = {
+            "denoised": "the input itself",
+            "next frames": "the input itself",
+            "next, enlarged": "the last input frame resized bilinearly",
+        }.get(case, "the input resized bilinearly")
+        wanted = "" if copied is None else f", of {what} {psnr(np.mean((np.asarray(copied) - y) ** 2), 1):.2f} dB"
         drawn, whole = (y[:, -1], " of all frames") if case == "next frames" else (y, "")
         assert shown.note == f"PSNR {psnr(np.mean(np.square(y)), 1):.2f} dB{whole}{wanted}"
         assert shown.data.scores == [f"{psnr(np.mean(np.square(row)), 1):.1f} dB" for row in drawn]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasviz_callbacks.draw.colour import Picture, colourise, luminance
+from kerasviz_callbacks.draw.colour import Picture, colourise, luminance, table
 from kerasviz_callbacks.draw.marks import fill
 from kerasviz_callbacks.draw.reconstructions import fit_marked
 from kerasviz_callbacks.draw.rows import label_width
@@ -94,7 +94,8 @@ def confusion_sheet(
             write(page.body, (x + width, y + 15), title, size=13, bold=True, anchor="rs", width=width)
         page.body[y + above : y + above + len(picture), x : x + picture.shape[1]] = picture
     _paint_examples(page.body[_HEADLINE:, left + _APART :], confused)
-    legend = Scale(0.0, high, WRONG, f"{unit}: wrong (right: blue)")
+    both = np.stack([table(RIGHT), table(WRONG)])
+    legend = Scale(0.0, high, RIGHT, f"{unit}: right blue, wrong orange", both)
     return page.finished(legend=legend, note=note, bad=bad)
 
 

@@ -46,7 +46,8 @@ class Scale:
         high: the value of the last colour.
         colours: the colour map's name.
         label: what the values are, in a word or two.
-        entries: the colours themselves where they are not simply the map's, `(k, 3)`.
+        entries: the colours themselves where they are not simply the map's, `(k, 3)`; of several maps on one scale,
+            below each other, `(maps, k, 3)`.
     """
 
     low: float
@@ -58,8 +59,9 @@ class Scale:
     def bar(self, width: int, height: int) -> Picture:
         """The colours from left to right."""
         entries = table(self.colours) if self.entries is None else self.entries
-        steps = np.rint(np.linspace(0, len(entries) - 1, width)).astype(np.intp)
-        return np.broadcast_to(entries[steps], (height, width, 3))
+        maps = entries.reshape(-1, *entries.shape[-2:])
+        steps = np.rint(np.linspace(0, maps.shape[1] - 1, width)).astype(np.intp)
+        return maps[np.arange(height) * len(maps) // height][:, steps]
 
 
 @dataclass(frozen=True)

@@ -55,13 +55,13 @@ class Images(PredictionKind):
     whole_range: ClassVar[bool] = True  # whether errors as large as the range are shown: black for white is one
     bad_signs = (
         "blurred edges, colours that fade to grey, identical outputs for different inputs, a PSNR no better than that "
-        "of the input itself, resized or the last frame where it is not of the output's shape."
+        "of the input itself (of another size: resized bilinearly; of clips: the last frame)."
     )
 
     def __init__(self, output: Output):
         super().__init__(output)
         self.range: IntensityRange | None = None
-        self._copies: dict[str, float] = {}
+        self._copies: dict[str, tuple[float, str]] = {}
         self.largest_error = np.inf
         truth = self.output.truths.get(VALIDATION)
         if truth is not None:
@@ -110,8 +110,9 @@ class Images(PredictionKind):
         value = psnr(mean_squared_error(errors), span)
         of_rows = [psnr(mean_squared_error(row), span) for row in self._flat(errors[:MAX_ROWS])]  # of what is drawn
         note = "" if np.isnan(value) else f"PSNR {value:.2f} dB{self._of_whole(errors)}"
-        if note and np.isfinite(copied := self._of_copies(source)):
-            note += f", of the input itself {copied:.2f} dB"
+        copied, words = self._of_copies(source)
+        if note and np.isfinite(copied):
+            note += f", of {words} {copied:.2f} dB"
         return {"psnr": value}, note, ["" if np.isnan(one) else f"{one:.1f} dB" for one in of_rows]
 
     def _of_whole(self, errors: Array) -> str:
@@ -119,20 +120,26 @@ class Images(PredictionKind):
         frames = "frames" if has_frames(self.output.reader.layers) else "slices"
         return f" of all {frames}" if errors.ndim > 4 else ""
 
-    def _of_copies(self, source: str) -> float:
-        """The PSNR of putting out the input, of clips the last frame fed, resized to the truth; NaN if it cannot be."""
+    def _of_copies(self, source: str) -> tuple[float, str]:
+        """The PSNR of putting out the input, of clips the last frame fed, resized to the truth; and what that is.
+
+        NaN if inputs cannot be outputs.
+        """
         truth, span = np.asarray(self.output.truths[source]), self.range
         if source not in self._copies and span is not None:
             inputs = self.output.reader.to_channels_last(self.output.probes[source].inputs)
-            fed = self._as_images(np.asarray(keras.tree.flatten(inputs)[0]))
+            fed, words = self._as_images(np.asarray(keras.tree.flatten(inputs)[0])), "the input itself"
             if fed.ndim == truth.ndim + 1 and has_frames(self.output.reader.layers):
-                fed = fed[:, -1]
-            if fed.ndim == 4 and fed.dtype.kind in "buif" and truth.shape[3:] == fed.shape[3:] != truth.shape[1:]:
+                fed, words = fed[:, -1], "the last input frame"
+            fits = fed.ndim == truth.ndim == 4 and fed.dtype.kind in "buif" and truth.shape[3] == fed.shape[3]
+            if fits and truth.shape[1:3] != fed.shape[1:3]:
                 fed = np.moveaxis(resize(np.moveaxis(fed, -1, 1), truth.shape[1:3]), 1, -1)
+                words = f"{words.removesuffix(' itself')} resized bilinearly"
             own, width = IntensityRange.of(fed), span.high - span.low
             alike = fed.shape == truth.shape and max(abs(own.low - span.low), abs(own.high - span.high)) <= width / 4
-            self._copies[source] = psnr(mean_squared_error(differences(fed, truth)), width) if alike else float("nan")
-        return self._copies.get(source, float("nan"))
+            value = psnr(mean_squared_error(differences(fed, truth)), width) if alike else float("nan")
+            self._copies[source] = value, words
+        return self._copies.get(source, (float("nan"), ""))
 
     def draw(self, shown: Shown, source: str, memory: Memory, note: str) -> Array:
         """Draw inputs, truth, output and error."""
