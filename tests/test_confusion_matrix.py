@@ -371,10 +371,32 @@ def test_what_has_no_classes_is_refused_before_the_first_batch(tmp_path):
         kv.ConfusionMatrix(tmp_path, (X, Y), normalize="rows")
 
 
-def test_of_several_inputs_the_caption_names_the_one_that_is_shown(monkeypatch):
+def test_of_several_images_of_one_size_examples_show_each_beside_the_other(monkeypatch):
     x, y = unbalanced(30)
     given = {name: keras.Input(x.shape[1:], name=name) for name in ("left", "right")}
     flat = [keras.layers.Flatten()(one) for one in given.values()]
     model = keras.Model(given, keras.layers.Dense(3, "softmax")(keras.layers.Concatenate()(flat)))
-    view = kv.ConfusionMatrix("logs", ({"right": x[::-1], "left": x}, y))
-    assert drawn(view, model, monkeypatch)[1]["caption"].endswith("\n30 rows   examples: input right of 2")
+    dark, light = np.zeros_like(x), np.ones_like(x)
+    light[:, 0] = 0  # its own range
+    view, shown = kv.ConfusionMatrix("logs", ({"right": light, "left": dark}, y)), []
+
+    def noted(matrices, confused, *rest, **options):
+        shown.append((confused.pictures, options["caption"]))
+        return confusion_sheet(matrices, confused, *rest, **options)
+
+    monkeypatch.setattr(views.confusion_matrix, "confusion_sheet", noted)
+    view.picture(model)
+    pictures, caption = shown[0]
+    assert caption.endswith("\n30 rows   examples: inputs right, left")
+    assert pictures.shape[2] == 2 * 8 + 1
+    assert (pictures[:, 1:, :8] == 255).all()
+    assert (pictures[:, :, 9:] == 0).all()
+
+
+def test_of_images_of_other_sizes_the_caption_names_the_one_that_is_shown(monkeypatch):
+    x, y = unbalanced(30)
+    given = {"large": keras.Input((8, 8), name="large"), "small": keras.Input((4, 4), name="small")}
+    flat = [keras.layers.Flatten()(one) for one in given.values()]
+    model = keras.Model(given, keras.layers.Dense(3, "softmax")(keras.layers.Concatenate()(flat)))
+    view = kv.ConfusionMatrix("logs", ({"small": x[:, ::2, ::2], "large": x}, y))
+    assert drawn(view, model, monkeypatch)[1]["caption"].endswith("\n30 rows   examples: input small of 2")

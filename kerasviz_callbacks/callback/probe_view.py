@@ -24,6 +24,9 @@ from .probe_display import ProbeDisplay, is_picture
 from .types import ARGUMENTS, TRAINING, VALIDATION, FitResult
 from .view import View
 
+MOST_PICTURED = 3
+"""Inputs that stand side by side in an example."""
+
 
 class ProbeView(View):
     """A view that runs the model on validation data and, optionally, on training data.
@@ -78,11 +81,12 @@ class ProbeView(View):
         self.displayed_input = 0
         self._displays: dict[int, ProbeDisplay] = {}  # of the other inputs
         self._slice_name = "slice"
+        self._pictured: list[int] = []
 
     def prepare(self) -> None:
         """Read the data once, trace the model on it, and find the layers."""
         self.read_data()
-        self.displayed_input, self._displays = self._choose_input(), {}
+        self.displayed_input, self._pictured, self._displays = *self._choose_inputs(), {}
         display, axis = self.display, self.readers[VALIDATION].input_axes[self.displayed_input]
         if display is not None and axis is not None:
             display = partial(_display_channels_first, display, axis)
@@ -130,29 +134,44 @@ class ProbeView(View):
     def _form(self, number: int) -> str:
         return input_form(self.readers[VALIDATION], number, self.inputs(number)[VALIDATION])
 
-    def _choose_input(self) -> int:
-        """Return the number of the displayed input: the first that may be an image, else (or with `display`) the first.
+    def _choose_inputs(self) -> tuple[int, list[int]]:
+        """Return the number of the displayed input, and of those that examples show, images of the same size.
 
-        Keras sorts the keys of a dict; the first is meant as the user passed them.
+        The displayed one is the first that may be an image, else (or with `display`) the first. Keras sorts the keys of
+        a dict; the first is meant as the user passed them.
         """
         probe = self.probes[VALIDATION]
         flat, given = keras.tree.flatten(probe.inputs), leaves(probe.inputs)
         order = [next(number for number, one in enumerate(flat) if one is leaf) for leaf in given]
         if len(order) == 1 or self.display is not None:
-            return order[0]
+            return order[0], order[:1]
         forms = {number: self._form(number) for number in order}
-        shown = (n for n in order if forms[n] == "points" or (not forms[n] and is_picture(self.inputs(n)[VALIDATION])))
-        return next(shown, order[0])
+        values = {number: self.inputs(number)[VALIDATION] for number in order}
+        images = [number for number in order if not forms[number] and is_picture(values[number])]
+        shown = next((number for number in order if forms[number] == "points" or number in images), order[0])
+        alike = [number for number in images if values[number].shape[1:3] == values[shown].shape[1:3]]
+        return shown, alike[:MOST_PICTURED] if shown in images else [shown]
 
-    def examples_in_words(self, pictured: str | None = None) -> str:
+    def example_tiles(self, source: str, rows: Array) -> Array | None:
+        """Return rows as small images, `(k, h, w, 3)`, of several inputs side by side; `None` if they are no images."""
+        tiles = [self.display_of(number).tiles(source, rows) for number in self._pictured]
+        found = [one for one in tiles if one is not None]
+        if len(found) < 2 or len({one.shape for one in found}) > 1:
+            return self.probe_display.tiles(source, rows)
+        gap = np.full((*found[0].shape[:2], max(1, found[0].shape[2] // 16), 3), 255, np.uint8)
+        return np.concatenate([part for one in found for part in (gap, one)][1:], axis=2)
+
+    def examples_in_words(self, pictured: str | None = None, *, all_inputs: bool = False) -> str:
         """Return which input of several, and which slice of a volume, the images of examples show; empty if all.
 
-        `pictured` is said in place of the middle slice.
+        `pictured` is said in place of the middle slice; `all_inputs` of those of `example_tiles`.
         """
         if self.probe_display.pictures(VALIDATION) is None:
             return ""
         names = input_names(self.readers[VALIDATION].model, self.probes[VALIDATION].inputs)
         one = f"input {names[self.displayed_input]} of {len(names)}" if len(names) > 1 else ""
+        if all_inputs and len(self._pictured) > 1:
+            one = f"inputs {', '.join(names[number] for number in self._pictured)}"
         slices = self.probe_display.slice_in_words() if pictured is None else pictured
         return ", ".join(filter(None, [one, slices]))
 

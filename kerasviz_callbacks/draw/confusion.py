@@ -157,7 +157,11 @@ def _paint_examples(part: Picture, confused: Confused) -> None:
     write(part, (0, 15), heading, size=14, bold=True, width=part.shape[1])
     if not confused.titles:
         write(part, (0, 40), "none", size=13, colour=QUIET)
-    tiles = None if confused.pictures is None or not len(confused.pictures) else fit_marked(confused.pictures, _TILE)
+    tiles = (
+        None
+        if confused.pictures is None or not len(confused.pictures)
+        else fit_marked(confused.pictures, (_TILE, _COLUMN - 8))
+    )
     for number, (first, second) in enumerate(confused.titles[: confused.most]):
         row, column = divmod(number, 2)
         x, y = column * _COLUMN, 24 + row * _example_height(confused)

@@ -175,7 +175,7 @@ def error_areas(errors: ArrayLike, scale: float, size: tuple[int, int]) -> Pictu
     return tiles
 
 
-def fit_marked(pictures: Picture, largest: int) -> Picture:
+def fit_marked(pictures: Picture, largest: int | tuple[int, int]) -> Picture:
     """Makes pictures readable as `fit` does, and keeps the colour of what is not finite where it shrinks them."""
     fitted = fit(pictures, largest)
     return _marked(fitted, pictures)

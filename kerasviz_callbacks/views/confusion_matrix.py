@@ -178,7 +178,7 @@ class ConfusionMatrix(ProbeView):
         most = min(MAX_EXAMPLES, 2 * self._things if self._several else self._things * (self._things - 1))
         examples = data.worst[:most]
         titles = [(self._words(one), f"p {one.probability:.2f}   {self._how_many(one)}") for one in examples]
-        pictures = self.probe_display.tiles(source, np.array([one.row for one in examples], np.intp))
+        pictures = self.example_tiles(source, np.array([one.row for one in examples], np.intp))
         pairs = [f"{self._words(one)}   {self._how_many(one)}" for one in data.worst[most:]]
         room = MAX_PAIRS - MAX_EXAMPLES if self._things > MAX_CLASSES else 0
         return Confused(titles, pictures, most, pairs, room, self._longest_words())
@@ -212,7 +212,7 @@ class ConfusionMatrix(ProbeView):
         size = self.probes[source].size
         whole = "of those read" if size.endswith("read") else "of the data"
         weighted = f", weighted to the proportions {whole}" if self._is_weighted(source) else ""
-        pictured = self.examples_in_words()
+        pictured = self.examples_in_words(all_inputs=True)
         rows = join_notes(f"{size} rows{weighted}", f"examples: {pictured}" if pictured else "")
         return f"{self._output}   confusion matrix, {of} {what}\n{rows}"
 
