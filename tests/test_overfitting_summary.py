@@ -7,9 +7,11 @@ from harness import autoencoder, classifier, decoded, fit, pictures, read, recor
 
 import kerasviz_callbacks as kv
 from kerasviz_callbacks.draw.heat import WRONG
+from kerasviz_callbacks.draw.overfitting import overfitting_sheet
 from kerasviz_callbacks.draw.overfitting_charts import loss_charts
 from kerasviz_callbacks.draw.sheet import footer_height, header_height
 from kerasviz_callbacks.draw.text import STRIP, format_number, wrapped, write
+from kerasviz_callbacks.views.overfitting_monitor import monitor
 from kerasviz_callbacks.views.overfitting_monitor.epoch_history import EpochHistory
 
 DATA = pictures(n=36, n_val=36)
@@ -49,7 +51,7 @@ def test_nan_is_the_headline_and_every_answer_is_counted(tmp_path):
     since = min(first, int(np.flatnonzero(~np.isfinite(history["loss"]))[0]))
     names = "loss and val_loss are" if since == first else "loss is"
     assert says(summary_of(tmp_path, 2), f"{names} NaN since epoch {since}.")
-    assert says(summary_of(tmp_path, -1), "Untrained: no epoch has ended yet.")
+    assert says(summary_of(tmp_path, -1), "Before training: no epoch of this fit has ended.")
 
 
 def test_a_model_that_does_not_learn_is_at_chance_level_not_at_its_lowest_so_far(tmp_path):
@@ -160,6 +162,25 @@ def test_an_autoencoder_has_a_summary_with_the_parts_of_its_loss(parts, tmp_path
     assert all(len(data.curves[f"{of}{key}"][0]) == 2 for of in ("", "val_") for key in ("loss", *expected))
     sizes = {summary_of(tmp_path, step).shape for step in (-1, 0, 1)}
     assert len(sizes) == 1, "space is kept for the parts before they are known"
+
+
+@pytest.mark.parametrize(("make", "y", "first"), [(autoencoder, "x_val", 0), (classifier, "y_val", -1)])
+def test_the_axis_of_the_charts_is_the_same_at_every_step(make, y, first, tmp_path, monkeypatch):
+    """It begins where the first value can stand: curves of Keras at epoch 0, metrics before training at -1."""
+    axes = []
+
+    def noted(shown, **texts):
+        axes.append((shown.steps.first, shown.steps.last, shown.steps.now))
+        return overfitting_sheet(shown, **texts)
+
+    monkeypatch.setattr(monitor, "overfitting_sheet", noted)
+    given = DATA.x_val, getattr(DATA, y)
+    model, view = make(), kv.OverfittingMonitor(tmp_path, given, on_error="raise")
+    fit(model, *given, [view], epochs=3, validation_data=given)
+    assert axes == [(first, 2, max(step, first)) for step in (-1, 0, 1, 2)]
+    axes.clear()
+    kv.OverfittingMonitor(tmp_path, given).picture(model)  # how many epochs there will be is not known
+    assert axes == [(first, first, first)]
 
 
 def test_an_answer_of_nan_is_framed_as_wrong_even_where_the_label_is_0(tmp_path):

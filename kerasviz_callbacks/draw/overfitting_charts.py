@@ -24,15 +24,18 @@ class MetricStyle:
         hint: beside the title: which values are good; `{axis}` becomes the name of the axis.
         window: `"share"`: within 0 and 1, as much as was seen; `"positive"`: from 0 up; `"signed"`: both ways from 0;
             `"log"`: by powers of 10.
+        trained: whether only steps of training are marked as best: an untrained model is hardly confident, so its
+            overconfidence is near 0 by itself.
     """
 
     good: Literal["low", "high", "zero"] | None
     hint: str
     window: Literal["share", "positive", "signed", "log"]
+    trained: bool = False
 
 
 METRICS = {
-    "overconfidence": MetricStyle("zero", "0: calibrated", "signed"),
+    "overconfidence": MetricStyle("zero", "0: calibrated", "signed", trained=True),
     "knn": MetricStyle("high", "higher is better", "share"),
     "silhouette": MetricStyle("high", "higher is better", "signed"),
     "nc1": MetricStyle("low", "lower is better", "log"),
@@ -206,7 +209,7 @@ def most_degraded(now: ArrayLike, then: ArrayLike, least: float) -> NDArray[np.i
 
 def _curve(shown: MetricStyle, steps: Sequence[int], values: Sequence[float | None]) -> Curve:
     known = [(value, step) for step, value in zip(steps, values, strict=True) if value is not None]
-    finite = [(value, step) for value, step in known if math.isfinite(value)]
+    finite = [(value, step) for value, step in known if math.isfinite(value) and (step >= 0 or not shown.trained)]
     if shown.good is None or not finite:
         return Curve(steps, values)
     worth = {"low": float, "high": lambda value: -value, "zero": abs}[shown.good]

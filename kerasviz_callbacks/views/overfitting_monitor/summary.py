@@ -58,8 +58,9 @@ def summary_of(context: SummaryContext, data: Mapping[str, OverfittingData], ste
 
 
 def _step_axis(schedule: Schedule, validation: OverfittingData, step: int) -> StepAxis:
-    first = min([at for steps, _ in validation.histories.values() for at in steps[:1]] + [min(step, 0)])
-    return StepAxis(first, horizon(schedule.last, step), validation.best, max(step, first))
+    """Return the same axis at every step: from -1 where a metric was measured before training, else from 0."""
+    first = min([at for steps, _ in validation.histories.values() for at in steps[:1]] + [0])
+    return StepAxis(first, max(horizon(schedule.last, step), first), validation.best, max(step, first))
 
 
 def _class_scores(context: SummaryContext, validation: OverfittingData) -> PerClassScores | None:
