@@ -183,6 +183,23 @@ def test_the_axis_of_the_charts_is_the_same_at_every_step(make, y, first, tmp_pa
     assert axes == [(first, first, first)]
 
 
+@pytest.mark.parametrize("frozen", [True, False])
+def test_frozen_features_are_said_in_the_charts_of_their_metrics(frozen, tmp_path, monkeypatch):
+    hints = {}
+
+    def noted(shown, **texts):
+        hints.update({chart.title: chart.hint for chart in shown.metrics})
+        return overfitting_sheet(shown, **texts)
+
+    monkeypatch.setattr(monitor, "overfitting_sheet", noted)
+    model = classifier()
+    for layer in model.layers[:-1]:
+        layer.trainable = not frozen
+    kv.OverfittingMonitor(tmp_path, (DATA.x_val, DATA.y_val)).picture(model)
+    said = [name for name, hint in hints.items() if hint == "features are frozen"]
+    assert said == (["knn", "silhouette", "nc1"] if frozen else [])
+
+
 def test_an_answer_of_nan_is_framed_as_wrong_even_where_the_label_is_0(tmp_path):
     model = classifier()
     labels = np.zeros(len(DATA.x_val[:4]), int)

@@ -1,8 +1,8 @@
 """The charts and texts of the overfitting sheet, made from histories of metrics."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -76,11 +76,17 @@ def metric_charts(
     scales: Mapping[str, float],
     *,
     axis: str = "epoch",
+    frozen: Collection[str] = (),
 ) -> list[Chart]:
-    """A chart for each metric; histories are by data set and metric, `scales` are what `extend_axis` noted."""
+    """A chart for each metric; histories are by data set and metric, `scales` are what `extend_axis` noted.
+
+    The metrics of `frozen` features cannot change: this is the hint of their charts, and no step is their best.
+    """
     charts = []
     for name in names:
         shown = METRICS[name]
+        if name in frozen:
+            shown = replace(shown, good=None, hint="features are frozen")
         curves = {of: _curve(shown, *known.get(name, ((), ()))) for of, known in histories.items()}
         low, high = _window(shown, *_reached(scales, name))
         hint = shown.hint.format(axis=axis)

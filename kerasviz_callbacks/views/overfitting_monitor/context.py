@@ -20,6 +20,7 @@ class SummaryContext:
         task: what the output predicts.
         output: the name of the output that is looked at.
         metrics: those available for this model.
+        frozen: those that cannot change, as the features are frozen.
         schedule: what a step is, and the last one.
         probes: by data source.
         labels: by data source, the classes `(n,)`, or `None`.
@@ -36,6 +37,7 @@ class SummaryContext:
     task: Task
     output: str
     metrics: Sequence[str]
+    frozen: Sequence[str]
     schedule: Schedule
     probes: Mapping[str, Probe]
     labels: Mapping[str, Array | None]

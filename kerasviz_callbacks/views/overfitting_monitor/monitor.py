@@ -14,6 +14,7 @@ from ...draw.overfitting import overfitting_sheet
 from ...draw.overfitting_charts import METRICS, choose_log, extend_axis
 from ...draw.text import join_notes
 from ...record.console import say
+from ...taps.frozen import is_frozen
 from ...taps.reader import Reader
 from .context import SummaryContext
 from .epoch_history import EpochHistory
@@ -102,6 +103,7 @@ class OverfittingMonitor(EvaluatedView):
         self.metrics: Sequence[str] = ()  # those available for this model
         self._published: Sequence[str] = ()  # those added to `logs`
         self._output = ""  # the name of the output that is looked at
+        self._frozen: Sequence[str] = ()  # the metrics that cannot change, as the features are frozen
         self._weighting = ""  # which weights count in Keras' curves, in words
         self._ranges: dict[str, IntensityRange | None] = {}  # of the inputs, by data source
 
@@ -111,6 +113,8 @@ class OverfittingMonitor(EvaluatedView):
         self._output = str(reader.first_output)
         self._ranges = {source: IntensityRange.robust(probe.images) for source, probe in self.probes.items()}
         self._weighting = weighting_in_words(self.model, self.probes, majority=self.task.kind == "classes")
+        still = self._features is not None and is_frozen(reader, self.features_path)
+        self._frozen = _GEOMETRY.split(", ") if still else []
         missing = self._missing()
         expected = self.publish or self.task.kind in ("classes", "labels")  # else only the curves are of interest
         if self.fit_context.verbose and expected:
@@ -244,6 +248,7 @@ class OverfittingMonitor(EvaluatedView):
             task=self.task,
             output=self._output,
             metrics=self.metrics,
+            frozen=self._frozen,
             schedule=self.schedule,
             probes=self.probes,
             labels=self.labels,

@@ -45,7 +45,7 @@ def summary_of(context: SummaryContext, data: Mapping[str, OverfittingData], ste
     return Summary(
         headline=headlines(newest.curves, metric, best, step, _answers(context, data, step), axis=axis),
         losses=loss_charts(newest.curves, metrics, newest.scales, step, chance=chance, output=context.output),
-        metrics=metric_charts(context.metrics, histories, newest.scales, axis=axis),
+        metrics=metric_charts(context.metrics, histories, newest.scales, axis=axis, frozen=context.frozen),
         steps=_step_axis(context.schedule, validation, step),
         sets=["validation", "training"],
         class_scores=_class_scores(context, validation),
