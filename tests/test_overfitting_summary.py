@@ -11,8 +11,10 @@ from kerasviz_callbacks.draw.overfitting import overfitting_sheet
 from kerasviz_callbacks.draw.overfitting_charts import loss_charts
 from kerasviz_callbacks.draw.sheet import footer_height, header_height
 from kerasviz_callbacks.draw.text import STRIP, format_number, wrapped, write
+from kerasviz_callbacks.taps.reader import Reader
 from kerasviz_callbacks.views.overfitting_monitor import monitor
 from kerasviz_callbacks.views.overfitting_monitor.epoch_history import EpochHistory
+from kerasviz_callbacks.views.overfitting_monitor.several_outputs import judged_output_in_words, loss_in_words
 
 DATA = pictures(n=36, n_val=36)
 
@@ -198,6 +200,53 @@ def test_frozen_features_are_said_in_the_charts_of_their_metrics(frozen, tmp_pat
     kv.OverfittingMonitor(tmp_path, (DATA.x_val, DATA.y_val)).picture(model)
     said = [name for name, hint in hints.items() if hint == "features are frozen"]
     assert said == (["knn", "silhouette", "nc1"] if frozen else [])
+
+
+TWO = {  # how a model of two outputs is compiled, and what is said of its loss
+    "a loss each": ({"loss": {"kind": "sparse_categorical_crossentropy", "size": "mse"}}, "sum over outputs"),
+    "a loss of the second alone": ({"loss": {"size": "mse"}}, "of output size"),
+    "one loss for both": ({"loss": "mse"}, "sum over outputs"),
+    "none": ({}, ""),
+}
+
+
+@pytest.mark.parametrize("case", TWO)
+def test_of_two_outputs_it_is_said_which_is_judged_and_which_the_loss_is_of(case):
+    compiled, said = TWO[case]
+    inputs = keras.Input((4,))
+    heads = {"kind": keras.layers.Dense(3, "softmax", name="kind"), "size": keras.layers.Dense(1, name="size")}
+    model = keras.Model(inputs, {name: head(inputs) for name, head in heads.items()})
+    model.compile("sgd", **compiled)
+    reader = Reader(model, np.zeros((2, 4), np.float32))
+    assert judged_output_in_words(reader) == "judged: output kind, one of 2"
+    assert loss_in_words(reader, model) == said
+    assert loss_in_words(reader, keras.Sequential([model])) == "", "the loss is that of another model"
+
+
+def test_of_one_output_nothing_is_said():
+    reader = Reader(classifier(), DATA.x)
+    assert (judged_output_in_words(reader), loss_in_words(reader, reader.model)) == ("", "")
+
+
+def test_what_the_loss_is_of_stands_in_its_chart_and_caption_alone(tmp_path, monkeypatch):
+    sheets = []
+
+    def noted(shown, *, caption, note):
+        sheets.append((caption, {chart.title: chart.hint for chart in shown.losses}))
+        return overfitting_sheet(shown, caption=caption, note=note)
+
+    monkeypatch.setattr(monitor, "overfitting_sheet", noted)
+    inputs = keras.Input((8, 8, 1))
+    flat = keras.layers.Flatten()(inputs)
+    outputs = {"kind": keras.layers.Dense(3, "softmax", name="kind")(flat), "size": keras.layers.Dense(1)(flat)}
+    model = keras.Model(inputs, outputs)
+    model.compile("sgd", {"kind": "sparse_categorical_crossentropy", "size": "mse"}, metrics={"kind": ["accuracy"]})
+    y = {"kind": DATA.y_val, "size": DATA.x_val.mean(axis=(1, 2))}
+    view = kv.OverfittingMonitor(tmp_path, (DATA.x_val, y), on_error="raise")
+    fit(model, DATA.x_val, y, [view], epochs=1)
+    caption, hints = sheets[-1]
+    assert "judged: output kind, one of 2" in caption.splitlines()
+    assert hints == {"loss": "sum over outputs", "kind_accuracy": ""}
 
 
 def test_an_answer_of_nan_is_framed_as_wrong_even_where_the_label_is_0(tmp_path):

@@ -115,12 +115,14 @@ def loss_charts(
     *,
     chance: float | None = None,
     output: str = "",
+    loss_of: str = "",
 ) -> list[Chart]:
     """Loss, where there is one, and metrics as Keras gives them.
 
     The axis begins at 0 unless values lie below, of an accuracy it ends at 1. `curves` are by key of the logs,
     `"loss"`, `"val_loss"` and those of the metrics; `scales` are what `extend_axis` and `choose_log` noted; `step` is
-    the newest one; `chance`, of the validation data, is marked in the chart of the accuracy of this `output`.
+    the newest one; `chance`, of the validation data, is marked in the chart of the accuracy of this `output`;
+    `loss_of` says which of several outputs the loss is of.
     """
     charts = []
     for key in ("loss", *metrics) if "loss" in curves else metrics:
@@ -133,7 +135,8 @@ def loss_charts(
         known = [(of, *curve.last) for of, curve in reversed(sets.items()) if curve.last is not None and step >= 0]
         newest = [f"{of} {written(value)}{'' if at == step else f' (at {at})'}" for of, at, value in known]
         level = chance if is_accuracy_of(key, output) else None
-        hint, named = "log scale" if log else "", "" if level is None else f"majority class {written(level)}"
+        hint = ", ".join(filter(None, [loss_of if key == "loss" else "", "log scale" if log else ""]))
+        named = "" if level is None else f"majority class {written(level)}"
         charts.append(Chart(key, sets, low, high, "  ".join(newest), hint, log=log, level=level, level_name=named))
     return charts
 

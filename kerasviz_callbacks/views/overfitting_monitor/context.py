@@ -19,6 +19,8 @@ class SummaryContext:
         name: of the model, or the path of the part of it that is looked at.
         task: what the output predicts.
         output: the name of the output that is looked at.
+        judged: which output that is of several, in words.
+        loss_of: which outputs the loss is of, in words.
         metrics: those available for this model.
         frozen: those that cannot change, as the features are frozen.
         schedule: what a step is, and the last one.
@@ -36,6 +38,8 @@ class SummaryContext:
     name: str
     task: Task
     output: str
+    judged: str
+    loss_of: str
     metrics: Sequence[str]
     frozen: Sequence[str]
     schedule: Schedule

@@ -20,6 +20,7 @@ from .context import SummaryContext
 from .epoch_history import EpochHistory
 from .measurements import BestEpoch, OverfittingData, empty_in_words, metrics_of, row_loss
 from .publishing import checked_publish, log_key
+from .several_outputs import judged_output_in_words, loss_in_words
 from .summary import caption_of, summary_of
 from .texts import DESCRIPTION, SCALARS
 from .weighting import weighting_in_words
@@ -243,10 +244,13 @@ class OverfittingMonitor(EvaluatedView):
         yield Image(VALIDATION, "overfitting/summary", sheet, DESCRIPTION)
 
     def _summary_context(self) -> SummaryContext:
+        reader = self.readers[VALIDATION]
         return SummaryContext(
             name=self.part_path or self.model.name,
             task=self.task,
             output=self._output,
+            judged=judged_output_in_words(reader),
+            loss_of=loss_in_words(reader, self.model),
             metrics=self.metrics,
             frozen=self._frozen,
             schedule=self.schedule,

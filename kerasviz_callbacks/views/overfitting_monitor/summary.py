@@ -1,12 +1,12 @@
 """The contents of the summary sheet: caption, headline, charts and the scores by class, from what was measured."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ...callback import COMPARED_SOURCES, TRAINING, VALIDATION
 from ...callback.schedule import Schedule
-from ...draw.curves import StepAxis
+from ...draw.curves import Chart, StepAxis
 from ...draw.lines import horizon
 from ...draw.overfitting import PerClassScores, Summary
 from ...draw.overfitting_charts import is_accuracy_of, loss_charts, metric_charts, per_class_scores
@@ -22,6 +22,7 @@ def caption_of(context: SummaryContext, examples: str) -> str:
     """Return the caption of the sheet; `examples` says what is shown of an example, where that is not all."""
     rows = [f"{probe.size} {COMPARED_SOURCES[source]}" for source, probe in context.probes.items()]
     caption = f"overfitting of {context.name}\nobserved: {' and '.join(rows)} rows"
+    caption += f"\n{context.judged}" if context.judged else ""
     sizes = [len(probe) for probe in context.probes.values()]
     if "knn" in context.metrics and max(sizes) > _MORE_ROWS * min(sizes):
         caption += "\nknn rises with the number of rows: not to be compared between these two"
@@ -39,12 +40,11 @@ def summary_of(context: SummaryContext, data: Mapping[str, OverfittingData], ste
     axis, best, metrics = context.schedule.unit, validation.best, validation.metrics
     regression = context.task.kind == "values"
     metric = min(metrics, key=lambda key: key.endswith("_loss"), default=None)
-    chance = context.probes[VALIDATION].most_frequent if context.task.kind == "classes" else None
     histories = {COMPARED_SOURCES[source]: each.histories for source, each in data.items()}
     fell = "mean squared error grew most" if regression else "lost most"
     return Summary(
         headline=headlines(newest.curves, metric, best, step, _answers(context, data, step), axis=axis),
-        losses=loss_charts(newest.curves, metrics, newest.scales, step, chance=chance, output=context.output),
+        losses=_loss_charts(context, newest, metrics, step),
         metrics=metric_charts(context.metrics, histories, newest.scales, axis=axis, frozen=context.frozen),
         steps=_step_axis(context.schedule, validation, step),
         sets=["validation", "training"],
@@ -55,6 +55,12 @@ def summary_of(context: SummaryContext, data: Mapping[str, OverfittingData], ste
         loss_rows=context.loss_rows,
         example_columns=4 if regression else 1,
     )
+
+
+def _loss_charts(context: SummaryContext, data: OverfittingData, metrics: Sequence[str], step: int) -> list[Chart]:
+    chance = context.probes[VALIDATION].most_frequent if context.task.kind == "classes" else None
+    named = {"output": context.output, "loss_of": context.loss_of}
+    return loss_charts(data.curves, metrics, data.scales, step, chance=chance, **named)
 
 
 def _step_axis(schedule: Schedule, validation: OverfittingData, step: int) -> StepAxis:
