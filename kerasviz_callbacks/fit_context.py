@@ -19,6 +19,7 @@ import keras
 
 from ._autodiff import framework
 from ._typing import Array
+from .draw.inputs import IntensityRange
 from .probe import Probe, as_probe
 from .record.console import say
 from .record.event_files import EventFileSink
@@ -73,6 +74,7 @@ class FitContext:
         self.participants: list[Participant] = []
         self.training = False
         self.probes: dict[Any, tuple[Any, Probe]] = {}
+        self.intensity_ranges: dict[tuple[int, int], IntensityRange] = {}  # by probe and input
         self.queue = StepQueue(self._flush)
         self._readers: dict[Any, Reader] = {}
         self._sinks: dict[tuple[type, Path], Sink] = {}
@@ -199,6 +201,12 @@ class FitContext:
             )
             self.probes[key] = (data, probe)
         return self.probes[key][1]
+
+    def largest_probe(self, probe: Probe) -> Probe:
+        """The probe with the most rows of the same data, from which all callbacks decide how these are shown."""
+        known = list(self.probes.items())
+        parts = next((key[0] for key, (_, one) in known if one is probe), None)
+        return max((one for key, (_, one) in known if key[0] == parts), key=len, default=probe)
 
     def reader(self, model: Any, inputs: Any, paths: Mapping[int, str] | None = None) -> Reader:
         """What reads `model` on inputs of this kind; training and validation share it, and its compiled passes.

@@ -186,6 +186,23 @@ def test_the_subtitle_gives_the_best_value_its_epoch_and_the_newest_value():
     assert (drift.subtitle, drift.curves["validation"].best) == ("", None)
 
 
+def test_an_untrained_model_that_is_hardly_confident_is_not_the_best_calibrated_one():
+    history = {"overconfidence": ((-1, 0, 1), (-0.001, -0.2, 0.1)), "knn": ((-1, 0, 1), (0.7, 0.6, 0.5))}
+    sure, knn = metric_charts(["overconfidence", "knn"], {"validation": history}, {})
+    assert (sure.curves["validation"].best, sure.subtitle) == (1, "best 0.1 at 1   now 0.1")
+    assert knn.curves["validation"].best == -1, "features may be better before training than after it"
+    before = {"overconfidence": ((-1,), (-0.001,))}
+    (sure,) = metric_charts(["overconfidence"], {"validation": before}, {})
+    assert (sure.curves["validation"].best, sure.subtitle) == (None, "now −0.001")
+
+
+def test_metrics_of_frozen_features_say_so_and_have_no_best_step():
+    history = {"knn": ((-1, 0), (0.7, 0.7)), "cam_true_vs_predicted": ((-1, 0), (0.4, 0.3))}
+    knn, cam = metric_charts(list(history), {"validation": history}, {}, frozen=["knn", "nc1"])
+    assert (knn.hint, knn.subtitle, knn.curves["validation"].best) == ("features are frozen", "now 0.7", None)
+    assert (cam.hint, cam.curves["validation"].best) == ("0 is best", 0)
+
+
 def test_a_loss_begins_at_zero_and_an_accuracy_ends_at_one():
     scales = {}
     for key, value in (("loss", 2.3), ("accuracy", 0.4), ("accuracy", 0.6)):

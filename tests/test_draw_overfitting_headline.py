@@ -47,7 +47,7 @@ NO_LOSS = "No val_loss in the logs, so no best epoch: "
         ([1, 0.5], [1, 0.9], Answers(0.3, 0.1, 500, training=0.5, while_training=0.67),
          "val_loss is at its lowest so far: 0.9 at epoch 1."),
         ([1, 0.5], [200, 90], Answers(0.8, 0.1, 500, 0, 9.0, SCALED),
-         "val_loss is 180 times the loss since the untrained model: "
+         "val_loss is 180 times the loss since before training: "
          "training inputs 0 to 1, validation inputs 0 to 255."),
         ([1, 0.5], [20, 9], Answers(0.8, 0.1, 500), "val_loss is 18 times the loss since epoch 0."),
         ([1, 0.5], [2, 0.9], Answers(0.8, 0.1, 500, 0, 1.0, SCALED),
@@ -64,7 +64,7 @@ NO_LOSS = "No val_loss in the logs, so no best epoch: "
          f"{NO_LOSS}fit needs validation_data, and a test_step that returns a loss."),
         ([1, 0.5, 0.4], [], Answers(own_loop=True),
          f'{NO_LOSS}pass it to on_epoch_end(epoch, {{"loss": ..., "val_loss": ...}}).'),
-        ([], [], None, "Untrained: no epoch has ended yet."),
+        ([], [], None, "Before training: no epoch of this fit has ended."),
         ([], [], Answers(0.1, 0.1, 500, 0, 9.0, SCALED),
          "Training and validation differ: training inputs 0 to 1, validation inputs 0 to 255."),
         ([], [], Answers(0.1, 0.1, 500, 500), "500 of 500 answers are NaN."),
@@ -142,7 +142,7 @@ def test_the_second_line_gives_the_metric_then_and_now_or_the_ranges_of_the_inpu
 
 def test_the_name_of_the_axis_is_said():
     losses = {"val_loss": ((0, 500, 1000), (0.8, 0.4, 0.4))}
-    assert headlines({}, None, None, -1, axis="batch")[0] == "Untrained: no batch has ended yet."
+    assert headlines({}, None, None, -1, axis="batch")[0] == "Before training: no batch of this fit has ended."
     assert headlines(losses, None, 500, 500, axis="batch")[0].endswith("0.4 at batch 500.")
     assert "at batch 500: 0.4; now 0.4" in headlines(losses, None, 500, 1000, axis="batch")[0]
 

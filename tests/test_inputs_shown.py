@@ -12,8 +12,8 @@ import kerasviz_callbacks as kv
 from kerasviz_callbacks.draw.heat import WRONG, heat_maps
 from kerasviz_callbacks.draw.inputs import LARGEST, IntensityRange, common_range, far_apart
 from kerasviz_callbacks.draw.sheet import ALERT_INK
-from kerasviz_callbacks.draw.text import INK, font, text_width
-from tests.harness import header, places_of
+from kerasviz_callbacks.draw.text import INK, font, format_number, text_width
+from tests.harness import header, places_of, recorded
 
 NAMES = ["normal beat", "atrial fibrillation", "something else"]
 
@@ -110,6 +110,38 @@ def test_training_data_of_another_range_are_shown_on_their_own(tmp_path, view):
         expected = bytes_of_x if name.startswith("validation") else of_training
         sizes = [one.repeat(k, 0).repeat(k, 1) for k in (8, 12, 14) for one in expected[:1]]
         assert any(places_of(one, picture) for one in sizes), f"{name}: on its own range"
+
+
+def test_all_views_of_a_fit_show_the_same_data_on_one_range_however_many_rows_they_look_at(tmp_path):
+    random = np.random.default_rng(6)
+    x, y = random.normal(size=(40, 8, 8, 1)).astype(np.float32), np.arange(40) % 3
+    other = (x + 1)[::-1].copy()
+    given = {"training_data": (other, y), "on_error": "raise"}
+    views = [
+        recorded(kv.ActivationMaps)(tmp_path, (x, y), count=4, **given),
+        recorded(kv.GradCAM)(tmp_path, (x, y), count=12, **given),
+        recorded(kv.ConfusionMatrix)(tmp_path, (x, y), **given),
+    ]
+    classifier((8, 8, 1)).fit(x, y, epochs=1, verbose=0, callbacks=views)
+    written = ["{} to {}".format(*map(format_number, np.percentile(of, (0.5, 99.5)))) for of in (x, other)]
+    for view in views:
+        display = view.at_work[0].probe_display
+        words = f"input values: validation {written[0]}, training {written[1]}"
+        assert display.captioned("", "validation") == f"\n{words}"
+        low, high = np.percentile(x, 0.5), np.percentile(other, 99.5)  # of both, as they are not far apart
+        shown = IntensityRange(low, high)(view.at_work[0].inputs(0)["validation"])
+        assert np.abs(display.pictures("validation").astype(int) - shown).max() <= 1
+
+
+def test_a_perfect_reconstruction_looks_like_its_input_on_the_range_that_training_data_share(tmp_path):
+    x = np.random.default_rng(7).normal(size=(6, 8, 8, 1)).astype(np.float32)
+    model = keras.Sequential([keras.Input((8, 8, 1)), layers.Conv2D(1, 1, kernel_initializer="ones")])
+    view = recorded(kv.Reconstructions)(tmp_path, x, training_data=2 * x, on_error="raise")
+    found = view.picture(model)
+    low, high = np.percentile(2 * x, (0.5, 99.5))
+    tile = IntensityRange(low, high)(x)[0]
+    sizes = [tile.repeat(k, 0).repeat(k, 1) for k in range(4, 21)]
+    assert max(len(places_of(one, found)) for one in sizes) == 2, "the input, and below it its reconstruction"
 
 
 def test_ranges_that_differ_little_are_shared(tmp_path):

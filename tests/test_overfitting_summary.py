@@ -7,10 +7,14 @@ from harness import autoencoder, classifier, decoded, fit, pictures, read, recor
 
 import kerasviz_callbacks as kv
 from kerasviz_callbacks.draw.heat import WRONG
+from kerasviz_callbacks.draw.overfitting import overfitting_sheet
 from kerasviz_callbacks.draw.overfitting_charts import loss_charts
 from kerasviz_callbacks.draw.sheet import footer_height, header_height
 from kerasviz_callbacks.draw.text import STRIP, format_number, wrapped, write
+from kerasviz_callbacks.taps.reader import Reader
+from kerasviz_callbacks.views.overfitting_monitor import monitor
 from kerasviz_callbacks.views.overfitting_monitor.epoch_history import EpochHistory
+from kerasviz_callbacks.views.overfitting_monitor.several_outputs import judged_output_in_words, loss_in_words
 
 DATA = pictures(n=36, n_val=36)
 
@@ -49,7 +53,7 @@ def test_nan_is_the_headline_and_every_answer_is_counted(tmp_path):
     since = min(first, int(np.flatnonzero(~np.isfinite(history["loss"]))[0]))
     names = "loss and val_loss are" if since == first else "loss is"
     assert says(summary_of(tmp_path, 2), f"{names} NaN since epoch {since}.")
-    assert says(summary_of(tmp_path, -1), "Untrained: no epoch has ended yet.")
+    assert says(summary_of(tmp_path, -1), "Before training: no epoch of this fit has ended.")
 
 
 def test_a_model_that_does_not_learn_is_at_chance_level_not_at_its_lowest_so_far(tmp_path):
@@ -160,6 +164,89 @@ def test_an_autoencoder_has_a_summary_with_the_parts_of_its_loss(parts, tmp_path
     assert all(len(data.curves[f"{of}{key}"][0]) == 2 for of in ("", "val_") for key in ("loss", *expected))
     sizes = {summary_of(tmp_path, step).shape for step in (-1, 0, 1)}
     assert len(sizes) == 1, "space is kept for the parts before they are known"
+
+
+@pytest.mark.parametrize(("make", "y", "first"), [(autoencoder, "x_val", 0), (classifier, "y_val", -1)])
+def test_the_axis_of_the_charts_is_the_same_at_every_step(make, y, first, tmp_path, monkeypatch):
+    """It begins where the first value can stand: curves of Keras at epoch 0, metrics before training at -1."""
+    axes = []
+
+    def noted(shown, **texts):
+        axes.append((shown.steps.first, shown.steps.last, shown.steps.now))
+        return overfitting_sheet(shown, **texts)
+
+    monkeypatch.setattr(monitor, "overfitting_sheet", noted)
+    given = DATA.x_val, getattr(DATA, y)
+    model, view = make(), kv.OverfittingMonitor(tmp_path, given, on_error="raise")
+    fit(model, *given, [view], epochs=3, validation_data=given)
+    assert axes == [(first, 2, max(step, first)) for step in (-1, 0, 1, 2)]
+    axes.clear()
+    kv.OverfittingMonitor(tmp_path, given).picture(model)  # how many epochs there will be is not known
+    assert axes == [(first, first, first)]
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_frozen_features_are_said_in_the_charts_of_their_metrics(frozen, tmp_path, monkeypatch):
+    hints = {}
+
+    def noted(shown, **texts):
+        hints.update({chart.title: chart.hint for chart in shown.metrics})
+        return overfitting_sheet(shown, **texts)
+
+    monkeypatch.setattr(monitor, "overfitting_sheet", noted)
+    model = classifier()
+    for layer in model.layers[:-1]:
+        layer.trainable = not frozen
+    kv.OverfittingMonitor(tmp_path, (DATA.x_val, DATA.y_val)).picture(model)
+    said = [name for name, hint in hints.items() if hint == "features are frozen"]
+    assert said == (["knn", "silhouette", "nc1"] if frozen else [])
+
+
+TWO = {  # how a model of two outputs is compiled, and what is said of its loss
+    "a loss each": ({"loss": {"kind": "sparse_categorical_crossentropy", "size": "mse"}}, "sum over outputs"),
+    "a loss of the second alone": ({"loss": {"size": "mse"}}, "of output size"),
+    "one loss for both": ({"loss": "mse"}, "sum over outputs"),
+    "none": ({}, ""),
+}
+
+
+@pytest.mark.parametrize("case", TWO)
+def test_of_two_outputs_it_is_said_which_is_judged_and_which_the_loss_is_of(case):
+    compiled, said = TWO[case]
+    inputs = keras.Input((4,))
+    heads = {"kind": keras.layers.Dense(3, "softmax", name="kind"), "size": keras.layers.Dense(1, name="size")}
+    model = keras.Model(inputs, {name: head(inputs) for name, head in heads.items()})
+    model.compile("sgd", **compiled)
+    reader = Reader(model, np.zeros((2, 4), np.float32))
+    assert judged_output_in_words(reader) == "judged: output kind, one of 2"
+    assert loss_in_words(reader, model) == said
+    assert loss_in_words(reader, keras.Sequential([model])) == "", "the loss is that of another model"
+
+
+def test_of_one_output_nothing_is_said():
+    reader = Reader(classifier(), DATA.x)
+    assert (judged_output_in_words(reader), loss_in_words(reader, reader.model)) == ("", "")
+
+
+def test_what_the_loss_is_of_stands_in_its_chart_and_caption_alone(tmp_path, monkeypatch):
+    sheets = []
+
+    def noted(shown, *, caption, note):
+        sheets.append((caption, {chart.title: chart.hint for chart in shown.losses}))
+        return overfitting_sheet(shown, caption=caption, note=note)
+
+    monkeypatch.setattr(monitor, "overfitting_sheet", noted)
+    inputs = keras.Input((8, 8, 1))
+    flat = keras.layers.Flatten()(inputs)
+    outputs = {"kind": keras.layers.Dense(3, "softmax", name="kind")(flat), "size": keras.layers.Dense(1)(flat)}
+    model = keras.Model(inputs, outputs)
+    model.compile("sgd", {"kind": "sparse_categorical_crossentropy", "size": "mse"}, metrics={"kind": ["accuracy"]})
+    y = {"kind": DATA.y_val, "size": DATA.x_val.mean(axis=(1, 2))}
+    view = kv.OverfittingMonitor(tmp_path, (DATA.x_val, y), on_error="raise")
+    fit(model, DATA.x_val, y, [view], epochs=1)
+    caption, hints = sheets[-1]
+    assert "judged: output kind, one of 2" in caption.splitlines()
+    assert hints == {"loss": "sum over outputs", "kind_accuracy": ""}
 
 
 def test_an_answer_of_nan_is_framed_as_wrong_even_where_the_label_is_0(tmp_path):

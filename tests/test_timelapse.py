@@ -94,7 +94,7 @@ def test_tensorboard_is_told_its_size_its_type_and_what_it_is(filmed):
     (png,) = run.pictures["filters/conv1/timelapse"].values()
     assert img_mime_type_detector.from_bytes(png) == "image/png"
     about = run.descriptions["filters/conv1/timelapse"]
-    assert "`filters/conv1` from the untrained model to step 2" in about
+    assert "`filters/conv1` from the model before training to step 2" in about
     assert "4 of its 4 drawn steps" in about
     assert about.endswith(run.descriptions["filters/conv1"])
     for words in ("**", "*How to read it:*", "*Bad signs:*"):

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from ..record.sink import Sink
 
 HOOKS_LEFT_OUT = (
-    "kerasviz_callbacks: on_epoch_begin was not called, so the untrained model is not shown. Where hooks are called by "
-    "hand, call on_train_begin, on_epoch_begin, on_epoch_end and, so that everything is written, on_train_end."
+    "kerasviz_callbacks: on_epoch_begin was not called, so the model before training is not shown. Where hooks "
+    "are called by hand, call on_train_begin, on_epoch_begin, on_epoch_end and, so that everything is "
+    "written, on_train_end."
 )
 
 

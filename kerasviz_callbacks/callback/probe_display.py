@@ -31,6 +31,7 @@ class ProbeDisplay:
         inputs: by data source, the input that is displayed, `(n, ...)`, channels last.
         form: what it holds, from `input_form`; `""`: what its shape says.
         quantities: whether whole numbers in y are the values of a regression, not classes.
+        range_of: by data source, the intensity range of inputs shown as they are; default: that of their own rows.
         slice_name: what a slice of a volume is called: `"slice"`, or of clips `"frame"`.
 
     Attributes:
@@ -49,9 +50,11 @@ class ProbeDisplay:
         slice_name: str = "slice",
         *,
         quantities: bool = False,
+        range_of: Callable[[str], IntensityRange] | None = None,
     ):
         self.probes, self.display, self.inputs, self.form = probes, display, inputs, "" if display else form
         self.slice_name, self.quantities = slice_name, quantities
+        self._range_of = range_of if display is None else None
         self._pictures: dict[str, Array | None] = {}
         self.words = _words(display, inputs) if form == "ids" else {}
         if self.words:
@@ -115,9 +118,14 @@ class ProbeDisplay:
 
     @cached_property
     def _found_ranges(self) -> dict[str, IntensityRange]:
-        """By data source, the range of its own images, where it has any."""
+        """By data source, the range of its images, where it has any."""
         images = {source: self._images(source) for source in self.probes}
-        return {source: IntensityRange.of(one) for source, one in images.items() if one is not None}
+        given = self._range_of
+        return {
+            source: IntensityRange.of(one) if given is None else given(source)
+            for source, one in images.items()
+            if one is not None
+        }
 
     @cached_property
     def _ranges(self) -> dict[str, IntensityRange]:
@@ -125,6 +133,10 @@ class ProbeDisplay:
         found = self._found_ranges
         several = list(found.values())
         return found if far_apart(several) else dict.fromkeys(found, common_range(several)) if several else {}
+
+    def shown_range(self, source: str) -> IntensityRange:
+        """Return the range on which the images of a data source are shown; they must be images."""
+        return self._ranges[source]
 
     @property
     def depth(self) -> int:
@@ -176,7 +188,7 @@ class ProbeDisplay:
             are not images.
         """
         if self.display is None:
-            images = None if self.form else _as_images(np.asarray(values, np.float64))
+            images = None if self.form else as_images(np.asarray(values, np.float64))
             return None if images is None else np.where(np.isfinite(images), images, np.nan)
         inputs = self.inputs[VALIDATION]
         finite = np.isfinite(values)
@@ -194,7 +206,7 @@ class ProbeDisplay:
         if self.form:
             return None
         inputs = self.inputs[source]
-        return _as_images(inputs) if self.display is None else self._displayed(inputs)
+        return as_images(inputs) if self.display is None else self._displayed(inputs)
 
     def _displayed(self, inputs: Array) -> Array:
         """Apply `display` to a copy of the inputs, and check the result."""
@@ -217,7 +229,7 @@ class ProbeDisplay:
 
 def is_picture(inputs: Array) -> bool:
     """Whether inputs `(n, ...)` are displayed as images."""
-    return _as_images(inputs[:1]) is not None
+    return as_images(inputs[:1]) is not None
 
 
 def _words(display: Callable[[Any], Any] | None, inputs: Mapping[str, Array]) -> dict[str, Array]:
@@ -238,7 +250,8 @@ def _word(value: Any) -> str:
     return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
-def _as_images(values: Array) -> Array | None:
+def as_images(values: Array) -> Array | None:
+    """Inputs `(n, ...)` as images `(n, h, w, c)` or volumes of them; `None` if they have not the shape of any."""
     if values.dtype.kind not in "buif":
         return None
     if values.ndim == 5:

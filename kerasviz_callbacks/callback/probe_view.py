@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from .._typing import Array
+from ..draw.inputs import IntensityRange
 from ..fit_context import Request
 from ..probe import Probe, check_count
 from ..probe.structures import leaves
@@ -20,7 +21,7 @@ from ..taps.input_spec import input_form, input_names
 from ..taps.layers import has_call, has_frames
 from ..taps.reader import Capture, Captured, Reader
 from ..taps.task import predicts_quantity
-from .probe_display import ProbeDisplay, is_picture
+from .probe_display import ProbeDisplay, as_images, is_picture
 from .types import ARGUMENTS, TRAINING, VALIDATION, FitResult
 from .view import View
 
@@ -93,7 +94,9 @@ class ProbeView(View):
         form = self._form(self.displayed_input)
         self._slice_name = "frame" if has_frames(self.readers[VALIDATION].layers) else "slice"
         given = (self.probes, display, self.inputs(self.displayed_input), form, self._slice_name)
-        self.probe_display = ProbeDisplay(*given, quantities=predicts_quantity(self.readers[VALIDATION]))
+        quantities = predicts_quantity(self.readers[VALIDATION])
+        range_of = partial(self._input_range, self.displayed_input)
+        self.probe_display = ProbeDisplay(*given, quantities=quantities, range_of=range_of)
         self.find_layers(self.readers[VALIDATION])
 
     def read_data(self) -> None:
@@ -122,13 +125,23 @@ class ProbeView(View):
             for source, probe in self.probes.items()
         }
 
+    def _input_range(self, number: int, source: str) -> IntensityRange:
+        """Return the intensity range of one of the inputs, the same for all views of a fit that show these data."""
+        probe, known = self.fit_context.largest_probe(self.probes[source]), self.fit_context.intensity_ranges
+        if (id(probe), number) not in known:
+            inputs = keras.tree.flatten(self.readers[source].to_channels_last(probe.inputs))[number]
+            images: Any = as_images(inputs)  # as those of this view are
+            known[id(probe), number] = IntensityRange.of(images)
+        return known[id(probe), number]
+
     def display_of(self, number: int | None) -> ProbeDisplay:
         """Return how one of the model's inputs is displayed; `None`: the displayed one, which `display` is for."""
         if number is None or number == self.displayed_input:
             return self.probe_display
         if number not in self._displays:
             inputs, form = self.inputs(number), self._form(number)
-            self._displays[number] = ProbeDisplay(self.probes, None, inputs, form, self._slice_name)
+            given = (self.probes, None, inputs, form, self._slice_name)
+            self._displays[number] = ProbeDisplay(*given, range_of=partial(self._input_range, number))
         return self._displays[number]
 
     def _form(self, number: int) -> str:

@@ -85,7 +85,7 @@ class Timelapse:
             steps = [step for step, _ in frames.all()]
             about = _DESCRIPTION.format(
                 tag=code_span(tag),
-                first="the untrained model" if steps[0] < 0 else f"step {steps[0]}",
+                first="the model before training" if steps[0] < 0 else f"step {steps[0]}",
                 last=f"step {steps[-1]}",
                 count=len(steps),
                 drawn=frames.added,

@@ -29,7 +29,7 @@ class View(Stages):
     Args:
         log_dir: the TensorBoard log directory; the view writes into its own run directories below it.
         freq: draw when `(epoch - start_from_epoch) % freq == 0`, and at the last epoch.
-        start_from_epoch: the first epoch to draw, 0-based. At 0 the untrained model is drawn too, as step -1.
+        start_from_epoch: the first epoch to draw, 0-based. At 0 the model before training is drawn too, as step -1.
         unit: `"epoch"`, or `"batch"`: `freq` and `start_from_epoch` count batches, and the step is the number of
             batches trained: a fit of 500 batches with `freq=50` has the steps -1, 50, 100, ... 500.
         save_dir: also write each image to `save_dir/<run>/<tag>/000007.png`.

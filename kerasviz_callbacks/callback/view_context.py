@@ -103,7 +103,7 @@ class ViewContext(Participant):
         elif untrained and self.fit.verbose:
             say(
                 f"kerasviz_callbacks: the model has no weights yet, so {self.failures.name} begins after the first "
-                "epoch; give the model an Input to see it untrained."
+                "epoch; give the model an Input to see it before training."
             )
         if epoch == 0 and untrained and self.schedule.is_due(UNTRAINED):
             self.observe(UNTRAINED, captured=captured)

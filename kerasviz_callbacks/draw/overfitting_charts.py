@@ -1,8 +1,8 @@
 """The charts and texts of the overfitting sheet, made from histories of metrics."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -24,15 +24,18 @@ class MetricStyle:
         hint: beside the title: which values are good; `{axis}` becomes the name of the axis.
         window: `"share"`: within 0 and 1, as much as was seen; `"positive"`: from 0 up; `"signed"`: both ways from 0;
             `"log"`: by powers of 10.
+        trained: whether only steps of training are marked as best: an untrained model is hardly confident, so its
+            overconfidence is near 0 by itself.
     """
 
     good: Literal["low", "high", "zero"] | None
     hint: str
     window: Literal["share", "positive", "signed", "log"]
+    trained: bool = False
 
 
 METRICS = {
-    "overconfidence": MetricStyle("zero", "0: calibrated", "signed"),
+    "overconfidence": MetricStyle("zero", "0: calibrated", "signed", trained=True),
     "knn": MetricStyle("high", "higher is better", "share"),
     "silhouette": MetricStyle("high", "higher is better", "signed"),
     "nc1": MetricStyle("low", "lower is better", "log"),
@@ -73,11 +76,17 @@ def metric_charts(
     scales: Mapping[str, float],
     *,
     axis: str = "epoch",
+    frozen: Collection[str] = (),
 ) -> list[Chart]:
-    """A chart for each metric; histories are by data set and metric, `scales` are what `extend_axis` noted."""
+    """A chart for each metric; histories are by data set and metric, `scales` are what `extend_axis` noted.
+
+    The metrics of `frozen` features cannot change: this is the hint of their charts, and no step is their best.
+    """
     charts = []
     for name in names:
         shown = METRICS[name]
+        if name in frozen:
+            shown = replace(shown, good=None, hint="features are frozen")
         curves = {of: _curve(shown, *known.get(name, ((), ()))) for of, known in histories.items()}
         low, high = _window(shown, *_reached(scales, name))
         hint = shown.hint.format(axis=axis)
@@ -106,12 +115,14 @@ def loss_charts(
     *,
     chance: float | None = None,
     output: str = "",
+    loss_of: str = "",
 ) -> list[Chart]:
     """Loss, where there is one, and metrics as Keras gives them.
 
     The axis begins at 0 unless values lie below, of an accuracy it ends at 1. `curves` are by key of the logs,
     `"loss"`, `"val_loss"` and those of the metrics; `scales` are what `extend_axis` and `choose_log` noted; `step` is
-    the newest one; `chance`, of the validation data, is marked in the chart of the accuracy of this `output`.
+    the newest one; `chance`, of the validation data, is marked in the chart of the accuracy of this `output`;
+    `loss_of` says which of several outputs the loss is of.
     """
     charts = []
     for key in ("loss", *metrics) if "loss" in curves else metrics:
@@ -124,7 +135,8 @@ def loss_charts(
         known = [(of, *curve.last) for of, curve in reversed(sets.items()) if curve.last is not None and step >= 0]
         newest = [f"{of} {written(value)}{'' if at == step else f' (at {at})'}" for of, at, value in known]
         level = chance if is_accuracy_of(key, output) else None
-        hint, named = "log scale" if log else "", "" if level is None else f"majority class {written(level)}"
+        hint = ", ".join(filter(None, [loss_of if key == "loss" else "", "log scale" if log else ""]))
+        named = "" if level is None else f"majority class {written(level)}"
         charts.append(Chart(key, sets, low, high, "  ".join(newest), hint, log=log, level=level, level_name=named))
     return charts
 
@@ -206,7 +218,7 @@ def most_degraded(now: ArrayLike, then: ArrayLike, least: float) -> NDArray[np.i
 
 def _curve(shown: MetricStyle, steps: Sequence[int], values: Sequence[float | None]) -> Curve:
     known = [(value, step) for step, value in zip(steps, values, strict=True) if value is not None]
-    finite = [(value, step) for value, step in known if math.isfinite(value)]
+    finite = [(value, step) for value, step in known if math.isfinite(value) and (step >= 0 or not shown.trained)]
     if shown.good is None or not finite:
         return Curve(steps, values)
     worth = {"low": float, "high": lambda value: -value, "zero": abs}[shown.good]

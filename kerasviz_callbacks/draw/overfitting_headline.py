@@ -29,7 +29,7 @@ class Answers:
         chance: the accuracy of always answering with the most frequent class of these rows.
         rows: how many validation rows were observed.
         nan: how many of their answers are NaN or infinite.
-        ratio: the loss of the untrained model on validation rows, divided by that on training rows; NaN: not known.
+        ratio: the loss before training on validation rows, divided by that on training rows; NaN: not known.
         ranges: of the inputs of training and of validation data; `None`: not known.
         balanced: the mean over the classes of the accuracy within each; NaN: not known.
         class_sizes: how many of the rows each class has.
@@ -139,7 +139,7 @@ class _Told:
         pairs = self._ratios()
         since = ""
         if pairs and pairs[-1][1] >= _OTHER_INPUTS and self.answers.ratio >= _OTHER_INPUTS:
-            since = "the untrained model"
+            since = "before training"
         elif pairs and min(ratio for _, ratio in pairs) >= _APART:
             since = f"{self.axis} {pairs[0][0]}"
         if since:
@@ -177,7 +177,7 @@ class _Told:
 
     def calm(self) -> str:
         if self.step < 0:
-            return f"Untrained: no {self.axis} has ended yet."
+            return f"Before training: no {self.axis} of this fit has ended."
         if self.best is None:
             remedy = "fit needs validation_data, and a test_step that returns a loss."
             if self.answers.own_loop:

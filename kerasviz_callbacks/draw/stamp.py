@@ -36,4 +36,4 @@ def stamped(picture: Picture, *, step: int, first: int, last: int) -> Picture:
 
 
 def _label(step: int) -> str:
-    return "untrained" if step < 0 else f"step {step}"
+    return "before training" if step < 0 else f"step {step}"

@@ -62,10 +62,10 @@ class LatentProfiles(CodesView):
     training data as lines over the bands of the validation data.
 
     Of more than 32 variables the 32 of largest variance are shown: chosen once, at the end of the first epoch drawn, as
-    the variance before training is not informative, and then kept. The untrained model then has no image of its own; it
-    is the first point of each curve. A step is kept as 6 x 32 numbers in float32 (768 bytes) per source, and at most
-    2,048 steps (1.5 MiB): beyond that, every second of the older steps is dropped again and again, the first and the
-    newest never.
+    the variance before training is not informative, and then kept. The model before training then has no image of its
+    own; it is the first point of each curve. A step is kept as 6 x 32 numbers in float32 (768 bytes) per source, and at
+    most 2,048 steps (1.5 MiB): beyond that, every second of the older steps is dropped again and again, the first
+    and the newest never.
 
     The scalars `latent/...` (spread, move, drift, active units, participation ratio, nearest neighbours) are written
     too; if several views of the codes are used, once per step.

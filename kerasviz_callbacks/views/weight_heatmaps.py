@@ -33,8 +33,9 @@ _BLOCKS = " If the matrix is larger than the image, each cell is the weight of l
 _STEP = """ Middle: the weights after one further training step with gradient clipping, with the model's own loss and
 optimizer ({how}), on copies. Right: the difference, on its own scale, printed below with the largest change and, if
 gradients are clipped, the share of this kernel's that clipping removed, 1 - ||clipped g|| / ||g||. That scale leaves
-out the untrained model, where the first step of an optimizer such as Adam moves every weight alike. The title says
-*weak now* where all but 0.5 % of the changes are below a tenth of that scale, as after a fall of the learning rate."""
+out the model before training, where the first step of an optimizer such as Adam moves every weight alike. The title
+says *weak now* where all but 0.5 % of the changes are below a tenth of that scale, as after a fall of the learning
+rate."""
 _NO_STEP = " Only the weights are shown ({how})."
 _BAD_STEP = """ Clipping that removes almost the entire gradient at every step (the clipping threshold then determines
 the step size, not the learning rate), or a difference of only a few cells."""

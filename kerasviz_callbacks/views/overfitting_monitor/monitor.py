@@ -7,36 +7,25 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ...callback import COMPARED_SOURCES, TRAINING, UNTRAINED, VALIDATION, Image, Measured
+from ...callback import UNTRAINED, VALIDATION, Image, Measured
 from ...callback.evaluated_view import EvaluatedView, Evaluation
-from ...draw.curves import StepAxis
 from ...draw.inputs import IntensityRange
-from ...draw.lines import horizon
-from ...draw.overfitting import DegradedExample, Summary, overfitting_sheet
-from ...draw.overfitting_charts import (
-    METRICS,
-    choose_log,
-    extend_axis,
-    is_accuracy_of,
-    loss_charts,
-    metric_charts,
-    most_degraded,
-    per_class_scores,
-)
-from ...draw.overfitting_headline import headlines
-from ...draw.text import format_number, join_notes
-from ...draw.volumes import hottest_slices
+from ...draw.overfitting import overfitting_sheet
+from ...draw.overfitting_charts import METRICS, choose_log, extend_axis
+from ...draw.text import join_notes
 from ...record.console import say
+from ...taps.frozen import is_frozen
 from ...taps.reader import Reader
+from .context import SummaryContext
 from .epoch_history import EpochHistory
-from .measurements import BestEpoch, OverfittingData, accuracy_of, answers_of, empty_in_words, metrics_of, row_loss
+from .measurements import BestEpoch, OverfittingData, empty_in_words, metrics_of, row_loss
 from .publishing import checked_publish, log_key
+from .several_outputs import judged_output_in_words, loss_in_words
+from .summary import caption_of, summary_of
 from .texts import DESCRIPTION, SCALARS
 from .weighting import weighting_in_words
 
-_MORE_ROWS = 1.5  # knn of one data set is not compared with that of another of so many times its rows
 _GEOMETRY = "knn, silhouette, nc1"
-_MIN_DROP = 0.01  # of the probability of the true class
 
 
 class OverfittingMonitor(EvaluatedView):
@@ -115,6 +104,7 @@ class OverfittingMonitor(EvaluatedView):
         self.metrics: Sequence[str] = ()  # those available for this model
         self._published: Sequence[str] = ()  # those added to `logs`
         self._output = ""  # the name of the output that is looked at
+        self._frozen: Sequence[str] = ()  # the metrics that cannot change, as the features are frozen
         self._weighting = ""  # which weights count in Keras' curves, in words
         self._ranges: dict[str, IntensityRange | None] = {}  # of the inputs, by data source
 
@@ -124,6 +114,8 @@ class OverfittingMonitor(EvaluatedView):
         self._output = str(reader.first_output)
         self._ranges = {source: IntensityRange.robust(probe.images) for source, probe in self.probes.items()}
         self._weighting = weighting_in_words(self.model, self.probes, majority=self.task.kind == "classes")
+        still = self._features is not None and is_frozen(reader, self.features_path)
+        self._frozen = _GEOMETRY.split(", ") if still else []
         missing = self._missing()
         expected = self.publish or self.task.kind in ("classes", "labels")  # else only the curves are of interest
         if self.fit_context.verbose and expected:
@@ -241,106 +233,34 @@ class OverfittingMonitor(EvaluatedView):
         """Draw one image of all data sources, in the validation run."""
         if VALIDATION not in measured:
             return
-        one, display = measured[VALIDATION], self.probe_display
+        one = measured[VALIDATION]
         data: dict[str, OverfittingData] = {source: found.data for source, found in measured.items()}
-        rows = [f"{probe.size} {COMPARED_SOURCES[source]}" for source, probe in self.probes.items()]
-        caption = f"overfitting of {self.part_path or self.model.name}\nobserved: {' and '.join(rows)} rows"
-        sizes = [len(probe) for probe in self.probes.values()]
-        if "knn" in self.metrics and max(sizes) > _MORE_ROWS * min(sizes):
-            caption += "\nknn rises with the number of rows: not to be compared between these two"
-        if self._weighting:
-            caption += f"\n{self._weighting}"
-        if one.data.now.true_maps is not None:
-            caption += f"\nmaps of {self.maps_path}"
-        deep = display.depth > 1 and one.data.now.true_maps is not None and one.data.now.true_maps.ndim == 4
-        which = self.examples_in_words(f"the {display.slice_name} with most heat" if deep else None)
-        caption += f"\nexamples: {which}" if which else ""
-        note = empty_in_words(one.data, one.step)
-        caption = display.captioned(caption, VALIDATION)
-        sheet = overfitting_sheet(self._summary(data, one.step), caption=caption, note=join_notes(note, one.note))
+        context, maps = self._summary_context(), one.data.now.true_maps
+        deep = self.probe_display.depth > 1 and maps is not None and maps.ndim == 4
+        which = self.examples_in_words(f"the {self.probe_display.slice_name} with most heat" if deep else None)
+        contents, caption = summary_of(context, data, one.step), caption_of(context, which)
+        note = join_notes(empty_in_words(one.data, one.step), one.note)
+        sheet = overfitting_sheet(contents, caption=caption, note=note)
         yield Image(VALIDATION, "overfitting/summary", sheet, DESCRIPTION)
 
-    def _summary(self, data: Mapping[str, OverfittingData], step: int) -> Summary:
-        """Return the contents of the sheet at a step."""
-        validation, newest = data[VALIDATION], list(data.values())[-1]  # measured last: its axes include the others
-        first = min([at for steps, _ in validation.histories.values() for at in steps[:1]] + [min(step, 0)])
-        axis, best, metrics = self.schedule.unit, validation.best, validation.metrics
-        classes = self.task.kind == "classes"
-        histories = {COMPARED_SOURCES[source]: each.histories for source, each in data.items()}
-        before = None if validation.then is None else validation.then.true_score
-        labels = self.labels[VALIDATION]
-        answers = answers_of(data, labels if classes else None, self._ranges)
-        training, logged = self._training_accuracies(data, step)
-        own_loop = "steps" not in (self.params or {})
-        answers = replace(answers, own_loop=own_loop, training=training, while_training=logged)
-        chance = self.probes[VALIDATION].most_frequent if classes else None
-        named = self.probe_display.class_name if classes else None
-        metric = min(metrics, key=lambda key: key.endswith("_loss"), default=None)
-        fell = "mean squared error grew most" if self.task.kind == "values" else "lost most"
-        return Summary(
-            headline=headlines(newest.curves, metric, best, step, answers, axis=axis),
-            losses=loss_charts(newest.curves, metrics, newest.scales, step, chance=chance, output=self._output),
-            metrics=metric_charts(self.metrics, histories, newest.scales, axis=axis),
-            steps=StepAxis(first, horizon(self.schedule.last, step), best, max(step, first)),
-            sets=["validation", "training"],
-            class_scores=per_class_scores(labels, validation.now.true_score, before, named, best=best, axis=axis),
-            degraded=self._degraded(validation),
-            heading=f"{fell} since {f'{axis} {best}' if validation.then else f'the best {axis}'}",
-            placeholder=self._no_examples_reason(validation, step),
+    def _summary_context(self) -> SummaryContext:
+        reader = self.readers[VALIDATION]
+        return SummaryContext(
+            name=self.part_path or self.model.name,
+            task=self.task,
+            output=self._output,
+            judged=judged_output_in_words(reader),
+            loss_of=loss_in_words(reader, self.model),
+            metrics=self.metrics,
+            frozen=self._frozen,
+            schedule=self.schedule,
+            probes=self.probes,
+            labels=self.labels,
+            truth=self.truth(VALIDATION),
+            display=self.probe_display,
+            ranges=self._ranges,
+            weighting=self._weighting,
+            own_loop="steps" not in (self.params or {}),
+            maps_path=self.maps_path if self._maps else "",
             loss_rows=self._charts() // 2,
-            example_columns=4 if self.task.kind == "values" else 1,
         )
-
-    def _training_accuracies(self, data: Mapping[str, OverfittingData], step: int) -> tuple[float, float]:
-        """Return the accuracy on training data in inference and as Keras logs it, NaN if weights count in that."""
-        if TRAINING not in data or self._weighting:
-            return math.nan, math.nan
-        known = data[TRAINING].curves.items()
-        logged = next((dict(zip(*curve, strict=True)) for key, curve in known if is_accuracy_of(key, self._output)), {})
-        now = accuracy_of(data[TRAINING].now, self.probes[TRAINING].row_weights)
-        return now, logged.get(step, math.nan)
-
-    def _no_examples_reason(self, data: OverfittingData, step: int) -> str:
-        """Return why no degraded examples are shown."""
-        axis = self.schedule.unit
-        bad = int(np.count_nonzero(~np.isfinite(data.now.true_score)))
-        if bad:
-            return f"{bad:,} of {len(data.now.true_score):,} answers are NaN."
-        if data.then is not None:
-            return f"None has got worse since {axis} {data.best}."
-        if data.best is not None:
-            return "val_loss is lowest now." if data.best == step else f"The best {axis} was not measured."
-        return f"No {axis} has ended yet." if step < 0 else f"Without a val_loss there is no best {axis}."
-
-    def _degraded(self, data: OverfittingData) -> DegradedExample:
-        """Return the rows whose predictions got worse most since the best epoch."""
-        now, then = data.now, data.then
-        if then is None:
-            return DegradedExample(None, None, None, 0.0, [])
-        rows = most_degraded(now.true_score, then.true_score, _MIN_DROP if now.answer_scores is not None else 0.0)
-        display = self.probe_display
-        before, after = (None if one is None else display.slices_first(one[rows]) for one in (then.maps, now.true_maps))
-        titles = [self._example_titles(int(row), then.true_score[row], now) for row in rows]
-        slices = shown = None
-        if before is not None and after is not None and after.ndim == 4:
-            slices = hottest_slices(np.fmax(before, after))
-            shown = ((slices + 0.5) * display.depth / after.shape[1]).astype(np.intp)
-        if shown is not None and display.depth > 1:
-            told = zip(titles, shown.tolist(), strict=True)
-            titles = [(first, join_notes(second, display.slice_in_words(place))) for (first, second), place in told]
-        tiles, scale = display.tiles(VALIDATION, rows, shown), data.scales.get("maps", 0.0)
-        return DegradedExample(tiles, before, after, scale, titles, slices)
-
-    def _example_titles(self, row: int, before: float, now: Evaluation) -> tuple[str, str]:
-        """Return two titles of a row: its label and score at the best epoch and now, and its current prediction."""
-        labels, scores, named = self.labels[VALIDATION], now.answer_scores, self.probe_display.class_name
-        number, after = f"row {self.probes[VALIDATION].index[row]}", now.true_score[row]
-        if scores is None:
-            return number, f"{format_number(-before)} → {format_number(-after)}"
-        change = f"{before:.2f} → {after:.2f}"
-        if scores.predicted is None or labels is None:
-            true = [named(int(label)) for label in np.flatnonzero(self.truth(VALIDATION)[row])]
-            return f"{number}  {change}", ", ".join(true) or "no label"
-        sure = scores.confidence[row]
-        predicted = f"{named(int(scores.predicted[row]))} {sure:.2f}" if math.isfinite(sure) else "NaN"
-        return f"{named(int(labels[row]))}  {change}", f"now: {predicted}"

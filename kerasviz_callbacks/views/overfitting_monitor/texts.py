@@ -12,13 +12,14 @@ line. Keras takes the training values while it trains: they are means over the e
 statistics, so at its end the model may be better or worse, as a confusion matrix shows. Losses that differ by decades
 are on a logarithmic axis. The vertical line marks the best epoch, the one with the lowest val_loss; the background
 after it is tinted. Epochs count from 0, like TensorBoard's steps. Below the losses are the metrics; a ring marks the
-best value and its epoch. overconfidence is the mean confidence minus the accuracy; knn, silhouette and nc1 measure how
-well the penultimate features separate the classes (knn rises with the number of rows, so compare training with
-validation data only for about as many rows of each class); cam_drift measures how far the Grad-CAM maps of the true
-class have moved since the best epoch, cam_true_vs_predicted how much the maps of the true and the predicted class
-differ. At the bottom: the mean probability of the true class, by class (ring: at the best epoch; disc: now; thick line:
-decreased), and the inputs that lost most, with the Grad-CAM maps of their true class at the best epoch and now, on one
-scale; a thin outline encloses where a map exceeds half of its own largest value.
+best value and its epoch, that of overconfidence among the trained ones only. overconfidence is the mean confidence
+minus the accuracy; knn, silhouette and nc1 measure how well the penultimate features separate the classes (knn rises
+with the number of rows, so compare training with validation data only for about as many rows of each class); cam_drift
+measures how far the Grad-CAM maps of the true class have moved since the best epoch, cam_true_vs_predicted how much the
+maps of the true and the predicted class differ. At the bottom: the mean probability of the true class, by class (ring:
+at the best epoch; disc: now; thick line: decreased), and the inputs that lost most, with the Grad-CAM maps of their
+true class at the best epoch and now, on one scale; a thin outline encloses where a map exceeds half of its own largest
+value.
 *Bad signs:* val_loss rises after the line while the training loss falls; overconfidence is positive and grows; metrics
 of validation data get worse while those of training data improve. Wrong labels show in silhouette and nc1 before they
 are memorised, in overconfidence only then; too little training data in overconfidence. The metrics tell little of a

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..._typing import Array
+from ...callback import VALIDATION
 from ...callback.probe_display import ProbeDisplay
 from ...draw.inputs import IntensityRange
 from ...draw.reconstructions import signal_tiles
@@ -19,32 +20,44 @@ MAX_LINES = 4
 class ReconstructionDisplay:
     """How reconstructions are displayed, decided once from the targets of the validation data, `(n, ...)`.
 
+    Targets that are the inputs are shown on the range of these (`of_inputs`).
+
     Attributes:
         signals: whether signals are drawn, not images.
         what: `"signal"` or `"image"`.
-        scale: the value range, shown as dark to bright or as the bottom and top of a line plot.
-        largest_error: upper limit of the error scale, in units of the targets.
         lines: indices of the signal channels that are drawn, those that vary most.
     """
 
-    def __init__(self, shown: ProbeDisplay, targets: Array, *, series: bool):
+    def __init__(self, shown: ProbeDisplay, targets: Array, *, series: bool, of_inputs: bool):
         self._shown = shown
+        self._scale: IntensityRange | None = None  # that of the inputs
         images = None if series else shown.images(targets)  # a series `(t, c)` may have the size of an image
         self.signals = images is None
         self.what = "signal" if self.signals else "image"
         self.lines = np.arange(0)
         if images is not None:
-            self.scale = IntensityRange.of(images if shown.display is not None else targets)
+            if not of_inputs or shown.display is not None:
+                self._scale = IntensityRange.of(images if shown.display is not None else targets)
         else:
             images = as_signals(targets)
             finite = images[np.isfinite(images)]
-            self.scale = IntensityRange(float(finite.min(initial=0)), float(finite.max(initial=0)))
+            self._scale = IntensityRange(float(finite.min(initial=0)), float(finite.max(initial=0)))
             with np.errstate(invalid="ignore", over="ignore"):
                 self.lines = most_variable(images.var(axis=(0, 1)), MAX_LINES)
         # Twice the RMS error of always predicting the mean target: the errors of an untrained model may have any
         # size, and would make all later errors too pale to see.
         limit = 2 * np.sqrt(mean_baseline_mse(images))
-        self.largest_error = float(limit) if limit > 0 else self.scale.high - self.scale.low or np.inf
+        self._error_limit = float(limit)
+
+    @property
+    def scale(self) -> IntensityRange:
+        """The value range, shown as dark to bright or as the bottom and top of a line plot."""
+        return self._shown.shown_range(VALIDATION) if self._scale is None else self._scale
+
+    @property
+    def largest_error(self) -> float:
+        """Upper limit of the error scale, in units of the targets."""
+        return self._error_limit if self._error_limit > 0 else self.scale.high - self.scale.low or np.inf
 
     def errors(self, reconstructed: Array, targets: Array) -> Array:
         """Return signed errors `(n, h, w)` or `(n, t)`; of several channels, the one of largest magnitude."""

@@ -117,7 +117,8 @@ class Reconstructions(ProbeView):
         self._baseline_mse = {source: mean_baseline_mse(targets) for source, targets in self._targets.items()}
         shape = reader.input_shapes[0]
         series = self.display is None and len(shape) == 2 and position_axes(reader, shape) == 1
-        self._output_display = ReconstructionDisplay(self.probe_display, self._targets[VALIDATION], series=series)
+        drawn = {"series": series, "of_inputs": self._targets[VALIDATION] is self._fed[VALIDATION]}
+        self._output_display = ReconstructionDisplay(self.probe_display, self._targets[VALIDATION], **drawn)
 
     def _target_of(self, source: str) -> Array:
         """Return what is to be reconstructed, channels last: y if it has the shape of the input, else the input."""

@@ -1,0 +1,95 @@
+"""The contents of the summary sheet: caption, headline, charts and the scores by class, from what was measured."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from ...callback import COMPARED_SOURCES, TRAINING, VALIDATION
+from ...callback.schedule import Schedule
+from ...draw.curves import Chart, StepAxis
+from ...draw.lines import horizon
+from ...draw.overfitting import PerClassScores, Summary
+from ...draw.overfitting_charts import is_accuracy_of, loss_charts, metric_charts, per_class_scores
+from ...draw.overfitting_headline import Answers, headlines
+from .context import SummaryContext
+from .examples import degraded_examples, no_examples_reason
+from .measurements import OverfittingData, accuracy_of, answers_of
+
+_MORE_ROWS = 1.5  # knn of one data set is not compared with that of another of so many times its rows
+
+
+def caption_of(context: SummaryContext, examples: str) -> str:
+    """Return the caption of the sheet; `examples` says what is shown of an example, where that is not all."""
+    rows = [f"{probe.size} {COMPARED_SOURCES[source]}" for source, probe in context.probes.items()]
+    caption = f"overfitting of {context.name}\nobserved: {' and '.join(rows)} rows"
+    caption += f"\n{context.judged}" if context.judged else ""
+    sizes = [len(probe) for probe in context.probes.values()]
+    if "knn" in context.metrics and max(sizes) > _MORE_ROWS * min(sizes):
+        caption += "\nknn rises with the number of rows: not to be compared between these two"
+    if context.weighting:
+        caption += f"\n{context.weighting}"
+    if context.maps_path:
+        caption += f"\nmaps of {context.maps_path}"
+    caption += f"\nexamples: {examples}" if examples else ""
+    return context.display.captioned(caption, VALIDATION)
+
+
+def summary_of(context: SummaryContext, data: Mapping[str, OverfittingData], step: int) -> Summary:
+    """Return the contents of the sheet at a step; the data are by source."""
+    validation, newest = data[VALIDATION], list(data.values())[-1]  # measured last: its axes include the others
+    axis, best, metrics = context.schedule.unit, validation.best, validation.metrics
+    regression = context.task.kind == "values"
+    metric = min(metrics, key=lambda key: key.endswith("_loss"), default=None)
+    histories = {COMPARED_SOURCES[source]: each.histories for source, each in data.items()}
+    fell = "mean squared error grew most" if regression else "lost most"
+    return Summary(
+        headline=headlines(newest.curves, metric, best, step, _answers(context, data, step), axis=axis),
+        losses=_loss_charts(context, newest, metrics, step),
+        metrics=metric_charts(context.metrics, histories, newest.scales, axis=axis, frozen=context.frozen),
+        steps=_step_axis(context.schedule, validation, step),
+        sets=["validation", "training"],
+        class_scores=_class_scores(context, validation),
+        degraded=degraded_examples(context, validation),
+        heading=f"{fell} since {f'{axis} {best}' if validation.then else f'the best {axis}'}",
+        placeholder=no_examples_reason(validation, step, axis),
+        loss_rows=context.loss_rows,
+        example_columns=4 if regression else 1,
+    )
+
+
+def _loss_charts(context: SummaryContext, data: OverfittingData, metrics: Sequence[str], step: int) -> list[Chart]:
+    chance = context.probes[VALIDATION].most_frequent if context.task.kind == "classes" else None
+    named = {"output": context.output, "loss_of": context.loss_of}
+    return loss_charts(data.curves, metrics, data.scales, step, chance=chance, **named)
+
+
+def _step_axis(schedule: Schedule, validation: OverfittingData, step: int) -> StepAxis:
+    """Return the same axis at every step: from -1 where a metric was measured before training, else from 0."""
+    first = min([at for steps, _ in validation.histories.values() for at in steps[:1]] + [0])
+    return StepAxis(first, max(horizon(schedule.last, step), first), validation.best, max(step, first))
+
+
+def _class_scores(context: SummaryContext, validation: OverfittingData) -> PerClassScores | None:
+    before = None if validation.then is None else validation.then.true_score
+    named = context.display.class_name if context.task.kind == "classes" else None
+    labels, axis = context.labels[VALIDATION], context.schedule.unit
+    return per_class_scores(labels, validation.now.true_score, before, named, best=validation.best, axis=axis)
+
+
+def _answers(context: SummaryContext, data: Mapping[str, OverfittingData], step: int) -> Answers:
+    labels = context.labels[VALIDATION] if context.task.kind == "classes" else None
+    known = answers_of(data, labels, context.ranges)
+    training, logged = _training_accuracies(context, data, step)
+    return replace(known, own_loop=context.own_loop, training=training, while_training=logged)
+
+
+def _training_accuracies(
+    context: SummaryContext, data: Mapping[str, OverfittingData], step: int
+) -> tuple[float, float]:
+    """Return the accuracy on training data in inference and as Keras logs it, NaN if weights count in that."""
+    if TRAINING not in data or context.weighting:
+        return math.nan, math.nan
+    known = data[TRAINING].curves.items()
+    logged = next((dict(zip(*curve, strict=True)) for key, curve in known if is_accuracy_of(key, context.output)), {})
+    now = accuracy_of(data[TRAINING].now, context.probes[TRAINING].row_weights)
+    return now, logged.get(step, math.nan)
