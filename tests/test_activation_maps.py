@@ -93,6 +93,20 @@ def test_counts_of_dead_channels_are_written_alike_at_all_steps():
     assert said == "dead on 16 inputs: 1,568 of 2,000 (epoch −1: 1,007)"
 
 
+def test_counts_of_dead_channels_at_earlier_steps_are_written_once_a_channel_has_been_dead():
+    view = SimpleNamespace(memory=Memory(), schedule=SimpleNamespace(unit="epoch"))
+    said = [
+        kv.ActivationMaps._deaths(view, "train", "conv", step, np.arange(16) < count, 16)
+        for step, count in ((-1, 0), (0, 0), (1, 3), (2, 0))
+    ]
+    assert said == [
+        "dead on 16 inputs: 0 of 16",
+        "dead on 16 inputs: 0 of 16",
+        "dead on 16 inputs: 3 of 16 (epoch −1: 0, 0: 0)",
+        "dead on 16 inputs: 0 of 16 (epoch −1: 0, 0: 0, 1: 3)",
+    ]
+
+
 def test_probabilities_are_on_the_scale_from_0_to_1_from_the_first_step_on(tmp_path, drawn):
     given = keras.Input((4, 4, 1))
     undecided = keras.layers.Conv2D(3, 1, activation="softmax", name="softmax")(given)

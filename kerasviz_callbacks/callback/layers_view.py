@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..maths.choice import evenly_by_depth
+from ..maths.choice import evenly_by_depth, selection_text
 from ..taps.layer_selection import activation_layers
 from ..taps.layers import listed, named
 from ..taps.output_recorder import Call
@@ -33,11 +33,20 @@ class LayersView(ProbeView):
     def selected_calls(self, reader: Reader) -> list[Call]:
         """Return the calls of the layers in `layers`, or of the default selection."""
         if self.layers is None:
-            return evenly_by_depth(activation_layers(reader))
+            every = activation_layers(reader)
+            calls = [call for call in every if self.can_show(call)] or every
+            chosen = evenly_by_depth(calls)
+            what = "layers" if len({call.ref.path for call in calls}) == len(calls) else "calls of layers"
+            self.selection = selection_text(len(chosen), len(calls), what)
+            return chosen
         return [reader.resolve(layer, argument="layers") for layer in self.layers]
 
+    def can_show(self, call: Call) -> bool:
+        """Return whether the default selection may contain a call. Default: yes."""
+        return True
+
     @staticmethod
-    def selection_text(shown: int, whole: int | None, what: str) -> str:
+    def channels_text(shown: int, whole: int | None, what: str) -> str:
         """Return which of the `whole` channels are shown, in words; nothing if all are, or if `whole` is unknown."""
         if whole is None or shown == whole:
             return ""
@@ -45,4 +54,4 @@ class LayersView(ProbeView):
 
     def summary(self) -> str:
         """Return the name of the view and its layers."""
-        return f"{type(self).__name__} of {listed([call.path for call in self.calls.values()])}"
+        return f"{type(self).__name__} of {listed([call.path for call in self.calls.values()], self.selection)}"

@@ -145,6 +145,7 @@ class ActivationMaps(LayersView):
         history = self.memory.for_source(source).setdefault("deaths", {}).setdefault(path, StepHistory())
         history.append(step, [gone.sum()])
         places = np.unique(np.linspace(0, len(history.steps) - 1, _TOLD).astype(int))[:-1]
+        places = places if np.any(history.values) else places[:0]
         earlier = [f"{format_number(history.steps[place])}: {history.values[place, 0]:,.0f}" for place in places]
         now = f"dead on {rows} {plural('input', rows)}: {gone.sum():,} of {len(gone):,}"
         return f"{now} ({self.schedule.unit} {', '.join(earlier)})" if earlier else now
@@ -208,7 +209,7 @@ class ActivationMaps(LayersView):
     def _columns(self, call: Call, shown: int) -> str:
         """Return which channels are shown, in words."""
         what = "units" if len(call.shape) == 1 else "channels"
-        return self.selection_text(shown, call.shape[-1], what) or what
+        return self.channels_text(shown, call.shape[-1], what) or what
 
     def _thumbnails(self, source: str, number: int | None, axes: int) -> Array | None:
         """Return small images of an input, cached: volumes as their middle slice, signals beside signals as line plots.

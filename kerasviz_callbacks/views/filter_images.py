@@ -111,7 +111,7 @@ class FilterImages(View):
 
     def summary(self) -> str:
         """Return the name of the view and its layers."""
-        return f"{type(self).__name__} of {listed(list(self._kernels))}"
+        return f"{type(self).__name__} of {listed(list(self._kernels), self.selection)}"
 
     def tags(self) -> Mapping[str, None]:
         """Return one image tag per layer."""

@@ -65,10 +65,8 @@ class FilterOverlap(LayersView):
     }
 
     def find_layers(self, reader: Reader) -> None:
-        """Find the layers; the default selection leaves out layers with a single channel."""
+        """Find the layers."""
         calls = self.selected_calls(reader)
-        if self.layers is None:
-            calls = [call for call in calls if _channels(call) != 1] or calls
         for call in calls:
             if _channels(call) is None:
                 raise ValueError(
@@ -79,6 +77,10 @@ class FilterOverlap(LayersView):
             Capture(call.path, reduce=_MOMENTS[self._shows_all(call), output_is_rectified(call)], owner=id(self)): call
             for call in calls
         }
+
+    def can_show(self, call: Call) -> bool:
+        """Return whether there are channels to compare: more than one."""
+        return _channels(call) != 1
 
     def request(self, source: str) -> Request:
         """Request the means and products of the chosen channels of each layer."""
@@ -134,7 +136,7 @@ class FilterOverlap(LayersView):
         for source, one in measured.items():
             for call in self.calls.values():
                 shown, positions = len(self.memory.shared["channels"][call.path]), len(call.shape) > 1
-                which = self.selection_text(shown, _channels(call), "channels")
+                which = self.channels_text(shown, _channels(call), "channels")
                 about = _DESCRIPTION.format(
                     path=code_span(call.path),
                     over="all inputs of the probe and all positions" if positions else "all inputs of the probe",

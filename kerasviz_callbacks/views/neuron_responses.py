@@ -92,7 +92,7 @@ class NeuronResponses(LayersView):
         for source, one in measured.items():
             for call in self.calls.values():
                 neurons, positions = self.memory.shared["neurons"][call.path], len(call.shape) > 1
-                which = self.selection_text(len(neurons), call.shape[-1] if call.shape else 1, "neurons")
+                which = self.channels_text(len(neurons), call.shape[-1] if call.shape else 1, "neurons")
                 caption = f"{call.path}   {shape_text(call.shape)}" + (f"\n{which}" if which else "")
                 about = _DESCRIPTION.format(
                     path=code_span(call.path),

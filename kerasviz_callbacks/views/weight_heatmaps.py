@@ -115,7 +115,7 @@ class WeightHeatmaps(ProbeView):
         model, known = self.read_model(), self.list_layers()
         if self.layers is None:
             found = {matrix.path: matrix for matrix in weight_matrices(known)}
-            chosen = [found[path] for path in self.evenly(list(found))]
+            chosen = [found[path] for path in self.evenly(list(found), "kernels")]
             if not chosen:
                 raise ValueError(
                     f'layers=None: model "{model.name}" has no layer with a kernel, so there are no weights to '
@@ -151,7 +151,7 @@ class WeightHeatmaps(ProbeView):
 
     def summary(self) -> str:
         """Return the name of the view and its layers."""
-        return f"{type(self).__name__} of {listed(list(self._matrices))}"
+        return f"{type(self).__name__} of {listed(list(self._matrices), self.selection)}"
 
     def tags(self) -> Mapping[str, None]:
         """Return one image tag per kernel."""
