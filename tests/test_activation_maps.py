@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import kerasviz_callbacks as kv
+from kerasviz_callbacks.callback.snapshot import snapshot
 from kerasviz_callbacks.callback.types import Memory
 from kerasviz_callbacks.draw.traces import envelope
 from kerasviz_callbacks.taps.smaller_maps import MAX_LENGTH, reduction, smaller
@@ -84,6 +85,80 @@ def test_of_long_signals_and_of_large_maps_it_is_said_what_is_drawn(tmp_path, dr
     np.testing.assert_allclose(maps[:, 0], pictures[..., 0].reshape(2, 48, 2, 64).mean(axis=2), atol=1e-6)
     assert "columns: channels   means of 2 × 1 positions\n" in options["caption"]
     assert reduction((64, 64, 8)) == reduction((10,)) == reduction((None, 8)) == reduction((None, None, 8)) == ""
+
+
+WEIGHTS = DRAWS.normal(size=(3, 200)).astype(np.float32)
+
+
+def shared_layer():
+    """A dense layer of 200 units that is called on two inputs."""
+    shared = keras.layers.Dense(200, use_bias=False, name="shared")
+    one, two = keras.Input((3,), name="one"), keras.Input((3,), name="two")
+    model = keras.Model([one, two], keras.layers.Add()([shared(one), shared(two)]))
+    shared.set_weights([WEIGHTS])
+    return model
+
+
+@pytest.mark.parametrize("order", [["shared", "shared:1"], ["shared:1", "shared"]])
+def test_calls_of_a_shared_layer_show_the_same_units_on_one_scale(order, tmp_path, monkeypatch):
+    one, two = DRAWS.normal(size=(2, 8, 3)).astype(np.float32) * [[[1, 1, 0]], [[0, 3, 5]]]
+    drawn, real = {}, activation_maps.response_matrix
+
+    def record(values, **options):
+        drawn[options["caption"].partition("   ")[0]] = np.array(values), options
+        return real(values, **options)
+
+    monkeypatch.setattr(activation_maps, "response_matrix", record)
+    shown = kv.ActivationMaps(tmp_path, [one, two], layers=order).pictures(shared_layer())
+    assert set(shown) == {"validation/activations/shared", "validation/activations/shared:1"}
+    units = np.sort(np.argsort((one @ WEIGHTS).var(axis=0))[-128:])
+    assert units.tolist() != np.sort(np.argsort((two @ WEIGHTS).var(axis=0))[-128:]).tolist()
+    largest = np.sort(np.abs(two @ WEIGHTS)[:, units], axis=None)[-6]  # 5 of 1,024 are beyond: 0.5 %
+    assert set(drawn) == {"call 1 of 2 of shared", "call 2 of 2 of shared"}
+    for name, inputs in (("call 1 of 2 of shared", one), ("call 2 of 2 of shared", two)):
+        values, options = drawn[name]
+        np.testing.assert_allclose(values, (inputs @ WEIGHTS)[:, units], rtol=1e-5, atol=1e-5)
+        assert options["channels"] == units.tolist()
+        assert options["high"] == -options["low"] == pytest.approx(largest, rel=1e-5)
+    assert "128 of 200 units, which varied most at the first step   " in drawn["call 1 of 2 of shared"][1]["caption"]
+    assert "which varied most at the first step in call 1   " in drawn["call 2 of 2 of shared"][1]["caption"]
+
+
+@pytest.mark.parametrize("view", [kv.ActivationMaps, kv.NeuronResponses, kv.FilterOverlap])
+def test_the_images_of_a_shared_layer_say_that_they_can_be_compared(view, tmp_path):
+    inputs = list(DRAWS.normal(size=(2, 8, 3)).astype(np.float32))
+    both = view(tmp_path, inputs, layers=["shared", "shared:1"])
+    about = [one.description for one in snapshot([both], shared_layer())]
+    for number, text in enumerate(about, 1):
+        assert f" call {number} of 2 of `shared`" in text
+        assert text.endswith("show the channels chosen in call 1, on one scale, so that they can be compared.")
+    alone = snapshot([view(tmp_path, inputs, layers=["shared:1"])], shared_layer())[0].description
+    assert "call 2 of 2 of `shared`" in alone
+    assert "Shared layer" not in alone
+
+
+@pytest.mark.parametrize("order", [["shared", "shared:1"], ["shared:1", "shared"]])
+def test_a_shared_layer_has_one_choice_and_order_of_channels(order, tmp_path):
+    one, two = DRAWS.normal(size=(2, 8, 3)).astype(np.float32) * [[[1, 1, 0]], [[0, 3, 5]]]
+    overlap, responses = (view(tmp_path, [one, two], layers=order) for view in (kv.FilterOverlap, kv.NeuronResponses))
+    model = shared_layer()
+    for view in (overlap, responses):
+        model.compile("sgd", "mse")
+        model.fit([one, two], np.zeros((8, 200)), epochs=1, verbose=0, callbacks=[view])
+    units = np.sort(np.argsort((one @ WEIGHTS).var(axis=0))[-128:])
+    assert list(overlap.memory.shared["order"]) == list(responses.memory.shared["neurons"]) == ["shared"]
+    assert overlap.memory.shared["channels"]["shared"].tolist() == units.tolist()
+    strengths = np.abs(np.stack([one @ WEIGHTS, two @ WEIGHTS]))
+    assert responses.memory.scales["shared"] >= np.quantile(strengths[1], 0.995)
+    assert list(responses.memory.scales) == ["shared"]
+
+
+def test_calls_of_a_layer_without_weights_have_channels_and_scales_of_their_own(tmp_path, drawn):
+    relu, given = keras.layers.ReLU(name="relu"), keras.Input((4, 4, 1))
+    wide = keras.layers.Conv2D(3, 1, kernel_initializer=keras.initializers.Constant(2), name="wide")(relu(given))
+    model = keras.Model(given, relu(wide))
+    kv.ActivationMaps(tmp_path, np.full((2, 4, 4, 1), 2, np.float32), layers=["relu", "relu:1"]).pictures(model)
+    assert [(options["high"], len(options["channels"])) for _, options in drawn] == [(2, 1), (4, 3)]
 
 
 def test_counts_of_dead_channels_are_written_alike_at_all_steps():

@@ -633,3 +633,19 @@ def test_after_a_fit_the_picture_is_the_last_and_before_one_the_weights_of_now(t
     alone = kv.WeightHeatmaps(tmp_path, VALIDATION).pictures(uncompiled)["model/weights/conv"]
     assert alone.shape[1] < before["model/weights/conv"].shape[1]
     assert not magenta(alone).any()
+
+
+def test_layers_that_share_a_kernel_are_drawn_once(tmp_path):
+    """As of an encoder and a decoder with tied weights; one that is named is drawn all the same."""
+
+    class Tied(layers.Conv2D):
+        def build(self, input_shape):
+            super().build(input_shape)
+            self._kernel = first.kernel
+
+    first, second = layers.Conv2D(1, 3, padding="same", name="first"), Tied(1, 3, padding="same", name="tied")
+    model = keras.Sequential([keras.Input((8, 8, 1)), first, second])
+    assert second.kernel is first.kernel
+    for view, tag in ((kv.FilterImages, "filters"), (kv.WeightHeatmaps, "weights")):
+        assert list(view(tmp_path).pictures(model)) == [f"model/{tag}/first"]
+    assert list(kv.FilterImages(tmp_path, layers=["tied"]).pictures(model)) == ["model/filters/tied"]

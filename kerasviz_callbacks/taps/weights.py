@@ -49,6 +49,12 @@ def kernel(layer: Any) -> Array:
     return _copied(_kernel(layer))
 
 
+def kernel_variable(layer: Any) -> Any:
+    """The variable that `kernel` copies; `None` if the layer computes its kernel (LoRA)."""
+    weights = _kernel(layer)
+    return weights if isinstance(weights, keras.Variable) else None
+
+
 def first_dense(model: Any, known: Sequence[LayerRef]) -> tuple[LayerRef, tuple[int, ...]] | None:
     """The dense layer that takes a whole input before any other layer with weights, and that input's shape.
 

@@ -18,7 +18,7 @@ from ..maths.geometry import dense_filters, filters_of, image_shape
 from ..maths.health import norm, redundancy, turn
 from ..maths.scale import count_clipped, robust_max
 from ..taps.layers import LayerRef, find, listed, named
-from ..taps.weights import Layout, convolution_layout, first_dense, is_separable, kernel, kernel_shape
+from ..taps.weights import Layout, convolution_layout, first_dense, is_separable, kernel, kernel_shape, kernel_variable
 
 MAX_TILES = 64
 _DESCRIPTION = """**Filters of {path}**, {shape}.
@@ -94,7 +94,7 @@ class FilterImages(View):
                     "image input, so there are no filters to show; leave FilterImages out, or name layers that have "
                     f"kernels. Its layers: {', '.join(ref.path for ref in known[:6]) or 'none'}."
                 )
-            chosen = self.evenly(list(kernels))
+            chosen = self.evenly(_each_once(kernels))
         else:
             chosen = []
             for name in self.layers:
@@ -255,6 +255,15 @@ def filter_kernels(model: Any, known: Sequence[LayerRef]) -> list[Kernel]:
         if layout is not None and ref.layer.built:
             found.append(Kernel(ref, layout))
     return found
+
+
+def _each_once(kernels: Mapping[str, Kernel]) -> list[str]:
+    """Return the paths of the kernels, of those that share one variable the first."""
+    found: dict[Any, str] = {}
+    for path, one in kernels.items():
+        variable = kernel_variable(one.ref.layer)
+        found.setdefault(path if variable is None else id(variable), path)
+    return list(found.values())
 
 
 def _flat(filters: Array) -> Array:
