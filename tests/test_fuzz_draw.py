@@ -100,6 +100,11 @@ class Case:
         self.others, self.free, self.counted = others or (lambda *sides: {}), free or {}, counted
 
 
+def blocks(count):
+    """The names of each row or column as a block of its own, or none."""
+    return st.none() | st.tuples(st.text(max_size=8), st.lists(st.text(max_size=8), min_size=count, max_size=count))
+
+
 def strip(**more):
     return {"note": NOTES, **more}
 
@@ -294,7 +299,10 @@ CASES = {
         ),
         st.tuples(SIDES, SIDES),
         lambda r, c: {"before": numbers(r, c), "after": numbers(r, c)},
-        lambda r, c: {"inputs": st.just(r), "outputs": st.just(c), "caption": CAPTIONS},
+        lambda r, c: {
+            **{"inputs": st.just(r), "outputs": st.just(c), "caption": CAPTIONS},
+            **{"row_blocks": blocks(r), "column_blocks": blocks(c)},
+        },
         strip(scale=SCALES, marked=st.booleans(), bad=NOTES),
     ),
     "profiles": Case(

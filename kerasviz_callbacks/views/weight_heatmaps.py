@@ -20,16 +20,17 @@ from ..record.console import say
 from ..taps.layers import has_call, listed, named
 from ..taps.step import check_clip
 from ..taps.trial_step import TrialStep
-from ..taps.weights import WeightMatrix, matrices_named, weight_matrices
+from ..taps.weights import Blocks, WeightMatrix, matrices_named, weight_matrices
 
 _DESCRIPTION = """**Weights of {path}**, kernel {shape} as a matrix of {inputs} inputs by {outputs} outputs.
 
 *How to read it:* red is positive, blue negative, white zero; the frame marks the weight of largest magnitude, printed
-below.{blocks} The colour scale never shrinks and covers 99.5 % of the values.{step}
+below.{parts}{blocks} The colour scale never shrinks and covers 99.5 % of the values.{step}
 *Good signs:* structure emerges from the noise; rows of uninformative inputs fade.
 *Bad signs:* single weights that outgrow all others, whole columns that fade to white (dead units) or are identical,
 weights that never change.{bad_step}"""
 _BLOCKS = " If the matrix is larger than the image, each cell is the weight of largest magnitude in a block."
+_PARTS = " Thin lines separate each {what} from the next."
 _STEP = """ Middle: the weights after one further training step with gradient clipping, with the model's own loss and
 optimizer ({how}), on copies. Right: the difference, on its own scale, printed below with the largest change and, if
 gradients are clipped, the share of this kernel's that clipping removed, 1 - ||clipped g|| / ||g||. That scale leaves
@@ -197,13 +198,19 @@ class WeightHeatmaps(ProbeView):
         for path, data in one.data.items():
             shape, (inputs, outputs) = shape_text(self._matrices[path].shape), self._matrices[path].sides
             panels, note = self._panels(path, data)
-            blocks = "each cell the largest |weight| of a block" if max(inputs, outputs) > SIDE else ""
-            caption = f"{path}   kernel {shape}   {inputs:,} in × {outputs:,} out\n{join_notes(data.how, blocks)}"
+            rows, columns = self._matrices[path].row_blocks, self._matrices[path].column_blocks
+            blocks = "each cell the largest |weight| of a block" if data.weights.shape != (inputs, outputs) else ""
+            parts = next((f"{one.what}s: {one.meaning}" for one in (rows, columns) if one and one.meaning), "")
+            caption = (
+                f"{path}   kernel {shape}   {inputs:,} in × {outputs:,} out\n{join_notes(data.how, parts, blocks)}"
+            )
             picture = weight_panels(
                 panels,
                 inputs=inputs,
                 outputs=outputs,
                 caption=caption,
+                row_blocks=_named(rows),
+                column_blocks=_named(columns),
                 note=join_notes(note, one.note),
                 bad=data.bad,
             )
@@ -212,7 +219,8 @@ class WeightHeatmaps(ProbeView):
                 shape=shape,
                 inputs=f"{inputs:,}",
                 outputs=f"{outputs:,}",
-                blocks=_BLOCKS if blocks else "",
+                blocks=_BLOCKS * bool(blocks),
+                parts="".join(_PARTS.format(what=one.what) for one in (rows, columns) if one),
                 step=_NO_STEP.format(how=code_span(data.how)) if data.after is None else _STEP.format(how=data.how),
                 bad_step="" if data.after is None else _BAD_STEP,
             )
@@ -244,13 +252,13 @@ def _difference_title(difference: Array, scale: float) -> str:
 def _kernel_data(matrix: WeightMatrix, found: Mapping[str, Any]) -> WeightHeatmapsData:
     """Return what is drawn of a kernel, from what `capture` found."""
     weights, axes = found["weights"], (matrix.inputs, matrix.outputs)
-    full = fold(weights, *axes)
+    full, sides = fold(weights, *axes), (_most_cells(matrix.row_blocks), _most_cells(matrix.column_blocks))
     at, text, mark = largest(full), "", None
     if at is not None:
         ref = unfolded_index(weights.shape, *axes, at.row, at.column)
         text = f"largest {format_number(at.value)} at {list(ref)}"
-        mark = (block_of(at.row, full.shape[0], SIDE), block_of(at.column, full.shape[1], SIDE))
-    data = WeightHeatmapsData(block_extremes(full, SIDE, SIDE), mark, found["how"], text, count_non_finite(weights))
+        mark = (block_of(at.row, full.shape[0], sides[0]), block_of(at.column, full.shape[1], sides[1]))
+    data = WeightHeatmapsData(block_extremes(full, *sides), mark, found["how"], text, count_non_finite(weights))
     if "after" not in found:
         return data
     after, norms, clipped = found["after"], found["norms"], found["clipped"]
@@ -262,10 +270,19 @@ def _kernel_data(matrix: WeightMatrix, found: Mapping[str, Any]) -> WeightHeatma
         data,
         note=join_notes(clipping, text),
         bad=count_non_finite(weights, after),
-        after=block_extremes(fold(after, *axes), SIDE, SIDE),
-        difference=block_extremes(difference, SIDE, SIDE),
+        after=block_extremes(fold(after, *axes), *sides),
+        difference=block_extremes(difference, *sides),
         removed=removed,
     )
+
+
+def _named(parts: Blocks | None) -> tuple[str, tuple[str, ...]] | None:
+    return None if parts is None else (parts.what, parts.names)
+
+
+def _most_cells(parts: Blocks | None) -> int:
+    """Return how many rows or columns are drawn at most, such that no cell belongs to two parts."""
+    return SIDE if parts is None else SIDE // len(parts.names) * len(parts.names)
 
 
 def _clipping_text(removed: float, norm: float) -> str:
