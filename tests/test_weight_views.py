@@ -3,6 +3,7 @@
 import pickle
 import re
 from dataclasses import replace
+from functools import partial
 
 import keras
 import numpy as np
@@ -769,3 +770,62 @@ def test_no_cell_of_a_reduced_kernel_belongs_to_two_gates(tmp_path, monkeypatch)
     assert "gates: z update, r reset, h candidate   each cell the largest |weight| of a block" in given["caption"]
     assert panel.mark == (0, 132)
     assert "Thin lines separate each gate from the next. If the matrix is larger" in about
+
+
+@pytest.fixture
+def tiles(monkeypatch):
+    """What the drawing routines of filters are given, newest last."""
+    found = []
+
+    def record(real, kernels, **given):
+        found.append((np.array(kernels), given))
+        return real(kernels, **given)
+
+    for name in ("filter_tiles", "filter_matrix"):
+        monkeypatch.setattr(filter_images, name, partial(record, getattr(filter_images, name)))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("layer", "channels", "said"),
+    [
+        (layers.Conv1D(3, 5, name="layer"), "each", "tiles: kernel positions across, input channels down"),
+        (layers.Conv1DTranspose(3, 5, name="layer"), "each", "tiles: kernel positions across, input channels down"),
+        (layers.DepthwiseConv1D(5, name="layer"), "each", "tiles: kernel positions across"),
+        (layers.Conv1D(3, 5, name="layer"), "norm", "tiles: kernel positions across"),
+    ],
+)
+def test_what_runs_along_the_tiles_of_one_dimensional_kernels_is_said(layer, channels, said, tmp_path, tiles):
+    model = keras.Sequential([keras.Input((20, 2)), layer])
+    about = snapshot([kv.FilterImages(tmp_path, channels=channels)], model)[0].description
+    shown, given = tiles[-1]
+    assert given["caption"].partition("\n")[2] == said
+    assert f"One tile per filter: {said.removeprefix('tiles: ')}." in about
+    kernel = np.asarray(layer.kernel)  # `(positions, inputs, filters)`
+    if channels == "norm":
+        np.testing.assert_allclose(shown, np.linalg.norm(kernel, axis=1).T[:, None], rtol=1e-5)
+        assert (given["colours"], "norm over inputs" in given["caption"]) == ("viridis", True)
+    elif isinstance(layer, (layers.Conv1DTranspose, layers.DepthwiseConv1D)):
+        np.testing.assert_array_equal(shown, kernel.transpose(1, 2, 0))
+    else:
+        np.testing.assert_array_equal(shown, kernel.transpose(2, 1, 0))
+
+
+def test_filters_of_a_convolutional_lstm_have_the_letter_of_their_gate(tmp_path, tiles):
+    """The kernels of which Keras splits the last axis into four: the largest are the 2nd of i and the 1st of o."""
+    model = keras.Sequential([keras.Input((4, 6, 6, 2)), layer := layers.ConvLSTM2D(5, 3, name="layer")])
+    kernel = np.ones((3, 3, 2, 4, 5), np.float32)
+    kernel[:, :, :, 0, 1], kernel[:, :, :, 3, 0], kernel[:, :, :, 2, :] = 3, 2, 1.5
+    layer.cell.kernel.assign(kernel.reshape(3, 3, 2, 20))
+    about = snapshot([kv.FilterImages(tmp_path)], model)[0].description
+    given = tiles[-1][1]
+    assert given["column_numbers"] == ["i0", "i1", "c0", "c1", "c2", "c3", "c4", "o0"]
+    assert "\ngates: i input, f forget, c cell, o output   8 of 20 filters" in given["caption"]
+    assert "The letter before a filter's number is its gate: i input, f forget, c cell, o output." in about
+
+
+def test_in_which_order_the_rows_of_a_kernel_stand_is_described(tmp_path):
+    model = keras.Sequential([keras.Input((20, 2)), layers.Conv1D(3, 5, name="layer"), layers.Dense(4, name="top")])
+    texts = [one.description for one in snapshot([kv.WeightHeatmaps(tmp_path)], model)]
+    assert " Rows run over the kernel's axes 0, 1, the last one fastest. " in texts[0]
+    assert "fastest" not in texts[1]

@@ -25,11 +25,12 @@ from ..taps.weights import Blocks, WeightMatrix, matrices_named, weight_matrices
 _DESCRIPTION = """**Weights of {path}**, kernel {shape} as a matrix of {inputs} inputs by {outputs} outputs.
 
 *How to read it:* red is positive, blue negative, white zero; the frame marks the weight of largest magnitude, printed
-below.{parts}{blocks} The colour scale never shrinks and covers 99.5 % of the values.{step}
+below.{axes}{parts}{blocks} The colour scale never shrinks and covers 99.5 % of the values.{step}
 *Good signs:* structure emerges from the noise; rows of uninformative inputs fade.
 *Bad signs:* single weights that outgrow all others, whole columns that fade to white (dead units) or are identical,
 weights that never change.{bad_step}"""
 _BLOCKS = " If the matrix is larger than the image, each cell is the weight of largest magnitude in a block."
+_AXES = " {sides} run over the kernel's axes {axes}, the last one fastest."
 _PARTS = " Thin lines separate each {what} from the next."
 _STEP = """ Middle: the weights after one further training step with gradient clipping, with the model's own loss and
 optimizer ({how}), on copies. Right: the difference, on its own scale, printed below with the largest change and, if
@@ -196,9 +197,10 @@ class WeightHeatmaps(ProbeView):
         """Draw one image per kernel."""
         one = measured[MODEL]
         for path, data in one.data.items():
-            shape, (inputs, outputs) = shape_text(self._matrices[path].shape), self._matrices[path].sides
+            matrix = self._matrices[path]
+            shape, (inputs, outputs) = shape_text(matrix.shape), matrix.sides
             panels, note = self._panels(path, data)
-            rows, columns = self._matrices[path].row_blocks, self._matrices[path].column_blocks
+            rows, columns = matrix.row_blocks, matrix.column_blocks
             blocks = "each cell the largest |weight| of a block" if data.weights.shape != (inputs, outputs) else ""
             parts = next((f"{one.what}s: {one.meaning}" for one in (rows, columns) if one and one.meaning), "")
             caption = (
@@ -220,6 +222,7 @@ class WeightHeatmaps(ProbeView):
                 inputs=f"{inputs:,}",
                 outputs=f"{outputs:,}",
                 blocks=_BLOCKS * bool(blocks),
+                axes=_axes_text("Rows", matrix.inputs) + _axes_text("Columns", matrix.outputs),
                 parts="".join(_PARTS.format(what=one.what) for one in (rows, columns) if one),
                 step=_NO_STEP.format(how=code_span(data.how)) if data.after is None else _STEP.format(how=data.how),
                 bad_step="" if data.after is None else _BAD_STEP,
@@ -274,6 +277,11 @@ def _kernel_data(matrix: WeightMatrix, found: Mapping[str, Any]) -> WeightHeatma
         difference=block_extremes(difference, *sides),
         removed=removed,
     )
+
+
+def _axes_text(sides: str, axes: tuple[int, ...]) -> str:
+    """Return in which order rows or columns stand, if they run over several axes of the kernel."""
+    return _AXES.format(sides=sides, axes=", ".join(map(str, axes))) if len(axes) > 1 else ""
 
 
 def _named(parts: Blocks | None) -> tuple[str, tuple[str, ...]] | None:
