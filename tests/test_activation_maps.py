@@ -182,6 +182,28 @@ def test_counts_of_dead_channels_at_earlier_steps_are_written_once_a_channel_has
     ]
 
 
+@pytest.mark.parametrize(
+    ("activation", "values", "least"),
+    [
+        ("gelu", [-0.7518, 2.0], -0.169971),  # the least value of GELU
+        ("gelu", [-0.7518, 0.5], None),  # it uses more than a quarter of the scale
+        ("silu", [-1.2785, 3.0], -0.278465),
+        ("relu", [-1.0, 3.0], None),
+        ("linear", [-2.0, 3.0], None),
+    ],
+)
+def test_the_legend_begins_at_the_least_value_where_negative_ones_use_little_of_the_scale(
+    activation, values, least, tmp_path, drawn
+):
+    given = np.reshape(values, (1, 2, 1, 1)).astype(np.float32)
+    layer = keras.layers.Conv2D(1, 1, kernel_initializer="ones", activation=activation, name="maps")
+    kv.ActivationMaps(tmp_path, given, layers=["maps"]).pictures(keras.Sequential([keras.Input((2, 1, 1)), layer]))
+    maps, options = drawn[-1]
+    assert options["least"] == (None if least is None else pytest.approx(least, abs=2e-4))  # Keras' GELU may be tanh's
+    assert options["high"] == maps.max()
+    assert options["low"] == (0 if activation == "relu" else -maps.max())
+
+
 def test_probabilities_are_on_the_scale_from_0_to_1_from_the_first_step_on(tmp_path, drawn):
     given = keras.Input((4, 4, 1))
     undecided = keras.layers.Conv2D(3, 1, activation="softmax", name="softmax")(given)

@@ -225,7 +225,7 @@ CASES = {
         st.tuples(FEW, FEW, SIDES, SIDES),
         lambda n, c, h, w: {"pictures": pictures(n, SIDES, SIDES), "maps": numbers(n, c, h, w)},
         lambda n, c, h, w: {"caption": CAPTIONS, "channels": st.just(list(range(c))), "labels": st.none() | names(n)},
-        strip(low=SCALES.map(lambda scale: -scale), high=SCALES),
+        strip(low=SCALES.map(lambda scale: -scale), high=SCALES, least=st.none() | st.just(0.0)),
         ("maps",),
     ),
     "activation_tiles of signals": Case(
@@ -233,7 +233,7 @@ CASES = {
         st.tuples(FEW, FEW, LONG),
         lambda n, c, t: {"maps": numbers(n, c, t)},
         lambda n, c, t: {"pictures": st.none(), "caption": CAPTIONS, "channels": st.just(list(range(c)))},
-        strip(low=SCALES.map(lambda scale: -scale), high=SCALES),
+        strip(low=SCALES.map(lambda scale: -scale), high=SCALES, least=st.none() | st.just(0.0)),
         ("maps",),
     ),
     "response_matrix": Case(
@@ -245,7 +245,7 @@ CASES = {
             "labels": st.none() | names(n),
             "channels": st.sampled_from([None, range(0, units * 10**9, 10**9)]),
         },
-        strip(low=SCALES.map(lambda scale: -scale), high=SCALES),
+        strip(low=SCALES.map(lambda scale: -scale), high=SCALES, least=st.none() | st.just(0.0)),
         ("values",),
     ),
     "response_strengths": Case(

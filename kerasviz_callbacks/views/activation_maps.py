@@ -42,6 +42,7 @@ for all inputs (the layer ignores the input), values that keep growing."""
 _DEAD = """Dead channels, which none of the inputs activates, are marked at the top; below stands how many of the whole
 layer are dead, now and at earlier steps.
 """
+_LITTLE = 0.25  # of a scale: where negative values use less, as those of GELU, the legend begins at the least of them
 _TOLD = 5  # steps at which dead channels are counted in the image
 
 
@@ -128,7 +129,7 @@ class ActivationMaps(LayersView):
             # Probabilities are shown from 0 to 1, so that undecided ones do not look sure.
             self.memory.extend_scale(first.path, 1.0 if gives_shares(call.ref.layer) else robust_max(maps))
             if (maps < 0).any():
-                self.memory.extend_scale(f"{first.path} is signed", 1.0)
+                self.memory.extend_scale(f"{first.path} below 0", float(-maps[np.isfinite(maps)].min(initial=0.0)))
             data.maps[call.path] = maps
             if call.is_output and not rectified:
                 continue  # health metrics are meaningless for the model's output
@@ -182,14 +183,15 @@ class ActivationMaps(LayersView):
             details.append(f"on input {self._input_names[number]}")
         details.append(reduction(call.shape))
         shown, key = maps if matrix else maps[:MAX_ROWS], self.first_call(call).path
-        high = self.memory.scales.get(key, 0.0)
+        high, below = self.memory.scales.get(key, 0.0), self.memory.scales.get(f"{key} below 0", 0.0)
         beyond = count_clipped(shown, high, "value")
         labels = self.probe_display.label_names(source)
         deaths = data.deaths.get(call.path, "")
         deaths += ", marked in orange" if deaths and matrix else ""
         options: dict[str, Any] = {
-            "low": -high if self.memory.scales.get(f"{key} is signed") else 0.0,
+            "low": -high if below else 0.0,
             "high": high,
+            "least": -below if 0 < below < high * _LITTLE else None,
             "caption": f"{call.title()}   {shape_text(call.shape)}\n{join_notes(*details)}",
             "channels": self.memory.shared["channels"][key].tolist(),
             "labels": None if labels is None else labels[: len(shown)],
