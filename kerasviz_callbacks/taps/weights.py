@@ -54,10 +54,18 @@ def kernel(layer: Any) -> Array:
     return _copied(_kernel(layer))
 
 
-def kernel_variable(layer: Any) -> Any:
-    """The variable that `kernel` copies; `None` if the layer computes its kernel (LoRA)."""
-    weights = _kernel(layer)
-    return weights if isinstance(weights, keras.Variable) else None
+def with_own_kernel(layers: Sequence[LayerRef]) -> list[str]:
+    """The paths of convolutions or dense layers, of those that share one kernel the first."""
+    found: dict[Any, str] = {}
+    for ref in layers:
+        weights = _kernel(ref.layer)  # a tensor if the layer computes it (LoRA)
+        found.setdefault(id(weights) if isinstance(weights, keras.Variable) else ref.path, ref.path)
+    return list(found.values())
+
+
+def convolves_one_axis(layer: Any) -> bool:
+    """Whether a layer is a convolution over positions along one axis."""
+    return convolution_layout(layer) is not None and len(kernel_shape(layer)) == 3
 
 
 def first_dense(model: Any, known: Sequence[LayerRef]) -> tuple[LayerRef, tuple[int, ...]] | None:

@@ -25,7 +25,7 @@ from ..taps.input_spec import input_names, inputs_of
 from ..taps.output_recorder import Call
 from ..taps.reader import Capture, Captured, Reader
 from ..taps.smaller_maps import reduction, smaller
-from ..taps.tokens import Patches, patches_of
+from ..taps.tokens import patches_by_path
 
 MAX_CHANNELS = 16
 MAX_UNITS = 128
@@ -82,7 +82,7 @@ class ActivationMaps(LayersView):
         calls = self.selected_calls(reader)
         inputs = inputs_of(reader, calls)
         self._inputs = {call.path: own[0] if len(own) == 1 else None for call, own in zip(calls, inputs, strict=True)}
-        self._patches = _patches(reader, [call for call in calls if self._inputs[call.path] == 0])
+        self._patches = patches_by_path(reader, [call for call in calls if self._inputs[call.path] == 0])
         self.calls = {}
         for call in calls:
             every = len(_placeholders(call)) == call.shape[-1]  # then no channels need to be chosen
@@ -251,17 +251,6 @@ def _size_in_words(values: Array, scale: float) -> str:
     largest = float(np.abs(values[np.isfinite(values)]).max())
     others = "" if reach == largest else f", 99.5% at most {format_number(reach)}"
     return f"largest now {format_number(largest)}{others}"
-
-
-def _patches(reader: Reader, calls: Sequence[Call]) -> dict[str, Patches]:
-    """Return the patches that tokens are, by path: of outputs that have the grid of the first tokens of the model.
-
-    Others, such as the turned outputs `(channels, tokens)` of an MLP-Mixer, may have as many rows as another grid.
-    """
-    found = {call.path: patches_of(reader, call) for call in calls if len(call.shape) == 2}
-    tokens = next((call for call in reader.calls if call.visible and len(call.shape) == 2), None)
-    first = patches_of(reader, tokens) if tokens is not None and any(found.values()) else None
-    return {path: one for path, one in found.items() if one and first and one.grid == first.grid}
 
 
 def _placeholders(call: Call) -> Array:

@@ -22,11 +22,12 @@ from ..taps.weights import (
     Layout,
     cell_gates,
     convolution_layout,
+    convolves_one_axis,
     first_dense,
     is_separable,
     kernel,
     kernel_shape,
-    kernel_variable,
+    with_own_kernel,
 )
 
 MAX_TILES = 64
@@ -103,7 +104,7 @@ class FilterImages(View):
                     "image input, so there are no filters to show; leave FilterImages out, or name layers that have "
                     f"kernels. Its layers: {', '.join(ref.path for ref in known[:6]) or 'none'}."
                 )
-            chosen = self.evenly(_each_once(kernels))
+            chosen = self.evenly(with_own_kernel([one.ref for one in kernels.values()]))
         else:
             chosen = []
             for name in self.layers:
@@ -193,7 +194,7 @@ class FilterImages(View):
             return _SEPARABLE.format(filters=layer.filters)
         one_tile = self.memory.shared[path][1].size in (1, 3) or self.channels == "norm"
         text = "One tile per filter." if one_tile else "Rows: input channels. Columns: filters."
-        if _is_one_dimensional(layer):
+        if convolves_one_axis(layer):
             text = f"One tile per filter: {self._tile_axes(path)}."
         gates = cell_gates(layer)
         return text if gates is None else f"{text} The letter before a filter's number is its gate: {gates.meaning}."
@@ -287,19 +288,6 @@ def filter_kernels(model: Any, known: Sequence[LayerRef]) -> list[Kernel]:
         if layout is not None and ref.layer.built:
             found.append(Kernel(ref, layout))
     return found
-
-
-def _is_one_dimensional(layer: Any) -> bool:
-    return convolution_layout(layer) is not None and len(kernel_shape(layer)) == 3
-
-
-def _each_once(kernels: Mapping[str, Kernel]) -> list[str]:
-    """Return the paths of the kernels, of those that share one variable the first."""
-    found: dict[Any, str] = {}
-    for path, one in kernels.items():
-        variable = kernel_variable(one.ref.layer)
-        found.setdefault(path if variable is None else id(variable), path)
-    return list(found.values())
 
 
 def _flat(filters: Array) -> Array:
