@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import kerasviz_callbacks as kv
+from kerasviz_callbacks.callback.snapshot import snapshot
 from kerasviz_callbacks.callback.types import Memory
 from kerasviz_callbacks.draw.traces import envelope
 from kerasviz_callbacks.taps.smaller_maps import MAX_LENGTH, reduction, smaller
@@ -86,11 +87,121 @@ def test_of_long_signals_and_of_large_maps_it_is_said_what_is_drawn(tmp_path, dr
     assert reduction((64, 64, 8)) == reduction((10,)) == reduction((None, 8)) == reduction((None, None, 8)) == ""
 
 
+WEIGHTS = DRAWS.normal(size=(3, 200)).astype(np.float32)
+
+
+def shared_layer():
+    """A dense layer of 200 units that is called on two inputs."""
+    shared = keras.layers.Dense(200, use_bias=False, name="shared")
+    one, two = keras.Input((3,), name="one"), keras.Input((3,), name="two")
+    model = keras.Model([one, two], keras.layers.Add()([shared(one), shared(two)]))
+    shared.set_weights([WEIGHTS])
+    return model
+
+
+@pytest.mark.parametrize("order", [["shared", "shared:1"], ["shared:1", "shared"]])
+def test_calls_of_a_shared_layer_show_the_same_units_on_one_scale(order, tmp_path, monkeypatch):
+    one, two = DRAWS.normal(size=(2, 8, 3)).astype(np.float32) * [[[1, 1, 0]], [[0, 3, 5]]]
+    drawn, real = {}, activation_maps.response_matrix
+
+    def record(values, **options):
+        drawn[options["caption"].partition("   ")[0]] = np.array(values), options
+        return real(values, **options)
+
+    monkeypatch.setattr(activation_maps, "response_matrix", record)
+    shown = kv.ActivationMaps(tmp_path, [one, two], layers=order).pictures(shared_layer())
+    assert set(shown) == {"validation/activations/shared", "validation/activations/shared:1"}
+    units = np.sort(np.argsort((one @ WEIGHTS).var(axis=0))[-128:])
+    assert units.tolist() != np.sort(np.argsort((two @ WEIGHTS).var(axis=0))[-128:]).tolist()
+    largest = np.sort(np.abs(two @ WEIGHTS)[:, units], axis=None)[-6]  # 5 of 1,024 are beyond: 0.5 %
+    assert set(drawn) == {"call 1 of 2 of shared", "call 2 of 2 of shared"}
+    for name, inputs in (("call 1 of 2 of shared", one), ("call 2 of 2 of shared", two)):
+        values, options = drawn[name]
+        np.testing.assert_allclose(values, (inputs @ WEIGHTS)[:, units], rtol=1e-5, atol=1e-5)
+        assert options["channels"] == units.tolist()
+        assert options["high"] == -options["low"] == pytest.approx(largest, rel=1e-5)
+    assert "128 of 200 units, which varied most at the first step   " in drawn["call 1 of 2 of shared"][1]["caption"]
+    assert "which varied most at the first step in call 1   " in drawn["call 2 of 2 of shared"][1]["caption"]
+
+
+@pytest.mark.parametrize("view", [kv.ActivationMaps, kv.NeuronResponses, kv.FilterOverlap])
+def test_the_images_of_a_shared_layer_say_that_they_can_be_compared(view, tmp_path):
+    inputs = list(DRAWS.normal(size=(2, 8, 3)).astype(np.float32))
+    both = view(tmp_path, inputs, layers=["shared", "shared:1"])
+    about = [one.description for one in snapshot([both], shared_layer())]
+    for number, text in enumerate(about, 1):
+        assert f" call {number} of 2 of `shared`" in text
+        assert text.endswith("show the channels chosen in call 1, on one scale, so that they can be compared.")
+    alone = snapshot([view(tmp_path, inputs, layers=["shared:1"])], shared_layer())[0].description
+    assert "call 2 of 2 of `shared`" in alone
+    assert "Shared layer" not in alone
+
+
+@pytest.mark.parametrize("order", [["shared", "shared:1"], ["shared:1", "shared"]])
+def test_a_shared_layer_has_one_choice_and_order_of_channels(order, tmp_path):
+    one, two = DRAWS.normal(size=(2, 8, 3)).astype(np.float32) * [[[1, 1, 0]], [[0, 3, 5]]]
+    overlap, responses = (view(tmp_path, [one, two], layers=order) for view in (kv.FilterOverlap, kv.NeuronResponses))
+    model = shared_layer()
+    for view in (overlap, responses):
+        model.compile("sgd", "mse")
+        model.fit([one, two], np.zeros((8, 200)), epochs=1, verbose=0, callbacks=[view])
+    units = np.sort(np.argsort((one @ WEIGHTS).var(axis=0))[-128:])
+    assert list(overlap.memory.shared["order"]) == list(responses.memory.shared["neurons"]) == ["shared"]
+    assert overlap.memory.shared["channels"]["shared"].tolist() == units.tolist()
+    strengths = np.abs(np.stack([one @ WEIGHTS, two @ WEIGHTS]))
+    assert responses.memory.scales["shared"] >= np.quantile(strengths[1], 0.995)
+    assert list(responses.memory.scales) == ["shared"]
+
+
+def test_calls_of_a_layer_without_weights_have_channels_and_scales_of_their_own(tmp_path, drawn):
+    relu, given = keras.layers.ReLU(name="relu"), keras.Input((4, 4, 1))
+    wide = keras.layers.Conv2D(3, 1, kernel_initializer=keras.initializers.Constant(2), name="wide")(relu(given))
+    model = keras.Model(given, relu(wide))
+    kv.ActivationMaps(tmp_path, np.full((2, 4, 4, 1), 2, np.float32), layers=["relu", "relu:1"]).pictures(model)
+    assert [(options["high"], len(options["channels"])) for _, options in drawn] == [(2, 1), (4, 3)]
+
+
 def test_counts_of_dead_channels_are_written_alike_at_all_steps():
     view = SimpleNamespace(memory=Memory(), schedule=SimpleNamespace(unit="epoch"))
     for step, count in enumerate((1007, 1568)):
         said = kv.ActivationMaps._deaths(view, "validation", "dense", step - 1, np.arange(2000) < count, 16)
     assert said == "dead on 16 inputs: 1,568 of 2,000 (epoch −1: 1,007)"
+
+
+def test_counts_of_dead_channels_at_earlier_steps_are_written_once_a_channel_has_been_dead():
+    view = SimpleNamespace(memory=Memory(), schedule=SimpleNamespace(unit="epoch"))
+    said = [
+        kv.ActivationMaps._deaths(view, "train", "conv", step, np.arange(16) < count, 16)
+        for step, count in ((-1, 0), (0, 0), (1, 3), (2, 0))
+    ]
+    assert said == [
+        "dead on 16 inputs: 0 of 16",
+        "dead on 16 inputs: 0 of 16",
+        "dead on 16 inputs: 3 of 16 (epoch −1: 0, 0: 0)",
+        "dead on 16 inputs: 0 of 16 (epoch −1: 0, 0: 0, 1: 3)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("activation", "values", "least"),
+    [
+        ("gelu", [-0.7518, 2.0], -0.169971),  # the least value of GELU
+        ("gelu", [-0.7518, 0.5], None),  # it uses more than a quarter of the scale
+        ("silu", [-1.2785, 3.0], -0.278465),
+        ("relu", [-1.0, 3.0], None),
+        ("linear", [-2.0, 3.0], None),
+    ],
+)
+def test_the_legend_begins_at_the_least_value_where_negative_ones_use_little_of_the_scale(
+    activation, values, least, tmp_path, drawn
+):
+    given = np.reshape(values, (1, 2, 1, 1)).astype(np.float32)
+    layer = keras.layers.Conv2D(1, 1, kernel_initializer="ones", activation=activation, name="maps")
+    kv.ActivationMaps(tmp_path, given, layers=["maps"]).pictures(keras.Sequential([keras.Input((2, 1, 1)), layer]))
+    maps, options = drawn[-1]
+    assert options["least"] == (None if least is None else pytest.approx(least, abs=2e-4))  # Keras' GELU may be tanh's
+    assert options["high"] == maps.max()
+    assert options["low"] == (0 if activation == "relu" else -maps.max())
 
 
 def test_probabilities_are_on_the_scale_from_0_to_1_from_the_first_step_on(tmp_path, drawn):

@@ -182,7 +182,7 @@ def drawn_of(monkeypatch, model, inputs, layers=None):
 
     def record(pictures, maps, caption, **others):
         path, line = caption.split("\n")[:2]
-        found[path.split()[0]] = maps, line
+        found[path.split("   ")[0]] = maps, line
         return np.zeros((9, 9, 3), np.uint8)
 
     monkeypatch.setattr(activation_maps, "activation_tiles", record)
@@ -203,6 +203,7 @@ def test_activations_of_several_inputs_say_of_which(monkeypatch):
     shared, inputs = tower(), [keras.Input((6, 7, 2), name=name) for name in names]
     model = keras.Model(inputs, layers.Concatenate()([shared(one) for one in inputs]))
     found = drawn_of(monkeypatch, model, [data()[:, 0], data()[:, 1]], ["tower/maps", "tower/maps:1"])
+    assert list(found) == ["call 1 of 2 of tower/maps", "call 2 of 2 of tower/maps"]
     assert [line for _, line in found.values()] == [f"columns: channels   on input {name}" for name in names]
 
 

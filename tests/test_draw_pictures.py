@@ -1,3 +1,4 @@
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -6,7 +7,7 @@ from harness import boxes
 
 from kerasviz_callbacks.draw import text
 from kerasviz_callbacks.draw.activations import activation_tiles, response_matrix
-from kerasviz_callbacks.draw.colour import NON_FINITE, luminance, table
+from kerasviz_callbacks.draw.colour import NON_FINITE, colourise, luminance, table
 from kerasviz_callbacks.draw.confusion import Confused, Matrix, cell_size, confusion_sheet
 from kerasviz_callbacks.draw.filters import filter_matrix, filter_tiles
 from kerasviz_callbacks.draw.heat import WRONG, heat_maps
@@ -493,6 +494,28 @@ def test_a_rising_signal_is_drawn_rising():
     picture = trace_pictures(np.linspace(0, 1, 50)[None, :, None], low=0, high=1)[0]
     heights = (picture.sum(axis=-1)).argmin(axis=0)
     assert heights[2] > heights[48] > heights[93]
+
+
+@pytest.mark.parametrize("least", [-2.0, -0.4, 0.0, 1.5])
+def test_the_part_of_a_legend_has_the_colours_of_its_values(least):
+    part = Scale(-2, 2, "RdBu_r").beginning(least)
+    assert (part.low, part.high) == (least, 2)
+    values = np.linspace(least, 2, 300)
+    bar = part.bar(300, 2)[0].astype(int)
+    assert np.abs(bar - colourise(values, -2, 2, "RdBu_r")).max() <= 8  # neighbouring entries of the table
+    assert (bar[-1] == table("RdBu_r")[-1]).all()
+
+
+@pytest.mark.parametrize(("least", "share"), [(-2.0, 0.5), (-0.5, 0.2), (-0.1, 1 / 21)])
+def test_a_legend_marks_zero_where_its_colour_is(least, share):
+    whole = Scale(-2, 2, "RdBu_r").beginning(least)
+    picture, bare = (
+        sheet(blank(5, 340), caption="a", legend=one) for one in (whole, replace(whole, colours="not signed"))
+    )
+    marked = np.flatnonzero((picture != bare).any(axis=(0, 2)))
+    assert len(marked) == 1
+    begin = MARGIN + text_width(format_number(least), type_size(picture.shape[1])) + 7
+    assert marked[0] - begin == pytest.approx(share * 10 * type_size(picture.shape[1]), abs=1)
 
 
 @pytest.mark.parametrize("width", [100, 340, 640, 800])

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from harness import boxes, magenta, values_of
@@ -65,3 +67,37 @@ def test_any_matrix_is_seen_and_stays_within_bounds(shape):
     assert min(down, across) >= 1
     picture = weight_panels(panels(np.zeros(shape), np.ones(shape)), inputs=10**6, outputs=10**7, caption="any\nthing")
     assert picture.shape[1] <= 760
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_blocks_are_separated_by_lines_that_hide_no_cell(axis):
+    shape = (4, 12) if axis else (12, 4)
+    weights = np.random.default_rng(2).uniform(-1, 1, shape)
+    given = {("row_blocks", "column_blocks")[axis]: ("gate", ("z", "r", "h"))}
+    given |= {"inputs": shape[0], "outputs": shape[1], "caption": "cell"}
+    places = boxes(magenta(weight_panels(panels(np.full(shape, np.nan)), **given)))
+    places.sort(key=lambda box: box[axis].start)
+    assert [later[axis].start - earlier[axis].stop for earlier, later in pairwise(places)] == [3, 3]
+    picture = weight_panels(panels(weights), **given)
+    for box, part in zip(places, np.split(weights, 3, axis), strict=True):
+        shown = values_of(picture, box, part.shape, "RdBu_r", 1.0)
+        np.testing.assert_allclose(shown, part, atol=1.6 / 128)
+        line = list(box)
+        line[axis] = slice(box[axis].stop, box[axis].stop + 3)
+        if box is not places[-1]:
+            between = np.moveaxis(picture[tuple(line)], axis, 0)
+            assert [np.unique(one.reshape(-1, 3), axis=0).tolist() for one in between] == [
+                [[255] * 3],
+                [[*INK]],
+                [[255] * 3],
+            ]
+
+
+def test_the_ring_stays_round_its_cell_behind_a_line():
+    weights, given = np.zeros((2, 8)), {"inputs": 2, "outputs": 8, "caption": "cell", "column_blocks": ("gate", "ifco")}
+    plain, ringed = (weight_panels(panels(weights, mark=mark), **given) for mark in (None, (1, 5)))
+    here = weights.copy()
+    here[1, 5] = np.nan
+    cell = np.argwhere(magenta(weight_panels(panels(here), **given)))
+    changed = np.argwhere((plain != ringed).any(axis=-1))
+    np.testing.assert_allclose(changed.min(axis=0) + changed.max(axis=0), cell.min(axis=0) + cell.max(axis=0), atol=1)

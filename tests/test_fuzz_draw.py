@@ -100,6 +100,11 @@ class Case:
         self.others, self.free, self.counted = others or (lambda *sides: {}), free or {}, counted
 
 
+def blocks(count):
+    """The names of each row or column as a block of its own, or none."""
+    return st.none() | st.tuples(st.text(max_size=8), st.lists(st.text(max_size=8), min_size=count, max_size=count))
+
+
 def strip(**more):
     return {"note": NOTES, **more}
 
@@ -220,7 +225,7 @@ CASES = {
         st.tuples(FEW, FEW, SIDES, SIDES),
         lambda n, c, h, w: {"pictures": pictures(n, SIDES, SIDES), "maps": numbers(n, c, h, w)},
         lambda n, c, h, w: {"caption": CAPTIONS, "channels": st.just(list(range(c))), "labels": st.none() | names(n)},
-        strip(low=SCALES.map(lambda scale: -scale), high=SCALES),
+        strip(low=SCALES.map(lambda scale: -scale), high=SCALES, least=st.none() | st.just(0.0)),
         ("maps",),
     ),
     "activation_tiles of signals": Case(
@@ -228,7 +233,7 @@ CASES = {
         st.tuples(FEW, FEW, LONG),
         lambda n, c, t: {"maps": numbers(n, c, t)},
         lambda n, c, t: {"pictures": st.none(), "caption": CAPTIONS, "channels": st.just(list(range(c)))},
-        strip(low=SCALES.map(lambda scale: -scale), high=SCALES),
+        strip(low=SCALES.map(lambda scale: -scale), high=SCALES, least=st.none() | st.just(0.0)),
         ("maps",),
     ),
     "response_matrix": Case(
@@ -240,7 +245,7 @@ CASES = {
             "labels": st.none() | names(n),
             "channels": st.sampled_from([None, range(0, units * 10**9, 10**9)]),
         },
-        strip(low=SCALES.map(lambda scale: -scale), high=SCALES),
+        strip(low=SCALES.map(lambda scale: -scale), high=SCALES, least=st.none() | st.just(0.0)),
         ("values",),
     ),
     "response_strengths": Case(
@@ -294,7 +299,10 @@ CASES = {
         ),
         st.tuples(SIDES, SIDES),
         lambda r, c: {"before": numbers(r, c), "after": numbers(r, c)},
-        lambda r, c: {"inputs": st.just(r), "outputs": st.just(c), "caption": CAPTIONS},
+        lambda r, c: {
+            **{"inputs": st.just(r), "outputs": st.just(c), "caption": CAPTIONS},
+            **{"row_blocks": blocks(r), "column_blocks": blocks(c)},
+        },
         strip(scale=SCALES, marked=st.booleans(), bad=NOTES),
     ),
     "profiles": Case(

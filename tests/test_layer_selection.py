@@ -9,6 +9,7 @@ from harness import quick
 from keras import layers, ops
 
 import kerasviz_callbacks as kv
+from kerasviz_callbacks.callback.snapshot import snapshot
 from kerasviz_callbacks.maths.choice import evenly_by_depth
 from kerasviz_callbacks.maths.class_activation import grad_cam
 from kerasviz_callbacks.taps.layer_selection import activation_layers, bottleneck, last_maps, penultimate
@@ -117,6 +118,51 @@ def test_of_many_layers_eight_are_shown_first_and_last_included():
     assert len(shown) == 8
     assert (shown[0], shown[-1]) == ("d0", "d19")
     assert shown == sorted(shown, key=lambda path: int(path[1:]))
+
+
+def _convolutions(count):
+    steps = [layers.Conv2D(2, 1, name=f"c{k}") for k in range(count)]
+    model = keras.Sequential([keras.Input((3, 3, 1)), *steps, layers.Conv2D(1, 1, name="last")])
+    model.compile("sgd", "mse")
+    return model
+
+
+@pytest.mark.parametrize(
+    ("view", "said", "of"),
+    [
+        (kv.FilterImages, "c0 to last (8 of 12 layers, ", ()),
+        (kv.WeightHeatmaps, "c0 to last (8 of 12 kernels, ", ()),
+        (kv.ActivationMaps, "c0 to last (8 of 12 layers, ", (np.ones((2, 3, 3, 1)),)),
+        (kv.NeuronResponses, "c0 to last (8 of 12 layers, ", (np.ones((2, 3, 3, 1)),)),
+        (kv.FilterOverlap, "c0 to c10 (8 of 11 layers, ", (np.ones((2, 3, 3, 1)),)),  # not the one of a single channel
+    ],
+)
+def test_how_many_layers_are_left_out_is_printed_and_described(view, said, of, tmp_path, capsys):
+    model, shown, x = _convolutions(11), view(tmp_path, *of), np.ones((2, 3, 3, 1), np.float32)
+    model.fit(x, x, epochs=1, callbacks=[kv.Visualizer(tmp_path, views=[shown])])
+    line = f"{view.__name__} of {said}evenly spaced by depth; name others in layers=)."
+    assert line in capsys.readouterr().out
+    about = [one.description for one in snapshot([shown], model)]
+    assert len(about) == 8
+    assert {text.rpartition("\n\n")[2] for text in about} == {
+        f"*Layers shown:* {said.partition('(')[2]}evenly spaced by depth; name others in layers=."
+    }
+
+
+@pytest.mark.parametrize("given", [{}, {"layers": ["c0", "c1"]}])
+def test_where_no_layer_is_left_out_nothing_is_said_of_it(given, tmp_path):
+    for view in (kv.FilterImages(tmp_path, **given), kv.ActivationMaps(tmp_path, np.ones((2, 3, 3, 1)), **given)):
+        assert not any("evenly" in one.description for one in snapshot([view], _convolutions(11 if given else 3)))
+
+
+def test_calls_of_a_shared_layer_are_counted_as_calls(tmp_path):
+    shared, inputs = layers.Dense(3, name="shared"), keras.Input((3,))
+    answer = inputs
+    for _ in range(9):
+        answer = shared(answer)
+    view = kv.ActivationMaps(tmp_path, np.ones((2, 3), np.float32))
+    about = snapshot([view], keras.Model(inputs, answer))[0].description
+    assert "8 of 9 calls of layers, evenly spaced by depth" in about
 
 
 def test_a_model_with_neither_convolution_nor_dense_layer_is_an_error_that_names_what_there_is():

@@ -3,6 +3,7 @@
 import pickle
 import re
 from dataclasses import replace
+from functools import partial
 
 import keras
 import numpy as np
@@ -11,11 +12,13 @@ from harness import Poison, Weights, autoencoder, classifier, fit, magenta, pict
 from keras import layers, optimizers
 
 import kerasviz_callbacks as kv
+from kerasviz_callbacks.callback.snapshot import snapshot
 from kerasviz_callbacks.callback.types import Memory
 from kerasviz_callbacks.draw.text import text_width
 from kerasviz_callbacks.draw.weights import SIDE
+from kerasviz_callbacks.maths.matrices import fold
 from kerasviz_callbacks.taps.layers import list_layers
-from kerasviz_callbacks.taps.weights import matrices_named, narrowest_hidden, weight_matrices
+from kerasviz_callbacks.taps.weights import Blocks, cell_gates, matrices_named, narrowest_hidden, weight_matrices
 from kerasviz_callbacks.views import filter_images, weight_heatmaps
 from kerasviz_callbacks.views.weight_heatmaps import WeightHeatmapsData
 
@@ -633,3 +636,196 @@ def test_after_a_fit_the_picture_is_the_last_and_before_one_the_weights_of_now(t
     alone = kv.WeightHeatmaps(tmp_path, VALIDATION).pictures(uncompiled)["model/weights/conv"]
     assert alone.shape[1] < before["model/weights/conv"].shape[1]
     assert not magenta(alone).any()
+
+
+def test_layers_that_share_a_kernel_are_drawn_once(tmp_path):
+    """As of an encoder and a decoder with tied weights; one that is named is drawn all the same."""
+
+    class Tied(layers.Conv2D):
+        def build(self, input_shape):
+            super().build(input_shape)
+            self._kernel = first.kernel
+
+    first, second = layers.Conv2D(1, 3, padding="same", name="first"), Tied(1, 3, padding="same", name="tied")
+    model = keras.Sequential([keras.Input((8, 8, 1)), first, second])
+    assert second.kernel is first.kernel
+    for view, tag in ((kv.FilterImages, "filters"), (kv.WeightHeatmaps, "weights")):
+        assert list(view(tmp_path).pictures(model)) == [f"model/{tag}/first"]
+    assert list(kv.FilterImages(tmp_path, layers=["tied"]).pictures(model)) == ["model/filters/tied"]
+
+
+def gates_of(cell, inputs):
+    cell.build((None, inputs))
+    return matrices_named(
+        list_layers(keras.Sequential([keras.Input((5, inputs)), layers.RNN(cell)])), cell, argument=""
+    )
+
+
+def test_the_gates_of_an_lstm_are_named_in_the_order_in_which_keras_uses_them():
+    """An input gate that is open, a forget gate that is closed, ...: each changes the state in a way of its own."""
+    x, state = np.full((1, 2), 0.3, np.float32), [np.full((1, 3), value, np.float32) for value in (0.4, 0.7)]
+    results = {}
+    for gate in "ifco":
+        cell = layers.LSTMCell(3, kernel_initializer="zeros", recurrent_initializer="zeros", unit_forget_bias=False)
+        for matrix in gates_of(cell, 2):
+            assert (matrix.column_blocks.what, matrix.row_blocks) == ("gate", None)
+            names = matrix.column_blocks.names
+        kernel = np.zeros((2, 4, 3), np.float32)
+        kernel[:, names.index(gate)] = 100
+        cell.kernel.assign(kernel.reshape(2, 12))
+        output, (_, carry) = cell(x, state)
+        results[gate] = float(carry[0, 0]), float(output[0, 0])
+    kept, half = 0.7, np.tanh(0.35) / 2
+    assert results["i"] == pytest.approx((kept / 2, half))  # of a candidate of 0 nothing enters, though all may
+    assert results["f"] == pytest.approx((kept, np.tanh(0.7) / 2))
+    assert results["c"] == pytest.approx((kept / 2 + 0.5, np.tanh(0.85) / 2))
+    assert results["o"] == pytest.approx((kept / 2, np.tanh(0.35)))
+
+
+def test_the_gates_of_a_gru_are_named_in_the_order_in_which_keras_uses_them():
+    x, state = np.full((1, 2), 0.3, np.float32), np.full((1, 3), 0.4, np.float32)
+    results = {}
+    for gate in "zrh":
+        cell = layers.GRUCell(3, kernel_initializer="zeros", recurrent_initializer="ones")
+        names = gates_of(cell, 2)[0].column_blocks.names
+        recurrent = np.zeros((3, 3, 3), np.float32)
+        recurrent[:, names.index("h")] = 0.1
+        cell.recurrent_kernel.assign(recurrent.reshape(3, 9))
+        kernel = np.zeros((2, 3, 3), np.float32)
+        kernel[:, names.index(gate)] = 100
+        cell.kernel.assign(kernel.reshape(2, 9))
+        results[gate] = float(cell(x, state)[0][0, 0])
+    assert results["z"] == pytest.approx(0.4)  # the state stays
+    assert results["r"] == pytest.approx(0.2 + np.tanh(0.12) / 2)  # all of the state is in the candidate
+    assert results["h"] == pytest.approx(0.2 + 0.5)
+
+
+@pytest.mark.parametrize(
+    ("make", "shape", "many"),
+    [
+        (lambda: layers.Bidirectional(layers.LSTM(3, name="read"), name="both"), (5, 2), 4),
+        (lambda: layers.GRU(3), (5, 2), 2),
+        (lambda: layers.RNN([layers.LSTMCell(3), layers.LSTMCell(2)]), (5, 2), 4),
+        (lambda: layers.ConvLSTM1D(3, 2), (5, 4, 2), 2),
+        (lambda: layers.ConvLSTM2D(3, 2), (5, 4, 4, 2), 2),
+    ],
+)
+def test_all_layers_with_gates_name_them(make, shape, many):
+    model = keras.Sequential([keras.Input(shape), make()])
+    found = weight_matrices(list_layers(model))
+    assert len(found) == many
+    for matrix in found:
+        names = ("z", "r", "h") if "gru" in matrix.path else ("i", "f", "c", "o")
+        assert matrix.column_blocks.names == names
+        assert matrix.sides[1] % len(names) == 0
+    plain = keras.Sequential([keras.Input((5, 2)), layers.SimpleRNN(4), layers.Dense(4)])
+    assert all(one.column_blocks is one.row_blocks is None for one in weight_matrices(list_layers(plain)))
+
+
+def test_the_unit_forget_bias_of_a_convolutional_lstm_is_that_of_the_gate_f():
+    cell = layers.ConvLSTM2D(3, 2, unit_forget_bias=True)
+    cell.build((None, 5, 4, 4, 2))
+    ones = np.asarray(cell.cell.bias).reshape(4, 3).all(axis=1).tolist()
+    assert ones.index(True) == cell_gates(cell.cell).names.index("f")
+
+
+def test_the_heads_of_attention_are_the_blocks_of_its_kernels():
+    inputs = keras.Input((6, 5))
+    several = layers.MultiHeadAttention(3, 4, name="mha")(inputs, inputs)
+    grouped = layers.GroupQueryAttention(4, 6, 2, name="gqa")(several, several)
+    single = layers.MultiHeadAttention(1, 4, name="one")(grouped, grouped)
+    own = layers.EinsumDense("abc,cde->abde", (None, 7, 2), name="own")(single)
+    matrices = {one.path: one for one in weight_matrices(list_layers(keras.Model(inputs, own)))}
+    found = {path: (one.row_blocks, one.column_blocks) for path, one in matrices.items()}
+    for name, counts in (("mha", (3, 3, 3)), ("gqa", (6, 2, 2))):
+        for part, count in zip(("query", "key", "value"), counts, strict=True):
+            assert found[f"{name}/{part}"] == (None, Blocks("head", tuple("012345"[:count])))
+        assert found[f"{name}/attention_output"] == (Blocks("head", tuple("012345"[: counts[0]])), None)
+    assert {both for path, both in found.items() if path.startswith("one/")} == {(None, None)}
+    assert found["own"] == (None, Blocks("axis 1", tuple("0123456")))
+    query, output = matrices["mha/query"], matrices["mha/attention_output"]
+    folded = fold(query.array(), query.inputs, query.outputs)
+    np.testing.assert_array_equal(np.split(folded, 3, axis=1)[2], query.array()[:, 2])
+    folded = fold(output.array(), output.inputs, output.outputs)
+    np.testing.assert_array_equal(np.split(folded, 3, axis=0)[2], output.array()[2])
+
+
+def test_no_cell_of_a_reduced_kernel_belongs_to_two_gates(tmp_path, monkeypatch):
+    """Of 3 x 70 columns 198 are drawn, 66 of each gate; 200 would mix two of them."""
+    drawn = []
+
+    def record(panels, **given):
+        drawn.append((panels[0], given))
+        return np.zeros((9, 9, 3), np.uint8)
+
+    monkeypatch.setattr(weight_heatmaps, "weight_panels", record)
+    model = keras.Sequential([keras.Input((5, 2)), layers.GRU(70, name="gru")])
+    cell = model.layers[0].cell
+    cell.kernel.assign(np.repeat([[1.0, -2, 3]], 70, axis=1) * [[1], [0.5]])
+    view = kv.WeightHeatmaps(tmp_path, layers=["gru"])
+    about = next(one.description for one in snapshot([view], model))
+    panel, given = drawn[0]
+    np.testing.assert_array_equal(panel.cells[0], np.repeat([1.0, -2, 3], 66))
+    assert given["column_blocks"] == ("gate", ("z", "r", "h"))
+    assert "gates: z update, r reset, h candidate   each cell the largest |weight| of a block" in given["caption"]
+    assert panel.mark == (0, 132)
+    assert "Thin lines separate each gate from the next. If the matrix is larger" in about
+
+
+@pytest.fixture
+def tiles(monkeypatch):
+    """What the drawing routines of filters are given, newest last."""
+    found = []
+
+    def record(real, kernels, **given):
+        found.append((np.array(kernels), given))
+        return real(kernels, **given)
+
+    for name in ("filter_tiles", "filter_matrix"):
+        monkeypatch.setattr(filter_images, name, partial(record, getattr(filter_images, name)))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("layer", "channels", "said"),
+    [
+        (layers.Conv1D(3, 5, name="layer"), "each", "tiles: kernel positions across, input channels down"),
+        (layers.Conv1DTranspose(3, 5, name="layer"), "each", "tiles: kernel positions across, input channels down"),
+        (layers.DepthwiseConv1D(5, name="layer"), "each", "tiles: kernel positions across"),
+        (layers.Conv1D(3, 5, name="layer"), "norm", "tiles: kernel positions across"),
+    ],
+)
+def test_what_runs_along_the_tiles_of_one_dimensional_kernels_is_said(layer, channels, said, tmp_path, tiles):
+    model = keras.Sequential([keras.Input((20, 2)), layer])
+    about = snapshot([kv.FilterImages(tmp_path, channels=channels)], model)[0].description
+    shown, given = tiles[-1]
+    assert given["caption"].partition("\n")[2] == said
+    assert f"One tile per filter: {said.removeprefix('tiles: ')}." in about
+    kernel = np.asarray(layer.kernel)  # `(positions, inputs, filters)`
+    if channels == "norm":
+        np.testing.assert_allclose(shown, np.linalg.norm(kernel, axis=1).T[:, None], rtol=1e-5)
+        assert (given["colours"], "norm over inputs" in given["caption"]) == ("viridis", True)
+    elif isinstance(layer, (layers.Conv1DTranspose, layers.DepthwiseConv1D)):
+        np.testing.assert_array_equal(shown, kernel.transpose(1, 2, 0))
+    else:
+        np.testing.assert_array_equal(shown, kernel.transpose(2, 1, 0))
+
+
+def test_filters_of_a_convolutional_lstm_have_the_letter_of_their_gate(tmp_path, tiles):
+    """The kernels of which Keras splits the last axis into four: the largest are the 2nd of i and the 1st of o."""
+    model = keras.Sequential([keras.Input((4, 6, 6, 2)), layer := layers.ConvLSTM2D(5, 3, name="layer")])
+    kernel = np.ones((3, 3, 2, 4, 5), np.float32)
+    kernel[:, :, :, 0, 1], kernel[:, :, :, 3, 0], kernel[:, :, :, 2, :] = 3, 2, 1.5
+    layer.cell.kernel.assign(kernel.reshape(3, 3, 2, 20))
+    about = snapshot([kv.FilterImages(tmp_path)], model)[0].description
+    given = tiles[-1][1]
+    assert given["column_numbers"] == ["i0", "i1", "c0", "c1", "c2", "c3", "c4", "o0"]
+    assert "\ngates: i input, f forget, c cell, o output   8 of 20 filters" in given["caption"]
+    assert "The letter before a filter's number is its gate: i input, f forget, c cell, o output." in about
+
+
+def test_in_which_order_the_rows_of_a_kernel_stand_is_described(tmp_path):
+    model = keras.Sequential([keras.Input((20, 2)), layers.Conv1D(3, 5, name="layer"), layers.Dense(4, name="top")])
+    texts = [one.description for one in snapshot([kv.WeightHeatmaps(tmp_path)], model)]
+    assert " Rows run over the kernel's axes 0, 1, the last one fastest. " in texts[0]
+    assert "fastest" not in texts[1]

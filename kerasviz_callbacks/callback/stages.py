@@ -22,6 +22,7 @@ class Stages(keras.callbacks.Callback, ABC):
 
     every_epoch: ClassVar[bool] = False
     scalar_descriptions: ClassVar[Mapping[str, str]] = {}
+    selection: str = ""
 
     def __init__(
         self,

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from .._typing import Array
 from ..fit_context import FitContext
-from ..maths.choice import MOST_LAYERS, evenly_by_depth
+from ..maths.choice import MOST_LAYERS, evenly_by_depth, selection_text
 from ..taps.layers import LayerRef, attribute_paths, has_call, list_layers
 from ..taps.parts import find_part, is_built
 from .failures import HOOKS_LEFT_OUT, Failures
@@ -43,6 +43,7 @@ class View(Stages):
         every_epoch: whether the view measures at the end of every epoch; it still draws only as `freq` says.
         scalar_descriptions: what each scalar means, in Markdown, by the last part of its tag.
         memory: its state during a fit; afterwards that of the last fit.
+        selection: which of the model's layers are shown if the view chose among too many, in words.
         context: the fit that it takes part in; `None` outside of `fit`.
         result: what the last fit left, used by `picture` and by a resumed fit.
 
@@ -209,15 +210,20 @@ class View(Stages):
         """Return whether the model to read is built, after the first epoch at least some of its parts."""
         return is_built(self.read_model(), partly=self._in_context().trained)
 
-    def evenly(self, paths: Sequence[str]) -> list[str]:
-        """Select at most eight layers evenly by depth; of a model without `call`, from each of its parts."""
+    def evenly(self, paths: Sequence[str], what: str = "layers") -> list[str]:
+        """Select at most eight layers evenly by depth, and note it; of a model without `call`, from each of its parts.
+
+        `what` is the name of what is selected.
+        """
         groups: dict[str, list[str]] = {}
         parts = [] if has_call(self.read_model()) else list(self.layer_paths().values())
         for path in paths:
             within = [part for part in parts if f"{path}/".startswith(f"{part}/")]
             groups.setdefault(max(within, key=len, default=""), []).append(path)
         each = max(1, MOST_LAYERS // max(1, len(groups)))
-        return [path for group in groups.values() for path in evenly_by_depth(group, each)]
+        chosen = [path for group in groups.values() for path in evenly_by_depth(group, each)]
+        self.selection = selection_text(len(chosen), len(paths), what)
+        return chosen
 
     def _in_context(self) -> ViewContext:
         if self.context is None:

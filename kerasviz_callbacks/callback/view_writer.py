@@ -11,7 +11,7 @@ from ..record.sink import Sink
 from .failures import Failures
 from .stages import Stages
 from .timelapse import Timelapse
-from .types import LastStep, Measured
+from .types import Image, LastStep, Measured
 
 
 class ViewWriter:
@@ -61,12 +61,18 @@ class ViewWriter:
 
     def _write_images(self, last: LastStep) -> None:
         for image in self._view.draw(last.measured):
-            png, tag = encode(image.picture), self.tag(image.tag)
+            png = encode(image.picture)
+            tagged = replace(image, tag=self.tag(image.tag), description=self._described(image))
             for sink in self.sinks:
                 with sink.errors.collect():
-                    sink.image(image.source, tag, last.step, png, image.description)
+                    sink.image(tagged.source, tagged.tag, last.step, png, tagged.description)
             if self._timelapse is not None:
-                self._timelapse.add(replace(image, tag=tag), last.step, png)
+                self._timelapse.add(tagged, last.step, png)
+
+    def _described(self, image: Image) -> str:
+        """Return the description of an image, with which of the model's layers the view selected."""
+        selection = self._view.selection
+        return f"{image.description}\n\n*Layers shown:* {selection}." if selection else image.description
 
     def _write_points(self, last: LastStep) -> None:
         for source, points in self._view.points(last.measured):

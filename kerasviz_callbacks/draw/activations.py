@@ -30,6 +30,7 @@ def activation_tiles(
     *,
     low: float,
     high: float,
+    least: float | None = None,
     caption: str,
     channels: Sequence[int],
     labels: Sequence[str] | None = None,
@@ -41,7 +42,8 @@ def activation_tiles(
     `pictures` are bytes `(n, H, W, 3)`, or None; `maps` are `(n, c, h, w)`, or `(n, c, t)` of signals, drawn as areas
     from zero. `channels` are numbers, `labels` the class of each input; `dead` says for each
     channel whether it is dead, which its number says in words. Colours run from `low` to `high`; with `low`
-    below 0 they diverge, and the range should be symmetric.
+    below 0 they diverge, and the range should be symmetric. The legend begins at `least` if values below it never
+    occur.
     """
     values = np.asarray(maps)
     rows, columns = values.shape[:2]
@@ -69,7 +71,12 @@ def activation_tiles(
     for row, name in enumerate(names or []):
         y = top + row * (line + gap) + line / 2
         write(canvas, (left - 7, y), name, size=size, anchor="rm", width=label_width(size))
-    return page.finished(legend=Scale(low, high, colours, "activation"), note=note, bad=count_non_finite(values))
+    return page.finished(legend=_legend(low, high, least), note=note, bad=count_non_finite(values))
+
+
+def _legend(low: float, high: float, least: float | None) -> Scale:
+    whole = Scale(low, high, SEQUENTIAL if low >= 0 else DIVERGING, "activation")
+    return whole if least is None else whole.beginning(least)
 
 
 def _head_columns(
@@ -105,6 +112,7 @@ def response_matrix(
     *,
     low: float,
     high: float,
+    least: float | None = None,
     caption: str,
     channels: Sequence[int] | None = None,
     labels: Sequence[str] | None = None,
@@ -113,9 +121,9 @@ def response_matrix(
 ) -> Picture:
     """Shows the activations of a dense layer `(n, units)`: one row per input, one column per unit.
 
-    Colours are as for `activation_tiles`; `channels` are the numbers of the units, 0 to units - 1 if left out. Equal
-    labels that follow each other are written once, beside a line as long as their rows. A dead unit has a mark above
-    its column.
+    Colours and legend are as for `activation_tiles`; `channels` are the numbers of the units, 0 to units - 1 if left
+    out. Equal labels that follow each other are written once, beside a line as long as their rows. A dead unit has a
+    mark above its column.
     """
     numbers = np.asarray(values)
     rows, units = numbers.shape
@@ -139,7 +147,7 @@ def response_matrix(
     write(page.body, (left - 7 - spill, above - 6), "unit", size=size, colour=QUIET, bold=True, anchor="rs")
     _mark_units(page.body, named, dead, left + 1, above, width, size)
     _label_rows(page.body, names, range(rows) if labels is None else groups(names), left, top, height, size)
-    return page.finished(legend=Scale(low, high, colours, "activation"), note=note, bad=count_non_finite(numbers))
+    return page.finished(legend=_legend(low, high, least), note=note, bad=count_non_finite(numbers))
 
 
 def _widest(numbers: Sequence[int], size: int) -> int:

@@ -23,7 +23,7 @@ def filter_tiles(
     scale: float,
     caption: str,
     note: str = "",
-    numbers: Sequence[int] | None = None,
+    numbers: Sequence[object] | None = None,
     colours: str = DIVERGING,
     slice_width: int | None = None,
 ) -> Picture:
@@ -60,7 +60,7 @@ def filter_matrix(
     scale: float,
     caption: str,
     row_numbers: Sequence[int] | None = None,
-    column_numbers: Sequence[int] | None = None,
+    column_numbers: Sequence[object] | None = None,
     slice_width: int | None = None,
     note: str = "",
 ) -> Picture:

@@ -7,12 +7,13 @@
 So the difference of two steps shows the model's change and leaves the caption black.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from PIL import Image
 
-from kerasviz_callbacks.draw.colour import NON_FINITE, Picture, is_signed, table
+from kerasviz_callbacks.draw.colour import NON_FINITE, Picture, is_signed, share, table
 from kerasviz_callbacks.draw.marks import fill
 from kerasviz_callbacks.draw.text import (
     INK,
@@ -55,6 +56,12 @@ class Scale:
     colours: str
     label: str = ""
     entries: Picture | None = None
+
+    def beginning(self, least: float) -> Self:
+        """The part of the scale from `least` on: a value keeps its colour."""
+        entries = table(self.colours) if self.entries is None else self.entries
+        first = int(float(share(least, self.low, self.high)) * (len(entries) - 1))
+        return replace(self, low=least, entries=entries[first:])
 
     def bar(self, width: int, height: int) -> Picture:
         """The colours from left to right."""
@@ -224,8 +231,8 @@ def _write_scale(strip: Picture, scale: Scale, baseline: int, size: int) -> None
     fill(strip, (left - 1, top - 1, left + long, top + high), LINE)
     strip[top : top + high, left : left + long] = scale.bar(long, high)
     if scale.low < 0 < scale.high and is_signed(scale.colours):
-        middle = left + long // 2
-        fill(strip, (middle, top + high - 4, middle, top + high - 1), INK)
+        zero = left + round(long * float(share(0.0, scale.low, scale.high)))
+        fill(strip, (zero, top + high - 4, zero, top + high - 1), INK)
     left += long + 7
     left += write(strip, (left, baseline), format_number(scale.high), size=size) + size
     width = max(0, strip.shape[1] - left - MARGIN)

@@ -28,6 +28,16 @@ def evenly_by_depth(items: Sequence[T], most: int = MOST_LAYERS) -> list[T]:
     return [items[(place * (len(items) - 1) + gaps // 2) // gaps] for place in range(most)]
 
 
+def selection_text(shown: int, whole: int, what: str = "layers") -> str:
+    """Describe what `evenly_by_depth` selected, for the user; empty if that is everything.
+
+    Example:
+        >>> selection_text(8, 14)
+        '8 of 14 layers, evenly spaced by depth; name others in layers='
+    """
+    return f"{shown} of {whole} {what}, evenly spaced by depth; name others in layers=" if shown < whole else ""
+
+
 def most_variable(variance: ArrayLike, most: int = 16) -> NDArray[np.intp]:
     """Select the `most` channels of largest variance `(channels,)` over the probe, in increasing order.
 

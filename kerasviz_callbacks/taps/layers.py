@@ -124,11 +124,13 @@ def _unique(path: str, captured: set[str]) -> str:
     return free
 
 
-def listed(paths: Sequence[str]) -> str:
-    """A short text: all paths, or the first, the last and the count where there are more than four."""
+def listed(paths: Sequence[str], selection: str = "") -> str:
+    """A short text: all paths, or the first, the last and the count (or `selection`) where there are more than four."""
     if not paths:
         return "layers that are not known yet"
-    return ", ".join(paths) if len(paths) <= 4 else f"{paths[0]} to {paths[-1]} ({len(paths)} layers)"
+    if len(paths) <= 4:
+        return ", ".join(paths) + (f" ({selection})" if selection else "")
+    return f"{paths[0]} to {paths[-1]} ({selection or f'{len(paths)} layers'})"
 
 
 def named(layers: Any) -> list[Any]:

@@ -34,6 +34,8 @@ class Call:
         is_output: whether the output is the model's own, or the input of its softmax.
         channel_axis: the axis that holds the channels in the pass, counted from the end; `None`: the last one.
         of_frames: whether the output has maps for each of several frames, `(time, *spatial, channels)`.
+        number: how many calls of the layer were before it.
+        times: how many calls of the layer there are.
     """
 
     path: str
@@ -44,6 +46,12 @@ class Call:
     is_output: bool = False
     channel_axis: int | None = None
     of_frames: bool = False
+    number: int = 0
+    times: int = 1
+
+    def title(self, styled: Callable[[str], str] = str) -> str:
+        """The layer's path, `styled`; of a layer that is called more than once which of its calls it is, in words."""
+        return f"call {self.number + 1} of {self.times} of " * (self.times > 1) + styled(self.ref.path)
 
     @property
     def size(self) -> int:
@@ -140,10 +148,10 @@ class OutputRecorder:
         counted: dict[str, int] = defaultdict(int)
         calls = []
         for ref, tensors, _ in self.record:
-            number, many, output = counted[ref.path], len(self.outputs[ref.path]) > 1, tensors[0]
+            number, times, output = counted[ref.path], len(self.outputs[ref.path]), tensors[0]
             counted[ref.path] += 1
             visible = all(_readable(one, flat) for call in self.outputs[ref.path] for one in call)
-            path = f"{ref.path}:{number}" if many and number else ref.path
+            path = f"{ref.path}:{number}" if number else ref.path
             axis = layouts.axis(output) if visible and layouts is not None else None
             shape = moved_shape(output.shape[1:], axis) if visible else ()
             joined = isinstance(tensors, Frames)
@@ -159,6 +167,8 @@ class OutputRecorder:
                     is_output=any(output is one for one in answers),
                     channel_axis=axis,
                     of_frames=timed and len(shape) > 2,
+                    number=number,
+                    times=times,
                 )
             )
             seen.append((output, path))

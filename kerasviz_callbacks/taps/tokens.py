@@ -81,6 +81,17 @@ def _as_lines(shape: tuple[int | None, ...]) -> list[tuple[tuple[int, int, int],
     return [((1, 2, 3), (a, b * channels)), ((2, 1, 3), (b, a * channels))]
 
 
+def patches_by_path(reader: Reader, calls: Sequence[Call]) -> dict[str, Patches]:
+    """The patches that tokens are, by path: of outputs that have the grid of the first tokens of the model.
+
+    Others, such as the turned outputs `(channels, tokens)` of an MLP-Mixer, may have as many rows as another grid.
+    """
+    found = {call.path: patches_of(reader, call) for call in calls if len(call.shape) == 2}
+    tokens = next((call for call in reader.calls if call.visible and len(call.shape) == 2), None)
+    first = patches_of(reader, tokens) if tokens is not None and any(found.values()) else None
+    return {path: one for path, one in found.items() if one and first and one.grid == first.grid}
+
+
 def within_attention(reader: Reader, calls: Sequence[Call]) -> set[str]:
     """The paths of calls inside attention layers, such as heads and queries, whose axes are no positions."""
     around = tuple(f"{ref.path}/" for ref in reader.layers if isinstance(ref.layer, _ATTENTION))

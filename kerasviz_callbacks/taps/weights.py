@@ -20,6 +20,8 @@ _DEPTHWISE = (keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D)
 _SEPARABLE = (keras.layers.SeparableConv1D, keras.layers.SeparableConv2D)
 _NORMALISING = (keras.layers.Normalization, keras.layers.BatchNormalization, keras.layers.LayerNormalization)
 _CONVOLUTION = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D)
+_ATTENTION = (keras.layers.MultiHeadAttention, keras.layers.GroupQueryAttention)
+_MOST_HEADS = 32  # that are told apart
 # Attributes that hold the weights by which layers multiply their inputs; the first one found represents a layer.
 _KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel", "embeddings", "recurrent_kernel")
 
@@ -30,8 +32,11 @@ def convolution_layout(layer: Any) -> Layout | None:
         return "conv_transpose"
     if isinstance(layer, (*_DEPTHWISE, *_SEPARABLE)):
         return "depthwise"
-    recurrent = hasattr(layer, "recurrent_kernel") and hasattr(layer, "rank")  # the cell of a ConvLSTM
-    return "conv" if recurrent or isinstance(layer, _CONVOLUTION) else None
+    return "conv" if _is_conv_lstm_cell(layer) or isinstance(layer, _CONVOLUTION) else None
+
+
+def _is_conv_lstm_cell(layer: Any) -> bool:
+    return hasattr(layer, "recurrent_kernel") and hasattr(layer, "rank")
 
 
 def is_separable(layer: Any) -> bool:
@@ -47,6 +52,20 @@ def kernel_shape(layer: Any) -> tuple[int, ...]:
 def kernel(layer: Any) -> Array:
     """A copy of a layer's kernel, float32."""
     return _copied(_kernel(layer))
+
+
+def with_own_kernel(layers: Sequence[LayerRef]) -> list[str]:
+    """The paths of convolutions or dense layers, of those that share one kernel the first."""
+    found: dict[Any, str] = {}
+    for ref in layers:
+        weights = _kernel(ref.layer)  # a tensor if the layer computes it (LoRA)
+        found.setdefault(id(weights) if isinstance(weights, keras.Variable) else ref.path, ref.path)
+    return list(found.values())
+
+
+def convolves_one_axis(layer: Any) -> bool:
+    """Whether a layer is a convolution over positions along one axis."""
+    return convolution_layout(layer) is not None and len(kernel_shape(layer)) == 3
 
 
 def first_dense(model: Any, known: Sequence[LayerRef]) -> tuple[LayerRef, tuple[int, ...]] | None:
@@ -77,6 +96,15 @@ def _copied(weights: Any) -> Array:
 
 
 @dataclass(frozen=True)
+class Blocks:
+    """Equal parts of the rows or columns of a matrix, in their order."""
+
+    what: str  # what a part is, such as `"gate"`
+    names: tuple[str, ...]
+    meaning: str = ""  # of the names, in words
+
+
+@dataclass(frozen=True)
 class WeightMatrix:
     """One kernel of a layer as a matrix of inputs by outputs."""
 
@@ -85,6 +113,7 @@ class WeightMatrix:
     attribute: str  # of the layer, such as `"kernel"`
     inputs: tuple[int, ...]  # the axes of a unit's inputs
     outputs: tuple[int, ...]  # the axes of the units
+    in_attention: bool = False  # whether the layer is a part of an attention layer
 
     @property
     def weights(self) -> Any:
@@ -107,9 +136,41 @@ class WeightMatrix:
         return _copied(self.weights)
 
     @property
+    def row_blocks(self) -> Blocks | None:
+        """The heads whose outputs are the rows: of the kernel that joins them, or of another with several such axes."""
+        joins = not self.in_attention or self.ref.name == "attention_output"
+        return self._heads(self.inputs) if joins else None
+
+    @property
+    def column_blocks(self) -> Blocks | None:
+        """The gates of a recurrent cell, or the heads of attention, that the columns belong to."""
+        gates = cell_gates(self.ref.layer)
+        if gates is not None and self.attribute in ("kernel", "recurrent_kernel"):
+            return gates
+        return None if self.in_attention and self.ref.name == "attention_output" else self._heads(self.outputs)
+
+    def _heads(self, axes: tuple[int, ...]) -> Blocks | None:
+        """The parts along the first of several axes, none of which is a single row or column."""
+        if not isinstance(self.ref.layer, keras.layers.EinsumDense) or len(axes) < 2:
+            return None
+        count, each = self.shape[axes[0]], math.prod(self.shape[axis] for axis in axes[1:])
+        if not (1 < count <= _MOST_HEADS and each > 1):
+            return None
+        return Blocks("head" if self.in_attention else f"axis {axes[0]}", tuple(map(str, range(count))))
+
+    @property
     def variable(self) -> Any:
         """The variable that training updates; `None` if the kernel is computed."""
         return self.weights if isinstance(self.weights, keras.Variable) else None
+
+
+def cell_gates(layer: Any) -> Blocks | None:
+    """The gates that the last axis of a recurrent cell's kernels is made of, in Keras' order; `None` without gates."""
+    if isinstance(layer, keras.layers.GRUCell):
+        return Blocks("gate", ("z", "r", "h"), "z update, r reset, h candidate")
+    if isinstance(layer, keras.layers.LSTMCell) or _is_conv_lstm_cell(layer):
+        return Blocks("gate", ("i", "f", "c", "o"), "i input, f forget, c cell, o output")
+    return None
 
 
 def weight_matrices(known: Sequence[LayerRef]) -> list[WeightMatrix]:
@@ -118,13 +179,15 @@ def weight_matrices(known: Sequence[LayerRef]) -> list[WeightMatrix]:
     A kernel shared by several layers counts once: for the wrapped layer, not its wrapper, or else for the first.
     """
     found: dict[Any, WeightMatrix] = {}
+    attention = tuple(f"{ref.path}/" for ref in known if isinstance(ref.layer, _ATTENTION))
     for ref in known:
         for number, matrix in enumerate(_matrices_of(ref)):
             path = ref.path if number == 0 else f"{ref.path}/{matrix.attribute}"
             key = path if matrix.variable is None else id(matrix.variable)
             earlier = found.get(key)
             if earlier is None or ref.path.startswith(earlier.ref.path + "/"):
-                found[key] = replace(matrix, path=path)
+                within = bool(attention) and ref.path.startswith(attention)
+                found[key] = replace(matrix, path=path, in_attention=within)
     return list(found.values())
 
 

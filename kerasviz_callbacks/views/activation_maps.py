@@ -25,7 +25,7 @@ from ..taps.input_spec import input_names, inputs_of
 from ..taps.output_recorder import Call
 from ..taps.reader import Capture, Captured, Reader
 from ..taps.smaller_maps import reduction, smaller
-from ..taps.tokens import Patches, patches_of
+from ..taps.tokens import patches_by_path
 
 MAX_CHANNELS = 16
 MAX_UNITS = 128
@@ -42,6 +42,7 @@ for all inputs (the layer ignores the input), values that keep growing."""
 _DEAD = """Dead channels, which none of the inputs activates, are marked at the top; below stands how many of the whole
 layer are dead, now and at earlier steps.
 """
+_LITTLE = 0.25  # of a scale: where negative values use less, as those of GELU, the legend begins at the least of them
 _TOLD = 5  # steps at which dead channels are counted in the image
 
 
@@ -81,7 +82,7 @@ class ActivationMaps(LayersView):
         calls = self.selected_calls(reader)
         inputs = inputs_of(reader, calls)
         self._inputs = {call.path: own[0] if len(own) == 1 else None for call, own in zip(calls, inputs, strict=True)}
-        self._patches = _patches(reader, [call for call in calls if self._inputs[call.path] == 0])
+        self._patches = patches_by_path(reader, [call for call in calls if self._inputs[call.path] == 0])
         self.calls = {}
         for call in calls:
             every = len(_placeholders(call)) == call.shape[-1]  # then no channels need to be chosen
@@ -93,7 +94,9 @@ class ActivationMaps(LayersView):
     def request(self, source: str) -> Request:
         """Request the statistics of all channels, and the feature maps of the chosen ones."""
         chosen = self.memory.shared.get("channels", {})
-        choices = {capture: chosen.get(call.path, _placeholders(call)) for capture, call in self.calls.items()}
+        choices = {
+            capture: chosen.get(self.first_call(call).path, _placeholders(call)) for capture, call in self.calls.items()
+        }
         return Request(tuple(self.calls), choices=choices)
 
     def tags(self) -> Mapping[str, None]:
@@ -106,8 +109,9 @@ class ActivationMaps(LayersView):
         if "channels" not in self.memory.shared and self.schedule.is_due(step):
             chosen = {}
             for capture, call in self.calls.items():
-                variance = np.asarray(_metrics(captured[VALIDATION][capture], False).variance)
-                chosen[call.path] = most_variable(variance, len(_placeholders(call)))
+                if self.first_call(call) is call:
+                    variance = np.asarray(_metrics(captured[VALIDATION][capture], False).variance)
+                    chosen[call.path] = most_variable(variance, len(_placeholders(call)))
             self.memory.shared["channels"] = chosen
             self.fit_context.forget()
             captured = super().capture(step)
@@ -117,22 +121,22 @@ class ActivationMaps(LayersView):
         """Return feature maps `(n, channels, *spatial)` and health metrics, by layer."""
         data, scalars = ActivationData({}, {}, {}), {}
         for capture, call in self.calls.items():
-            rectified, maps = output_is_rectified(call), captured[capture].output["maps"]
+            rectified, maps, first = output_is_rectified(call), captured[capture].output["maps"], self.first_call(call)
             patches = self._patches.get(call.path)
             if patches is not None and maps.shape[2] == call.shape[0]:
                 maps = maps[:, :, patches.first :].reshape(*maps.shape[:2], *patches.grid)
             metrics = _metrics(captured[capture], rectified)
             # Probabilities are shown from 0 to 1, so that undecided ones do not look sure.
-            self.memory.extend_scale(call.path, 1.0 if gives_shares(call.ref.layer) else robust_max(maps))
+            self.memory.extend_scale(first.path, 1.0 if gives_shares(call.ref.layer) else robust_max(maps))
             if (maps < 0).any():
-                self.memory.extend_scale(f"{call.path} is signed", 1.0)
+                self.memory.extend_scale(f"{first.path} below 0", float(-maps[np.isfinite(maps)].min(initial=0.0)))
             data.maps[call.path] = maps
             if call.is_output and not rectified:
                 continue  # health metrics are meaningless for the model's output
             if rectified is not None:
                 scalars[f"health/{call.path}/dead"] = dead(metrics, rectified)
                 gone = dead_channels(metrics, rectified)
-                chosen = self.memory.shared.get("channels", {}).get(call.path, np.arange(0))
+                chosen = self.memory.shared.get("channels", {}).get(first.path, np.arange(0))
                 data.dead[call.path] = gone[chosen]
                 data.deaths[call.path] = self._deaths(source, call.path, step, gone, len(maps))
             if rectified:
@@ -145,6 +149,7 @@ class ActivationMaps(LayersView):
         history = self.memory.for_source(source).setdefault("deaths", {}).setdefault(path, StepHistory())
         history.append(step, [gone.sum()])
         places = np.unique(np.linspace(0, len(history.steps) - 1, _TOLD).astype(int))[:-1]
+        places = places if np.any(history.values) else places[:0]
         earlier = [f"{format_number(history.steps[place])}: {history.values[place, 0]:,.0f}" for place in places]
         now = f"dead on {rows} {plural('input', rows)}: {gone.sum():,} of {len(gone):,}"
         return f"{now} ({self.schedule.unit} {', '.join(earlier)})" if earlier else now
@@ -155,11 +160,12 @@ class ActivationMaps(LayersView):
             for call in self.calls.values():
                 maps = one.data.maps[call.path]
                 layout = "Rows: inputs. Columns: units" if maps.ndim == 2 else "Rows: inputs. Columns: channels"
-                told = {"path": code_span(call.path), "shape": shape_text(call.shape), "layout": layout}
+                told = {"path": call.title(code_span), "shape": shape_text(call.shape), "layout": layout}
                 less = reduction(call.shape)
                 told["reduction"] = f"\nOf the layer's many positions are drawn: {less}." if less else ""
                 about = _DESCRIPTION.format(dead=_DEAD if call.path in one.data.dead else "", **told)
-                yield Image(source, f"activations/{call.path}", self._picture(source, call, one.data, one.note), about)
+                picture = self._picture(source, call, one.data, one.note)
+                yield Image(source, f"activations/{call.path}", picture, self.described(call, about))
 
     def _picture(self, source: str, call: Call, data: ActivationData, note: str) -> Array:
         maps, number = data.maps[call.path], self._inputs[call.path]
@@ -176,16 +182,18 @@ class ActivationMaps(LayersView):
         if len(self._input_names) > 1 and number is not None:
             details.append(f"on input {self._input_names[number]}")
         details.append(reduction(call.shape))
-        shown, high = maps if matrix else maps[:MAX_ROWS], self.memory.scales.get(call.path, 0.0)
+        shown, key = maps if matrix else maps[:MAX_ROWS], self.first_call(call).path
+        high, below = self.memory.scales.get(key, 0.0), self.memory.scales.get(f"{key} below 0", 0.0)
         beyond = count_clipped(shown, high, "value")
         labels = self.probe_display.label_names(source)
         deaths = data.deaths.get(call.path, "")
         deaths += ", marked in orange" if deaths and matrix else ""
         options: dict[str, Any] = {
-            "low": -high if self.memory.scales.get(f"{call.path} is signed") else 0.0,
+            "low": -high if below else 0.0,
             "high": high,
-            "caption": f"{call.path}   {shape_text(call.shape)}\n{join_notes(*details)}",
-            "channels": self.memory.shared["channels"][call.path].tolist(),
+            "least": -below if 0 < below < high * _LITTLE else None,
+            "caption": f"{call.title()}   {shape_text(call.shape)}\n{join_notes(*details)}",
+            "channels": self.memory.shared["channels"][key].tolist(),
             "labels": None if labels is None else labels[: len(shown)],
             "dead": data.dead.get(call.path),
             "note": join_notes(_size_in_words(shown, high), deaths, beyond, note),
@@ -208,7 +216,7 @@ class ActivationMaps(LayersView):
     def _columns(self, call: Call, shown: int) -> str:
         """Return which channels are shown, in words."""
         what = "units" if len(call.shape) == 1 else "channels"
-        return self.selection_text(shown, call.shape[-1], what) or what
+        return self.channels_text(call, shown, what) or what
 
     def _thumbnails(self, source: str, number: int | None, axes: int) -> Array | None:
         """Return small images of an input, cached: volumes as their middle slice, signals beside signals as line plots.
@@ -243,17 +251,6 @@ def _size_in_words(values: Array, scale: float) -> str:
     largest = float(np.abs(values[np.isfinite(values)]).max())
     others = "" if reach == largest else f", 99.5% at most {format_number(reach)}"
     return f"largest now {format_number(largest)}{others}"
-
-
-def _patches(reader: Reader, calls: Sequence[Call]) -> dict[str, Patches]:
-    """Return the patches that tokens are, by path: of outputs that have the grid of the first tokens of the model.
-
-    Others, such as the turned outputs `(channels, tokens)` of an MLP-Mixer, may have as many rows as another grid.
-    """
-    found = {call.path: patches_of(reader, call) for call in calls if len(call.shape) == 2}
-    tokens = next((call for call in reader.calls if call.visible and len(call.shape) == 2), None)
-    first = patches_of(reader, tokens) if tokens is not None and any(found.values()) else None
-    return {path: one for path, one in found.items() if one and first and one.grid == first.grid}
 
 
 def _placeholders(call: Call) -> Array:

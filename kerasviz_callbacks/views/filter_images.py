@@ -18,7 +18,17 @@ from ..maths.geometry import dense_filters, filters_of, image_shape
 from ..maths.health import norm, redundancy, turn
 from ..maths.scale import count_clipped, robust_max
 from ..taps.layers import LayerRef, find, listed, named
-from ..taps.weights import Layout, convolution_layout, first_dense, is_separable, kernel, kernel_shape
+from ..taps.weights import (
+    Layout,
+    cell_gates,
+    convolution_layout,
+    convolves_one_axis,
+    first_dense,
+    is_separable,
+    kernel,
+    kernel_shape,
+    with_own_kernel,
+)
 
 MAX_TILES = 64
 _DESCRIPTION = """**Filters of {path}**, {shape}.
@@ -94,7 +104,7 @@ class FilterImages(View):
                     "image input, so there are no filters to show; leave FilterImages out, or name layers that have "
                     f"kernels. Its layers: {', '.join(ref.path for ref in known[:6]) or 'none'}."
                 )
-            chosen = self.evenly(list(kernels))
+            chosen = self.evenly(with_own_kernel([one.ref for one in kernels.values()]))
         else:
             chosen = []
             for name in self.layers:
@@ -111,7 +121,7 @@ class FilterImages(View):
 
     def summary(self) -> str:
         """Return the name of the view and its layers."""
-        return f"{type(self).__name__} of {listed(list(self._kernels))}"
+        return f"{type(self).__name__} of {listed(list(self._kernels), self.selection)}"
 
     def tags(self) -> Mapping[str, None]:
         """Return one image tag per layer."""
@@ -182,8 +192,25 @@ class FilterImages(View):
         layer = self._kernels[path].ref.layer
         if is_separable(layer):
             return _SEPARABLE.format(filters=layer.filters)
-        one_tile = self.memory.shared[path][1].size in (1, 3)
-        return "One tile per filter." if one_tile else "Rows: input channels. Columns: filters."
+        one_tile = self.memory.shared[path][1].size in (1, 3) or self.channels == "norm"
+        text = "One tile per filter." if one_tile else "Rows: input channels. Columns: filters."
+        if convolves_one_axis(layer):
+            text = f"One tile per filter: {self._tile_axes(path)}."
+        gates = cell_gates(layer)
+        return text if gates is None else f"{text} The letter before a filter's number is its gate: {gates.meaning}."
+
+    def _tile_axes(self, path: str) -> str:
+        """Return what runs along the sides of a tile of a one-dimensional convolution."""
+        drawn = 1 if self.channels == "norm" else self.memory.shared[path][1].size
+        return "kernel positions across" + (", input channels down" if drawn > 1 else "")
+
+    def _numbers(self, path: str) -> list[Any]:
+        """Return the numbers of the filters drawn; in a recurrent cell within their gate, with its letter."""
+        chosen, gates = self.memory.shared[path][0].tolist(), cell_gates(self._kernels[path].ref.layer)
+        if gates is None:
+            return list(chosen)
+        each = self._counts[path][0] // len(gates.names)
+        return [f"{gates.names[number // each]}{number % each}" for number in chosen]
 
     def _selection(self, path: str) -> str:
         """Return which filters and input channels are drawn, in words; nothing if all are."""
@@ -195,25 +222,27 @@ class FilterImages(View):
         return f"{' and '.join(parts)}, those of largest norm at the first step" if parts else ""
 
     def _left_out(self, path: str) -> str:
-        """Return what of the layer is not drawn, as a line of the caption; nothing if all is."""
+        """Return the gates of the layer, and what of it is not drawn; nothing if it has none and all is."""
         layer = self._kernels[path].ref.layer
         pointwise = f"without the pointwise kernel, which makes {layer.filters} filters" if is_separable(layer) else ""
-        return f"\n{join_notes(self._selection(path), pointwise)}".rstrip()
+        gates = cell_gates(layer)
+        return join_notes(f"gates: {gates.meaning}" if gates else "", self._selection(path), pointwise)
 
     def _picture(self, path: str, shown: Array, caption: str, note: str) -> Array:
-        chosen, inputs = self.memory.shared[path]
-        scale = self.memory.scales[path]
+        inputs, scale = self.memory.shared[path][1], self.memory.scales[path]
         note = join_notes(count_clipped(shown, scale, "weight"), note)
         if self.relative_to is not None:
             caption += f"   change since the {self.relative_to} step"
-        tiles, colours, numbers = _flat(shown), DIVERGING, list(chosen)
+        tiles, colours, numbers = _flat(shown), DIVERGING, self._numbers(path)
         options: dict[str, Any] = {"scale": scale, "note": note}
         if shown.ndim == 5 and shown.shape[2] > 1:
             caption += f"   {shown.shape[2]} slices side by side"
             options["slice_width"] = shown.shape[-1]
         further = self._left_out(path)
-        if shown.ndim == 3:  # 1-D convolution: one tile is input channels x kernel positions
-            tiles = shown
+        if shown.ndim == 3:
+            tiles, further = shown, join_notes(f"tiles: {self._tile_axes(path)}", further)
+            if self.channels == "norm" and len(inputs) != 1:
+                caption, colours = f"{caption}   norm over inputs", "viridis"
         elif shown.shape[1] == 1:
             tiles = tiles[:, 0]
             if self.channels == "norm" and len(inputs) != 1:
@@ -224,8 +253,12 @@ class FilterImages(View):
             tiles = np.moveaxis(tiles, 1, -1)
         else:
             rows, tiles = list(inputs), np.swapaxes(tiles, 0, 1)
-            return filter_matrix(tiles, caption=caption + further, row_numbers=rows, column_numbers=numbers, **options)
-        return filter_tiles(tiles, caption=caption + further, numbers=numbers, colours=colours, **options)
+            return filter_matrix(
+                tiles, caption=f"{caption}\n{further}".rstrip(), row_numbers=rows, column_numbers=numbers, **options
+            )
+        return filter_tiles(
+            tiles, caption=f"{caption}\n{further}".rstrip(), numbers=numbers, colours=colours, **options
+        )
 
 
 @dataclass(frozen=True)

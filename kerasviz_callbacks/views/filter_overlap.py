@@ -65,10 +65,8 @@ class FilterOverlap(LayersView):
     }
 
     def find_layers(self, reader: Reader) -> None:
-        """Find the layers; the default selection leaves out layers with a single channel."""
+        """Find the layers."""
         calls = self.selected_calls(reader)
-        if self.layers is None:
-            calls = [call for call in calls if _channels(call) != 1] or calls
         for call in calls:
             if _channels(call) is None:
                 raise ValueError(
@@ -80,16 +78,23 @@ class FilterOverlap(LayersView):
             for call in calls
         }
 
+    def can_show(self, call: Call) -> bool:
+        """Return whether there are channels to compare: more than one."""
+        return _channels(call) != 1
+
     def request(self, source: str) -> Request:
         """Request the means and products of the chosen channels of each layer."""
         chosen = self.memory.shared.get("channels", {})
-        choices = {capture: chosen.get(call.path, np.arange(self._most(call))) for capture, call in self.calls.items()}
+        choices = {
+            capture: chosen.get(self.first_call(call).path, np.arange(self._most(call)))
+            for capture, call in self.calls.items()
+        }
         return Request(tuple(self.calls), choices=choices)
 
     def capture(self, step: int) -> dict[str, dict[Capture, Captured]]:
         """Run one forward pass; at the first drawn step, first another to choose the channels of wide layers."""
         if "channels" not in self.memory.shared and self.schedule.is_due(step):
-            calls = self.calls.values()
+            calls = [call for call in self.calls.values() if self.first_call(call) is call]
             chosen = {call.path: np.arange(self._most(call)) for call in calls}
             wide = {Capture(call.path, reduce=_moments_of_all): call for call in calls if not self._shows_all(call)}
             if wide:
@@ -124,7 +129,7 @@ class FilterOverlap(LayersView):
             others = {name: output.get(name) for name in ("widths", "products", "largest")}
             with np.errstate(invalid="ignore"):  # infinity minus infinity gives NaN, which is drawn
                 found = data[call.path] = channel_overlap(shift + rest, rectified=output_is_rectified(call), **others)
-            if call.path not in orders:  # validation data come first
+            if self.first_call(call) is call and call.path not in orders:  # validation data come first
                 orders[call.path] = clustered_order(found.correlation)
             scalars[f"health/{call.path}/overlap"] = overlap(found.correlation)
         return Measured(step, data, scalars)
@@ -133,10 +138,10 @@ class FilterOverlap(LayersView):
         """Draw one image per layer and data source."""
         for source, one in measured.items():
             for call in self.calls.values():
-                shown, positions = len(self.memory.shared["channels"][call.path]), len(call.shape) > 1
-                which = self.selection_text(shown, _channels(call), "channels")
+                shown, positions = len(one.data[call.path].correlation), len(call.shape) > 1
+                which = self.channels_text(call, shown, "channels")
                 about = _DESCRIPTION.format(
-                    path=code_span(call.path),
+                    path=call.title(code_span),
                     over="all inputs of the probe and all positions" if positions else "all inputs of the probe",
                     which=f"Showing {which}. " if which else "",
                 )
@@ -144,13 +149,14 @@ class FilterOverlap(LayersView):
                 size = f"over {len(self.probes[source]):,} inputs"
                 if positions and None not in call.shape:
                     size += f", {call.size // (_channels(call) or 1):,} positions each"
-                caption = "\n".join(filter(None, [f"{call.path}   {shape_text(call.shape)}", size, which]))
+                caption = "\n".join(filter(None, [f"{call.title()}   {shape_text(call.shape)}", size, which]))
                 picture = self._picture(call, one.data[call.path], caption, one.note)
-                yield Image(source, f"overlap/{call.path}", picture, about)
+                yield Image(source, f"overlap/{call.path}", picture, self.described(call, about))
 
     def _picture(self, call: Call, found: Overlap, caption: str, note: str) -> Array:
-        order = self.memory.shared["order"][call.path]
-        channels = self.memory.shared["channels"][call.path][order].tolist()
+        key = self.first_call(call).path
+        order = self.memory.shared["order"][key]
+        channels = self.memory.shared["channels"][key][order].tolist()
         correlation = found.correlation[np.ix_(order, order)]
         strongest, mean, dead = strongest_pairs(correlation), overlap(correlation), int(np.count_nonzero(found.dead))
         pairs = ", ".join(f"{channels[i]} & {channels[j]} {format_number(round(r, 2))}" for i, j, r in strongest)

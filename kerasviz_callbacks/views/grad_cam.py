@@ -160,16 +160,16 @@ class GradCAM(ExplainedView):
             yield from self._images_of(one, number, measured)
 
     def _images_of(self, layer_maps: LayerMaps, number: int, measured: Mapping[str, Measured]) -> Iterator[Image]:
-        method, path = layer_maps.method, layer_maps.call.path
+        method, call = layer_maps.method, layer_maps.call
         explained, target = self.target_in_words(), self.target_in_words(code_span)
         if method.needs == "activations":
             explained = target = "any class"
-        caption = f"{self.method} of {path}   {shape_text(layer_maps.shape)}   {explained}"
+        caption = f"{self.method} of {call.title()}   {shape_text(layer_maps.shape)}   {explained}"
         if layer_maps.input is not None:
             caption += f"   on input {self._input_names[layer_maps.input]}"
         texts = {
             "method": self.method,
-            "path": code_span(path),
+            "path": call.title(code_span),
             "score": f"score: {self.score.of}",
             "colours": "red is evidence for, blue against," if method.signed else _BRIGHT,
             "target": target,
@@ -180,7 +180,7 @@ class GradCAM(ExplainedView):
             ),
             "source": method.paper,
         }
-        tag, scale = f"{self.method}/{path}", self.memory.scales.get(self.path, 0.0)
+        tag, scale = f"{self.method}/{call.path}", self.memory.scales.get(self.path, 0.0)
         options: dict[str, Any] = {"scale": scale, "caption": caption, "signed": method.signed}
         options["number"] = layer_maps.input
         options["slice_name"] = self.probe_display.slice_name

@@ -75,38 +75,39 @@ class NeuronResponses(LayersView):
     def measure(self, captured: dict[Capture, Captured], source: str, step: int) -> Measured:
         """Return response strengths `(n, neurons)` of the shown neurons, by layer."""
         chosen = self.memory.shared.setdefault("neurons", {})
+        for capture, call in self.calls.items():
+            if self.first_call(call) is call and call.path not in chosen:  # validation data come first
+                strengths = captured[capture].output["mean_abs"]
+                chosen[call.path] = most_variable(response_variance(strengths), MAX_NEURONS)
         data = {}
         for capture, call in self.calls.items():
-            statistics = captured[capture].output
-            strengths = statistics["mean_abs"]
-            if call.path not in chosen:  # validation data come first
-                chosen[call.path] = most_variable(response_variance(strengths), MAX_NEURONS)
-            shown = chosen[call.path]
+            statistics, key = captured[capture].output, self.first_call(call).path
+            strengths, shown = statistics["mean_abs"], chosen[key]
             dead = dead_channels(channel_metrics(**statistics), output_is_rectified(call))[shown]
             data[call.path] = Responses(strengths[:, shown], dead)
-            self.memory.extend_scale(call.path, robust_max(data[call.path].strengths))
+            self.memory.extend_scale(key, robust_max(data[call.path].strengths))
         return Measured(step, data)
 
     def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
         """Draw one image per layer and data source."""
         for source, one in measured.items():
             for call in self.calls.values():
-                neurons, positions = self.memory.shared["neurons"][call.path], len(call.shape) > 1
-                which = self.selection_text(len(neurons), call.shape[-1] if call.shape else 1, "neurons")
-                caption = f"{call.path}   {shape_text(call.shape)}" + (f"\n{which}" if which else "")
+                positions, shown = len(call.shape) > 1, one.data[call.path].dead.size
+                which = self.channels_text(call, shown, "neurons")
+                caption = f"{call.title()}   {shape_text(call.shape)}" + (f"\n{which}" if which else "")
                 about = _DESCRIPTION.format(
-                    path=code_span(call.path),
+                    path=call.title(code_span),
                     neuron="channel" if positions else "neuron",
                     where=" over all positions" if positions else "",
                     which=f"Showing {which}; the choice is then kept." if which else "",
                 )
                 picture = self._picture(source, call, one.data[call.path], caption, one.note)
-                yield Image(source, f"responses/{call.path}", picture, about)
+                yield Image(source, f"responses/{call.path}", picture, self.described(call, about))
 
     def _picture(self, source: str, call: Call, responses: Responses, caption: str, note: str) -> Array:
         strengths, dead = responses.strengths, int(np.count_nonzero(responses.dead))
-        high = self.memory.scales.get(call.path, 0.0)
-        neurons = self.memory.shared["neurons"][call.path].tolist()
+        key = self.first_call(call).path
+        high, neurons = self.memory.scales.get(key, 0.0), self.memory.shared["neurons"][key].tolist()
         notes = (f"{dead:,} of {len(neurons):,} dead" if dead else "", count_clipped(strengths, high, "cell"), note)
         labels, names = self.probes[source].labels, self.probe_display.label_names(source)
         if labels is None or names is None:

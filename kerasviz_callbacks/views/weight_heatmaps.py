@@ -20,16 +20,18 @@ from ..record.console import say
 from ..taps.layers import has_call, listed, named
 from ..taps.step import check_clip
 from ..taps.trial_step import TrialStep
-from ..taps.weights import WeightMatrix, matrices_named, weight_matrices
+from ..taps.weights import Blocks, WeightMatrix, matrices_named, weight_matrices
 
 _DESCRIPTION = """**Weights of {path}**, kernel {shape} as a matrix of {inputs} inputs by {outputs} outputs.
 
 *How to read it:* red is positive, blue negative, white zero; the frame marks the weight of largest magnitude, printed
-below.{blocks} The colour scale never shrinks and covers 99.5 % of the values.{step}
+below.{axes}{parts}{blocks} The colour scale never shrinks and covers 99.5 % of the values.{step}
 *Good signs:* structure emerges from the noise; rows of uninformative inputs fade.
 *Bad signs:* single weights that outgrow all others, whole columns that fade to white (dead units) or are identical,
 weights that never change.{bad_step}"""
 _BLOCKS = " If the matrix is larger than the image, each cell is the weight of largest magnitude in a block."
+_AXES = " {sides} run over the kernel's axes {axes}, the last one fastest."
+_PARTS = " Thin lines separate each {what} from the next."
 _STEP = """ Middle: the weights after one further training step with gradient clipping, with the model's own loss and
 optimizer ({how}), on copies. Right: the difference, on its own scale, printed below with the largest change and, if
 gradients are clipped, the share of this kernel's that clipping removed, 1 - ||clipped g|| / ||g||. That scale leaves
@@ -116,7 +118,7 @@ class WeightHeatmaps(ProbeView):
         model, known = self.read_model(), self.list_layers()
         if self.layers is None:
             found = {matrix.path: matrix for matrix in weight_matrices(known)}
-            chosen = [found[path] for path in self.evenly(list(found))]
+            chosen = [found[path] for path in self.evenly(list(found), "kernels")]
             if not chosen:
                 raise ValueError(
                     f'layers=None: model "{model.name}" has no layer with a kernel, so there are no weights to '
@@ -152,7 +154,7 @@ class WeightHeatmaps(ProbeView):
 
     def summary(self) -> str:
         """Return the name of the view and its layers."""
-        return f"{type(self).__name__} of {listed(list(self._matrices))}"
+        return f"{type(self).__name__} of {listed(list(self._matrices), self.selection)}"
 
     def tags(self) -> Mapping[str, None]:
         """Return one image tag per kernel."""
@@ -196,15 +198,22 @@ class WeightHeatmaps(ProbeView):
         """Draw one image per kernel."""
         one = measured[MODEL]
         for path, data in one.data.items():
-            shape, (inputs, outputs) = shape_text(self._matrices[path].shape), self._matrices[path].sides
+            matrix = self._matrices[path]
+            shape, (inputs, outputs) = shape_text(matrix.shape), matrix.sides
             panels, note = self._panels(path, data)
-            blocks = "each cell the largest |weight| of a block" if max(inputs, outputs) > SIDE else ""
-            caption = f"{path}   kernel {shape}   {inputs:,} in × {outputs:,} out\n{join_notes(data.how, blocks)}"
+            rows, columns = matrix.row_blocks, matrix.column_blocks
+            blocks = "each cell the largest |weight| of a block" if data.weights.shape != (inputs, outputs) else ""
+            parts = next((f"{one.what}s: {one.meaning}" for one in (rows, columns) if one and one.meaning), "")
+            caption = (
+                f"{path}   kernel {shape}   {inputs:,} in × {outputs:,} out\n{join_notes(data.how, parts, blocks)}"
+            )
             picture = weight_panels(
                 panels,
                 inputs=inputs,
                 outputs=outputs,
                 caption=caption,
+                row_blocks=_named(rows),
+                column_blocks=_named(columns),
                 note=join_notes(note, one.note),
                 bad=data.bad,
             )
@@ -213,7 +222,9 @@ class WeightHeatmaps(ProbeView):
                 shape=shape,
                 inputs=f"{inputs:,}",
                 outputs=f"{outputs:,}",
-                blocks=_BLOCKS if blocks else "",
+                blocks=_BLOCKS * bool(blocks),
+                axes=_axes_text("Rows", matrix.inputs) + _axes_text("Columns", matrix.outputs),
+                parts="".join(_PARTS.format(what=one.what) for one in (rows, columns) if one),
                 step=_NO_STEP.format(how=code_span(data.how)) if data.after is None else _STEP.format(how=data.how),
                 bad_step="" if data.after is None else _BAD_STEP,
             )
@@ -245,13 +256,13 @@ def _difference_title(difference: Array, scale: float) -> str:
 def _kernel_data(matrix: WeightMatrix, found: Mapping[str, Any]) -> WeightHeatmapsData:
     """Return what is drawn of a kernel, from what `capture` found."""
     weights, axes = found["weights"], (matrix.inputs, matrix.outputs)
-    full = fold(weights, *axes)
+    full, sides = fold(weights, *axes), (_most_cells(matrix.row_blocks), _most_cells(matrix.column_blocks))
     at, text, mark = largest(full), "", None
     if at is not None:
         ref = unfolded_index(weights.shape, *axes, at.row, at.column)
         text = f"largest {format_number(at.value)} at {list(ref)}"
-        mark = (block_of(at.row, full.shape[0], SIDE), block_of(at.column, full.shape[1], SIDE))
-    data = WeightHeatmapsData(block_extremes(full, SIDE, SIDE), mark, found["how"], text, count_non_finite(weights))
+        mark = (block_of(at.row, full.shape[0], sides[0]), block_of(at.column, full.shape[1], sides[1]))
+    data = WeightHeatmapsData(block_extremes(full, *sides), mark, found["how"], text, count_non_finite(weights))
     if "after" not in found:
         return data
     after, norms, clipped = found["after"], found["norms"], found["clipped"]
@@ -263,10 +274,24 @@ def _kernel_data(matrix: WeightMatrix, found: Mapping[str, Any]) -> WeightHeatma
         data,
         note=join_notes(clipping, text),
         bad=count_non_finite(weights, after),
-        after=block_extremes(fold(after, *axes), SIDE, SIDE),
-        difference=block_extremes(difference, SIDE, SIDE),
+        after=block_extremes(fold(after, *axes), *sides),
+        difference=block_extremes(difference, *sides),
         removed=removed,
     )
+
+
+def _axes_text(sides: str, axes: tuple[int, ...]) -> str:
+    """Return in which order rows or columns stand, if they run over several axes of the kernel."""
+    return _AXES.format(sides=sides, axes=", ".join(map(str, axes))) if len(axes) > 1 else ""
+
+
+def _named(parts: Blocks | None) -> tuple[str, tuple[str, ...]] | None:
+    return None if parts is None else (parts.what, parts.names)
+
+
+def _most_cells(parts: Blocks | None) -> int:
+    """Return how many rows or columns are drawn at most, such that no cell belongs to two parts."""
+    return SIDE if parts is None else SIDE // len(parts.names) * len(parts.names)
 
 
 def _clipping_text(removed: float, norm: float) -> str:
