@@ -38,7 +38,7 @@ SAID = {
     "OverfittingMonitor of classifier/",
     "parts of parts": "(generator: gan.generator, critic: gan.discriminator).",
     "unbuilt": 'left out: views of the data ("encoder", "decoder", "unused" have no weights before training; call them '
-    "once on data, or give each an Input).",
+    "once on data, or give each an Input); OverfittingMonitor (",
 }
 TAGS = {  # parts, or layers of them, that some picture must be of
     "vae": {"filters/encoder", "filters/decoder", "activations/encoder", "latent/trajectory", "latent/profiles"},

@@ -35,6 +35,7 @@ from ..views.reconstructions import Reconstructions
 from ..views.weight_heatmaps import WeightHeatmaps
 
 _SEEN = ("masks", "images", "values", "boxes", "points", "series")  # forms that `Predictions` shows
+_LOSSES = "keras.callbacks.TensorBoard shows the losses of its train_step"
 
 
 @dataclass
@@ -88,6 +89,10 @@ def fitting_views(
         choice.add(GeneratedImages)
     elif not has_call(model):
         _say_what_to_pass(choice, model, reader)
+    if why and reader is None:
+        choice.leave_out("OverfittingMonitor", "no part of the model runs on the data")
+    if has_own_train_step(model):
+        choice.left_out |= {k: f"{v}; {_LOSSES}" for k, v in choice.left_out.items() if "OverfittingMonitor" in k}
     return choice
 
 
@@ -152,7 +157,10 @@ def _add_views_of_data(choice: Choice, known: Sequence[LayerRef], reader: Reader
         choice.add(ActivationMaps)
     if autoencodes:
         _add_views_of_codes(choice, reader, probe)
-        if not any(_why_no_truth(reader, one, ("values",)) for one in probes.values()):
+        wrong = [why for one in probes.values() if (why := _why_no_truth(reader, one, ("values",)))]
+        if wrong:
+            choice.leave_out("OverfittingMonitor", wrong[0])
+        else:
             choice.add(OverfittingMonitor)
     elif classifies or judges:
         if _raises(lambda: last_maps(reader, Score())):
@@ -171,7 +179,9 @@ def _add_views_of_data(choice: Choice, known: Sequence[LayerRef], reader: Reader
         choice.add(Predictions)
     if classifies:
         _add_monitor(choice, reader, probes)
-    elif not (autoencodes or judges or choice.left_out):
+    elif judges:
+        choice.leave_out("OverfittingMonitor", "the output of a critic has no true value")
+    elif not (autoencodes or "OverfittingMonitor" in choice.left_out):
         _add_monitor_of_values(choice, reader, probes, seen, "classes" in further)
 
 
@@ -198,7 +208,7 @@ def _add_monitor_of_values(
         choice.leave_out("Predictions", words)
     why = {source: _why_no_truth(reader, one, ("values",)) for source, one in probes.items()}
     if y is None or why[VALIDATION]:
-        choice.leave_out("OverfittingMonitor", "no y" if y is None else why[VALIDATION])
+        choice.leave_out("OverfittingMonitor", why[VALIDATION] or "no y")
     else:
         choice.add(OverfittingMonitor, **({"training_data": None} if why.get(TRAINING) else {}))
 
@@ -264,8 +274,9 @@ def _why_no_truth(reader: Reader, probe: Probe, kinds: Sequence[str] = ("classes
     if task.kind in kinds and truth_of(task, reader, probe, labels.hard) is not None:
         return ""
     y = targets_of(reader, probe)
-    if y is not None and "values" in kinds:
-        return f"y of shape {_shape_text(y.shape[1:])} for an output of shape {_shape_text(reader.output_shapes[0])}"
+    if "values" in kinds:
+        shapes = () if y is None else (_shape_text(y.shape[1:]), _shape_text(reader.output_shapes[0]))
+        return "y of shape {} for an output of shape {}".format(*shapes) if shapes else "no y"
     return "soft labels" if labels.soft else "no labels" if y is None else probe.why_no_labels or "no labels that fit"
 
 
