@@ -9,6 +9,8 @@ import trained_parts as made
 from harness import check_each, pictures, runs, same_weights
 
 import kerasviz_callbacks as kv
+from kerasviz_callbacks.callback.view_context import ViewContext
+from kerasviz_callbacks.fit_context import FitContext
 
 DATA = pictures()
 VALIDATION = (DATA.x_val, DATA.y_val)
@@ -110,6 +112,35 @@ def test_the_codes_of_parts_are_the_means_and_their_reconstructions_those_of_the
         error = np.square(model.decoder(means) - x).mean()
         found = shown.result.last.measured["validation"].scalars["reconstructions/error"]
         np.testing.assert_allclose(found, error, rtol=1e-4)
+
+
+class Scaled(made.Sampling):
+    """Samples of a distribution whose mean is no output of a layer."""
+
+    def call(self, inputs):
+        return inputs * keras.random.normal(keras.ops.shape(inputs), mean=1.0, seed=self.generator)
+
+
+def test_the_caption_says_whether_means_or_samples_are_decoded(tmp_path):
+    inputs = keras.Input(made.SHAPE)
+    drawn = [Scaled(name=name)(keras.layers.Dense(4)(keras.layers.Flatten()(inputs))) for name in ("first", "second")]
+    encoders = {
+        "decoded from the means encoder/z_mean": made.encoder("z_mean", "z_log_var", sampled=True),
+        "decoded from samples": keras.Model(inputs, drawn),
+        "": made.encoder("code"),  # one output, which has no distribution
+    }
+
+    def check(said):
+        model = made.Trained()
+        model.encoder, model.decoder = encoders[said], made.decoder()
+        view = kv.Reconstructions(tmp_path / said.replace("/", "_"), VALIDATION, count=6, on_error="raise")
+        with FitContext.alone(model) as fit:
+            context = ViewContext(view, model, {}, fit=fit)
+            context.view.prepare()
+            lines = context.view._caption("validation").splitlines()
+        assert [line for line in lines if line.startswith("decoded")] == ([said] if said else [])
+
+    check_each(encoders, check)
 
 
 def test_a_part_is_looked_at_in_place_of_the_model_and_begins_the_tags(tmp_path):

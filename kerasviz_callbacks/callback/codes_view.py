@@ -18,7 +18,7 @@ from ..maths.latent import active_units, mean_shift, move, participation_ratio, 
 from ..taps.layer_selection import bottleneck, reconstruction, samples
 from ..taps.layers import has_call, list_layers
 from ..taps.reader import OUTPUT, Capture, Captured, Reader
-from ..taps.roles import Autoencoder
+from ..taps.roles import decoded_kind
 from .probe_view import ProbeView
 from .types import VALIDATION
 
@@ -143,7 +143,7 @@ def _is_posterior(reader: Reader, path: str, shape: tuple[int | None, ...]) -> b
     if any(samples(call.ref.layer) for call in same_shape if call.path != path):
         return True
     heads = Counter(type(layer) for layer in {id(call.ref.layer): call.ref.layer for call in same_shape}.values())
-    if isinstance(reader.model, Autoencoder) and reader.model.posterior:
+    if decoded_kind(reader.model):
         return True
     models = [reader.model, *(ref.layer for ref in reader.layers if isinstance(ref.layer, keras.Model))]
     return max(heads.values(), default=0) > 1 and any(_keras.seed_generators(model) for model in models)
