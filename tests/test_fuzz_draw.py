@@ -294,7 +294,12 @@ CASES = {
         ),
         st.tuples(SIDES, SIDES),
         lambda r, c: {"before": numbers(r, c), "after": numbers(r, c)},
-        lambda r, c: {"inputs": st.just(r), "outputs": st.just(c), "caption": CAPTIONS},
+        lambda r, c: {
+            "inputs": st.just(r),
+            "outputs": st.just(c),
+            "caption": CAPTIONS,
+            "rows": st.sampled_from(["in", "row"]),
+        },
         strip(scale=SCALES, marked=st.booleans(), bad=NOTES),
     ),
     "profiles": Case(

@@ -104,6 +104,17 @@ class Diffusion(Translators):
         return self.back(keras.random.normal((count, *DATA.x.shape[1:])))
 
 
+class Steps(layers.Layer):
+    """A codebook, which no kernel multiplies."""
+
+    def build(self, shape):
+        self.codebook = self.add_weight(shape=(4, shape[-1]), trainable=False)
+
+    def call(self, x):
+        nearest = keras.ops.argmin(keras.ops.abs(x - self.codebook[:, 0]), axis=-1)
+        return x + keras.ops.stop_gradient(keras.ops.take(self.codebook, nearest, axis=0) - x)
+
+
 def two_outputs():
     inputs = keras.Input((5,))
     outputs = {
@@ -262,6 +273,11 @@ CASES = {  # the model, what it is fitted on, training data for the views, the v
         lambda: (Coder(), (VECTORS,), None),
         "WeightHeatmaps LatentTrajectory LatentProfiles Reconstructions",
         f"OverfittingMonitor (no y{LOSSES})",
+    ),
+    "codes that are quantised": (
+        lambda: (network(layers.Conv2D(1, 1), Steps(), layers.Conv2D(1, 1)), (DATA.x, DATA.x), None),
+        "FilterImages WeightHeatmaps ActivationMaps Reconstructions OverfittingMonitor",
+        "LatentTrajectory and LatentProfiles (no bottleneck)",
     ),
     "all fit": (
         lambda: (convolutional(), (DATA.x, HOT[DATA.y]), None),

@@ -40,18 +40,24 @@ class Panel:
 
 
 def weight_panels(
-    panels: Sequence[Panel], *, inputs: int, outputs: int, caption: str, note: str = "", bad: str = ""
+    panels: Sequence[Panel],
+    *,
+    inputs: int,
+    outputs: int,
+    caption: str,
+    rows: str = "in",
+    note: str = "",
+    bad: str = "",
 ) -> Picture:
     """Shows matrices of the same shape side by side, red for positive, blue for negative, white for zero.
 
     The first one's scale is that of the legend. `inputs` and `outputs` are the rows and columns of the whole matrix,
-    of which the cells may be a part.
+    of which the cells may be a part; `rows` stands above the numbers of the rows.
     """
-    rows, columns = panels[0].cells.shape
-    cell = cell_size(rows, columns)
-    height, width = rows * cell[0], columns * cell[1]
+    cell = cell_size(*panels[0].cells.shape)
+    height, width = (count * side for count, side in zip(panels[0].cells.shape, cell, strict=True))
     title, ticks = _SIZE + 8, _SIZE + 6
-    left = max(text_width(str(inputs), _SIZE), text_width("in", _SIZE, bold=True)) + 10
+    left = max(text_width(str(inputs), _SIZE), text_width(rows, _SIZE, bold=True)) + 10
     pitch = max(width, *(text_width(panel.title, _SIZE, bold=True) for panel in panels)) + _GAP
     spill = text_width(str(outputs), _SIZE) // 2  # of the last number, half of which may stand beyond the panel
     page = Sheet(title + ticks + height + _RING + 3, left + pitch * len(panels) - _GAP + spill, caption)
@@ -65,7 +71,7 @@ def weight_panels(
         if panel.mark is not None:
             _ring(canvas, x, title + ticks, panel.mark, cell)
     _number(canvas, inputs, height, lefts[0], title + ticks, across=False)
-    write(canvas, (left - 8, title + ticks - 6), "in", size=_SIZE, colour=QUIET, bold=True, anchor="rs")
+    write(canvas, (left - 8, title + ticks - 6), rows, size=_SIZE, colour=QUIET, bold=True, anchor="rs")
     legend = Scale(-panels[0].scale, panels[0].scale, DIVERGING, "weight")
     return page.finished(legend=legend, note=note, bad=bad)
 

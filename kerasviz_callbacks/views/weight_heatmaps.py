@@ -22,7 +22,7 @@ from ..taps.step import check_clip
 from ..taps.trial_step import TrialStep
 from ..taps.weights import WeightMatrix, matrices_named, weight_matrices
 
-_DESCRIPTION = """**Weights of {path}**, kernel {shape} as a matrix of {inputs} inputs by {outputs} outputs.
+_DESCRIPTION = """**Weights of {path}**, {name} {shape} as a matrix of {inputs} {rows} by {outputs} {columns}.
 
 *How to read it:* red is positive, blue negative, white zero; the frame marks the weight of largest magnitude, printed
 below.{blocks} The colour scale never shrinks and covers 99.5 % of the values.{step}
@@ -68,8 +68,8 @@ class WeightHeatmaps(ProbeView):
     Args:
         log_dir: the TensorBoard log directory.
         validation_data: `(x, y)` as for `fit`; `None`: show only the weights. See `ProbeView`.
-        layers: layer names or paths; `None`: all kernels (dense, convolutional, recurrent, embedding, attention), at
-            most eight, evenly spaced by depth.
+        layers: layer names or paths; `None`: all kernels (dense, convolutional, recurrent, embedding, attention) and
+            the matrices of custom layers without one (codebooks), at most eight, evenly spaced by depth.
         clip: replaces the optimizer's clipping: `{"clipnorm": c}`, `{"clipvalue": c}` or `{"global_clipnorm": c}`,
             c > 0.
         options: `training_data`, `count` (16), and those of `View`.
@@ -114,7 +114,7 @@ class WeightHeatmaps(ProbeView):
         self.read_data()
         model, known = self.read_model(), self.list_layers()
         if self.layers is None:
-            found = {matrix.path: matrix for matrix in weight_matrices(known)}
+            found = {matrix.path: matrix for matrix in weight_matrices(known, custom=True)}
             chosen = [found[path] for path in self.evenly(list(found))]
             if not chosen:
                 raise ValueError(
@@ -198,17 +198,24 @@ class WeightHeatmaps(ProbeView):
             shape, (inputs, outputs) = shape_text(self._matrices[path].shape), self._matrices[path].sides
             panels, note = self._panels(path, data)
             blocks = "each cell the largest |weight| of a block" if max(inputs, outputs) > SIDE else ""
-            caption = f"{path}   kernel {shape}   {inputs:,} in × {outputs:,} out\n{join_notes(data.how, blocks)}"
+            custom, name = self._matrices[path].custom, self._matrices[path].attribute
+            down, across = ("rows", "columns") if custom else ("in", "out")
+            what = name if custom else f"kernel {shape}"
+            caption = f"{path}   {what}   {inputs:,} {down} × {outputs:,} {across}"
             picture = weight_panels(
                 panels,
                 inputs=inputs,
                 outputs=outputs,
-                caption=caption,
+                caption=f"{caption}\n{join_notes(data.how, blocks)}",
+                rows="row" if custom else "in",
                 note=join_notes(note, one.note),
                 bad=data.bad,
             )
             about = _DESCRIPTION.format(
                 path=code_span(path),
+                name=code_span(name) if custom else "kernel",
+                rows="rows" if custom else "inputs",
+                columns="columns" if custom else "outputs",
                 shape=shape,
                 inputs=f"{inputs:,}",
                 outputs=f"{outputs:,}",

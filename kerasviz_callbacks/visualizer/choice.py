@@ -35,6 +35,7 @@ from ..views.reconstructions import Reconstructions
 from ..views.weight_heatmaps import WeightHeatmaps
 
 _SEEN = ("masks", "images", "values", "boxes", "points", "series")  # forms that `Predictions` shows
+_MOST_CUSTOM = 4  # custom layers whose matrices are shown beside filters
 _LOSSES = "keras.callbacks.TensorBoard shows the losses of its train_step"
 
 
@@ -78,6 +79,9 @@ def fitting_views(
     """
     choice = Choice()
     choice.add(*_of_weights(model, known, reader is not None or bool(why)))
+    matrices = [matrix.ref.path for matrix in weight_matrices(known, custom=True) if matrix.custom]
+    if matrices and all(view is not WeightHeatmaps for view, _ in choice.views):
+        choice.add(WeightHeatmaps, layers=list(dict.fromkeys(matrices))[:_MOST_CUSTOM])  # codebooks
     if not choice.views:
         choice.leave_out("views of the weights", "no layer has a kernel")
     choice.roles = Roles() if has_call(model) else roles_of(model, reader)
