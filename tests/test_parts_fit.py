@@ -35,7 +35,7 @@ SAID = {
     "cyclegan": "(critic: disc_X and disc_Y, image to image: gen_G and gen_F).",
     "diffusion": "(image to image: networks.0 and networks.1).",
     "distiller": "left out: views of the data (several of its parts take inputs of shape (None, 8, 8, 1): "
-    '"teacher", "student"; name the one that takes such data in model=).',
+    '"teacher", "student"; name one of them in model=); OverfittingMonitor (',
     "classifier and augmentation": "ActivationMaps of classifier/conv, classifier/answer, GradCAM of classifier/conv, "
     "OverfittingMonitor of classifier/",
     "parts of parts": "(generator: gan.generator, critic: gan.discriminator).",

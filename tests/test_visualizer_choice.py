@@ -99,6 +99,19 @@ class Adversaries(keras.Model):
         self.compile("sgd")
 
 
+class Towers(keras.Model):
+    """Images and their texts are embedded side by side."""
+
+    def __init__(self):
+        super().__init__()
+        self.image = keras.Sequential([keras.Input(DATA.x.shape[1:]), layers.Conv2D(2, 3), layers.Flatten()])
+        self.text = keras.Sequential([keras.Input((2,)), layers.Embedding(30, 3), layers.Flatten(), layers.Dense(4)])
+        self.compile("sgd")
+
+    def train_step(self, data):
+        return {"loss": keras.ops.mean(data[0][0])}
+
+
 class Diffusion(Translators):
     def generate(self, count):
         return self.back(keras.random.normal((count, *DATA.x.shape[1:])))
@@ -247,7 +260,7 @@ CASES = {  # the model, what it is fitted on, training data for the views, the v
         lambda: (Translators(), (DATA.x, DATA.x[::-1]), None),
         "FilterImages",
         f"views of the data (several of its parts take inputs of shape {(None, *DATA.x.shape[1:])}: "
-        '"there", "back"; name the one that takes such data in model=); Predictions (pass one for each part, with '
+        '"there", "back"; name one of them in model=); Predictions (pass one for each part, with '
         'the pictures that it takes and model="there" or "back"); OverfittingMonitor (no part of the model runs on the '
         f"data{LOSSES})",
     ),
@@ -255,8 +268,15 @@ CASES = {  # the model, what it is fitted on, training data for the views, the v
         lambda: (Diffusion(), (DATA.x, DATA.x[::-1]), None),
         "FilterImages",
         f"views of the data (several of its parts take inputs of shape {(None, *DATA.x.shape[1:])}: "
-        '"there", "back"; name the one that takes such data in model=); GeneratedImages (pass sample=, such as '
+        '"there", "back"; name one of them in model=); GeneratedImages (pass sample=, such as '
         f"lambda model: model.generate(16)); OverfittingMonitor (no part of the model runs on the data{LOSSES})",
+    ),
+    "a pair of towers that neither takes both inputs of": (
+        lambda: (Towers(), ((DATA.x, PAIRS),), None),
+        "FilterImages WeightHeatmaps",
+        f"views of the data (none of its parts takes inputs of shape {(None, *DATA.x.shape[1:])} and (None, 2); it has "
+        f'"image" of {(None, *DATA.x.shape[1:])}, "text" of (None, 2); pass data that one of them takes, and name it '
+        f"in model=); OverfittingMonitor (no part of the model runs on the data{LOSSES})",
     ),
     "nothing at all": (
         lambda: (bare(), (DATA.x, DATA.y), None),

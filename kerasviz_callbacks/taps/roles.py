@@ -76,12 +76,22 @@ def reader_of_parts(model: Any, inputs: Any, paths: Mapping[int, str], reader_of
     found = list(takers.values()) if len(takers) == 1 else restoring
     if len(found) == 1:
         return found[0]
-    shape = (None, *keras.tree.flatten(inputs)[0].shape[1:])
+    shape = " and ".join(str((None, *array.shape[1:])) for array in keras.tree.flatten(inputs))
     several = f"several of its parts take inputs of shape {shape}: {listed_parts(list(takers))}"
-    none = f"none of its parts takes inputs of shape {shape}; it has {listed_parts(callable_parts(model))}"
+    none = f"none of its parts takes inputs of shape {shape}; it has {_with_inputs(callable_parts(model))}"
     reason = several if takers else none
-    remedy = f"Say which part to look at: model={listed_parts((list(takers) or built)[:1])}."
-    raise PartsError(f'model "{model.name}" has no `call`, and {reason}. {remedy}', reason)
+    one = listed_parts((list(takers) or built)[:1])
+    remedy = "name one of them in model=" if takers else "pass data that one of them takes, and name it in model="
+    message = f'model "{model.name}" has no `call`, and {reason}. Say which part to look at: model={one}.'
+    raise PartsError(message, reason, remedy)
+
+
+def _with_inputs(parts: Sequence[Part]) -> str:
+    """The parts, and what each takes."""
+    shapes = [input_shapes(part.layer) if part.layer.built else None for part in parts[:8]]
+    texts = [" and ".join(str((None, *shape)) for shape in found or ()) for found in shapes]
+    listed = [listed_parts([part]) + (text and f" of {text}") for part, text in zip(parts, texts, strict=False)]
+    return ", ".join(listed + ["..."] * (len(parts) > 8)) or listed_parts([])
 
 
 def _tried(layer: Any, inputs: Any, paths: Mapping[int, str], reader_of: ReaderOf) -> Reader | None:
