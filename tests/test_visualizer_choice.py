@@ -128,14 +128,14 @@ class Steps(layers.Layer):
         return x + keras.ops.stop_gradient(keras.ops.take(self.codebook, nearest, axis=0) - x)
 
 
-def two_outputs():
+def two_outputs(number="a", classes="b"):
     inputs = keras.Input((5,))
     outputs = {
         name: layers.Dense(units, kind, name=name)(inputs)
-        for name, units, kind in (("a", 1, None), ("b", 3, "softmax"))
+        for name, units, kind in sorted([(number, 1, None), (classes, 3, "softmax")])
     }
     model = keras.Model(inputs, outputs)
-    model.compile("sgd", {"a": "mse", "b": "sparse_categorical_crossentropy"})
+    model.compile("sgd", {number: "mse", classes: "sparse_categorical_crossentropy"})
     return model
 
 
@@ -250,6 +250,12 @@ CASES = {  # the model, what it is fitted on, training data for the views, the v
         "WeightHeatmaps Predictions",
         'GradCAM, OverfittingMonitor and ConfusionMatrix (only the first output is judged, "a", which gives no '
         "classes)",
+    ),
+    "numbers are the second output": (
+        lambda: (two_outputs("b", "a"), (VECTORS, {"a": DATA.y, "b": VECTORS[:, :1]}), None),
+        "WeightHeatmaps ActivationMaps OverfittingMonitor ConfusionMatrix",
+        "GradCAM (no layer has feature maps); OverfittingMonitor of other outputs (only the first output is judged, "
+        '"a")',
     ),
     "texts": (
         lambda: (next_tokens(), (PAIRS, PAIRS), None),

@@ -187,6 +187,14 @@ def _add_views_of_data(choice: Choice, known: Sequence[LayerRef], reader: Reader
         choice.leave_out("OverfittingMonitor", "the output of a critic has no true value")
     elif not (autoencodes or "OverfittingMonitor" in choice.left_out):
         _add_monitor_of_values(choice, reader, probes, seen, "classes" in further)
+    if further and not autoencodes and any(view is OverfittingMonitor for view, _ in choice.views):
+        choice.leave_out("OverfittingMonitor of other outputs", _only_first(reader))
+
+
+def _only_first(reader: Reader) -> str:
+    """Say which of several outputs is judged."""
+    name = reader.first_output
+    return "only the first output is judged" + (f', "{name}"' if isinstance(name, str) else "")
 
 
 def _form_of_further(reader: Reader, probe: Probe, number: int) -> str:
@@ -202,12 +210,13 @@ def _add_monitor_of_values(
     probe, y = probes[VALIDATION], targets_of(reader, probes[VALIDATION])
     shape = _shape_text(reader.output_shapes[0])
     if classes:
-        what = f'only the first output is judged, "{reader.first_output}", which gives no classes'
+        what = f"{_only_first(reader)}, which gives no classes"
         explained = any(view is GradCAM for view, _ in choice.views)
         choice.leave_out(f"{'' if explained else 'GradCAM, '}OverfittingMonitor and ConfusionMatrix", what)
         return
     if y is not None and not seen:
-        text = reader.heads[0].dense and any(one.dtype.kind in "iu" for one in (y, *_arrays(probe.inputs)))
+        arrays = (y, *map(np.asarray, keras.tree.flatten(probe.inputs)))
+        text = reader.heads[0].dense and any(one.dtype.kind in "iu" for one in arrays)
         words = 'kind="text" and to_text= show texts' if text else f"an output of shape {shape} has no picture"
         choice.leave_out("Predictions", words)
     why = {source: _why_no_truth(reader, one, ("values",)) for source, one in probes.items()}
@@ -215,10 +224,6 @@ def _add_monitor_of_values(
         choice.leave_out("OverfittingMonitor", why[VALIDATION] or "no y")
     else:
         choice.add(OverfittingMonitor, **({"training_data": None} if why.get(TRAINING) else {}))
-
-
-def _arrays(inputs: Any) -> list[Any]:
-    return [np.asarray(one) for one in keras.tree.flatten(inputs)]
 
 
 def _shape_text(shape: Sequence[int | None]) -> str:
