@@ -7,7 +7,7 @@ import pytest
 from keras import layers, ops
 
 from kerasviz_callbacks.taps.batches import repeated
-from kerasviz_callbacks.taps.decoding import decoded, decoder_input, posterior_mean
+from kerasviz_callbacks.taps.decoding import decoded, decoder_input, posterior_mean, quantizer
 from kerasviz_callbacks.taps.layer_selection import bottleneck, reconstruction
 from kerasviz_callbacks.taps.passes import OUTPUT, Capture, output_path
 from kerasviz_callbacks.taps.reader import Reader
@@ -384,3 +384,27 @@ def test_any_of_the_models_outputs_can_be_taken_beside_layers():
     code = keras.Model(model.input, model.get_layer("code").output)(x)
     for capture, direct in zip(captures, (classes, out, code), strict=True):
         np.testing.assert_allclose(captured[capture].output, direct, atol=1e-6)
+
+
+class Straight(layers.Layer):
+    """Adds what does not depend on the gradient: with `kind="rounded"` it rounds, as if it were the identity."""
+
+    def __init__(self, kind, **options):
+        super().__init__(**options)
+        self.kind, self.generator = kind, keras.random.SeedGenerator(7)
+
+    def call(self, x):
+        noise = keras.random.normal(ops.shape(x), seed=self.generator)
+        further = {"rounded": ops.round(x) - x, "constant": ops.ones_like(x), "noise": noise, "nothing": 0 * x}
+        return x + ops.stop_gradient(further[self.kind])
+
+
+@pytest.mark.parametrize("kind", ["rounded", "constant", "noise", "nothing"])
+def test_what_quantises_codes_follows_them_and_is_not_them(kind):
+    steps = [dense(CODES, "codes"), Straight(kind, name="next"), *decoder_steps()]
+    model = keras.Sequential([keras.Input((WIDTH,)), *steps])
+    x = vectors()
+    reader = Reader(model, x)
+    found = quantizer(reader, x, reader.resolve("codes"))
+    assert (found.path if found else None) == ("next" if kind == "rounded" else None)
+    assert quantizer(reader, x, reader.resolve("up")) is None

@@ -302,6 +302,7 @@ CASES = {
         lambda r, c: {
             **{"inputs": st.just(r), "outputs": st.just(c), "caption": CAPTIONS},
             **{"row_blocks": blocks(r), "column_blocks": blocks(c)},
+            "row_name": st.sampled_from(["in", "row"]),
         },
         strip(scale=SCALES, marked=st.booleans(), bad=NOTES),
     ),

@@ -326,3 +326,24 @@ def test_below_the_trajectory_stands_what_the_axes_show_and_when_they_were_fitte
         "axes of batch −1, which show 85% | 80% of the variance and 9% | 10% of the movement   spread 1.5 | 1.5"
     )
     assert Trail.note("epoch", trail(0.9, 0.1, collapsed=True)) == "collapsed   spread 1.5"
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_an_encoder_trained_by_itself_is_shown_by_its_output(named, tmp_path):
+    x = DATA.x.reshape(len(DATA.x), -1)
+    model = keras.Sequential([keras.Input(x.shape[1:]), layers.Dense(8, "relu"), layers.Dense(3, name="code")])
+    model.compile("sgd", "mse")  # towards the embeddings of another model
+    view = kv.LatentTrajectory(tmp_path, (x, DATA.y), on_error="raise")
+    watched = kv.Visualizer(tmp_path, (x, DATA.y), views=["LatentTrajectory"], on_error="raise") if named else view
+    model.fit(x, x[:, :3], epochs=1, verbose=0, callbacks=[watched])
+    view = watched._running[0] if named else view
+    codes = model.predict(view.probes["validation"].inputs, verbose=0)
+    np.testing.assert_allclose(view.result.last.measured["validation"].data.codes, codes, rtol=1e-5, atol=1e-6)
+
+
+def test_the_scores_of_a_classifier_are_no_codes_and_a_layer_is_named_that_may_be(tmp_path):
+    model = keras.Sequential([keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(5, name="features")])
+    model.add(layers.Dense(3, "softmax"))
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    with pytest.raises(ValueError, match='name the layer that outputs the codes, such as layer="features", or pass'):
+        model.fit(*VALIDATION, verbose=0, callbacks=[kv.LatentTrajectory(tmp_path, VALIDATION)])

@@ -9,6 +9,8 @@ import trained_parts as made
 from harness import check_each, pictures, runs, same_weights
 
 import kerasviz_callbacks as kv
+from kerasviz_callbacks.callback.view_context import ViewContext
+from kerasviz_callbacks.fit_context import FitContext
 
 DATA = pictures()
 VALIDATION = (DATA.x_val, DATA.y_val)
@@ -33,12 +35,12 @@ SAID = {
     "cyclegan": "(critic: disc_X and disc_Y, image to image: gen_G and gen_F).",
     "diffusion": "(image to image: networks.0 and networks.1).",
     "distiller": "left out: views of the data (several of its parts take inputs of shape (None, 8, 8, 1): "
-    '"teacher", "student"; name the one that takes such data in model=).',
+    '"teacher", "student"; name one of them in model=); OverfittingMonitor (',
     "classifier and augmentation": "ActivationMaps of classifier/conv, classifier/answer, GradCAM of classifier/conv, "
     "OverfittingMonitor of classifier/",
     "parts of parts": "(generator: gan.generator, critic: gan.discriminator).",
     "unbuilt": 'left out: views of the data ("encoder", "decoder", "unused" have no weights before training; call them '
-    "once on data, or give each an Input).",
+    "once on data, or give each an Input); OverfittingMonitor (",
 }
 TAGS = {  # parts, or layers of them, that some picture must be of
     "vae": {"filters/encoder", "filters/decoder", "activations/encoder", "latent/trajectory", "latent/profiles"},
@@ -110,6 +112,35 @@ def test_the_codes_of_parts_are_the_means_and_their_reconstructions_those_of_the
         error = np.square(model.decoder(means) - x).mean()
         found = shown.result.last.measured["validation"].scalars["reconstructions/error"]
         np.testing.assert_allclose(found, error, rtol=1e-4)
+
+
+class Scaled(made.Sampling):
+    """Samples of a distribution whose mean is no output of a layer."""
+
+    def call(self, inputs):
+        return inputs * keras.random.normal(keras.ops.shape(inputs), mean=1.0, seed=self.generator)
+
+
+def test_the_caption_says_whether_means_or_samples_are_decoded(tmp_path):
+    inputs = keras.Input(made.SHAPE)
+    drawn = [Scaled(name=name)(keras.layers.Dense(4)(keras.layers.Flatten()(inputs))) for name in ("first", "second")]
+    encoders = {
+        "decoded from the means encoder/z_mean": made.encoder("z_mean", "z_log_var", sampled=True),
+        "decoded from samples": keras.Model(inputs, drawn),
+        "": made.encoder("code"),  # one output, which has no distribution
+    }
+
+    def check(said):
+        model = made.Trained()
+        model.encoder, model.decoder = encoders[said], made.decoder()
+        view = kv.Reconstructions(tmp_path / said.replace("/", "_"), VALIDATION, count=6, on_error="raise")
+        with FitContext.alone(model) as fit:
+            context = ViewContext(view, model, {}, fit=fit)
+            context.view.prepare()
+            lines = context.view._caption("validation").splitlines()
+        assert [line for line in lines if line.startswith("decoded")] == ([said] if said else [])
+
+    check_each(encoders, check)
 
 
 def test_a_part_is_looked_at_in_place_of_the_model_and_begins_the_tags(tmp_path):

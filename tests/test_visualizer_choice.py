@@ -1,5 +1,7 @@
 """What `Visualizer` chooses, what it leaves out and why, and that its choice never stops a training."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from keras import layers
 
 import kerasviz_callbacks as kv
 
+TABLE = Path(__file__).parents[1] / "docs" / "models.md"
 DATA = pictures()
 HOT = np.eye(3, dtype="float32")
 SOFT = 0.8 * HOT[DATA.y] + 0.2 * HOT[DATA.y[::-1]]
@@ -56,6 +59,18 @@ def coded(loss=None, *more):
     return model
 
 
+class Coder(keras.Model):
+    """An autoencoder that puts out its codes before the reconstruction."""
+
+    train_step = Bare.train_step
+
+    def __init__(self):
+        inputs = keras.Input((5,))
+        codes = layers.Dense(2, name="codes")(inputs)
+        super().__init__(inputs, [codes, layers.Dense(5)(layers.Dense(3)(codes))])
+        self.compile("sgd")
+
+
 class Translators(keras.Model):
     """Two parts make pictures of pictures, each of others."""
 
@@ -69,19 +84,58 @@ class Translators(keras.Model):
         self.compile("sgd")
 
 
+class Adversaries(keras.Model):
+    """A generator of pictures and a critic of them."""
+
+    train_step = Bare.train_step
+
+    def __init__(self):
+        super().__init__()
+        shape = DATA.x.shape[1:]
+        self.generator = keras.Sequential(
+            [keras.Input((4,)), layers.Dense(int(np.prod(shape))), layers.Reshape(shape), layers.Conv2D(1, 1)]
+        )
+        self.critic = keras.Sequential([keras.Input(shape), layers.Conv2D(3, 3), layers.Flatten(), layers.Dense(1)])
+        self.compile("sgd")
+
+
+class Towers(keras.Model):
+    """Images and their texts are embedded side by side."""
+
+    def __init__(self):
+        super().__init__()
+        self.image = keras.Sequential([keras.Input(DATA.x.shape[1:]), layers.Conv2D(2, 3), layers.Flatten()])
+        self.text = keras.Sequential([keras.Input((2,)), layers.Embedding(30, 3), layers.Flatten(), layers.Dense(4)])
+        self.compile("sgd")
+
+    def train_step(self, data):
+        return {"loss": keras.ops.mean(data[0][0])}
+
+
 class Diffusion(Translators):
     def generate(self, count):
         return self.back(keras.random.normal((count, *DATA.x.shape[1:])))
 
 
-def two_outputs():
+class Steps(layers.Layer):
+    """A codebook, which no kernel multiplies."""
+
+    def build(self, shape):
+        self.codebook = self.add_weight(shape=(4, shape[-1]), trainable=False)
+
+    def call(self, x):
+        nearest = keras.ops.argmin(keras.ops.abs(x - self.codebook[:, 0]), axis=-1)
+        return x + keras.ops.stop_gradient(keras.ops.take(self.codebook, nearest, axis=0) - x)
+
+
+def two_outputs(number="a", classes="b"):
     inputs = keras.Input((5,))
     outputs = {
         name: layers.Dense(units, kind, name=name)(inputs)
-        for name, units, kind in (("a", 1, None), ("b", 3, "softmax"))
+        for name, units, kind in sorted([(number, 1, None), (classes, 3, "softmax")])
     }
     model = keras.Model(inputs, outputs)
-    model.compile("sgd", {"a": "mse", "b": "sparse_categorical_crossentropy"})
+    model.compile("sgd", {number: "mse", classes: "sparse_categorical_crossentropy"})
     return model
 
 
@@ -119,6 +173,7 @@ def embeddings():
 
 PAIRS = np.stack([np.arange(36) % 20, np.arange(36) % 30], axis=1)
 VECTORS = flat(DATA.x)[:, :5]
+LOSSES = "; keras.callbacks.TensorBoard shows the losses of its train_step"
 CASES = {  # the model, what it is fitted on, training data for the views, the views chosen, what is left out
     "soft training labels": (
         lambda: (convolutional(), (DATA.x, HOT[DATA.y]), (DATA.x, SOFT)),
@@ -158,22 +213,22 @@ CASES = {  # the model, what it is fitted on, training data for the views, the v
     "codes that a train_step of one's own compares": (
         lambda: (coded(keras.losses.SparseCategoricalCrossentropy(from_logits=True)), (VECTORS, DATA.y), None),
         "WeightHeatmaps LatentTrajectory",
-        "OverfittingMonitor (16 outputs for 3 classes: codes)",
+        f"OverfittingMonitor (16 outputs for 3 classes: codes{LOSSES})",
     ),
     "codes of unit norm, nearly as many as the classes": (
         lambda: (coded(None, layers.Dense(4), layers.UnitNormalization()), (VECTORS, DATA.y), None),
         "WeightHeatmaps LatentTrajectory",
-        "OverfittingMonitor (4 outputs for 3 classes: codes)",
+        f"OverfittingMonitor (4 outputs for 3 classes: codes{LOSSES})",
     ),
     "a flow": (
         lambda: (coded(None, layers.Dense(16, "tanh"), layers.Dense(5)), (VECTORS,), None),
         "WeightHeatmaps",
-        "OverfittingMonitor (no y)",
+        f"OverfittingMonitor (no y{LOSSES})",
     ),
     "codes that labels colour": (
         lambda: (coded(), (VECTORS, DATA.y), None),
         "WeightHeatmaps LatentTrajectory",
-        "OverfittingMonitor (16 outputs for 3 classes: codes)",
+        f"OverfittingMonitor (16 outputs for 3 classes: codes{LOSSES})",
     ),
     "no bottleneck": (
         lambda: (network(layers.Conv2D(8, 3, padding="same"), layers.Conv2D(1, 1)), (DATA.x, DATA.x), None),
@@ -196,6 +251,12 @@ CASES = {  # the model, what it is fitted on, training data for the views, the v
         'GradCAM, OverfittingMonitor and ConfusionMatrix (only the first output is judged, "a", which gives no '
         "classes)",
     ),
+    "numbers are the second output": (
+        lambda: (two_outputs("b", "a"), (VECTORS, {"a": DATA.y, "b": VECTORS[:, :1]}), None),
+        "WeightHeatmaps ActivationMaps OverfittingMonitor ConfusionMatrix",
+        "GradCAM (no layer has feature maps); OverfittingMonitor of other outputs (only the first output is judged, "
+        '"a")',
+    ),
     "texts": (
         lambda: (next_tokens(), (PAIRS, PAIRS), None),
         "WeightHeatmaps",
@@ -205,20 +266,44 @@ CASES = {  # the model, what it is fitted on, training data for the views, the v
         lambda: (Translators(), (DATA.x, DATA.x[::-1]), None),
         "FilterImages",
         f"views of the data (several of its parts take inputs of shape {(None, *DATA.x.shape[1:])}: "
-        '"there", "back"; name the one that takes such data in model=); Predictions (pass one for each part, with '
-        'the pictures that it takes and model="there" or "back")',
+        '"there", "back"; name one of them in model=); Predictions (pass one for each part, with '
+        'the pictures that it takes and model="there" or "back"); OverfittingMonitor (no part of the model runs on the '
+        f"data{LOSSES})",
     ),
     "a part that generates": (
         lambda: (Diffusion(), (DATA.x, DATA.x[::-1]), None),
         "FilterImages",
         f"views of the data (several of its parts take inputs of shape {(None, *DATA.x.shape[1:])}: "
-        '"there", "back"; name the one that takes such data in model=); GeneratedImages (pass sample=, such as '
-        "lambda model: model.generate(16))",
+        '"there", "back"; name one of them in model=); GeneratedImages (pass sample=, such as '
+        f"lambda model: model.generate(16)); OverfittingMonitor (no part of the model runs on the data{LOSSES})",
+    ),
+    "a pair of towers that neither takes both inputs of": (
+        lambda: (Towers(), ((DATA.x, PAIRS),), None),
+        "FilterImages WeightHeatmaps",
+        f"views of the data (none of its parts takes inputs of shape {(None, *DATA.x.shape[1:])} and (None, 2); it has "
+        f'"image" of {(None, *DATA.x.shape[1:])}, "text" of (None, 2); pass data that one of them takes, and name it '
+        f"in model=); OverfittingMonitor (no part of the model runs on the data{LOSSES})",
     ),
     "nothing at all": (
         lambda: (bare(), (DATA.x, DATA.y), None),
         "",
-        "views of the weights (no layer has a kernel); views of the data (it has neither parts nor a `call`)",
+        "views of the weights (no layer has a kernel); views of the data (it has neither parts nor a `call`); "
+        f"OverfittingMonitor (no part of the model runs on the data{LOSSES})",
+    ),
+    "a generator and its critic": (
+        lambda: (Adversaries(), (DATA.x,), None),
+        "FilterImages ActivationMaps GradCAM GeneratedImages",
+        f"OverfittingMonitor (the output of a critic has no true value{LOSSES})",
+    ),
+    "an autoencoder whose first output are the codes": (
+        lambda: (Coder(), (VECTORS,), None),
+        "WeightHeatmaps LatentTrajectory LatentProfiles Reconstructions",
+        f"OverfittingMonitor (no y{LOSSES})",
+    ),
+    "codes that are quantised": (
+        lambda: (network(layers.Conv2D(1, 1), Steps(), layers.Conv2D(1, 1)), (DATA.x, DATA.x), None),
+        "FilterImages WeightHeatmaps ActivationMaps Reconstructions OverfittingMonitor",
+        "LatentTrajectory and LatentProfiles (no bottleneck)",
     ),
     "all fit": (
         lambda: (convolutional(), (DATA.x, HOT[DATA.y]), None),
@@ -238,8 +323,15 @@ def test_the_line_says_what_is_left_out_and_why(tmp_path, capsys):
         found = [line for line in lines if line.startswith("kerasviz_callbacks: left out")]
         assert found == ([f"kerasviz_callbacks: left out: {left_out}."] if left_out else [])
         assert [type(one).__name__ for one in view._running] == chosen.split()
+        assert "OverfittingMonitor" in chosen + left_out, "each model without it gets a reason"
 
     check_each(CASES, check)
+
+
+def test_each_row_of_the_table_of_models_has_the_monitor_or_the_reason_why_not():
+    rows = [line for line in TABLE.read_text(encoding="utf-8").splitlines() if "../examples/models/" in line]
+    assert len(rows) > 40
+    assert [row for row in rows if "OverfittingMonitor" not in row] == []
 
 
 def test_nothing_is_printed_at_verbose_0(tmp_path, capfd):

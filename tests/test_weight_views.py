@@ -360,6 +360,41 @@ def test_every_kind_of_kernel_is_laid_out_inputs_by_units():
     assert [matrix.sides for matrix in weight_matrices(list_layers(words))] == [(7, 3)]
 
 
+class Codebook(layers.Layer):
+    """A custom layer with two matrices, and with weights that are none."""
+
+    def build(self, shape):
+        self.codebook = self.add_weight(shape=(5, shape[-1]), initializer="normal")
+        self.counts = self.add_weight(shape=(5,), trainable=False)
+        self.sums = self.add_weight(shape=(shape[-1], 5), trainable=False)
+        self.indices = self.add_weight(shape=(2, 2), dtype="int32", initializer="zeros", trainable=False)
+
+    def call(self, x):
+        return keras.ops.take(self.codebook, keras.ops.argmax(x @ keras.ops.transpose(self.codebook), -1), axis=0)
+
+
+def test_matrices_of_custom_layers_are_shown_row_by_row(tmp_path, monkeypatch):
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(4), Codebook(name="quantizer"), layers.Dense(2)])
+    matrices = {one.path: one for one in weight_matrices(list_layers(model), custom=True) if one.custom}
+    assert {path: one.sides for path, one in matrices.items()} == {"quantizer": (5, 4), "quantizer/sums": (4, 5)}
+    np.testing.assert_array_equal(matrices["quantizer"].array(), model.get_layer("quantizer").get_weights()[0])
+    assert [one.path for one in weight_matrices(list_layers(model))] == ["dense", "dense_1"]
+    drawn = []
+
+    def record(panels, *, inputs, outputs, caption, row_name, **given):
+        drawn.append((caption.splitlines()[0], row_name, panels[0].cells))
+        return np.zeros((4, 4, 3), np.uint8)
+
+    monkeypatch.setattr("kerasviz_callbacks.views.weight_heatmaps.weight_panels", record)
+    kv.WeightHeatmaps(tmp_path, layers=["quantizer", "dense"]).pictures(model)
+    assert [one[:2] for one in drawn] == [
+        ("quantizer   codebook   5 rows × 4 columns", "row"),
+        ("quantizer/sums   sums   4 rows × 5 columns", "row"),
+        ("dense   kernel 3 × 4   3 in × 4 out", "in"),
+    ]
+    np.testing.assert_allclose(drawn[0][2], model.get_layer("quantizer").get_weights()[0])
+
+
 def test_a_kernel_that_is_computed_anew_stands_alone(tmp_path):
     model = keras.Sequential(
         [keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(4, name="adapted"), layers.Dense(3)]

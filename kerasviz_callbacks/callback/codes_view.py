@@ -15,10 +15,15 @@ from .._typing import Array
 from ..fit_context import Request
 from ..maths.classes import knn_accuracy
 from ..maths.latent import active_units, mean_shift, move, participation_ratio, spread
+from ..probe import Probe
+from ..taps.decoding import quantizer
 from ..taps.layer_selection import bottleneck, reconstruction, samples
 from ..taps.layers import has_call, list_layers
+from ..taps.output_labels import labels_of_output
+from ..taps.output_recorder import Call
 from ..taps.reader import OUTPUT, Capture, Captured, Reader
-from ..taps.roles import Autoencoder
+from ..taps.roles import decoded_kind
+from ..taps.task import task_of
 from .probe_view import ProbeView
 from .types import VALIDATION
 
@@ -43,13 +48,14 @@ class CodesView(ProbeView):
 
     Args:
         validation_data: model inputs, with labels for the colours; see `ProbeView`.
-        layer: the layer whose output is the latent code, or an encoder `Model`. `None`: of an encoder given
-            as `model` its first output; else the narrowest output through which everything passes on the way to an
-            output of the input's shape; on a tie the first one called (a VAE's mean).
+        layer: the layer whose output is the latent code, or an encoder `Model`. `None`: the output of an encoder
+            given as `model` or trained by itself; else the narrowest output through which everything passes on the
+            way to an output of the input's shape; on a tie the first one called (a VAE's mean).
         options: `training_data`, `count` (500), `class_names`, and those of `View`.
 
     Attributes:
         path: path of the layer whose output is the latent code.
+        quantized: in words, the layer that quantises the codes (VQ-VAE); empty without.
         posterior: whether the codes are the means of a VAE: a layer with a `keras.random.SeedGenerator` has an output
             of the codes' shape, or the model has a `SeedGenerator` and a second layer of the same type and output
             shape (the log-variances).
@@ -77,11 +83,13 @@ class CodesView(ProbeView):
         """Find the layer whose output is the latent code."""
         inputs = self.probes[VALIDATION].inputs
         if self._reads_encoder(reader):
-            self.path = self.part_path or self.layer.name
+            self.path, self.quantized = self.part_path or self.layer.name, ""
             shape, capture = reader.output_shapes[0], OUTPUT
         else:
-            call = bottleneck(reader, inputs) if self.layer is None else reader.resolve(self.layer)
+            call = self._codes_call(reader, inputs)
             self.path, shape, capture = call.path, call.shape, call.path
+            after = quantizer(reader, inputs, call)
+            self.quantized = "" if after is None else f"before quantisation by {after.path}"
         self._capture = Capture(capture, reduce=_flat)
         least = self.least_dimensions
         if shape and None not in shape and (dimensions := math.prod(shape)) < least:  # type: ignore[arg-type]
@@ -90,6 +98,16 @@ class CodesView(ProbeView):
                 f"{least}; name a wider layer."
             )
         self.posterior = _is_posterior(reader, self.path, shape)
+
+    def _codes_call(self, reader: Reader, inputs: Any) -> Call:
+        """Return the call that outputs the codes: the one named, an encoder's output, or the bottleneck."""
+        if self.layer is not None:
+            return reader.resolve(self.layer)
+        return _encoder_output(reader, self.probes[VALIDATION]) or bottleneck(reader, inputs)
+
+    def titled(self, title: str) -> str:
+        """Return the caption of an image of the codes, which says what quantises them afterwards."""
+        return f"{title}\n{self.quantized}" if self.quantized else title
 
     def _reads_encoder(self, reader: Reader) -> bool:
         """Whether the model that is read is an encoder, whose first output are the codes."""
@@ -137,13 +155,22 @@ def _flat(output: Any, choice: Any) -> Any:
     return keras.ops.reshape(output, (keras.ops.shape(output)[0], -1))
 
 
+def _encoder_output(reader: Reader, probe: Probe) -> Call | None:
+    """The output of a model that is an encoder by itself: a vector that says no classes and is not the input again."""
+    if reconstruction(reader) is not None or len(reader.output_shapes[0]) != 1:
+        return None
+    if task_of(reader, probe, labels_of_output(reader, probe).hard).kind != "values":
+        return None
+    return next((call for call in reversed(reader.calls) if call.is_output and call.visible), None)
+
+
 def _is_posterior(reader: Reader, path: str, shape: tuple[int | None, ...]) -> bool:
     """Whether the latent codes are the means of a VAE."""
     same_shape = [call for call in reader.calls if call.shape == shape]
     if any(samples(call.ref.layer) for call in same_shape if call.path != path):
         return True
     heads = Counter(type(layer) for layer in {id(call.ref.layer): call.ref.layer for call in same_shape}.values())
-    if isinstance(reader.model, Autoencoder) and reader.model.posterior:
+    if decoded_kind(reader.model):
         return True
     models = [reader.model, *(ref.layer for ref in reader.layers if isinstance(ref.layer, keras.Model))]
     return max(heads.values(), default=0) > 1 and any(_keras.seed_generators(model) for model in models)

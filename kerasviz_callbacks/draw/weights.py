@@ -50,6 +50,7 @@ def weight_panels(
     inputs: int,
     outputs: int,
     caption: str,
+    row_name: str = "in",
     row_blocks: Blocks | None = None,
     column_blocks: Blocks | None = None,
     note: str = "",
@@ -59,14 +60,14 @@ def weight_panels(
 
     The first one's scale is that of the legend. `inputs` and `outputs` are the rows and columns of the whole matrix,
     of which the cells may be a part. Blocks are named, and separated by lines; their number must divide that of the
-    rows or columns.
+    rows or columns. `row_name` stands above the numbers of the rows.
     """
     rows, columns = panels[0].cells.shape
     cell = cell_size(rows, columns)
     down, across = _Axis(inputs, rows, cell[0], row_blocks), _Axis(outputs, columns, cell[1], column_blocks)
     height, width = down.pixels, across.pixels
     title, ticks = _SIZE + 8 + (_SIZE + 4) * (column_blocks is not None), _SIZE + 6
-    number_width = max(text_width(str(inputs), _SIZE), text_width("in", _SIZE, bold=True)) + 10
+    number_width = max(text_width(str(inputs), _SIZE), text_width(row_name, _SIZE, bold=True)) + 10
     left = number_width + _names_width(row_blocks)
     left = left if column_blocks is None else max(left, text_width(column_blocks[0], _SIZE, bold=True) + 10)
     pitch = max(width, *(text_width(panel.title, _SIZE, bold=True) for panel in panels)) + _GAP
@@ -88,7 +89,7 @@ def weight_panels(
     _name_rows(canvas, down, left - number_width, title + ticks)
     if column_blocks is not None:
         write(canvas, (left - 8, title), column_blocks[0], size=_SIZE, colour=QUIET, bold=True, anchor="rs")
-    write(canvas, (left - 8, title + ticks - 6), "in", size=_SIZE, colour=QUIET, bold=True, anchor="rs")
+    write(canvas, (left - 8, title + ticks - 6), row_name, size=_SIZE, colour=QUIET, bold=True, anchor="rs")
     legend = Scale(-panels[0].scale, panels[0].scale, DIVERGING, "weight")
     return page.finished(legend=legend, note=note, bad=bad)
 

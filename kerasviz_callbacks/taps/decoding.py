@@ -81,6 +81,26 @@ def posterior_mean(reader: Reader, inputs: Any, code: Call) -> Call | None:
     return next((call for call in others if _moving_with(reader, call, drawn)), None)
 
 
+def quantizer(reader: Reader, inputs: Any, codes: Call) -> Call | None:
+    """The layer after the codes that quantises them, as in a VQ-VAE; `None` if there is none.
+
+    Its output has the shape of the codes and the identity as derivative with respect to them (a straight-through
+    estimator), draws no random numbers, and is not the codes plus a constant.
+    """
+    after = [call for call in reader.calls[reader.calls.index(codes) + 1 :] if call in _alike(reader, codes)]
+    following = _moving_with(reader, codes, [call for call in after if call.repeats is None])
+    captures = [Capture(call.path) for call in (codes, *following)]
+    if not following:
+        return None
+    several, twice = (reader.read(captures, cut_rows(inputs, 0, ROWS)), repeated(cut_rows(inputs, 0, 1), 2))
+    same = reader.read(captures, twice)
+    for call, capture in zip(following, captures[1:], strict=True):
+        moved = several[capture].output.astype(np.float64) - several[captures[0]].output
+        if rows_agree(same[capture].output) and not rows_agree(moved):
+            return call
+    return None
+
+
 def decoded(reader: Reader, inputs: Any, call: Call, codes: Array, number: int) -> Array:
     """The reconstructions of codes `(n, *shape)`, which replace the output of a call from `decoder_input`.
 

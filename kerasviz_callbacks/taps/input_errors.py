@@ -26,11 +26,11 @@ def _may_be_inputs(probe: Probe) -> bool:
 
 
 class PartsError(ValueError):
-    """A model without `call` has no part, or several, that its data run through; `reason` says which."""
+    """A model without `call` has no part, or several, that its data run through: `reason` and `remedy` say more."""
 
-    def __init__(self, message: str, reason: str):
+    def __init__(self, message: str, reason: str, remedy: str):
         super().__init__(message)
-        self.reason = reason
+        self.reason, self.remedy = reason, remedy
 
 
 def check_types(model: Any, inputs: Any) -> None:

@@ -151,9 +151,11 @@ def bottleneck(reader: Reader, inputs: Any) -> Call:
     number = reconstruction(reader)
     if number is None:
         shape = reader.input_shapes[0]
+        hidden = [call.path for call in reader.leaves() if not call.is_output and call.ref.layer.weights]
+        such = f', such as layer="{hidden[-1]}"' if hidden else ""
         raise ValueError(
             f"layer=None: no output of the model has the shape of its input {shape}, so no bottleneck can be found; "
-            "name the layer that outputs the codes, or pass the encoder model."
+            f"name the layer that outputs the codes{such}, or pass the encoder model."
         )
     between = [call for call in reader.calls if call.visible and not call.is_output and call.size > 0]
     between = reader.connected(between, score_of_output(number))

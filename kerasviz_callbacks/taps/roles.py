@@ -30,18 +30,25 @@ class Autoencoder(keras.Model):
     Attributes:
         encoder: the part that makes the codes.
         decoder: the part that makes the reconstruction.
-        posterior: whether the encoder has several outputs of the code's shape: mean and variance.
+        decodes: what the decoder gets, `"means"` or `"samples"`, of an encoder with several outputs of the code's
+            shape: mean and variance; else empty.
     """
 
-    def __init__(self, encoder: Any, decoder: Any, number: int, *, posterior: bool):
+    def __init__(self, encoder: Any, decoder: Any, number: int, *, decodes: str):
         # A name of its own leaves Keras' automatic names as they are; the parts cast their inputs themselves.
         super().__init__(name="autoencoder", autocast=False)
-        self.encoder, self.decoder, self.posterior, self._number = encoder, decoder, posterior, number
+        self.encoder, self.decoder, self._number = encoder, decoder, number
+        self.decodes = decodes
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """The reconstruction of inputs."""
         outputs = keras.tree.flatten(self.encoder(inputs, training=training))
         return self.decoder(outputs[self._number], training=training)
+
+
+def decoded_kind(model: Any) -> str:
+    """What a decoder gets of an encoder's posterior, `"means"` or `"samples"`; empty for other models."""
+    return model.decodes if isinstance(model, Autoencoder) else ""
 
 
 def reader_of_parts(model: Any, inputs: Any, paths: Mapping[int, str], reader_of: ReaderOf) -> Reader:
@@ -69,12 +76,22 @@ def reader_of_parts(model: Any, inputs: Any, paths: Mapping[int, str], reader_of
     found = list(takers.values()) if len(takers) == 1 else restoring
     if len(found) == 1:
         return found[0]
-    shape = (None, *keras.tree.flatten(inputs)[0].shape[1:])
+    shape = " and ".join(str((None, *array.shape[1:])) for array in keras.tree.flatten(inputs))
     several = f"several of its parts take inputs of shape {shape}: {listed_parts(list(takers))}"
-    none = f"none of its parts takes inputs of shape {shape}; it has {listed_parts(callable_parts(model))}"
+    none = f"none of its parts takes inputs of shape {shape}; it has {_with_inputs(callable_parts(model))}"
     reason = several if takers else none
-    remedy = f"Say which part to look at: model={listed_parts((list(takers) or built)[:1])}."
-    raise PartsError(f'model "{model.name}" has no `call`, and {reason}. {remedy}', reason)
+    one = listed_parts((list(takers) or built)[:1])
+    remedy = "name one of them in model=" if takers else "pass data that one of them takes, and name it in model="
+    message = f'model "{model.name}" has no `call`, and {reason}. Say which part to look at: model={one}.'
+    raise PartsError(message, reason, remedy)
+
+
+def _with_inputs(parts: Sequence[Part]) -> str:
+    """The parts, and what each takes."""
+    shapes = [input_shapes(part.layer) if part.layer.built else None for part in parts[:8]]
+    texts = [" and ".join(str((None, *shape)) for shape in found or ()) for found in shapes]
+    listed = [listed_parts([part]) + (text and f" of {text}") for part, text in zip(parts, texts, strict=False)]
+    return ", ".join(listed + ["..."] * (len(parts) > 8)) or listed_parts([])
 
 
 def _tried(layer: Any, inputs: Any, paths: Mapping[int, str], reader_of: ReaderOf) -> Reader | None:
@@ -100,20 +117,18 @@ def _composed(
     fitting = [number for number in fitting if _size(codes.output_shapes[number]) < _size(fed)]
     if not fitting:
         return None
-    number = _steady(codes, inputs, fitting)
-    model = Autoencoder(encoder.layer, decoder.layer, number, posterior=len(fitting) > 1)
+    steady = _steady(codes, inputs, fitting) if len(fitting) > 1 else []
+    decodes = ("means" if steady else "samples") if len(fitting) > 1 else ""
+    model = Autoencoder(encoder.layer, decoder.layer, (steady or fitting)[0], decodes=decodes)
     reader = _tried(model, inputs, paths, reader_of)
     return None if reader is None or reconstruction(reader) is None else reader
 
 
-def _steady(reader: Reader, inputs: Any, numbers: Sequence[int]) -> int:
-    """The first of some outputs that draws no random numbers, a VAE's mean; if all do, the first."""
-    if len(numbers) == 1:
-        return numbers[0]
+def _steady(reader: Reader, inputs: Any, numbers: Sequence[int]) -> list[int]:
+    """Those of some outputs that draw no random numbers, a VAE's mean first."""
     captures = {number: Capture(output_path(number)) for number in numbers}
     found = reader.read(captures.values(), repeated(cut_rows(inputs, 0, 1), 2))
-    steady = [number for number, capture in captures.items() if rows_agree(found[capture].output)]
-    return (steady or list(numbers))[0]
+    return [number for number, capture in captures.items() if rows_agree(found[capture].output)]
 
 
 @dataclass(frozen=True)

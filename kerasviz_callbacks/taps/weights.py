@@ -114,6 +114,7 @@ class WeightMatrix:
     inputs: tuple[int, ...]  # the axes of a unit's inputs
     outputs: tuple[int, ...]  # the axes of the units
     in_attention: bool = False  # whether the layer is a part of an attention layer
+    custom: bool = False  # whether it is a matrix of a custom layer, whose rows and columns may be anything
 
     @property
     def weights(self) -> Any:
@@ -173,15 +174,16 @@ def cell_gates(layer: Any) -> Blocks | None:
     return None
 
 
-def weight_matrices(known: Sequence[LayerRef]) -> list[WeightMatrix]:
+def weight_matrices(known: Sequence[LayerRef], *, custom: bool = False) -> list[WeightMatrix]:
     """All kernels of the layers, in the order of tracking, including depthwise and recurrent ones and embeddings.
 
+    With `custom` also the matrices of custom layers without a kernel, such as codebooks and embeddings of positions.
     A kernel shared by several layers counts once: for the wrapped layer, not its wrapper, or else for the first.
     """
     found: dict[Any, WeightMatrix] = {}
     attention = tuple(f"{ref.path}/" for ref in known if isinstance(ref.layer, _ATTENTION))
     for ref in known:
-        for number, matrix in enumerate(_matrices_of(ref)):
+        for number, matrix in enumerate(_matrices_of(ref) or (_custom_matrices(ref) if custom else [])):
             path = ref.path if number == 0 else f"{ref.path}/{matrix.attribute}"
             key = path if matrix.variable is None else id(matrix.variable)
             earlier = found.get(key)
@@ -194,7 +196,7 @@ def weight_matrices(known: Sequence[LayerRef]) -> list[WeightMatrix]:
 def matrices_named(known: Sequence[LayerRef], wanted: Any, *, argument: str) -> list[WeightMatrix]:
     """The kernels of the layer that `wanted` names; if it has none, those of its sublayers; ValueError if neither."""
     ref = find(known, wanted, argument=argument)[0]
-    matrices = weight_matrices(known)
+    matrices = weight_matrices(known, custom=True)
     chosen = [matrix for matrix in matrices if matrix.ref is ref]
     chosen = chosen or [matrix for matrix in matrices if matrix.ref.path.startswith(ref.path + "/")]
     if not chosen:
@@ -248,6 +250,15 @@ def _matrices_of(ref: LayerRef) -> list[WeightMatrix]:
         inputs, outputs = _axes(layer, attribute, len(shape))
         found.append(WeightMatrix(ref.path, ref, attribute, inputs, outputs))
     return found
+
+
+def _custom_matrices(ref: LayerRef) -> list[WeightMatrix]:
+    """The two-dimensional weights of a layer that is not one of Keras', by the attributes that hold them."""
+    if not isinstance(ref.layer, keras.layers.Layer) or type(ref.layer).__module__.partition(".")[0] == "keras":
+        return []
+    held = [(name, one) for name, one in vars(ref.layer).items() if isinstance(one, keras.Variable)]
+    matrices = [name for name, one in held if len(one.shape) == 2 and keras.backend.is_float_dtype(one.dtype)]
+    return [WeightMatrix(ref.path, ref, name, (0,), (1,), custom=True) for name in matrices]
 
 
 def _axes(layer: Any, attribute: str, ndim: int) -> tuple[tuple[int, ...], tuple[int, ...]]:

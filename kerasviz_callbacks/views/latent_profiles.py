@@ -73,8 +73,9 @@ class LatentProfiles(CodesView):
     Args:
         log_dir: where TensorBoard looks.
         validation_data: model inputs; see `ProbeView`.
-        layer: the layer whose output are the codes, or an encoder `Model`; `None`: the narrowest output between the
-            input and an output of the input's shape, the first called on a tie (a VAE's mean).
+        layer: the layer whose output are the codes, or an encoder `Model`; `None`: the output of an encoder trained by
+            itself, else the narrowest output between the input and an output of the input's shape, the first called on
+            a tie (a VAE's mean).
         options: `training_data`, `count` (500), and those of `View`.
 
     Raises:
@@ -146,7 +147,7 @@ class LatentProfiles(CodesView):
     def _drawn(self, profile: Profile, rows: str, note: str, bad: str, lines: Lines | None = None) -> Array:
         scales, shared = self.memory.scales, self.memory.shared
         last = horizon(self.schedule.last, int(profile.steps[-1]))
-        title = f"profiles of {self.path}   {shared['dimensions']} units   {rows}"
+        title = self.titled(f"profiles of {self.path}   {shared['dimensions']} units   {rows}")
         if len(shared["units"]) < shared["dimensions"]:
             when = "before training" if shared["chosen"] == UNTRAINED else f"at {self.schedule.unit} {shared['chosen']}"
             title += f"\nthe {len(shared['units'])} of largest variance {when}"

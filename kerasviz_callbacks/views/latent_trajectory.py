@@ -88,8 +88,9 @@ class LatentTrajectory(CodesView):
     Args:
         log_dir: where TensorBoard looks.
         validation_data: model inputs, with labels for colours; see `ProbeView`.
-        layer: the layer whose output are the codes, or an encoder `Model`; `None`: the narrowest output between the
-            input and an output of the input's shape, the first called on a tie (a VAE's mean).
+        layer: the layer whose output are the codes, or an encoder `Model`; `None`: the output of an encoder trained by
+            itself, else the narrowest output between the input and an output of the input's shape, the first called on
+            a tie (a VAE's mean).
         options: `training_data`, `count` (500), `class_names`, and those of `View`.
 
     Raises:
@@ -146,7 +147,7 @@ class LatentTrajectory(CodesView):
                 one.data.tails,
                 one.data.means,
                 self.probes[source].labels,
-                title=f"{title}   {rows[source]} rows",
+                title=self.titled(f"{title}   {rows[source]} rows"),
                 note=join_notes(Trail.note(self.schedule.unit, one.data), one.note),
                 collapsed=one.data.collapsed,
                 **options,
@@ -165,7 +166,7 @@ class LatentTrajectory(CodesView):
                     )
                     for source, trail in trails.items()
                 ],
-                title=f"{title}   {rows[TRAINING]} and {rows[VALIDATION]} rows",
+                title=self.titled(f"{title}   {rows[TRAINING]} and {rows[VALIDATION]} rows"),
                 note=join_notes(Trail.note(self.schedule.unit, *trails.values()), measured[VALIDATION].note),
                 **options,
             )

@@ -22,7 +22,7 @@ from ..taps.step import check_clip
 from ..taps.trial_step import TrialStep
 from ..taps.weights import Blocks, WeightMatrix, matrices_named, weight_matrices
 
-_DESCRIPTION = """**Weights of {path}**, kernel {shape} as a matrix of {inputs} inputs by {outputs} outputs.
+_DESCRIPTION = """**Weights of {path}**, {name} {shape} as a matrix of {inputs} {rows} by {outputs} {columns}.
 
 *How to read it:* red is positive, blue negative, white zero; the frame marks the weight of largest magnitude, printed
 below.{axes}{parts}{blocks} The colour scale never shrinks and covers 99.5 % of the values.{step}
@@ -71,8 +71,8 @@ class WeightHeatmaps(ProbeView):
     Args:
         log_dir: the TensorBoard log directory.
         validation_data: `(x, y)` as for `fit`; `None`: show only the weights. See `ProbeView`.
-        layers: layer names or paths; `None`: all kernels (dense, convolutional, recurrent, embedding, attention), at
-            most eight, evenly spaced by depth.
+        layers: layer names or paths; `None`: all kernels (dense, convolutional, recurrent, embedding, attention) and
+            the matrices of custom layers without one (codebooks), at most eight, evenly spaced by depth.
         clip: replaces the optimizer's clipping: `{"clipnorm": c}`, `{"clipvalue": c}` or `{"global_clipnorm": c}`,
             c > 0.
         options: `training_data`, `count` (16), and those of `View`.
@@ -117,7 +117,7 @@ class WeightHeatmaps(ProbeView):
         self.read_data()
         model, known = self.read_model(), self.list_layers()
         if self.layers is None:
-            found = {matrix.path: matrix for matrix in weight_matrices(known)}
+            found = {matrix.path: matrix for matrix in weight_matrices(known, custom=True)}
             chosen = [found[path] for path in self.evenly(list(found), "kernels")]
             if not chosen:
                 raise ValueError(
@@ -198,37 +198,47 @@ class WeightHeatmaps(ProbeView):
         """Draw one image per kernel."""
         one = measured[MODEL]
         for path, data in one.data.items():
-            matrix = self._matrices[path]
-            shape, (inputs, outputs) = shape_text(matrix.shape), matrix.sides
-            panels, note = self._panels(path, data)
-            rows, columns = matrix.row_blocks, matrix.column_blocks
-            blocks = "each cell the largest |weight| of a block" if data.weights.shape != (inputs, outputs) else ""
-            parts = next((f"{one.what}s: {one.meaning}" for one in (rows, columns) if one and one.meaning), "")
-            caption = (
-                f"{path}   kernel {shape}   {inputs:,} in × {outputs:,} out\n{join_notes(data.how, parts, blocks)}"
-            )
-            picture = weight_panels(
-                panels,
-                inputs=inputs,
-                outputs=outputs,
-                caption=caption,
-                row_blocks=_named(rows),
-                column_blocks=_named(columns),
-                note=join_notes(note, one.note),
-                bad=data.bad,
-            )
-            about = _DESCRIPTION.format(
-                path=code_span(path),
-                shape=shape,
-                inputs=f"{inputs:,}",
-                outputs=f"{outputs:,}",
-                blocks=_BLOCKS * bool(blocks),
-                axes=_axes_text("Rows", matrix.inputs) + _axes_text("Columns", matrix.outputs),
-                parts="".join(_PARTS.format(what=one.what) for one in (rows, columns) if one),
-                step=_NO_STEP.format(how=code_span(data.how)) if data.after is None else _STEP.format(how=data.how),
-                bad_step="" if data.after is None else _BAD_STEP,
-            )
-            yield Image(MODEL, f"weights/{path}", picture, about)
+            yield Image(MODEL, f"weights/{path}", self._picture(path, data, one.note), self._about(path, data))
+
+    def _picture(self, path: str, data: WeightHeatmapsData, further: str) -> Array:
+        matrix = self._matrices[path]
+        panels, note = self._panels(path, data)
+        rows, columns = matrix.row_blocks, matrix.column_blocks
+        parts = next((f"{one.what}s: {one.meaning}" for one in (rows, columns) if one and one.meaning), "")
+        blocks = "each cell the largest |weight| of a block" if _is_reduced(matrix, data) else ""
+        name = matrix.attribute if matrix.custom else f"kernel {shape_text(matrix.shape)}"
+        (inputs, outputs), (down, across) = matrix.sides, ("rows", "columns") if matrix.custom else ("in", "out")
+        caption = f"{path}   {name}   {inputs:,} {down} × {outputs:,} {across}"
+        return weight_panels(
+            panels,
+            inputs=inputs,
+            outputs=outputs,
+            caption=f"{caption}\n{join_notes(data.how, parts, blocks)}",
+            row_name="row" if matrix.custom else "in",
+            row_blocks=_named(rows),
+            column_blocks=_named(columns),
+            note=join_notes(note, further),
+            bad=data.bad,
+        )
+
+    def _about(self, path: str, data: WeightHeatmapsData) -> str:
+        matrix = self._matrices[path]
+        inputs, outputs = matrix.sides
+        blocks = (matrix.row_blocks, matrix.column_blocks)
+        return _DESCRIPTION.format(
+            path=code_span(path),
+            name=code_span(matrix.attribute) if matrix.custom else "kernel",
+            rows="rows" if matrix.custom else "inputs",
+            columns="columns" if matrix.custom else "outputs",
+            shape=shape_text(matrix.shape),
+            inputs=f"{inputs:,}",
+            outputs=f"{outputs:,}",
+            blocks=_BLOCKS * _is_reduced(matrix, data),
+            axes=_axes_text("Rows", matrix.inputs) + _axes_text("Columns", matrix.outputs),
+            parts="".join(_PARTS.format(what=one.what) for one in blocks if one),
+            step=_NO_STEP.format(how=code_span(data.how)) if data.after is None else _STEP.format(how=data.how),
+            bad_step="" if data.after is None else _BAD_STEP,
+        )
 
     def _panels(self, path: str, data: WeightHeatmapsData) -> tuple[list[Panel], str]:
         """Return the panels, and in words the scale of the difference, the largest change, and how much is clipped."""
@@ -244,6 +254,11 @@ class WeightHeatmaps(ProbeView):
         change = f"difference ± {format_number(step_scale)}, now at most {format_number(most)}"
         further = count_clipped(data.difference, step_scale, "cell")
         return panels, join_notes(change + (further and f", {further}"), data.note, beyond and f"weights: {beyond}")
+
+
+def _is_reduced(matrix: WeightMatrix, data: WeightHeatmapsData) -> bool:
+    """Whether a cell stands for several weights."""
+    return tuple(data.weights.shape) != matrix.sides
 
 
 def _difference_title(difference: Array, scale: float) -> str:

@@ -279,7 +279,7 @@ class Visualizer(keras.callbacks.Callback):
             elif isinstance(view, ProbeView):
                 why = why_not_run(model, view.list_layers())
         except PartsError as error:
-            why = f"{error.reason}; name the one that takes such data in model="
+            why = f"{error.reason}; {error.remedy}"
         finally:
             fit_context.participants.remove(context)
         probes, readers = (getattr(view, name, {}) for name in ("probes", "readers"))

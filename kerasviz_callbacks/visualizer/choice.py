@@ -35,6 +35,8 @@ from ..views.reconstructions import Reconstructions
 from ..views.weight_heatmaps import WeightHeatmaps
 
 _SEEN = ("masks", "images", "values", "boxes", "points", "series")  # forms that `Predictions` shows
+_MOST_CUSTOM = 4  # custom layers whose matrices are shown beside filters
+_LOSSES = "keras.callbacks.TensorBoard shows the losses of its train_step"
 
 
 @dataclass
@@ -77,6 +79,9 @@ def fitting_views(
     """
     choice = Choice()
     choice.add(*_of_weights(model, known, reader is not None or bool(why)))
+    matrices = [matrix.ref.path for matrix in weight_matrices(known, custom=True) if matrix.custom]
+    if matrices and all(view is not WeightHeatmaps for view, _ in choice.views):
+        choice.add(WeightHeatmaps, layers=list(dict.fromkeys(matrices))[:_MOST_CUSTOM])  # codebooks
     if not choice.views:
         choice.leave_out("views of the weights", "no layer has a kernel")
     choice.roles = Roles() if has_call(model) else roles_of(model, reader)
@@ -88,6 +93,10 @@ def fitting_views(
         choice.add(GeneratedImages)
     elif not has_call(model):
         _say_what_to_pass(choice, model, reader)
+    if why and reader is None:
+        choice.leave_out("OverfittingMonitor", "no part of the model runs on the data")
+    if has_own_train_step(model):
+        choice.left_out |= {k: f"{v}; {_LOSSES}" for k, v in choice.left_out.items() if "OverfittingMonitor" in k}
     return choice
 
 
@@ -152,7 +161,10 @@ def _add_views_of_data(choice: Choice, known: Sequence[LayerRef], reader: Reader
         choice.add(ActivationMaps)
     if autoencodes:
         _add_views_of_codes(choice, reader, probe)
-        if not any(_why_no_truth(reader, one, ("values",)) for one in probes.values()):
+        wrong = [why for one in probes.values() if (why := _why_no_truth(reader, one, ("values",)))]
+        if wrong:
+            choice.leave_out("OverfittingMonitor", wrong[0])
+        else:
             choice.add(OverfittingMonitor)
     elif classifies or judges:
         if _raises(lambda: last_maps(reader, Score())):
@@ -171,8 +183,18 @@ def _add_views_of_data(choice: Choice, known: Sequence[LayerRef], reader: Reader
         choice.add(Predictions)
     if classifies:
         _add_monitor(choice, reader, probes)
-    elif not (autoencodes or judges or choice.left_out):
+    elif judges:
+        choice.leave_out("OverfittingMonitor", "the output of a critic has no true value")
+    elif not (autoencodes or "OverfittingMonitor" in choice.left_out):
         _add_monitor_of_values(choice, reader, probes, seen, "classes" in further)
+    if further and not autoencodes and any(view is OverfittingMonitor for view, _ in choice.views):
+        choice.leave_out("OverfittingMonitor of other outputs", _only_first(reader))
+
+
+def _only_first(reader: Reader) -> str:
+    """Say which of several outputs is judged."""
+    name = reader.first_output
+    return "only the first output is judged" + (f', "{name}"' if isinstance(name, str) else "")
 
 
 def _form_of_further(reader: Reader, probe: Probe, number: int) -> str:
@@ -188,23 +210,20 @@ def _add_monitor_of_values(
     probe, y = probes[VALIDATION], targets_of(reader, probes[VALIDATION])
     shape = _shape_text(reader.output_shapes[0])
     if classes:
-        what = f'only the first output is judged, "{reader.first_output}", which gives no classes'
+        what = f"{_only_first(reader)}, which gives no classes"
         explained = any(view is GradCAM for view, _ in choice.views)
         choice.leave_out(f"{'' if explained else 'GradCAM, '}OverfittingMonitor and ConfusionMatrix", what)
         return
     if y is not None and not seen:
-        text = reader.heads[0].dense and any(one.dtype.kind in "iu" for one in (y, *_arrays(probe.inputs)))
+        arrays = (y, *map(np.asarray, keras.tree.flatten(probe.inputs)))
+        text = reader.heads[0].dense and any(one.dtype.kind in "iu" for one in arrays)
         words = 'kind="text" and to_text= show texts' if text else f"an output of shape {shape} has no picture"
         choice.leave_out("Predictions", words)
     why = {source: _why_no_truth(reader, one, ("values",)) for source, one in probes.items()}
     if y is None or why[VALIDATION]:
-        choice.leave_out("OverfittingMonitor", "no y" if y is None else why[VALIDATION])
+        choice.leave_out("OverfittingMonitor", why[VALIDATION] or "no y")
     else:
         choice.add(OverfittingMonitor, **({"training_data": None} if why.get(TRAINING) else {}))
-
-
-def _arrays(inputs: Any) -> list[Any]:
-    return [np.asarray(one) for one in keras.tree.flatten(inputs)]
 
 
 def _shape_text(shape: Sequence[int | None]) -> str:
@@ -264,8 +283,9 @@ def _why_no_truth(reader: Reader, probe: Probe, kinds: Sequence[str] = ("classes
     if task.kind in kinds and truth_of(task, reader, probe, labels.hard) is not None:
         return ""
     y = targets_of(reader, probe)
-    if y is not None and "values" in kinds:
-        return f"y of shape {_shape_text(y.shape[1:])} for an output of shape {_shape_text(reader.output_shapes[0])}"
+    if "values" in kinds:
+        shapes = () if y is None else (_shape_text(y.shape[1:]), _shape_text(reader.output_shapes[0]))
+        return "y of shape {} for an output of shape {}".format(*shapes) if shapes else "no y"
     return "soft labels" if labels.soft else "no labels" if y is None else probe.why_no_labels or "no labels that fit"
 
 

@@ -33,6 +33,7 @@ from ...taps.layer_selection import find_decoder, reconstruction
 from ...taps.layouts import channels_last
 from ...taps.passes import output_path
 from ...taps.reader import Capture, Reader
+from ...taps.roles import decoded_kind
 from .reconstruction_display import MAX_LINES, ReconstructionDisplay, as_signals
 
 MAX_ROWS = 32
@@ -56,6 +57,10 @@ are labels; next to each of them is its own reconstruction. The pairs are the sa
 *Bad signs:* a cross-fade of the two (the code stores pixels, not shapes), implausible or empty reconstructions in the
 middle (holes in the latent space), a sudden jump (the largest step is many times the mean step), a row that does not
 change (collapse: above it stands how far apart its ends are, in % of the distance of the originals)."""
+_DECODED = {
+    "means": " The means of the latent distribution are decoded, not samples from it.",
+    "samples": " Samples of the latent distribution are decoded: the encoder puts out no means.",
+}
 _SCALARS = {"error": "Mean squared error of the reconstructions, over all inputs of the probe."}
 
 
@@ -111,6 +116,7 @@ class Reconstructions(ProbeView):
         self._number, self._reconstruction = number, Capture(output_path(number))
         self._from_logits = gives_logits(reader.model, number, len(reader.output_shapes))
         self._decoder = find_decoder(reader, inputs, number, self.layer)
+        self._decodes = "means" if self._decoder is not None and self._decoder.samples else decoded_kind(reader.model)
         self._pairs = {source: interpolation_pairs(probe.labels, len(probe)) for source, probe in self.probes.items()}
         self._fed = self.inputs(0)
         self._targets = {source: self._target_of(source) for source in self.probes}
@@ -246,14 +252,14 @@ class Reconstructions(ProbeView):
             lines.append(join_notes(scale, "error: at each moment the largest of all channels" if channels > 1 else ""))
         if self._decoder is None:
             lines.append("no interpolation: no bottleneck layer that can be decoded alone")
-        elif self._decoder.samples:
-            lines.append(f"decoded from the means {self._decoder.codes.path}")
+        if self._decodes:
+            path = self._decoder.codes.path if self._decoder is not None and self.layer is None else ""
+            lines.append(f"decoded from {'the means' if self._decodes == 'means' else 'samples'} {path}".rstrip())
         caption = "\n".join(lines)
         return caption if display.signals else self.probe_display.captioned(caption, source)
 
     def _about(self, source: str) -> str:
-        sampled = self._decoder is not None and self._decoder.samples
-        means = " The means of the latent distribution are decoded, not samples from it." if sampled else ""
+        means = _DECODED.get(self._decodes, "")
         thing, shape = self._output_display.what, shape_text(self._fed[source].shape[1:])
         target = thing if self._targets[source] is self._fed[source] else "target"
         layout = f"the {thing}, below it its reconstruction on the same scale"
