@@ -19,6 +19,7 @@ from harness import (
     fit,
     pictures,
     places_of,
+    quick,
     recorded,
     runs,
     same_weights,
@@ -66,10 +67,11 @@ def state_of(model):
     return [np.asarray(variable) for variable in variables]
 
 
-# The same pixels as in a fit, for every view.
+# The same pixels as in a fit, for every view; by default for one of each base class.
+BY_DEFAULT = ("FilterImages", "GradCAM", "LatentTrajectory", "OverfittingMonitor", "Reconstructions")
 
 
-@pytest.fixture(scope="module", params=list(ENTRIES))
+@pytest.fixture(scope="module", params=quick(ENTRIES, *BY_DEFAULT))
 def trained(request, tmp_path_factory):
     """A view and its model through untrained, trained, trained on without the view, and resumed."""
     entry, where = ENTRIES[request.param], tmp_path_factory.mktemp("picture")
