@@ -272,3 +272,19 @@ def test_class_names_that_are_numbers_do_not_read_like_channel_numbers(names, wr
     view = recorded(kv.GradCAM)(tmp_path, (DATA.x_val, DATA.y_val), class_names=names, on_error="raise")
     view.picture(classifier())
     assert [view.at_work[0].probe_display.class_name(label) for label in range(3)] == written
+
+
+def test_a_loss_that_falls_while_accuracy_on_training_data_falls_is_not_called_overfitting(tmp_path):
+    """As with weights in the loss alone: a quarter of the rows, those of the third input, change to the other class."""
+    x, y = np.repeat(np.eye(3, dtype=np.float32), [20, 10, 10], axis=0), np.repeat([0, 1], 20)
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, "softmax", use_bias=False)])
+    view = kv.OverfittingMonitor(tmp_path, (x, y), training_data=(x, y), on_error="raise")
+    view.set_model(model)
+    view.on_train_begin()
+    for epoch, kernel in enumerate(([[1, 0], [0, 1], [0, 1]], [[1, 0], [0, 1], [1, 0]])):
+        view.on_epoch_begin(epoch)
+        model.set_weights([np.array(kernel, np.float32)])
+        view.on_epoch_end(epoch, {"loss": 0.5 - 0.1 * epoch, "val_loss": 0.5 + 0.3 * epoch})
+    view.on_train_end()
+    change = "val_loss 0.5 → 0.8 (+60%); accuracy on training data fell too, 1 → 0.75."
+    assert says(summary_of(tmp_path, 1), f"Getting worse since epoch 0: {change}")
