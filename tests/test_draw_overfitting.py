@@ -455,3 +455,13 @@ def test_scores_out_of_range_are_drawn_at_the_edge():
     edge = PerClassScores(["shirt", "coat"], np.array([1.0, 0.4]), np.array([0.3, 0.0]), "by class", "ring and disc")
     one, other = (overfitting_sheet(summary(class_scores=scores), caption="c") for scores in (far, edge))
     np.testing.assert_array_equal(one, other)
+
+
+def test_a_title_is_made_smaller_where_its_hint_would_be_dropped(monkeypatch):
+    told = []
+    monkeypatch.setattr(curves, "write", lambda *a, **style: told.append(a[2]) or write(*a, **style))
+    canvas = np.full((150, 312, 3), 255, np.uint8)
+    steps, values = (-1, 0, 1), (0.0, 0.5, 0.2)
+    (chart,) = metric_charts(["cam_true_vs_predicted"], {"validation": {"cam_true_vs_predicted": (steps, values)}}, {})
+    paint_chart(canvas, chart, StepAxis(-1, 1, None, 1))
+    assert told[:3] == ["cam_true_vs_predicted", "0 is best", "best 0.2 at 1   now 0.2"], "untrained maps are alike"

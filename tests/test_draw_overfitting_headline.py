@@ -41,7 +41,9 @@ NO_LOSS = "No val_loss in the logs, so no best epoch: "
         ([1, NAN, 0.4], [1, NAN, 0.8], LEARNED, "val_loss is at its lowest so far: 0.8 at epoch 2."),
         ([1, 0.5], [1, 0.9], Answers(0.1, 0.1, 500, 3), "3 of 500 answers are NaN."),
         ([2, 1, 0.1], [2.3, 2.4, 4], Answers(0.12, 0.1, 500),
-         "Validation accuracy is at chance level: 0.12, chance is 0.1."),
+         "Validation accuracy is at chance level: 0.12, majority class of the observed rows 0.1."),
+        ([2, 1, 0.1], [2.3, 2.4, 4], Answers(0.12, 0.1, 500, weighted=True),
+         "Validation accuracy is at chance level: 0.12 (unweighted), majority class of the observed rows 0.1."),
         ([1, 0.5], [20, 9], Answers(0.3, 0.1, 500, training=0.27, while_training=0.67),
          "Accuracy on training data is 0.27 in inference, 0.67 while training: batch normalization lags behind, or "
          "layers differ."),
@@ -143,7 +145,7 @@ def test_the_second_line_gives_the_metric_then_and_now_or_the_ranges_of_the_inpu
     assert said([1, 0.5, 0.1], [1, 0.4, 0.3], LEARNED, metric="acc", **accuracies)[1] == "val_acc 0.6   acc 0.9"
     scaled = Answers(0.1, 0.1, 500, ranges=SCALED)
     first, second = said([1, 0.5, 0.1], [9, 9, 9], scaled, metric="acc", **accuracies)
-    assert "chance" in first
+    assert "at chance level" in first
     assert second == "Inputs: training inputs 0 to 1, validation inputs 0 to 255."
 
 

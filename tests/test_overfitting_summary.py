@@ -59,7 +59,8 @@ def test_nan_is_the_headline_and_every_answer_is_counted(tmp_path):
 def test_a_model_that_does_not_learn_is_at_chance_level_not_at_its_lowest_so_far(tmp_path):
     model, _ = trained(tmp_path, 0.0)
     accuracy = np.mean(model.predict(DATA.x_val, verbose=0).argmax(axis=1) == DATA.y_val)
-    said = f"Validation accuracy is at chance level: {format_number(accuracy)}, chance is {format_number(1 / 3)}."
+    chance = f"majority class of the observed rows {format_number(1 / 3)}"
+    said = f"Validation accuracy is at chance level: {format_number(accuracy)}, {chance}."
     assert says(summary_of(tmp_path, 2), said)
 
 

@@ -39,6 +39,7 @@ class Answers:
         training: the accuracy on training rows as validation measures it; NaN: not known.
         while_training: the accuracy that Keras logs of the training data; NaN: not known, or weighted.
         training_at_best: what `training` was at the best step; NaN: not known.
+        weighted: whether weights count in the curves, but not in `accuracy`.
     """
 
     accuracy: float = math.nan
@@ -53,6 +54,7 @@ class Answers:
     training: float = math.nan
     while_training: float = math.nan
     training_at_best: float = math.nan
+    weighted: bool = False
 
 
 def headlines(
@@ -127,7 +129,9 @@ class _Told:
             classes, scatter = len(known.class_sizes), sum(1 / size for size in known.class_sizes)
             if not at_chance(known.balanced, 1 / classes, classes**2 / scatter):
                 return ""
-        return f"Validation accuracy is at chance level: {written(known.accuracy)}, chance is {written(known.chance)}."
+        accuracy = f"{written(known.accuracy)}{' (unweighted)' if known.weighted else ''}"
+        chance = f"majority class of the observed rows {written(known.chance)}"
+        return f"Validation accuracy is at chance level: {accuracy}, {chance}."
 
     def other_mode(self) -> str:
         measured, logged = self.answers.training, self.answers.while_training

@@ -78,7 +78,8 @@ def _class_scores(context: SummaryContext, validation: OverfittingData) -> PerCl
 
 def _answers(context: SummaryContext, data: Mapping[str, OverfittingData], step: int) -> Answers:
     labels = context.labels[VALIDATION] if context.task.kind == "classes" else None
-    known = replace(answers_of(data, labels, context.ranges), own_loop=context.own_loop)
+    known = answers_of(data, labels, context.ranges)
+    known = replace(known, own_loop=context.own_loop, weighted=bool(context.weighting))
     if TRAINING not in data:
         return known
     training = data[TRAINING]
