@@ -34,8 +34,8 @@ _DESCRIPTION = """**Generated images** of {name}: what the model makes of the sa
 weights do. Black is {low}, white is {high}, at every step. The bar is the diversity: the mean difference (root mean
 square, in shares of the value range) of two samples{real}.
 *Good signs:* the samples become like the data, and differ from each other as much as the data do.
-*Bad signs:* the bar shrinks and all tiles, or all of one class, become alike (mode collapse); all tiles change together from step to step
-(the generator runs from mode to mode); noise or a pattern of the grid that stays."""
+*Bad signs:* the bar shrinks and all tiles, or all of one class, become alike (mode collapse); all tiles change together
+from step to step (the generator runs from mode to mode); noise or a pattern of the grid that stays."""
 _REAL = "; beside them real images, whose diversity is marked"
 _SAME = 0.2  # of the reference: below it, samples look like copies of one with a little noise
 _MORE = 1.05  # of the reference: above it, samples differ more than real images, as noise does
