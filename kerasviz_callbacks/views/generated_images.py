@@ -238,7 +238,7 @@ class GeneratedImages(ProbeView):
             return Diversity(value, reference, of, ("diversity unknown", why))
         share = f": {value / reference:.0%} of {of}" if reference else ""
         share += " (noise counts too)" if reference and value > _MORE * reference else ""
-        second = "root mean square difference of two, in shares of the range"
+        second = "root mean square difference of two samples, in shares of the range"
         if reference and value < _SAME * reference:
             second = "the samples are nearly all the same"
         elif reference and data.within < _SAME * reference:
