@@ -455,3 +455,31 @@ def test_scores_out_of_range_are_drawn_at_the_edge():
     edge = PerClassScores(["shirt", "coat"], np.array([1.0, 0.4]), np.array([0.3, 0.0]), "by class", "ring and disc")
     one, other = (overfitting_sheet(summary(class_scores=scores), caption="c") for scores in (far, edge))
     np.testing.assert_array_equal(one, other)
+
+
+def test_a_title_is_made_smaller_where_its_hint_would_be_dropped(monkeypatch):
+    told = []
+    monkeypatch.setattr(curves, "write", lambda *a, **style: told.append(a[2]) or write(*a, **style))
+    canvas = np.full((150, 312, 3), 255, np.uint8)
+    steps, values = (-1, 0, 1), (0.0, 0.5, 0.2)
+    (chart,) = metric_charts(["cam_true_vs_predicted"], {"validation": {"cam_true_vs_predicted": (steps, values)}}, {})
+    paint_chart(canvas, chart, StepAxis(-1, 1, None, 1))
+    assert told[:3] == ["cam_true_vs_predicted", "0 is best", "best 0.2 at 1   now 0.2"], "untrained maps are alike"
+
+
+@pytest.mark.parametrize("name", ["overconfidence", "silhouette", "cam_drift"])
+def test_a_disc_at_the_largest_value_is_seen_whole(name):
+    scales = {}
+    extend_axis(scales, name, 1.25**-4)  # where the axis ended
+    (chart,) = metric_charts([name], {"validation": {name: ((0,), (1.25**-4,))}}, scales)
+    canvas = np.full((150, 312, 3), 255, np.uint8)
+    curves_of = {key: replace(curve, best=None) for key, curve in chart.curves.items()}
+    paint_chart(canvas, replace(chart, curves=curves_of), StepAxis(-1, 2, None, 0))
+    rows = np.flatnonzero((canvas[HEAD:-FOOT, AXIS + 99 : AXIS + 102] == SETS["validation"]).all(axis=-1).any(axis=1))
+    assert 7 <= len(rows) <= 9
+
+
+def test_before_training_no_chart_is_named_after_a_loss_that_may_not_come():
+    nothing = dict.fromkeys(("loss", "val_loss"), ((), ()))
+    assert loss_charts(nothing, [], {}, -1) == []
+    assert [chart.title for chart in loss_charts(nothing, [], {}, 0)] == ["loss"]

@@ -1,6 +1,7 @@
 """The headline of the overfitting sheet says the worst that the numbers show."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -40,7 +41,9 @@ NO_LOSS = "No val_loss in the logs, so no best epoch: "
         ([1, NAN, 0.4], [1, NAN, 0.8], LEARNED, "val_loss is at its lowest so far: 0.8 at epoch 2."),
         ([1, 0.5], [1, 0.9], Answers(0.1, 0.1, 500, 3), "3 of 500 answers are NaN."),
         ([2, 1, 0.1], [2.3, 2.4, 4], Answers(0.12, 0.1, 500),
-         "Validation accuracy is at chance level: 0.12, chance is 0.1."),
+         "Validation accuracy is at chance level: 0.12, majority class of the observed rows 0.1."),
+        ([2, 1, 0.1], [2.3, 2.4, 4], Answers(0.12, 0.1, 500, weighted=True),
+         "Validation accuracy is at chance level: 0.12 (unweighted), majority class of the observed rows 0.1."),
         ([1, 0.5], [20, 9], Answers(0.3, 0.1, 500, training=0.27, while_training=0.67),
          "Accuracy on training data is 0.27 in inference, 0.67 while training: batch normalization lags behind, or "
          "layers differ."),
@@ -58,6 +61,12 @@ NO_LOSS = "No val_loss in the logs, so no best epoch: "
         ([1, 0.5, 0.1], [1, 0.4, 8], LEARNED, "Overfitting since epoch 1: val_loss 0.4 → 8 (20 times)."),
         ([1, 0.5, 0.1], [1, -0.4, 0.8], LEARNED, "Overfitting since epoch 1: val_loss −0.4 → 0.8."),
         ([1, 0.5, 0.9], [1, 0.4, 0.8], LEARNED, "Getting worse since epoch 1: val_loss 0.4 → 0.8 (+100%)."),
+        ([1, 0.5, 0.1], [1, 0.4, 0.8], replace(LEARNED, training=0.80, training_at_best=0.88),
+         "Getting worse since epoch 1: val_loss 0.4 → 0.8 (+100%); accuracy on training data fell too, 0.88 → 0.8."),
+        ([1, 0.5, 0.1], [1, 0.4, 0.8], replace(LEARNED, training=0.97, training_at_best=0.98),
+         "Overfitting since epoch 1: val_loss 0.4 → 0.8 (+100%)."),
+        ([1, 0.5, 0.1], [1, 0.4, 0.8], replace(LEARNED, training=0.99, training_at_best=0.88),
+         "Overfitting since epoch 1: val_loss 0.4 → 0.8 (+100%)."),
         ([1, 0.5, 0.4], [1, 0.4, 0.41], LEARNED, "val_loss was lowest at epoch 1: 0.4; now 0.41 (+2%)."),
         ([1, 0.5, 0.4], [1, 0.6, 0.5], LEARNED, "val_loss is at its lowest so far: 0.5 at epoch 2."),
         ([1, 0.5, 0.4], [], LEARNED,
@@ -136,8 +145,25 @@ def test_the_second_line_gives_the_metric_then_and_now_or_the_ranges_of_the_inpu
     assert said([1, 0.5, 0.1], [1, 0.4, 0.3], LEARNED, metric="acc", **accuracies)[1] == "val_acc 0.6   acc 0.9"
     scaled = Answers(0.1, 0.1, 500, ranges=SCALED)
     first, second = said([1, 0.5, 0.1], [9, 9, 9], scaled, metric="acc", **accuracies)
-    assert "chance" in first
+    assert "at chance level" in first
     assert second == "Inputs: training inputs 0 to 1, validation inputs 0 to 255."
+
+
+@pytest.mark.parametrize(
+    ("measured", "logged", "second"),
+    [
+        (0.7, 0.5, "val_acc 0.6   acc 0.5 (0.7 in inference)"),
+        (0.5, 0.7, "val_acc 0.6   acc 0.7 (0.5 in inference)"),
+        (0.55, 0.5, "val_acc 0.6   acc 0.5"),
+        (0.3, 0.7, "val_acc 0.6   acc 0.7"),  # the headline says it
+        (NAN, 0.5, "val_acc 0.6   acc 0.5"),
+        (0.9, NAN, "val_acc 0.6   acc 0.5"),  # another metric than the accuracy of the observed output
+    ],
+)
+def test_an_accuracy_of_training_that_inference_does_not_confirm_is_said_with_both(measured, logged, second):
+    metrics = {"acc": [0.2, 0.5 if math.isnan(logged) else logged], "val_acc": [0.4, 0.6]}
+    answers = replace(LEARNED, training=measured, while_training=logged)
+    assert said([1, 0.5], [1, 0.9], answers, metric="acc", **metrics)[1] == second
 
 
 def test_the_name_of_the_axis_is_said():

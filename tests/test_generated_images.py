@@ -15,7 +15,9 @@ from scipy.spatial.distance import pdist
 import kerasviz_callbacks as kv
 from kerasviz_callbacks._autodiff import tensorflow_private
 from kerasviz_callbacks._autodiff.tensorflow_private import PRIVATE_NAMES
-from kerasviz_callbacks.maths.diversity import diversity
+from kerasviz_callbacks.draw.generated import Diversity, sample_grid
+from kerasviz_callbacks.maths.diversity import diversity, diversity_within
+from kerasviz_callbacks.views import generated_images
 
 L = keras.layers
 DATA = pictures(n=24)
@@ -187,6 +189,56 @@ def test_diversity_is_the_mean_distance_in_shares_of_the_range():
     for unknown in (samples[:1], np.full((3, 2, 2), np.nan), samples[:0]):
         assert np.isnan(diversity(unknown, 0, 1))
     assert np.isnan(diversity(samples, 1, 1))
+
+
+def test_diversity_within_classes_is_the_mean_of_those_that_have_two_samples():
+    samples = np.array([[0.0], [0.5], [1.0], [1.0], [0.25]])
+    assert diversity_within(samples, [0, 1, 0, 1, 2], 0, 1) == 0.75  # 1 of class 0, 0.5 of class 1
+    assert np.isnan(diversity_within(samples, [0, 1, 2, 3, 4], 0, 1))
+    assert np.isnan(diversity_within([[np.nan], [0.0]], [0, 0], 0, 1))
+
+
+def class_pictures(noise):
+    """A generator of 3 numbers and 3 classes: a stripe for each class, of which the noise changes a share."""
+    generator = plain_generator()
+    kernel, last = np.zeros((6, 32)), np.zeros((32, 64))
+    kernel[:3, :3], kernel[3:, 3:6] = noise * np.eye(3), np.eye(3)
+    last[:3, 48:51], last[3:6] = np.eye(3), 4.0 * (np.arange(64) // 16 == np.arange(3)[:, None])
+    generator.set_weights([kernel, np.zeros(32), last, np.zeros(64)])
+    return generator
+
+
+@pytest.mark.parametrize(("noise", "same"), [(0.0, True), (1.0, True), (30.0, False)])
+def test_a_generator_of_one_picture_per_class_is_seen_though_the_classes_differ(noise, same, tmp_path, monkeypatch):
+    told = []
+
+    def noted(samples, real, shown, **given):
+        told.append(shown)
+        return sample_grid(samples, real, shown, **given)
+
+    monkeypatch.setattr(generated_images, "sample_grid", noted)
+    model = GAN(generator=lambda: class_pictures(noise))
+    model.latent_dim = 3
+    if not same:
+        kernel = model.generator.layers[1].kernel
+        kernel.assign(
+            np.where(np.arange(32)[:, None] < 3, 0.1 * np.random.default_rng(0).normal(size=(32, 64)), kernel)
+        )
+    view = recorded(kv.GeneratedImages)(tmp_path, (DATA.x, DATA.y), value_range=(-1, 1), on_error="raise")
+    view.picture(model)
+    assert told[-1].value >= 0.2 * told[-1].reference, "all samples together differ"
+    assert (told[-1].headline[1] == "samples of a class are nearly all the same") == same
+
+
+@pytest.mark.parametrize("value", [0.5, 1.2, 1.4])
+def test_a_bar_that_is_cut_ends_in_an_arrowhead(value):
+    shown = Diversity(value, 1.0, "real images 1", ("diversity", ""))
+    picture = sample_grid(np.zeros((4, 8, 8, 3), np.uint8), None, shown, caption="generated")
+    orange = (picture == (0xEE, 0x77, 0x33)).all(axis=-1)
+    rows = np.flatnonzero(orange.any(axis=1) & (orange.sum(axis=1) > 50))
+    ends = [int(np.flatnonzero(orange[row])[-1]) for row in rows]
+    tip = ends[len(ends) // 2]
+    assert [tip - end for end in ends] == ([4, 3, 2, 1, 0, 1, 2, 3, 4] if value > 1.25 else [0] * 9)
 
 
 class Collapse(keras.callbacks.Callback):

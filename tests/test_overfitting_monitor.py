@@ -552,11 +552,15 @@ def test_what_it_remembers_can_be_pickled(watched):
     assert pickle.loads(pickle.dumps(memory)).scales == memory.scales
 
 
-IN_ALL = "count in loss and weighted_metrics, not in the majority"
+IN_ALL = "count in loss and weighted_metrics, not in the majority class's share"
 WEIGHTED = {  # which data have sample weights, what is compiled, what is said
     "nothing": ((), {"metrics": ["accuracy"]}, ""),
     "weighted metrics": ((), {"weighted_metrics": ["accuracy"]}, f"any class or sample weights of fit {IN_ALL}"),
-    "sample weights": (("training",), {}, "sample weights of training data count in loss, not in the majority"),
+    "sample weights": (
+        ("training",),
+        {},
+        "sample weights of training data count in loss, not in the majority class's share",
+    ),
     "both": (
         ("training", "validation"),
         {"weighted_metrics": ["accuracy"]},

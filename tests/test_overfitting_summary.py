@@ -59,7 +59,8 @@ def test_nan_is_the_headline_and_every_answer_is_counted(tmp_path):
 def test_a_model_that_does_not_learn_is_at_chance_level_not_at_its_lowest_so_far(tmp_path):
     model, _ = trained(tmp_path, 0.0)
     accuracy = np.mean(model.predict(DATA.x_val, verbose=0).argmax(axis=1) == DATA.y_val)
-    said = f"Validation accuracy is at chance level: {format_number(accuracy)}, chance is {format_number(1 / 3)}."
+    chance = f"majority class of the observed rows {format_number(1 / 3)}"
+    said = f"Validation accuracy is at chance level: {format_number(accuracy)}, {chance}."
     assert says(summary_of(tmp_path, 2), said)
 
 
@@ -272,3 +273,19 @@ def test_class_names_that_are_numbers_do_not_read_like_channel_numbers(names, wr
     view = recorded(kv.GradCAM)(tmp_path, (DATA.x_val, DATA.y_val), class_names=names, on_error="raise")
     view.picture(classifier())
     assert [view.at_work[0].probe_display.class_name(label) for label in range(3)] == written
+
+
+def test_a_loss_that_falls_while_accuracy_on_training_data_falls_is_not_called_overfitting(tmp_path):
+    """As with weights in the loss alone: a quarter of the rows, those of the third input, change to the other class."""
+    x, y = np.repeat(np.eye(3, dtype=np.float32), [20, 10, 10], axis=0), np.repeat([0, 1], 20)
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, "softmax", use_bias=False)])
+    view = kv.OverfittingMonitor(tmp_path, (x, y), training_data=(x, y), on_error="raise")
+    view.set_model(model)
+    view.on_train_begin()
+    for epoch, kernel in enumerate(([[1, 0], [0, 1], [0, 1]], [[1, 0], [0, 1], [1, 0]])):
+        view.on_epoch_begin(epoch)
+        model.set_weights([np.array(kernel, np.float32)])
+        view.on_epoch_end(epoch, {"loss": 0.5 - 0.1 * epoch, "val_loss": 0.5 + 0.3 * epoch})
+    view.on_train_end()
+    change = "val_loss 0.5 → 0.8 (+60%); accuracy on training data fell too, 1 → 0.75."
+    assert says(summary_of(tmp_path, 1), f"Getting worse since epoch 0: {change}")

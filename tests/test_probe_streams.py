@@ -60,6 +60,8 @@ class TestHowFar:
         assert probe.index.tolist() == list(range(20)) == value(probe)
         np.testing.assert_array_equal(probe.targets, np.linspace(0, 1, 1000)[:20])
         assert repr(probe) == "Probe(20 of 24 read)"
+        assert probe.size == "20 of the first 24"
+        assert Probe(Batches(np.linspace(0, 1, 24)), count=24).size == "24"
 
     def test_no_more_data_than_count_in_the_given_order(self):
         labels = [2, 0, 0, 1, 2, 1, 0, 0, 0, 1, 1]

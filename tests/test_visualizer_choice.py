@@ -260,7 +260,18 @@ CASES = {  # the model, what it is fitted on, training data for the views, the v
     "texts": (
         lambda: (next_tokens(), (PAIRS, PAIRS), None),
         "WeightHeatmaps",
-        'Predictions (kind="text" and to_text= show texts); OverfittingMonitor (one prediction per position)',
+        'Predictions (kind="text" and to_text= show texts); OverfittingMonitor (it judges one answer per row, this '
+        "output has one class per position)",
+    ),
+    "several numbers at several places": (
+        lambda: (
+            network(layers.Dense(8), layers.Reshape((4, 2)), shape=(5,)),
+            (VECTORS, np.repeat(VECTORS[:, :4, None], 2, axis=2)),
+            None,
+        ),
+        "WeightHeatmaps",
+        "Predictions (an output of shape (n, 4, 2) has no picture); OverfittingMonitor (it judges one answer per row, "
+        "this output is (4, 2) numbers)",
     ),
     "translators of two sets of pictures": (
         lambda: (Translators(), (DATA.x, DATA.x[::-1]), None),

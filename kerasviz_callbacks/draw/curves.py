@@ -30,6 +30,7 @@ _TIMES = 3
 _LONGEST = 6000  # pixels of a line that is drawn along its length; a longer one is drawn by columns
 _TITLE, _WORDS, _NUMBERS = 17, 15, 14  # font sizes: readable where a sheet is shrunk to TensorBoard's 350 pixels
 _LEAST = 9  # font size of a text that would else be cut
+_BESIDE = 8  # pixels between a title and its hint
 _EDGE = 3  # pixels above the highest value and below the lowest, so that a line there is seen whole
 _FAR = 1e6
 
@@ -100,12 +101,7 @@ class StepAxis:
 def paint_chart(canvas: Picture, chart: Chart, axis: StepAxis) -> None:
     """Paints a chart over the whole of a canvas of white paper, larger than what `HEAD`, `AXIS` and `FOOT` take."""
     height, width = canvas.shape[:2]
-    room = width - AXIS
-    taken = write(canvas, (AXIS, 17), chart.title, size=_TITLE, bold=True, width=room, least=_NUMBERS) + 8
-    hints = [chart.hint, f"dotted: {chart.level_name}" if chart.level_name else "", chart.level_name]
-    hint = next((one for one in hints if one and text_width(one, _NUMBERS) <= room - taken), "")
-    write(canvas, (AXIS + taken, 17), hint, size=_NUMBERS, colour=QUIET)  # half a hint helps nobody
-    write(canvas, (AXIS, 37), chart.subtitle, size=_WORDS, colour=QUIET, width=room, least=_LEAST)
+    level_told = _paint_heading(canvas, chart, width - AXIS)
     plot = canvas[HEAD : height - FOOT, AXIS:]
     axes = _Axes(chart, axis, *plot.shape[:2])
     if axis.best is not None and axis.now > axis.best:
@@ -117,7 +113,7 @@ def paint_chart(canvas: Picture, chart: Chart, axis: StepAxis) -> None:
         number = short_number(value)
         write(canvas, place, number, size=_NUMBERS, colour=QUIET, anchor="rm", width=left, least=_LEAST)
     if chart.level is not None:
-        _paint_level(plot, float(axes.down(np.array([chart.level]))[0]), "" if hint in hints[1:] else chart.level_name)
+        _paint_level(plot, float(axes.down(np.array([chart.level]))[0]), "" if level_told else chart.level_name)
     curves = {name: chart.curves[name] for name in SETS if name in chart.curves}
     for curve in curves.values():
         _paint_non_finite(plot, curve, axes)
@@ -134,6 +130,20 @@ def paint_chart(canvas: Picture, chart: Chart, axis: StepAxis) -> None:
         x, foot = AXIS + axes.across(step), height - FOOT
         fill(canvas, (x, foot, x, foot + 2), QUIET)
         write(canvas, (x, foot + 5), format_number(step), size=_NUMBERS, colour=QUIET, anchor="mt")
+
+
+def _paint_heading(canvas: Picture, chart: Chart, room: int) -> bool:
+    """The title, smaller where a hint fits beside it only then, and the subtitle; whether the level is named there."""
+    hints = [chart.hint, f"dotted: {chart.level_name}" if chart.level_name else "", chart.level_name]
+    sizes = [_TITLE, _NUMBERS]
+    beside = [room - _BESIDE - min(text_width(chart.title, size, bold=True), room) for size in sizes]
+    fitting = [one for left in beside for one in hints if one and text_width(one, _NUMBERS) <= left]
+    hint = fitting[0] if fitting else ""  # half a hint helps nobody
+    title = room - _BESIDE - text_width(hint, _NUMBERS) if hint else room
+    taken = write(canvas, (AXIS, 17), chart.title, size=_TITLE, bold=True, width=title, least=_NUMBERS)
+    write(canvas, (AXIS + taken + _BESIDE, 17), hint, size=_NUMBERS, colour=QUIET)
+    write(canvas, (AXIS, 37), chart.subtitle, size=_WORDS, colour=QUIET, width=room, least=_LEAST)
+    return bool(hint) and hint in hints[1:]
 
 
 def _paint_level(plot: Picture, row: float, name: str) -> None:

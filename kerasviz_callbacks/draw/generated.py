@@ -47,7 +47,8 @@ def sample_grid(
 ) -> Picture:
     """Shows generated pictures, bytes `(n, h, w, 3)`, and beside them real ones if there are any, `(m, H, W, 3)`.
 
-    Above them, a bar is as long as the samples differ, with a mark at what is to be expected. `names` of the generated
+    Above them, a bar is as long as the samples differ, with a mark at what is to be expected; it ends in an arrowhead
+    where it is cut. `names` of the generated
     and of the real ones stand above the pictures.
     """
     blocks = [("generated", _GENERATED, samples), *([] if real is None else [("real", INK, real)])]
@@ -80,14 +81,26 @@ def _paint_diversity(strip: Picture, shown: Diversity) -> None:
     fill(strip, (0, 0, width - 1, len(strip) - 1), STRIP)
     for number, line in enumerate(shown.headline):
         ink = QUIET if number else INK
-        write(strip, (10, 19 + 18 * number), line, size=15 - 2 * number, colour=ink, bold=not number, width=width - 20)
+        write(
+            strip,
+            (10, 19 + 18 * number),
+            line,
+            size=15 - 2 * number,
+            colour=ink,
+            bold=not number,
+            width=width - 20,
+            least=9,
+        )
     left, right, top = 10, width - 11, 44
     fill(strip, (left, top, right, top + 8), LINE)
     if not shown.reference > 0:
         return
     mark = left + 0.8 * (right - left)
     if math.isfinite(shown.value):
-        end = min(left + shown.value / shown.reference * (mark - left), right)
-        fill(strip, (left, top, max(end, left + 1), top + 8), _GENERATED)
+        end = left + shown.value / shown.reference * (mark - left)
+        fill(strip, (left, top, max(min(end, right), left + 1), top + 8), _GENERATED)
+        for back in range(4 if end > right else 0):  # an arrowhead: it is longer than there is room for
+            fill(strip, (right - back, top, right - back, top + 3 - back), STRIP)
+            fill(strip, (right - back, top + 5 + back, right - back, top + 8), STRIP)
     fill(strip, (mark - 1, top - 3, mark, top + 11), INK)
     write(strip, (mark - 5, top + 20), shown.what, size=11, colour=QUIET, anchor="rs", width=round(mark) - 20)

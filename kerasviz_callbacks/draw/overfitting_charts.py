@@ -24,8 +24,8 @@ class MetricStyle:
         hint: beside the title: which values are good; `{axis}` becomes the name of the axis.
         window: `"share"`: within 0 and 1, as much as was seen; `"positive"`: from 0 up; `"signed"`: both ways from 0;
             `"log"`: by powers of 10.
-        trained: whether only steps of training are marked as best: an untrained model is hardly confident, so its
-            overconfidence is near 0 by itself.
+        trained: whether only steps of training are marked as best: an untrained model is hardly confident, and its maps
+            of all classes are alike, so the value is near 0 by itself.
     """
 
     good: Literal["low", "high", "zero"] | None
@@ -40,7 +40,7 @@ METRICS = {
     "silhouette": MetricStyle("high", "higher is better", "signed"),
     "nc1": MetricStyle("low", "lower is better", "log"),
     "cam_drift": MetricStyle(None, "0 at the best {axis}", "positive"),
-    "cam_true_vs_predicted": MetricStyle("low", "0 is best", "positive"),
+    "cam_true_vs_predicted": MetricStyle("low", "0 is best", "positive", trained=True),
 }
 """The metrics of the monitor, in the order in which they are shown."""
 
@@ -48,6 +48,7 @@ MetricHistory = tuple[Sequence[int], Sequence[float | None]]
 """Steps in increasing order, and a value at each; `None`: there was nothing to measure."""
 
 _LEAST_RANGE = 0.05  # an axis reaches at least so far from 0, so that noise looks small
+_BEYOND = 1.1  # and so many times as far as the values, so that a disc at the edge is seen whole
 _MARGIN = 0.05  # the axis of a share reaches so far beyond the values
 
 
@@ -127,6 +128,8 @@ def loss_charts(
     charts = []
     for key in ("loss", *metrics) if "loss" in curves else metrics:
         sets = {"training": Curve(*curves[key]), "validation": Curve(*curves[f"val_{key}"])}
+        if step < 0 and all(curve.last is None for curve in sets.values()):
+            continue  # the logs may bring other keys
         up, down = _reached(scales, key)
         log, share = bool(scales.get(f"log {key}")), is_accuracy(key)
         low, high = -down, 1.0 if (up <= 0 and down <= 0) or (share and up <= 1.25) else up
@@ -245,9 +248,8 @@ def _window(shown: MetricStyle, up: float, down: float) -> tuple[float, float]:
         return max(1.0 - down - _MARGIN, 0.0), min(up + _MARGIN, 1.0)
     if shown.window == "log":
         return _decades(up, down)
-    if shown.window == "positive":
-        return 0.0, max(up, _LEAST_RANGE)
-    return -max(down, _LEAST_RANGE), max(up, _LEAST_RANGE)
+    low, high = (_BEYOND * max(reached, _LEAST_RANGE) for reached in (down, up))
+    return 0.0 if shown.window == "positive" else -low, high
 
 
 def _decades(up: float, down: float) -> tuple[float, float]:

@@ -13,6 +13,8 @@ History = tuple[Sequence[int], Sequence[float]]
 _NEAR_CHANCE = 0.1  # a smaller share of the way from chance to 1 is no skill
 _OTHER_INPUTS = 2.0  # an untrained model judges two samples of the same data alike; the ratio of its two losses
 _OTHER_MODE = 0.25  # a larger difference of the accuracy on training rows between training and inference is no noise
+_SAID_APART = 0.1  # from this difference of the two on, both are said
+_FELL = 0.02  # of the accuracy on training rows; less is noise
 _APART = 10.0  # val_loss / loss of a first epoch that overfitting does not explain
 _UNCHANGED = 0.01  # of the loss at the first epoch
 _LEAST, _MOST = 1e-100, 1e100  # losses beyond them have no ratio
@@ -36,6 +38,8 @@ class Answers:
         own_loop: whether the training is no `fit`, so that the logs are what the user passes.
         training: the accuracy on training rows as validation measures it; NaN: not known.
         while_training: the accuracy that Keras logs of the training data; NaN: not known, or weighted.
+        training_at_best: what `training` was at the best step; NaN: not known.
+        weighted: whether weights count in the curves, but not in `accuracy`.
     """
 
     accuracy: float = math.nan
@@ -49,6 +53,8 @@ class Answers:
     own_loop: bool = False
     training: float = math.nan
     while_training: float = math.nan
+    training_at_best: float = math.nan
+    weighted: bool = False
 
 
 def headlines(
@@ -64,7 +70,7 @@ def headlines(
 
     In this order: NaN, training rows that are judged far worse than while training, validation at chance level, a
     validation loss far above the training loss from the beginning, a loss that does not fall, a validation loss that
-    has risen since its best step; else where its best step is.
+    has risen since its best step (no overfitting if the accuracy on training data fell too); else where its best is.
 
     Args:
         curves: by key of the logs, `"loss"`, `"val_loss"` and those of the metric.
@@ -123,7 +129,9 @@ class _Told:
             classes, scatter = len(known.class_sizes), sum(1 / size for size in known.class_sizes)
             if not at_chance(known.balanced, 1 / classes, classes**2 / scatter):
                 return ""
-        return f"Validation accuracy is at chance level: {written(known.accuracy)}, chance is {written(known.chance)}."
+        accuracy = f"{written(known.accuracy)}{' (unweighted)' if known.weighted else ''}"
+        chance = f"majority class of the observed rows {written(known.chance)}"
+        return f"Validation accuracy is at chance level: {accuracy}, {chance}."
 
     def other_mode(self) -> str:
         measured, logged = self.answers.training, self.answers.while_training
@@ -160,9 +168,13 @@ class _Told:
         lowest, now = self.at("val_loss", self.best), self.at("val_loss", self.step)
         if not (math.isfinite(now) and self._has_risen(lowest)):
             return ""
+        change = f"val_loss {written(lowest)} → {written(now)}{_more(lowest, now)}"
+        trained, before = self.answers.training, self.answers.training_at_best
+        if before - trained > _FELL:
+            fell_too = f"accuracy on training data fell too, {written(before)} → {written(trained)}"
+            return f"Getting worse since {self.axis} {self.best}: {change}; {fell_too}."
         fell = self.at("loss", self.step) < self.at("loss", self.best)
         begin = "Overfitting" if fell else "Getting worse"
-        change = f"val_loss {written(lowest)} → {written(now)}{_more(lowest, now)}"
         return f"{begin} since {self.axis} {self.best}: {change}."
 
     def _has_risen(self, lowest: float) -> bool:
@@ -201,8 +213,15 @@ class _Told:
             then, now = self.at(key, self.best), self.at(key, self.step)
             moved = self.best is not None and self.best < self.step and math.isfinite(then)
             if math.isfinite(now):
-                said.append(f"{key} {written(then)} → {written(now)}" if moved else f"{key} {written(now)}")
+                change = f"{key} {written(then)} → {written(now)}" if moved else f"{key} {written(now)}"
+                said.append(change + ("" if key != metric else self._in_inference(now)))
         return "   ".join(said)
+
+    def _in_inference(self, logged: float) -> str:
+        """The accuracy on training rows as validation measures it, where the one of the logs differs."""
+        measured = self.answers.training
+        differs = logged == self.answers.while_training and abs(logged - measured) > _SAID_APART
+        return f" ({written(measured)} in inference)" if differs and not self.other_mode() else ""
 
     def at(self, key: str, step: int | None) -> float:
         steps, values = self.curves.get(key, ((), ()))

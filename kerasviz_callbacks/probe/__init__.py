@@ -125,8 +125,9 @@ class Probe:
 
     @property
     def size(self) -> str:
-        """How many samples of how many, `"500 of 4000"`; `"500"` if these are all."""
-        return f"{len(self)}" if self._total == str(len(self)) else f"{len(self)} of {self._total}"
+        """How many samples of how many: `"500 of 4000"`, of a stream `"500 of the first 4000"`; `"500"` if all."""
+        total, *read = self._total.split()
+        return f"{len(self)}" if total == str(len(self)) else f"{len(self)} of {'the first ' * bool(read)}{total}"
 
     def __len__(self) -> int:
         return len(self.index)

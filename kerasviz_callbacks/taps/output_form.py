@@ -53,6 +53,16 @@ def output_shape(reader: Reader, number: int) -> tuple[int, ...]:
     return tuple(64 if size is None else size for size in reader.output_shapes[number])
 
 
+def answers_of_a_row(reader: Reader, form: str) -> str:
+    """What the first output gives for one row, in words, where that is no single answer."""
+    if form == "masks":
+        return "has one class per pixel"
+    if reader.heads[0].kind == "softmax" or loss_name(loss_of(reader.model, reader.output_names, 0)) in OF_CLASSES:
+        return "has one class per position"
+    sizes = ["n" if size is None else str(size) for size in reader.output_shapes[0]]
+    return f"is ({', '.join(sizes)}) numbers"
+
+
 def targets_of(reader: Reader, probe: Probe, number: int = 0) -> Array | None:
     """The targets of one output, channels last: by its name in a dict, else by its place; a single y is the first's."""
     y, names = probe.targets, reader.output_names

@@ -22,7 +22,7 @@ from ..draw.inputs import IntensityRange
 from ..draw.sheet import Scale
 from ..draw.text import format_number, shape_text
 from ..fit_context import Request
-from ..maths.diversity import diversity
+from ..maths.diversity import diversity, diversity_within
 from ..record.console import say
 from ..taps.parts import find_part
 from ..taps.sampling import ONLY, Sampler
@@ -34,10 +34,11 @@ _DESCRIPTION = """**Generated images** of {name}: what the model makes of the sa
 weights do. Black is {low}, white is {high}, at every step. The bar is the diversity: the mean difference (root mean
 square, in shares of the value range) of two samples{real}.
 *Good signs:* the samples become like the data, and differ from each other as much as the data do.
-*Bad signs:* the bar shrinks and all tiles become alike (mode collapse); all tiles change together from step to step
-(the generator runs from mode to mode); noise or a pattern of the grid that stays."""
+*Bad signs:* the bar shrinks and all tiles, or all of one class, become alike (mode collapse); all tiles change together
+from step to step (the generator runs from mode to mode); noise or a pattern of the grid that stays."""
 _REAL = "; beside them real images, whose diversity is marked"
 _SAME = 0.2  # of the reference: below it, samples look like copies of one with a little noise
+_MORE = 1.05  # of the reference: above it, samples differ more than real images, as noise does
 _NOT_REPEATABLE = (
     "kerasviz_callbacks: GeneratedImages: with the same weights, a second call of `sample` gave other pictures, so "
     "steps differ by its random numbers too. Draw from keras.random, or from a generator made within `sample`, "
@@ -47,11 +48,15 @@ _NOT_REPEATABLE = (
 
 @dataclass(frozen=True)
 class GeneratedImagesData:
-    """The samples of one generator, `(n, h, w)` or `(n, h, w, c)`, their value range, and their diversity."""
+    """The samples of one generator, `(n, h, w)` or `(n, h, w, c)`, their value range, and their diversity.
+
+    `within` is that of the samples of one class, the mean over classes; NaN where the classes are not known.
+    """
 
     samples: Array
     range: tuple[float, float]
     diversity: float
+    within: float = math.nan
 
 
 class GeneratedImages(ProbeView):
@@ -176,7 +181,11 @@ class GeneratedImages(ProbeView):
         data, scalars = {}, {}
         for name, samples in captured.items():
             low, high = self.memory.shared.setdefault(f"range {name}", self._range_of(samples))
-            data[name] = GeneratedImagesData(samples[:MAX_SHOWN], (low, high), diversity(samples, low, high))
+            within = math.nan
+            if name in self._conditions:
+                within = diversity_within(samples, self._conditions[name], low, high)
+            differ = diversity(samples, low, high)
+            data[name] = GeneratedImagesData(samples[:MAX_SHOWN], (low, high), differ, within)
             self.memory.extend_scale(f"diversity {name}", data[name].diversity)
             section = "generated" if len(self._names) == 1 else f"generated/{_label(name)}"
             scalars[f"{section}/diversity"] = data[name].diversity
@@ -228,8 +237,12 @@ class GeneratedImages(ProbeView):
             why = "the samples are not finite" if count_non_finite(data.samples) else "of one sample there is none"
             return Diversity(value, reference, of, ("diversity unknown", why))
         share = f": {value / reference:.0%} of {of}" if reference else ""
-        same = reference and value < _SAME * reference
-        second = "the samples are nearly all the same" if same else "how much two samples differ, root mean square"
+        share += " (noise counts too)" if reference and value > _MORE * reference else ""
+        second = "root mean square difference of two samples, in shares of the range"
+        if reference and value < _SAME * reference:
+            second = "the samples are nearly all the same"
+        elif reference and data.within < _SAME * reference:
+            second = "samples of a class are nearly all the same"
         mark = f"{of} {format_number(reference)}"
         return Diversity(value, reference, mark, (f"diversity {format_number(value)}{share}", second))
 

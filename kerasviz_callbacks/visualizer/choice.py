@@ -13,7 +13,7 @@ from ..probe.labels import labels_of
 from ..taps.decoding import wanted_of
 from ..taps.layer_selection import activation_layers, bottleneck, last_maps, reconstruction
 from ..taps.layers import LayerRef, has_call, has_own_train_step
-from ..taps.output_form import fed_images, targets_of
+from ..taps.output_form import answers_of_a_row, fed_images, targets_of
 from ..taps.output_labels import labels_of_output
 from ..taps.parts import callable_parts, is_built, listed_parts, unbuilt_parts
 from ..taps.reader import Reader
@@ -279,7 +279,7 @@ def _why_no_truth(reader: Reader, probe: Probe, kinds: Sequence[str] = ("classes
     labels = labels_of_output(reader, probe)
     task = task_of(reader, probe, labels.hard)
     if task.kind == "positions":
-        return "one prediction per position"
+        return f"it judges one answer per row, this output {answers_of_a_row(reader, task.form)}"
     if task.kind in kinds and truth_of(task, reader, probe, labels.hard) is not None:
         return ""
     y = targets_of(reader, probe)

@@ -23,11 +23,12 @@ MetricHistories = dict[str, tuple[tuple[int, ...], tuple[float | None, ...]]]
 
 @dataclass(frozen=True)
 class BestEpoch:
-    """State at the best epoch: quality of each prediction `(n,)`, and Grad-CAM of the true class `(n, *spatial)`."""
+    """State at the best epoch: score of each row `(n,)`, Grad-CAM of the true class `(n, *spatial)`, and accuracy."""
 
     step: int
     true_score: Array
     maps: Array | None
+    accuracy: float = math.nan
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from ...taps.frozen import is_frozen
 from ...taps.reader import Reader
 from .context import SummaryContext
 from .epoch_history import EpochHistory
-from .measurements import BestEpoch, OverfittingData, empty_in_words, metrics_of, row_loss
+from .measurements import BestEpoch, OverfittingData, accuracy_of, empty_in_words, metrics_of, row_loss
 from .publishing import checked_publish, log_key
 from .several_outputs import judged_output_in_words, loss_in_words
 from .summary import caption_of, summary_of
@@ -181,12 +181,13 @@ class OverfittingMonitor(EvaluatedView):
         now, history, memory = self.evaluate(captured, source), self._history(), self.memory.for_source(source)
         if step == UNTRAINED:
             memory["untrained loss"] = row_loss(now)
+        weights = self.probes[source].row_weights
         if history.best == step:
-            memory["then"] = BestEpoch(step, now.true_score, now.true_maps)
+            memory["then"] = BestEpoch(step, now.true_score, now.true_maps, accuracy_of(now, weights))
         then = memory.get("then")
         if then is not None and then.step != history.best:
             then = None
-        maps_then, weights = None if then is None else then.maps, self.probes[source].row_weights
+        maps_then = None if then is None else then.maps
         metrics, left_out = metrics_of(now, self.labels[source], maps_then, weights)
         metrics = {name: value for name, value in metrics.items() if name in self.metrics}
         histories = memory.setdefault("histories", {})

@@ -79,17 +79,22 @@ def _class_scores(context: SummaryContext, validation: OverfittingData) -> PerCl
 def _answers(context: SummaryContext, data: Mapping[str, OverfittingData], step: int) -> Answers:
     labels = context.labels[VALIDATION] if context.task.kind == "classes" else None
     known = answers_of(data, labels, context.ranges)
-    training, logged = _training_accuracies(context, data, step)
-    return replace(known, own_loop=context.own_loop, training=training, while_training=logged)
+    known = replace(known, own_loop=context.own_loop, weighted=bool(context.weighting))
+    if TRAINING not in data:
+        return known
+    training = data[TRAINING]
+    return replace(
+        known,
+        training=accuracy_of(training.now, context.probes[TRAINING].row_weights),
+        while_training=_logged_accuracy(context, training, step),
+        training_at_best=math.nan if training.then is None else training.then.accuracy,
+    )
 
 
-def _training_accuracies(
-    context: SummaryContext, data: Mapping[str, OverfittingData], step: int
-) -> tuple[float, float]:
-    """Return the accuracy on training data in inference and as Keras logs it, NaN if weights count in that."""
-    if TRAINING not in data or context.weighting:
-        return math.nan, math.nan
-    known = data[TRAINING].curves.items()
+def _logged_accuracy(context: SummaryContext, training: OverfittingData, step: int) -> float:
+    """Return the accuracy on training data as Keras logs it, NaN if weights count in it."""
+    if context.weighting:
+        return math.nan
+    known = training.curves.items()
     logged = next((dict(zip(*curve, strict=True)) for key, curve in known if is_accuracy_of(key, context.output)), {})
-    now = accuracy_of(data[TRAINING].now, context.probes[TRAINING].row_weights)
-    return now, logged.get(step, math.nan)
+    return logged.get(step, math.nan)

@@ -22,7 +22,8 @@ def weighting_in_words(model: Any, probes: Mapping[str, Probe], *, majority: boo
         return ""
     weights = f"sample weights of {' and '.join(beside)} data" if beside else "any class or sample weights of fit"
     where = "loss and weighted_metrics" if metrics else "loss"
-    return f"{weights} count in {where}{', not in the majority' if majority else ''}"
+    without = ", not in the majority class's share" if majority else ""
+    return f"{weights} count in {where}{without}"
 
 
 def _has_weighted_metrics(model: Any) -> bool:
