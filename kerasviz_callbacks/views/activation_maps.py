@@ -43,7 +43,7 @@ _DEAD = """Dead channels, which none of the inputs activates, are marked at the 
 layer are dead, now and at earlier steps.
 """
 _LITTLE = 0.25  # of a scale: where negative values use less, as those of GELU, the legend begins at the least of them
-_TOLD = 5  # steps at which dead channels are counted in the image
+_TOLD = 4  # earlier steps at which dead channels are counted in the image: the first, the last and two between
 
 
 class ActivationData(NamedTuple):
@@ -138,21 +138,23 @@ class ActivationMaps(LayersView):
                 gone = dead_channels(metrics, rectified)
                 chosen = self.memory.shared.get("channels", {}).get(first.path, np.arange(0))
                 data.dead[call.path] = gone[chosen]
-                data.deaths[call.path] = self._deaths(source, call.path, step, gone, len(maps))
+                drawn = _dead_drawn(gone, chosen, in_orange=maps.ndim == 2)
+                data.deaths[call.path] = self._deaths(source, call.path, step, gone, len(maps), drawn)
             if rectified:
                 scalars[f"health/{call.path}/sparsity"] = sparsity(metrics)
             scalars[f"health/{call.path}/dormant"] = dormant(metrics)
         return Measured(step, data, scalars)
 
-    def _deaths(self, source: str, path: str, step: int, gone: Array, rows: int) -> str:
+    def _deaths(self, source: str, path: str, step: int, gone: Array, rows: int, drawn: str) -> str:
         """Note how many channels are dead for all rows, and return the count of this and of some earlier steps."""
         history = self.memory.for_source(source).setdefault("deaths", {}).setdefault(path, StepHistory())
         history.append(step, [gone.sum()])
-        places = np.unique(np.linspace(0, len(history.steps) - 1, _TOLD).astype(int))[:-1]
-        places = places if np.any(history.values) else places[:0]
-        earlier = [f"{format_number(history.steps[place])}: {history.values[place, 0]:,.0f}" for place in places]
-        now = f"dead on {rows} {plural('input', rows)}: {gone.sum():,} of {len(gone):,}"
-        return f"{now} ({self.schedule.unit} {', '.join(earlier)})" if earlier else now
+        now = f"dead on {rows} {plural('input', rows)}: {gone.sum():,} of {len(gone):,}{drawn}"
+        if len(history.steps) == 1 or not np.any(history.values):
+            return now
+        places = np.unique(np.linspace(0, len(history.steps) - 2, _TOLD).astype(int))
+        counts = [(f"{history.values[place, 0]:,.0f}", format_number(history.steps[place])) for place in places]
+        return f"{now}, before: {', '.join(f'{count} at {self.schedule.unit} {at}' for count, at in counts)}"
 
     def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
         """Draw one image per layer and data source."""
@@ -186,8 +188,6 @@ class ActivationMaps(LayersView):
         high, below = self.memory.scales.get(key, 0.0), self.memory.scales.get(f"{key} below 0", 0.0)
         beyond = count_clipped(shown, high, "value")
         labels = self.probe_display.label_names(source)
-        deaths = data.deaths.get(call.path, "")
-        deaths += ", marked in orange" if deaths and matrix else ""
         options: dict[str, Any] = {
             "low": -high if below else 0.0,
             "high": high,
@@ -196,7 +196,7 @@ class ActivationMaps(LayersView):
             "channels": self.memory.shared["channels"][key].tolist(),
             "labels": None if labels is None else labels[: len(shown)],
             "dead": data.dead.get(call.path),
-            "note": join_notes(_size_in_words(shown, high), deaths, beyond, note),
+            "note": join_notes(_size_in_words(shown, high), data.deaths.get(call.path, ""), beyond, note),
         }
         if matrix:
             return response_matrix(shown, **options)
@@ -241,6 +241,14 @@ class ActivationMaps(LayersView):
             return None
         low, high = display.limits
         return trace_pictures(inputs, low=low, high=high)
+
+
+def _dead_drawn(gone: Array, chosen: Array, *, in_orange: bool) -> str:
+    """Return how many of the dead channels are among those chosen to be drawn, if not all channels are."""
+    if not gone.any() or (len(chosen) == len(gone) and not in_orange):
+        return ""
+    count = int(gone[chosen].sum())
+    return f" ({count or 'none'} of those drawn{', in orange' if count and in_orange else ''})"
 
 
 def _size_in_words(values: Array, scale: float) -> str:
