@@ -100,6 +100,27 @@ def shared_layer():
     return model
 
 
+def test_units_of_the_output_carry_the_names_of_their_classes(tmp_path, monkeypatch):
+    drawn = {}
+
+    def record(values, **options):
+        drawn[options["caption"].partition("   ")[0]] = options
+        return np.zeros((4, 4, 3), np.uint8)
+
+    monkeypatch.setattr(activation_maps, "response_matrix", record)
+    hidden, answer = keras.layers.Dense(3, name="hidden"), keras.layers.Dense(3, "softmax", name="answer")
+    model = keras.Sequential([keras.Input((2,)), hidden, answer])
+    data = np.zeros((3, 2), np.float32), np.arange(3)
+    kv.ActivationMaps(tmp_path, data, layers=["hidden", "answer"], class_names=["cat", "dog", "5"]).pictures(model)
+    assert {path: options["names"] for path, options in drawn.items()} == {
+        "hidden": None,
+        "answer": ["cat", "dog", "class 5"],
+    }
+    assert drawn["answer"]["caption"].endswith("columns: classes")
+    kv.ActivationMaps(tmp_path, data, layers=["answer"]).pictures(model)
+    assert drawn["answer"]["names"] is None
+
+
 @pytest.mark.parametrize("order", [["shared", "shared:1"], ["shared:1", "shared"]])
 def test_calls_of_a_shared_layer_show_the_same_units_on_one_scale(order, tmp_path, monkeypatch):
     one, two = DRAWS.normal(size=(2, 8, 3)).astype(np.float32) * [[[1, 1, 0]], [[0, 3, 5]]]

@@ -10,7 +10,7 @@ import numpy as np
 from .._typing import Array
 from ..callback import VALIDATION, Image, LayersView, Measured
 from ..callback.markdown import code_span
-from ..draw.activations import LARGEST, activation_tiles, response_matrix
+from ..draw.activations import LARGEST, MOST_NAMED, activation_tiles, response_matrix
 from ..draw.text import format_number, join_notes, plural, shape_text
 from ..draw.tiles import fit
 from ..draw.traces import trace_pictures
@@ -22,9 +22,11 @@ from ..maths.history import StepHistory
 from ..maths.scale import count_clipped, reach_within, robust_max
 from ..taps.channel_statistics import channel_statistics, gives_shares, output_is_rectified
 from ..taps.input_spec import input_names, inputs_of
+from ..taps.output_labels import labels_of_output
 from ..taps.output_recorder import Call
 from ..taps.reader import Capture, Captured, Reader
 from ..taps.smaller_maps import reduction, smaller
+from ..taps.task import task_of
 from ..taps.tokens import patches_by_path
 
 MAX_CHANNELS = 16
@@ -88,8 +90,18 @@ class ActivationMaps(LayersView):
             every = len(_placeholders(call)) == call.shape[-1]  # then no channels need to be chosen
             reduce = _REDUCES[output_is_rectified(call), every]
             self.calls[Capture(call.path, reduce=reduce, owner=id(self))] = call
+        self._classes = self._class_names(reader)
         self._input_names = input_names(reader.model, self.probes[VALIDATION].inputs)
         self._input_images: dict[tuple[str, int | None, int], Array | None] = {}
+
+    def _class_names(self, reader: Reader) -> list[str] | None:
+        """Return what the units of the only output stand for; `None` if they have no names, or too many."""
+        probe = self.probes[VALIDATION]
+        if probe.class_names is None or len(reader.heads) != 1 or not 1 < reader.head.classes <= MOST_NAMED:
+            return None
+        if task_of(reader, probe, labels_of_output(reader, probe).numbers).kind not in ("classes", "labels"):
+            return None
+        return [self.probe_display.class_name(number) for number in range(reader.head.classes)]
 
     def request(self, source: str) -> Request:
         """Request the statistics of all channels, and the feature maps of the chosen ones."""
@@ -199,7 +211,7 @@ class ActivationMaps(LayersView):
             "note": join_notes(_size_in_words(shown, high), data.deaths.get(call.path, ""), beyond, note),
         }
         if matrix:
-            return response_matrix(shown, **options)
+            return response_matrix(shown, names=self._names(call), **options)
         thumbnails = self._thumbnails(source, number, maps.ndim)
         if thumbnails is not None:
             options["caption"] = self.display_of(number).captioned(options["caption"], source)
@@ -213,9 +225,14 @@ class ActivationMaps(LayersView):
         details = [f"each along {display.depth} frames"] if along else []
         return [*details, f"input: {pictured}"] if pictured and pictured not in said else details
 
+    def _names(self, call: Call) -> list[str] | None:
+        """Return the names of a layer's units, which only those of the model's output have."""
+        classes = self._classes
+        return classes if call.is_output and classes and call.shape == (len(classes),) else None
+
     def _columns(self, call: Call, shown: int) -> str:
         """Return which channels are shown, in words."""
-        what = "units" if len(call.shape) == 1 else "channels"
+        what = "classes" if self._names(call) else "units" if len(call.shape) == 1 else "channels"
         return self.channels_text(call, shown, what) or what
 
     def _thumbnails(self, source: str, number: int | None, axes: int) -> Array | None:
