@@ -91,7 +91,7 @@ class ReconstructionDisplay:
             return ""
         middle, half = (self.scale.low + self.scale.high) / 2, (self.scale.high - self.scale.low) / 2
         drawn = np.concatenate([self.traces(one).ravel() for one in values]).astype(np.float64)
-        return count_clipped(drawn - middle, half * (1 + 1e-6), "trace value")
+        return count_clipped(drawn - middle, half, "trace value")
 
     def tiles(self, values: Array) -> Array:
         """Return one small image each, uint8 `(n, h, w, 3)`."""
