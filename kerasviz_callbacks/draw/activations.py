@@ -165,14 +165,16 @@ def _mark_units(
 ) -> None:
     """Writes what heads the columns, which begin at `x`, for as many units as fit, and marks dead units below `y`.
 
-    Columns with names are wide, and these are shortened to them.
+    Columns with names are wide; these have one size, in which all fit if they can, and are else shortened.
     """
     pixels = width / len(heads)
     most = _NAMED - 4 if pixels == _NAMED else None
+    if most is not None:
+        size = next((one for one in range(size, SMALL, -1) if _widest(heads, one) <= most), SMALL)
     for unit in numbered_cells(len(heads), pixels, _widest(heads, size) + 10 if most is None else pixels):
         middle = x + (unit + 0.5) * pixels
         fill(canvas, (middle, y - 4, middle, y - 1), QUIET)
-        write(canvas, (middle, y - 6), heads[unit], size=size, colour=QUIET, anchor="ms", width=most, least=SMALL)
+        write(canvas, (middle, y - 6), heads[unit], size=size, colour=QUIET, anchor="ms", width=most)
     for unit in np.flatnonzero(dead if dead is not None else []).tolist():
         fill(canvas, (x + unit * pixels, y, x - 1 + (unit + 1) * pixels, y + _MARK - 1), WRONG)
 
