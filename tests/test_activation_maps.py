@@ -12,6 +12,7 @@ from kerasviz_callbacks.callback.types import Memory
 from kerasviz_callbacks.draw.traces import envelope
 from kerasviz_callbacks.taps.smaller_maps import MAX_LENGTH, reduction, smaller
 from kerasviz_callbacks.views import activation_maps
+from kerasviz_callbacks.views.activation_maps import _dead_drawn
 
 DRAWS = np.random.default_rng(0)
 
@@ -99,6 +100,27 @@ def shared_layer():
     return model
 
 
+def test_units_of_the_output_carry_the_names_of_their_classes(tmp_path, monkeypatch):
+    drawn = {}
+
+    def record(values, **options):
+        drawn[options["caption"].partition("   ")[0]] = options
+        return np.zeros((4, 4, 3), np.uint8)
+
+    monkeypatch.setattr(activation_maps, "response_matrix", record)
+    hidden, answer = keras.layers.Dense(3, name="hidden"), keras.layers.Dense(3, "softmax", name="answer")
+    model = keras.Sequential([keras.Input((2,)), hidden, answer])
+    data = np.zeros((3, 2), np.float32), np.arange(3)
+    kv.ActivationMaps(tmp_path, data, layers=["hidden", "answer"], class_names=["cat", "dog", "5"]).pictures(model)
+    assert {path: options["names"] for path, options in drawn.items()} == {
+        "hidden": None,
+        "answer": ["cat", "dog", "class 5"],
+    }
+    assert drawn["answer"]["caption"].endswith("columns: classes")
+    kv.ActivationMaps(tmp_path, data, layers=["answer"]).pictures(model)
+    assert drawn["answer"]["names"] is None
+
+
 @pytest.mark.parametrize("order", [["shared", "shared:1"], ["shared:1", "shared"]])
 def test_calls_of_a_shared_layer_show_the_same_units_on_one_scale(order, tmp_path, monkeypatch):
     one, two = DRAWS.normal(size=(2, 8, 3)).astype(np.float32) * [[[1, 1, 0]], [[0, 3, 5]]]
@@ -161,25 +183,45 @@ def test_calls_of_a_layer_without_weights_have_channels_and_scales_of_their_own(
     assert [(options["high"], len(options["channels"])) for _, options in drawn] == [(2, 1), (4, 3)]
 
 
-def test_counts_of_dead_channels_are_written_alike_at_all_steps():
+def deaths(counts, of):
+    """What is said at each step of a training, from -1, of which the counts of dead channels are given."""
     view = SimpleNamespace(memory=Memory(), schedule=SimpleNamespace(unit="epoch"))
-    for step, count in enumerate((1007, 1568)):
-        said = kv.ActivationMaps._deaths(view, "validation", "dense", step - 1, np.arange(2000) < count, 16)
-    assert said == "dead on 16 inputs: 1,568 of 2,000 (epoch −1: 1,007)"
+    for step, count in enumerate(counts, start=-1):
+        yield kv.ActivationMaps._deaths(view, "train", "conv", step, np.arange(of) < count, 16, "")
+
+
+def test_counts_of_dead_channels_are_written_alike_at_all_steps():
+    assert list(deaths((1007, 1568), 2000))[-1] == "dead on 16 inputs: 1,568 of 2,000, before: 1,007 at epoch −1"
 
 
 def test_counts_of_dead_channels_at_earlier_steps_are_written_once_a_channel_has_been_dead():
-    view = SimpleNamespace(memory=Memory(), schedule=SimpleNamespace(unit="epoch"))
-    said = [
-        kv.ActivationMaps._deaths(view, "train", "conv", step, np.arange(16) < count, 16)
-        for step, count in ((-1, 0), (0, 0), (1, 3), (2, 0))
-    ]
-    assert said == [
+    assert list(deaths((0, 0, 3, 0), 16)) == [
         "dead on 16 inputs: 0 of 16",
         "dead on 16 inputs: 0 of 16",
-        "dead on 16 inputs: 3 of 16 (epoch −1: 0, 0: 0)",
-        "dead on 16 inputs: 0 of 16 (epoch −1: 0, 0: 0, 1: 3)",
+        "dead on 16 inputs: 3 of 16, before: 0 at epoch −1, 0 at epoch 0",
+        "dead on 16 inputs: 0 of 16, before: 0 at epoch −1, 0 at epoch 0, 3 at epoch 1",
     ]
+
+
+def test_of_many_earlier_steps_the_first_the_last_and_two_between_are_written():
+    told = list(deaths(range(11), 16))[-1].partition("before: ")[2]
+    assert told == "0 at epoch −1, 3 at epoch 2, 6 at epoch 5, 9 at epoch 8"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "in_orange", "said"),
+    [
+        ([0, 1], True, " (none of those drawn)"),
+        ([0, 3, 4], True, " (2 of those drawn, in orange)"),
+        ([0, 3], False, " (1 of those drawn)"),
+        (range(5), True, " (2 of those drawn, in orange)"),
+        (range(5), False, ""),
+    ],
+)
+def test_dead_channels_are_called_orange_only_where_one_is_drawn(chosen, in_orange, said):
+    gone = np.array([False, False, False, True, True])
+    assert _dead_drawn(gone, np.array(chosen), in_orange=in_orange) == said
+    assert _dead_drawn(np.zeros(5, bool), np.array(chosen), in_orange=in_orange) == ""
 
 
 @pytest.mark.parametrize(

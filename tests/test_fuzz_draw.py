@@ -244,6 +244,7 @@ CASES = {
             "caption": CAPTIONS,
             "labels": st.none() | names(n),
             "channels": st.sampled_from([None, range(0, units * 10**9, 10**9)]),
+            "names": st.none() | names(units) if units <= activations.MOST_NAMED else st.none(),
         },
         strip(low=SCALES.map(lambda scale: -scale), high=SCALES, least=st.none() | st.just(0.0)),
         ("values",),

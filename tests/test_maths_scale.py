@@ -11,10 +11,16 @@ from kerasviz_callbacks.maths.scale import count_clipped, reach_within, robust_m
 numbers = hnp.arrays(np.float64, st.integers(0, 400), elements=st.floats())
 
 
-def test_of_a_thousand_numbers_the_five_largest_are_beyond():
-    values = np.arange(1.0, 1001.0) * np.resize([1, -1], 1000)
-    assert robust_max(values) == 996.0  # the 0.995 quantile of 1..1000 lies between 995 and 996
+def test_of_a_thousand_numbers_the_four_largest_are_beyond():
+    values = np.append(np.arange(1.0, 997.0), [1007.0, 1100.0, 2000.0, 3000.0]) * np.resize([1, -1], 1000)
+    assert robust_max(values) == 996.0  # the 0.995 quantile lies between the 995th and the 996th
     assert count_clipped(values, robust_max(values)) == "4 values beyond the scale"
+
+
+def test_what_exceeds_a_scale_by_less_than_can_be_seen_is_not_counted():
+    assert count_clipped([1.0, 1.009, -1.009], 1.0) == ""
+    assert count_clipped([1.011, -1.009], 1.0) == "1 value beyond the scale"
+    assert count_clipped([1e-9], 0.0) == "1 value beyond the scale"
 
 
 def test_few_numbers_are_all_within():

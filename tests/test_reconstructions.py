@@ -9,6 +9,7 @@ from harness import autoencoder, classifier, fit, places_of, recorded, runs
 from keras import layers, ops
 
 import kerasviz_callbacks as kv
+from kerasviz_callbacks.views.reconstructions import reconstructions
 from kerasviz_callbacks.views.reconstructions.reconstructions import walk_headline
 
 SHAPE = (8, 8, 1)
@@ -92,7 +93,14 @@ def test_where_there_are_ways_round_the_codes_there_is_no_walk_and_the_caption_s
     np.testing.assert_allclose(numbers(view).reconstructions, model(x), atol=1e-6)
     assert set(runs(tmp_path)["views/validation"].pictures) == {"reconstructions/pictures"}
     assert view.summary() == "Reconstructions (no interpolation: the model has no separable decoder)"
-    assert "no interpolation: no bottleneck layer that can be decoded alone" in view._caption("validation")
+    said = "no interpolation: no bottleneck layer that can be decoded alone"
+    assert f"{said}   copying the input may suffice\n" in view._caption("validation")
+    assert numbers(view).note == f"over 6 rows: MSE {((model(x) - x) ** 2).numpy().mean():.3g}"
+    assert "copies its input" in view._about("validation")
+    view = seen(model, (x, 1 - x), tmp_path / "targets")  # these are not the input, so copying it is far off
+    assert f"{said}\n" in view._caption("validation")
+    assert numbers(view).note.endswith("× that of the mean image")
+    assert seen(model, (x, x.copy()), tmp_path / "equal")._may_copy
 
 
 def test_the_output_of_the_inputs_shape_is_the_reconstruction_wherever_it_stands(tmp_path):
@@ -231,6 +239,30 @@ def test_many_channels_are_drawn_by_those_that_vary_most(tmp_path):
     assert view._output_display.lines.tolist() == [1, 3, 5, 7]
     assert "4 of 9 channels drawn" in view._caption("validation")
     assert "error: at each moment the largest of all channels" in view._caption("validation")
+
+
+def test_what_of_the_traces_lies_outside_their_range_is_counted_and_their_range_and_colours_are_said(
+    tmp_path, monkeypatch
+):
+    model, x = dense((10, 2), end="linear"), pictures(3, (10, 2))
+    x[0, 0], x[0, 1] = 0, 1
+    model.layers[-2].kernel.assign(np.zeros((3, 20)))
+    model.layers[-2].bias.assign([2, 1, -1, 0, *([0.5] * 16)])  # two of twenty are outside 0 to 1
+    view = seen(model, (x,), tmp_path)
+    one = numbers(view).reconstructions
+    assert view._output_display.clipped(x, one) == "6 trace values beyond the scale"
+    assert view._output_display.clipped(x, x) == ""
+    assert sorted(view._output_display.lines.tolist()) == [0, 1]
+    first, second = view._output_display.lines
+    assert f"traces from 0 to 1   channel {first} blue, {second} orange" in view._caption("validation")
+    drawn = {}
+    monkeypatch.setattr(
+        reconstructions, "walk_tiles", lambda *tiles, **options: drawn.update(options) or np.zeros((4, 4, 3), np.uint8)
+    )
+    view._interpolation_image("validation", numbers(view).walks, "codes", "")
+    assert drawn["caption"].splitlines()[1] == f"traces from 0 to 1   channel {first} blue, {second} orange"
+    walks, positions = numbers(view).walks.shape[:2]
+    assert drawn["note"].endswith(f"{2 * walks * positions} trace values beyond the scale")
 
 
 def test_bytes_and_several_inputs(tmp_path):

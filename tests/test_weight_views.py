@@ -262,6 +262,36 @@ def test_of_a_separable_convolution_the_kernel_that_is_left_out_is_said(monkeypa
     }
 
 
+class Masked(layers.Conv2D):
+    """A convolution of which only the left half of the kernel acts."""
+
+    def convolution_op(self, inputs, kernel):
+        return super().convolution_op(inputs, kernel * np.reshape([1, 0], (1, 2, 1, 1)))
+
+
+class Scaled(layers.Conv2D):
+    """A convolution with a call of its own."""
+
+    def call(self, inputs):
+        return keras.ops.conv(inputs, self.kernel / 2)
+
+
+class Named(layers.Conv2D):
+    """A convolution that computes as that of Keras."""
+
+
+def test_of_a_convolution_that_may_use_another_kernel_than_the_stored_one_that_is_said(monkeypatch):
+    kinds, options = {"masked": Masked, "scaled": Scaled, "named": Named}, {"kernel_size": (1, 2), "filters": 1}
+    own = [kind(name=name, **options) for name, kind in kinds.items()]
+    wrapped = layers.SpectralNormalization(layers.Conv2D(name="wrapped", **options))
+    captions = captions_of_filters(monkeypatch, keras.Sequential([keras.Input((1, 8, 1)), *own, wrapped]))
+    said = {path.rpartition("/")[2]: caption.partition("\n")[2] for path, caption in captions.items()}
+    assert said.pop("masked") == "stored kernel; Masked may compute with another"
+    assert said.pop("scaled") == "stored kernel; Scaled may compute with another"
+    assert len(said) == 2
+    assert set(said.values()) == {""}
+
+
 def test_filters_of_a_frozen_layer_are_said_to_be(monkeypatch):
     captions = []
 
@@ -392,6 +422,9 @@ def test_matrices_of_custom_layers_are_shown_row_by_row(tmp_path, monkeypatch):
         ("quantizer/sums   sums   4 rows × 5 columns", "row"),
         ("dense   kernel 3 × 4   3 in × 4 out", "in"),
     ]
+    words = keras.Sequential([keras.Input((3,)), layers.Embedding(60, 4, name="words")])
+    kv.WeightHeatmaps(tmp_path, layers=["words"]).pictures(words)
+    assert drawn.pop()[:2] == ("words   embeddings   60 rows × 4 columns", "row")
     np.testing.assert_allclose(drawn[0][2], model.get_layer("quantizer").get_weights()[0])
 
 

@@ -22,6 +22,10 @@ LARGEST = _MAP + 8
 """The most pixels that a side of a map, and of the picture beside maps, takes."""
 
 _MARK = 5  # pixels of the mark of a dead unit
+MOST_NAMED = 12
+"""The most units of a matrix whose columns are wide enough for names."""
+
+_NAMED = 64  # pixels of a column that has a name
 
 
 def activation_tiles(
@@ -115,6 +119,7 @@ def response_matrix(
     least: float | None = None,
     caption: str,
     channels: Sequence[int] | None = None,
+    names: Sequence[str] | None = None,
     labels: Sequence[str] | None = None,
     dead: Sequence[bool] | None = None,
     note: str = "",
@@ -122,47 +127,54 @@ def response_matrix(
     """Shows the activations of a dense layer `(n, units)`: one row per input, one column per unit.
 
     Colours and legend are as for `activation_tiles`; `channels` are the numbers of the units, 0 to units - 1 if left
-    out. Equal labels that follow each other are written once, beside a line as long as their rows. A dead unit has a
-    mark above its column.
+    out, and `names` the classes that they stand for, at most `MOST_NAMED`. Equal labels that follow each other are
+    written once, beside a line as long as their rows. A dead unit has a mark above its column.
     """
     numbers = np.asarray(values)
     rows, units = numbers.shape
     colours = SEQUENTIAL if low >= 0 else DIVERGING
-    across = int(np.clip(640 // units, 1, 32))
+    across = int(np.clip(640 // units, 1, 32)) if names is None else _NAMED
     down = int(np.clip(480 // rows, 1, 20))
     fewer = shrink(numbers, (min(rows, 800), min(units, 880)))
     painted = enlarge(colourise(fewer, low, high, colours), (down, across))
     height, width = painted.shape[:2]
 
     size = card_size(width + 100)
-    named = range(units) if channels is None else channels
-    names = [f"input {row}" for row in range(rows)] if labels is None else [clean(label) for label in labels]
-    longest = min(max(text_width(name, size) for name in names), label_width(size))
-    spill = max(0, int(_widest(named, size) - across) // 2)  # of the first number, beyond its column
-    left = max(longest, text_width("unit", size, True) + spill) + 10
+    heads: Sequence[object] = names or (range(units) if channels is None else channels)
+    beside = [f"input {row}" for row in range(rows)] if labels is None else [clean(label) for label in labels]
+    longest = min(max(text_width(name, size) for name in beside), label_width(size))
+    spill = 0 if names else max(0, int(_widest(heads, size) - across) // 2)  # of the first number, beyond its column
+    title = "class" if names else "unit"
+    left = max(longest, text_width(title, size, True) + spill) + 10
     above = size + 10
     top = above + (0 if dead is None else _MARK + 1)
     page = Sheet(top + height + 2, left + width + 8, caption)
     place(page.body, painted, left + 1, top + 1)
-    write(page.body, (left - 7 - spill, above - 6), "unit", size=size, colour=QUIET, bold=True, anchor="rs")
-    _mark_units(page.body, named, dead, left + 1, above, width, size)
-    _label_rows(page.body, names, range(rows) if labels is None else groups(names), left, top, height, size)
+    write(page.body, (left - 7 - spill, above - 6), title, size=size, colour=QUIET, bold=True, anchor="rs")
+    _mark_units(page.body, heads, dead, left + 1, above, width, size)
+    _label_rows(page.body, beside, range(rows) if labels is None else groups(beside), left, top, height, size)
     return page.finished(legend=_legend(low, high, least), note=note, bad=count_non_finite(numbers))
 
 
-def _widest(numbers: Sequence[int], size: int) -> int:
+def _widest(numbers: Sequence[object], size: int) -> int:
     return max(text_width(str(number), size) for number in numbers)
 
 
 def _mark_units(
-    canvas: Picture, numbers: Sequence[int], dead: Sequence[bool] | None, x: int, y: int, width: int, size: int
+    canvas: Picture, heads: Sequence[object], dead: Sequence[bool] | None, x: int, y: int, width: int, size: int
 ) -> None:
-    """Writes the numbers of as many units as fit above columns, which begin at `x`, and marks dead units below `y`."""
-    pixels = width / len(numbers)
-    for unit in numbered_cells(len(numbers), pixels, _widest(numbers, size) + 10):
+    """Writes what heads the columns, which begin at `x`, for as many units as fit, and marks dead units below `y`.
+
+    Columns with names are wide; these have one size, in which all fit if they can, and are else shortened.
+    """
+    pixels = width / len(heads)
+    most = _NAMED - 4 if pixels == _NAMED else None
+    if most is not None:
+        size = next((one for one in range(size, SMALL, -1) if _widest(heads, one) <= most), SMALL)
+    for unit in numbered_cells(len(heads), pixels, _widest(heads, size) + 10 if most is None else pixels):
         middle = x + (unit + 0.5) * pixels
         fill(canvas, (middle, y - 4, middle, y - 1), QUIET)
-        write(canvas, (middle, y - 6), numbers[unit], size=size, colour=QUIET, anchor="ms")
+        write(canvas, (middle, y - 6), heads[unit], size=size, colour=QUIET, anchor="ms", width=most)
     for unit in np.flatnonzero(dead if dead is not None else []).tolist():
         fill(canvas, (x + unit * pixels, y, x - 1 + (unit + 1) * pixels, y + _MARK - 1), WRONG)
 

@@ -6,6 +6,8 @@ from numpy.typing import ArrayLike
 SHARE_SHOWN = 0.995
 """The fraction of the values within the scale; the others are clipped to its ends."""
 
+_VISIBLE = 1.01  # times a scale, where a value begins to look different from the end of it
+
 
 def robust_max(values: ArrayLike, share: float = SHARE_SHOWN) -> float:
     """Compute the smallest of the magnitudes that at least the fraction `share` (0 to 1) of them do not exceed.
@@ -37,10 +39,11 @@ def reach_within(values: ArrayLike, scale: float) -> float | None:
 
 
 def count_clipped(values: ArrayLike, scale: float, what: str = "value") -> str:
-    """Describe how many finite values exceed the scale, for a caption; empty if there are none.
+    """Describe how many finite values exceed the scale by over 1 %, for a caption; empty if there are none.
 
+    What exceeds it by less has the same colour or height within what can be seen.
     `what` is what is counted, in the singular, such as `"activation"`.
     """
     magnitudes = np.abs(np.asarray(values, np.float64))
-    count = int(np.count_nonzero(np.isfinite(magnitudes) & (magnitudes > scale)))
+    count = int(np.count_nonzero(np.isfinite(magnitudes) & (magnitudes > scale * _VISIBLE)))
     return f"{count:,} {what}{'s' * (count > 1)} beyond the scale" if count else ""

@@ -44,6 +44,18 @@ def is_separable(layer: Any) -> bool:
     return isinstance(layer, _SEPARABLE)
 
 
+def overrides_its_computation(layer: Any) -> bool:
+    """Whether a layer's class replaces how Keras computes with the kernel, so that it may use another, as a masked one.
+
+    Wrappers such as `SpectralNormalization` are layers of their own, and leave the wrapped layer's class as it is.
+    """
+    for name in ("call", "convolution_op"):
+        owner = next((one for one in type(layer).__mro__ if name in vars(one)), keras.layers.Layer)
+        if owner.__module__.partition(".")[0] != "keras":
+            return True
+    return False
+
+
 def kernel_shape(layer: Any) -> tuple[int, ...]:
     """The shape of a layer's kernel; of a separable convolution the depthwise one."""
     return tuple(_kernel(layer).shape)
@@ -135,6 +147,11 @@ class WeightMatrix:
     def array(self) -> Array:
         """A copy of the weights in the kernel's own shape, float32."""
         return _copied(self.weights)
+
+    @property
+    def is_table(self) -> bool:
+        """Whether its rows and columns are no inputs and units: an embedding table, or a matrix of a custom layer."""
+        return self.custom or self.attribute == "embeddings"
 
     @property
     def row_blocks(self) -> Blocks | None:

@@ -10,7 +10,7 @@ import numpy as np
 from .._typing import Array
 from ..callback import VALIDATION, Image, LayersView, Measured
 from ..callback.markdown import code_span
-from ..draw.activations import LARGEST, activation_tiles, response_matrix
+from ..draw.activations import LARGEST, MOST_NAMED, activation_tiles, response_matrix
 from ..draw.text import format_number, join_notes, plural, shape_text
 from ..draw.tiles import fit
 from ..draw.traces import trace_pictures
@@ -22,9 +22,11 @@ from ..maths.history import StepHistory
 from ..maths.scale import count_clipped, reach_within, robust_max
 from ..taps.channel_statistics import channel_statistics, gives_shares, output_is_rectified
 from ..taps.input_spec import input_names, inputs_of
+from ..taps.output_labels import labels_of_output
 from ..taps.output_recorder import Call
 from ..taps.reader import Capture, Captured, Reader
 from ..taps.smaller_maps import reduction, smaller
+from ..taps.task import task_of
 from ..taps.tokens import patches_by_path
 
 MAX_CHANNELS = 16
@@ -43,7 +45,7 @@ _DEAD = """Dead channels, which none of the inputs activates, are marked at the 
 layer are dead, now and at earlier steps.
 """
 _LITTLE = 0.25  # of a scale: where negative values use less, as those of GELU, the legend begins at the least of them
-_TOLD = 5  # steps at which dead channels are counted in the image
+_TOLD = 4  # earlier steps at which dead channels are counted in the image: the first, the last and two between
 
 
 class ActivationData(NamedTuple):
@@ -88,8 +90,18 @@ class ActivationMaps(LayersView):
             every = len(_placeholders(call)) == call.shape[-1]  # then no channels need to be chosen
             reduce = _REDUCES[output_is_rectified(call), every]
             self.calls[Capture(call.path, reduce=reduce, owner=id(self))] = call
+        self._classes = self._class_names(reader)
         self._input_names = input_names(reader.model, self.probes[VALIDATION].inputs)
         self._input_images: dict[tuple[str, int | None, int], Array | None] = {}
+
+    def _class_names(self, reader: Reader) -> list[str] | None:
+        """Return what the units of the only output stand for; `None` if they have no names, or too many."""
+        probe = self.probes[VALIDATION]
+        if probe.class_names is None or len(reader.heads) != 1 or not 1 < reader.head.classes <= MOST_NAMED:
+            return None
+        if task_of(reader, probe, labels_of_output(reader, probe).numbers).kind not in ("classes", "labels"):
+            return None
+        return [self.probe_display.class_name(number) for number in range(reader.head.classes)]
 
     def request(self, source: str) -> Request:
         """Request the statistics of all channels, and the feature maps of the chosen ones."""
@@ -138,21 +150,23 @@ class ActivationMaps(LayersView):
                 gone = dead_channels(metrics, rectified)
                 chosen = self.memory.shared.get("channels", {}).get(first.path, np.arange(0))
                 data.dead[call.path] = gone[chosen]
-                data.deaths[call.path] = self._deaths(source, call.path, step, gone, len(maps))
+                drawn = _dead_drawn(gone, chosen, in_orange=maps.ndim == 2)
+                data.deaths[call.path] = self._deaths(source, call.path, step, gone, len(maps), drawn)
             if rectified:
                 scalars[f"health/{call.path}/sparsity"] = sparsity(metrics)
             scalars[f"health/{call.path}/dormant"] = dormant(metrics)
         return Measured(step, data, scalars)
 
-    def _deaths(self, source: str, path: str, step: int, gone: Array, rows: int) -> str:
+    def _deaths(self, source: str, path: str, step: int, gone: Array, rows: int, drawn: str) -> str:
         """Note how many channels are dead for all rows, and return the count of this and of some earlier steps."""
         history = self.memory.for_source(source).setdefault("deaths", {}).setdefault(path, StepHistory())
         history.append(step, [gone.sum()])
-        places = np.unique(np.linspace(0, len(history.steps) - 1, _TOLD).astype(int))[:-1]
-        places = places if np.any(history.values) else places[:0]
-        earlier = [f"{format_number(history.steps[place])}: {history.values[place, 0]:,.0f}" for place in places]
-        now = f"dead on {rows} {plural('input', rows)}: {gone.sum():,} of {len(gone):,}"
-        return f"{now} ({self.schedule.unit} {', '.join(earlier)})" if earlier else now
+        now = f"dead on {rows} {plural('input', rows)}: {gone.sum():,} of {len(gone):,}{drawn}"
+        if len(history.steps) == 1 or not np.any(history.values):
+            return now
+        places = np.unique(np.linspace(0, len(history.steps) - 2, _TOLD).astype(int))
+        counts = [(f"{history.values[place, 0]:,.0f}", format_number(history.steps[place])) for place in places]
+        return f"{now}, before: {', '.join(f'{count} at {self.schedule.unit} {at}' for count, at in counts)}"
 
     def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
         """Draw one image per layer and data source."""
@@ -186,8 +200,6 @@ class ActivationMaps(LayersView):
         high, below = self.memory.scales.get(key, 0.0), self.memory.scales.get(f"{key} below 0", 0.0)
         beyond = count_clipped(shown, high, "value")
         labels = self.probe_display.label_names(source)
-        deaths = data.deaths.get(call.path, "")
-        deaths += ", marked in orange" if deaths and matrix else ""
         options: dict[str, Any] = {
             "low": -high if below else 0.0,
             "high": high,
@@ -196,10 +208,10 @@ class ActivationMaps(LayersView):
             "channels": self.memory.shared["channels"][key].tolist(),
             "labels": None if labels is None else labels[: len(shown)],
             "dead": data.dead.get(call.path),
-            "note": join_notes(_size_in_words(shown, high), deaths, beyond, note),
+            "note": join_notes(_size_in_words(shown, high), data.deaths.get(call.path, ""), beyond, note),
         }
         if matrix:
-            return response_matrix(shown, **options)
+            return response_matrix(shown, names=self._names(call), **options)
         thumbnails = self._thumbnails(source, number, maps.ndim)
         if thumbnails is not None:
             options["caption"] = self.display_of(number).captioned(options["caption"], source)
@@ -213,9 +225,14 @@ class ActivationMaps(LayersView):
         details = [f"each along {display.depth} frames"] if along else []
         return [*details, f"input: {pictured}"] if pictured and pictured not in said else details
 
+    def _names(self, call: Call) -> list[str] | None:
+        """Return the names of a layer's units, which only those of the model's output have."""
+        classes = self._classes
+        return classes if call.is_output and classes and call.shape == (len(classes),) else None
+
     def _columns(self, call: Call, shown: int) -> str:
         """Return which channels are shown, in words."""
-        what = "units" if len(call.shape) == 1 else "channels"
+        what = "classes" if self._names(call) else "units" if len(call.shape) == 1 else "channels"
         return self.channels_text(call, shown, what) or what
 
     def _thumbnails(self, source: str, number: int | None, axes: int) -> Array | None:
@@ -241,6 +258,14 @@ class ActivationMaps(LayersView):
             return None
         low, high = display.limits
         return trace_pictures(inputs, low=low, high=high)
+
+
+def _dead_drawn(gone: Array, chosen: Array, *, in_orange: bool) -> str:
+    """Return how many of the dead channels are among those chosen to be drawn, if not all channels are."""
+    if not gone.any() or (len(chosen) == len(gone) and not in_orange):
+        return ""
+    count = int(gone[chosen].sum())
+    return f" ({count or 'none'} of those drawn{', in orange' if count and in_orange else ''})"
 
 
 def _size_in_words(values: Array, scale: float) -> str:

@@ -27,6 +27,7 @@ from ..taps.weights import (
     is_separable,
     kernel,
     kernel_shape,
+    overrides_its_computation,
     with_own_kernel,
 )
 
@@ -222,11 +223,16 @@ class FilterImages(View):
         return f"{' and '.join(parts)}, those of largest norm at the first step" if parts else ""
 
     def _left_out(self, path: str) -> str:
-        """Return the gates of the layer, and what of it is not drawn; nothing if it has none and all is."""
+        """Return the gates of the layer, what of it is not drawn, and whether it may compute with another kernel."""
         layer = self._kernels[path].ref.layer
+        own = (
+            f"stored kernel; {type(layer).__name__} may compute with another"
+            if overrides_its_computation(layer)
+            else ""
+        )
         pointwise = f"without the pointwise kernel, which makes {layer.filters} filters" if is_separable(layer) else ""
         gates = cell_gates(layer)
-        return join_notes(f"gates: {gates.meaning}" if gates else "", self._selection(path), pointwise)
+        return join_notes(f"gates: {gates.meaning}" if gates else "", self._selection(path), pointwise, own)
 
     def _picture(self, path: str, shown: Array, caption: str, note: str) -> Array:
         inputs, scale = self.memory.shared[path][1], self.memory.scales[path]

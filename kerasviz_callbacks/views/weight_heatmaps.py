@@ -206,15 +206,15 @@ class WeightHeatmaps(ProbeView):
         rows, columns = matrix.row_blocks, matrix.column_blocks
         parts = next((f"{one.what}s: {one.meaning}" for one in (rows, columns) if one and one.meaning), "")
         blocks = "each cell the largest |weight| of a block" if _is_reduced(matrix, data) else ""
-        name = matrix.attribute if matrix.custom else f"kernel {shape_text(matrix.shape)}"
-        (inputs, outputs), (down, across) = matrix.sides, ("rows", "columns") if matrix.custom else ("in", "out")
+        name = matrix.attribute if matrix.is_table else f"kernel {shape_text(matrix.shape)}"
+        (inputs, outputs), (down, across) = matrix.sides, ("rows", "columns") if matrix.is_table else ("in", "out")
         caption = f"{path}   {name}   {inputs:,} {down} × {outputs:,} {across}"
         return weight_panels(
             panels,
             inputs=inputs,
             outputs=outputs,
             caption=f"{caption}\n{join_notes(data.how, parts, blocks)}",
-            row_name="row" if matrix.custom else "in",
+            row_name="row" if matrix.is_table else "in",
             row_blocks=_named(rows),
             column_blocks=_named(columns),
             note=join_notes(note, further),
@@ -227,9 +227,9 @@ class WeightHeatmaps(ProbeView):
         blocks = (matrix.row_blocks, matrix.column_blocks)
         return _DESCRIPTION.format(
             path=code_span(path),
-            name=code_span(matrix.attribute) if matrix.custom else "kernel",
-            rows="rows" if matrix.custom else "inputs",
-            columns="columns" if matrix.custom else "outputs",
+            name=code_span(matrix.attribute) if matrix.is_table else "kernel",
+            rows="rows" if matrix.is_table else "inputs",
+            columns="columns" if matrix.is_table else "outputs",
             shape=shape_text(matrix.shape),
             inputs=f"{inputs:,}",
             outputs=f"{outputs:,}",

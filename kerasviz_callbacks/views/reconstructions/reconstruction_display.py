@@ -9,12 +9,15 @@ from ...callback import VALIDATION
 from ...callback.probe_display import ProbeDisplay
 from ...draw.inputs import IntensityRange
 from ...draw.reconstructions import signal_tiles
+from ...draw.text import format_number
 from ...draw.volumes import middle_slice
 from ...maths.choice import most_variable
 from ...maths.matrices import strongest
 from ...maths.reconstruction import differences, mean_baseline_mse
+from ...maths.scale import count_clipped
 
 MAX_LINES = 4
+_COLOURS = ("blue", "orange", "purple", "green")  # of the lines, in the order of `class_colours`
 
 
 class ReconstructionDisplay:
@@ -73,6 +76,22 @@ class ReconstructionDisplay:
     def traces(self, values: Array) -> Array:
         """Return the channels to draw, `(n, t, lines)`."""
         return as_signals(values)[..., self.lines]
+
+    def traces_in_words(self) -> str:
+        """Return the range of the traces and, of several, which channel has which colour."""
+        scale = f"traces from {format_number(self.scale.low)} to {format_number(self.scale.high)}"
+        if len(self.lines) < 2:
+            return scale
+        colours = ", ".join(f"{number} {colour}" for number, colour in zip(self.lines.tolist(), _COLOURS, strict=False))
+        return f"{scale}   channel {colours}"
+
+    def clipped(self, *values: Array) -> str:
+        """Return how many of the values of signals that are drawn lie outside the range, in words; none of images."""
+        if not self.signals:
+            return ""
+        middle, half = (self.scale.low + self.scale.high) / 2, (self.scale.high - self.scale.low) / 2
+        drawn = np.concatenate([self.traces(one).ravel() for one in values]).astype(np.float64)
+        return count_clipped(drawn - middle, half, "trace value")
 
     def tiles(self, values: Array) -> Array:
         """Return one small image each, uint8 `(n, h, w, 3)`."""

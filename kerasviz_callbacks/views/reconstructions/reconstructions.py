@@ -13,7 +13,7 @@ from ...callback.markdown import code_span
 from ...draw.colour import count_non_finite
 from ...draw.reconstructions import reconstruction_tiles, reconstruction_traces, walk_tiles
 from ...draw.sheet import Scale
-from ...draw.text import counted_rows, format_number, join_notes, shape_text
+from ...draw.text import counted_rows, join_notes, shape_text
 from ...draw.volumes import middle_slice
 from ...fit_context import Request
 from ...maths.confidence import sigmoid
@@ -43,8 +43,7 @@ _DESCRIPTION = """**Reconstruction** of each {thing} ({shape}), and its error.
 *How to read it:* {layout}; below it the error, reconstruction - {target}: red is too high, blue too low; of several
 colours or channels, the one with the largest error. The error scale never shrinks, ends at most at twice the root mean
 square error of always predicting the mean {thing}, and is shared by training and validation data.{means} At the bottom:
-the mean squared error (MSE) over the rows of the probe, fewer than val_loss may be of, and its ratio to that of always
-predicting the mean {thing} (1 is no better).
+the mean squared error (MSE) over the rows of the probe, fewer than val_loss may be of{compared}.
 *Good signs:* the errors fade.
 *Bad signs:* identical reconstructions (latent collapse), edges that stay blurred, one class reconstructed as another,
 a training error that keeps falling while the validation error rises."""
@@ -57,6 +56,9 @@ are labels; next to each of them is its own reconstruction. The pairs are the sa
 *Bad signs:* a cross-fade of the two (the code stores pixels, not shapes), implausible or empty reconstructions in the
 middle (holes in the latent space), a sudden jump (the largest step is many times the mean step), a row that does not
 change (collapse: above it stands how far apart its ends are, in % of the distance of the originals)."""
+_COMPARED = ", and its ratio to that of always predicting the mean {thing} (1 is no better)"
+_COPY = """. No bottleneck that can be decoded alone was found: a model that copies its input may reach 0 without having
+learned what the data are like"""
 _DECODED = {
     "means": " The means of the latent distribution are decoded, not samples from it.",
     "samples": " Samples of the latent distribution are decoded: the encoder puts out no means.",
@@ -120,6 +122,8 @@ class Reconstructions(ProbeView):
         self._pairs = {source: interpolation_pairs(probe.labels, len(probe)) for source, probe in self.probes.items()}
         self._fed = self.inputs(0)
         self._targets = {source: self._target_of(source) for source in self.probes}
+        fed, wanted = self._fed[VALIDATION], self._targets[VALIDATION]
+        self._may_copy = self._decoder is None and (fed is wanted or np.array_equal(fed, wanted))
         self._baseline_mse = {source: mean_baseline_mse(targets) for source, targets in self._targets.items()}
         shape = reader.input_shapes[0]
         series = self.display is None and len(shape) == 2 and position_axes(reader, shape) == 1
@@ -177,7 +181,7 @@ class Reconstructions(ProbeView):
         self.memory.extend_scale("error", min(robust_max(errors), self._output_display.largest_error))
         walks = self._in_input_units(captured["walks"]) if "walks" in captured else None
         note = "" if np.isnan(error) else f"over {counted_rows(len(target_rows))}: MSE {error:.3g}"
-        if note and self._baseline_mse[source] > 0:
+        if note and self._baseline_mse[source] > 0 and not self._may_copy:
             note += f", {error / self._baseline_mse[source]:.2g} × that of the mean {self._output_display.what}"
         return Measured(step, ReconstructionsData(reconstructed, errors, walks, note), {"reconstructions/error": error})
 
@@ -200,11 +204,12 @@ class Reconstructions(ProbeView):
     def _reconstruction_image(self, source: str, data: ReconstructionsData, note: str) -> Array:
         rows, scale, display = len(data.reconstructions), self.memory.scales.get("error", 0.0), self._output_display
         names, target_rows = self.probe_display.label_names(source), self._targets[source][:rows]
+        clipped = display.clipped(target_rows, data.reconstructions)
         options: dict[str, Any] = {
             "scale": scale,
             "caption": self._caption(source),
             "names": None if names is None else names[:rows],
-            "note": join_notes(data.note, count_clipped(data.errors, scale, "error"), note),
+            "note": join_notes(data.note, clipped, count_clipped(data.errors, scale, "error"), note),
             "bad": count_non_finite(data.reconstructions),
         }
         if display.signals:
@@ -228,15 +233,18 @@ class Reconstructions(ProbeView):
         apart, largest = walk_metrics(walks, self._targets[source][between])
         if not display.signals and self.display is None:
             legend = Scale(display.scale.low, display.scale.high, "grey", "value")
+        caption = f"interpolation between latent codes of {path}"
+        largest_step = "" if np.isnan(largest) else f"largest step {largest:.2g} × the mean step"
+        clipped = display.clipped(self._fed[source][between.ravel()], walks.reshape(-1, *walks.shape[2:]))
         return walk_tiles(
             self._originals(source)[between],
             tiles.reshape(*walks.shape[:2], *tiles.shape[1:]),
-            caption=f"interpolation between latent codes of {path}",
+            caption=f"{caption}\n{display.traces_in_words()}" if display.signals else caption,
             what=display.what,
             headline=walk_headline(apart),
             legend=legend,
             names=None if names is None else [(names[a], names[b]) for a, b in between.tolist()],
-            note=join_notes("" if np.isnan(largest) else f"largest step {largest:.2g} × the mean step", note),
+            note=join_notes(largest_step, clipped, note),
             bad=count_non_finite(walks),
         )
 
@@ -248,10 +256,15 @@ class Reconstructions(ProbeView):
         cut = "" if display.signals else self.probe_display.slice_in_words()
         lines = [join_notes(f"reconstructions of {shape_text(self._fed[source].shape[1:])}", cut, rows, drawn)]
         if display.signals:
-            scale = f"traces from {format_number(display.scale.low)} to {format_number(display.scale.high)}"
-            lines.append(join_notes(scale, "error: at each moment the largest of all channels" if channels > 1 else ""))
+            lines.append(
+                join_notes(
+                    display.traces_in_words(),
+                    "error: at each moment the largest of all channels" if channels > 1 else "",
+                )
+            )
         if self._decoder is None:
-            lines.append("no interpolation: no bottleneck layer that can be decoded alone")
+            copying = "   copying the input may suffice" if self._may_copy else ""
+            lines.append(f"no interpolation: no bottleneck layer that can be decoded alone{copying}")
         if self._decodes:
             path = self._decoder.codes.path if self._decoder is not None and self.layer is None else ""
             lines.append(f"decoded from {'the means' if self._decodes == 'means' else 'samples'} {path}".rstrip())
@@ -264,7 +277,9 @@ class Reconstructions(ProbeView):
         target = thing if self._targets[source] is self._fed[source] else "target"
         layout = f"the {thing}, below it its reconstruction on the same scale"
         layout = "the target, with the reconstruction drawn over it" if self._output_display.signals else layout
-        return _DESCRIPTION.format(thing=thing, shape=shape, layout=layout, means=means, target=target)
+        compared = _COPY if self._may_copy else _COMPARED.format(thing=thing)
+        told = {"means": means, "target": target, "compared": compared}
+        return _DESCRIPTION.format(thing=thing, shape=shape, layout=layout, **told)
 
 
 def walk_headline(apart: float) -> str:
