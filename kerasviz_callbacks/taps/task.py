@@ -109,7 +109,9 @@ def labels_are_quantities(reader: Reader, probe: Probe) -> bool:
     """Whether the labels of the data are whole numbers that their output, by default the first, gives as quantities."""
     targets = (targets_of(reader, probe, number) for number in range(len(reader.heads)))
     found = [None if one is None else labels_of(one, probe.inputs).numbers for one in targets]
-    own = (number for number, one in enumerate(found) if one is not None and np.array_equal(one, probe.labels))
+    own = (
+        number for number, one in enumerate(found) if one is not None and np.array_equal(one, np.asarray(probe.labels))
+    )
     return predicts_quantity(reader, next(own, 0))
 
 
