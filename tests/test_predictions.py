@@ -220,11 +220,14 @@ def test_of_few_classes_each_stands_beside_the_mean_and_what_is_dark_is_in_the_l
     kv.Predictions("logs", (X, half), kind="masks").picture(model)
     assert given[-1]["note"] == "over 6 rows: mean IoU 0.250 (class 0: 0.500, class 1: 0.000)"
     assert given[-1]["scores"] == ["mean IoU 0.25"] * 6
+    assert given[-1]["caption"].endswith("each row: mean IoU of its true classes")
     assert given[-1]["keys"][0] == Key("difference: wrong", WRONG)
     kv.Predictions("logs", X, kind="masks").picture(model)
     assert [key.name for key in given[-1]["keys"]] == ["class 0", "class 1"], "nothing to differ from"
     four = measured(Masks, conv(4, "softmax"), X, LEVELS, LEVELS)
-    assert four.note == "mean IoU of 4 classes 1.000"
+    assert four.note == f"mean IoU 1.000 ({', '.join(f'class {number}: 1.000' for number in range(4))})"
+    levels = np.arange(6 * 16 * 16).reshape(6, 16, 16) % 7
+    assert measured(Masks, conv(7, "softmax"), X, levels, levels).note == "mean IoU of 7 classes 1.000"
 
 
 # Images and values.
