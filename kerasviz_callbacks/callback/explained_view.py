@@ -27,6 +27,10 @@ from .types import ARGUMENTS, COMPARED_SOURCES, VALIDATION
 MAX_TILES = 64
 MAX_COMPARED = 8
 _PADDING = ("hatched: padding", "hatched: padding, by its largest value")  # in strips of cells, below words
+_FRAMED = {
+    "masks": f"framed: IoU below {LEAST_IOU}",
+    "labels": "framed: predicted label not true, or none where there are some",
+}
 _LONGEST_NAMES = 32  # of the classes, among which is the widest
 
 
@@ -167,6 +171,7 @@ class ExplainedView(ProbeView):
         if len(maps) > MAX_TILES:
             given["caption"] += f"   first {MAX_TILES} of {len(maps)}"
         rows = self._heat_rows(source, maps[:MAX_TILES], predicted, number)
+        given["note"] = join_notes("" if rows.wrong is None else _FRAMED.get(self._kind, ""), given.get("note", ""))
         if rows.inputs.dtype == np.uint8 or rows.points is not None:
             given["caption"] = self.display_of(number).captioned(given["caption"], source)
         return self._heat_over([rows], given)
