@@ -259,14 +259,17 @@ def test_rows_that_are_weighted_however_little_are_said_to_be(even, tmp_path, mo
     assert ("weighted to the proportions of the data" in options["caption"]) is not even
 
 
-def test_of_several_labels_the_share_of_rows_with_all_right_is_not_called_accuracy(tmp_path, monkeypatch):
+def test_of_several_labels_those_right_stand_beside_the_confidence_and_rows_with_all_right_apart(tmp_path, monkeypatch):
     x, y = unbalanced(n=40)
     inputs = keras.Input((8, 8, 1))
     outputs = keras.layers.Dense(2, activation="sigmoid")(keras.layers.Flatten()(inputs))
     model = keras.Model(inputs, outputs)
     several = np.stack([y == 0, y < 2], axis=1).astype(np.float32)
     (said, _), _ = drawn(kv.ConfusionMatrix(tmp_path, (x, several)), model, monkeypatch)
-    assert said.startswith(f"all labels right {((model.predict(x) >= 0.5) == several).all(axis=1).mean():.1%}, ")
+    found = model.predict(x)
+    right, sure = (found >= 0.5) == several, np.maximum(found, 1 - found).mean()
+    assert said.startswith(f"labels right {right.mean():.1%},  confidence {sure:.1%},  ")
+    assert said.endswith(f",  all labels of a row right {right.all(axis=1).mean():.1%}")
 
 
 @pytest.mark.parametrize("weighted", [True, False])

@@ -292,6 +292,16 @@ def test_the_outline_of_a_volume_goes_by_the_largest_value_of_the_slices_drawn()
     assert 0 < np.ptp(columns) < 3 * 6, "round the 6 alone, not round the 2 two slices on"
 
 
+def test_a_map_that_is_weak_in_the_slices_drawn_alone_is_said_to_be(monkeypatch):
+    told = []
+    monkeypatch.setattr(text, "_print", lambda canvas, place, line, *_: told.append(line))
+    maps = np.full((3, 8, 4, 4), 0.009)
+    maps[0, 0], maps[1, 1] = 0.5, 0.02  # the first slice is not drawn, the second is
+    heat_maps(np.zeros((3, 8, 12, 12, 3), np.uint8), maps, scale=1.0, caption="c")
+    assert told.count("weak here") == 1
+    assert not any("empty" in line for line in told)
+
+
 def test_which_slices_are_drawn_is_said_and_a_map_that_is_empty_in_them_alone(monkeypatch):
     told = []
     monkeypatch.setattr(text, "_print", lambda canvas, place, line, *_: told.append(line))
@@ -300,7 +310,7 @@ def test_which_slices_are_drawn_is_said_and_a_map_that_is_empty_in_them_alone(mo
     heat_maps(np.zeros((3, 8, 12, 12, 3), np.uint8), maps, scale=1.0, caption="c", slice_name="frame")
     assert "frames 2, 4, 6, 8 of 8" in told
     assert [line for line in told if "empty" in line] == ["empty here", "empty map"]
-    assert "evidence; outline: half of a tile's largest" in told
+    assert "evidence; outline: half a tile's largest, small areas" in told
     told.clear()
     heat_maps(np.zeros((3, 4, 12, 12, 3), np.uint8), maps[:, :4], scale=1.0, caption="c")
     assert not any("slices" in line for line in told), "all are drawn"

@@ -119,6 +119,7 @@ def test_masks_that_overlap_by_less_than_half_are_framed_and_counted(drawn, tmp_
     assert validation["titles"][2] == ("square", "only ground 0.99")
     assert validation["wrong"] == [False, True, True, False, True]
     assert both["note"].startswith("IoU below 0.5: 3 of 5 | 3 of 5")
+    assert validation["note"].startswith("framed: IoU below 0.5")
     [one] = drawn(kv.GradCAM(tmp_path, data, target=2, **given), model)
     assert [said.split()[0] for _, said in one["titles"]] == ["square"] * 5, "the class whose map is drawn"
     assert one["wrong"] == [False, False, True, False, False]
@@ -225,9 +226,11 @@ def test_a_highest_label_that_is_none_of_the_true_ones_is_wrong_and_counted(draw
     validation, train, both = drawn(view, pooled(np.eye(3)))
     assert (train["wrong"], validation["wrong"]) == (list(wrong[:3]), list(wrong))
     assert both["note"].startswith("wrong: 1 of 3 | 4 of 6")
+    assert validation["note"].startswith("framed: predicted label not true, or none where there are some")
     assert "wrong if it is none of the true labels, or if none is predicted where there are some" in both["about"]
     [one] = drawn(kv.GradCAM(tmp_path, x), pooled(np.eye(3)))
     assert "wrong" not in one, "nothing is known to be wrong without labels"
+    assert "framed" not in one["note"]
 
 
 def test_of_several_labels_logits_are_probabilities_each_of_its_own(drawn, tmp_path):

@@ -23,7 +23,7 @@ from kerasviz_callbacks.maths.masks import confusion, iou_by_class, mean_iou
 from kerasviz_callbacks.maths.pairs import belong_together, psnr
 from kerasviz_callbacks.probe import Probe
 from kerasviz_callbacks.taps.reader import Captured, Reader
-from kerasviz_callbacks.views.predictions import images, masks
+from kerasviz_callbacks.views.predictions import images, masks, series
 from kerasviz_callbacks.views.predictions.boxes import Boxes
 from kerasviz_callbacks.views.predictions.images import Images
 from kerasviz_callbacks.views.predictions.masks import Masks
@@ -220,11 +220,14 @@ def test_of_few_classes_each_stands_beside_the_mean_and_what_is_dark_is_in_the_l
     kv.Predictions("logs", (X, half), kind="masks").picture(model)
     assert given[-1]["note"] == "over 6 rows: mean IoU 0.250 (class 0: 0.500, class 1: 0.000)"
     assert given[-1]["scores"] == ["mean IoU 0.25"] * 6
+    assert given[-1]["caption"].endswith("each row: mean IoU of its true classes")
     assert given[-1]["keys"][0] == Key("difference: wrong", WRONG)
     kv.Predictions("logs", X, kind="masks").picture(model)
     assert [key.name for key in given[-1]["keys"]] == ["class 0", "class 1"], "nothing to differ from"
     four = measured(Masks, conv(4, "softmax"), X, LEVELS, LEVELS)
-    assert four.note == "mean IoU of 4 classes 1.000"
+    assert four.note == f"mean IoU 1.000 ({', '.join(f'class {number}: 1.000' for number in range(4))})"
+    levels = np.arange(6 * 16 * 16).reshape(6, 16, 16) % 7
+    assert measured(Masks, conv(7, "softmax"), X, levels, levels).note == "mean IoU of 7 classes 1.000"
 
 
 # Images and values.
@@ -472,9 +475,15 @@ def test_classes_stand_at_boxes_and_are_those_of_the_true_boxes_that_they_overla
         assert shown.note.endswith("of 6 boxes, class right in 67% of 3 overlapping pairs, 2 outside the image")
         first, second = shown.data[2]
         assert first == [("class 1", False), ("class 0", False), ("class 2", None)]
-        assert second == [("class 1", None), ("class 0", True), ("class 2", None)], "of three overlapping pairs"
+        assert second == [("class 1", None), ("class 0, true: class 2", True), ("class 2", None)], (
+            "of three overlapping pairs"
+        )
     shown = measured(Boxes, model, WIDE, {"boxes": CORNERS}, found, scores)
     assert {wrong for row in shown.data[2] for _, wrong in row} == {False}, "no true classes"
+    far = {"boxes": CORNERS + np.array([[[0], [0]], [[900], [0]]]), "classes": np.array([[0, 1], [2, 1]])}
+    far["boxes"][0, 1] += 900
+    shown = measured(Boxes, model, WIDE, far, found, scores)
+    assert "of 1 overlapping pair," in shown.note
 
 
 def test_the_format_is_guessed_from_true_boxes():
@@ -551,6 +560,21 @@ def test_forecasts_of_one_and_of_all_variables_against_repeating_the_last_value(
         assert logged.scalars["predictions/mae"][1] == pytest.approx(np.abs(model(SERIES[:, :18]) - y).mean(), rel=1e-4)
         assert "predictions/out" in logged.pictures
     assert view.picture(model).shape == logged.picture("predictions/out", 1).shape
+
+
+def test_the_number_of_a_variable_stands_at_its_curves_where_there_are_several(monkeypatch):
+    told = []
+    monkeypatch.setattr(series, "write", lambda tile, place, line, **_: told.append((place[1] // 67, line)))
+    for y, shape, wanted in (
+        (SERIES[:, 18:, :2], (6, 2), [(0, "variable 0"), (1, "variable 1")]),
+        (SERIES[:, 18:, 1], (6,), []),
+    ):
+        inputs = keras.Input((18, 3))
+        model = keras.Model(inputs, L.Reshape(shape)(L.Dense(int(np.prod(shape)))(L.Flatten()(inputs))))
+        model.compile("sgd", "mse")
+        kv.Predictions("logs", (SERIES[:, :18], y), kind="series").picture(model)
+        assert told == wanted * 6
+        told.clear()
 
 
 def test_forecasts_beyond_the_scale_are_counted():

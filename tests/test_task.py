@@ -6,12 +6,14 @@ import pytest
 from harness import check_each, classifier
 
 import kerasviz_callbacks as kv
+from kerasviz_callbacks.callback import explained_view
+from kerasviz_callbacks.callback.probe_display import ProbeDisplay
 from kerasviz_callbacks.draw.predicted_tiles import answer_tile
 from kerasviz_callbacks.probe import Probe
 from kerasviz_callbacks.taps.output_labels import labels_of_output
 from kerasviz_callbacks.taps.reader import Reader
 from kerasviz_callbacks.taps.scores import predictions
-from kerasviz_callbacks.taps.task import task_of
+from kerasviz_callbacks.taps.task import labels_are_quantities, task_of
 from kerasviz_callbacks.views.predictions import classes
 
 L, K = keras.layers, keras.losses
@@ -241,3 +243,42 @@ def test_one_hot_classes_with_a_logit_each_have_the_same_probabilities_in_every_
     monkeypatch.setattr(classes, "answer_tile", noted)
     kv.Predictions("unused", (x, y), kind="classes").pictures(model)
     assert sorted(shown) == pytest.approx(sorted(sure))
+
+
+# Several outputs: which one y's labels belong to.
+
+
+def brightness_and_kind(*, kind):
+    """A model whose first output is a quantity, "brightness", the mean of the first channel; beside it another."""
+    inputs = keras.Input(X.shape[1:])
+    features = L.GlobalAveragePooling2D()(L.Conv2D(3, 1, use_bias=False, name="conv")(inputs))
+    outputs = {"kind": L.Dense(*kind, name="kind")(features), "brightness": L.Dense(1, name="brightness")(features)}
+    model = keras.Model(inputs, outputs)
+    loss = "mse" if kind == (1,) else "sparse_categorical_crossentropy"
+    model.compile("sgd", {"kind": loss, "brightness": "mse"})
+    model.get_layer("conv").set_weights([np.eye(3)[None, None]])
+    model.get_layer("brightness").set_weights([np.eye(3)[:, :1], np.zeros(1)])
+    return model
+
+
+@pytest.mark.parametrize(("kind", "wanted"), [((2, "softmax"), {"cat", "dog"}), ((1,), {"0", "1"})])
+def test_labels_are_named_by_the_output_that_they_belong_to(kind, wanted):
+    probe = Probe((X, {"kind": Y, "brightness": X.mean((1, 2, 3))}), class_names=["cat", "dog"])
+    quantities = labels_are_quantities(Reader(brightness_and_kind(kind=kind), X), probe)
+    display = ProbeDisplay({"validation": probe}, None, {}, quantities=quantities)
+    assert set(display.label_names("validation")) == wanted
+
+
+def test_an_explained_quantity_has_the_name_of_its_output_and_its_truth(tmp_path, monkeypatch):
+    titles = {}
+    monkeypatch.setattr(
+        explained_view, "heat_maps", lambda *_, **given: titles.update(given) or np.zeros((8, 8, 3), "u1")
+    )
+    y = {"kind": Y, "brightness": np.arange(len(X)) / 4}
+    kv.GradCAM(tmp_path, (X, y), count=len(X)).picture(brightness_and_kind(kind=(2, "softmax")))
+    assert titles["caption"].splitlines()[0].endswith("the output brightness")
+    said = titles["titles"]
+    order = [int(float(true.removeprefix("true ")) * 4) for true, _ in said]
+    assert sorted(order) == list(range(len(X)))
+    wanted = X[order, ..., 0].mean(axis=(1, 2))
+    np.testing.assert_allclose([float(one.removeprefix("brightness ")) for _, one in said], wanted, rtol=5e-3)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from kerasviz_callbacks.draw.overlay import overlay
+from kerasviz_callbacks.draw.text import text_width
 from kerasviz_callbacks.draw.token_tiles import MOST_TOKENS, hatch_padding, readable, token_tiles
 
 LINE, SWATCH = 19, 20
@@ -38,6 +39,24 @@ def test_maps_of_fewer_positions_are_resized_to_the_tokens():
     [tile] = token_tiles([["iii"] * 4], np.array([[0.0, 1.0]]), 1.0, signed=False)
     colours = colours_of(np.interp([0.5, 1.5, 2.5, 3.5], [1, 3], [0.0, 1.0]))
     assert [colour for colour in colours.tolist() if colour in tile[1].tolist()] == colours.tolist()
+
+
+@pytest.mark.parametrize(
+    ("count", "length", "places"),
+    [
+        (8, 6, [1, 2, 3, 4, 5, 6]),  # kernel 3, no padding
+        (18, 12, np.arange(3, 15)),  # kernel 7, no padding
+        (7, 4, [0, 2, 4, 6]),  # kernel 3, stride 2, padded on both sides
+        (11, 5, [1, 3, 5, 7, 9]),  # kernel 3, stride 2, no padding
+        (6, 6, [0, 1, 2, 3, 4, 5]),
+    ],
+)
+def test_positions_of_a_convolution_stand_on_the_middle_of_what_they_were_computed_from(count, length, places):
+    values = np.linspace(0.1, 1, length)
+    [tile] = token_tiles([["i"] * count], values[None], 1.0, signed=False)
+    colours = colours_of(np.interp(np.arange(count), places, values))
+    step = text_width("i", 12) + 6 + 1
+    np.testing.assert_array_equal(tile[1, np.arange(count) * step], colours)
 
 
 def test_texts_of_more_tokens_without_padding_than_can_be_read_are_not_written():

@@ -16,7 +16,7 @@ from ..draw.token_tiles import readable
 from ..probe import Probe
 from ..probe.labels import Labels
 from ..taps.input_spec import padding_of
-from ..taps.output_labels import iou_of_classes, kind_of_labels, labels_of_output, marks_of, true_masks
+from ..taps.output_labels import iou_of_classes, kind_of_labels, labels_of_output, marks_of, true_masks, true_quantities
 from ..taps.reader import OUTPUT, Capture, Reader
 from ..taps.scores import Predictions, check_looked_through, class_targets, predictions, score_for
 from .prediction_titles import LEAST_IOU, UNSURE, PredictionTitles
@@ -27,6 +27,10 @@ from .types import ARGUMENTS, COMPARED_SOURCES, VALIDATION
 MAX_TILES = 64
 MAX_COMPARED = 8
 _PADDING = ("hatched: padding", "hatched: padding, by its largest value")  # in strips of cells, below words
+_FRAMED = {
+    "masks": f"framed: IoU below {LEAST_IOU}",
+    "labels": "framed: predicted label not true, or none where there are some",
+}
 _LONGEST_NAMES = 32  # of the classes, among which is the widest
 
 
@@ -81,13 +85,16 @@ class ExplainedView(ProbeView):
         self.why_empty = ""
         self._explained: Any = None
         self._labels: dict[str, Labels] = {}
-        self._kind = ""
+        self._kind = self._output = ""  # the output: its name, if the model has several
+        self._truths: dict[str, Array | None] = {}
         self._marks: dict[str, Array | None] = {}
         self._masks: dict[str, Array | None] = {}
 
     def find_layers(self, reader: Reader) -> None:
         """Find the explained class of each row."""
         self._head = reader.head
+        self._output = str(reader.first_output or "output") if len(reader.heads) > 1 else ""
+        self._truths = {source: true_quantities(reader, probe) for source, probe in self.probes.items()}
         self._labels = {source: labels_of_output(reader, probe) for source, probe in self.probes.items()}
         self._kind = kind_of_labels(reader, self.probes[VALIDATION], self._labels[VALIDATION])
         self._marks = {source: marks_of(self._kind, reader, probe) for source, probe in self.probes.items()}
@@ -118,13 +125,14 @@ class ExplainedView(ProbeView):
         if callable(self.target):
             return "a custom score"
         if self._head.regression:
-            words = "the output"
-        elif self.target == "true":
+            return f"the output {named(self._output)}" if self._output else "the output"
+        if self.target == "true":
             words = "the true class"
         elif self.target is None:
             words = "the label of highest probability" if self._kind == "labels" else "the predicted class"
         else:
             words = f"class {self._named(self.target, named)}"
+        words += f" of {named(self._output)}" if self._output else ""
         if self.score.background is not None:
             words += f" other than {self._named(self.score.background, named)}"
         return f"{words}, mean over {'pixels' if self._kind == 'masks' else 'positions'}" if self._head.dense else words
@@ -132,7 +140,7 @@ class ExplainedView(ProbeView):
     def titles_in_words(self) -> str:
         """Return what stands below each tile, in words."""
         if self._head.regression:
-            return "the output"
+            return "the true value, if y holds one | the output"
         if self._kind == "labels":
             return (
                 'true labels | the label of highest probability, after "none" if that is below 0.5; framed and marked '
@@ -163,6 +171,7 @@ class ExplainedView(ProbeView):
         if len(maps) > MAX_TILES:
             given["caption"] += f"   first {MAX_TILES} of {len(maps)}"
         rows = self._heat_rows(source, maps[:MAX_TILES], predicted, number)
+        given["note"] = join_notes("" if rows.wrong is None else _FRAMED.get(self._kind, ""), given.get("note", ""))
         if rows.inputs.dtype == np.uint8 or rows.points is not None:
             given["caption"] = self.display_of(number).captioned(given["caption"], source)
         return self._heat_over([rows], given)
@@ -194,7 +203,7 @@ class ExplainedView(ProbeView):
         """Return the first rows of a data source, as many as there are maps."""
         background, named = self.score.background, self.probe_display.class_name
         own = (self._labels[source], self._marks[source], self._kind, background, named)
-        titles, wrong = PredictionTitles(*own)(predicted)
+        titles, wrong = PredictionTitles(*own, self._output or "output", self._truths[source])(predicted)
         display = self.display_of(number)
         values, pictures = display.inputs[source], display.pictures(source)
         count, maps = len(maps), display.slices_first(maps)
@@ -236,7 +245,7 @@ class ExplainedView(ProbeView):
         names = (self.probe_display.class_name(label) for label in range(self._head.choices))
         given["words"] = sorted(names, key=len)[-_LONGEST_NAMES:]
         if self._head.regression:
-            given["words"] = [f"output {format_number(-1.23e-10)}"]
+            given["words"] = [f"{self._output or 'output'} {format_number(-1.23e-10)}"]
         elif self._kind == "labels":
             given["words"] = [UNSURE + name for name in given["words"]]
         elif self._kind == "masks":

@@ -28,6 +28,8 @@ class PredictionTitles:
         kind: `"masks"`, several `"labels"`, or empty.
         background: the class of masks that is named only if there is no other.
         named: from a class to its name.
+        output: what a quantity is called.
+        truths: the true quantity of each row, if known.
     """
 
     labels: Labels
@@ -35,12 +37,16 @@ class PredictionTitles:
     kind: str
     background: int | None
     named: Callable[[int], str]
+    output: str = "output"
+    truths: Array | None = None
 
     def __call__(self, predicted: Predictions) -> Titles:
         """Return the true label and the prediction of each row, and whether it is wrong; `None` if that is unknown."""
         classes, true = predicted.classes, self._true(len(predicted.confidence))
         if classes is None:
-            return list(zip(true, [f"output {format_number(one)}" for one in predicted.confidence], strict=True)), None
+            said = [f"{self.output} {format_number(one)}" for one in predicted.confidence]
+            true = [""] * len(said) if self.truths is None else [f"true {format_number(one)}" for one in self.truths]
+            return list(zip(true, said, strict=True)), None
         known = np.isfinite(predicted.confidence)  # NaN is no answer, and so never right
         answers = zip(classes, predicted.confidence, known, strict=True)
         texts = [f"{self.named(one)} {p:.2f}" if finite else "NaN" for one, p, finite in answers]

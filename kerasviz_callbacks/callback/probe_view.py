@@ -20,7 +20,7 @@ from ..taps.input_errors import blame_argument
 from ..taps.input_spec import input_form, input_names
 from ..taps.layers import has_call, has_frames
 from ..taps.reader import Capture, Captured, Reader
-from ..taps.task import predicts_quantity
+from ..taps.task import labels_are_quantities
 from .probe_display import ProbeDisplay, as_images, is_picture
 from .types import ARGUMENTS, TRAINING, VALIDATION, FitResult
 from .view import View
@@ -94,7 +94,7 @@ class ProbeView(View):
         form = self._form(self.displayed_input)
         self._slice_name = "frame" if has_frames(self.readers[VALIDATION].layers) else "slice"
         given = (self.probes, display, self.inputs(self.displayed_input), form, self._slice_name)
-        quantities = predicts_quantity(self.readers[VALIDATION])
+        quantities = labels_are_quantities(self.readers[VALIDATION], self.probes[VALIDATION])
         range_of = partial(self._input_range, self.displayed_input)
         self.probe_display = ProbeDisplay(*given, quantities=quantities, range_of=range_of)
         self.find_layers(self.readers[VALIDATION])

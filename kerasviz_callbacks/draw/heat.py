@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 
 from kerasviz_callbacks.draw.colour import Picture, count_non_finite
 from kerasviz_callbacks.draw.marks import fill, frame
-from kerasviz_callbacks.draw.overlay import evidence_scale, overlay
+from kerasviz_callbacks.draw.overlay import evidence_scale, overlay, weak_maps
 from kerasviz_callbacks.draw.points import projections
 from kerasviz_callbacks.draw.sheet import Sheet
 from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, clean, text_width, write
@@ -56,7 +56,8 @@ def heat_maps(
 
     Pictures stand beside their map, wide ones above it; it lies over the greyed picture. Signals are lines over a
     ground in the colour of the map. Of a volume, slices evenly spaced in depth stand above the same slices with the
-    map; the caption says which. A map that is zero in these alone is marked "empty here".
+    map; the caption says which. A map that is zero in these alone is marked "empty here", one that is too weak
+    to be seen in these alone "weak here".
 
     Args:
         inputs: pictures, bytes `(n, H, W, 3)`; volumes, bytes `(n, d, H, W, 3)`; or signals `(n, t, c)`, one line a
@@ -213,7 +214,7 @@ def _volume_tiles(volumes: Picture, maps: NDArray[Any], scale: float, signed: bo
         return np.concatenate(parts[1:], axis=2)
 
     below = beside(laid)
-    mark_empty(below, maps, deep)
+    mark_empty(below, maps, deep, scale)
     gap = np.full((len(maps), 2, below.shape[2], 3), PAPER, np.uint8)
     return np.concatenate([beside(shown), gap, below], axis=1)
 
@@ -228,12 +229,17 @@ def _cloud_tiles(
     return np.concatenate([plain, np.full((len(maps), 2, *plain.shape[2:]), PAPER, np.uint8), below], axis=1)
 
 
-def mark_empty(tiles: Picture, maps: NDArray[Any], drawn: NDArray[Any] | None = None) -> None:
-    """Writes "empty map" over the tiles whose map is zero everywhere, "empty here" where what is drawn of it is."""
-    for index, (values, shown) in enumerate(zip(maps, maps if drawn is None else drawn, strict=True)):
-        if np.any(shown != 0):
+def mark_empty(tiles: Picture, maps: NDArray[Any], drawn: NDArray[Any] | None = None, scale: float = 0.0) -> None:
+    """Writes "empty map" over the tiles whose map is zero everywhere, "empty here" where what is drawn of it is.
+
+    "weak here": what is drawn is below a hundredth of the scale, the map as a whole is not.
+    """
+    parts = maps if drawn is None else drawn
+    weak = weak_maps(parts, scale) & ~weak_maps(maps, scale)
+    for index, (values, shown) in enumerate(zip(maps, parts, strict=True)):
+        if np.any(shown != 0) and not weak[index]:
             continue
-        words = "empty here" if np.any(values != 0) else "empty map"
+        words = "weak here" if weak[index] else "empty here" if np.any(values != 0) else "empty map"
         tile, width, middle = tiles[index], tiles.shape[2], tiles.shape[1] / 2
         size = 12
         text = next((text for text in (words, "empty") if text_width(text, size) + 4 <= width), "–")

@@ -35,11 +35,12 @@ def token_tiles(tokens: Sequence[Sequence[str]], maps: NDArray[Any], scale: floa
 
     Args:
         tokens: `n` texts of as many tokens each; `""` is padding.
-        maps: `(n, t')`, resized to the tokens linearly.
+        maps: `(n, t')`; of fewer positions than tokens, as after a convolution without padding or with strides, each
+            position stands on the tokens that it was computed from, with linear interpolation between them.
         scale: the value of the strongest colour.
         signed: whether maps run from `-scale`.
     """
-    values = resize(maps, (len(tokens[0]),)) if len(tokens) else np.asarray(maps)
+    values = _aligned(np.asarray(maps), len(tokens[0])) if len(tokens) else np.asarray(maps)
     places = [_lines([clean(token) for token in row if token]) for row in tokens]
     lines = max([_FEWEST_LINES, *(row[-1][1] + 2 for row in places if row)])  # the last for padding and "empty map"
     tiles = _coloured(np.zeros((len(values), 1)), scale, signed)
@@ -56,6 +57,18 @@ def token_tiles(tokens: Sequence[Sequence[str]], maps: NDArray[Any], scale: floa
             strongest = padding[int(np.argmax(np.nan_to_num(np.abs(map_values[padding]), nan=np.inf)))]
             _padding(tile, len(padding), lines - 1, own[strongest])
     return tiles
+
+
+def _aligned(maps: NDArray[Any], count: int) -> NDArray[Any]:
+    """Values `(n, count)` at the tokens, of maps `(n, t')` whose positions lie evenly around the middle of the text."""
+    length = maps.shape[1]
+    if not 0 < length < count:
+        return resize(maps, (count,))
+    stride = -(-count // length)
+    if -(-count // stride) != length:  # not padded to a whole number of strides: tokens at both ends are left out
+        stride = count // length
+    centres = (count - 1) / 2 + stride * (np.arange(length) - (length - 1) / 2)
+    return np.stack([np.interp(np.arange(count), centres, row) for row in maps])
 
 
 def hatch_padding(cells: Picture, tokens: Sequence[Sequence[str]]) -> None:

@@ -132,6 +132,7 @@ class Confusions:
         worst: The worst confusions, of all matrices, the largest value first.
         unanswered: How many answers are missing.
         confidence: The mean probability of the answers; NaN where one is missing.
+        right: The share of the answers that are right; of several labels a row, each label is one.
     """
 
     values: _Real
@@ -140,6 +141,7 @@ class Confusions:
     worst: tuple[Confusion, ...]
     unanswered: int
     confidence: float
+    right: float
 
     @classmethod
     def of(
@@ -166,7 +168,9 @@ class Confusions:
         values[(counts.sum(axis=2) == 0) & (rows > 0)] = np.nan
         shown = tuple((numbers if len(columns) == 1 else np.arange(len(columns))).tolist())
         confidence = float(np.average(answers.sure.mean(axis=1), weights=answers.weights))
-        return cls(values, counts, shown, tuple(found[:worst]), int((answers.predicted < 0).sum()), confidence)
+        right = float(np.average((answers.predicted == answers.true).mean(axis=1), weights=answers.weights))
+        missing = int((answers.predicted < 0).sum())
+        return cls(values, counts, shown, tuple(found[:worst]), missing, confidence, right)
 
     def classes(self, wanted: Sequence[int]) -> "Confusions":
         """Keep some classes of the one matrix."""

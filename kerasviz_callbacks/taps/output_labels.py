@@ -58,6 +58,14 @@ def true_masks(reader: Reader, probe: Probe) -> Array | None:
     return np.where(known, values, -1).astype(np.int16).reshape(len(truth), -1)
 
 
+def true_quantities(reader: Reader, probe: Probe) -> Array | None:
+    """Return the true value of each row, `(n,)`, of an explained output that is one number; `None` if unknown."""
+    truth = targets_of(reader, probe) if reader.head.regression else None
+    if truth is None or truth.dtype.kind not in "buif" or truth.size != len(truth):
+        return None
+    return truth.reshape(len(truth))
+
+
 def marks_of(kind: str, reader: Reader, probe: Probe) -> Array | None:
     """Return the true labels of each row as numbers above 0, or how many pixels have each class: `(n, classes)`."""
     masks = true_masks(reader, probe) if kind else None

@@ -12,6 +12,7 @@ import numpy as np
 from .._typing import Array
 from ..maths.confidence import AnswerScores, multiclass_scores, multilabel_scores
 from ..probe import Probe
+from ..probe.labels import labels_of
 from .heads import OF_CLASSES, loss_name, loss_of
 from .layer_selection import reconstruction
 from .layers import has_own_train_step
@@ -98,9 +99,20 @@ def task_of(reader: Reader, probe: Probe, labels: Array | None, number: int = 0)
     return Task("values", form=form)
 
 
-def predicts_quantity(reader: Reader) -> bool:
-    """Whether the first output is one number, fitted to y as a quantity: whole numbers in y are then no classes."""
-    return reader.head.regression and not reader.head.dense and _loss(reader, 0) in OF_QUANTITIES
+def predicts_quantity(reader: Reader, number: int = 0) -> bool:
+    """Whether an output is one number, fitted to y as a quantity: whole numbers in its y are then no classes."""
+    head = reader.heads[number]
+    return head.regression and not head.dense and _loss(reader, number) in OF_QUANTITIES
+
+
+def labels_are_quantities(reader: Reader, probe: Probe) -> bool:
+    """Whether the labels of the data are whole numbers that their output, by default the first, gives as quantities."""
+    targets = (targets_of(reader, probe, number) for number in range(len(reader.heads)))
+    found = [None if one is None else labels_of(one, probe.inputs).numbers for one in targets]
+    own = (
+        number for number, one in enumerate(found) if one is not None and np.array_equal(one, np.asarray(probe.labels))
+    )
+    return predicts_quantity(reader, next(own, 0))
 
 
 def truth_of(task: Task, reader: Reader, probe: Probe, labels: Array | None) -> Array | None:

@@ -199,8 +199,10 @@ class ConfusionMatrix(ProbeView):
 
     def _headline(self, data: Confusions, scalars: Mapping[str, float]) -> tuple[str, str]:
         accuracy, balanced = (scalars[f"confusion/{name}"] for name in ("accuracy", "balanced_accuracy"))
-        right = "all labels right" if self._several else "accuracy"
-        known = {right: accuracy, "balanced": balanced, "confidence": data.confidence}
+        known = {"accuracy": accuracy, "balanced": balanced, "confidence": data.confidence}
+        if self._several:
+            known = {"labels right": data.right, "confidence": data.confidence, "balanced": balanced}
+            known["all labels of a row right"] = accuracy
         first = ",  ".join(f"{name} {value:.1%}" for name, value in known.items() if np.isfinite(value))
         if not data.worst:
             return first, "no confusions"

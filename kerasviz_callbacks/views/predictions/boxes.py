@@ -38,8 +38,8 @@ class Boxes(Places):
     reading = (
         "true and predicted boxes over the input; where another output scores them, those of at least 0.5. Below each "
         "image its mean IoU: 1 is perfect, a box without a partner counts 0. Where an output gives classes, they stand "
-        "at the predicted boxes: on dark ground if the true box that it is matched with has another, on grey and not "
-        "judged if the two do not overlap."
+        "at the predicted boxes: on dark ground, with the true class, if the true box that it is matched with has "
+        "another, on grey and not judged if the two do not overlap."
     )
     bad_signs = "the same boxes for every input (the model has learned the mean box), many boxes without a partner."
 
@@ -140,7 +140,8 @@ class Boxes(Places):
             found = np.where(np.isfinite(values).all(axis=-1), values.argmax(axis=-1), -1)
             named, right = self._judged([row[one] for row, one in zip(found, kept, strict=True)], predicted, source)
         outside = sum(not touches(box, *self.sides[::-1]) for row in predicted for box in row)
-        more = [f"class right in {np.mean(right):.0%} of {len(right)} overlapping pairs" if right else ""]
+        pairs = f"{len(right)} overlapping pair{'s' * (len(right) > 1)}"
+        more = [f"class right in {np.mean(right):.0%} of {pairs}" if right else ""]
         more.append(f"{outside} outside the image" if outside else "")
         if true is None:
             return Shown((predicted[:MAX_ROWS], None, named[:MAX_ROWS]), ", ".join(filter(None, more)), {})
@@ -172,7 +173,8 @@ class Boxes(Places):
             for k, at in zip(*partners(overlap), strict=True):
                 if of_row[k] >= 0 and overlap[k, at] > 0:
                     right.append(bool(of_row[k] == found[row][at]))
-                    named[row][at] = (named[row][at][0], not right[-1])
+                    truth = "" if right[-1] else f", true: {self.output.display.class_name(of_row[k])}"
+                    named[row][at] = (named[row][at][0] + truth, not right[-1])
         return named, right
 
     def draw(self, shown: Shown, source: str, memory: Memory, note: str) -> Array:

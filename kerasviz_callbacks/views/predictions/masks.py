@@ -21,7 +21,7 @@ from .outputs import Output
 from .prediction_kind import MAX_ROWS, PredictionKind, Shown
 
 MAX_SCALARS = 20
-_NAMED = 3  # classes whose IoU stands below the image
+_NAMED = 6  # classes whose IoU stands below the image
 
 
 @dataclass(frozen=True)
@@ -112,6 +112,7 @@ class Masks(PredictionKind):
         found, of_rows, bad = shown.data
         rows, truth = len(found), self.output.truths.get(source)
         masks, true = self._slice(found), None if truth is None else self._slice(truth[:rows])
+        cut = "middle slice" if found.ndim == self.volume_axes else ""
         size, inputs = tile_size(masks.shape[1:3], rows), self.output.pictures(source, rows)
         columns = [] if inputs is None else [Column("input", sized(inputs, size))]
         columns += [] if true is None else [Column("truth", self._tiles(true, size))]
@@ -122,10 +123,11 @@ class Masks(PredictionKind):
         keys += self.further_keys
         if truth is not None and (truth == NO_CLASS).any():
             keys.append(Key(self.hatched, QUIET))
+        of_true = "" if of_rows is None else "each row: mean IoU of its true classes"
         scores = None if of_rows is None else ["" if np.isnan(value) else f"mean IoU {value:.2f}" for value in of_rows]
         return prediction_rows(
             columns,
-            caption=self.caption(source, self.about, "middle slice" if found.ndim == self.volume_axes else ""),
+            caption=self.caption(source, self.about, cut, of_true),
             names=self.names(source, rows),
             scores=scores,
             keys=keys,

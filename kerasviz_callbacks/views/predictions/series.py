@@ -11,7 +11,7 @@ from ...callback.types import Memory
 from ...draw.colour import count_non_finite
 from ...draw.predicted_tiles import PREDICTED, TRUE_LINE, forecast_tile
 from ...draw.predictions import Column, Key, prediction_rows
-from ...draw.text import QUIET, format_number, join_notes
+from ...draw.text import INK, QUIET, format_number, join_notes, write
 from ...maths.choice import most_variable
 from ...taps.reader import Capture, Captured
 from .outputs import Output
@@ -19,6 +19,7 @@ from .prediction_kind import MAX_ROWS, PredictionKind, Shown
 
 MAX_VARIABLES = 3
 _TALL, _WIDE, _BETWEEN = 64, 200, 3
+_NUMBER = 11  # the size of a variable's number at its curves
 
 
 class Series(PredictionKind):
@@ -91,6 +92,8 @@ class Series(PredictionKind):
                     (_TALL, _WIDE),
                     aligned=self.aligned,
                 )
+                if len(self.of_fed) > 1:
+                    write(tile, (3, top + _NUMBER), f"variable {variable}", size=_NUMBER, colour=INK)
         keys = [Key("fed", QUIET), *([] if truth is None else [Key("truth", TRUE_LINE)]), Key("output", PREDICTED)]
         return prediction_rows(
             [Column("what was fed, and the output", tiles)],
