@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
 from typing import Any
 
 import keras
 
 from .output_recorder import Call
+from .smaller_maps import smaller
 
 
 def is_rectified(layer: Any) -> bool | None:
@@ -46,6 +48,14 @@ DEATH_STATISTICS: Mapping[bool | None, tuple[str, ...]] = {True: ("largest",), F
 """The statistics that tell whether a channel is dead (`maths.health.dead_channels`), by `is_rectified`."""
 
 
+HEALTH_STATISTICS: Mapping[bool | None, tuple[str, ...]] = {
+    None: ("mean_abs",),
+    True: ("mean_abs", "largest", "share_not_positive"),
+    False: ("mean_abs", "mean", "variance"),
+}
+"""The statistics that all health metrics of a layer are made of, by `is_rectified`."""
+
+
 def channel_statistics(output: Any, names: Sequence[str]) -> dict[str, Any]:
     """Compute statistics of each row and channel over all positions. Runs inside the pass.
 
@@ -73,3 +83,33 @@ _STATISTICS: Mapping[str, Callable[[Any], Any]] = {
     "largest": lambda values: keras.ops.max(values, axis=1),
     "share_not_positive": lambda values: keras.ops.mean(keras.ops.cast(values <= 0, "float32"), axis=1),
 }
+
+
+@cache
+def statistics_and_maps(rectified: bool | None, every: bool) -> Callable[[Any, Any], dict[str, Any]]:
+    """The health statistics of all channels and the maps of some, computed inside the pass; the same for the same kind.
+
+    Args:
+        rectified: Whether the output is cut off at 0, see `is_rectified`.
+        every: Whether the maps of all channels are wanted, which saves choosing them; choosing costs more than any
+            statistic.
+
+    Returns:
+        Of an output and the channels wanted of it: by name, statistics `(n, c)`, and `"maps"` `(n, wanted, *spatial)`.
+        Channels below 0 stand for ones that are still to be chosen, by their variance, computed only until then.
+    """
+    return partial(_statistics_and_maps, names=HEALTH_STATISTICS[rectified], every=every)
+
+
+def _statistics_and_maps(output: Any, choice: Any, names: Sequence[str], every: bool) -> dict[str, Any]:
+    values = keras.ops.cast(output, "float32")
+    rank, undecided = len(values.shape), choice < 0
+    chosen = values if every else keras.ops.take(values, keras.ops.where(undecided, -1 - choice, choice), axis=-1)
+    found = channel_statistics(values, names)
+    if "variance" not in names:
+        zeros = keras.ops.zeros_like(found["mean_abs"])
+        spread = ("mean", "variance")
+        found |= keras.ops.cond(
+            undecided[0], lambda: channel_statistics(values, spread), lambda: dict.fromkeys(spread, zeros)
+        )
+    return {**found, "maps": keras.ops.transpose(smaller(chosen), (0, rank - 1, *range(1, rank - 1)))}

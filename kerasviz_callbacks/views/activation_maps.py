@@ -1,10 +1,8 @@
 """`ActivationMaps`: activations of a layer for each input of the probe."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
-import keras
 import numpy as np
 
 from .._typing import Array
@@ -20,12 +18,12 @@ from ..maths.choice import most_variable
 from ..maths.health import ChannelMetrics, channel_metrics, dead, dead_channels, dormant, sparsity
 from ..maths.history import StepHistory
 from ..maths.scale import count_clipped, reach_within, robust_max
-from ..taps.channel_statistics import channel_statistics, gives_shares, output_is_rectified
+from ..taps.channel_statistics import HEALTH_STATISTICS, gives_shares, output_is_rectified, statistics_and_maps
 from ..taps.input_spec import input_names, inputs_of
 from ..taps.output_labels import labels_of_output
 from ..taps.output_recorder import Call
 from ..taps.reader import Capture, Captured, Reader
-from ..taps.smaller_maps import reduction, smaller
+from ..taps.smaller_maps import reduction
 from ..taps.task import task_of
 from ..taps.tokens import patches_by_path
 
@@ -88,7 +86,7 @@ class ActivationMaps(LayersView):
         self.calls = {}
         for call in calls:
             every = len(_placeholders(call)) == call.shape[-1]  # then no channels need to be chosen
-            reduce = _REDUCES[output_is_rectified(call), every]
+            reduce = statistics_and_maps(output_is_rectified(call), every)
             self.calls[Capture(call.path, reduce=reduce, owner=id(self))] = call
         self._classes = self._class_names(reader)
         self._input_names = input_names(reader.model, self.probes[VALIDATION].inputs)
@@ -283,38 +281,6 @@ def _placeholders(call: Call) -> Array:
     return ~np.arange(min(call.shape[-1] or 1, MAX_CHANNELS if len(call.shape) > 1 else MAX_UNITS))
 
 
-def _statistics_and_maps(output: Any, choice: Any, metrics: Sequence[str], every: bool) -> dict[str, Any]:
-    """In the forward pass: statistics of every channel `(n, c)`, and maps of the chosen ones `(n, chosen, *spatial)`.
-
-    The variance is computed only until channels are chosen by it. Each statistic reads the entire layer output again;
-    gathering channels costs more than any statistic, and `every` avoids it.
-    """
-    values = keras.ops.cast(output, "float32")
-    rank, undecided = len(values.shape), choice < 0
-    chosen = values if every else keras.ops.take(values, keras.ops.where(undecided, -1 - choice, choice), axis=-1)
-    found = channel_statistics(values, metrics)
-    if "variance" not in metrics:
-        zeros = keras.ops.zeros_like(found["mean_abs"])
-        spread = ("mean", "variance")
-        found |= keras.ops.cond(
-            undecided[0], lambda: channel_statistics(values, spread), lambda: dict.fromkeys(spread, zeros)
-        )
-    return {**found, "maps": keras.ops.transpose(smaller(chosen), (0, rank - 1, *range(1, rank - 1)))}
-
-
-# The statistics of a layer, by whether its output is rectified; see `is_rectified`.
-_METRICS: Mapping[bool | None, tuple[str, ...]] = {
-    None: ("mean_abs",),
-    True: ("mean_abs", "largest", "share_not_positive"),
-    False: ("mean_abs", "mean", "variance"),
-}
-_REDUCES = {
-    (kind, every): partial(_statistics_and_maps, metrics=metrics, every=every)
-    for kind, metrics in _METRICS.items()
-    for every in (False, True)
-}
-
-
 def _metrics(captured: Captured, rectified: bool | None) -> ChannelMetrics:
     """Combine the statistics of the rows; those of `False` are there for every layer until channels are chosen."""
-    return channel_metrics(**{name: captured.output[name] for name in _METRICS[rectified]})
+    return channel_metrics(**{name: captured.output[name] for name in HEALTH_STATISTICS[rectified]})
