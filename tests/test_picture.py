@@ -28,6 +28,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import kerasviz_callbacks as kv
+from kerasviz_callbacks.callback.snapshot import snapshot
 from kerasviz_callbacks.draw.sheet import MARGIN
 from kerasviz_callbacks.draw.stack import on_paper, stacked
 from kerasviz_callbacks.fit_context import FitContext
@@ -469,7 +470,8 @@ def test_the_visualizer_shows_the_views_that_fit_in_one_look(tmp_path, monkeypat
     views = [kv.FilterImages(tmp_path)]
     of_data = (kv.ActivationMaps, kv.GradCAM, kv.OverfittingMonitor, kv.ConfusionMatrix)
     views += [one(tmp_path, VALIDATION, training_data=TRAINING) for one in of_data]
-    assert_same(shown, {name: picture for view in views for name, picture in view.pictures(model).items()})
+    together = snapshot(views, model)  # which show the inputs on one range of values
+    assert_same(shown, {f"{one.source}/{one.tag}": one.picture for one in together})
     whole = chooser.picture(model)
     assert len(places_of(shown["train/grad_cam/conv2"], whole)) == 1
     np.testing.assert_array_equal(

@@ -404,7 +404,8 @@ class Codebook(layers.Layer):
 
 
 def test_matrices_of_custom_layers_are_shown_row_by_row(tmp_path, monkeypatch):
-    model = keras.Sequential([keras.Input((3,)), layers.Dense(4), Codebook(name="quantizer"), layers.Dense(2)])
+    first, last = layers.Dense(4, name="dense"), layers.Dense(2, name="dense_1")
+    model = keras.Sequential([keras.Input((3,)), first, Codebook(name="quantizer"), last])
     matrices = {one.path: one for one in weight_matrices(list_layers(model), custom=True) if one.custom}
     assert {path: one.sides for path, one in matrices.items()} == {"quantizer": (5, 4), "quantizer/sums": (4, 5)}
     np.testing.assert_array_equal(matrices["quantizer"].array(), model.get_layer("quantizer").get_weights()[0])

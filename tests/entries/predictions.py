@@ -31,7 +31,7 @@ def masks_are_those_of_the_model(run: Run) -> None:
 
 def tile(picture: np.ndarray, row: int, column: int) -> np.ndarray:
     """One pixel of each cell of an 8x8 mask, from where the first cell of its tile is seen."""
-    left, top = 13 + (row % 2) * 410 + column * 100, 60 + (row // 2) * 118
+    left, top = 13 + (row % 2) * 410 + column * 100, 87 + (row // 2) * 118
     return picture[top + 6 : top + 96 : 12, left + 6 : left + 96 : 12]
 
 
