@@ -313,9 +313,9 @@ def vae_whose_spread_runs_first():
     ("made", "path"),
     [
         (vae_whose_spread_runs_first, "z_mean"),
-        (vae_of_operations, "z_mean"),
-        (vae_of_one_spread, "z_mean"),
-        (vae_with_a_generator_of_its_own, "encoder/z_mean"),
+        pytest.param(vae_of_operations, "z_mean", marks=pytest.mark.slow),
+        pytest.param(vae_of_one_spread, "z_mean", marks=pytest.mark.slow),
+        pytest.param(vae_with_a_generator_of_its_own, "encoder/z_mean", marks=pytest.mark.slow),
         (vae_with_keras_own_generator, "encoder/z_mean"),
         (codes_that_are_rectified_afterwards, None),
         (quantised, None),

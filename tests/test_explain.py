@@ -255,7 +255,7 @@ def _by_hand(z):
     return shares / ops.sum(shares, axis=-1, keepdims=True)
 
 
-@pytest.mark.parametrize("subclassed", [False, True])
+@pytest.mark.parametrize("subclassed", [False, pytest.param(True, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("end", [_average_of_two, _by_hand, lambda z: ops.log(_by_hand(z))])
 def test_a_softmax_that_cannot_be_looked_through_is_an_error_that_offers_the_output(parts, end, subclassed):
     model = _model(parts, end, subclassed=subclassed)

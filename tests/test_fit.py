@@ -61,9 +61,15 @@ class Stop(keras.callbacks.Callback):
 # When.
 
 
+MORE_RULES = [(2, 0, 0, 6), (2, 1, 0, 4), (1, 9, 0, 3), (2, 0, 3, 6)]
+
+
 @pytest.mark.parametrize(
     ("freq", "start", "initial", "epochs"),
-    [(1, 0, 0, 3), (2, 0, 0, 6), (3, 0, 0, 5), (2, 1, 0, 4), (4, 2, 0, 8), (1, 9, 0, 3), (2, 0, 3, 6), (2, 3, 2, 7)],
+    [
+        *[(1, 0, 0, 3), (3, 0, 0, 5), (4, 2, 0, 8), (2, 3, 2, 7)],
+        *[pytest.param(*more, marks=pytest.mark.slow) for more in MORE_RULES],
+    ],
 )
 def test_an_epoch_is_drawn_by_the_rule_and_the_last_always(freq, start, initial, epochs, tmp_path):
     wanted = [e for e in range(initial, epochs) if (e >= start and (e - start) % freq == 0) or e == epochs - 1]

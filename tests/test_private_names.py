@@ -190,14 +190,14 @@ def fits():
     for path in PRIVATE_NAMES:
         name = path.rsplit(".", 1)[-1]
         if name == "_clear_losses":
-            yield pytest.param(path, not_built, VIEWS_OF_CLASSIFIERS, id=f"{name} not built")
+            yield pytest.param(path, not_built, VIEWS_OF_CLASSIFIERS, id=f"{name} not built", marks=pytest.mark.slow)
             continue
         marks = () if name in ("_flatten_layers", "_losses") else pytest.mark.slow
         if name != "_seed_generators":
             yield pytest.param(path, classifier, VIEWS_OF_CLASSIFIERS, id=f"{name} classifier", marks=marks)
         if name != "_keras_history":
-            marks = () if name == "_seed_generators" else pytest.mark.slow
-            yield pytest.param(path, autoencoder, VIEWS_OF_AUTOENCODERS, id=f"{name} autoencoder", marks=marks)
+            marked = {"id": f"{name} autoencoder", "marks": pytest.mark.slow}
+            yield pytest.param(path, autoencoder, VIEWS_OF_AUTOENCODERS, **marked)
 
 
 @pytest.mark.parametrize(("path", "build", "views"), list(fits()))

@@ -130,7 +130,7 @@ def _drawn():
     ]
 
 
-@pytest.mark.parametrize("eagerly", [False, True])
+@pytest.mark.parametrize("eagerly", [False, pytest.param(True, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("first", [False, True])
 def test_the_numbers_drawn_afterwards_are_those_drawn_without_looking(eagerly, first):
     def run(look):

@@ -154,7 +154,7 @@ def test_what_is_wrong_is_said_once_where_the_hook_that_would_say_it_was_left_ou
 # Batches.
 
 
-@pytest.mark.parametrize("name", list(ENTRIES))
+@pytest.mark.parametrize("name", quick(ENTRIES, "FilterImages", "GradCAM", "LatentTrajectory", "OverfittingMonitor"))
 @pytest.mark.parametrize(("batches", "freq"), [(12, 4), pytest.param(500, 50, marks=pytest.mark.slow)])
 def test_every_view_counts_batches(batches, freq, name, tmp_path):
     entry, data = ENTRIES[name], ENTRIES[name].data()
