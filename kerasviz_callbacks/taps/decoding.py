@@ -87,13 +87,14 @@ def quantizer(reader: Reader, inputs: Any, codes: Call) -> Call | None:
     Its output has the shape of the codes and the identity as derivative with respect to them (a straight-through
     estimator), draws no random numbers, and is not the codes plus a constant.
     """
-    after = [call for call in reader.calls[reader.calls.index(codes) + 1 :] if call in _alike(reader, codes)]
+    alike = _alike(reader, codes)
+    after = [call for call in reader.calls[reader.calls.index(codes) + 1 :] if call in alike]
     following = _moving_with(reader, codes, [call for call in after if call.repeats is None])
-    captures = [Capture(call.path) for call in (codes, *following)]
     if not following:
         return None
-    several, twice = (reader.read(captures, cut_rows(inputs, 0, ROWS)), repeated(cut_rows(inputs, 0, 1), 2))
-    same = reader.read(captures, twice)
+    captures = [Capture(call.path) for call in (codes, *following)]
+    several = reader.read(captures, cut_rows(inputs, 0, ROWS))
+    same = reader.read(captures, repeated(cut_rows(inputs, 0, 1), 2))
     for call, capture in zip(following, captures[1:], strict=True):
         moved = several[capture].output.astype(np.float64) - several[captures[0]].output
         if rows_agree(same[capture].output) and not rows_agree(moved):

@@ -51,9 +51,13 @@ def overrides_its_computation(layer: Any) -> bool:
     """
     for name in ("call", "convolution_op"):
         owner = next((one for one in type(layer).__mro__ if name in vars(one)), keras.layers.Layer)
-        if owner.__module__.partition(".")[0] != "keras":
+        if not _is_of_keras(owner):
             return True
     return False
+
+
+def _is_of_keras(kind: type) -> bool:
+    return kind.__module__.partition(".")[0] == "keras"
 
 
 def kernel_shape(layer: Any) -> tuple[int, ...]:
@@ -271,7 +275,7 @@ def _matrices_of(ref: LayerRef) -> list[WeightMatrix]:
 
 def _custom_matrices(ref: LayerRef) -> list[WeightMatrix]:
     """The two-dimensional weights of a layer that is not one of Keras', by the attributes that hold them."""
-    if not isinstance(ref.layer, keras.layers.Layer) or type(ref.layer).__module__.partition(".")[0] == "keras":
+    if not isinstance(ref.layer, keras.layers.Layer) or _is_of_keras(type(ref.layer)):
         return []
     held = [(name, one) for name, one in vars(ref.layer).items() if isinstance(one, keras.Variable)]
     matrices = [name for name, one in held if len(one.shape) == 2 and keras.backend.is_float_dtype(one.dtype)]

@@ -244,27 +244,22 @@ class FilterImages(View):
         if shown.ndim == 5 and shown.shape[2] > 1:
             caption += f"   {shown.shape[2]} slices side by side"
             options["slice_width"] = shown.shape[-1]
-        further = self._left_out(path)
+        norm = self.channels == "norm" and len(inputs) != 1 and (shown.ndim == 3 or shown.shape[1] == 1)
+        if norm:
+            caption, colours = f"{caption}   norm over inputs", "viridis"
+        axes = f"tiles: {self._tile_axes(path)}" if shown.ndim == 3 else ""
+        caption = f"{caption}\n{join_notes(axes, self._left_out(path))}".rstrip()
         if shown.ndim == 3:
-            tiles, further = shown, join_notes(f"tiles: {self._tile_axes(path)}", further)
-            if self.channels == "norm" and len(inputs) != 1:
-                caption, colours = f"{caption}   norm over inputs", "viridis"
+            tiles = shown
         elif shown.shape[1] == 1:
             tiles = tiles[:, 0]
-            if self.channels == "norm" and len(inputs) != 1:
-                caption, colours = f"{caption}   norm over inputs", "viridis"
-            elif self.relative_to is None:
-                colours = "grey"
+            colours = "grey" if self.relative_to is None and not norm else colours
         elif shown.shape[1] == 3 and list(inputs) == [0, 1, 2] and self.relative_to is None:
             tiles = np.moveaxis(tiles, 1, -1)
         else:
             rows, tiles = list(inputs), np.swapaxes(tiles, 0, 1)
-            return filter_matrix(
-                tiles, caption=f"{caption}\n{further}".rstrip(), row_numbers=rows, column_numbers=numbers, **options
-            )
-        return filter_tiles(
-            tiles, caption=f"{caption}\n{further}".rstrip(), numbers=numbers, colours=colours, **options
-        )
+            return filter_matrix(tiles, caption=caption, row_numbers=rows, column_numbers=numbers, **options)
+        return filter_tiles(tiles, caption=caption, numbers=numbers, colours=colours, **options)
 
 
 @dataclass(frozen=True)

@@ -284,8 +284,9 @@ def _why_no_truth(reader: Reader, probe: Probe, kinds: Sequence[str] = ("classes
         return ""
     y = targets_of(reader, probe)
     if "values" in kinds:
-        shapes = () if y is None else (_shape_text(y.shape[1:]), _shape_text(reader.output_shapes[0]))
-        return "y of shape {} for an output of shape {}".format(*shapes) if shapes else "no y"
+        if y is None:
+            return "no y"
+        return f"y of shape {_shape_text(y.shape[1:])} for an output of shape {_shape_text(reader.output_shapes[0])}"
     return "soft labels" if labels.soft else "no labels" if y is None else probe.why_no_labels or "no labels that fit"
 
 
