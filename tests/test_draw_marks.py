@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from kerasviz_callbacks.draw.marks import fill, frame
+from kerasviz_callbacks.draw.marks import fill, frame, hatching
 from kerasviz_callbacks.draw.text import font, write
 
 HEIGHT, WIDTH = 40, 60
@@ -84,3 +84,9 @@ def test_a_thick_frame_leaves_what_is_inside():
     expected[2:10, 1:9] = 9
     expected[4:8, 3:7] = 0
     np.testing.assert_array_equal(canvas, expected)
+
+
+@given(st.integers(0, 20), st.integers(0, 20), st.integers(0, 6))
+def test_stripes_fall_from_right_to_left_one_in_six_pixels(height, width, thick):
+    stripes = hatching(height, width, thick)
+    assert stripes.tolist() == [[(y + x) % 6 in range(thick) for x in range(width)] for y in range(height)]

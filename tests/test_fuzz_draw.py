@@ -761,6 +761,7 @@ def check_part(part, data):
 ELSEWHERE = {
     "marks.fill": "test_draw_marks.py",
     "marks.frame": "test_draw_marks.py",
+    "marks.hatching": "test_draw_marks.py",
     "tiles.place_all": "test_draw_tiles.py",
     "trails.extend_window": "test_draw_trails.py",
     "ticks.round_ticks": "test_draw_ticks.py",

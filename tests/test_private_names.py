@@ -214,7 +214,7 @@ def test_a_fit_goes_on_without(path, build, views, tmp_path, monkeypatch, capsys
     said = [str(one.message) for one in told]
     assert len(said) == (0 if name in NO_STEP | WITHOUT_A_WORD else 1)
     assert all(re.match(rf"Keras [0-9.]+ has no [A-Za-z.]*{LOST_TOGETHER.get(name, name)}: ", text) for text in said)
-    no_step = [line for line in capsys.readouterr().out.splitlines() if "no step" in line]
+    no_step = [line for line in capsys.readouterr().out.splitlines() if "no training step" in line]
     assert bool(no_step) == (name in NO_STEP)
     assert all(f".{name}, so " in line for line in no_step)
 

@@ -77,7 +77,7 @@ def test_a_probe_knows_what_its_rows_count_for_of_arrays_and_of_streams():
     for data in ((x, labels.astype(int)), stream):
         probe = Probe(data, count=8)
         assert probe.labels.sum() == 4
-        read = labels if data is not stream else labels[: int(probe._total.split()[0])]
+        read = labels if data is not stream else labels[: probe._total]
         expected = {1: np.mean(read) * 2, 0: (1 - np.mean(read)) * 2}
         assert probe.row_weights == pytest.approx([expected[label] for label in probe.labels.tolist()])
     assert Probe(x, count=8).row_weights.tolist() == [1.0] * 8

@@ -208,7 +208,7 @@ CASES = {  # the model, what it is fitted on, training data for the views, the v
     "a number for each picture": (
         lambda: (quantity(), (DATA.x, 10.0 + DATA.y), None),
         "FilterImages ActivationMaps GradCAM OverfittingMonitor",
-        "Predictions (an output of shape (n, 1) has no picture)",
+        "Predictions (an output of shape (n, 1) has no picture; OverfittingMonitor compares it with y)",
     ),
     "codes that a train_step of one's own compares": (
         lambda: (coded(keras.losses.SparseCategoricalCrossentropy(from_logits=True)), (VECTORS, DATA.y), None),
@@ -243,7 +243,7 @@ CASES = {  # the model, what it is fitted on, training data for the views, the v
     "regression": (
         lambda: (network(layers.Dense(2), shape=(5,)), (VECTORS, 100 + VECTORS[:, :2]), None),
         "WeightHeatmaps OverfittingMonitor",
-        "Predictions (an output of shape (n, 2) has no picture)",
+        "Predictions (an output of shape (n, 2) has no picture; OverfittingMonitor compares it with y)",
     ),
     "classes are the second output": (
         lambda: (two_outputs(), (VECTORS, {"a": VECTORS[:, :1], "b": DATA.y}), None),

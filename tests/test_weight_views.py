@@ -167,10 +167,10 @@ def own_step():
 @pytest.mark.parametrize(
     ("build", "data", "why"),
     [
-        (classifier, None, "no step: no data given"),
-        (classifier, DATA.x_val, "no step: the data have no targets"),
-        (own_step, VALIDATION, "no step: the model has a train_step of its own"),
-        (classifier, (DATA.x_val, np.zeros((12, 7), np.float32)), "no step: "),
+        (classifier, None, "no training step: no data given"),
+        (classifier, DATA.x_val, "no training step: the data have no targets"),
+        (own_step, VALIDATION, "no training step: the model has a train_step of its own"),
+        (classifier, (DATA.x_val, np.zeros((12, 7), np.float32)), "no training step: "),
     ],
 )
 def test_where_no_step_can_be_made_the_weights_stand_alone_and_the_picture_says_why(build, data, why, tmp_path, capsys):
@@ -204,7 +204,7 @@ def test_frozen_layers_stand_alone_beside_the_others(tmp_path):
     model.compile(optimizers.SGD(0.3), "sparse_categorical_crossentropy")
     view = heatmaps(tmp_path, VALIDATION)
     fit(model, DATA.x, DATA.y, [view], epochs=1)
-    assert seen(view)[0]["conv1"].how == "no step: not trained"
+    assert seen(view)[0]["conv1"].how == "no training step: not trained"
     assert seen(view)[0]["conv1"].after is None
     assert seen(view)[0]["conv2"].after is not None
 
@@ -437,7 +437,7 @@ def test_a_kernel_that_is_computed_anew_stands_alone(tmp_path):
     model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     view = heatmaps(tmp_path, VALIDATION)
     fit(model, DATA.x, DATA.y, [view], epochs=1)
-    assert seen(view)[0]["adapted"].how == "no step: not trained"
+    assert seen(view)[0]["adapted"].how == "no training step: not trained"
     assert (seen(view)[0]["adapted"].weights != seen(view)[-1]["adapted"].weights).any()
 
 

@@ -1,10 +1,15 @@
-"""Bars, hairlines and frames, straight onto a canvas: upright, so nothing of a whole drawing library is needed."""
+"""Bars, hairlines and frames, straight onto a canvas, upright, without a drawing library; and hatching."""
+
+import numpy as np
+from numpy.typing import NDArray
 
 from kerasviz_callbacks.draw.colour import Picture
 from kerasviz_callbacks.draw.text import Colour
 
 Box = tuple[float, float, float, float]
 """Left, top, right and bottom in pixels, all of them inside; a fraction of a pixel counts as none."""
+
+_HATCH = 6  # pixels from a stripe to the next
 
 
 def fill(canvas: Picture, box: Box, colour: Colour) -> None:
@@ -26,3 +31,9 @@ def frame(canvas: Picture, box: Box, colour: Colour, thick: int = 1) -> None:
         (right - inner, top, right, bottom),
     ):
         fill(canvas, side, colour)
+
+
+def hatching(height: int, width: int, thick: int = 1) -> NDArray[np.bool_]:
+    """Which pixels of an area belong to its diagonal stripes, `thick` pixels wide."""
+    down, across = np.ogrid[:height, :width]
+    return (down + across) % _HATCH < thick

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasviz_callbacks.draw.colour import NON_FINITE, Picture, class_colours
-from kerasviz_callbacks.draw.marks import fill, frame
+from kerasviz_callbacks.draw.marks import fill, frame, hatching
 from kerasviz_callbacks.draw.predictions import nearest
 from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, Colour, clean, format_number, text_width, write
 from kerasviz_callbacks.draw.traces import draw_lines
@@ -17,7 +17,6 @@ UNJUDGED: Colour = LINE  # the ground of a class of which nobody knows whether i
 RIGHT, WRONG = (0xE6, 0xE9, 0xED), INK
 NO_CLASS, BAD = -1, -2  # in place of a class number: none, and a prediction that is not finite
 GROUND: Colour = (238, 240, 243)
-_HATCH = 6
 _BAR = 15
 _NAME = 10  # pixels of the letters at a box
 
@@ -67,9 +66,8 @@ def wrong_label_tiles(truth: NDArray[np.integer], found: NDArray[np.integer], si
 
 
 def _hatched(tiles: Picture, where: NDArray[np.bool_]) -> Picture:
-    down, across = np.ogrid[: tiles.shape[1], : tiles.shape[2]]
     tiles[where] = PAPER
-    tiles[where & ((down + across) % _HATCH < 2)] = QUIET
+    tiles[where & hatching(tiles.shape[1], tiles.shape[2], thick=2)] = QUIET
     return tiles
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasviz_callbacks.draw.colour import Picture, luminance
-from kerasviz_callbacks.draw.marks import fill
+from kerasviz_callbacks.draw.marks import fill, hatching
 from kerasviz_callbacks.draw.overlay import overlay
 from kerasviz_callbacks.draw.text import INK, PAPER, clean, text_width, write
 from kerasviz_callbacks.draw.tiles import resize
@@ -19,7 +19,6 @@ _GROUND = 72
 _SIZE = 12
 _LINE = 19
 _WIDTH = 232
-_HATCH = 6
 _SWATCH = 20  # what is hatched of the cell of padding
 _LIGHT = 120  # of 255: lighter grounds have dark letters
 _FEWEST_LINES = 2  # one of text and one for what is said below it
@@ -76,10 +75,9 @@ def hatch_padding(cells: Picture, tokens: Sequence[Sequence[str]]) -> None:
     height, width = cells.shape[1:3]
     padding = np.array([[not token for token in row] for row in tokens], bool).reshape(len(cells), -1)
     along = padding[:, np.arange(width) * padding.shape[1] // width]
-    down, across = np.ogrid[:height, :width]
     light = (luminance(cells) > _LIGHT)[..., None]
     inks = np.where(light, np.array(INK, np.uint8), np.array(PAPER, np.uint8))
-    where = along[:, None, :] & ((down + across) % _HATCH < 1)
+    where = along[:, None, :] & hatching(height, width)
     cells[where] = inks[where]
 
 
@@ -111,6 +109,5 @@ def _padding(tile: Picture, count: int, line: int, colour: NDArray[np.uint8]) ->
     text, box = f"padding {count}", tile[line * _LINE + 1 : (line + 1) * _LINE - 1]
     width = text_width(text, _SIZE) + 8
     box[:, : _SWATCH + width] = colour
-    down, across = np.ogrid[: len(box), :_SWATCH]
-    box[:, :_SWATCH][(down + across) % _HATCH < 1] = INK if luminance(colour) > _LIGHT else PAPER
+    box[:, :_SWATCH][hatching(len(box), _SWATCH)] = INK if luminance(colour) > _LIGHT else PAPER
     _write(tile, text, _SWATCH, line, width, colour)

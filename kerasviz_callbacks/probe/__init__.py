@@ -92,7 +92,8 @@ class Probe:
     why_no_labels: str
     soft_labels: bool
     sample_weighted: bool
-    _total: str  # the number of samples in the data, or read from a stream
+    _total: int  # the number of samples in the data, or read from a stream
+    _is_stream: bool
 
     def __init__(
         self, data: Any, labels: Any = None, *, count: int = 16, class_names: Iterable[str] | None = None
@@ -126,16 +127,16 @@ class Probe:
     @property
     def size(self) -> str:
         """How many samples of how many: `"500 of 4000"`, of a stream `"500 of the first 4000"`; `"500"` if all."""
-        total, *read = self._total.split()
-        return f"{len(self)}" if total == str(len(self)) else f"{len(self)} of {'the first ' * bool(read)}{total}"
+        if self._total == len(self):
+            return f"{len(self)}"
+        return f"{len(self)} of {'the first ' if self._is_stream else ''}{self._total}"
 
     def __len__(self) -> int:
         return len(self.index)
 
     def __repr__(self) -> str:
-        if self.labels is None:
-            return f"Probe({len(self)} of {self._total})"
-        return f"Probe({len(self)} of {self._total}, labels {self.labels.min()}..{self.labels.max()})"
+        labels = "" if self.labels is None else f", labels {self.labels.min()}..{self.labels.max()}"
+        return f"Probe({len(self)} of {self._total}{' read' if self._is_stream else ''}{labels})"
 
 
 def as_probe(
@@ -199,7 +200,8 @@ def _read_attributes(
         "why_no_labels": found.why_none if chosen.labels is None else "",
         "sample_weighted": found.weighted,
         "soft_labels": found.soft and chosen.labels is not None,
-        "_total": f"{total} read" if is_stream(data) else str(total),
+        "_total": total,
+        "_is_stream": is_stream(data),
     }
 
 

@@ -10,7 +10,7 @@ from .._typing import Array
 from ..callback import ARGUMENTS, MODEL, TRAINING, UNTRAINED, VALIDATION, Image, Measured, ProbeView
 from ..callback.markdown import code_span
 from ..draw.colour import count_non_finite
-from ..draw.text import format_number, join_notes, shape_text
+from ..draw.text import format_number, join_notes, plural, shape_text
 from ..draw.weights import SIDE, Panel, weight_panels
 from ..fit_context import Request
 from ..maths.clipping import share_removed
@@ -140,7 +140,7 @@ class WeightHeatmaps(ProbeView):
 
     def _report(self, reason: str) -> None:
         if reason and self.fit_context.verbose:
-            say(f"kerasviz_callbacks: {type(self).__name__} shows the weights alone, no step: {reason}")
+            say(f"kerasviz_callbacks: {type(self).__name__} shows the weights alone, no training step: {reason}")
 
     def _source(self) -> str | None:
         """Return the data source of the training step: training data if given."""
@@ -170,7 +170,7 @@ class WeightHeatmaps(ProbeView):
             self._report(trial_step.reason)
         captured: dict[str, dict[str, Any]] = {}
         for path, matrix in self._matrices.items():
-            captured[path] = {"weights": matrix.array(), "how": f"no step: {trial_step.why[path]}"}
+            captured[path] = {"weights": matrix.array(), "how": f"no training step: {trial_step.why[path]}"}
             if path in stepped:
                 after, clip, source = stepped[path], trial_step.clip, self._source() or VALIDATION
                 norms = np.array([after.norm, after.clipped_norm])
@@ -207,7 +207,8 @@ class WeightHeatmaps(ProbeView):
         parts = next((f"{one.what}s: {one.meaning}" for one in (rows, columns) if one and one.meaning), "")
         blocks = "each cell the largest |weight| of a block" if _is_reduced(matrix, data) else ""
         name = matrix.attribute if matrix.is_table else f"kernel {shape_text(matrix.shape)}"
-        (inputs, outputs), (down, across) = matrix.sides, ("rows", "columns") if matrix.is_table else ("in", "out")
+        inputs, outputs = matrix.sides
+        down, across = (plural("row", inputs), plural("column", outputs)) if matrix.is_table else ("in", "out")
         caption = f"{path}   {name}   {inputs:,} {down} × {outputs:,} {across}"
         return weight_panels(
             panels,

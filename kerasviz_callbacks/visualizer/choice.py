@@ -214,16 +214,18 @@ def _add_monitor_of_values(
         explained = any(view is GradCAM for view, _ in choice.views)
         choice.leave_out(f"{'' if explained else 'GradCAM, '}OverfittingMonitor and ConfusionMatrix", what)
         return
+    why = {source: _why_no_truth(reader, one, ("values",)) for source, one in probes.items()}
+    judged = y is not None and not why[VALIDATION]
     if y is not None and not seen:
         arrays = (y, *map(np.asarray, keras.tree.flatten(probe.inputs)))
         text = reader.heads[0].dense and any(one.dtype.kind in "iu" for one in arrays)
         words = 'kind="text" and to_text= show texts' if text else f"an output of shape {shape} has no picture"
-        choice.leave_out("Predictions", words)
-    why = {source: _why_no_truth(reader, one, ("values",)) for source, one in probes.items()}
-    if y is None or why[VALIDATION]:
-        choice.leave_out("OverfittingMonitor", why[VALIDATION] or "no y")
-    else:
+        compared = "; OverfittingMonitor compares it with y" if judged and not text else ""
+        choice.leave_out("Predictions", words + compared)
+    if judged:
         choice.add(OverfittingMonitor, **({"training_data": None} if why.get(TRAINING) else {}))
+    else:
+        choice.leave_out("OverfittingMonitor", why[VALIDATION] or "no y")
 
 
 def _shape_text(shape: Sequence[int | None]) -> str:

@@ -25,7 +25,7 @@ from .summary import caption_of, summary_of
 from .texts import DESCRIPTION, SCALARS
 from .weighting import weighting_in_words
 
-_GEOMETRY = "knn, silhouette, nc1"
+_GEOMETRY = ("knn", "silhouette", "nc1")
 
 
 class OverfittingMonitor(EvaluatedView):
@@ -115,13 +115,13 @@ class OverfittingMonitor(EvaluatedView):
         self._ranges = {source: IntensityRange.robust(probe.images) for source, probe in self.probes.items()}
         self._weighting = weighting_in_words(self.model, self.probes, majority=self.task.kind == "classes")
         still = self._features is not None and is_frozen(reader, self.features_path)
-        self._frozen = _GEOMETRY.split(", ") if still else []
+        self._frozen = _GEOMETRY if still else ()
         missing = self._missing()
         expected = self.publish or self.task.kind in ("classes", "labels")  # else only the curves are of interest
         if self.fit_context.verbose and expected:
             for names, why in missing.items():
-                say(f"kerasviz_callbacks: {type(self).__name__} leaves out {names}: {why}.")
-        without = {name for names in missing for name in names.split(", ")}
+                say(f"kerasviz_callbacks: {type(self).__name__} leaves out {', '.join(names)}: {why}.")
+        without = {name for names in missing for name in names}
         self.metrics = [name for name in METRICS if name not in without and self.task.kind != "values"]
         self._published = [name for name in self.metrics if name in self.publish]
         keys = [log_key(name, source) for source in self.probes for name in self._published]
@@ -137,11 +137,11 @@ class OverfittingMonitor(EvaluatedView):
         """Return whether metrics are added to `logs`."""
         return bool(self._published)
 
-    def _missing(self) -> dict[str, str]:
+    def _missing(self) -> dict[tuple[str, ...], str]:
         """Return the metrics that this model or these data do not support, with the reason."""
         if self.task.kind == "values":
-            return {"all metrics": "the model predicts continuous values, not classes; curves and errors are shown"}
-        missing = {}
+            return {("all metrics",): "the model predicts continuous values, not classes; curves and errors are shown"}
+        missing: dict[tuple[str, ...], str] = {}
         labels = self.labels[VALIDATION]
         rows = np.unique([] if labels is None else labels, return_counts=True)[1]
         if self.task.kind == "labels":
@@ -151,11 +151,11 @@ class OverfittingMonitor(EvaluatedView):
         elif rows.sum() < 2:
             missing[_GEOMETRY] = "validation_data has one row"
         elif len(rows) < 2:
-            missing["silhouette, nc1"] = "validation_data has one class"
+            missing[_GEOMETRY[1:]] = "validation_data has one class"
         elif rows.max() < 2:
-            missing["silhouette, nc1"] = "no two of the rows used have the same class; increase count"
+            missing[_GEOMETRY[1:]] = "no two of the rows used have the same class; increase count"
         if self._maps is None:
-            missing["cam_drift, cam_true_vs_predicted"] = "no layer before the output has feature maps"
+            missing["cam_drift", "cam_true_vs_predicted"] = "no layer before the output has feature maps"
         return missing
 
     def tags(self) -> Mapping[str, None]:
