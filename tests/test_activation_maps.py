@@ -100,6 +100,17 @@ def shared_layer():
     return model
 
 
+def test_maps_that_training_cannot_change_are_said_to_be_frozen(tmp_path, drawn):
+    first, second = (keras.layers.Conv2D(2, 3, name=name) for name in ("first", "second"))
+    model = keras.Sequential([keras.Input((9, 9, 1)), first, second, keras.layers.Flatten(), keras.layers.Dense(2)])
+    view, words = kv.ActivationMaps(tmp_path, np.ones((2, 9, 9, 1), np.float32), layers=["first", "second"]), []
+    for trainable in (True, False):
+        first.trainable = trainable
+        view.pictures(model)
+        words.append(["frozen: training does not change it" in options["caption"] for _, options in drawn[-2:]])
+    assert words == [[False, False], [True, False]]
+
+
 def test_units_of_the_output_carry_the_names_of_their_classes(tmp_path, monkeypatch):
     drawn = {}
 

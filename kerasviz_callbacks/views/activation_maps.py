@@ -19,6 +19,7 @@ from ..maths.health import ChannelMetrics, channel_metrics, dead, dead_channels,
 from ..maths.history import StepHistory
 from ..maths.scale import count_clipped, reach_within, robust_max
 from ..taps.channel_statistics import HEALTH_STATISTICS, gives_shares, output_is_rectified, statistics_and_maps
+from ..taps.frozen import is_frozen
 from ..taps.input_spec import input_names, inputs_of
 from ..taps.output_labels import labels_of_output
 from ..taps.output_recorder import Call
@@ -88,6 +89,7 @@ class ActivationMaps(LayersView):
             every = len(_placeholders(call)) == call.shape[-1]  # then no channels need to be chosen
             reduce = statistics_and_maps(output_is_rectified(call), every)
             self.calls[Capture(call.path, reduce=reduce, owner=id(self))] = call
+        self._frozen = {call.path for call in calls if is_frozen(reader, call.path)}
         self._classes = self._class_names(reader)
         self._input_names = input_names(reader.model, self.probes[VALIDATION].inputs)
         self._input_images: dict[tuple[str, int | None, int], Array | None] = {}
@@ -193,7 +195,7 @@ class ActivationMaps(LayersView):
         details += self._of_volumes(number, call, maps, details)
         if len(self._input_names) > 1 and number is not None:
             details.append(f"on input {self._input_names[number]}")
-        details.append(reduction(call.shape))
+        details += [reduction(call.shape), "frozen: training does not change it" if call.path in self._frozen else ""]
         shown, key = maps if matrix else maps[:MAX_ROWS], self.first_call(call).path
         high, below = self.memory.scales.get(key, 0.0), self.memory.scales.get(f"{key} below 0", 0.0)
         beyond = count_clipped(shown, high, "value")
