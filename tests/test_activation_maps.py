@@ -215,7 +215,7 @@ def test_counts_of_dead_channels_at_earlier_steps_are_written_once_a_channel_has
 
 
 def test_of_many_earlier_steps_the_first_the_last_and_two_between_are_written():
-    told = list(deaths(range(11), 16))[-1].partition("before: ")[2]
+    told = list(deaths(range(11), 16))[-1].partition(", some before: ")[2]
     assert told == "0 at epoch −1, 3 at epoch 2, 6 at epoch 5, 9 at epoch 8"
 
 

@@ -189,7 +189,7 @@ def test_the_subtitle_gives_the_best_value_its_epoch_and_the_newest_value():
 def test_an_untrained_model_that_is_hardly_confident_is_not_the_best_calibrated_one():
     history = {"overconfidence": ((-1, 0, 1), (-0.001, -0.2, 0.1)), "knn": ((-1, 0, 1), (0.7, 0.6, 0.5))}
     sure, knn = metric_charts(["overconfidence", "knn"], {"validation": history}, {})
-    assert (sure.curves["validation"].best, sure.subtitle) == (1, "best 0.1 at 1   now 0.1")
+    assert (sure.curves["validation"].best, sure.subtitle) == (1, "best trained 0.1 at 1   now 0.1")
     assert knn.curves["validation"].best == -1, "features may be better before training than after it"
     before = {"overconfidence": ((-1,), (-0.001,))}
     (sure,) = metric_charts(["overconfidence"], {"validation": before}, {})
@@ -305,7 +305,7 @@ def test_an_axis_is_logarithmic_where_curves_differ_by_decades_and_stays_so(trai
 
 def test_the_texts_name_the_axis():
     (drift,) = metric_charts(["cam_drift"], {"validation": {}}, {}, axis="batch")
-    assert drift.hint == "0 at the best batch"
+    assert drift.hint == "0 at the best batch so far"
     assert "batch 500" in per_class_scores([0, 1], [0.1, 0.2], [0.3, 0.4], str, best=500, axis="batch").legend
 
 
@@ -464,7 +464,9 @@ def test_a_title_is_made_smaller_where_its_hint_would_be_dropped(monkeypatch):
     steps, values = (-1, 0, 1), (0.0, 0.5, 0.2)
     (chart,) = metric_charts(["cam_true_vs_predicted"], {"validation": {"cam_true_vs_predicted": (steps, values)}}, {})
     paint_chart(canvas, chart, StepAxis(-1, 1, None, 1))
-    assert told[:3] == ["cam_true_vs_predicted", "0 is best", "best 0.2 at 1   now 0.2"], "untrained maps are alike"
+    assert told[:3] == ["cam_true_vs_predicted", "0 is best", "best trained 0.2 at 1   now 0.2"], (
+        "untrained maps are alike"
+    )
 
 
 @pytest.mark.parametrize("name", ["overconfidence", "silhouette", "cam_drift"])

@@ -310,7 +310,7 @@ def test_which_slices_are_drawn_is_said_and_a_map_that_is_empty_in_them_alone(mo
     heat_maps(np.zeros((3, 8, 12, 12, 3), np.uint8), maps, scale=1.0, caption="c", slice_name="frame")
     assert "frames 2, 4, 6, 8 of 8" in told
     assert [line for line in told if "empty" in line] == ["empty here", "empty map"]
-    assert "evidence; outline: half a tile's largest, small areas" in told
+    assert "evidence; outlined: small areas above half the tile's largest" in told
     told.clear()
     heat_maps(np.zeros((3, 4, 12, 12, 3), np.uint8), maps[:, :4], scale=1.0, caption="c")
     assert not any("slices" in line for line in told), "all are drawn"
@@ -553,6 +553,20 @@ def test_a_note_too_long_for_its_line_takes_two_and_is_read_to_its_end(width, ba
     assert (whole[: 8 + size] == none[: 8 + size]).all(), "the legend is as it is"
     lines = np.split(ink, np.flatnonzero(np.diff(ink) > 1) + 1)
     assert len(lines) == 2
+
+
+def test_facts_of_a_note_that_breaks_within_a_fact_stay_apart(monkeypatch):
+    from kerasviz_callbacks.draw import sheet as drawing
+
+    told, real = [], drawing.write
+    monkeypatch.setattr(drawing, "write", lambda on, place, text, **o: told.append(text) or real(on, place, text, **o))
+    history = ", ".join(f"{count} at epoch {epoch}" for epoch, count in enumerate((11, 14, 16, 18)))
+    sheet(
+        blank(5, 336), caption="a", note=f"dead on 16 inputs: 18 of 64, before: {history}   39 values beyond the scale"
+    )
+    first, second = told[-2:]
+    assert not first.endswith("18 at epoch 3"), "else nothing breaks within a fact"
+    assert second.endswith("at epoch 3 · 39 values beyond the scale")
 
 
 def test_the_strip_has_its_height_whatever_stands_in_it():

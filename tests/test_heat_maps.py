@@ -225,8 +225,9 @@ def test_a_highest_label_that_is_none_of_the_true_ones_is_wrong_and_counted(draw
     view = kv.GradCAM(tmp_path, (x, np.array(true, float)), training_data=(x[:3], np.array(true[:3], float)))
     validation, train, both = drawn(view, pooled(np.eye(3)))
     assert (train["wrong"], validation["wrong"]) == (list(wrong[:3]), list(wrong))
-    assert both["note"].startswith("wrong: 1 of 3 | 4 of 6")
-    assert validation["note"].startswith("framed: predicted label not true, or none where there are some")
+    rule = "predicted label not true, or none where there are some"
+    assert both["note"].startswith(f"{rule}: 1 of 3 | 4 of 6")
+    assert validation["note"].startswith(f"framed: {rule}")
     assert "wrong if it is none of the true labels, or if none is predicted where there are some" in both["about"]
     [one] = drawn(kv.GradCAM(tmp_path, x), pooled(np.eye(3)))
     assert "wrong" not in one, "nothing is known to be wrong without labels"

@@ -323,7 +323,7 @@ def test_below_the_trajectory_stands_what_the_axes_show_and_when_they_were_fitte
     before, later = trail(0.9, np.nan), trail(0.85, 0.09)
     assert Trail.note("epoch", before) == "axes of epoch −1, which show 90% of the variance   spread 1.5"
     assert Trail.note("batch", later, trail(0.8, 0.1)) == (
-        "axes of batch −1, which show 85% | 80% of the variance and 9% | 10% of the movement   spread 1.5 | 1.5"
+        "axes of batch −1, which show 85% | 80% of the variance and 9% | 10% of the last movement   spread 1.5 | 1.5"
     )
     assert Trail.note("epoch", trail(0.9, 0.1, collapsed=True)) == "collapsed   spread 1.5"
 

@@ -319,6 +319,22 @@ def test_a_disc_on_the_ground_that_is_missed_is_no_error_beyond_the_scale():
     assert memory.scales == {"out/error": 1}
 
 
+def test_output_values_outside_the_scale_are_counted_beside_large_differences(monkeypatch):
+    notes, real = [], images.prediction_rows
+    monkeypatch.setattr(
+        images, "prediction_rows", lambda *a, **options: notes.append(options["note"]) or real(*a, **options)
+    )
+    model = conv(3, x=X)
+    model.compile("sgd", "mse")
+    model.set_weights([np.zeros_like(one) for one in model.get_weights()])
+    for bias in ([0.5, -0.5, 2.0], [0.5, 0.5, 0.5]):
+        model.layers[-1].bias.assign(bias)
+        kv.Predictions("logs", (X, np.clip(X, 0, 1)), kind="images").picture(model)
+    outside = 2 * X[..., 0].size
+    assert notes[0].startswith(f"{outside:,} output values beyond the scale   "), notes[0]
+    assert "output value" not in notes[1]
+
+
 def test_images_are_the_pixels_that_were_put_out_whatever_the_step(tmp_path):
     model = conv(3, "sigmoid")
     logged, _ = watched(model, X, X**2, tmp_path)

@@ -27,9 +27,9 @@ from .types import ARGUMENTS, COMPARED_SOURCES, VALIDATION
 MAX_TILES = 64
 MAX_COMPARED = 8
 _PADDING = ("hatched: padding", "hatched: padding, by its largest value")  # in strips of cells, below words
-_FRAMED = {
-    "masks": f"framed: IoU below {LEAST_IOU}",
-    "labels": "framed: predicted label not true, or none where there are some",
+_WRONG = {
+    "masks": f"IoU below {LEAST_IOU}",
+    "labels": "predicted label not true, or none where there are some",
 }
 _LONGEST_NAMES = 32  # of the classes, among which is the widest
 
@@ -171,7 +171,8 @@ class ExplainedView(ProbeView):
         if len(maps) > MAX_TILES:
             given["caption"] += f"   first {MAX_TILES} of {len(maps)}"
         rows = self._heat_rows(source, maps[:MAX_TILES], predicted, number)
-        given["note"] = join_notes("" if rows.wrong is None else _FRAMED.get(self._kind, ""), given.get("note", ""))
+        framed = f"framed: {_WRONG[self._kind]}" if rows.wrong is not None and self._kind in _WRONG else ""
+        given["note"] = join_notes(framed, given.get("note", ""))
         if rows.inputs.dtype == np.uint8 or rows.points is not None:
             given["caption"] = self.display_of(number).captioned(given["caption"], source)
         return self._heat_over([rows], given)
@@ -191,8 +192,7 @@ class ExplainedView(ProbeView):
             return None
         if all(one.wrong is not None for one in rows):
             shares = _shares([sum(one.wrong or []) for one in rows], rows)
-            wrong = f"IoU below {LEAST_IOU}" if self._kind == "masks" else "wrong"
-            given["note"] = join_notes(f"{wrong}: {shares}", given.get("note", ""))
+            given["note"] = join_notes(f"{_WRONG.get(self._kind, 'wrong')}: {shares}", given.get("note", ""))
         counts = [len(one.maps) for one in rows]
         if rows[0].inputs.dtype == np.uint8:
             given["caption"] = self.display_of(number).captioned(given["caption"], VALIDATION)

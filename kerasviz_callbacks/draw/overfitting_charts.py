@@ -39,7 +39,7 @@ METRICS = {
     "knn": MetricStyle("high", "higher is better", "share"),
     "silhouette": MetricStyle("high", "higher is better", "signed"),
     "nc1": MetricStyle("low", "lower is better", "log"),
-    "cam_drift": MetricStyle(None, "0 at the best {axis}", "positive"),
+    "cam_drift": MetricStyle(None, "0 at the best {axis} so far", "positive"),
     "cam_true_vs_predicted": MetricStyle("low", "0 is best", "positive", trained=True),
 }
 """The metrics of the monitor, in the order in which they are shown."""
@@ -91,7 +91,9 @@ def metric_charts(
         curves = {of: _curve(shown, *known.get(name, ((), ()))) for of, known in histories.items()}
         low, high = _window(shown, *_reached(scales, name))
         hint = shown.hint.format(axis=axis)
-        charts.append(Chart(name, curves, low, high, _best_and_newest(curves), hint, log=shown.window == "log"))
+        charts.append(
+            Chart(name, curves, low, high, _best_and_newest(curves, shown.trained), hint, log=shown.window == "log")
+        )
     return charts
 
 
@@ -232,13 +234,15 @@ def _reached(scales: Mapping[str, float], name: str) -> tuple[float, float]:
     return scales.get(f"window {name} up", 0.0), scales.get(f"window {name} down", 0.0)
 
 
-def _best_and_newest(curves: Mapping[str, Curve]) -> str:
+def _best_and_newest(curves: Mapping[str, Curve], trained: bool) -> str:
+    """The best and the newest value of validation data; `trained` says that an untrained model is no best one."""
     said = []
     curve = curves.get("validation")
     if curve is not None and len(curve.values):
         known, now = dict(zip(curve.steps, curve.values, strict=True)), curve.values[-1]
         if curve.best is not None:
-            said.append(f"best {written(known[curve.best] or 0.0)} at {written(curve.best)}")
+            word = "best trained" if trained and curve.steps[0] < 0 else "best"
+            said.append(f"{word} {written(known[curve.best] or 0.0)} at {written(curve.best)}")
         said.append("now no maps" if now is None else f"now {written(now)}")
     return "   ".join(said)
 

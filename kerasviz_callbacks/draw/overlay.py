@@ -88,7 +88,7 @@ def evidence_scale(scale: float, signed: bool = False, outlined: bool = True, *,
     `sliced` says that a tile shows some slices of a map, within which the outline's share is meant.
     """
     entries = _lay(_ground(np.full(257, 100.0), signed), np.linspace(0, 1, 257), signed)
-    outlines = f"evidence; outline: half a {'tile' if sliced else 'map'}'s largest, small areas"
+    outlines = f"evidence; outlined: small areas above half the {'tile' if sliced else 'map'}'s largest"
     label = outlines if outlined and not signed else "evidence"
     return Scale(-scale if signed else 0.0, scale, DIVERGING if signed else HEAT, label, entries)
 

@@ -166,7 +166,12 @@ def _folded(line: str, across: int, size: int, bold: bool) -> list[str]:
         first = "   ".join(pieces[:at])
         if text_width(first, size, bold) <= across:
             return [first, "   ".join(pieces[at:])]
-    first, *rest = wrapped(line, across, size, bold) or [""]
+    return _folded_at_words(line, across, size, bold)
+
+
+def _folded_at_words(line: str, across: int, size: int, bold: bool = False) -> list[str]:
+    """A line, or two if it is too wide; dots stand for the wide spaces, which words in lines have not."""
+    first, *rest = wrapped(line.replace("   ", " · "), across, size, bold) or [""]
     return [first, " ".join(rest)] if rest else [first]
 
 
@@ -210,8 +215,7 @@ def _write_note(strip: Picture, note: str, left: int, baseline: int, size: int) 
         return
     parts = _folded(line, across, small, bold=False)
     if text_width(parts[-1], small) > across:
-        first, *rest = wrapped(line, across, small)
-        parts = [first, " ".join(rest)]
+        parts = _folded_at_words(line, across, small)
     for part, y in zip(parts, (bottom - round(1.2 * small), bottom), strict=False):
         write(strip, (left, y), part, size=small, colour=QUIET, width=across, least=SMALL)
 

@@ -166,7 +166,8 @@ class ActivationMaps(LayersView):
             return now
         places = np.unique(np.linspace(0, len(history.steps) - 2, _TOLD).astype(int))
         counts = [(f"{history.values[place, 0]:,.0f}", format_number(history.steps[place])) for place in places]
-        return f"{now}, before: {', '.join(f'{count} at {self.schedule.unit} {at}' for count, at in counts)}"
+        before = "before" if len(places) == len(history.steps) - 1 else "some before"
+        return f"{now}, {before}: {', '.join(f'{count} at {self.schedule.unit} {at}' for count, at in counts)}"
 
     def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
         """Draw one image per layer and data source."""

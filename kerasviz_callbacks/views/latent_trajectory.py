@@ -63,7 +63,7 @@ class Trail:
         movement = " | ".join(f"{one.movement:.0%}" for one in trails)
         shown = f"axes of {unit} {format_number(trails[0].fitted_at)}, which show {variance} of the variance"
         if not any(np.isnan(one.movement) for one in trails):
-            shown += f" and {movement} of the movement"
+            shown += f" and {movement} of the last movement"
         if any(one.collapsed for one in trails):  # the axes fit nothing any more
             shown = "collapsed"
         return f"{shown}   spread {' | '.join(f'{one.spread:.3g}' for one in trails)}"

@@ -154,16 +154,23 @@ class Images(PredictionKind):
         if data.errors is not None:
             columns.append(Column("difference", error_tiles(data.errors, scale, size)))
             legend = Scale(-scale or 0.0, scale, DIVERGING, "difference: red too high, blue too low")
-            clipped = count_clipped(data.errors, scale)
+            clipped = count_clipped(data.errors, scale, "difference")
         return prediction_rows(
             columns,
             caption=self.caption(source, self.range_text(), self._part),
             names=self.names(source, rows),
             scores=data.scores,
             legend=legend,
-            note=join_notes(clipped, note),
+            note=join_notes(self._clipped(data.images), clipped, note),
             bad=count_non_finite(data.images),
         )
+
+    def _clipped(self, images: Array) -> str:
+        """Say how many values drawn of the output lie outside the fixed scale, whose ends they look like."""
+        if self.range is None or self.range.bands:
+            return ""
+        middle, half = (self.range.low + self.range.high) / 2, (self.range.high - self.range.low) / 2
+        return count_clipped(images.astype(np.float64) - middle, half, "output value")
 
     def inputs(self, source: str, rows: int) -> Array | None:
         """The inputs of the first rows as images; of clips the last frame."""
