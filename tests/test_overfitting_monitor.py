@@ -625,3 +625,19 @@ def test_knn_of_far_more_rows_is_said_not_to_be_comparable(rows, said, tmp_path,
     view = kv.OverfittingMonitor(tmp_path, (data.x_val[:rows], data.y_val[:rows]), **given)
     view.picture(classifier())
     assert ("knn rises with the number of rows: not to be compared" in captions[0]) == said
+
+
+@pytest.mark.parametrize(("frequent", "said"), [(50, False), (57, False), (63, True), (95, True)])
+def test_metrics_that_count_rows_are_said_not_to_be_comparable_where_shares_of_classes_differ(
+    frequent, said, tmp_path, monkeypatch
+):
+    captions = []
+    monkeypatch.setattr(monitor, "overfitting_sheet", lambda *_, caption, **__: captions.append(caption) or WHITE)
+    data = pictures(n=100, n_val=100)
+    y = (np.arange(100) % 2).astype(np.int64)
+    view = kv.OverfittingMonitor(
+        tmp_path, (data.x_val, (np.arange(100) >= frequent).astype(int)), training_data=(data.x, y)
+    )
+    view.picture(classifier())
+    words = "classes have other shares of these rows: compare silhouette, nc1, cam_ by their course alone"
+    assert (words in captions[0]) == said

@@ -4,6 +4,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+
+from ..._typing import Array
 from ...callback import COMPARED_SOURCES, TRAINING, VALIDATION
 from ...callback.schedule import Schedule
 from ...draw.curves import Chart, StepAxis
@@ -16,6 +19,8 @@ from .examples import degraded_examples, no_examples_reason
 from .measurements import OverfittingData, accuracy_of, answers_of
 
 _MORE_ROWS = 1.5  # knn of one data set is not compared with that of another of so many times its rows
+_OTHER_SHARE = 0.1  # metrics that count rows are not compared where a class's share of the rows differs by so much
+_OF_ROWS = {"silhouette": "silhouette", "nc1": "nc1", "cam_drift": "cam_", "cam_true_vs_predicted": "cam_"}
 
 
 def caption_of(context: SummaryContext, examples: str) -> str:
@@ -26,12 +31,25 @@ def caption_of(context: SummaryContext, examples: str) -> str:
     sizes = [len(probe) for probe in context.probes.values()]
     if "knn" in context.metrics and max(sizes) > _MORE_ROWS * min(sizes):
         caption += "\nknn rises with the number of rows: not to be compared between these two"
+    of_rows = list(dict.fromkeys(_OF_ROWS[name] for name in context.metrics if name in _OF_ROWS))
+    if of_rows and _shares_differ(list(context.labels.values())):
+        caption += f"\nclasses have other shares of these rows: compare {', '.join(of_rows)} by their course alone"
     if context.weighting:
         caption += f"\n{context.weighting}"
     if context.maps_path:
         caption += f"\nmaps of {context.maps_path}"
     caption += f"\nexamples: {examples}" if examples else ""
     return context.display.captioned(caption, VALIDATION)
+
+
+def _shares_differ(labels: Sequence[Array | None]) -> bool:
+    """Whether a class makes up another share of the rows of one data set than of those of the other."""
+    classes = [one[one >= 0] for one in labels if one is not None and one.ndim == 1]
+    if len(classes) < 2 or not all(map(len, classes)):
+        return False
+    most = int(max(one.max() for one in classes)) + 1
+    shares = np.array([np.bincount(one, minlength=most) / len(one) for one in classes])
+    return bool(np.ptp(shares, axis=0).max() > _OTHER_SHARE)
 
 
 def summary_of(context: SummaryContext, data: Mapping[str, OverfittingData], step: int) -> Summary:
