@@ -283,6 +283,14 @@ def test_the_outline_never_encloses_most_of_a_map():
     assert np.argwhere(outline(np.where(ramp == 5, 4, ramp), 0.01)).tolist() == [[row, 5] for row in range(10)]
 
 
+def test_no_outline_stands_on_a_signal_where_its_two_lines_would_look_like_evidence():
+    swings = np.tile([0.0, 1.0, 0.0, 0.0, 0.0], 20)[None]
+    picture = heat_maps(np.zeros((1, 100, 1)), swings, scale=1.0, caption="a")
+    assert not (picture == np.array(OUTLINE)).all(axis=-1).any()
+    pictured = heat_maps(np.zeros((1, 10, 10, 3), np.uint8), swings.reshape(1, 10, 10), scale=1.0, caption="a")
+    assert (pictured == np.array(OUTLINE)).all(axis=-1).any()
+
+
 def test_the_outline_of_a_volume_goes_by_the_largest_value_of_the_slices_drawn():
     maps = np.zeros((1, 8, 12, 12))
     maps[0, 0, 2:5, 2:5] = 20.0  # a slice that is not drawn

@@ -94,7 +94,7 @@ def heat_maps(
     if halves:
         middle = grids[0].size[1] + _BETWEEN // 2
         fill(page.body, (middle, 0, middle, len(page.body) - 1), LINE)
-    outlined = points is None and shown.shape[-1] > 0
+    outlined = points is None and shown.ndim > 3  # round a moment of a signal two lines would be taken for evidence
     legend = evidence_scale(scale, signed, outlined, sliced=shown.ndim == 5)
     return page.finished(legend=legend, note=note, bad=count_non_finite(values))
 
@@ -168,7 +168,7 @@ def _signal_tiles(signals: NDArray[Any], maps: NDArray[Any], scale: float, signe
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
     along = shrink(maps, (width,)) if maps.shape[1] > width else maps
     ground = np.full((len(maps), 1, width, 3), 72, np.uint8)
-    ground = overlay(ground, along[:, None, :], scale=scale, signed=signed).repeat(height, axis=1)
+    ground = overlay(ground, along[:, None, :], scale=scale, signed=signed, outlined=False).repeat(height, axis=1)
     greys = np.linspace(255, 170, min(signals.shape[-1], 4)).astype(int).tolist()
     inks = [(grey, grey, grey) for grey in greys]
     pairs = zip(ground, signals, strict=True)
