@@ -132,6 +132,22 @@ def test_units_of_the_output_carry_the_names_of_their_classes(tmp_path, monkeypa
     assert drawn["answer"]["names"] is None
 
 
+@pytest.mark.parametrize("activation", ["sigmoid", None])
+def test_a_single_unit_carries_the_name_of_the_class_that_it_answers_for(activation, tmp_path, monkeypatch):
+    names = []
+
+    def record(values, **options):
+        names.append(options["names"])
+        return np.zeros((4, 4, 3), np.uint8)
+
+    monkeypatch.setattr(activation_maps, "response_matrix", record)
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, activation, name="answer")])
+    model.compile("sgd", keras.losses.BinaryCrossentropy(from_logits=activation is None))
+    data = np.zeros((4, 2), np.float32), np.arange(4) % 2
+    kv.ActivationMaps(tmp_path, data, layers=["answer"], class_names=["other", "shoe"]).pictures(model)
+    assert names == [["shoe"]]
+
+
 @pytest.mark.parametrize("order", [["shared", "shared:1"], ["shared:1", "shared"]])
 def test_calls_of_a_shared_layer_show_the_same_units_on_one_scale(order, tmp_path, monkeypatch):
     one, two = DRAWS.normal(size=(2, 8, 3)).astype(np.float32) * [[[1, 1, 0]], [[0, 3, 5]]]

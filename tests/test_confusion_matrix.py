@@ -403,3 +403,25 @@ def test_of_images_of_other_sizes_the_caption_names_the_one_that_is_shown(monkey
     model = keras.Model(given, keras.layers.Dense(3, "softmax")(keras.layers.Concatenate()(flat)))
     view = kv.ConfusionMatrix("logs", ({"small": x[:, ::2, ::2], "large": x}, y))
     assert drawn(view, model, monkeypatch)[1]["caption"].endswith("\n30 rows   examples: input small of 2")
+
+
+def test_of_a_label_the_probability_is_its_own_whether_it_was_missed_or_a_false_alarm(tmp_path, monkeypatch):
+    titles, real = [], views.confusion_matrix.confusion_sheet
+
+    def record(matrices, confused, *given, **options):
+        titles.extend(confused.titles)
+        return real(matrices, confused, *given, **options)
+
+    monkeypatch.setattr(views.confusion_matrix, "confusion_sheet", record)
+    answers = np.array([[0.03, 0.2], [0.1, 0.8], [0.1, 0.1], [0.1, 0.1]], np.float32)
+    y = np.array([[1, 0], [0, 0], [0, 0], [0, 1]], np.float32)
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, "sigmoid", use_bias=False)])
+    model.compile("sgd", "binary_crossentropy")
+    model.set_weights([np.eye(3, 2)])
+    x = np.pad(np.log(answers / (1 - answers)), ((0, 0), (0, 1)))
+    kv.ConfusionMatrix(tmp_path, (x, y), class_names=["boot", "bag"]).picture(model)
+    assert {words: p.partition("   ")[0] for words, p in titles} == {
+        "boot: missed": "p 0.03",
+        "bag: missed": "p 0.10",
+        "bag: false alarm": "p 0.80",
+    }

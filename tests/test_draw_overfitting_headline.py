@@ -73,7 +73,7 @@ NO_LOSS = "No val_loss in the logs, so no best epoch: "
          f"{NO_LOSS}fit needs validation_data, and a test_step that returns a loss."),
         ([1, 0.5, 0.4], [], Answers(own_loop=True),
          f'{NO_LOSS}pass it to on_epoch_end(epoch, {{"loss": ..., "val_loss": ...}}).'),
-        ([], [], None, "Before training: no epoch of this fit has ended."),
+        ([], [], None, "Before training: no epoch has ended."),
         ([], [], Answers(0.1, 0.1, 500, 0, 9.0, SCALED),
          "Training and validation differ: training inputs 0 to 1, validation inputs 0 to 255."),
         ([], [], Answers(0.1, 0.1, 500, 500), "500 of 500 answers are NaN."),
@@ -168,7 +168,7 @@ def test_an_accuracy_of_training_that_inference_does_not_confirm_is_said_with_bo
 
 def test_the_name_of_the_axis_is_said():
     losses = {"val_loss": ((0, 500, 1000), (0.8, 0.4, 0.4))}
-    assert headlines({}, None, None, -1, axis="batch")[0] == "Before training: no batch of this fit has ended."
+    assert headlines({}, None, None, -1, axis="batch")[0] == "Before training: no batch has ended."
     assert headlines(losses, None, 500, 500, axis="batch")[0].endswith("0.4 at batch 500.")
     assert "at batch 500: 0.4; now 0.4" in headlines(losses, None, 500, 1000, axis="batch")[0]
 

@@ -47,12 +47,12 @@ def against_and_for():
     return model, x
 
 
-@pytest.mark.parametrize(("method", "note"), [("grad_cam", "empty: 2 of 3 (Flatten"), ("hires_cam", "")])
-def test_empty_maps_are_counted_with_the_reason_that_is_known(drawn, tmp_path, method, note):
+@pytest.mark.parametrize(("method", "note"), [("grad_cam", "empty: 2 of 3"), ("hires_cam", "")])
+def test_empty_maps_are_counted_and_a_flatten_that_may_cause_them_is_said(drawn, tmp_path, method, note):
     model, x = against_and_for()
     [one] = drawn(kv.GradCAM(tmp_path, x, method=method), model)
     assert one["note"].startswith(note)
-    assert ("hires_cam" in one["note"]) == bool(note)
+    assert ("Flatten after these maps: hires_cam tells positions apart" in one["caption"]) == bool(note)
     assert ("Before a `Flatten`" in one["about"]) == bool(note)
     assert [bool(values.any()) for values in one["maps"]] == [not note, not note, True]
 
@@ -225,7 +225,7 @@ def test_a_highest_label_that_is_none_of_the_true_ones_is_wrong_and_counted(draw
     view = kv.GradCAM(tmp_path, (x, np.array(true, float)), training_data=(x[:3], np.array(true[:3], float)))
     validation, train, both = drawn(view, pooled(np.eye(3)))
     assert (train["wrong"], validation["wrong"]) == (list(wrong[:3]), list(wrong))
-    rule = "predicted label not true, or none where there are some"
+    rule = "highest label not true, or none where there are some"
     assert both["note"].startswith(f"{rule}: 1 of 3 | 4 of 6")
     assert validation["note"].startswith(f"framed: {rule}")
     assert "wrong if it is none of the true labels, or if none is predicted where there are some" in both["about"]

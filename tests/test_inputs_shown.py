@@ -126,7 +126,7 @@ def test_all_views_of_a_fit_show_the_same_data_on_one_range_however_many_rows_th
     written = ["{} to {}".format(*map(format_number, np.percentile(of, (0.5, 99.5)))) for of in (x, other)]
     for view in views:
         display = view.at_work[0].probe_display
-        words = f"input values: validation {written[0]}, training {written[1]}"
+        words = f"input values: validation 99% in {written[0]}, training 99% in {written[1]}"
         assert display.captioned("", "validation") == f"\n{words}"
         low, high = np.percentile(x, 0.5), np.percentile(other, 99.5)  # of both, as they are not far apart
         shown = IntensityRange(low, high)(view.at_work[0].inputs(0)["validation"])

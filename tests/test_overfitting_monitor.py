@@ -553,9 +553,13 @@ def test_what_it_remembers_can_be_pickled(watched):
 
 
 IN_ALL = "count in loss and weighted_metrics, not in the majority class's share"
+UNKNOWN = (
+    "any weights of fit count in training's loss and weighted_metrics, not in validation's or in the majority class's "
+    "share"
+)
 WEIGHTED = {  # which data have sample weights, what is compiled, what is said
     "nothing": ((), {"metrics": ["accuracy"]}, ""),
-    "weighted metrics": ((), {"weighted_metrics": ["accuracy"]}, f"any class or sample weights of fit {IN_ALL}"),
+    "weighted metrics": ((), {"weighted_metrics": ["accuracy"]}, UNKNOWN),
     "sample weights": (
         ("training",),
         {},
@@ -602,7 +606,7 @@ def test_a_loss_that_cannot_be_saved_leaves_the_weights_unknown_without_a_warnin
     for loss in (Unsaved(), lambda true, found: keras.ops.mean(true - found)):
         model.compile("sgd", loss, weighted_metrics=["mse"])
         known = not isinstance(loss, Unsaved)
-        words = "any class or sample weights of fit count in loss and weighted_metrics" if known else ""
+        words = "any weights of fit count in training's loss and weighted_metrics, not in validation's" if known else ""
         assert weighting_in_words(model, {}, majority=False) == words
     assert weighting_in_words(classifier(), {}, majority=True) == ""
     assert not [one for one in recwarn if "lambda" in str(one.message)]

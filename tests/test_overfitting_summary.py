@@ -53,7 +53,7 @@ def test_nan_is_the_headline_and_every_answer_is_counted(tmp_path):
     since = min(first, int(np.flatnonzero(~np.isfinite(history["loss"]))[0]))
     names = "loss and val_loss are" if since == first else "loss is"
     assert says(summary_of(tmp_path, 2), f"{names} NaN since epoch {since}.")
-    assert says(summary_of(tmp_path, -1), "Before training: no epoch of this fit has ended.")
+    assert says(summary_of(tmp_path, -1), "Before training: no epoch has ended.")
 
 
 def test_a_model_that_does_not_learn_is_at_chance_level_not_at_its_lowest_so_far(tmp_path):

@@ -29,7 +29,7 @@ MAX_COMPARED = 8
 _PADDING = ("hatched: padding", "hatched: padding, by its largest value")  # in strips of cells, below words
 _WRONG = {
     "masks": f"IoU below {LEAST_IOU}",
-    "labels": "predicted label not true, or none where there are some",
+    "labels": "highest label not true, or none where there are some",
 }
 _LONGEST_NAMES = 32  # of the classes, among which is the widest
 
@@ -60,7 +60,6 @@ class ExplainedView(ProbeView):
     Attributes:
         output: the `Capture` of the model's output.
         targets: by data source, the explained class of each row, `(n,)`.
-        why_empty: why maps may be zero everywhere, in a few words; empty if unknown.
     """
 
     def __init__(
@@ -82,7 +81,6 @@ class ExplainedView(ProbeView):
             )
         self.output = Capture(OUTPUT)
         self.targets: dict[str, Array] = {}
-        self.why_empty = ""
         self._explained: Any = None
         self._labels: dict[str, Labels] = {}
         self._kind = self._output = ""  # the output: its name, if the model has several
@@ -261,7 +259,7 @@ class ExplainedView(ProbeView):
     def _empty(self, rows: Sequence[_HeatRows]) -> str:
         """Return in words how many maps of each data source are zero everywhere; empty if none is."""
         counts = [sum(not np.any(values) for values in one.maps) for one in rows]
-        return f"empty: {_shares(counts, rows)} {self.why_empty}".strip() if any(counts) else ""
+        return f"empty: {_shares(counts, rows)}" if any(counts) else ""
 
     def _classes(self, reader: Reader, probe: Probe, source: str) -> Array:
         if self.score.targets != "true":

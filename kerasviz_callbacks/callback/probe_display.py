@@ -108,7 +108,7 @@ class ProbeDisplay:
         found = self._found_ranges
         if source not in found:
             return caption
-        texts = {one: found[one].text() for one in (source, *found)}
+        texts = {one: f"{'' if found[one].usual else '99% in '}{found[one].text()}" for one in (source, *found)}
         if len(set(texts.values())) == 1:
             return f"{caption}\ninput values {texts[source]}"
         listed = ", ".join(f"{COMPARED_SOURCES[one]} {text}" for one, text in texts.items())

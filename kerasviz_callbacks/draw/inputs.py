@@ -15,6 +15,7 @@ from kerasviz_callbacks.draw.tiles import shrink
 LARGEST = 512
 """Pixels of a side that a picture has at most; larger inputs are reduced to it by the mean over blocks."""
 
+_USUAL = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0))
 _ROBUST = (0.5, 99.5)  # percentiles
 _MOST = 2**22  # values that percentiles are taken of; of more, a random choice
 _APART = 4.0  # ranges that differ by a larger factor are not shown on one
@@ -52,7 +53,7 @@ class IntensityRange:
         if not numbers.size:
             return cls(0.0, 1.0)
         low, high = float(numbers.min()), float(numbers.max())
-        for usual, top in ((0.0, 1.0), (-1.0, 1.0)):
+        for usual, top in _USUAL[:2]:
             if usual <= low and high <= top:
                 return cls(usual, top)
         if low >= 0 and abs(high - 255) <= 2.55:
@@ -92,6 +93,11 @@ class IntensityRange:
             return rgb(_three_channels(values), self.low, self.high)
         shares = [share(values[..., band], *ends, constant=0.5) for band, ends in enumerate(self.bands)]
         return rgb(_three_channels(np.stack(shares, axis=-1)), 0.0, 1.0)
+
+    @property
+    def usual(self) -> bool:
+        """Whether it is a range that images commonly have, and not one of percentiles."""
+        return (self.low, self.high) in _USUAL
 
     def text(self) -> str:
         """The range in words, `0 to 255`."""

@@ -40,7 +40,7 @@ METRICS = {
     "silhouette": MetricStyle("high", "higher is better", "signed"),
     "nc1": MetricStyle("low", "lower is better", "log"),
     "cam_drift": MetricStyle(None, "0 at the best {axis} so far", "positive"),
-    "cam_true_vs_predicted": MetricStyle("low", "0 is best", "positive", trained=True),
+    "cam_true_vs_predicted": MetricStyle("low", "0 if right", "positive", trained=True),
 }
 """The metrics of the monitor, in the order in which they are shown."""
 

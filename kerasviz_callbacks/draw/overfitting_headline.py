@@ -189,7 +189,7 @@ class _Told:
 
     def calm(self) -> str:
         if self.step < 0:
-            return f"Before training: no {self.axis} of this fit has ended."
+            return f"Before training: no {self.axis} has ended."
         if self.best is None:
             remedy = "fit needs validation_data, and a test_step that returns a loss."
             if self.answers.own_loop:

@@ -40,7 +40,7 @@ def true_versus_predicted(true: ArrayLike, predicted: ArrayLike, right: ArrayLik
     """Compare the maps of the true class with those of the predicted class.
 
     `right` is `(n,)`: whether the two classes are the same. The distance is 0 for correct predictions and 1 where one
-    map is empty; images with both maps empty are left out.
+    map is empty; wrong ones with both maps empty are left out.
     """
     maps, others = _rows(true, predicted)
     wrong = np.flatnonzero(~np.asarray(right, bool))  # only these are compared

@@ -97,11 +97,13 @@ class ActivationMaps(LayersView):
     def _class_names(self, reader: Reader) -> list[str] | None:
         """Return what the units of the only output stand for; `None` if they have no names, or too many."""
         probe = self.probes[VALIDATION]
-        if probe.class_names is None or len(reader.heads) != 1 or not 1 < reader.head.classes <= MOST_NAMED:
+        if probe.class_names is None or len(reader.heads) != 1 or not 0 < reader.head.classes <= MOST_NAMED:
             return None
-        if task_of(reader, probe, labels_of_output(reader, probe).numbers).kind not in ("classes", "labels"):
+        task = task_of(reader, probe, labels_of_output(reader, probe).numbers)
+        if task.kind not in ("classes", "labels"):
             return None
-        return [self.probe_display.class_name(number) for number in range(reader.head.classes)]
+        first = 1 if task.kind == "classes" and task.units == 1 else 0  # a single unit answers for class 1
+        return [self.probe_display.class_name(first + number) for number in range(reader.head.classes)]
 
     def request(self, source: str) -> Request:
         """Request the statistics of all channels, and the feature maps of the chosen ones."""

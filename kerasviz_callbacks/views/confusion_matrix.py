@@ -177,7 +177,7 @@ class ConfusionMatrix(ProbeView):
     def _confused(self, source: str, data: Confusions) -> Confused:
         most = min(MAX_EXAMPLES, 2 * self._things if self._several else self._things * (self._things - 1))
         examples = data.worst[:most]
-        titles = [(self._words(one), f"p {one.probability:.2f}   {self._how_many(one)}") for one in examples]
+        titles = [(self._words(one), f"p {self._probability(one):.2f}   {self._how_many(one)}") for one in examples]
         pictures = self.example_tiles(source, np.array([one.row for one in examples], np.intp))
         pairs = [f"{self._words(one)}   {self._how_many(one)}" for one in data.worst[most:]]
         room = MAX_PAIRS - MAX_EXAMPLES if self._things > MAX_CLASSES else 0
@@ -193,6 +193,10 @@ class ConfusionMatrix(ProbeView):
         if self._several:
             return f"{name(one.label)}: {'missed' if one.true else 'false alarm'}"
         return f"{name(one.true)} → {name(one.predicted)}"
+
+    def _probability(self, one: Confusion) -> float:
+        """Return the probability of the predicted class, or of the label."""
+        return 1 - one.probability if self._several and one.true else one.probability
 
     def _how_many(self, one: Confusion) -> str:
         return f"{one.count:,} of {one.of:,}"

@@ -237,7 +237,7 @@ class GeneratedImages(ProbeView):
             why = "the samples are not finite" if count_non_finite(data.samples) else "of one sample there is none"
             return Diversity(value, reference, of, ("diversity unknown", why))
         share = f": {value / reference:.0%} of {of}" if reference else ""
-        share += " (noise counts too)" if reference and value > _MORE * reference else ""
+        share += " (noise and contrast count too)" if reference and value > _MORE * reference else ""
         second = "root mean square difference of two samples, in shares of the range"
         if reference and value < _SAME * reference:
             second = "the samples are nearly all the same"

@@ -105,7 +105,7 @@ class GradCAM(ExplainedView):
         self._input_names = input_names(reader.model, self.probes[VALIDATION].inputs)
         calls = [one.call for one in self._explained]
         self.path = calls[0].path if len(calls) == 1 else calls[0].ref.path
-        self.why_empty = "(Flatten after these maps: try hires_cam)" if self._flattens(reader, calls) else ""
+        self._flattened = self._flattens(reader, calls)
         self._cautioned = False
 
     def _flattens(self, reader: Reader, calls: list[Call]) -> bool:
@@ -167,6 +167,8 @@ class GradCAM(ExplainedView):
         caption = f"{self.method} of {call.title()}   {shape_text(layer_maps.shape)}   {explained}"
         if layer_maps.input is not None:
             caption += f"   on input {self._input_names[layer_maps.input]}"
+        if self._flattened:
+            caption += "\nFlatten after these maps: hires_cam tells positions apart"
         texts = {
             "method": self.method,
             "path": call.title(code_span),
@@ -176,7 +178,7 @@ class GradCAM(ExplainedView):
             "titles": self.titles_in_words(),
             "empty": _EMPTY.format(
                 zero="zero everywhere" if method.signed else "nowhere positive",
-                more=_FLATTENED if self.why_empty else "",
+                more=_FLATTENED if self._flattened else "",
             ),
             "source": method.paper,
         }

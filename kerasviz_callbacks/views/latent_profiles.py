@@ -137,7 +137,8 @@ class LatentProfiles(CodesView):
             lines = Lines(training.quantiles, training.steps, COMPARED_SOURCES[TRAINING], COMPARED_SOURCES[VALIDATION])
             counted = zip(COMPARED_SOURCES.values(), (training.bad, validation.bad), strict=True)
             bad = ", ".join(f"{name} {count}" for name, count in counted if count)
-            active = f"active {training.in_use} | {validation.in_use} of {self.memory.shared['dimensions']}"
+            counts = f"{training.in_use} in training, {validation.in_use} in validation data"
+            active = f"active of {self.memory.shared['dimensions']}: {counts}"
             note = join_notes(active, measured[VALIDATION].note)
             caption = f"{rows[TRAINING]} and {rows[VALIDATION]} rows"
             picture = self._drawn(validation, caption, note, bad, lines=lines)

@@ -75,7 +75,8 @@ def metrics_of(
 def empty_in_words(data: OverfittingData, step: int) -> str:
     """Return how many rows have an empty map of the true class, and how many a metric of this step leaves out for that.
 
-    `cam_drift` leaves out rows whose map is empty then or now, `cam_true_vs_predicted` those whose two maps are.
+    `cam_drift` leaves out rows whose map is empty then or now, `cam_true_vs_predicted` wrong
+    ones whose two maps are.
     """
     if data.now.true_maps is None:
         return ""

@@ -54,7 +54,8 @@ class OverfittingMonitor(EvaluatedView):
     - `cam_drift`: mean of 1 - cos between the Grad-CAM of the true class now and at the best epoch so far; 0 at a new
       best epoch, NaN until there is a `val_loss`. Empty maps are excluded; `overfitting/cam_empty` counts them.
     - `cam_true_vs_predicted`: mean of 1 - cos between the Grad-CAM of the true and the predicted class; 0 for a correct
-      prediction, 1 if one map is empty; rows with two empty maps are excluded.
+      prediction, 1 if one map is empty; wrong rows with two empty maps are excluded. It falls as fewer rows are wrong;
+      of a single sigmoid unit it is the share of wrong rows, since the maps of its two classes exclude each other.
 
     No single metric is conclusive. In 30 trainings of a small network on two data sets (Fashion-MNIST and digits, 3
     seeds; `benchmarks/README.md`), the final values separated on every seed of both: `overconfidence` those on few

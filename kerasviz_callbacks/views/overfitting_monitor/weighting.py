@@ -20,10 +20,12 @@ def weighting_in_words(model: Any, probes: Mapping[str, Probe], *, majority: boo
     metrics = _has_weighted_metrics(model)
     if not beside and not metrics:
         return ""
-    weights = f"sample weights of {' and '.join(beside)} data" if beside else "any class or sample weights of fit"
     where = "loss and weighted_metrics" if metrics else "loss"
-    without = ", not in the majority class's share" if majority else ""
-    return f"{weights} count in {where}{without}"
+    if beside:
+        without = ", not in the majority class's share" if majority else ""
+        return f"sample weights of {' and '.join(beside)} data count in {where}{without}"
+    without = " or in the majority class's share" if majority else ""
+    return f"any weights of fit count in training's {where}, not in validation's{without}"
 
 
 def _has_weighted_metrics(model: Any) -> bool:

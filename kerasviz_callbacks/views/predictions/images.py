@@ -153,7 +153,8 @@ class Images(PredictionKind):
         legend, clipped = None, ""
         if data.errors is not None:
             columns.append(Column("difference", error_tiles(data.errors, scale, size)))
-            legend = Scale(-scale or 0.0, scale, DIVERGING, "difference: red too high, blue too low")
+            channels = " (largest of the channels)" if data.images.shape[-1] > 1 else ""
+            legend = Scale(-scale or 0.0, scale, DIVERGING, f"difference{channels}: red too high, blue too low")
             clipped = count_clipped(data.errors, scale, "difference")
         return prediction_rows(
             columns,
