@@ -13,13 +13,13 @@ from hypothesis.extra import numpy as arrays
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, confusion_matrix, multilabel_confusion_matrix
 
 import kerasviz_callbacks as kv
-from kerasviz_callbacks import views
 from kerasviz_callbacks.draw import text
 from kerasviz_callbacks.draw.colour import table
 from kerasviz_callbacks.draw.confusion import RIGHT, WRONG, Confused, Matrix, cell_size, confusion_sheet
 from kerasviz_callbacks.maths.confusion import accuracies, confusion_counts, normalized
 from kerasviz_callbacks.probe import as_probe
 from kerasviz_callbacks.probe.choice import weights_of_proportions
+from kerasviz_callbacks.views import confusion_matrix as confusion_view
 
 NORMALIZE = ("true", "pred", "all", None)
 CLASSES = 4
@@ -239,7 +239,7 @@ def drawn(view, model, monkeypatch):
     """What the picture is made of: the headline, and the options."""
     made = []
     monkeypatch.setattr(
-        views.confusion_matrix,
+        confusion_view,
         "confusion_sheet",
         lambda *parts, **options: made.append((*parts, options)) or confusion_sheet(*parts, **options),
     )
@@ -387,7 +387,7 @@ def test_of_several_images_of_one_size_examples_show_each_beside_the_other(monke
         shown.append((confused.pictures, options["caption"]))
         return confusion_sheet(matrices, confused, *rest, **options)
 
-    monkeypatch.setattr(views.confusion_matrix, "confusion_sheet", noted)
+    monkeypatch.setattr(confusion_view, "confusion_sheet", noted)
     view.picture(model)
     pictures, caption = shown[0]
     assert caption.endswith("\n30 rows   examples: inputs right, left")
@@ -406,13 +406,13 @@ def test_of_images_of_other_sizes_the_caption_names_the_one_that_is_shown(monkey
 
 
 def test_of_a_label_the_probability_is_its_own_whether_it_was_missed_or_a_false_alarm(tmp_path, monkeypatch):
-    titles, real = [], views.confusion_matrix.confusion_sheet
+    titles, real = [], confusion_view.confusion_sheet
 
     def record(matrices, confused, *given, **options):
         titles.extend(confused.titles)
         return real(matrices, confused, *given, **options)
 
-    monkeypatch.setattr(views.confusion_matrix, "confusion_sheet", record)
+    monkeypatch.setattr(confusion_view, "confusion_sheet", record)
     answers = np.array([[0.03, 0.2], [0.1, 0.8], [0.1, 0.1], [0.1, 0.1]], np.float32)
     y = np.array([[1, 0], [0, 0], [0, 0], [0, 1]], np.float32)
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, "sigmoid", use_bias=False)])
