@@ -65,6 +65,7 @@ def test_a_map_of_each_frame_is_drawn_and_summed_up(tmp_path):
     assert model.history.history["val_cam_true_vs_predicted"][-1] >= 0
 
 
+@pytest.mark.slow
 def test_an_example_that_got_worse_is_the_frame_with_most_heat_then_or_now(tmp_path, monkeypatch):
     model, x, y = clips(), data(), np.arange(6) % 3
     scores, heat, sheets = [], [], []

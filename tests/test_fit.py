@@ -282,7 +282,7 @@ def used(tmp_path_factory):
 
 
 @pytest.mark.fault("deep copies and pickles of unused and used callbacks", "each works as the callback itself")
-@pytest.mark.parametrize("before", ["unused", "used"])
+@pytest.mark.parametrize("before", [pytest.param("unused", marks=pytest.mark.slow), "used"])
 @pytest.mark.parametrize("how", ["deepcopy", "pickle"])
 def test_a_copy_of_every_callback_works_as_the_callback_itself(how, before, used, tmp_path):
     originals = all_of_ours(tmp_path) if before == "unused" else used[0]

@@ -181,9 +181,7 @@ def trained(training, watched_in=None):
 
 @pytest.mark.parametrize(
     "name",
-    quick(
-        TRAININGS, "dropout, noise and batch normalisation", "a VAE with the global one", "a data set that reshuffles"
-    ),
+    quick(TRAININGS, "dropout, noise and batch normalisation", "a data set that reshuffles"),
 )
 def test_the_training_is_the_same_with_all_our_callbacks(name, tmp_path):
     training = TRAININGS[name]

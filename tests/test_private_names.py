@@ -192,7 +192,7 @@ def fits():
         if name == "_clear_losses":
             yield pytest.param(path, not_built, VIEWS_OF_CLASSIFIERS, id=f"{name} not built", marks=pytest.mark.slow)
             continue
-        marks = () if name in ("_flatten_layers", "_losses") else pytest.mark.slow
+        marks = () if name == "_flatten_layers" else pytest.mark.slow
         if name != "_seed_generators":
             yield pytest.param(path, classifier, VIEWS_OF_CLASSIFIERS, id=f"{name} classifier", marks=marks)
         if name != "_keras_history":

@@ -220,7 +220,8 @@ def test_any_text_gives_one_line_a_row_and_one_cell_a_column(names, columns):
 
 
 @pytest.mark.parametrize(
-    ("count", "height", "width", "side"), [(1, 3, 5, 5), (10, 200, 100, 64), (5, 1, 200, 64), (17000, 80, 80, 62)]
+    ("count", "height", "width", "side"),
+    [(1, 3, 5, 5), (10, 200, 100, 64), (5, 1, 200, 64), pytest.param(17000, 80, 80, 62, marks=pytest.mark.slow)],
 )
 def test_tiles_are_square_small_enough_and_centred(count, height, width, side):
     pictures = np.broadcast_to(np.array([0, 80, 160], np.uint8), (count, height, width, 3))

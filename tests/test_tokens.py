@@ -160,6 +160,7 @@ def test_patches_of_the_last_block_do_not_count_where_a_token_is_classified(lead
     assert explained(vit).any()
 
 
+@pytest.mark.slow
 def test_a_named_layer_is_folded_by_every_method():
     vit, layer = Vit(1), "one_out"
     a, slopes = vit.seen(layer)

@@ -120,7 +120,7 @@ def by_hand(callback, model, hooks, x, y, epochs=2):
     return [str(one.message) for one in caught]
 
 
-@pytest.mark.parametrize("name", quick([*ENTRIES, "Visualizer"], "FilterImages", "LatentTrajectory"))
+@pytest.mark.parametrize("name", quick([*ENTRIES, "Visualizer"], "LatentTrajectory"))
 def test_every_subset_of_hooks_called_by_hand_gives_pictures(name, tmp_path, capsys):
     for number, hooks in enumerate(SUBSETS):
         log_dir = tmp_path / str(number)

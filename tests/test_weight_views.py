@@ -53,7 +53,8 @@ def coefficients(tmp_path, **options):
     return recorded(kv.Coefficients)(tmp_path, on_error="raise", **options)
 
 
-@pytest.mark.parametrize("eagerly", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("eagerly", [False, True])
 def test_training_with_dropout_batch_averages_and_moments_is_the_same_to_the_bit(tmp_path, eagerly):
     def run(*views):
         model = dropping(run_eagerly=eagerly)
