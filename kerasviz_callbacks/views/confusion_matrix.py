@@ -25,7 +25,8 @@ _DESCRIPTION = """**Confusion matrix** of {output}: which class is taken for whi
 
 *How to read it:* rows are true classes, columns predicted ones; colour is the {unit}, blue where the prediction is
 right, orange where it is wrong, on a scale that never changes; the numbers count the rows looked at. On the right, of
-each of the worst confusions the image on which the model is surest; these change with the step.{rows}
+each of the worst confusions the image on which the model is surest, with the probability p of the predicted class, or
+of the label; these change with the step.{rows}
 *Good signs:* a dark diagonal on white; confusions only between classes that look alike.
 *Bad signs:* an orange column (one class is the answer to everything); an orange cell that stays while others fade; sure
 confusions of images that a person finds easy (look at their labels)."""
