@@ -30,7 +30,7 @@ def says(picture, words):
     write(strip, (12, 22), first, size=17, bold=True)
     write(strip, (12, 43), " ".join(rest), size=17, bold=True)
     rows = 46 if rest else 30  # below a single line stands the second text
-    tops = [header_height(picture.shape[1], "\n" * more) for more in (1, 2, 3)]  # a caption of two to four lines
+    tops = [header_height(picture.shape[1], "\n" * more) for more in (1, 2, 3, 4)]  # a caption of two to five lines
     return any(np.array_equal(picture[top : top + rows, 12 : 12 + 640], strip[:rows]) for top in tops)
 
 
