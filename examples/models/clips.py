@@ -30,7 +30,7 @@ def train(visualizer=kv.Visualizer):
     model.compile(keras.optimizers.Adam(5e-3), "sparse_categorical_crossentropy", metrics=["accuracy"])
     names = ["right", "left", "down", "up"]
     watched = visualizer("logs/clips", (x_test, y_test), training_data=(x, y), class_names=names)
-    given = {"validation_data": (x_test, y_test), "epochs": 6, "batch_size": 16, "callbacks": [watched]}
+    given = {"validation_data": (x_test, y_test), "epochs": 4, "batch_size": 16, "callbacks": [watched]}
     return model, model.fit(x, y, **given)
 
 
