@@ -5,7 +5,6 @@ import models
 import numpy as np
 import pytest
 import tensorflow as tf
-from harness import quick
 from keras import layers, ops
 
 import kerasviz_callbacks as kv
@@ -347,7 +346,8 @@ NETWORKS = {
 FED = np.random.default_rng(0).uniform(0, 255, (2, 64, 64, 3)).astype(np.float32)
 
 
-@pytest.mark.parametrize("name", quick(NETWORKS))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NETWORKS)
 def test_a_network_as_it_is_has_the_closed_form_of_its_last_maps(name):
     last, options = NETWORKS[name]
     network = getattr(keras.applications, name)(weights=None, input_shape=(64, 64, 3), classes=3, **options)
