@@ -47,3 +47,8 @@ def count_clipped(values: ArrayLike, scale: float, what: str = "value") -> str:
     magnitudes = np.abs(np.asarray(values, np.float64))
     count = int(np.count_nonzero(np.isfinite(magnitudes) & (magnitudes > scale * _VISIBLE)))
     return f"{count:,} {what}{'s' * (count > 1)} beyond the scale" if count else ""
+
+
+def count_outside(values: ArrayLike, low: float, high: float, what: str) -> str:
+    """Describe, as `count_clipped`, how many finite values lie outside a range by over 1 % of half of it."""
+    return count_clipped(np.asarray(values, np.float64) - (low + high) / 2, (high - low) / 2, what)

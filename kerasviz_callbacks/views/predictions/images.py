@@ -23,7 +23,7 @@ from ...maths.geometry import image_shape
 from ...maths.matrices import strongest
 from ...maths.pairs import psnr
 from ...maths.reconstruction import differences, mean_baseline_mse, mean_squared_error
-from ...maths.scale import count_clipped, robust_max
+from ...maths.scale import count_clipped, count_outside, robust_max
 from ...taps.heads import applies_sigmoid
 from ...taps.layers import has_frames
 from ...taps.output_form import image_of
@@ -170,8 +170,7 @@ class Images(PredictionKind):
         """Say how many values drawn of the output lie outside the fixed scale, whose ends they look like."""
         if self.range is None or self.range.bands:
             return ""
-        middle, half = (self.range.low + self.range.high) / 2, (self.range.high - self.range.low) / 2
-        return count_clipped(images.astype(np.float64) - middle, half, "output value")
+        return count_outside(images, self.range.low, self.range.high, "output value")
 
     def inputs(self, source: str, rows: int) -> Array | None:
         """The inputs of the first rows as images; of clips the last frame."""

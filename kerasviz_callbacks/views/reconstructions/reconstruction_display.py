@@ -14,7 +14,7 @@ from ...draw.volumes import middle_slice
 from ...maths.choice import most_variable
 from ...maths.matrices import strongest
 from ...maths.reconstruction import differences, mean_baseline_mse
-from ...maths.scale import count_clipped
+from ...maths.scale import count_outside
 
 MAX_LINES = 4
 _COLOURS = ("blue", "orange", "purple", "green")  # of the lines, in the order of `class_colours`
@@ -89,9 +89,8 @@ class ReconstructionDisplay:
         """Return how many of the values of signals that are drawn lie outside the range, in words; none of images."""
         if not self.signals:
             return ""
-        middle, half = (self.scale.low + self.scale.high) / 2, (self.scale.high - self.scale.low) / 2
-        drawn = np.concatenate([self.traces(one).ravel() for one in values]).astype(np.float64)
-        return count_clipped(drawn - middle, half, "trace value")
+        drawn = np.concatenate([self.traces(one).ravel() for one in values])
+        return count_outside(drawn, self.scale.low, self.scale.high, "trace value")
 
     def tiles(self, values: Array) -> Array:
         """Return one small image each, uint8 `(n, h, w, 3)`."""
