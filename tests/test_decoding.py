@@ -318,7 +318,7 @@ def vae_whose_spread_runs_first():
         pytest.param(vae_with_a_generator_of_its_own, "encoder/z_mean", marks=pytest.mark.slow),
         (vae_with_keras_own_generator, "encoder/z_mean"),
         (codes_that_are_rectified_afterwards, None),
-        (quantised, None),
+        pytest.param(quantised, None, marks=pytest.mark.slow),
         (sequential, None),
     ],
 )

@@ -70,10 +70,7 @@ def tags_of(log_dir) -> set[str]:
     return {tag for run in runs(log_dir).values() for tag in run.pictures}
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [kind if kind in ("vae", "gan") else pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS],
-)
+@pytest.mark.parametrize("kind", quick(KINDS, "gan"))
 def test_a_model_of_parts_is_shown_and_trains_as_without_us(kind, tmp_path, capsys):
     alone, history, drawn = trained(kind)
     options = {"on_error": "raise", "training_data": (DATA.x, DATA.y)}

@@ -9,7 +9,7 @@ import threading
 import keras
 import numpy as np
 import pytest
-from entries import ENTRIES
+from entries import BY_DEFAULT, ENTRIES
 from harness import (
     BOTH,
     EPOCHS,
@@ -69,7 +69,6 @@ def state_of(model):
 
 
 # The same pixels as in a fit, for every view; by default for one of each base class.
-BY_DEFAULT = ("FilterImages", "GradCAM", "LatentTrajectory", "OverfittingMonitor", "Reconstructions")
 
 
 @pytest.fixture(scope="module", params=quick(ENTRIES, *BY_DEFAULT))

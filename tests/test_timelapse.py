@@ -136,7 +136,9 @@ def test_nothing_is_kept_after_the_fit_nor_where_it_is_not_wanted(filmed, tmp_pa
         assert twin.timelapse == copy.deepcopy(view).timelapse == view.timelapse
 
 
-@pytest.mark.parametrize(("initial", "epochs", "freq"), [(2, 5, 1), (0, 6, 2), (3, 4, 1)])
+@pytest.mark.parametrize(
+    ("initial", "epochs", "freq"), [(2, 5, 1), pytest.param(0, 6, 2, marks=pytest.mark.slow), (3, 4, 1)]
+)
 def test_a_resumed_fit_plays_its_own_steps(initial, epochs, freq, tmp_path):
     view = kv.FilterImages(tmp_path, timelapse=True, freq=freq, on_error="raise")
     model = classifier(run_eagerly=True)

@@ -35,3 +35,6 @@ ENTRIES = {
     "ConfusionMatrix": confusion_matrix.ENTRY,
     "OverfittingMonitor": overfitting_monitor.ENTRY,
 }
+
+# One of each base class: of what is the same code for all views the others are left to `-m slow`.
+BY_DEFAULT = ("FilterImages", "GradCAM", "LatentTrajectory", "OverfittingMonitor", "Reconstructions")
