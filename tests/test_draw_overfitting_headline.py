@@ -203,6 +203,36 @@ def test_of_unbalanced_rows_it_is_no_alarm_that_a_model_which_finds_the_rare_cla
     assert ("chance" in said([1, 0.5], [1, 0.9], answers)[0]) == alarm
 
 
+def test_where_weights_count_in_one_loss_alone_its_fall_beside_a_rise_of_the_other_is_no_verdict():
+    """Class weights move answers to the rare class: accuracy and val_loss, both unweighted, may get worse for that."""
+    weighted = Answers(0.8, 0.5, 500, training=0.8, training_at_best=0.9, weighted=True, weighted_apart=True)
+    rise = "since epoch 1: val_loss 0.4 → 0.6 (+50%)"
+    assert said([1, 0.5, 0.3], [1, 0.4, 0.6], weighted)[0] == (
+        f"Getting worse {rise}; loss fell, but weights may count in one of the two alone."
+    )
+    assert said([1, 0.5, 0.6], [1, 0.4, 0.6], weighted)[0] == f"Getting worse {rise}."
+    alike = replace(weighted, weighted_apart=False)
+    assert said([1, 0.5, 0.3], [1, 0.4, 0.6], alike)[0] == f"Overfitting {rise}."
+    unweighted = replace(alike, weighted=False)
+    assert "accuracy on training data fell too, 0.9 → 0.8" in said([1, 0.5, 0.3], [1, 0.4, 0.6], unweighted)[0]
+
+
+@pytest.mark.parametrize(("balanced", "alarm"), [(0.5, True), (0.53, True), (0.6, False), (0.9, False)])
+def test_answers_of_several_labels_that_are_no_better_than_constant_ones_are_at_chance(balanced, alarm):
+    answers = Answers(0.81, 0.81, 500, balanced=balanced, class_sizes=(400, 90), several_labels=True)
+    told = said([1, 0.5], [1, 0.9], answers)[0]
+    expected = "Validation answers are at chance level: 0.81 of the labels are right, 0.81 by answering every row alike"
+    assert (told == f"{expected}.") == alarm
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "near"), [(0.12, "at"), (0.16, "at"), (0.17, "hardly above"), (0.2, "hardly above")]
+)
+def test_skill_that_is_little_but_no_noise_is_not_called_chance(accuracy, near):
+    told = said([1, 0.5], [1, 0.9], Answers(accuracy, 0.13, 500))[0]
+    assert told.startswith(f"Validation accuracy is {near} chance level: {accuracy}, ")
+
+
 @given(st.floats(0.02, 0.98), st.integers(20, 5000))
 def test_answers_drawn_by_lot_are_at_chance_and_good_ones_are_not(chance, rows):
     assert at_chance(chance, chance, rows)

@@ -577,6 +577,21 @@ def test_facts_of_a_note_that_breaks_within_a_fact_stay_apart(monkeypatch):
     assert second.endswith("at epoch 3 · 39 values beyond the scale")
 
 
+@pytest.mark.parametrize("high", [0.5, 0.000118, 2.95e-5])
+@pytest.mark.parametrize("width", [600, 744, 840])
+def test_what_a_scale_shows_is_written_whole_however_long_its_numbers_are(high, width, monkeypatch):
+    from kerasviz_callbacks.draw import sheet as drawing
+
+    label = "evidence; outlined: small areas above half the map's largest"
+    written, real = [], drawing.write
+    monkeypatch.setattr(
+        drawing, "write", lambda on, place, text, **o: written.append((text, o)) or real(on, place, text, **o)
+    )
+    sheet(blank(5, width), caption="a", legend=Scale(0, high, "viridis", label))
+    options = dict(written)[label]
+    assert text_width(label, options["least"]) <= options["width"]
+
+
 def test_the_strip_has_its_height_whatever_stands_in_it():
     canvas = blank(100, 500)
     sizes = {

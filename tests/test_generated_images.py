@@ -228,6 +228,8 @@ def test_a_generator_of_one_picture_per_class_is_seen_though_the_classes_differ(
     view.picture(model)
     assert told[-1].value >= 0.2 * told[-1].reference, "all samples together differ"
     assert (told[-1].headline[1] == "samples of a class are nearly all the same") == same
+    share = told[-1].value / told[-1].reference
+    assert told[-1].headline[0].endswith(f": {share:.0%} of real images (noise and contrast count too)")
 
 
 @pytest.mark.parametrize("value", [0.5, 1.2, 1.4])

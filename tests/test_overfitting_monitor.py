@@ -3,20 +3,27 @@
 import csv
 import pickle
 import warnings
+from statistics import harmonic_mean
 
 import keras
 import numpy as np
 import pytest
 from entries.overfitting_monitor import by_hand
 from harness import EPOCHS, autoencoder, classifier, fit, pictures, quick, read, recorded, runs
-from sklearn.metrics import silhouette_score
+from sklearn.metrics import balanced_accuracy_score, silhouette_score
 
 import kerasviz_callbacks as kv
 from kerasviz_callbacks.callback.evaluated_view import Evaluation
 from kerasviz_callbacks.draw.overfitting import overfitting_sheet
-from kerasviz_callbacks.maths.confidence import multiclass_scores
+from kerasviz_callbacks.maths.confidence import multiclass_scores, multilabel_scores
 from kerasviz_callbacks.views.overfitting_monitor import monitor
-from kerasviz_callbacks.views.overfitting_monitor.measurements import OverfittingData, answers_of, empty_in_words
+from kerasviz_callbacks.views.overfitting_monitor.measurements import (
+    OverfittingData,
+    answers_of,
+    empty_in_words,
+    metrics_of,
+    tells_nothing,
+)
 from kerasviz_callbacks.views.overfitting_monitor.weighting import weighting_in_words
 
 NAMES = ("overconfidence", "knn", "silhouette", "nc1", "cam_drift", "cam_true_vs_predicted")
@@ -106,6 +113,59 @@ def test_the_headline_is_told_how_accurate_the_answers_are_within_each_class(fou
     answers = answers_of({"validation": data}, labels, {})
     assert (answers.accuracy, answers.chance, answers.balanced) == pytest.approx(((20 + found) / 25, 0.8, balanced))
     assert answers.class_sizes == (20, 5)
+
+
+def test_the_headline_is_told_how_right_answers_of_several_labels_are_beside_constant_ones():
+    rng = np.random.default_rng(0)
+    truth = (rng.random((200, 4)) < [0.1, 0.3, 0.5, 0.8]).astype(int)
+    truth[:, 3] = 1  # every row has it
+    for probabilities in (np.full(truth.shape, 0.2), 0.3 * truth + 0.4 * rng.random(truth.shape)):
+        scores = multilabel_scores(probabilities, truth)
+        data = OverfittingData({}, {}, {}, None, [], Evaluation(scores, scores.true), None, {}, np.nan)
+        answers, said = answers_of({"validation": data}, None, {}, truth), (probabilities >= 0.5).astype(int)
+        assert answers.several_labels
+        assert answers.accuracy == pytest.approx((said == truth).mean())
+        assert answers.chance == pytest.approx(np.mean([max(np.bincount(one)) / 200 for one in truth.T]))
+        each = [balanced_accuracy_score(truth[:, one], said[:, one]) for one in range(3)]
+        assert answers.balanced == pytest.approx(np.mean(each))
+        with_it = truth[:, :3].sum(axis=0)
+        assert answers.class_sizes == pytest.approx([harmonic_mean(200 - with_it), harmonic_mean(with_it)])
+
+
+def test_a_model_that_never_predicts_a_label_has_no_calm_headline(tmp_path, monkeypatch):
+    told = []
+    monkeypatch.setattr(monitor, "overfitting_sheet", lambda contents, **_: told.append(contents.headline[0]) or WHITE)
+    rng = np.random.default_rng(1)
+    x = rng.random((200, 12)).astype(np.float32)
+    y = (x[:, :4] > 0.8).astype(np.float32)
+    model = keras.Sequential([keras.Input((12,)), keras.layers.Dense(4, activation="sigmoid")])
+    model.compile("sgd", "binary_crossentropy")
+    view = kv.OverfittingMonitor(tmp_path, (x, y))
+
+    class AsKnown(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            found = 30 * np.eye(12, 4) if epoch else np.zeros((12, 4))
+            self.model.set_weights([found, np.full(4, -24.0 if epoch else -1.0)])
+
+    model.fit(x, y, epochs=2, verbose=0, validation_data=(x, y), callbacks=[AsKnown(), view])
+    right = f"{(y == 0).mean():.3g}"
+    expected = f"{right} of the labels are right, {right} by answering every row alike."
+    assert told[1] == f"Validation answers are at chance level: {expected}"
+    assert "chance" not in told[2]
+
+
+@pytest.mark.parametrize(("blank", "gap"), [(0, False), (5, False), (6, True), (10, True)])
+def test_maps_that_most_wrong_rows_lack_tell_nothing_although_right_rows_count(blank, gap):
+    labels = np.zeros(40, int)
+    scores = multiclass_scores(np.eye(2)[np.repeat([1, 0], [10, 30])], labels)  # ten are wrong
+    maps = np.ones((40, 3, 3))
+    maps[:blank] = 0
+    now = Evaluation(scores, scores.true, None, maps, maps)
+    values, left_out = metrics_of(now, None, maps)
+    assert left_out["cam_true_vs_predicted"] == blank
+    assert values["cam_true_vs_predicted"] == pytest.approx(0)
+    assert tells_nothing("cam_true_vs_predicted", now, left_out) == gap
+    assert not tells_nothing("cam_drift", now, left_out)
 
 
 def test_metrics_are_published_at_every_epoch_and_images_drawn_at_some(watched):
@@ -643,5 +703,5 @@ def test_metrics_that_count_rows_are_said_not_to_be_comparable_where_shares_of_c
         tmp_path, (data.x_val, (np.arange(100) >= frequent).astype(int)), training_data=(data.x, y)
     )
     view.picture(classifier())
-    words = "classes have other shares of these rows: compare silhouette, nc1, cam_ by their course alone"
+    words = "shares of classes differ between the two: compare only the course of silhouette, nc1, cam_*"
     assert (words in captions[0]) == said

@@ -8,7 +8,7 @@ import kerasviz_callbacks as kv
 
 
 def train(visualizer=kv.Visualizer):
-    (x, y), (x_test, y_test) = clips(400, frames=6), clips(60, frames=6, seed=1)
+    (x, y), (x_test, y_test) = clips(400, frames=4), clips(60, frames=4, seed=1)
     frame = keras.Sequential(
         [
             keras.Input((20, 20, 1)),
@@ -21,7 +21,7 @@ def train(visualizer=kv.Visualizer):
     )
     model = keras.Sequential(
         [
-            keras.Input((6, 20, 20, 1)),
+            keras.Input((4, 20, 20, 1)),
             layers.TimeDistributed(frame),
             layers.LSTM(32),
             layers.Dense(4, activation="softmax"),

@@ -24,8 +24,8 @@ class MetricStyle:
         hint: beside the title: which values are good; `{axis}` becomes the name of the axis.
         window: `"share"`: within 0 and 1, as much as was seen; `"positive"`: from 0 up; `"signed"`: both ways from 0;
             `"log"`: by powers of 10.
-        trained: whether only steps of training are marked as best: an untrained model is hardly confident, and its maps
-            of all classes are alike, so the value is near 0 by itself.
+        trained: whether only steps of training are marked as best: an untrained model is hardly confident, so the value
+            is near 0 by itself.
     """
 
     good: Literal["low", "high", "zero"] | None
@@ -40,7 +40,7 @@ METRICS = {
     "silhouette": MetricStyle("high", "higher is better", "signed"),
     "nc1": MetricStyle("low", "lower is better", "log"),
     "cam_drift": MetricStyle(None, "0 at the best {axis} so far", "positive"),
-    "cam_true_vs_predicted": MetricStyle("low", "0 if right", "positive", trained=True),
+    "cam_true_vs_predicted": MetricStyle(None, "0 if alike", "positive"),
 }
 """The metrics of the monitor, in the order in which they are shown."""
 

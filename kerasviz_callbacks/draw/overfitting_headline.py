@@ -27,19 +27,23 @@ class Answers:
     """What is known of the observed rows beside the logs of Keras.
 
     Attributes:
-        accuracy: of the validation rows, 0 to 1; NaN where the rows have no classes.
-        chance: the accuracy of always answering with the most frequent class of these rows.
+        accuracy: of the validation rows, 0 to 1, of several labels a row the share of labels that are right; NaN where
+            the rows have no classes.
+        chance: the accuracy of always answering with the most frequent class of these rows, for each label its own.
         rows: how many validation rows were observed.
         nan: how many of their answers are NaN or infinite.
         ratio: the loss before training on validation rows, divided by that on training rows; NaN: not known.
         ranges: of the inputs of training and of validation data; `None`: not known.
         balanced: the mean over the classes of the accuracy within each; NaN: not known.
-        class_sizes: how many of the rows each class has.
+        class_sizes: how many of the rows each class has; of several labels how many are without and with one, harmonic
+            means over the labels.
+        several_labels: whether a row has several labels.
         own_loop: whether the training is no `fit`, so that the logs are what the user passes.
         training: the accuracy on training rows as validation measures it; NaN: not known.
         while_training: the accuracy that Keras logs of the training data; NaN: not known, or weighted.
         training_at_best: what `training` was at the best step; NaN: not known.
-        weighted: whether weights count in the curves, but not in `accuracy`.
+        weighted: whether weights count in the curves, but not in `accuracy` and `training`.
+        weighted_apart: whether they may count in the curves of one of the two data sets alone.
     """
 
     accuracy: float = math.nan
@@ -49,12 +53,14 @@ class Answers:
     ratio: float = math.nan
     ranges: tuple[IntensityRange, IntensityRange] | None = None
     balanced: float = math.nan
-    class_sizes: tuple[int, ...] = ()
+    class_sizes: tuple[float, ...] = ()
+    several_labels: bool = False
     own_loop: bool = False
     training: float = math.nan
     while_training: float = math.nan
     training_at_best: float = math.nan
     weighted: bool = False
+    weighted_apart: bool = False
 
 
 def headlines(
@@ -96,8 +102,12 @@ def at_chance(accuracy: float, chance: float, rows: float) -> bool:
     """
     if not (rows and 0 < chance < 1 and math.isfinite(accuracy)):
         return False
-    noise = 2 * math.sqrt(chance * (1 - chance) / rows)
-    return accuracy <= chance + max(noise, min(chance, _NEAR_CHANCE * (1 - chance)))
+    return accuracy <= chance + max(_noise(chance, rows), min(chance, _NEAR_CHANCE * (1 - chance)))
+
+
+def _noise(chance: float, rows: float) -> float:
+    """Two standard errors of the accuracy of answers at chance."""
+    return 2 * math.sqrt(chance * (1 - chance) / rows)
 
 
 @dataclass(frozen=True)
@@ -130,8 +140,12 @@ class _Told:
             if not at_chance(known.balanced, 1 / classes, classes**2 / scatter):
                 return ""
         accuracy = f"{written(known.accuracy)}{' (unweighted)' if known.weighted else ''}"
+        near = "at" if known.accuracy <= known.chance + _noise(known.chance, known.rows) else "hardly above"
+        if known.several_labels:
+            chance = f"{written(known.chance)} by answering every row alike"
+            return f"Validation answers are {near} chance level: {accuracy} of the labels are right, {chance}."
         chance = f"majority class of the observed rows {written(known.chance)}"
-        return f"Validation accuracy is at chance level: {accuracy}, {chance}."
+        return f"Validation accuracy is {near} chance level: {accuracy}, {chance}."
 
     def other_mode(self) -> str:
         measured, logged = self.answers.training, self.answers.while_training
@@ -170,10 +184,13 @@ class _Told:
             return ""
         change = f"val_loss {written(lowest)} → {written(now)}{_more(lowest, now)}"
         trained, before = self.answers.training, self.answers.training_at_best
-        if before - trained > _FELL:
+        if before - trained > _FELL and not self.answers.weighted:
             fell_too = f"accuracy on training data fell too, {written(before)} → {written(trained)}"
             return f"Getting worse since {self.axis} {self.best}: {change}; {fell_too}."
         fell = self.at("loss", self.step) < self.at("loss", self.best)
+        if fell and self.answers.weighted_apart:
+            apart = "loss fell, but weights may count in one of the two alone"
+            return f"Getting worse since {self.axis} {self.best}: {change}; {apart}."
         begin = "Overfitting" if fell else "Getting worse"
         return f"{begin} since {self.axis} {self.best}: {change}."
 

@@ -240,4 +240,5 @@ def _write_scale(strip: Picture, scale: Scale, baseline: int, size: int) -> None
     left += long + 7
     left += write(strip, (left, baseline), format_number(scale.high), size=size) + size
     width = max(0, strip.shape[1] - left - MARGIN)
-    write(strip, (left, baseline), scale.label, size=size - 1, colour=QUIET, width=width)
+    small = max(SMALL, round((size - 1) * 0.8))
+    write(strip, (left, baseline), scale.label, size=size - 1, colour=QUIET, width=width, least=small)

@@ -61,6 +61,31 @@ def accuracies(true: ArrayLike, predicted: ArrayLike, weights: ArrayLike | None 
     return float(right.sum() / given.sum()), float(recalls.mean())
 
 
+def label_accuracies(true: ArrayLike, right: ArrayLike) -> tuple[float, float, float, tuple[float, ...]]:
+    """Compute how well several labels a row are answered, beside always answering each as most rows have it.
+
+    Args:
+        true: 0 or 1, `(n, k)`.
+        right: Whether each answer is correct, of as many elements.
+
+    Returns:
+        The share of correct answers, the balanced accuracy (mean over the labels that some rows have and some do not),
+        the share of correct answers of such constant ones, and how many rows are without and with a label (harmonic
+        means over those labels; empty without any).
+    """
+    actual = np.asarray(true) > 0.5
+    correct = np.asarray(right, bool).reshape(actual.shape)
+    sizes = np.stack([(~actual).sum(axis=0), actual.sum(axis=0)]).astype(np.float64)  # (2, k)
+    constant = float(sizes.max(axis=0).sum() / actual.size) if actual.size else float("nan")
+    accuracy = float(correct.mean()) if actual.size else float("nan")
+    both = sizes.min(axis=0) > 0
+    if not both.any():
+        return accuracy, float("nan"), constant, ()
+    hits = np.stack([(~actual & correct).sum(axis=0), (actual & correct).sum(axis=0)])
+    balanced = float((hits[:, both] / sizes[:, both]).mean())
+    return accuracy, balanced, constant, tuple((1 / (1 / sizes[:, both]).mean(axis=1)).tolist())
+
+
 @dataclass(frozen=True)
 class Answers:
     """Predicted classes beside the true ones.

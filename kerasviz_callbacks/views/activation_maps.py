@@ -152,18 +152,19 @@ class ActivationMaps(LayersView):
                 gone = dead_channels(metrics, rectified)
                 chosen = self.memory.shared.get("channels", {}).get(first.path, np.arange(0))
                 data.dead[call.path] = gone[chosen]
+                of = "units" if maps.ndim == 2 else "channels"
                 drawn = _dead_drawn(gone, chosen, in_orange=maps.ndim == 2)
-                data.deaths[call.path] = self._deaths(source, call.path, step, gone, len(maps), drawn)
+                data.deaths[call.path] = self._deaths(source, call.path, step, gone, len(maps), f"{of}{drawn}")
             if rectified:
                 scalars[f"health/{call.path}/sparsity"] = sparsity(metrics)
             scalars[f"health/{call.path}/dormant"] = dormant(metrics)
         return Measured(step, data, scalars)
 
-    def _deaths(self, source: str, path: str, step: int, gone: Array, rows: int, drawn: str) -> str:
+    def _deaths(self, source: str, path: str, step: int, gone: Array, rows: int, of: str) -> str:
         """Note how many channels are dead for all rows, and return the count of this and of some earlier steps."""
         history = self.memory.for_source(source).setdefault("deaths", {}).setdefault(path, StepHistory())
         history.append(step, [gone.sum()])
-        now = f"dead on {rows} {plural('input', rows)}: {gone.sum():,} of {len(gone):,}{drawn}"
+        now = f"dead on {rows} {plural('input', rows)}: {gone.sum():,} of {len(gone):,} {of}"
         if len(history.steps) == 1 or not np.any(history.values):
             return now
         places = np.unique(np.linspace(0, len(history.steps) - 2, _TOLD).astype(int))
@@ -265,8 +266,10 @@ class ActivationMaps(LayersView):
 
 def _dead_drawn(gone: Array, chosen: Array, *, in_orange: bool) -> str:
     """Return how many of the dead channels are among those chosen to be drawn, if not all channels are."""
-    if not gone.any() or (len(chosen) == len(gone) and not in_orange):
+    if not gone.any():
         return ""
+    if len(chosen) == len(gone):
+        return " (in orange)" if in_orange else ""
     count = int(gone[chosen].sum())
     return f" ({count or 'none'} of those drawn{', in orange' if count and in_orange else ''})"
 

@@ -218,7 +218,7 @@ class ConfusionMatrix(ProbeView):
         of = f"{MAX_CLASSES} most confused of {self._things:,}" if self._things > MAX_CLASSES else f"{self._things}"
         size = self.probes[source].size
         whole = "of those read" if " of the first " in size else "of the data"
-        weighted = f", weighted to the proportions {whole}" if self._is_weighted(source) else ""
+        weighted = f", accuracy weighted to the proportions {whole}" if self._is_weighted(source) else ""
         pictured = self.examples_in_words(all_inputs=True)
         rows = join_notes(f"{size} rows{weighted}", f"examples: {pictured}" if pictured else "")
         return f"{self._output}   confusion matrix, {of} {what}\n{rows}"

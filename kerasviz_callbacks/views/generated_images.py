@@ -38,7 +38,6 @@ square, in shares of the value range) of two samples{real}.
 from step to step (the generator runs from mode to mode); noise or a pattern of the grid that stays."""
 _REAL = "; beside them real images, whose diversity is marked"
 _SAME = 0.2  # of the reference: below it, samples look like copies of one with a little noise
-_MORE = 1.05  # of the reference: above it, samples differ more than real images, as noise does
 _NOT_REPEATABLE = (
     "kerasviz_callbacks: GeneratedImages: with the same weights, a second call of `sample` gave other pictures, so "
     "steps differ by its random numbers too. Draw from keras.random, or from a generator made within `sample`, "
@@ -236,8 +235,7 @@ class GeneratedImages(ProbeView):
         if math.isnan(value):
             why = "the samples are not finite" if count_non_finite(data.samples) else "of one sample there is none"
             return Diversity(value, reference, of, ("diversity unknown", why))
-        share = f": {value / reference:.0%} of {of}" if reference else ""
-        share += " (noise and contrast count too)" if reference and value > _MORE * reference else ""
+        share = f": {value / reference:.0%} of {of} (noise and contrast count too)" if reference else ""
         second = "root mean square difference of two samples, in shares of the range"
         if reference and value < _SAME * reference:
             second = "the samples are nearly all the same"

@@ -23,7 +23,8 @@ TAIL = 9  # steps: the dots and the eight before them
 _DESCRIPTION = """**Movement of the latent codes of {path}** ({d} dimensions, {n} rows of the probe).
 
 *How to read it:* dots are codes, coloured by class, with the last 8 steps as tails; thick lines trace the class means
-over the whole training. The axis range only grows, so a collapsing cloud shrinks (see the scale bar). The axes
+over the whole training. The mean of all codes is subtracted at every step: the scalar `latent/drift` tells how the
+whole cloud moves. The axis range only grows, so a collapsing cloud shrinks (see the scale bar). The axes
 ({axes}) are kept as long as they show at least 90 % of the variance that the best ones would, so that movement is that
 of the codes, not of the axes. The tab *Projector* has the codes of the newest step in all dimensions (restart
 TensorBoard to see newer ones there).
@@ -35,9 +36,9 @@ _COMPARED = """**Movement of the latent codes of {path}: training and validation
 rows).
 
 *How to read it:* training data on the left, validation data on the right, with the same axes ({axes}) and the same axis
-range, which only grows. Dots are codes, coloured by class, with the last 8 steps as tails; thick lines trace the class
-means over the whole training. Below, left | right: the fractions of variance and of movement that the axes show, and
-the spread.
+range, which only grows. The mean of the codes of each is subtracted at every step. Dots are codes, coloured by class,
+with the last 8 steps as tails; thick lines trace the class means over the whole training. Below, left | right: the
+fractions of variance and of movement that the axes show, and the spread.
 *Good signs:* both clouds have the same shape and spread, each class in the same place.
 *Bad signs:* classes separated on the left and mixed on the right, a much smaller or larger spread on the right, class
 means (numbered discs) in different places."""
@@ -138,7 +139,7 @@ class LatentTrajectory(CodesView):
         classes = self.classes()
         names = [self.probe_display.class_name(label) for label in range(classes)] if classes else None
         options: dict[str, Any] = {"half_width": self.memory.scales["window"], "names": names}
-        title = f"codes of {self.path}   {dimensions} dimensions"
+        title = f"codes of {self.path} less their mean   {dimensions} dimensions"
         axes = "the codes' own" if dimensions == 2 else "principal components"
         words = {"path": code_span(self.path), "d": dimensions, "axes": axes}
         rows = {source: len(self.probes[source]) for source in measured}

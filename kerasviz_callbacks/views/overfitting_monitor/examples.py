@@ -60,4 +60,5 @@ def _example_titles(context: SummaryContext, row: int, before: float, now: Evalu
         return f"{number}  {change}", ", ".join(true) or "no label"
     sure = scores.confidence[row]
     predicted = f"{named(int(scores.predicted[row]))} {sure:.2f}" if math.isfinite(sure) else "NaN"
-    return f"{named(int(labels[row]))}  {change}", f"now: {predicted}"
+    hidden = context.display.pictures(VALIDATION) is None
+    return f"{named(int(labels[row]))}  {change}", join_notes(f"now: {predicted}", number if hidden else "")

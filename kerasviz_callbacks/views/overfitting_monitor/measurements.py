@@ -14,7 +14,7 @@ from ...draw.overfitting_headline import Answers
 from ...draw.text import join_notes
 from ...maths.classes import FeatureDistances, knn_accuracy, silhouette, within_to_between
 from ...maths.confidence import overconfidence
-from ...maths.confusion import accuracies
+from ...maths.confusion import accuracies, label_accuracies
 from ...maths.map_change import empty, map_distance, true_versus_predicted
 
 Histories = dict[str, tuple[tuple[int, ...], tuple[float, ...]]]
@@ -35,7 +35,7 @@ class BestEpoch:
 class OverfittingData:
     """The data to draw of one data source, copied because measuring continues while it is drawn."""
 
-    histories: MetricHistories  # steps and values of each metric, by name; None where every map was empty
+    histories: MetricHistories  # steps and values of each metric, by name; None where it tells nothing
     curves: Histories  # epochs and values of the Keras logs, by key
     scales: Mapping[str, float]  # limits of the axes
     best: int | None  # the best epoch, if there is one
@@ -72,6 +72,18 @@ def metrics_of(
     return found, {"cam_drift": excluded, "cam_true_vs_predicted": between.left_out}
 
 
+def tells_nothing(name: str, now: Evaluation, left_out: Mapping[str, int]) -> bool:
+    """Return whether so many rows are left out of a metric that its value is not to be compared with that of others.
+
+    Of `cam_drift` all rows. Of `cam_true_vs_predicted` most of the wrong ones: right ones count 0, so the mean is low
+    by itself.
+    """
+    count = left_out.get(name, 0)
+    if name == "cam_true_vs_predicted" and now.answer_scores is not None:
+        return 2 * count > int(now.answer_scores.wrong_rows.sum())
+    return count == len(now.true_score)
+
+
 def empty_in_words(data: OverfittingData, step: int) -> str:
     """Return how many rows have an empty map of the true class, and how many a metric of this step leaves out for that.
 
@@ -103,23 +115,29 @@ def accuracy_of(now: Evaluation, row_weights: Array) -> float:
 
 
 def answers_of(
-    data: Mapping[str, OverfittingData], labels: Array | None, ranges: Mapping[str, IntensityRange | None]
+    data: Mapping[str, OverfittingData],
+    labels: Array | None,
+    ranges: Mapping[str, IntensityRange | None],
+    truth: Array | None = None,
 ) -> Answers:
     """Summarise what the headline needs to know of the observed rows.
 
     `data` and `ranges`, of the inputs, are by data source; `labels` are the classes of the validation
-    rows `(n,)`, if they have any.
+    rows `(n,)`, if they have one each; `truth` the labels of each, 0 or 1 `(n, k)`, if they have several.
     """
     now = data[VALIDATION].now
     bad = int(np.count_nonzero(~np.isfinite(now.true_score)))
     accuracy = balanced = chance = math.nan
-    sizes: tuple[int, ...] = ()
+    sizes: tuple[float, ...] = ()
     if now.answer_scores is not None and now.answer_scores.predicted is not None and labels is not None:
         accuracy, balanced = accuracies(labels, np.where(now.answer_scores.right, labels, -1))
         sizes = tuple(np.unique(labels, return_counts=True)[1].tolist())
         chance = max(sizes) / len(labels)
+    elif now.answer_scores is not None and truth is not None:
+        accuracy, balanced, chance, sizes = label_accuracies(truth, now.answer_scores.right)
     before = data[TRAINING].untrained_loss if TRAINING in data else math.nan
     ratio = data[VALIDATION].untrained_loss / before if before > 0 else math.nan
     training, validation = ranges.get(TRAINING), ranges.get(VALIDATION)
     known = None if training is None or validation is None else (training, validation)
-    return Answers(accuracy, chance, len(now.true_score), bad, ratio, known, balanced, sizes)
+    several = truth is not None
+    return Answers(accuracy, chance, len(now.true_score), bad, ratio, known, balanced, sizes, several)

@@ -18,7 +18,7 @@ from ...taps.frozen import is_frozen
 from ...taps.reader import Reader
 from .context import SummaryContext
 from .epoch_history import EpochHistory
-from .measurements import BestEpoch, OverfittingData, accuracy_of, empty_in_words, metrics_of, row_loss
+from .measurements import BestEpoch, OverfittingData, accuracy_of, empty_in_words, metrics_of, row_loss, tells_nothing
 from .publishing import checked_publish, log_key
 from .several_outputs import judged_output_in_words, loss_in_words
 from .summary import caption_of, summary_of
@@ -195,7 +195,7 @@ class OverfittingMonitor(EvaluatedView):
         for name, value in metrics.items():
             known = {at: old for at, old in histories.get(name, {}).items() if at < step}
             if name != "cam_drift" or maps_then is not None:
-                known[step] = None if left_out.get(name) == len(now.true_score) else value
+                known[step] = None if tells_nothing(name, now, left_out) else value
             histories[name] = known
             extend_axis(self.memory.scales, name, value, METRICS[name].window)
         if now.true_maps is not None:

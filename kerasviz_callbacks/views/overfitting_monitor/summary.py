@@ -20,7 +20,7 @@ from .measurements import OverfittingData, accuracy_of, answers_of
 
 _MORE_ROWS = 1.5  # knn of one data set is not compared with that of another of so many times its rows
 _OTHER_SHARE = 0.1  # metrics that count rows are not compared where a class's share of the rows differs by so much
-_OF_ROWS = {"silhouette": "silhouette", "nc1": "nc1", "cam_drift": "cam_", "cam_true_vs_predicted": "cam_"}
+_OF_ROWS = {"silhouette": "silhouette", "nc1": "nc1", "cam_drift": "cam_*", "cam_true_vs_predicted": "cam_*"}
 
 
 def caption_of(context: SummaryContext, examples: str) -> str:
@@ -33,7 +33,7 @@ def caption_of(context: SummaryContext, examples: str) -> str:
         caption += "\nknn rises with the number of rows: not to be compared between these two"
     of_rows = list(dict.fromkeys(_OF_ROWS[name] for name in context.metrics if name in _OF_ROWS))
     if of_rows and _shares_differ(list(context.labels.values())):
-        caption += f"\nclasses have other shares of these rows: compare {', '.join(of_rows)} by their course alone"
+        caption += f"\nshares of classes differ between the two: compare only the course of {', '.join(of_rows)}"
     if context.weighting:
         caption += f"\n{context.weighting}"
     if context.maps_path:
@@ -96,8 +96,14 @@ def _class_scores(context: SummaryContext, validation: OverfittingData) -> PerCl
 
 def _answers(context: SummaryContext, data: Mapping[str, OverfittingData], step: int) -> Answers:
     labels = context.labels[VALIDATION] if context.task.kind == "classes" else None
-    known = answers_of(data, labels, context.ranges)
-    known = replace(known, own_loop=context.own_loop, weighted=bool(context.weighting))
+    truth = context.truth if context.task.kind == "labels" else None
+    known = answers_of(data, labels, context.ranges, truth)
+    known = replace(
+        known,
+        own_loop=context.own_loop,
+        weighted=bool(context.weighting),
+        weighted_apart=bool(context.weighting) and not _weighted_alike(context),
+    )
     if TRAINING not in data:
         return known
     training = data[TRAINING]
@@ -107,6 +113,11 @@ def _answers(context: SummaryContext, data: Mapping[str, OverfittingData], step:
         while_training=_logged_accuracy(context, training, step),
         training_at_best=math.nan if training.then is None else training.then.accuracy,
     )
+
+
+def _weighted_alike(context: SummaryContext) -> bool:
+    """Whether sample weights are known to count in the curves of both data sets."""
+    return TRAINING in context.probes and all(probe.sample_weighted for probe in context.probes.values())
 
 
 def _logged_accuracy(context: SummaryContext, training: OverfittingData, step: int) -> float:
