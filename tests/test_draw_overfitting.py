@@ -124,7 +124,7 @@ def test_where_nothing_could_be_measured_is_a_gap_without_the_colour_of_nan():
     assert not len(rows_of(plot, SETS["validation"], 100))
     assert len(rows_of(plot, SETS["validation"], 60))
     (drift,) = metric_charts(["cam_drift"], {"validation": {"cam_drift": ((0, 1), (0.0, None))}}, {})
-    assert drift.subtitle == "now no maps"
+    assert drift.subtitle == "now too few maps"
 
 
 @pytest.mark.parametrize("values", [[0.5], [np.nan, 0.5, np.nan]])

@@ -243,7 +243,7 @@ def _best_and_newest(curves: Mapping[str, Curve], trained: bool) -> str:
         if curve.best is not None:
             word = "best trained" if trained and curve.steps[0] < 0 else "best"
             said.append(f"{word} {written(known[curve.best] or 0.0)} at {written(curve.best)}")
-        said.append("now no maps" if now is None else f"now {written(now)}")
+        said.append("now too few maps" if now is None else f"now {written(now)}")
     return "   ".join(said)
 
 
