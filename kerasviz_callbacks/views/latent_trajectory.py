@@ -23,7 +23,7 @@ TAIL = 9  # steps: the dots and the eight before them
 _DESCRIPTION = """**Movement of the latent codes of {path}** ({d} dimensions, {n} rows of the probe).
 
 *How to read it:* dots are codes, coloured by class, with the last 8 steps as tails; thick lines trace the class means
-over the whole training. The mean of all codes is subtracted at every step: the scalar `latent/drift` tells how the
+over the whole training. The mean of all codes is subtracted at every step: the scalar *latent/drift* tells how the
 whole cloud moves. The axis range only grows, so a collapsing cloud shrinks (see the scale bar). The axes
 ({axes}) are kept as long as they show at least 90 % of the variance that the best ones would, so that movement is that
 of the codes, not of the axes. The tab *Projector* has the codes of the newest step in all dimensions (restart
