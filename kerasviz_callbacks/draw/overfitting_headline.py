@@ -37,7 +37,7 @@ class Answers:
         balanced: the mean over the classes of the accuracy within each; NaN: not known.
         class_sizes: how many of the rows each class has; of several labels how many are without and with one, harmonic
             means over the labels.
-        several_labels: whether a row has several labels.
+        labels: how many labels each row has or has not; 0: it has one class.
         own_loop: whether the training is no `fit`, so that the logs are what the user passes.
         training: the accuracy on training rows as validation measures it; NaN: not known.
         while_training: the accuracy that Keras logs of the training data; NaN: not known, or weighted.
@@ -54,7 +54,7 @@ class Answers:
     ranges: tuple[IntensityRange, IntensityRange] | None = None
     balanced: float = math.nan
     class_sizes: tuple[float, ...] = ()
-    several_labels: bool = False
+    labels: int = 0
     own_loop: bool = False
     training: float = math.nan
     while_training: float = math.nan
@@ -131,8 +131,22 @@ class _Told:
             return f"{self.answers.nan:,} of {self.answers.rows:,} answers are NaN."
         return ""
 
+    def answered_alike(self) -> str:
+        """Several labels a row that are right as often as constant answers are; a model may still rank them well."""
+        known = self.answers
+        if self.step < 0 or not (known.labels and known.class_sizes and 0 < known.chance < 1):
+            return ""
+        worth = known.labels * len(known.class_sizes) ** 2 / sum(1 / size for size in known.class_sizes)
+        skilled = known.accuracy > known.chance + _noise(known.chance, known.rows * known.labels)
+        if skilled or known.balanced > 0.5 + _noise(0.5, worth):
+            return ""
+        right = f"{written(known.accuracy)}{' (unweighted)' if known.weighted else ''} of them are right"
+        return f"Labels are answered hardly better than alike for all rows: {right}, {written(known.chance)} if alike."
+
     def at_chance(self) -> str:
         known = self.answers
+        if known.labels:
+            return self.answered_alike()
         if self.step < 0 or not at_chance(known.accuracy, known.chance, known.rows):
             return ""
         if math.isfinite(known.balanced):  # of unbalanced rows, always answering alike may be the most accurate
@@ -141,9 +155,6 @@ class _Told:
                 return ""
         accuracy = f"{written(known.accuracy)}{' (unweighted)' if known.weighted else ''}"
         near = "at" if known.accuracy <= known.chance + _noise(known.chance, known.rows) else "hardly above"
-        if known.several_labels:
-            chance = f"{written(known.chance)} by answering every row alike"
-            return f"Validation answers are {near} chance level: {accuracy} of the labels are right, {chance}."
         chance = f"majority class of the observed rows {written(known.chance)}"
         return f"Validation accuracy is {near} chance level: {accuracy}, {chance}."
 

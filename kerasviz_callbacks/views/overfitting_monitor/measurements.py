@@ -139,5 +139,5 @@ def answers_of(
     ratio = data[VALIDATION].untrained_loss / before if before > 0 else math.nan
     training, validation = ranges.get(TRAINING), ranges.get(VALIDATION)
     known = None if training is None or validation is None else (training, validation)
-    several = truth is not None
+    several = 0 if truth is None else truth.shape[1]
     return Answers(accuracy, chance, len(now.true_score), bad, ratio, known, balanced, sizes, several)
