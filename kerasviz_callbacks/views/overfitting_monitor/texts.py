@@ -38,7 +38,7 @@ SCALARS = {
     "nc1": "Sum of squares of the features within classes, divided by that between classes; low: well separated.",
     "cam_drift": "Mean of 1 - cos between the Grad-CAM maps of the true class now and at the best epoch so far.",
     "cam_true_vs_predicted": "Mean of 1 - cos between the Grad-CAM maps of the true and the predicted class; 0 for "
-    "rows that are right, 1 where one map is empty.",
+    "rows that are right, 1 where one map is empty; wrong rows with two empty maps are left out.",
     "cam_empty": "Number of rows excluded from cam_drift because the Grad-CAM map of their true class is empty, now or "
     "at the best epoch.",
 }
