@@ -161,11 +161,9 @@ def test_a_process_that_ends_in_the_midst_of_training_does_so_at_once_and_its_lo
         fit(classifier(), data.x, data.y, [*views, End()], epochs=9)
         """,
         tmp_path,
-        timeout=300,
+        timeout=120,
     )
-    assert time.time() - float(done.stdout.split()[0]) < 60, (
-        "a busy machine takes long to end TensorFlow; no queue may add to it"
-    )
+    assert time.time() - float(done.stdout.split()[0]) < 15
     assert done.returncode == code, done.stderr[-2000:]
     found = runs(tmp_path)
     assert list(found["views/model"].pictures["filters/conv2"]) == [-1, 0, 1, 2]
@@ -195,8 +193,8 @@ def test_a_view_that_hangs_does_not_keep_the_process(tmp_path):
         fit(classifier(), data.x, data.y, [Hanging(sys.argv[1]), End()], epochs=9)
         """,
         tmp_path,
-        timeout=300,
+        timeout=120,
     )
-    assert time.time() - float(done.stdout.split()[0]) < 90
+    assert time.time() - float(done.stdout.split()[0]) < 45
     assert done.returncode == 1
     assert "ZeroDivisionError" in done.stderr
