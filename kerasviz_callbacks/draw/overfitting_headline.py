@@ -62,6 +62,12 @@ class Answers:
     weighted: bool = False
     weighted_apart: bool = False
 
+    @property
+    def balanced_rows(self) -> float:
+        """How many rows `balanced` is worth: an accuracy of so many scatters as much."""
+        scatter = sum(1 / size for size in self.class_sizes)
+        return len(self.class_sizes) ** 2 * max(self.labels, 1) / scatter if scatter else 0.0
+
 
 def headlines(
     curves: Mapping[str, History],
@@ -136,9 +142,8 @@ class _Told:
         known = self.answers
         if self.step < 0 or not (known.labels and known.class_sizes and 0 < known.chance < 1):
             return ""
-        worth = known.labels * len(known.class_sizes) ** 2 / sum(1 / size for size in known.class_sizes)
         skilled = known.accuracy > known.chance + _noise(known.chance, known.rows * known.labels)
-        if skilled or known.balanced > 0.5 + _noise(0.5, worth):
+        if skilled or known.balanced > 0.5 + _noise(0.5, known.balanced_rows):
             return ""
         right = f"{written(known.accuracy)}{' (unweighted)' if known.weighted else ''} of them are right"
         return f"Labels are answered hardly better than alike for all rows: {right}, {written(known.chance)} if alike."
@@ -149,10 +154,10 @@ class _Told:
             return self.answered_alike()
         if self.step < 0 or not at_chance(known.accuracy, known.chance, known.rows):
             return ""
-        if math.isfinite(known.balanced):  # of unbalanced rows, always answering alike may be the most accurate
-            classes, scatter = len(known.class_sizes), sum(1 / size for size in known.class_sizes)
-            if not at_chance(known.balanced, 1 / classes, classes**2 / scatter):
-                return ""
+        # Of unbalanced rows, always answering alike may be the most accurate.
+        known_within = math.isfinite(known.balanced)
+        if known_within and not at_chance(known.balanced, 1 / len(known.class_sizes), known.balanced_rows):
+            return ""
         accuracy = f"{written(known.accuracy)}{' (unweighted)' if known.weighted else ''}"
         near = "at" if known.accuracy <= known.chance + _noise(known.chance, known.rows) else "hardly above"
         chance = f"majority class of the observed rows {written(known.chance)}"
@@ -195,14 +200,13 @@ class _Told:
             return ""
         change = f"val_loss {written(lowest)} → {written(now)}{_more(lowest, now)}"
         trained, before = self.answers.training, self.answers.training_at_best
+        fell, begin = self.at("loss", self.step) < self.at("loss", self.best), "Getting worse"
         if before - trained > _FELL and not self.answers.weighted:
-            fell_too = f"accuracy on training data fell too, {written(before)} → {written(trained)}"
-            return f"Getting worse since {self.axis} {self.best}: {change}; {fell_too}."
-        fell = self.at("loss", self.step) < self.at("loss", self.best)
-        if fell and self.answers.weighted_apart:
-            apart = "loss fell, but weights may count in one of the two alone"
-            return f"Getting worse since {self.axis} {self.best}: {change}; {apart}."
-        begin = "Overfitting" if fell else "Getting worse"
+            change += f"; accuracy on training data fell too, {written(before)} → {written(trained)}"
+        elif fell and self.answers.weighted_apart:
+            change += "; loss fell, but weights may count in one of the two alone"
+        elif fell:
+            begin = "Overfitting"
         return f"{begin} since {self.axis} {self.best}: {change}."
 
     def _has_risen(self, lowest: float) -> bool:

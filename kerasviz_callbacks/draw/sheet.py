@@ -209,7 +209,7 @@ def _draw_strip(strip: Picture, legend: Scale | Ruler | None, note: str, bad: st
 def _write_note(strip: Picture, note: str, left: int, baseline: int, size: int) -> None:
     """One line, in smaller letters if it is too long, or then two in its place."""
     across, line, bottom = strip.shape[1] - left - MARGIN, clean(note), len(strip) - 5
-    small = max(SMALL, round(size * 0.8))
+    small = _least(size)
     if text_width(line, small) <= across:
         write(strip, (left, baseline), line, size=size, colour=QUIET, width=across, least=small)
         return
@@ -240,5 +240,9 @@ def _write_scale(strip: Picture, scale: Scale, baseline: int, size: int) -> None
     left += long + 7
     left += write(strip, (left, baseline), format_number(scale.high), size=size) + size
     width = max(0, strip.shape[1] - left - MARGIN)
-    small = max(SMALL, round((size - 1) * 0.8))
-    write(strip, (left, baseline), scale.label, size=size - 1, colour=QUIET, width=width, least=small)
+    write(strip, (left, baseline), scale.label, size=size - 1, colour=QUIET, width=width, least=_least(size - 1))
+
+
+def _least(size: int) -> int:
+    """The size that letters of the strip are made smaller to, so that no word is cut."""
+    return max(SMALL, round(size * 0.8))

@@ -81,8 +81,8 @@ def label_accuracies(true: ArrayLike, right: ArrayLike) -> tuple[float, float, f
     both = sizes.min(axis=0) > 0
     if not both.any():
         return accuracy, float("nan"), constant, ()
-    hits = np.stack([(~actual & correct).sum(axis=0), (actual & correct).sum(axis=0)])
-    balanced = float((hits[:, both] / sizes[:, both]).mean())
+    columns = zip(actual[:, both].T, (actual == correct)[:, both].T, strict=True)
+    balanced = float(np.mean([accuracies(*pair)[1] for pair in columns]))
     return accuracy, balanced, constant, tuple((1 / (1 / sizes[:, both]).mean(axis=1)).tolist())
 
 

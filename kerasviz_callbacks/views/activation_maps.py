@@ -152,9 +152,9 @@ class ActivationMaps(LayersView):
                 gone = dead_channels(metrics, rectified)
                 chosen = self.memory.shared.get("channels", {}).get(first.path, np.arange(0))
                 data.dead[call.path] = gone[chosen]
-                of = "units" if maps.ndim == 2 else "channels"
-                drawn = _dead_drawn(gone, chosen, in_orange=maps.ndim == 2)
-                data.deaths[call.path] = self._deaths(source, call.path, step, gone, len(maps), f"{of}{drawn}")
+                units = maps.ndim == 2
+                of = f"{'units' if units else 'channels'}{_dead_drawn(gone, chosen, in_orange=units)}"
+                data.deaths[call.path] = self._deaths(source, call.path, step, gone, len(maps), of)
             if rectified:
                 scalars[f"health/{call.path}/sparsity"] = sparsity(metrics)
             scalars[f"health/{call.path}/dormant"] = dormant(metrics)
