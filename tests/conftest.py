@@ -9,12 +9,13 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 from collections import Counter, defaultdict
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import settings
 
 # `quick` is the default; CI also runs `-m "slow or hypothesis" --hypothesis-profile=thorough`. No test sets
 # `max_examples` itself, since that would override both. No deadline, so that a busy machine fails no test.
-settings.register_profile("quick", max_examples=20, deadline=None)
+settings.register_profile("quick", max_examples=10, deadline=None)
 settings.register_profile("thorough", max_examples=150, deadline=None)
 settings.load_profile("quick")
 
@@ -46,6 +47,14 @@ def _leave_out_of_garbage_collection():
     """Leave out what the tests of a module leave behind: TensorFlow keeps graphs of functions that nobody calls."""
     yield
     _freeze()
+
+
+@pytest.fixture(autouse=True)
+def _draw_the_same_whatever_ran_before(request):
+    """Seed the generators of a test's module anew, so that its numbers do not depend on the tests before it."""
+    for value in vars(request.module).values():
+        if isinstance(value, np.random.Generator):
+            value.bit_generator.state = type(value.bit_generator)(1).state
 
 
 def pytest_addoption(parser):

@@ -141,6 +141,13 @@ def quick(cases, *names) -> list:
     return [pytest.param(case, id=case, marks=[] if case in names else pytest.mark.slow) for case in cases]
 
 
+def first(cases, count=1) -> list:
+    """Parameters of which only the first ones run by default, the others with `-m slow`."""
+    cases = list(cases)
+    values = [case if isinstance(case, tuple) else (case,) for case in cases[count:]]
+    return [*cases[:count], *(pytest.param(*given, marks=pytest.mark.slow) for given in values)]
+
+
 def check_each(cases, check) -> None:
     """Call `check(case)` for every case, and raise what failed, each named: cheaper than a test for every case."""
     failed = []

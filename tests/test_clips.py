@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from harness import recorded
+from harness import first, quick, recorded
 from keras import layers
 
 import kerasviz_callbacks as kv
@@ -40,7 +40,8 @@ def closed_form(model, x, target, path="each"):
     return maps, np.einsum("nthwc,tc->nthw", maps, weights) / (6 * 7)
 
 
-@pytest.mark.parametrize("frames", [FRAMES, 1])
+@pytest.mark.slow
+@pytest.mark.parametrize("frames", first([FRAMES, 1]))
 def test_each_frame_has_a_map_with_weights_of_its_own(frames):
     model, x = clips(frames), data(frames=frames)
     maps, expected = closed_form(model, x, 2)
@@ -98,6 +99,7 @@ def test_an_example_that_got_worse_is_the_frame_with_most_heat_then_or_now(tmp_p
     np.testing.assert_array_equal(degraded.pictures, every[rows, frames])
 
 
+@pytest.mark.slow
 def test_a_layer_called_twice_a_frame_is_two_calls():
     given = keras.Input((6, 7, 2))
     conv = layers.Conv2D(2, 3, padding="same", name="twice")
@@ -138,7 +140,8 @@ def test_maps_of_tokens_of_volumes_are_the_closed_form():
     np.testing.assert_allclose(kv.class_activation_map(model, x, layer="tokens", target=1), expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "uint8"])
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", quick(["float32", "uint8"], "uint8"))
 def test_a_tower_on_several_inputs_has_a_picture_over_each(tmp_path, dtype):
     shared = tower()
     inputs = [keras.Input((6, 7, 2), name=name, dtype=dtype) for name in ("left", "right")]
@@ -159,6 +162,7 @@ def test_a_tower_on_several_inputs_has_a_picture_over_each(tmp_path, dtype):
     assert [tag for tag in before if (before[tag] != after[tag]).any()] == ["validation/activations/tower/maps:1"]
 
 
+@pytest.mark.slow
 def test_the_frame_that_stands_for_a_clip_is_named(monkeypatch):
     said, written, x, blank = [], [], data(), np.zeros((9, 9, 3), np.uint8)
     given = keras.Input((FRAMES, 6, 7, 2))
@@ -191,6 +195,7 @@ def drawn_of(monkeypatch, model, inputs, layers=None):
     return found
 
 
+@pytest.mark.slow
 def test_the_middle_frame_of_activations_is_drawn_and_named(monkeypatch):
     model, x = clips(), data()
     maps, line = drawn_of(monkeypatch, model, x)["each/tower/maps"]
@@ -208,6 +213,7 @@ def test_activations_of_several_inputs_say_of_which(monkeypatch):
     assert [line for _, line in found.values()] == [f"columns: channels   on input {name}" for name in names]
 
 
+@pytest.mark.slow
 def test_activations_of_patches_are_maps_however_many_there_are(monkeypatch):
     given = keras.Input((32, 48, 1))
     tokens = layers.Reshape((-1, 24))(layers.Conv2D(24, 4, strides=4)(given))

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from harness import EPOCHS, Weights, check_each, classifier, decoded, fit, pictures, recorded, runs, same_weights
+from harness import EPOCHS, Weights, check_each, classifier, decoded, first, fit, pictures, recorded, runs, same_weights
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -87,7 +87,7 @@ def test_weights_give_rows_the_proportions_of_the_data():
     assert weights[-1] == 0
 
 
-@pytest.mark.parametrize("normalize", NORMALIZE)
+@pytest.mark.parametrize("normalize", first(NORMALIZE))
 def test_a_fit_on_unbalanced_data_shows_what_scikit_learn_says(normalize, tmp_path):
     x, y = unbalanced()
     view = recorded(kv.ConfusionMatrix)(tmp_path, (x, y), normalize=normalize, on_error="raise")
@@ -103,6 +103,7 @@ def test_a_fit_on_unbalanced_data_shows_what_scikit_learn_says(normalize, tmp_pa
     assert logged["confusion/balanced_accuracy"][1] == pytest.approx(balanced_accuracy_score(y, predicted))
 
 
+@pytest.mark.slow
 def test_even_rows_are_weighted_back_to_the_proportions_of_the_data(tmp_path):
     x, y = unbalanced()
     probe = kv.Probe((x, y), count=24)
@@ -119,6 +120,7 @@ def test_even_rows_are_weighted_back_to_the_proportions_of_the_data(tmp_path):
     np.testing.assert_array_equal(found.data.counts[0], confusion_matrix(probe.labels, predicted, labels=range(3)))
 
 
+@pytest.mark.slow
 def test_visualizer_shows_it_on_the_rows_of_the_monitor(tmp_path, monkeypatch):
     read = []
     monkeypatch.setattr("kerasviz_callbacks.fit_context.as_probe", lambda *a, **k: read.append(k) or as_probe(*a, **k))
@@ -149,6 +151,7 @@ def test_one_logit_is_two_classes(tmp_path):
     assert set(runs(tmp_path)["views/validation"].pictures) == {"confusion/yes"}
 
 
+@pytest.mark.slow
 def test_of_several_labels_there_is_a_matrix_each(tmp_path):
     x, y = unbalanced()
     several = np.stack([y == 0, y == 1, y < 2], axis=1).astype(np.float32)
@@ -247,6 +250,7 @@ def drawn(view, model, monkeypatch):
     return made[0][2], made[0][3]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("even", [True, False])
 def test_rows_that_are_weighted_however_little_are_said_to_be(even, tmp_path, monkeypatch):
     x, y = unbalanced(n=40)[0], np.repeat([0, 1], 20 if even else [22, 18])
@@ -272,6 +276,7 @@ def test_of_several_labels_those_right_stand_beside_the_confidence_and_rows_with
     assert said.endswith(f",  all labels of a row right {right.all(axis=1).mean():.1%}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weighted", [True, False])
 @pytest.mark.parametrize("stream", [True, False])
 def test_sample_weights_are_said_to_count_for_nothing(weighted, stream, tmp_path, monkeypatch):

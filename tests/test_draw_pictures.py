@@ -383,6 +383,7 @@ def halved(left, right, **options):
     return sheet, found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("left", "right"), [(8, 8), (3, 8), (8, 1), (1, 1), (5, 2)])
 def test_halves_hold_their_own_tiles_in_their_order(left, right):
     sheet, found = halved(left, right)

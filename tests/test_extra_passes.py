@@ -202,6 +202,7 @@ def test_batches_of_bounded_memory_give_what_one_batch_gives(network, reader, mo
     assert {stop - start for start, stop in sizes} == {2}
 
 
+@pytest.mark.slow
 def test_a_model_of_one_batch_size_is_asked_in_batches_of_that_size(network):
     fixed = Network(batch=4)
     fixed.model.set_weights(network.model.get_weights())

@@ -137,6 +137,7 @@ def right_to_write():
         os.seteuid(0)
 
 
+@pytest.mark.slow
 @pytest.mark.fault("the directories become read-only", "open event files go on, PNG files are lost, with one warning")
 def test_directories_that_become_read_only(right_to_write, tmp_path, alone, capsys):
     where, saved = tmp_path / "logs", tmp_path / "saved"
@@ -147,6 +148,7 @@ def test_directories_that_become_read_only(right_to_write, tmp_path, alone, caps
     assert_saved(saved, closing)
 
 
+@pytest.mark.slow
 @pytest.mark.fault("the log directory is deleted", "made again at the next drawn epoch, no warning")
 def test_a_log_directory_that_is_deleted(tmp_path, alone, capsys):
     where = tmp_path / "logs"
@@ -156,6 +158,7 @@ def test_a_log_directory_that_is_deleted(tmp_path, alone, capsys):
     assert "could not be written" not in closing
 
 
+@pytest.mark.slow
 @pytest.mark.fault("the log directory becomes unwritable", "one warning; all other epochs are whole")
 def test_a_log_directory_that_becomes_a_file_for_three_epochs(tmp_path, alone, capsys):
     where, aside = tmp_path / "logs", tmp_path / "aside"
@@ -197,6 +200,7 @@ class Exhausted(Damage):
         resource.setrlimit(resource.RLIMIT_NOFILE, self.limits)
 
 
+@pytest.mark.slow
 @pytest.mark.fault("no more files can be opened", "open event files go on, PNG files are lost, with one warning")
 def test_a_limit_of_open_files(tmp_path, alone, capsys):
     where, saved, damage = tmp_path / "logs", tmp_path / "saved", Exhausted()
@@ -210,6 +214,7 @@ def test_a_limit_of_open_files(tmp_path, alone, capsys):
     assert_saved(saved, closing)
 
 
+@pytest.mark.slow
 @pytest.mark.fault("the disk is full from the first epoch on, to the end", "one warning, the training is untouched")
 def test_a_disk_that_stays_full(disk, alone, capsys):
     class Full(Damage):

@@ -62,6 +62,7 @@ def must_be_readable(directory: Path) -> list[int]:
     return drawn[:-1]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="forks after TensorFlow was imported, which is safe only there")
 @pytest.mark.fault("`kill -9` at 22 random moments", "every drawn epoch before the one in flight, by both loaders")
 @pytest.mark.parametrize(

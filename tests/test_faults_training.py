@@ -14,7 +14,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from harness import autoencoder, classifier, fit, pictures, runs, same_weights
+from harness import autoencoder, classifier, fit, pictures, quick, runs, same_weights
 
 import kerasviz_callbacks as kv
 from kerasviz_callbacks.record.step_queue import Admission
@@ -50,7 +50,7 @@ def exploded(build, y, views=(), **options):
 @pytest.mark.fault(
     "weights and activations explode to infinity and NaN", "the training is the same, every step is logged"
 )
-@pytest.mark.parametrize("kind", list(EXPLODING))
+@pytest.mark.parametrize("kind", quick(EXPLODING, "autoencoder"))
 def test_a_training_that_explodes(kind, tmp_path):
     build, y, kinds = EXPLODING[kind]
     views = [
@@ -157,6 +157,7 @@ def test_fits_in_a_row_leave_nothing_behind(tmp_path, caplog):
     assert len(list((tmp_path / "same").iterdir())) == 8, "runs of its own for each"
 
 
+@pytest.mark.slow
 @pytest.mark.fault("the user's own callback raises between two of ours", "what the first had seen is drawn")
 def test_what_was_seen_before_a_callback_in_between_raised_is_drawn(tmp_path):
     class Raise(keras.callbacks.Callback):
@@ -181,6 +182,7 @@ def test_what_was_seen_before_a_callback_in_between_raised_is_drawn(tmp_path):
     assert list(runs(tmp_path)["views/validation"].pictures["grad_cam/conv2"]) == [-1, 0]
 
 
+@pytest.mark.slow
 @pytest.mark.fault("an early stop while drawing is behind", "the last epoch is drawn all the same")
 def test_the_last_epoch_is_drawn_though_drawing_was_behind(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("kerasviz_callbacks.record.step_queue.MAX_LAG", 0.05)
@@ -210,6 +212,7 @@ def test_the_last_epoch_is_drawn_though_drawing_was_behind(tmp_path, monkeypatch
     assert "(2 steps not drawn" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_weights_that_come_with_the_first_batch_are_looked_at_too(tmp_path):
     """A model without an Input has none when training begins: what is known of none must not stand for them."""
     layers = [keras.layers.Conv2D(4, 3, name="conv1"), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(3)]
@@ -226,6 +229,7 @@ def test_weights_that_come_with_the_first_batch_are_looked_at_too(tmp_path):
     assert len(set(seen)) == 3
 
 
+@pytest.mark.slow
 def test_an_epoch_that_could_not_be_measured_is_not_drawn_as_the_one_before(tmp_path, monkeypatch):
     def admit(self, step, *, force, draw=True):
         return Admission(measure=True, draw=force or step < 2)

@@ -42,6 +42,7 @@ def convolution(**options):
     return layers.Conv2D(6, 3, name="conv", **{"activation": "tanh", **options})
 
 
+@pytest.mark.slow
 def test_a_probe_read_in_several_batches_gives_the_same(monkeypatch):
     x = RNG.normal(size=(10, 12, 12, 2)).astype(np.float32)
     model = network(convolution(), layers.Flatten(), layers.Dense(9, name="dense"))
@@ -100,6 +101,7 @@ def test_outputs_of_any_rank(layer, shape):
     np.testing.assert_allclose(strengths, np.abs(maps).mean(axis=1), rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("scale", "level"), [(1.0, 0.0), (1.0, 1e5), (1e25, 0.0), (1e-3, 10.0)])
 def test_large_means_and_magnitudes_cost_no_digits(scale, level):
     x = (RNG.normal(size=(6, 8, 8, 3)) @ RNG.normal(size=(3, 3)) * scale + level * scale).astype(np.float32)
@@ -175,6 +177,7 @@ def test_nan_and_infinity_spoil_their_own_channel_alone():
     assert np.isfinite(strengths).all(axis=0).tolist() == [True, False, True, False, True, True]
 
 
+@pytest.mark.slow
 def test_the_order_is_decided_once_on_validation_data(tmp_path):
     model = network(convolution(), layers.GlobalAveragePooling2D(), layers.Dense(2, name="answer"))
     model.compile(keras.optimizers.SGD(0.5), "mse")
@@ -211,6 +214,7 @@ def test_a_single_picture_and_a_single_channel_make_a_picture(kind):
     assert channel_overlap([[1.0]]).constant.tolist() == [True]
 
 
+@pytest.mark.slow
 def test_a_pass_that_another_view_began_is_read_anew_once_the_channels_are_chosen(tmp_path):
     model = network(layers.Conv2D(200, 1, name="wide"), layers.GlobalAveragePooling2D(), layers.Dense(2, name="answer"))
     model.compile(keras.optimizers.SGD(0.1), "mse")
@@ -234,6 +238,7 @@ def test_a_layer_of_one_channel_is_shown_only_if_it_is_named():
     assert list(kv.FilterOverlap("logs", x, layers=["amount"]).pictures(model)) == ["validation/overlap/amount"]
 
 
+@pytest.mark.slow
 def test_dead_channels_are_counted_for_the_whole_layer_at_every_step(tmp_path):
     """Of 20 channels, 16 of which are drawn, more die at every epoch; Keras' own output says how many."""
     x = RNG.normal(size=(9, 8, 8, 1)).astype(np.float32)

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 from absl import logging as absl_logging
-from harness import fit, pictures
+from harness import first, fit, pictures
 from tensorflow.python.platform import tf_logging
 
 import kerasviz_callbacks as kv
@@ -70,7 +70,9 @@ def logged(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("view", "eagerly"), [*((view, False) for view in VIEWS), ("GradCAM", True)], ids=lambda one: str(one)
+    ("view", "eagerly"),
+    first([("GradCAM", False), ("GradCAM", True), *((view, False) for view in VIEWS if view != "GradCAM")]),
+    ids=lambda one: str(one),
 )
 def test_layers_without_gradient_are_read_without_a_warning(view, eagerly, logged, tmp_path, recwarn):
     callback = VIEWS[view](tmp_path, (DATA.x_val, DATA.y_val), count=3, on_error="raise")

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from harness import quick
 from keras import layers, ops
 
 from kerasviz_callbacks.taps.frozen import is_frozen
@@ -65,7 +66,7 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", quick(CASES, "frozen backbone", "trained backbone", "statistics that go on"))
 def test_features_are_frozen_where_a_training_step_leaves_them_as_they_are(case):
     make, expected = CASES[case]
     keras.utils.set_random_seed(1)

@@ -208,6 +208,7 @@ def class_pictures(noise):
     return generator
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("noise", "same"), [(0.0, True), (1.0, True), (30.0, False)])
 def test_a_generator_of_one_picture_per_class_is_seen_though_the_classes_differ(noise, same, tmp_path, monkeypatch):
     told = []
@@ -273,6 +274,7 @@ def test_a_generator_that_collapses_is_seen_to(tmp_path):
     assert logged.picture(tag, 2).shape == logged.picture(tag, -1).shape
 
 
+@pytest.mark.slow
 def test_the_range_is_told_at_the_first_step_and_kept(tmp_path):
     at = iter((1.0, 1.0, 1.0, 0.5, 0.25, 0.0))  # twice before the first batch, then at every step
 
@@ -291,6 +293,7 @@ def test_the_range_is_told_at_the_first_step_and_kept(tmp_path):
 # Names.
 
 
+@pytest.mark.slow
 def test_several_generators_have_a_picture_each(tmp_path):
     class Two(GAN):
         def __init__(self):
@@ -305,6 +308,7 @@ def test_several_generators_have_a_picture_each(tmp_path):
     assert set(logged.scalars) == {"generated/generator/diversity", "generated/back/diversity"}
 
 
+@pytest.mark.slow
 def test_visualizer_shows_what_a_part_makes_of_noise(tmp_path, capsys):
     fit(GAN(), DATA.x, None, [kv.Visualizer(tmp_path, on_error="raise")], 1, verbose=2)
     said = capsys.readouterr().out
@@ -391,12 +395,14 @@ def test_a_model_without_a_generator_is_told_what_to_pass(tmp_path):
         fit(classifier(), DATA.x, DATA.y, [kv.GeneratedImages(tmp_path)])
 
 
+@pytest.mark.slow
 def test_a_sampler_with_numbers_of_its_own_is_warned_of(tmp_path):
     own = np.random.default_rng(0)
     with pytest.warns(UserWarning, match="a second call of `sample` gave other pictures"):
         trained([kv.GeneratedImages(tmp_path, sample=lambda model: own.random((4, 8, 8)), on_error="raise")])
 
 
+@pytest.mark.slow
 def test_global_states_that_another_thread_may_use_are_left_alone(tmp_path):
     over = threading.Event()
     thread = threading.Thread(target=over.wait)

@@ -104,6 +104,7 @@ def test_of_masks_the_largest_class_beside_the_background_is_explained(drawn, tm
     assert "predicted class, or `target`, with its probability, mean over the pixels predicted as it" in about
 
 
+@pytest.mark.slow
 def test_masks_that_overlap_by_less_than_half_are_framed_and_counted(drawn, tmp_path):
     model, _, _ = masks("softmax")
     true, found = np.zeros((5, 4, 4), int), np.zeros((5, 4, 4), int)
@@ -270,6 +271,7 @@ def reads(ids, *, mask_zero=False):
 IDS = np.array([[3, 1, 0, 0], [2, 3, 4, 0]])
 
 
+@pytest.mark.slow
 def test_texts_are_shown_by_their_words_or_ids_with_padding(drawn, tmp_path):
     words = np.array(["", "[UNK]", "not", "good", "film"])
     given = {"layer": "maps", "target": 1}

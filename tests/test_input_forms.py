@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from harness import first
 from keras import layers
 
 import kerasviz_callbacks as kv
@@ -80,10 +81,12 @@ def test_clouds_of_points_are_shown_with_their_maps(tmp_path):
 
 @pytest.mark.parametrize(
     ("first", "values"),
-    [
-        (layers.Dense(8, name="maps"), DRAWS.random((5, 64, 48))),
-        (layers.Embedding(9, 8, name="maps"), DRAWS.integers(0, 9, (5, 784))),
-    ],
+    first(
+        [
+            (layers.Dense(8, name="maps"), DRAWS.random((5, 64, 48))),
+            (layers.Embedding(9, 8, name="maps"), DRAWS.integers(0, 9, (5, 784))),
+        ]
+    ),
 )
 def test_rows_and_ids_are_no_pictures(tmp_path, first, values):
     model = model_of(values.shape[1:], first, dtype="int32" if values.dtype.kind == "i" else "float32")
@@ -94,6 +97,7 @@ def test_rows_and_ids_are_no_pictures(tmp_path, first, values):
     assert kv.GradCAM(tmp_path, (values, np.zeros(5, int))).picture(model).size
 
 
+@pytest.mark.slow
 def test_of_a_table_and_an_image_the_image_is_displayed(tmp_path):
     inputs = {"age": keras.Input((6,), name="age"), "photo": keras.Input((8, 8, 1), name="photo")}
     maps = layers.GlobalAveragePooling2D()(layers.Conv2D(2, 3, name="maps")(inputs["photo"]))
@@ -105,6 +109,7 @@ def test_of_a_table_and_an_image_the_image_is_displayed(tmp_path):
         assert places_of(tile.repeat(side, 0).repeat(side, 1), picture), view
 
 
+@pytest.mark.slow
 def test_kernels_and_activations_of_a_convolutional_lstm_are_shown(tmp_path):
     model = keras.Sequential([keras.Input((3, 8, 8, 1)), layers.ConvLSTM2D(2, 3, name="clip"), layers.Flatten()])
     model.add(layers.Dense(3, "softmax"))

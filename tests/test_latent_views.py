@@ -5,7 +5,7 @@ import csv
 import keras
 import numpy as np
 import pytest
-from harness import EPOCHS, STEPS, autoencoder, fit, header, pictures, recorded, runs
+from harness import EPOCHS, STEPS, autoencoder, first, fit, header, pictures, quick, recorded, runs
 from keras import layers, ops
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -109,7 +109,7 @@ FOUND = {
 }
 
 
-@pytest.mark.parametrize("case", list(FOUND))
+@pytest.mark.parametrize("case", quick(FOUND, "all in train_step", "no VAE"))
 def test_codes_are_found_and_their_active_units_counted_by_the_rule_of_their_kind(case, tmp_path):
     build, path, rule = FOUND[case]
     model, layer = build()
@@ -182,6 +182,7 @@ def test_without_a_fit_the_widest_units_of_the_model_as_it_is_are_shown(tmp_path
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_units_that_become_nan_are_counted_and_the_others_go_on(tmp_path):
     class Break(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
@@ -213,6 +214,7 @@ def test_the_axis_holds_all_epochs_and_a_resumed_fit_goes_on(tmp_path):
     np.testing.assert_array_equal(profile.quantiles[:4], early.quantiles)
 
 
+@pytest.mark.slow
 def test_the_paths_of_a_resumed_fit_have_each_step_once_as_it_was_last(tmp_path):
     keras.utils.set_random_seed(5)
     model, view = autoencoder(), recorded(kv.LatentTrajectory)(tmp_path, VALIDATION, on_error="raise")
@@ -242,6 +244,7 @@ def test_a_step_is_remembered_as_five_numbers_a_unit_shown(tmp_path):
     assert set(own) == {"history", "before"}, "codes of one step alone"
 
 
+@pytest.mark.slow
 def test_the_strip_says_how_many_are_active_and_which_varies_most(tmp_path):
     view = recorded(kv.LatentProfiles)(tmp_path, VALIDATION, on_error="raise")
     model = autoencoder()
@@ -253,6 +256,7 @@ def test_the_strip_says_how_many_are_active_and_which_varies_most(tmp_path):
     assert said == f"active {count} of 4   largest sd {codes.std(axis=0)[widest]:.3g} (unit {widest})"
 
 
+@pytest.mark.slow
 def test_each_scalar_is_written_once_though_two_views_give_it(tmp_path):
     both = [
         kv.LatentProfiles(tmp_path / "both", VALIDATION, on_error="raise"),
@@ -289,6 +293,7 @@ def test_the_projector_has_the_newest_codes_of_both_sources_and_whose_they_are(t
         assert (directory / "sprite.png").exists()
 
 
+@pytest.mark.slow
 def test_a_projector_that_cannot_be_written_is_told_once_and_training_goes_on(tmp_path):
     class Block(keras.callbacks.Callback):
         """A directory where a file should go."""
@@ -304,6 +309,7 @@ def test_a_projector_that_cannot_be_written_is_told_once_and_training_goes_on(tm
     assert list(runs(tmp_path)["views/validation"].pictures["latent/trajectory"]) == STEPS
 
 
+@pytest.mark.slow
 def test_inputs_that_are_no_pictures_have_no_sprite(tmp_path):
     inputs = keras.Input((9,))
     outputs = layers.Dense(9, name="back")(layers.Dense(3, name="codes")(inputs))
@@ -328,7 +334,7 @@ def test_below_the_trajectory_stands_what_the_axes_show_and_when_they_were_fitte
     assert Trail.note("epoch", trail(0.9, 0.1, collapsed=True)) == "collapsed   spread 1.5"
 
 
-@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize("named", first([False, True]))
 def test_an_encoder_trained_by_itself_is_shown_by_its_output(named, tmp_path):
     x = DATA.x.reshape(len(DATA.x), -1)
     model = keras.Sequential([keras.Input(x.shape[1:]), layers.Dense(8, "relu"), layers.Dense(3, name="code")])

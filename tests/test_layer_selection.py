@@ -5,6 +5,7 @@ import models
 import numpy as np
 import pytest
 import tensorflow as tf
+from harness import first
 from keras import layers, ops
 
 import kerasviz_callbacks as kv
@@ -28,6 +29,7 @@ def _chosen(model, x, score=None):
 # Grad-CAM.
 
 
+@pytest.mark.slow
 def test_an_auxiliary_branch_that_is_called_later_is_not_chosen():
     class TwoBranches(keras.Model):
         def __init__(self):
@@ -128,13 +130,15 @@ def _convolutions(count):
 
 @pytest.mark.parametrize(
     ("view", "said", "of"),
-    [
-        (kv.FilterImages, "c0 to last (8 of 12 layers, ", ()),
-        (kv.WeightHeatmaps, "c0 to last (8 of 12 kernels, ", ()),
-        (kv.ActivationMaps, "c0 to last (8 of 12 layers, ", (np.ones((2, 3, 3, 1)),)),
-        (kv.NeuronResponses, "c0 to last (8 of 12 layers, ", (np.ones((2, 3, 3, 1)),)),
-        (kv.FilterOverlap, "c0 to c10 (8 of 11 layers, ", (np.ones((2, 3, 3, 1)),)),  # not the one of a single channel
-    ],
+    first(
+        [
+            (kv.FilterImages, "c0 to last (8 of 12 layers, ", ()),
+            (kv.WeightHeatmaps, "c0 to last (8 of 12 kernels, ", ()),
+            (kv.ActivationMaps, "c0 to last (8 of 12 layers, ", (np.ones((2, 3, 3, 1)),)),
+            (kv.NeuronResponses, "c0 to last (8 of 12 layers, ", (np.ones((2, 3, 3, 1)),)),
+            (kv.FilterOverlap, "c0 to c10 (8 of 11 layers, ", (np.ones((2, 3, 3, 1)),)),  # not that of a single channel
+        ]
+    ),
 )
 def test_how_many_layers_are_left_out_is_printed_and_described(view, said, of, tmp_path, capsys):
     model, shown, x = _convolutions(11), view(tmp_path, *of), np.ones((2, 3, 3, 1), np.float32)
@@ -148,12 +152,13 @@ def test_how_many_layers_are_left_out_is_printed_and_described(view, said, of, t
     }
 
 
-@pytest.mark.parametrize("given", [{}, {"layers": ["c0", "c1"]}])
+@pytest.mark.parametrize("given", first([{}, {"layers": ["c0", "c1"]}]))
 def test_where_no_layer_is_left_out_nothing_is_said_of_it(given, tmp_path):
     for view in (kv.FilterImages(tmp_path, **given), kv.ActivationMaps(tmp_path, np.ones((2, 3, 3, 1)), **given)):
         assert not any("evenly" in one.description for one in snapshot([view], _convolutions(11 if given else 3)))
 
 
+@pytest.mark.slow
 def test_calls_of_a_shared_layer_are_counted_as_calls(tmp_path):
     shared, inputs = layers.Dense(3, name="shared"), keras.Input((3,))
     answer = inputs
@@ -228,7 +233,7 @@ def autoencoder_with_a_classifier_aside():
     [
         (dense_autoencoder, (6, 6), "code"),
         (convolutional_autoencoder, (8, 8, 1), "down2"),
-        (lambda: Vae(own=True), (12,), "encoder/z_mean"),
+        pytest.param(lambda: Vae(own=True), (12,), "encoder/z_mean", marks=pytest.mark.slow),
         (lambda: Vae(own=False), (12,), "encoder/z_mean"),
         (autoencoder_with_a_classifier_aside, (12,), "code"),
     ],
@@ -301,7 +306,7 @@ def _two_branches(inputs):
         (_around, (12,), "float32", "wide"),
         (_around, (12,), "uint8", "wide"),  # whole numbers have no gradients
         (_shared_twice, (12,), "float32", "in"),
-        (_of_steps, (4, 3), "float32", "code"),
+        pytest.param(_of_steps, (4, 3), "float32", "code", marks=pytest.mark.slow),
         (_two_branches, (12,), "float32", "both"),  # neither branch alone decides
     ],
 )

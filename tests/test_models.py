@@ -7,6 +7,7 @@ import models
 import numpy as np
 import pytest
 import tensorflow as tf
+from harness import first, quick
 
 import kerasviz_callbacks as kv
 
@@ -16,7 +17,22 @@ def _seeded():
     keras.utils.set_random_seed(1)
 
 
-@pytest.fixture(scope="module", params=[*models.ANY, *models.LOADED])
+BY_DEFAULT = (
+    "sequential_never_called",
+    "functional",
+    "nested",
+    "subclassed_with_lists_and_dicts",
+    "custom_layer_with_layers",
+    "shared_layer",
+    "inputs_in_a_dict",
+    "outputs_in_a_list",
+    "mixed_float16",
+    "normalised_and_dropped_out",
+    "loaded_functional",
+)
+
+
+@pytest.fixture(scope="module", params=quick([*models.ANY, *models.LOADED], *BY_DEFAULT))
 def made(request, tmp_path_factory):
     keras.utils.set_random_seed(1)
     if request.param in models.LOADED:
@@ -60,6 +76,7 @@ def _maps(made, seen):
     return seen[made.maps] if made.maps in seen else kv.activations(made.model, made.inputs, [made.maps])[made.maps]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["functional", "nested", "subclassed", "float64"])
 def test_of_probabilities_it_is_the_closed_form_too(kind):
     made = models.ANY[kind]()
@@ -105,6 +122,7 @@ def test_a_layer_that_is_called_twice_has_two_paths_and_the_plain_one_is_the_fir
     assert not np.array_equal(both["sh"], both["sh:1"])
 
 
+@pytest.mark.slow
 def test_nested_equals_flat_to_the_bit():
     made = models.nested_twice()
     parts = [made.model.get_layer("backbone").get_layer("core").get_layer(name) for name in ("conv1", "conv2")]
@@ -120,6 +138,7 @@ def test_nested_equals_flat_to_the_bit():
     )
 
 
+@pytest.mark.slow
 def test_a_model_whose_input_is_a_list_of_one_is_read_without_a_warning():
     inputs, parts = keras.Input((models.SIDE, models.SIDE, 3)), models.four()
     model = keras.Model([inputs], models.applied(parts, inputs))
@@ -273,8 +292,8 @@ LEAVES = {
 }
 
 
-@pytest.mark.parametrize("eagerly", [False, True])
-@pytest.mark.parametrize("kind", ["lstm", "bidirectional", "time distributed", "attention"])
+@pytest.mark.parametrize("eagerly", first([True, False]))
+@pytest.mark.parametrize("kind", quick(["lstm", "bidirectional", "time distributed", "attention"], "lstm", "attention"))
 def test_sequences_and_attention_are_read_and_explained(kind, eagerly):
     core, top = _sequence_models()[kind], models.head()
     inputs = keras.Input((5, 4))

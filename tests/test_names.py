@@ -119,6 +119,7 @@ BY_LAYER = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.fault("hostile names of layers and classes", "no file leaves `log_dir` or `save_dir`")
 def test_files_stay_below_log_dir_and_save_dir(classified):
     where, _ = classified
@@ -179,6 +180,7 @@ def test_other_names_are_shown_too(classified):
     ]
 
 
+@pytest.mark.slow
 def test_codes_of_any_name_and_classes_in_the_projector(tmp_path):
     codes = keras.layers.Dense(2)
     codes.name = "`c`\n# <b> \\"

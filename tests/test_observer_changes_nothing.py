@@ -179,10 +179,7 @@ def trained(training, watched_in=None):
     return state, optimizer, {key: np.array(values) for key, values in history.history.items()}, random_streams()
 
 
-@pytest.mark.parametrize(
-    "name",
-    quick(TRAININGS, "dropout, noise and batch normalisation", "a data set that reshuffles"),
-)
+@pytest.mark.parametrize("name", quick(TRAININGS, "dropout, noise and batch normalisation"))
 def test_the_training_is_the_same_with_all_our_callbacks(name, tmp_path):
     training = TRAININGS[name]
     alone, again, watched = trained(training), trained(training), trained(training, tmp_path)

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 from entries.overfitting_monitor import by_hand
-from harness import EPOCHS, autoencoder, classifier, fit, pictures, quick, read, recorded, runs
+from harness import EPOCHS, autoencoder, classifier, first, fit, pictures, quick, read, recorded, runs
 from sklearn.metrics import balanced_accuracy_score, silhouette_score
 
 import kerasviz_callbacks as kv
@@ -86,6 +86,7 @@ def test_every_metric_equals_an_independent_computation_at_every_epoch(watched):
     model.set_weights(final)
 
 
+@pytest.mark.slow
 def test_overconfidence_is_that_of_the_proportions_of_the_data_though_the_rows_are_balanced(tmp_path):
     keras.utils.set_random_seed(4)
     rng = np.random.default_rng(4)
@@ -132,6 +133,7 @@ def test_the_headline_is_told_how_right_answers_of_several_labels_are_beside_con
         assert answers.class_sizes == pytest.approx([harmonic_mean(200 - with_it), harmonic_mean(with_it)])
 
 
+@pytest.mark.slow
 def test_a_model_that_never_predicts_a_label_has_no_calm_headline(tmp_path, monkeypatch):
     told = []
     monkeypatch.setattr(monitor, "overfitting_sheet", lambda contents, **_: told.append(contents.headline[0]) or WHITE)
@@ -191,7 +193,7 @@ def test_the_features_are_what_feeds_the_answer_and_the_maps_the_last(watched):
     assert (view.at_work[0].features_path, view.at_work[0].maps_path) == ("mean", "conv2")
 
 
-@pytest.mark.parametrize(("bias", "missing"), [(0.0, None), (np.nan, np.nan)])
+@pytest.mark.parametrize(("bias", "missing"), first([(0.0, None), (np.nan, np.nan)]))
 def test_a_drift_of_empty_maps_is_a_gap_and_one_of_nan_is_nan_and_the_rows_are_counted(
     bias, missing, tmp_path, monkeypatch
 ):
@@ -236,7 +238,7 @@ def test_empty_maps_are_counted_over_all_rows_and_not_only_over_the_wrong_ones(e
     assert empty_in_words(data, 1) == (said and f"empty: {said}")
 
 
-@pytest.mark.parametrize("mode", ["before", "after"])
+@pytest.mark.parametrize("mode", quick(["before", "after"], "before"))
 def test_early_stopping_and_the_csv_log_see_the_metrics_when_listed_after_it(mode, tmp_path):
     data, model = pictures(), classifier()
     view = kv.OverfittingMonitor(tmp_path / "logs", (data.x_val, data.y_val), on_error="raise")
@@ -259,6 +261,7 @@ def test_early_stopping_and_the_csv_log_see_the_metrics_when_listed_after_it(mod
     assert "knn" not in history, "no training data were given"
 
 
+@pytest.mark.slow
 def test_an_early_stop_between_two_drawn_epochs_is_drawn_as_it_was_measured(tmp_path):
     data, model = pictures(), classifier()
     view = kv.OverfittingMonitor(tmp_path, (data.x_val, data.y_val), freq=100, on_error="raise")
@@ -269,6 +272,7 @@ def test_an_early_stop_between_two_drawn_epochs_is_drawn_as_it_was_measured(tmp_
     assert found.scalars["overfitting/nc1"][1] == pytest.approx(history["val_nc1"][1])
 
 
+@pytest.mark.slow
 def test_drift_is_unknown_until_a_validation_loss_was_seen(tmp_path):
     data, model = pictures(), classifier()
     view = kv.OverfittingMonitor(tmp_path, (data.x_val, data.y_val), on_error="raise")
@@ -319,7 +323,7 @@ def probabilities(model, x, activation):
     return np.concatenate([1 - shares, shares], axis=1) if shares.shape[1] == 1 else shares
 
 
-@pytest.mark.parametrize("head", quick(HEADS, "a sigmoid", "a logit", "logits", "labels"))
+@pytest.mark.parametrize("head", quick(HEADS, "logits"))
 def test_every_kind_of_classifier_is_evaluated_by_its_own_probabilities(head, tmp_path):
     (units, activation), loss, made = HEADS[head]
     keras.utils.set_random_seed(5)
@@ -342,6 +346,7 @@ def test_every_kind_of_classifier_is_evaluated_by_its_own_probabilities(head, tm
     assert read(tmp_path / "views" / "validation").pictures["overfitting/summary"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["softmax", "log_softmax"])
 def test_probabilities_of_a_softmax_that_cannot_be_seen_are_taken_as_they_are(ending, tmp_path):
     data = pictures()
@@ -386,6 +391,7 @@ def test_one_logit_one_sigmoid_and_two_softmax_units_of_equal_probabilities_give
     assert found["logit"]["val_cam_true_vs_predicted"][0] > 0, "some answer should be wrong"
 
 
+@pytest.mark.slow
 def test_maps_of_several_labels_are_the_sum_over_those_that_are_true(tmp_path):
     keras.utils.set_random_seed(5)
     data, model = pictures(), ended(keras.layers.Dense(2, "sigmoid", name="answer"))
@@ -408,6 +414,7 @@ def told(capsys):
     return [line for line in capsys.readouterr().out.splitlines() if "leaves out" in line]
 
 
+@pytest.mark.slow
 def test_a_network_of_dense_layers_has_geometry_and_no_maps_and_says_so(tmp_path, capsys):
     data = pictures()
     layers = [keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(9, "relu", name="hidden")]
@@ -434,7 +441,7 @@ def test_one_layer_alone_has_no_features(tmp_path, capsys):
     assert "knn, silhouette, nc1: no layer with weights comes before the output layer" in told(capsys)[0]
 
 
-@pytest.mark.parametrize("kind", ["regression", "autoencoder", "table"])
+@pytest.mark.parametrize("kind", quick(["regression", "autoencoder", "table"], "regression"))
 def test_what_gives_quantities_publishes_nothing_and_shows_where_its_errors_grew(kind, tmp_path, capsys):
     data = pictures()
     if kind == "autoencoder":
@@ -459,6 +466,7 @@ def test_what_gives_quantities_publishes_nothing_and_shows_where_its_errors_grew
     assert list(read(tmp_path / "views" / "validation").pictures["overfitting/summary"]) == list(range(-1, EPOCHS))
 
 
+@pytest.mark.slow
 def test_named_layers_are_those_that_are_read(tmp_path):
     data, model = pictures(), classifier()
     view = recorded(kv.OverfittingMonitor)(
@@ -483,10 +491,12 @@ def test_maps_made_within_the_pass_are_those_of_class_activation_map(tmp_path):
 
 @pytest.mark.parametrize(
     ("y_val", "why"),
-    [
-        (np.zeros(12, int), "validation_data has one class"),
-        (np.arange(12), "no two of the rows used have the same class; increase count"),
-    ],
+    first(
+        [
+            (np.zeros(12, int), "validation_data has one class"),
+            (np.arange(12), "no two of the rows used have the same class; increase count"),
+        ]
+    ),
 )
 def test_what_the_labels_do_not_give_is_left_out_and_said(y_val, why, tmp_path, capsys):
     data, model = pictures(), classifier(classes=12)
@@ -496,6 +506,7 @@ def test_what_the_labels_do_not_give_is_left_out_and_said(y_val, why, tmp_path, 
     assert told(capsys) == [f"kerasviz_callbacks: OverfittingMonitor leaves out silhouette, nc1: {why}."]
 
 
+@pytest.mark.slow
 def test_of_two_monitors_in_one_fit_logs_hold_the_metrics_of_the_first(tmp_path, capsys):
     data, model = pictures(), classifier()
     given = {"validation_data": (data.x_val, data.y_val), "on_error": "raise"}
@@ -507,6 +518,7 @@ def test_of_two_monitors_in_one_fit_logs_hold_the_metrics_of_the_first(tmp_path,
         assert (logged == pytest.approx(history["val_nc1"][0], rel=1e-6)) == is_published
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["mse", keras.losses.Huber()])
 def test_units_that_are_fitted_to_numbers_are_no_logits(loss, tmp_path):
     data, model = pictures(), ended(keras.layers.Dense(3))
@@ -553,6 +565,7 @@ class OfOne(kv.OverfittingMonitor):
         return super().evaluate(captured, source)
 
 
+@pytest.mark.slow
 def test_one_set_that_cannot_be_measured_leaves_the_other_as_it_is(tmp_path):
     data, model = pictures(), classifier()
     view = OfOne(tmp_path, (data.x_val, data.y_val), training_data=(data.x, data.y))
@@ -596,6 +609,7 @@ def test_training_is_the_same_with_it_and_keras_own_history_too(tmp_path):
     assert all(np.array_equal(one, other) for one, other in zip(found[0][1], found[1][1], strict=True))
 
 
+@pytest.mark.slow
 def test_a_resumed_fit_goes_on_with_its_curves_and_an_earlier_start_replaces_them(tmp_path):
     data, model = pictures(), classifier()
     view = kv.OverfittingMonitor(tmp_path, (data.x_val, data.y_val), on_error="raise")
@@ -633,7 +647,7 @@ WEIGHTED = {  # which data have sample weights, what is compiled, what is said
 }
 
 
-@pytest.mark.parametrize("case", WEIGHTED)
+@pytest.mark.parametrize("case", first(WEIGHTED))
 def test_weights_that_count_in_the_curves_are_told_where_they_are_known(case, tmp_path, monkeypatch):
     weighted, compiled, words = WEIGHTED[case]
     captions, data = [], pictures()
@@ -680,6 +694,7 @@ def test_picture_works_without_a_fit(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rows", "said"), [(36, False), (25, False), (20, True)])
 def test_knn_of_far_more_rows_is_said_not_to_be_comparable(rows, said, tmp_path, monkeypatch):
     captions = []
@@ -691,7 +706,10 @@ def test_knn_of_far_more_rows_is_said_not_to_be_comparable(rows, said, tmp_path,
     assert ("knn rises with the number of rows: not to be compared" in captions[0]) == said
 
 
-@pytest.mark.parametrize(("frequent", "said"), [(50, False), (57, False), (63, True), (95, True)])
+@pytest.mark.parametrize(
+    ("frequent", "said"),
+    first([(57, False), (63, True), (50, False), (95, True)], 2),
+)
 def test_metrics_that_count_rows_are_said_not_to_be_comparable_where_shares_of_classes_differ(
     frequent, said, tmp_path, monkeypatch
 ):

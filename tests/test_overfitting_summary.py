@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from harness import autoencoder, classifier, decoded, fit, pictures, read, recorded
+from harness import autoencoder, classifier, decoded, first, fit, pictures, read, recorded
 
 import kerasviz_callbacks as kv
 from kerasviz_callbacks.draw.heat import WRONG
@@ -56,6 +56,7 @@ def test_nan_is_the_headline_and_every_answer_is_counted(tmp_path):
     assert says(summary_of(tmp_path, -1), "Before training: no epoch has ended.")
 
 
+@pytest.mark.slow
 def test_a_model_that_does_not_learn_is_at_chance_level_not_at_its_lowest_so_far(tmp_path):
     model, _ = trained(tmp_path, 0.0)
     accuracy = np.mean(model.predict(DATA.x_val, verbose=0).argmax(axis=1) == DATA.y_val)
@@ -64,6 +65,7 @@ def test_a_model_that_does_not_learn_is_at_chance_level_not_at_its_lowest_so_far
     assert says(summary_of(tmp_path, 2), said)
 
 
+@pytest.mark.slow
 def test_batch_normalization_that_lags_behind_is_told_and_not_taken_for_overfitting(tmp_path):
     keras.utils.set_random_seed(1)
     x = DATA.x.reshape(36, -1)[:, :20] * 0.01 + np.eye(3, 20, dtype=np.float32)[DATA.y] + 90
@@ -150,7 +152,7 @@ def test_without_a_validation_loss_the_remedy_is_that_of_the_loop(tmp_path):
     assert says(summary_of(tmp_path / "fit", 0), f"{why}{remedy}")
 
 
-@pytest.mark.parametrize("parts", [True, False])
+@pytest.mark.parametrize("parts", first([True, False]))
 def test_an_autoencoder_has_a_summary_with_the_parts_of_its_loss(parts, tmp_path):
     model = autoencoder(metrics=["mae"])
     if parts:
@@ -167,7 +169,7 @@ def test_an_autoencoder_has_a_summary_with_the_parts_of_its_loss(parts, tmp_path
     assert len(sizes) == 1, "space is kept for the parts before they are known"
 
 
-@pytest.mark.parametrize(("make", "y", "first"), [(autoencoder, "x_val", 0), (classifier, "y_val", -1)])
+@pytest.mark.parametrize(("make", "y", "first"), first([(autoencoder, "x_val", 0), (classifier, "y_val", -1)]))
 def test_the_axis_of_the_charts_is_the_same_at_every_step(make, y, first, tmp_path, monkeypatch):
     """It begins where the first value can stand: curves of Keras at epoch 0, metrics before training at -1."""
     axes = []
@@ -186,6 +188,7 @@ def test_the_axis_of_the_charts_is_the_same_at_every_step(make, y, first, tmp_pa
     assert axes == [(first, first, first)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("frozen", [True, False])
 def test_frozen_features_are_said_in_the_charts_of_their_metrics(frozen, tmp_path, monkeypatch):
     hints = {}
@@ -229,6 +232,7 @@ def test_of_one_output_nothing_is_said():
     assert (judged_output_in_words(reader), loss_in_words(reader, reader.model)) == ("", "")
 
 
+@pytest.mark.slow
 def test_what_the_loss_is_of_stands_in_its_chart_and_caption_alone(tmp_path, monkeypatch):
     sheets = []
 
@@ -250,6 +254,7 @@ def test_what_the_loss_is_of_stands_in_its_chart_and_caption_alone(tmp_path, mon
     assert hints == {"loss": "sum over outputs", "kind_accuracy": ""}
 
 
+@pytest.mark.slow
 def test_an_answer_of_nan_is_framed_as_wrong_even_where_the_label_is_0(tmp_path):
     model = classifier()
     labels = np.zeros(len(DATA.x_val[:4]), int)
@@ -265,6 +270,7 @@ def test_an_answer_of_nan_is_framed_as_wrong_even_where_the_label_is_0(tmp_path)
     assert frames[1] > 4 * 4 * 2 * 160, "a frame of four pixels round each of four tiles"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("names", "written"),
     [(None, ["class 0", "class 1", "class 2"]), (["7", "8", "shirt"], ["class 7", "class 8", "shirt"])],

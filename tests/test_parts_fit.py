@@ -83,6 +83,7 @@ def test_a_model_of_parts_is_shown_and_trains_as_without_us(kind, tmp_path, caps
     assert [wanted for wanted in TAGS[kind] if not any(f"{tag}/".startswith(wanted) for tag in tags)] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", quick(["vae", "cyclegan", "diffusion", "unbuilt"], "cyclegan"))
 def test_without_data_the_weights_of_all_parts_are_shown(kind, tmp_path):
     trained(kind, [kv.WeightHeatmaps(tmp_path, on_error="raise")])
@@ -118,6 +119,7 @@ class Scaled(made.Sampling):
         return inputs * keras.random.normal(keras.ops.shape(inputs), mean=1.0, seed=self.generator)
 
 
+@pytest.mark.slow
 def test_the_caption_says_whether_means_or_samples_are_decoded(tmp_path):
     inputs = keras.Input(made.SHAPE)
     drawn = [Scaled(name=name)(keras.layers.Dense(4)(keras.layers.Flatten()(inputs))) for name in ("first", "second")]
@@ -140,6 +142,7 @@ def test_the_caption_says_whether_means_or_samples_are_decoded(tmp_path):
     check_each(encoders, check)
 
 
+@pytest.mark.slow
 def test_a_part_is_looked_at_in_place_of_the_model_and_begins_the_tags(tmp_path):
     views = [
         kv.FilterImages(tmp_path, model="generator", on_error="raise"),
@@ -156,6 +159,7 @@ def test_a_part_is_looked_at_in_place_of_the_model_and_begins_the_tags(tmp_path)
     assert picture.size == kv.GradCAM(tmp_path, VALIDATION, model=model.discriminator).picture(model).size
 
 
+@pytest.mark.slow
 def test_a_part_of_a_model_that_has_a_call_is_looked_at_too(tmp_path):
     inner, inputs = made.classifier(), keras.Input(made.SHAPE)
     inner.name = "inner"

@@ -9,7 +9,7 @@ import threading
 import keras
 import numpy as np
 import pytest
-from entries import BY_DEFAULT, ENTRIES
+from entries import ENTRIES
 from harness import (
     BOTH,
     EPOCHS,
@@ -71,7 +71,7 @@ def state_of(model):
 # The same pixels as in a fit, for every view; by default for one of each base class.
 
 
-@pytest.fixture(scope="module", params=quick(ENTRIES, *BY_DEFAULT))
+@pytest.fixture(scope="module", params=quick(ENTRIES, "GradCAM"))
 def trained(request, tmp_path_factory):
     """A view and its model through untrained, trained, trained on without the view, and resumed."""
     entry, where = ENTRIES[request.param], tmp_path_factory.mktemp("picture")
@@ -148,6 +148,7 @@ def test_it_writes_prints_and_leaves_nothing(tmp_path, monkeypatch, capfd):
     assert view.memory == type(view.memory)()
 
 
+@pytest.mark.slow
 def test_a_training_that_is_watched_by_hand_is_the_same_training(tmp_path):
     def trained(*callbacks):
         keras.utils.set_random_seed(3)
@@ -177,6 +178,7 @@ def dropping():
     return model
 
 
+@pytest.mark.slow
 def test_copies_take_nothing_of_it_along(tmp_path):
     view = kv.GradCAM(tmp_path, VALIDATION)
     new = len(pickle.dumps(view))
@@ -226,6 +228,7 @@ def test_another_model_is_looked_at_afresh(tmp_path):
     assert_same(view.pictures(other), kv.GradCAM(tmp_path / "b", VALIDATION).pictures(other))
 
 
+@pytest.mark.slow
 def test_a_model_need_not_be_compiled(tmp_path):
     compiled = classifier()
     bare = keras.Model(compiled.inputs, compiled.outputs)
@@ -234,6 +237,7 @@ def test_a_model_need_not_be_compiled(tmp_path):
         assert_same(view.pictures(bare), view.pictures(compiled))
 
 
+@pytest.mark.slow
 def test_random_numbers_drawn_in_between_do_not_count_as_a_further_step(tmp_path):
     model = dropping()
     view = recorded(kv.GradCAM)(tmp_path, VALIDATION)
@@ -247,6 +251,7 @@ def test_random_numbers_drawn_in_between_do_not_count_as_a_further_step(tmp_path
     assert set(view.measured) - steps == {("validation", 1)}
 
 
+@pytest.mark.slow
 def test_a_view_that_starts_late_shows_the_model_all_the_same(tmp_path):
     model = classifier()
     late = kv.ActivationMaps(tmp_path, VALIDATION, start_from_epoch=5, freq=3)
@@ -314,7 +319,7 @@ def test_what_a_fit_would_refuse_is_raised_whatever_on_error(tmp_path):
         Broken(tmp_path, on_error="warn").picture(model)
 
 
-@pytest.mark.parametrize("kind", ["view", "visualizer"])
+@pytest.mark.parametrize("kind", quick(["view", "visualizer"], "view"))
 def test_during_a_fit_of_its_own_it_says_so_and_the_fit_goes_on(kind, tmp_path):
     view = kv.FilterImages(tmp_path, on_error="raise")
     if kind == "visualizer":
@@ -335,7 +340,7 @@ def test_during_a_fit_of_its_own_it_says_so_and_the_fit_goes_on(kind, tmp_path):
     view.picture(model)
 
 
-@pytest.mark.parametrize("kind", ["view", "visualizer"])
+@pytest.mark.parametrize("kind", quick(["view", "visualizer"], "view"))
 def test_after_a_fit_that_died_abandon_frees_it(kind, tmp_path):
     view = kv.FilterImages(tmp_path) if kind == "view" else kv.Visualizer(tmp_path)
     model = classifier()
@@ -376,6 +381,7 @@ def test_all_pictures_stand_below_each_other_validation_first(both):
     assert whole.shape[1] == max(one.shape[1] for one in single.values())
 
 
+@pytest.mark.slow
 def test_a_tag_picks_one_picture_or_the_same_of_both_sources(both):
     view, model = both
     single = view.pictures(model)
@@ -438,6 +444,7 @@ def test_paper_is_white_round_the_picture(size, more, grey):
 # Both sets of data in one picture.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [1, 3])
 def test_a_training_set_of_few_rows_without_labels_stands_beside_the_validation_rows(rows, tmp_path):
     codes = autoencoder()
@@ -459,6 +466,7 @@ def test_inputs_of_two_sizes_have_no_sheet_together(tmp_path):
 # The visualizer.
 
 
+@pytest.mark.slow
 def test_the_visualizer_shows_the_views_that_fit_in_one_look(tmp_path, monkeypatch, capfd):
     model, made = classifier(), []
     monkeypatch.setattr("kerasviz_callbacks.fit_context.Reader", lambda *given: made.append(given) or Reader(*given))
@@ -514,6 +522,7 @@ def test_the_untrained_model_is_taken_once_and_checked_before_the_first_batch(tm
     assert list(runs(tmp_path)["views/validation"].pictures["grad_cam/conv2"]) == [-1, 0, 1]
 
 
+@pytest.mark.slow
 def test_an_early_stop_before_the_first_drawn_epoch_draws_it_all_the_same(tmp_path):
     view = kv.ActivationMaps(tmp_path, VALIDATION, start_from_epoch=9, on_error="raise")
     stop = keras.callbacks.EarlyStopping("loss", mode="max", patience=1)

@@ -5,7 +5,7 @@ import itertools
 import keras
 import numpy as np
 import pytest
-from harness import check_each, decoded, fit, recorded, runs, same_weights
+from harness import check_each, decoded, fit, quick, recorded, runs, same_weights
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -87,30 +87,28 @@ MASKS = {  # y, activation, channels, loss, options, the metric
 }
 
 
-def test_mean_iou_is_that_of_keras_metrics_and_colours_are_those_of_the_class_numbers(tmp_path):
-    def check(case):
-        y, activation, channels, loss, options, metric = MASKS[case]
-        keras.utils.set_random_seed(1)
-        model = conv(channels, activation)
-        logged, _ = watched(model, X, y, tmp_path / case, loss, **options)
-        output = model(X).numpy()
-        classes = output.argmax(axis=-1) if channels > 1 else output[..., 0] >= (0.0 if case == "one logit" else 0.5)
-        true = y.argmax(axis=-1) if case.startswith("one-hot") else y.reshape(LEVELS.shape).astype(int)
-        metric.update_state(true[..., None], output if channels == 1 else classes[..., None])
-        assert logged.scalars["predictions/mean_iou"][1] == pytest.approx(float(metric.result()), abs=1e-6)
-        assert ("predictions/iou/class 3" in logged.scalars) == (channels == 4)
-        picture = logged.picture("predictions/out", 1)
-        colours = class_colours(max(channels, 2))
-        assert len(np.unique(colours, axis=0)) == len(colours)
-        ignored = options.get("ignore_class", getattr(loss, "ignore_class", -1))
-        for row in range(len(X)):
-            np.testing.assert_array_equal(cells(picture, row, 2), colours[classes[row].astype(int)])
-            known = true[row] != ignored
-            shown = cells(picture, row, 1)
-            np.testing.assert_array_equal(shown[known], colours[true[row][known]])
-            assert not (shown[~known][:, None] == colours).all(axis=-1).any(), "what is no class has no class' colour"
-
-    check_each(MASKS, check)
+@pytest.mark.parametrize("case", quick(MASKS, "an ignored class of the loss", "one logit"))
+def test_mean_iou_is_that_of_keras_metrics_and_colours_are_those_of_the_class_numbers(case, tmp_path):
+    y, activation, channels, loss, options, metric = MASKS[case]
+    keras.utils.set_random_seed(1)
+    model = conv(channels, activation)
+    logged, _ = watched(model, X, y, tmp_path, loss, **options)
+    output = model(X).numpy()
+    classes = output.argmax(axis=-1) if channels > 1 else output[..., 0] >= (0.0 if case == "one logit" else 0.5)
+    true = y.argmax(axis=-1) if case.startswith("one-hot") else y.reshape(LEVELS.shape).astype(int)
+    metric.update_state(true[..., None], output if channels == 1 else classes[..., None])
+    assert logged.scalars["predictions/mean_iou"][1] == pytest.approx(float(metric.result()), abs=1e-6)
+    assert ("predictions/iou/class 3" in logged.scalars) == (channels == 4)
+    picture = logged.picture("predictions/out", 1)
+    colours = class_colours(max(channels, 2))
+    assert len(np.unique(colours, axis=0)) == len(colours)
+    ignored = options.get("ignore_class", getattr(loss, "ignore_class", -1))
+    for row in range(len(X)):
+        np.testing.assert_array_equal(cells(picture, row, 2), colours[classes[row].astype(int)])
+        known = true[row] != ignored
+        shown = cells(picture, row, 1)
+        np.testing.assert_array_equal(shown[known], colours[true[row][known]])
+        assert not (shown[~known][:, None] == colours).all(axis=-1).any(), "what is no class has no class' colour"
 
 
 SEVERAL = (X > [0.5, 0.7, 0.2]).astype(np.float32)
@@ -122,6 +120,7 @@ OVERLAPPING = {  # y, activation, loss
 }
 
 
+@pytest.mark.slow
 def test_overlapping_masks_have_the_iou_of_each_channel_and_mixed_colours(tmp_path):
     def check(case):
         y, activation, loss = OVERLAPPING[case]
@@ -168,6 +167,7 @@ def has_scores(picture, first):
     return not (picture[first + 102, 12:90] == (208, 213, 219)).all()
 
 
+@pytest.mark.slow
 def test_an_output_of_another_size_than_the_input(tmp_path):
     small = LEVELS[:, ::2, ::2]
     logged, _ = watched(conv(4, "softmax", before=[L.MaxPooling2D()]), X, small, tmp_path, SPARSE)
@@ -344,6 +344,7 @@ def test_images_are_the_pixels_that_were_put_out_whatever_the_step(tmp_path):
             np.testing.assert_allclose(cells(picture, row, column), 255 * image, atol=0.6)
 
 
+@pytest.mark.slow
 def test_values_without_a_channel_axis_and_the_mean_absolute_error(tmp_path):
     inputs = keras.Input(X.shape[1:])
     model = keras.Model(inputs, L.Reshape((16, 16), name="out")(L.Conv2D(1, 3, padding="same")(inputs)))
@@ -422,6 +423,7 @@ def places(picture, row, size=(120, 180)):
     return picture[first + 1 : first + 1 + size[0], left : left + size[1]]
 
 
+@pytest.mark.slow
 def test_boxes_with_scores_in_a_dict_and_fillers(tmp_path):
     inputs = keras.Input(WIDE.shape[1:])
     flat = L.Flatten()(inputs)
@@ -448,6 +450,7 @@ def test_boxes_with_scores_in_a_dict_and_fillers(tmp_path):
     assert found == pytest.approx(wanted, abs=1e-6), "neither fillers nor boxes of low score count"
 
 
+@pytest.mark.slow
 def test_of_a_softmax_of_classes_every_box_counts_where_there_are_as_many_places_as_boxes(tmp_path):
     inputs = keras.Input(WIDE.shape[1:])
     boxes = constant(FOUND, (2, 4), "boxes")(inputs)
@@ -668,6 +671,7 @@ def test_a_y_that_does_not_belong_to_x_is_no_truth_where_no_loss_says_so():
     assert kv.Predictions("unused", (x, other)).picture(model).shape == paired.shape, "a loss compares the two"
 
 
+@pytest.mark.slow
 def test_each_of_several_outputs_has_its_picture_and_scalars(tmp_path):
     inputs = keras.Input(X.shape[1:])
     outputs = {

@@ -200,6 +200,7 @@ def fits():
             yield pytest.param(path, autoencoder, VIEWS_OF_AUTOENCODERS, **marked)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("path", "build", "views"), list(fits()))
 def test_a_fit_goes_on_without(path, build, views, tmp_path, monkeypatch, capsys):
     history, weights = alone(build)
@@ -307,6 +308,7 @@ class WithoutTraining(keras.Model):
         return 2 * super().compute_loss(x, y, y_pred, sample_weight)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [keras.Model, WithoutTraining])
 def test_the_public_loss_is_that_of_the_private_wrapper(kind, monkeypatch):
     def model():

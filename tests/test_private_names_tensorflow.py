@@ -57,7 +57,7 @@ MODELS = {
 OF_SAMPLING = {"gen_random_ops"}  # asked by GeneratedImages alone, and tested with it
 
 
-@pytest.mark.parametrize("name", quick(sorted(set(PRIVATE_NAMES) - OF_SAMPLING), "captures", "_rng"))
+@pytest.mark.parametrize("name", quick(sorted(set(PRIVATE_NAMES) - OF_SAMPLING), "captures"))
 def test_a_fit_ends_without_it_and_the_user_is_told_once(name, tmp_path, monkeypatch):
     keras.utils.set_random_seed(3)
     model = MODELS[name]()

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from harness import first, quick
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -108,7 +109,7 @@ class TestHowFar:
         assert len(data.asked) == (282 // 8 + 1 if known else 44)
 
     @pytest.mark.parametrize("buffer", [1, 40])
-    @pytest.mark.parametrize("batch", [1, 8])
+    @pytest.mark.parametrize("batch", first([8, 1]))
     def test_a_sorted_stream_of_unknown_classes_does_not_end_with_the_second(self, batch, buffer):
         rng = np.random.default_rng(0)
         labels = np.repeat(np.arange(8), 300)
@@ -364,7 +365,9 @@ def as_bytes(dataset):
     return [[np.asarray(part).tolist() for part in tf.nest.flatten(element)] for element in dataset]
 
 
-@pytest.mark.parametrize("name", PIPELINES)
+@pytest.mark.parametrize(
+    "name", quick(PIPELINES, "shuffle", "random map, seed", "cache, shuffle", "generator", "random generator", "window")
+)
 def test_fit_gets_what_it_would_have_got(name, tmp_path):
     def epochs(look):
         folder = tmp_path / str(look)
@@ -379,6 +382,7 @@ def test_fit_gets_what_it_would_have_got(name, tmp_path):
     assert with_probe == without
 
 
+@pytest.mark.slow
 def test_fit_ends_with_the_same_weights():
     def train(look):
         keras.utils.set_random_seed(2)

@@ -132,7 +132,7 @@ LAYERS = {
 CASES = {f"{kind} {draw.__name__}": (kind, draw) for kind, (_, _, draws) in LAYERS.items() for draw in draws}
 
 
-@pytest.mark.parametrize("name", quick(CASES, "at tracing of_python", "in a graph of_numpy"))
+@pytest.mark.parametrize("name", quick(CASES, "in a graph of_numpy"))
 def test_a_model_that_draws_from_a_global_random_state_is_trained_the_same(name, tmp_path):
     kind, draw = CASES[name]
     layer, compiled, _ = LAYERS[kind]

@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import PIL.Image
+import pytest
 from harness import classifier, fit, pictures, read, runs
 from test_examples import TAGS, epochs_of
 
@@ -23,6 +24,7 @@ def blocks(text, language):
     return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
+@pytest.mark.slow
 def test_the_fit_of_the_readme_runs_as_it_stands_and_learns_and_what_follows_it_shows_that_model(tmp_path, monkeypatch):
     (tmp_path / "examples" / "data").mkdir(parents=True)
     with np.load(HOUSE / "examples" / "data" / "fashion_mnist_5k.npz") as data:

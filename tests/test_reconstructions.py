@@ -5,7 +5,7 @@ import copy
 import keras
 import numpy as np
 import pytest
-from harness import autoencoder, classifier, fit, places_of, recorded, runs
+from harness import autoencoder, classifier, first, fit, places_of, recorded, runs
 from keras import layers, ops
 
 import kerasviz_callbacks as kv
@@ -87,6 +87,7 @@ def test_of_a_sampling_model_means_are_decoded_so_that_only_the_model_moves_a_ti
         assert len(set(steps.values())) == 1, "the weights stayed, the random state moved on"
 
 
+@pytest.mark.slow
 def test_where_there_are_ways_round_the_codes_there_is_no_walk_and_the_caption_says_why(tmp_path):
     model, x = unet(), pictures()
     view = seen(model, (x, np.arange(6)), tmp_path)
@@ -103,6 +104,7 @@ def test_where_there_are_ways_round_the_codes_there_is_no_walk_and_the_caption_s
     assert seen(model, (x, x.copy()), tmp_path / "equal")._may_copy
 
 
+@pytest.mark.slow
 def test_the_output_of_the_inputs_shape_is_the_reconstruction_wherever_it_stands(tmp_path):
     inputs = keras.Input(SHAPE)
     code = layers.Dense(3, name="codes")(layers.Flatten()(inputs))
@@ -184,14 +186,17 @@ def test_display_may_lay_a_picture_out_anew_and_what_is_not_finite_marks_all_of_
 
 @pytest.mark.parametrize(
     ("shape", "errors"),
-    [
-        ((13,), (13,)),
-        ((40, 2), (40,)),
-        ((2, 2, 5), (20,)),
-        ((4, 8, 8, 1), (8, 8)),
-        ((784,), (28, 28)),
-        ((9, 9), (9, 9)),
-    ],
+    first(
+        [
+            ((13,), (13,)),
+            ((784,), (28, 28)),
+            ((40, 2), (40,)),
+            ((2, 2, 5), (20,)),
+            ((4, 8, 8, 1), (8, 8)),
+            ((9, 9), (9, 9)),
+        ],
+        2,
+    ),
 )
 def test_anything_can_be_given_back(shape, errors, tmp_path):
     model, x = dense(shape), pictures(5, shape)
@@ -212,6 +217,7 @@ def test_anything_can_be_given_back(shape, errors, tmp_path):
     assert view._output_display.signals == (len(errors) == 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("parts", "errors"),
     [
@@ -233,6 +239,7 @@ def test_rows_and_columns_are_a_picture_where_the_model_takes_them_for_one(parts
     assert numbers(view).errors.shape == (2, *errors)
 
 
+@pytest.mark.slow
 def test_many_channels_are_drawn_by_those_that_vary_most(tmp_path):
     x = pictures(3, (40, 9)) * np.array([1, 9, 1, 8, 1, 7, 1, 6, 1], np.float32)
     view = seen(dense((40, 9)), x, tmp_path)
@@ -241,6 +248,7 @@ def test_many_channels_are_drawn_by_those_that_vary_most(tmp_path):
     assert "error: at each moment the largest of all channels" in view._caption("validation")
 
 
+@pytest.mark.slow
 def test_what_of_the_traces_lies_outside_their_range_is_counted_and_their_range_and_colours_are_said(
     tmp_path, monkeypatch
 ):
@@ -265,6 +273,7 @@ def test_what_of_the_traces_lies_outside_their_range_is_counted_and_their_range_
     assert drawn["note"].endswith(f"{2 * walks * positions} trace values beyond the scale")
 
 
+@pytest.mark.slow
 def test_bytes_and_several_inputs(tmp_path):
     fed, aside = keras.Input(SHAPE, dtype="uint8", name="fed"), keras.Input((4,), name="aside")
     flat = layers.Flatten()(layers.Rescaling(1 / 255)(fed))
@@ -283,6 +292,7 @@ def test_bytes_and_several_inputs(tmp_path):
     assert set(runs(tmp_path)["views/validation"].pictures) == {"reconstructions/pictures", "reconstructions/walk"}
 
 
+@pytest.mark.slow
 def test_a_single_picture_has_no_walk_and_a_model_of_one_layer_neither(tmp_path):
     seen(dense(SHAPE), pictures(1), tmp_path / "one")
     assert set(runs(tmp_path / "one")["views/validation"].pictures) == {"reconstructions/pictures"}
@@ -292,6 +302,7 @@ def test_a_single_picture_has_no_walk_and_a_model_of_one_layer_neither(tmp_path)
     assert set(runs(tmp_path / "layer")["views/validation"].pictures) == {"reconstructions/pictures"}
 
 
+@pytest.mark.slow
 def test_of_many_rows_the_first_are_drawn_and_all_are_counted(tmp_path):
     model, x = dense(SHAPE), pictures(40)
     view = seen(model, x, tmp_path, count=40)
@@ -302,6 +313,7 @@ def test_of_many_rows_the_first_are_drawn_and_all_are_counted(tmp_path):
     assert numbers(view).note.startswith(f"over 40 rows: MSE {error:.3g}, ")
 
 
+@pytest.mark.slow
 def test_an_error_beyond_all_measure_does_not_stretch_the_scale(tmp_path):
     model, x = dense(SHAPE), pictures()
     model.layers[-2].bias.assign(np.full(64, 1e6))
@@ -334,6 +346,7 @@ def test_what_cannot_be_shown_is_said_before_training(tmp_path):
             np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_codes_can_be_named(tmp_path):
     model, x = autoencoder(), pictures()
     view = seen(model, x, tmp_path, layer="decoder")
@@ -343,6 +356,7 @@ def test_codes_can_be_named(tmp_path):
     np.testing.assert_allclose(numbers(view).walks[1], decoded, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_copy_takes_no_model_along(tmp_path):
     model, x = dense(SHAPE), pictures()
     model.compile("sgd", "mse")
@@ -355,6 +369,7 @@ def test_a_copy_takes_no_model_along(tmp_path):
     assert other.model is None
 
 
+@pytest.mark.slow
 def test_picture_works_without_a_fit(tmp_path):
     """The same pixels as those of a fit that changes nothing."""
     model, data = dense(SHAPE), (pictures(), np.arange(6))

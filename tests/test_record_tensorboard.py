@@ -5,6 +5,7 @@ import urllib.request
 
 import numpy as np
 import pytest
+from harness import first
 from served import ask, started
 
 from kerasviz_callbacks.record.event_files import EventFileSink
@@ -34,7 +35,7 @@ def log_dir(tmp_path_factory):
     return directory
 
 
-@pytest.fixture(scope="module", params=[True, False], ids=["fast loader", "Python loader"])
+@pytest.fixture(scope="module", params=first([False, True]), ids=["Python loader", "fast loader"])
 def tensorboard(request, log_dir, tmp_path_factory):
     """The address of a TensorBoard that has started."""
     with started(log_dir, tmp_path_factory.mktemp("tensorboard") / "output", fast=request.param) as address:

@@ -79,6 +79,7 @@ MAPS = {
 }
 
 
+@pytest.mark.slow
 def test_a_hinge_takes_labels_of_minus_one(tmp_path):
     model = yes_or_no(None, "hinge")
     signs = (2 * Y - 1).astype(np.float32)[:, None]

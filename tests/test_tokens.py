@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from harness import quick
 from keras import layers, ops
 
 import kerasviz_callbacks as kv
@@ -135,7 +136,7 @@ LAST = {0: "norm", 1: "two_before", 2: "two_before"}
     scope="module",
     params=[
         pytest.param(0, id="mean of patches"),
-        pytest.param(1, id="class token"),
+        pytest.param(1, id="class token", marks=pytest.mark.slow),
         pytest.param(2, id="class and distillation token", marks=pytest.mark.slow),
     ],
 )
@@ -150,7 +151,8 @@ def test_the_map_is_that_of_the_patches_of_the_last_layer_on_which_the_answer_de
     close(explained(vit), np.maximum((a * slopes.mean((1, 2), keepdims=True)).sum(-1), 0))
 
 
-@pytest.mark.parametrize("leading", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("leading", [1, 2])
 def test_patches_of_the_last_block_do_not_count_where_a_token_is_classified(leading):
     """Why they are not chosen: the gradient by every patch is 0 there, and the map would be empty for ever."""
     vit = Vit(leading)
@@ -187,6 +189,7 @@ def test_a_named_layer_is_folded_by_every_method():
     close(explained(vit, "score_cam", layer), np.maximum((a * shares).sum(-1), 0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "made",
     [pytest.param({"head": "zeros"}, id="head"), pytest.param({"gates": True}, id="gates", marks=pytest.mark.slow)],
@@ -271,7 +274,7 @@ SERIES = {
 }
 
 
-@pytest.mark.parametrize("kind", SERIES)
+@pytest.mark.parametrize("kind", quick(SERIES, "rows", "columns of maps"))
 def test_rows_or_columns_taken_for_a_series_are_no_patches(kind):
     shape, before, last = SERIES[kind]
     made = [layer(given) for layer, given in zip(before[::2], before[1::2], strict=True)]

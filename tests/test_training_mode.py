@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from harness import same_weights
+from harness import first, quick, same_weights
 from keras import layers
 
 import kerasviz_callbacks as kv
@@ -81,7 +81,7 @@ SAID = (
 )
 
 
-@pytest.mark.parametrize("eagerly", [False, True], ids=["compiled", "eagerly"])
+@pytest.mark.parametrize("eagerly", first([True, False]), ids=["eagerly", "compiled"])
 @pytest.mark.parametrize("kind", REFUSALS)
 def test_the_layer_is_named_and_the_data_are_not_blamed(kind, eagerly):
     model = compiled(Chain(kind(name="odd")), run_eagerly=eagerly)
@@ -142,7 +142,7 @@ def test_data_that_are_wrong_are_blamed_all_the_same():
 
 
 @pytest.mark.parametrize("view", [kv.ActivationMaps, kv.OverfittingMonitor], ids=lambda view: view.__name__)
-@pytest.mark.parametrize("on_error", ["warn", "raise"])
+@pytest.mark.parametrize("on_error", quick(["warn", "raise"], "warn"))
 def test_a_fit_is_told_before_its_first_batch(view, on_error, tmp_path):
     model = compiled(Chain(Raises(name="odd")))
     said = SAID.format(model="chain", path="odd", kind="Raises", reason=".*")
@@ -150,7 +150,7 @@ def test_a_fit_is_told_before_its_first_batch(view, on_error, tmp_path):
         model.fit(X, Y, verbose=0, callbacks=[view(tmp_path, (X, Y), on_error=on_error)])
 
 
-@pytest.mark.parametrize("eagerly", [False, True], ids=["compiled", "eagerly"])
+@pytest.mark.parametrize("eagerly", first([False, True]), ids=["compiled", "eagerly"])
 def test_trying_changes_nothing(eagerly):
     def trained(look):
         keras.utils.set_random_seed(4)

@@ -9,6 +9,7 @@ import models
 import numpy as np
 import pytest
 import tensorflow as tf
+from harness import quick
 from keras import layers, ops
 from keras.src.random.seed_generator import global_seed_generator
 
@@ -95,7 +96,7 @@ def _state(model):
     }
 
 
-@pytest.fixture(params=["compiled", "eagerly"])
+@pytest.fixture(params=quick(["compiled", "eagerly"], "compiled"))
 def restless(request):
     model = Restless()
     model.compile(loss="mse", run_eagerly=request.param == "eagerly")
@@ -104,7 +105,7 @@ def restless(request):
     return model
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", quick(WAYS, "map", "a layer that raises"))
 def test_the_model_is_left_as_it_was(restless, way):
     before = _state(restless)
     WAYS[way](restless, models.pictures())
@@ -130,6 +131,7 @@ def _drawn():
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("eagerly", [False, pytest.param(True, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("first", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_the_numbers_drawn_afterwards_are_those_drawn_without_looking(eagerly, first):
@@ -161,6 +163,7 @@ def test_a_model_that_was_never_called_is_built_without_drawing_a_number():
         np.testing.assert_array_equal(seen, plain)
 
 
+@pytest.mark.slow
 def test_looking_twice_gives_the_same_even_where_the_model_draws_random_numbers():
     class Sampling(models.Subclassed):
         def __init__(self):
@@ -179,6 +182,7 @@ def test_looking_twice_gives_the_same_even_where_the_model_draws_random_numbers(
     np.testing.assert_array_equal(once["head"], expected.numpy())
 
 
+@pytest.mark.slow
 def test_training_after_looking_is_training():
     def run(look):
         keras.utils.set_random_seed(11)

@@ -5,7 +5,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from harness import check_each, pictures, runs
+from harness import pictures, quick, runs
 from keras import layers
 
 import kerasviz_callbacks as kv
@@ -324,19 +324,19 @@ CASES = {  # the model, what it is fitted on, training data for the views, the v
 }
 
 
-def test_the_line_says_what_is_left_out_and_why(tmp_path, capsys):
-    def check(case):
-        make, chosen, left_out = CASES[case]
-        model, data, training = make()
-        view = kv.Visualizer(tmp_path / case, data, training_data=training, on_error="raise")
-        model.fit(*data, verbose=2, callbacks=[view])
-        lines = capsys.readouterr().out.splitlines()
-        found = [line for line in lines if line.startswith("kerasviz_callbacks: left out")]
-        assert found == ([f"kerasviz_callbacks: left out: {left_out}."] if left_out else [])
-        assert [type(one).__name__ for one in view._running] == chosen.split()
-        assert "OverfittingMonitor" in chosen + left_out, "each model without it gets a reason"
-
-    check_each(CASES, check)
+@pytest.mark.parametrize(
+    "case", quick(CASES, "codes that labels colour", "no bottleneck", "regression", "a part that generates", "all fit")
+)
+def test_the_line_says_what_is_left_out_and_why(case, tmp_path, capsys):
+    make, chosen, left_out = CASES[case]
+    model, data, training = make()
+    view = kv.Visualizer(tmp_path, data, training_data=training, on_error="raise")
+    model.fit(*data, verbose=2, callbacks=[view])
+    lines = capsys.readouterr().out.splitlines()
+    found = [line for line in lines if line.startswith("kerasviz_callbacks: left out")]
+    assert found == ([f"kerasviz_callbacks: left out: {left_out}."] if left_out else [])
+    assert [type(one).__name__ for one in view._running] == chosen.split()
+    assert "OverfittingMonitor" in chosen + left_out, "each model without it gets a reason"
 
 
 def test_each_row_of_the_table_of_models_has_the_monitor_or_the_reason_why_not():
@@ -345,11 +345,13 @@ def test_each_row_of_the_table_of_models_has_the_monitor_or_the_reason_why_not()
     assert [row for row in rows if "OverfittingMonitor" not in row] == []
 
 
+@pytest.mark.slow
 def test_nothing_is_printed_at_verbose_0(tmp_path, capfd):
     convolutional().fit(DATA.x, SOFT, verbose=0, callbacks=[kv.Visualizer(tmp_path, (DATA.x, SOFT))])
     assert "kerasviz_callbacks" not in capfd.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_chosen_view_that_refuses_is_left_out_and_training_goes_on(tmp_path, capsys):
     view = kv.Visualizer(tmp_path, (DATA.x_val, DATA.y_val), on_error="raise")
     history = hidden_softmax().fit(DATA.x, DATA.y, verbose=2, callbacks=[view]).history

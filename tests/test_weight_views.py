@@ -8,7 +8,19 @@ from functools import partial
 import keras
 import numpy as np
 import pytest
-from harness import Poison, Weights, autoencoder, classifier, fit, magenta, pictures, recorded, runs, same_weights
+from harness import (
+    Poison,
+    Weights,
+    autoencoder,
+    classifier,
+    first,
+    fit,
+    magenta,
+    pictures,
+    recorded,
+    runs,
+    same_weights,
+)
 from keras import layers, optimizers
 
 import kerasviz_callbacks as kv
@@ -82,6 +94,7 @@ def test_the_step_is_that_of_the_training_data_or_else_the_validation_data(tmp_p
     np.testing.assert_array_equal(seen(both)[-1]["conv1"].weights, seen(one)[-1]["conv1"].weights)
 
 
+@pytest.mark.slow
 def test_without_clipping_the_step_is_shown_and_said_to_be_without(tmp_path):
     view = heatmaps(tmp_path, VALIDATION)
     fit(classifier(), DATA.x, DATA.y, [view], epochs=1)
@@ -130,6 +143,7 @@ def test_what_is_beyond_the_scale_is_said_of_the_weights_and_of_the_difference(t
     assert view._panels("b", alone)[1] == "largest −3 at [0, 1]   2 cells beyond the scale"
 
 
+@pytest.mark.slow
 def test_the_title_of_a_difference_says_why_its_panel_looks_empty(tmp_path, monkeypatch):
     drawn = []
 
@@ -167,12 +181,14 @@ def own_step():
 
 @pytest.mark.parametrize(
     ("build", "data", "why"),
-    [
-        (classifier, None, "no training step: no data given"),
-        (classifier, DATA.x_val, "no training step: the data have no targets"),
-        (own_step, VALIDATION, "no training step: the model has a train_step of its own"),
-        (classifier, (DATA.x_val, np.zeros((12, 7), np.float32)), "no training step: "),
-    ],
+    first(
+        [
+            (classifier, None, "no training step: no data given"),
+            (classifier, DATA.x_val, "no training step: the data have no targets"),
+            (own_step, VALIDATION, "no training step: the model has a train_step of its own"),
+            (classifier, (DATA.x_val, np.zeros((12, 7), np.float32)), "no training step: "),
+        ]
+    ),
 )
 def test_where_no_step_can_be_made_the_weights_stand_alone_and_the_picture_says_why(build, data, why, tmp_path, capsys):
     view = heatmaps(tmp_path, data)
@@ -189,6 +205,7 @@ def test_where_no_step_can_be_made_the_weights_stand_alone_and_the_picture_says_
     assert all(why in text for text in found.descriptions.values())
 
 
+@pytest.mark.slow
 def test_labels_that_colour_an_autoencoder_are_not_its_targets(tmp_path):
     labelled, own = heatmaps(tmp_path / "labels", VALIDATION), heatmaps(tmp_path / "own", (DATA.x_val, DATA.x_val))
     for view in (labelled, own):
@@ -199,6 +216,7 @@ def test_labels_that_colour_an_autoencoder_are_not_its_targets(tmp_path):
     np.testing.assert_allclose(seen(labelled)[-1]["codes"].after, seen(own)[-1]["codes"].after, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_frozen_layers_stand_alone_beside_the_others(tmp_path):
     model = classifier()
     model.get_layer("conv1").trainable = False
@@ -308,6 +326,7 @@ def test_filters_of_a_frozen_layer_are_said_to_be(monkeypatch):
     assert captions[1] == f"{captions[0]}   frozen"
 
 
+@pytest.mark.slow
 def test_a_kernel_that_the_loss_does_not_reach_has_no_gradient(tmp_path):
     inputs = keras.Input((8, 8, 1))
     flat = layers.Flatten()(inputs)
@@ -323,6 +342,7 @@ def test_a_kernel_that_the_loss_does_not_reach_has_no_gradient(tmp_path):
     assert set(runs(tmp_path)["views/model"].scalars) == {"health/answer/removed"}
 
 
+@pytest.mark.slow
 def test_a_step_that_fails_later_is_told_and_training_goes_on(tmp_path, monkeypatch):
     view = kv.WeightHeatmaps(tmp_path, VALIDATION)
 
@@ -335,6 +355,7 @@ def test_a_step_that_fails_later_is_told_and_training_goes_on(tmp_path, monkeypa
     assert list(runs(tmp_path)["views/model"].pictures["weights/conv1"]) == [-1]
 
 
+@pytest.mark.slow
 def test_a_model_without_an_input_begins_after_the_first_epoch_or_with_the_data(tmp_path):
     def unbuilt():
         keras.utils.set_random_seed(5)
@@ -430,6 +451,7 @@ def test_matrices_of_custom_layers_are_shown_row_by_row(tmp_path, monkeypatch):
     np.testing.assert_allclose(drawn[0][2], model.get_layer("quantizer").get_weights()[0])
 
 
+@pytest.mark.slow
 def test_a_kernel_that_is_computed_anew_stands_alone(tmp_path):
     model = keras.Sequential(
         [keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(4, name="adapted"), layers.Dense(3)]
@@ -442,6 +464,7 @@ def test_a_kernel_that_is_computed_anew_stands_alone(tmp_path):
     assert (seen(view)[0]["adapted"].weights != seen(view)[-1]["adapted"].weights).any()
 
 
+@pytest.mark.slow
 def test_at_most_eight_kernels_and_those_that_are_named(tmp_path):
     model = keras.Sequential([keras.Input((5,)), *(layers.Dense(5, name=f"d{n}") for n in range(20))])
     model.compile("sgd", "mse")
@@ -541,6 +564,7 @@ def test_a_model_without_kernels_is_told_before_the_first_batch(view, words, tmp
         fit(model, np.ones((6, 5)), np.ones((6, 5)), [view(tmp_path)])
 
 
+@pytest.mark.slow
 def test_a_layer_of_several_kernel_layers_is_too_much_for_coefficients(tmp_path):
     model = of_all_kinds()
     model.compile("sgd", "mse")
@@ -561,6 +585,7 @@ def test_the_views_that_need_data_still_do_and_a_bad_clip_is_told_at_once():
         kv.WeightHeatmaps("logs", layers="conv1")
 
 
+@pytest.mark.slow
 def test_visualizer_knows_both_by_name_with_and_without_data(tmp_path):
     views = ["WeightHeatmaps", "Coefficients"]
     for number, data in enumerate((None, VALIDATION)):
@@ -589,6 +614,7 @@ def test_a_large_kernel_is_shrunk_so_that_its_largest_weight_is_seen(tmp_path):
     assert shown.mark == (417 * SIDE // 900, 2)
 
 
+@pytest.mark.slow
 def test_infinite_and_nan_weights_are_counted_and_leave_the_scale(tmp_path):
     view, units = (
         heatmaps(tmp_path / "1", VALIDATION, clip={"clipvalue": 1}),
@@ -606,6 +632,7 @@ def test_infinite_and_nan_weights_are_counted_and_leave_the_scale(tmp_path):
     assert np.isfinite(seen(units)[2].turns[:, 1]).all()
 
 
+@pytest.mark.slow
 def test_the_axis_of_steps_holds_all_epochs_from_the_start_and_a_resumed_fit_goes_on(tmp_path):
     model, weights = autoencoder(), Weights()
     view = coefficients(tmp_path)
@@ -625,6 +652,7 @@ def test_the_axis_of_steps_holds_all_epochs_from_the_start_and_a_resumed_fit_goe
         np.testing.assert_allclose(numbers[4].lengths[:, step + 1], np.linalg.norm(kernels[2], axis=0), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_fit_that_was_cut_short_is_redone_from_there(tmp_path):
     model = autoencoder()
     view = coefficients(tmp_path)
@@ -639,6 +667,7 @@ class Stop(keras.callbacks.Callback):
         self.model.stop_training = epoch == 2
 
 
+@pytest.mark.slow
 def test_every_other_epoch_late_and_stopped_early(tmp_path):
     every, late = coefficients(tmp_path / "1", freq=2), coefficients(tmp_path / "2", start_from_epoch=1)
     fit(autoencoder(), DATA.x, DATA.x, [every, late, Stop()], epochs=9)
@@ -668,6 +697,7 @@ def test_hundreds_of_epochs_share_columns_and_what_is_remembered_is_thin_and_can
     assert len(sizes) == 1
 
 
+@pytest.mark.slow
 def test_of_many_units_the_longest_at_first_are_shown_and_kept(tmp_path):
     keras.utils.set_random_seed(5)
     model = keras.Sequential([keras.Input((3,)), layers.Dense(300, name="many"), layers.Dense(301, name="out")])
@@ -692,6 +722,7 @@ def test_units_that_no_longer_learn_are_counted(tmp_path):
     assert (seen(view)[0].turns[:, 1] == -12).all()
 
 
+@pytest.mark.slow
 def test_after_a_fit_the_picture_is_the_last_and_before_one_the_weights_of_now(tmp_path):
     model = dropping()
     view, units = kv.WeightHeatmaps(tmp_path, VALIDATION), kv.Coefficients(tmp_path)
