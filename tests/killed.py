@@ -1,4 +1,4 @@
-"""Trainings that are killed at random moments, for `test_faults_killed.py`: `python killed.py DIRECTORY COUNT SEED`.
+"""Trainings that are killed at random moments, for `test_faults_killed.py`: `python killed.py DIRECTORY COUNT`.
 
 Each is a process of its own, forked when Keras is imported and before anything is computed, since importing takes
 longer than all the rest.
@@ -66,6 +66,6 @@ def killed(directory: Path, draws: random.Random) -> None:
 
 
 if __name__ == "__main__":
-    where, count, seed = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+    where, count = Path(sys.argv[1]), int(sys.argv[2])
     for number in range(count):
-        killed(where / f"{seed}-{number}", random.Random(f"{seed} {number}"))
+        killed(where / str(number), random.Random(number))

@@ -68,7 +68,14 @@ TAGS = {  # what each example shows, by run; where it makes two trainings, below
         for run in ("healthy", "few_samples", "wrong_labels", "regularised")
     },
 }
-ONE_EPOCH = {"watch_the_activations", "explain_a_classifier", "watch_it_cheat", "watch_overfitting"}  # the dearest
+ONE_EPOCH = {  # the dearest
+    "watch_the_activations",
+    "explain_a_classifier",
+    "watch_an_autoencoder",
+    "watch_a_vae",
+    "watch_it_cheat",
+    "watch_overfitting",
+}
 
 
 def epochs_of(scalar, directory):
@@ -83,7 +90,7 @@ def test_every_example_is_run_here():
     assert runnable == set(TAGS)
 
 
-@pytest.mark.slow  # by default the README's fit is run, and what each example is made of is tested on small models
+@pytest.mark.slow  # what each example is made of is tested by default, on small models
 @pytest.mark.parametrize("name", TAGS)
 def test_an_example_logs_its_views_beside_keras_own_curves(name, tmp_path):
     epochs = 1 if name in ONE_EPOCH else 2

@@ -14,11 +14,7 @@ from harness import runs
 from served import started, steps_of
 
 HERE = Path(__file__).parent
-KILLED = [  # how many trainings, and the seed of their moments
-    pytest.param((2, 3), id="two"),
-    pytest.param((10, 1), id="first ten", marks=pytest.mark.slow),
-    pytest.param((10, 2), id="second ten", marks=pytest.mark.slow),
-]
+KILLED = 12  # how many trainings
 TAGS = {
     "views/model": "filters/conv2",
     "views/validation": "grad_cam/conv2",
@@ -35,21 +31,20 @@ def python(code: str, *arguments, timeout: float, **given):
     )
 
 
-@pytest.fixture(scope="module", params=KILLED)
-def killed(request, tmp_path_factory):
+@pytest.fixture
+def killed(tmp_path):
     """Logs of trainings that were killed at random moments."""
-    where, (count, seed) = tmp_path_factory.mktemp("killed"), request.param
+    where = tmp_path / "killed"
     done = python(
         "import runpy; runpy.run_path(__import__('sys').argv.pop(1), run_name='__main__')",
         HERE / "killed.py",
         where,
-        count,
-        seed,
+        KILLED,
         timeout=300,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     found = sorted(where.iterdir())
-    assert len(found) == count
+    assert len(found) == KILLED
     assert {(one / "ended").read_text() for one in found} == {str(int(signal.SIGKILL))}
     return where
 
@@ -64,20 +59,17 @@ def must_be_readable(directory: Path) -> list[int]:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="forks after TensorFlow was imported, which is safe only there")
-@pytest.mark.fault("`kill -9` at 22 random moments", "every drawn epoch before the one in flight, by both loaders")
-@pytest.mark.parametrize(
-    "fast",
-    [pytest.param(True, id="fast loader"), pytest.param(False, id="Python loader", marks=pytest.mark.slow)],
-)
-def test_every_drawn_epoch_before_the_one_in_flight_is_readable(fast, killed, tmp_path):
-    with started(killed, tmp_path / "output", fast=fast) as address:
-        for directory in sorted(killed.iterdir()):
-            wanted = must_be_readable(directory)
-            assert wanted, "it was killed after an epoch"
-            for run, tag in TAGS.items():
-                shown = steps_of(address, f"{directory.name}/{run}", tag, least=len(wanted))
-                assert shown[: len(wanted)] == wanted
-                assert len(shown) <= len(wanted) + 2, "no more than the one in flight, and the one after"
+@pytest.mark.fault("`kill -9` at 12 random moments", "every drawn epoch before the one in flight, by both loaders")
+def test_every_drawn_epoch_before_the_one_in_flight_is_readable(killed, tmp_path):
+    for fast in (True, False):
+        with started(killed, tmp_path / f"output {fast}", fast=fast) as address:
+            for directory in sorted(killed.iterdir()):
+                wanted = must_be_readable(directory)
+                assert wanted, "it was killed after an epoch"
+                for run, tag in TAGS.items():
+                    shown = steps_of(address, f"{directory.name}/{run}", tag, least=len(wanted))
+                    assert shown[: len(wanted)] == wanted
+                    assert len(shown) <= len(wanted) + 2, "no more than the one in flight, and the one after"
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ import inspect
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -43,11 +44,24 @@ def parts(path: Path, root: Path = PACKAGE) -> tuple[str, ...]:
     return inside[:-1] if inside[-1] == "__init__" else inside
 
 
+@cache
+def nodes(path: Path) -> list[ast.AST]:
+    """All nodes of a file's syntax tree."""
+    return list(ast.walk(ast.parse(path.read_text())))
+
+
+@cache
+def module_names(root: Path) -> set[str]:
+    """The last names of the modules and subpackages of a package."""
+    return {inside[-1] for path in root.rglob("*.py") if (inside := parts(path, root))}
+
+
+@cache
 def imports(path: Path, root: Path = PACKAGE) -> list[str]:
     """Every module that a file imports anywhere in it, and every name imported from one, in full."""
     package = [root.name, *path.relative_to(root).parts[:-1]]
     found = []
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -108,13 +122,10 @@ def private_accesses(path: Path, root: Path) -> list[str]:
     Free are the object itself (`self`, `cls`, `super()`), dunder names, the documented methods of named tuples, and
     modules of the package itself.
     """
-    tree = ast.parse(path.read_text())
-    free = {"_replace", "_asdict", "_fields", "_make"} | {
-        parts(one, root)[-1] for one in root.rglob("*.py") if parts(one, root)
-    }
+    free = {"_replace", "_asdict", "_fields", "_make"} | module_names(root)
     return sorted(
         f"{node.lineno}: {ast.unparse(node)}"
-        for node in ast.walk(tree)
+        for node in nodes(path)
         for name in private_names(node)
         if name.startswith("_") and not name.startswith("__") and name not in free
     )

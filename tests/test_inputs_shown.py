@@ -115,6 +115,7 @@ def test_training_data_of_another_range_are_shown_on_their_own(tmp_path, view):
         assert any(places_of(one, picture) for one in sizes), f"{name}: on its own range"
 
 
+@pytest.mark.slow
 def test_all_views_of_a_fit_show_the_same_data_on_one_range_however_many_rows_they_look_at(tmp_path):
     random = np.random.default_rng(6)
     x, y = random.normal(size=(40, 8, 8, 1)).astype(np.float32), np.arange(40) % 3

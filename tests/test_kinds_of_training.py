@@ -5,6 +5,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from harness import read
@@ -17,7 +18,19 @@ from renew_models import DOCS, SELECTED, Training, compare, names, same
 TABLE = (DOCS / "models.md").read_text(encoding="utf-8")
 
 
+@pytest.fixture
+def two_epochs(monkeypatch):
+    """Let every `fit` end after two epochs, the first that is drawn and one after it."""
+    fit = keras.Model.fit
+
+    def briefly(model, *args, epochs=1, **given):
+        return fit(model, *args, epochs=min(epochs, 2), **given)
+
+    monkeypatch.setattr(keras.Model, "fit", briefly)
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("two_epochs")
 @pytest.mark.parametrize("name", names())
 def test_a_kind_is_trained_as_without_visualizer_and_is_shown(name, tmp_path):
     alone, seen, place = compare(name, tmp_path)

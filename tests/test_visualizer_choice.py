@@ -325,7 +325,7 @@ CASES = {  # the model, what it is fitted on, training data for the views, the v
 
 
 @pytest.mark.parametrize(
-    "case", quick(CASES, "codes that labels colour", "no bottleneck", "regression", "a part that generates", "all fit")
+    "case", quick(CASES, "codes that labels colour", "no bottleneck", "regression", "a part that generates")
 )
 def test_the_line_says_what_is_left_out_and_why(case, tmp_path, capsys):
     make, chosen, left_out = CASES[case]

@@ -105,6 +105,7 @@ def test_without_clipping_the_step_is_shown_and_said_to_be_without(tmp_path):
     assert not runs(tmp_path)["views/model"].scalars
 
 
+@pytest.mark.slow
 def test_the_first_step_of_a_fresh_optimizer_does_not_scale_later_differences(tmp_path, monkeypatch):
     drawn = []
 
