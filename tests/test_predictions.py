@@ -120,33 +120,30 @@ OVERLAPPING = {  # y, activation, loss
 }
 
 
-@pytest.mark.slow
-def test_overlapping_masks_have_the_iou_of_each_channel_and_mixed_colours(tmp_path):
-    def check(case):
-        y, activation, loss = OVERLAPPING[case]
-        keras.utils.set_random_seed(2)
-        model = conv(3, activation)
-        logged, _ = watched(model, X, y, tmp_path / case, loss)
-        found, by_label = model(X).numpy() >= (0.5 if activation else 0.0), []
-        for label in range(3):
-            known, metric = y[..., label] >= 0, M.BinaryIoU([1], 0.5)
-            metric.update_state(y[..., label][known], found[..., label][known].astype(float))
-            by_label.append(float(metric.result()))
-            assert logged.scalars[f"predictions/iou/class {label}"][1] == pytest.approx(by_label[-1], abs=1e-6)
-        assert 0 < np.mean(by_label) < 1
-        assert logged.scalars["predictions/mean_iou"][1] == pytest.approx(np.mean(by_label), abs=1e-6)
-        picture, colours = logged.picture("predictions/out", 1), class_colours(3).astype(float)
-        for row in range(len(X)):
-            known = (y[row] >= 0).all(axis=-1)
-            for column, labels in ((1, y[row] > 0), (2, found[row])):
-                count = labels.sum(axis=-1, keepdims=True)
-                mixed = np.where(count > 0, np.rint(labels @ colours / np.maximum(count, 1)), GROUND)
-                where = known if column == 1 else np.full(known.shape, True)
-                np.testing.assert_array_equal(cells(picture, row, column)[where], mixed[where])
-            wrong = (found[row] != (y[row] > 0)).any(axis=-1)
-            np.testing.assert_array_equal((cells(picture, row, 3) == WRONG).all(axis=-1)[known], wrong[known])
-
-    check_each(OVERLAPPING, check)
+@pytest.mark.parametrize("case", quick(OVERLAPPING, "sigmoids"))
+def test_overlapping_masks_have_the_iou_of_each_channel_and_mixed_colours(case, tmp_path):
+    y, activation, loss = OVERLAPPING[case]
+    keras.utils.set_random_seed(2)
+    model = conv(3, activation)
+    logged, _ = watched(model, X, y, tmp_path, loss)
+    found, by_label = model(X).numpy() >= (0.5 if activation else 0.0), []
+    for label in range(3):
+        known, metric = y[..., label] >= 0, M.BinaryIoU([1], 0.5)
+        metric.update_state(y[..., label][known], found[..., label][known].astype(float))
+        by_label.append(float(metric.result()))
+        assert logged.scalars[f"predictions/iou/class {label}"][1] == pytest.approx(by_label[-1], abs=1e-6)
+    assert 0 < np.mean(by_label) < 1
+    assert logged.scalars["predictions/mean_iou"][1] == pytest.approx(np.mean(by_label), abs=1e-6)
+    picture, colours = logged.picture("predictions/out", 1), class_colours(3).astype(float)
+    for row in range(len(X)):
+        known = (y[row] >= 0).all(axis=-1)
+        for column, labels in ((1, y[row] > 0), (2, found[row])):
+            count = labels.sum(axis=-1, keepdims=True)
+            mixed = np.where(count > 0, np.rint(labels @ colours / np.maximum(count, 1)), GROUND)
+            where = known if column == 1 else np.full(known.shape, True)
+            np.testing.assert_array_equal(cells(picture, row, column)[where], mixed[where])
+        wrong = (found[row] != (y[row] > 0)).any(axis=-1)
+        np.testing.assert_array_equal((cells(picture, row, 3) == WRONG).all(axis=-1)[known], wrong[known])
 
 
 def cells(picture, row, column, cell=6, side=16):
