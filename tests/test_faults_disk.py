@@ -109,6 +109,7 @@ def said_once(told, *words):
         assert word in told[0]
 
 
+@pytest.mark.slow
 @pytest.mark.fault("the disk is full for three epochs", "one warning; all other epochs are whole, the lost are counted")
 def test_a_full_disk(disk, alone, capsys):
     ballast = disk / "ballast"

@@ -85,7 +85,7 @@ def test_rows_that_fill_up_a_fixed_batch_do_not_count():
         (layers.Conv1D(4, 3, name="layer"), (20, 2)),
         (layers.Conv3D(4, 2, name="layer"), (4, 5, 6, 1)),
         (layers.Dense(4, name="layer"), (7,)),
-        (layers.LSTM(4, return_sequences=True, name="layer"), (6, 2)),
+        pytest.param(layers.LSTM(4, return_sequences=True, name="layer"), (6, 2), marks=pytest.mark.slow),
         (layers.Lambda(lambda x: keras.ops.sum(x, axis=1), output_shape=(), name="layer"), (5,)),
     ],
     ids=["signals", "volumes", "vectors", "sequences", "numbers"],

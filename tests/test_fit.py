@@ -347,10 +347,11 @@ def test_what_was_handed_over_before_the_users_training_died_can_be_read_and_the
     assert capsys.readouterr().out.count("tensorboard --logdir") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.fault(
     "a fit dies while its pictures are drawn, and another begins", "the new one waits, and never shares a run"
 )
-@pytest.mark.parametrize("again", quick(["the same callback", "another"], "another"))
+@pytest.mark.parametrize("again", ["the same callback", "another"])
 def test_a_new_fit_waits_for_what_a_dead_one_still_writes_and_never_shares_its_run(again, tmp_path):
     release = threading.Event()
 
@@ -650,6 +651,7 @@ class Counting(keras.Model):
         return self.answer(self.mean(self.conv1(x)))
 
 
+@pytest.mark.slow
 def test_all_callbacks_share_one_pass_a_probe_and_nothing_is_traced_again(tmp_path, monkeypatch):
     model = Counting()
     model.compile("sgd", "sparse_categorical_crossentropy")

@@ -6,7 +6,6 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from harness import first
 from keras import layers
 
 import kerasviz_callbacks as kv
@@ -100,7 +99,7 @@ def alerts(picture) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("view", first([kv.GradCAM, partial(kv.ActivationMaps, layers=["maps"])]))
+@pytest.mark.parametrize("view", [kv.GradCAM, partial(kv.ActivationMaps, layers=["maps"])])
 def test_training_data_of_another_range_are_shown_on_their_own(tmp_path, view):
     x, y = np.random.default_rng(4).random((6, 8, 8, 1)), np.arange(6) % 3
     same = view(tmp_path, (x, y), training_data=(x, y)).pictures(classifier((8, 8, 1)))
@@ -192,7 +191,8 @@ def test_soft_labels_are_shown_but_nothing_is_judged_by_them(tmp_path):
         kv.OverfittingMonitor(tmp_path, (x, y)).picture(model)
 
 
-@pytest.mark.parametrize("count", first([2, 3]))
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [2, 3])
 def test_data_sets_of_several_inputs_are_refused_with_the_remedy(tmp_path, count):
     tower = keras.Sequential([keras.Input((8, 8, 1)), layers.Conv2D(2, 3, name="maps"), layers.GlobalMaxPooling2D()])
     inputs = [keras.Input((8, 8, 1)) for _ in range(count)]

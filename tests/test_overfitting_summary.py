@@ -170,7 +170,7 @@ def test_an_autoencoder_has_a_summary_with_the_parts_of_its_loss(parts, tmp_path
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("make", "y", "first"), first([(autoencoder, "x_val", 0), (classifier, "y_val", -1)]))
+@pytest.mark.parametrize(("make", "y", "first"), [(autoencoder, "x_val", 0), (classifier, "y_val", -1)])
 def test_the_axis_of_the_charts_is_the_same_at_every_step(make, y, first, tmp_path, monkeypatch):
     """It begins where the first value can stand: curves of Keras at epoch 0, metrics before training at -1."""
     axes = []

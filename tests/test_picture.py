@@ -208,6 +208,7 @@ class Counted(keras.utils.PyDataset):
         return VALIDATION
 
 
+@pytest.mark.slow
 def test_data_are_read_once_and_a_fit_decides_which_rows(tmp_path):
     data, model = Counted(), classifier()
     view = kv.GradCAM(tmp_path, data, on_error="raise")

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from harness import classifier, pictures, quick, runs
+from harness import classifier, pictures, runs
 
 import kerasviz_callbacks as kv
 from kerasviz_callbacks import _autodiff
@@ -57,7 +57,8 @@ MODELS = {
 OF_SAMPLING = {"gen_random_ops"}  # asked by GeneratedImages alone, and tested with it
 
 
-@pytest.mark.parametrize("name", quick(sorted(set(PRIVATE_NAMES) - OF_SAMPLING), "captures"))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(set(PRIVATE_NAMES) - OF_SAMPLING))
 def test_a_fit_ends_without_it_and_the_user_is_told_once(name, tmp_path, monkeypatch):
     keras.utils.set_random_seed(3)
     model = MODELS[name]()

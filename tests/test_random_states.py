@@ -231,7 +231,8 @@ LOADED = {
 }
 
 
-@pytest.mark.parametrize("name", quick(LOADED, "with a Python function"))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LOADED)
 def test_a_data_set_that_draws_ahead_of_the_training_is_not_rewound(name, tmp_path):
     build, draw = LOADED[name]
 

@@ -70,6 +70,7 @@ def _seeded():
     keras.utils.set_random_seed(2)
 
 
+@pytest.mark.slow
 def test_of_a_sampling_model_means_are_decoded_so_that_only_the_model_moves_a_tile(tmp_path):
     model, x = vae(), pictures()
     view = seen(model, (x, np.arange(6)), tmp_path, epochs=3)

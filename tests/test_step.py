@@ -172,7 +172,7 @@ def test_a_learning_rate_that_a_callback_sets_is_followed_and_so_is_a_schedule()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("steps", [2, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("steps", [2, 3])
 def test_accumulated_gradients_make_the_next_update_as_if_every_batch_were_this_one(steps):
     plain = stepped(compiled(optimizers.Adam(0.01, clipnorm=0.05)))[1]
     model = compiled(optimizers.Adam(0.01, clipnorm=0.05, gradient_accumulation_steps=steps))
@@ -260,7 +260,7 @@ def two_answers():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("eagerly", first([True, False]))
+@pytest.mark.parametrize("eagerly", [True, False])
 def test_several_outputs_with_weighted_losses(eagerly):
     loss = {"kind": keras.losses.SparseCategoricalCrossentropy(from_logits=True), "size": "mse"}
     model = compiled(

@@ -137,7 +137,7 @@ def test_nothing_is_kept_after_the_fit_nor_where_it_is_not_wanted(filmed, tmp_pa
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("initial", "epochs", "freq"), first([(3, 4, 1), (2, 5, 1), (0, 6, 2)]))
+@pytest.mark.parametrize(("initial", "epochs", "freq"), [(3, 4, 1), (2, 5, 1), (0, 6, 2)])
 def test_a_resumed_fit_plays_its_own_steps(initial, epochs, freq, tmp_path):
     view = kv.FilterImages(tmp_path, timelapse=True, freq=freq, on_error="raise")
     model = classifier(run_eagerly=True)

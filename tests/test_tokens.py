@@ -192,7 +192,7 @@ def test_a_named_layer_is_folded_by_every_method():
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "made",
-    [pytest.param({"head": "zeros"}, id="head"), pytest.param({"gates": True}, id="gates", marks=pytest.mark.slow)],
+    [pytest.param({"head": "zeros"}, id="head"), pytest.param({"gates": True}, id="gates")],
 )
 def test_weights_that_are_still_zero_do_not_hide_what_the_answer_will_depend_on(made):
     vit = Vit(1, **made)

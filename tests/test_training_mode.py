@@ -150,7 +150,8 @@ def test_a_fit_is_told_before_its_first_batch(view, on_error, tmp_path):
         model.fit(X, Y, verbose=0, callbacks=[view(tmp_path, (X, Y), on_error=on_error)])
 
 
-@pytest.mark.parametrize("eagerly", first([False, True]), ids=["compiled", "eagerly"])
+@pytest.mark.slow
+@pytest.mark.parametrize("eagerly", [False, True], ids=["compiled", "eagerly"])
 def test_trying_changes_nothing(eagerly):
     def trained(look):
         keras.utils.set_random_seed(4)

@@ -132,8 +132,8 @@ def _drawn():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("eagerly", [False, pytest.param(True, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("first", [pytest.param(False, marks=pytest.mark.slow), True])
+@pytest.mark.parametrize("eagerly", [False, True])
+@pytest.mark.parametrize("first", [False, True])
 def test_the_numbers_drawn_afterwards_are_those_drawn_without_looking(eagerly, first):
     def run(look):
         keras.utils.set_random_seed(11)
