@@ -14,7 +14,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from harness import autoencoder, classifier, fit, pictures, quick, runs, same_weights
+from harness import autoencoder, classifier, fit, pictures, runs, same_weights
 
 import kerasviz_callbacks as kv
 from kerasviz_callbacks.record.step_queue import Admission
@@ -47,10 +47,11 @@ def exploded(build, y, views=(), **options):
     return model.get_weights(), history.history
 
 
+@pytest.mark.slow
 @pytest.mark.fault(
     "weights and activations explode to infinity and NaN", "the training is the same, every step is logged"
 )
-@pytest.mark.parametrize("kind", quick(EXPLODING, "autoencoder"))
+@pytest.mark.parametrize("kind", EXPLODING)
 def test_a_training_that_explodes(kind, tmp_path):
     build, y, kinds = EXPLODING[kind]
     views = [

@@ -356,6 +356,7 @@ def test_what_sample_does_wrong_is_raised_before_the_first_batch(tmp_path):
     check_each(REFUSED, check)
 
 
+@pytest.mark.slow
 def test_a_generator_that_takes_a_class_is_fed_all_classes_in_turn(tmp_path, capsys):
     model, names = GAN(generator=plain_generator), ["one", "two", "three"]
     model.latent_dim = 3

@@ -203,6 +203,7 @@ def test_units_that_become_nan_are_counted_and_the_others_go_on(tmp_path):
     assert 1 not in runs(tmp_path)["views/validation"].scalars["latent/active_units"]
 
 
+@pytest.mark.slow
 def test_the_axis_holds_all_epochs_and_a_resumed_fit_goes_on(tmp_path):
     keras.utils.set_random_seed(5)
     model, view = autoencoder(), recorded(kv.LatentProfiles)(tmp_path, VALIDATION, on_error="raise")

@@ -152,7 +152,8 @@ def test_how_many_layers_are_left_out_is_printed_and_described(view, said, of, t
     }
 
 
-@pytest.mark.parametrize("given", first([{}, {"layers": ["c0", "c1"]}]))
+@pytest.mark.slow
+@pytest.mark.parametrize("given", [{}, {"layers": ["c0", "c1"]}])
 def test_where_no_layer_is_left_out_nothing_is_said_of_it(given, tmp_path):
     for view in (kv.FilterImages(tmp_path, **given), kv.ActivationMaps(tmp_path, np.ones((2, 3, 3, 1)), **given)):
         assert not any("evenly" in one.description for one in snapshot([view], _convolutions(11 if given else 3)))

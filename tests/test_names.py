@@ -131,6 +131,7 @@ def test_files_stay_below_log_dir_and_save_dir(classified):
     assert not any(set(part) & set('<>:"|?*\\\n\0\x1b') or len(part.encode()) > 100 for part in parts)
 
 
+@pytest.mark.slow
 def test_every_tag_has_its_own_file(classified):
     where, found = classified
     pictures = [
@@ -143,6 +144,7 @@ def test_every_tag_has_its_own_file(classified):
     }
 
 
+@pytest.mark.slow
 def test_tensorboard_gives_every_tag_back(classified):
     _, found = classified
     for source, views in BY_LAYER.items():
@@ -153,6 +155,7 @@ def test_tensorboard_gives_every_tag_back(classified):
     assert {f"health/{path}/norm" for path in PATHS} <= set(found["views/model"].scalars)
 
 
+@pytest.mark.slow
 @pytest.mark.fault(
     "hostile names of layers and classes", "TensorBoard's HTML shows the name and nothing that it brought in"
 )
@@ -167,6 +170,7 @@ def test_a_description_shows_the_name_and_nothing_that_it_brought_in(classified,
         assert [literally(path) if code == PLAIN else code for code in plain.codes] == seen.codes
 
 
+@pytest.mark.slow
 def test_other_names_are_shown_too(classified):
     descriptions = classified[1]["views/validation"].descriptions
     cam = Elements(markdown_to_safe_html(descriptions[f"grad_cam/{PLAIN}"].encode()))

@@ -529,6 +529,7 @@ def test_units_that_are_fitted_to_numbers_are_no_logits(loss, tmp_path):
     assert set(history) == {"loss"}
 
 
+@pytest.mark.slow
 def test_anything_may_stand_in_logs(tmp_path):
     class Strange(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):

@@ -71,7 +71,7 @@ def state_of(model):
 # The same pixels as in a fit, for every view; by default for one of each base class.
 
 
-@pytest.fixture(scope="module", params=quick(ENTRIES, "GradCAM"))
+@pytest.fixture(scope="module", params=quick(ENTRIES, "FilterImages"))
 def trained(request, tmp_path_factory):
     """A view and its model through untrained, trained, trained on without the view, and resumed."""
     entry, where = ENTRIES[request.param], tmp_path_factory.mktemp("picture")
@@ -488,6 +488,7 @@ def test_the_visualizer_shows_the_views_that_fit_in_one_look(tmp_path, monkeypat
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_after_a_fit_the_visualizer_shows_what_its_views_logged_last(tmp_path):
     model = classifier()
     chooser = kv.Visualizer(tmp_path, VALIDATION, views=["FilterImages", kv.GradCAM(tmp_path, VALIDATION)])

@@ -177,6 +177,7 @@ def test_a_fit_that_dies_or_has_no_epochs_has_none(tmp_path):
     assert not list((tmp_path / "none").rglob("*tfevents*"))
 
 
+@pytest.mark.slow
 def test_a_long_training_keeps_few_frames_the_first_and_the_last_among_them(tmp_path, monkeypatch):
     monkeypatch.setattr(timelapse, "Frames", lambda about: Frames(about, max_frames=4))
     view = kv.FilterImages(tmp_path, layers=["conv1"], timelapse=True, on_error="raise")

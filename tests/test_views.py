@@ -7,7 +7,7 @@ import warnings
 import keras
 import numpy as np
 import pytest
-from entries import ENTRIES
+from entries import BY_DEFAULT, ENTRIES
 from harness import (
     EPOCHS,
     NEEDS_A_STEP_BEFORE,
@@ -24,7 +24,7 @@ from harness import (
 )
 
 
-@pytest.fixture(scope="module", params=list(ENTRIES))
+@pytest.fixture(scope="module", params=quick(ENTRIES, *BY_DEFAULT))
 def entry(request):
     return ENTRIES[request.param]
 

@@ -36,5 +36,15 @@ ENTRIES = {
     "OverfittingMonitor": overfitting_monitor.ENTRY,
 }
 
-# One of each base class: of what is the same code for all views the others are left to `-m slow`.
-BY_DEFAULT = ("FilterImages", "GradCAM", "LatentTrajectory", "OverfittingMonitor", "Reconstructions")
+# At least one of each base class; the others are left to `-m slow`. Add a view here while you work on it.
+BY_DEFAULT = (
+    "FilterImages",
+    "ActivationMaps",
+    "GradCAM",
+    "LatentTrajectory",
+    "Reconstructions",
+    "Predictions",
+    "GeneratedImages",
+    "ConfusionMatrix",
+    "OverfittingMonitor",
+)
