@@ -138,11 +138,11 @@ def in_words(one, other):
     return "yes, but for the last bit of a logged loss" if ends[0] == ends[1] and close else "**no**"
 
 
-def compare(name, directory):
+def compare(name, directory, alike=same):
     """Train a kind without and with `Visualizer`, up to three times if they differ, and return the last pair."""
     for attempt in ("first", "second", "third"):
         alone, seen = run(name, unwatched), run(name, watched(directory / attempt))
-        if same(alone, seen):
+        if alike(alone, seen):
             break
     return alone, seen, directory / attempt
 

@@ -16,7 +16,7 @@ from hypothesis import settings
 # `quick` is the default; CI also runs `-m "slow or hypothesis" --hypothesis-profile=thorough`. No test sets
 # `max_examples` itself, since that would override both. No deadline, so that a busy machine fails no test.
 settings.register_profile("quick", max_examples=10, deadline=None)
-settings.register_profile("thorough", max_examples=150, deadline=None)
+settings.register_profile("thorough", max_examples=60, deadline=None)
 settings.load_profile("quick")
 
 FAULTS = """# Faults and what happens then

@@ -186,18 +186,16 @@ def observers(views, tmp_path):
 
 
 def fits():
-    """Each private name with each kind of model whose views use it; most are left to the slow tests."""
+    """Each private name with each kind of model whose views use it."""
     for path in PRIVATE_NAMES:
         name = path.rsplit(".", 1)[-1]
         if name == "_clear_losses":
-            yield pytest.param(path, not_built, VIEWS_OF_CLASSIFIERS, id=f"{name} not built", marks=pytest.mark.slow)
+            yield pytest.param(path, not_built, VIEWS_OF_CLASSIFIERS, id=f"{name} not built")
             continue
-        marks = () if name == "_flatten_layers" else pytest.mark.slow
         if name != "_seed_generators":
-            yield pytest.param(path, classifier, VIEWS_OF_CLASSIFIERS, id=f"{name} classifier", marks=marks)
-        if name != "_keras_history":
-            marked = {"id": f"{name} autoencoder", "marks": pytest.mark.slow}
-            yield pytest.param(path, autoencoder, VIEWS_OF_AUTOENCODERS, **marked)
+            yield pytest.param(path, classifier, VIEWS_OF_CLASSIFIERS, id=f"{name} classifier")
+        if name != "_keras_history" and name not in NO_STEP:  # the step is the same view's in both
+            yield pytest.param(path, autoencoder, VIEWS_OF_AUTOENCODERS, id=f"{name} autoencoder")
 
 
 @pytest.mark.slow

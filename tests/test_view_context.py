@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from entries import ENTRIES
-from harness import Read, autoencoder, classifier, first, fit, pictures, pixels_of, quick, read, runs, same_weights
+from harness import Read, autoencoder, classifier, first, fit, pictures, pixels_of, read, runs, same_weights
 
 import kerasviz_callbacks as kv
 
@@ -155,8 +155,9 @@ def test_what_is_wrong_is_said_once_where_the_hook_that_would_say_it_was_left_ou
 # Batches.
 
 
-@pytest.mark.parametrize("name", quick(ENTRIES, "GradCAM"))
-@pytest.mark.parametrize(("batches", "freq"), [(12, 4), pytest.param(500, 50, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("batches", "freq", "name"), first([(12, 4, "GradCAM"), *((500, 50, name) for name in ENTRIES)])
+)
 def test_every_view_counts_batches(batches, freq, name, tmp_path):
     entry, data = ENTRIES[name], ENTRIES[name].data()
     rows = np.arange(3 * batches) % len(data.x)
