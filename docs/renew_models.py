@@ -139,7 +139,7 @@ def in_words(one, other):
 
 
 def compare(name, directory, alike=same):
-    """Train a kind without and with `Visualizer`, up to three times if they differ, and return the last pair."""
+    """Train a kind without and with `Visualizer`, up to three times until they are `alike`; return the last pair."""
     for attempt in ("first", "second", "third"):
         alone, seen = run(name, unwatched), run(name, watched(directory / attempt))
         if alike(alone, seen):

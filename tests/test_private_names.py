@@ -194,7 +194,7 @@ def fits():
             continue
         if name != "_seed_generators":
             yield pytest.param(path, classifier, VIEWS_OF_CLASSIFIERS, id=f"{name} classifier")
-        if name != "_keras_history" and name not in NO_STEP:  # the step is the same view's in both
+        if name != "_keras_history" and name not in NO_STEP:  # WeightHeatmaps computes the step in both
             yield pytest.param(path, autoencoder, VIEWS_OF_AUTOENCODERS, id=f"{name} autoencoder")
 
 

@@ -155,8 +155,8 @@ class _Told:
         if self.step < 0 or not at_chance(known.accuracy, known.chance, known.rows):
             return ""
         # Of unbalanced rows, always answering alike may be the most accurate.
-        known_within = math.isfinite(known.balanced)
-        if known_within and not at_chance(known.balanced, 1 / len(known.class_sizes), known.balanced_rows):
+        has_balanced = math.isfinite(known.balanced)
+        if has_balanced and not at_chance(known.balanced, 1 / len(known.class_sizes), known.balanced_rows):
             return ""
         accuracy = f"{written(known.accuracy)}{' (unweighted)' if known.weighted else ''}"
         near = "at" if known.accuracy <= known.chance + _noise(known.chance, known.rows) else "hardly above"
