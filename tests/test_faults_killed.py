@@ -14,7 +14,7 @@ from harness import runs
 from served import started, steps_of
 
 HERE = Path(__file__).parent
-KILLED = 12  # how many trainings
+KILLED = 22  # how many trainings
 TAGS = {
     "views/model": "filters/conv2",
     "views/validation": "grad_cam/conv2",
@@ -40,7 +40,7 @@ def killed(tmp_path):
         HERE / "killed.py",
         where,
         KILLED,
-        timeout=300,
+        timeout=30 * KILLED,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     found = sorted(where.iterdir())
@@ -59,7 +59,7 @@ def must_be_readable(directory: Path) -> list[int]:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="forks after TensorFlow was imported, which is safe only there")
-@pytest.mark.fault("`kill -9` at 12 random moments", "every drawn epoch before the one in flight, by both loaders")
+@pytest.mark.fault("`kill -9` at 22 random moments", "every drawn epoch before the one in flight, by both loaders")
 def test_every_drawn_epoch_before_the_one_in_flight_is_readable(killed, tmp_path):
     for fast in (True, False):
         with started(killed, tmp_path / f"output {fast}", fast=fast) as address:
