@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # `as` re-exports a name
     from .explain import activations as activations
     from .explain import attribution as attribution
     from .explain import class_activation_map as class_activation_map
+    from .export import export_html as export_html
     from .probe import Probe as Probe
     from .views.activation_maps import ActivationMaps as ActivationMaps
     from .views.attribution import Attribution as Attribution
@@ -57,6 +58,7 @@ _MODULES = {
     "activations": "explain",
     "attribution": "explain",
     "class_activation_map": "explain",
+    "export_html": "export",
     "FilterImages": "views.filter_images",
     "WeightHeatmaps": "views.weight_heatmaps",
     "Coefficients": "views.coefficients",

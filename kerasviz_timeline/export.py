@@ -1,0 +1,224 @@
+"""One HTML page that holds images and front end: it opens from a disk, offline, and loads nothing.
+
+Its size is known, or for other formats than PNG estimated, before anything is written.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import io
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Protocol
+
+from .bundle import bundle
+from .curves import Curve, loss_tags
+from .listing import stretches
+from .log_index import LogIndex
+
+Format = Literal["png", "webp", "jpeg"]
+FORMATS: tuple[Format, ...] = ("png", "webp", "jpeg")
+QUALITY = {"webp": 80, "jpeg": 85}
+
+_MOST_CURVES = 8
+_SAMPLES = 3  # images of a series that are converted to estimate its size
+_STATIC = Path(__file__).with_name("static")
+
+
+class Scalars(Protocol):
+    """Where the curves come from: see `curves`."""
+
+    def tags(self) -> list[str]:
+        """All tags, sorted."""
+
+    def curves(self, tag: str) -> dict[str, Curve]:
+        """The curve of each run that has the tag."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What of a log goes into a page.
+
+    - `every`: every n-th of all steps, and the last one.
+    - `tags`, `runs`: shell patterns such as `grad_cam/*`, of which one must fit; None takes all.
+    - `format`: `"png"` takes the images as they were logged; `"webp"` and `"jpeg"` convert what becomes smaller so.
+    """
+
+    every: int = 1
+    tags: Sequence[str] | None = None
+    runs: Sequence[str] | None = None
+    format: Format = "png"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.every, int) or isinstance(self.every, bool) or self.every < 1:
+            raise ValueError(f"every must be a whole number from 1 on, got {self.every!r}")
+        if self.format not in FORMATS:
+            raise ValueError(f"format must be one of {', '.join(FORMATS)}, got {self.format!r}")
+        for name, patterns in (("tags", self.tags), ("runs", self.runs)):
+            if isinstance(patterns, str):
+                raise ValueError(f"{name} must be a list of patterns such as [{patterns!r}], got a string")
+
+
+class Chosen(NamedTuple):
+    """What of a series goes into a page, as it was when it was chosen: a training may go on writing."""
+
+    number: int
+    run: str
+    tag: str
+    sample: int
+    version: int
+    positions: list[int]
+    steps: list[int]
+    sizes: list[int]
+
+
+@dataclass
+class Page:
+    """A page that can be written: `size` in bytes, exact for PNG, and `pieces`, which reads and encodes the images."""
+
+    index: LogIndex
+    selection: Selection
+    scalars: Scalars
+    describe: Callable[[str], str]  # Markdown -> safe HTML
+    title: str = "Training"
+    chosen: list[Chosen] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.chosen = _chosen(self.index, self.selection)
+        self._head, self._tail = self._frame()
+
+    @property
+    def images(self) -> int:
+        """The number of images."""
+        return sum(len(one.positions) for one in self.chosen)
+
+    @property
+    def steps(self) -> int:
+        """The number of different steps."""
+        return len({step for one in self.chosen for step in one.steps})
+
+    def size(self) -> int:
+        """The number of bytes of the page."""
+        total = len(self._head) + len(self._tail)
+        for one in self.chosen:
+            share = self._share(one)
+            total += len(_opening(one.number)) + len(_CLOSING) + len(one.sizes) - 1
+            total += sum(4 * -(-round(size * share) // 3) for size in one.sizes)
+        return total
+
+    def pieces(self, progress: Callable[[int, int], None] | None = None) -> Iterator[bytes]:
+        """The page, piece by piece. `progress` is called with the number of images done, and of all."""
+        yield self._head
+        done, total = 0, self.images
+        for one in self.chosen:
+            yield _opening(one.number)
+            for place, position in enumerate(one.positions):
+                data = self.index.image(one.number, one.version, position) or b""  # deleted meanwhile: shown as missing
+                yield (b"," if place else b"") + base64.b64encode(self._converted(data))
+                done += 1
+                if progress is not None:
+                    progress(done, total)
+            yield _CLOSING
+        yield self._tail
+
+    def _share(self, one: Chosen) -> float:
+        """How much smaller the images of a series become by their conversion, from a few of them."""
+        if self.selection.format == "png":
+            return 1.0
+        last = len(one.positions) - 1
+        places = {one.positions[round(place * last / (_SAMPLES - 1))] for place in range(_SAMPLES)}
+        data = [self.index.image(one.number, one.version, position) or b"" for position in places]
+        return sum(len(self._converted(image)) for image in data) / max(sum(map(len, data)), 1)
+
+    def _converted(self, data: bytes) -> bytes:
+        if self.selection.format == "png":
+            return data
+        try:
+            smaller = _convert(data, self.selection.format)
+        except Exception:  # not an image that Pillow can read: Pillow raises many kinds of errors
+            return data
+        return smaller if len(smaller) < len(data) else data
+
+    def _frame(self) -> tuple[bytes, bytes]:
+        """What stands before the images and behind them."""
+        tags = loss_tags(self.scalars.tags())[:_MOST_CURVES]
+        shown = {one.tag for one in self.chosen}
+        log = {
+            "title": self.title,
+            "series": [[one.number, one.run, one.tag, one.sample, 0, stretches(one.steps)] for one in self.chosen],
+            "descriptions": {
+                tag: self.describe(text) for tag, text in sorted(self.index.descriptions.items()) if tag in shown
+            },
+            "curves": {tag: self.scalars.curves(tag) for tag in tags},
+        }
+        script = bundle(_STATIC, "exported.js")
+        policy = f"default-src 'none'; img-src blob: data:; style-src 'unsafe-inline'; script-src '{_hash(script)}'"
+        head = (
+            f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+            f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+            f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+            f"<title>{html.escape(self.title)}</title>\n"
+            f"<style>\n{(_STATIC / 'style.css').read_text('utf-8')}</style>\n</head>\n<body>\n"
+            f'<script type="application/json" id="log">{_json_in_html(log)}</script>\n'
+        )
+        tail = f'<script type="module">{script}</script>\n</body>\n</html>\n'
+        return head.encode("utf-8"), tail.encode("utf-8")
+
+
+_CLOSING = b"</script>\n"
+
+
+def _opening(number: int) -> bytes:
+    return b'<script type="text/plain" id="images-%d">' % number
+
+
+def _chosen(index: LogIndex, selection: Selection) -> list[Chosen]:
+    found = []
+    with index.lock:
+        series = [
+            (number, one)
+            for number, one in enumerate(index.series)
+            if len(one) and _fits(one.tag, selection.tags) and _fits(one.run, selection.runs)
+        ]
+        steps = sorted({step for _, one in series for step in one.steps})
+        kept = {*steps[:: selection.every], *steps[-1:]}
+        for number, one in series:
+            positions = [position for position, step in enumerate(one.steps) if step in kept]
+            if positions:
+                at = [one.steps[position] for position in positions]
+                sizes = [one.size(position) for position in positions]
+                found.append(Chosen(number, one.run, one.tag, one.sample, one.version, positions, at, sizes))
+    return found
+
+
+def _fits(name: str, patterns: Sequence[str] | None) -> bool:
+    return patterns is None or any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _convert(data: bytes, to: str) -> bytes:
+    from PIL import Image
+
+    with Image.open(io.BytesIO(data)) as image:
+        if getattr(image, "n_frames", 1) > 1:
+            return data
+        over = Image.new("RGB", image.size, "white")
+        rgba = image.convert("RGBA")
+        over.paste(rgba, mask=rgba.getchannel("A"))
+    converted = io.BytesIO()
+    over.save(converted, to, quality=QUALITY[to])
+    return converted.getvalue()
+
+
+def _hash(script: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(script.encode('utf-8')).digest()).decode()}"
+
+
+def _json_in_html(value: Any) -> str:
+    """JSON that no name in it can end the element of."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=True)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

@@ -1,0 +1,168 @@
+"""The *Timeline* tab of TensorBoard: its routes."""
+
+from __future__ import annotations
+
+import json
+import struct
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tensorboard import context as tensorboard_context
+from tensorboard import plugin_util
+from tensorboard.backend import http_util
+from tensorboard.plugins import base_plugin
+from werkzeug import wrappers
+
+from .curves import ProviderScalars
+from .listing import listing
+from .log_index import LogIndex, index_of
+
+STATIC = Path(__file__).with_name("static")
+_TYPES = {".js": "text/javascript", ".css": "text/css"}
+
+_SECONDS_PER_LISTING = 0.5  # of reading; the page asks again until all is read
+_LARGEST_REQUEST = 1 << 20  # bytes
+_MOST_IMAGES = 2000  # in one request
+_LARGEST_ANSWER = 256 << 20  # bytes of images in one answer
+
+Handler = Callable[[wrappers.Request], wrappers.Response]
+
+
+class BadRequestError(ValueError):
+    """A request that the page does not make."""
+
+
+class TimelinePlugin(base_plugin.TBPlugin):
+    """Serves the front end, the listing and the images of all runs below the log directory."""
+
+    plugin_name = "kerasviz_timeline"
+
+    def __init__(self, context: base_plugin.TBContext) -> None:
+        self._logdir = context.logdir or ""
+        self._logdir_spec = getattr(context.flags, "logdir_spec", None) or ""
+        self._provider = context.data_provider
+        self._lock = threading.Lock()
+        self._index: LogIndex | None = None
+
+    def data_plugin_names(self) -> tuple[str, ...]:
+        """The tab is there where TensorBoard has images."""
+        return ("images",)
+
+    def is_active(self) -> bool:
+        """TensorBoard decides by `data_plugin_names`."""
+        return False
+
+    def frontend_metadata(self) -> base_plugin.FrontendMetadata:
+        """Name and entry of the tab."""
+        return base_plugin.FrontendMetadata(es_module_path="/tab.js", tab_name="Timeline")
+
+    def get_plugin_apps(self) -> Mapping[str, Any]:
+        """The routes. Static files are listed, so that no other file can be asked for."""
+        routes: dict[str, Handler] = {
+            "/listing": self._listing,
+            "/images": self._images,
+            "/description": self._description,
+            "/scalar_tags": self._scalar_tags,
+            "/curves": self._curves,
+        }
+        for path in sorted(STATIC.iterdir()):
+            if path.suffix in _TYPES:
+                routes[f"/{path.name}"] = _static(path)
+        return {route: _application(handler) for route, handler in routes.items()}
+
+    def index(self) -> LogIndex:
+        """The index of the log directory, made at the first request."""
+        with self._lock:
+            if self._index is None:
+                self._index = index_of(self._logdir, self._logdir_spec)
+            return self._index
+
+    def _listing(self, request: wrappers.Request) -> wrappers.Response:
+        index = self.index()
+        index.refresh(_SECONDS_PER_LISTING)
+        return _json(request, listing(index, _whole_number(request.args.get("since", "0"))))
+
+    def _images(self, request: wrappers.Request) -> wrappers.Response:
+        """Images as `[series, version, position]` each; the answer has for each its size (uint32) and its bytes.
+
+        The size is 0 where an image is not there any more, or where the answer would become too large.
+        """
+        wanted = _posted(request)
+        if not isinstance(wanted, list) or len(wanted) > _MOST_IMAGES:
+            raise BadRequestError(f"a list of at most {_MOST_IMAGES} images is expected")
+        index, pieces, total = self.index(), [], 0
+        for one in wanted:
+            if not (isinstance(one, list) and len(one) == 3 and all(type(number) is int for number in one)):
+                raise BadRequestError("an image is [series, version, position], three whole numbers")
+            data = (index.image(*one) if total < _LARGEST_ANSWER else None) or b""
+            total += len(data)
+            pieces += [struct.pack("<I", len(data)), data]
+        return _respond(request, b"".join(pieces), "application/octet-stream")
+
+    def _description(self, request: wrappers.Request) -> wrappers.Response:
+        text = self.index().descriptions.get(request.args.get("tag", ""), "")
+        return _respond(request, plugin_util.markdown_to_safe_html(text) if text else "", "text/plain")
+
+    def _scalar_tags(self, request: wrappers.Request) -> wrappers.Response:
+        return _json(request, self._scalars(request).tags())
+
+    def _curves(self, request: wrappers.Request) -> wrappers.Response:
+        return _json(request, self._scalars(request).curves(request.args.get("tag", "")))
+
+    def _scalars(self, request: wrappers.Request) -> ProviderScalars:
+        context = tensorboard_context.from_environ(request.environ)
+        return ProviderScalars(self._provider, context, plugin_util.experiment_id(request.environ))
+
+
+def _application(handler: Handler) -> Any:
+    """A WSGI application that answers with 400 or 500 and a line, and lets no exception reach TensorBoard."""
+
+    @wrappers.Request.application
+    def application(request: wrappers.Request) -> wrappers.Response:
+        try:
+            return handler(request)
+        except BadRequestError as error:
+            return _respond(request, f"{error}\n", "text/plain", code=400)
+        except Exception as error:
+            return _respond(request, f"{type(error).__name__}: {error}\n", "text/plain", code=500)
+
+    return application
+
+
+def _static(path: Path) -> Handler:
+    def serve(request: wrappers.Request) -> wrappers.Response:
+        return _respond(request, path.read_text("utf-8"), _TYPES[path.suffix])
+
+    return serve
+
+
+def _respond(request: wrappers.Request, content: str | bytes, content_type: str, code: int = 200) -> wrappers.Response:
+    response: wrappers.Response = http_util.Respond(request, content, content_type, code=code)
+    return response
+
+
+def _json(request: wrappers.Request, value: Any) -> wrappers.Response:
+    return _respond(request, json.dumps(value, separators=(",", ":")), "application/json")
+
+
+def _posted(request: wrappers.Request) -> Any:
+    """The JSON of a request that the page itself has posted; other sites' pages could make TensorBoard work too."""
+    if request.method != "POST":
+        raise BadRequestError("this must be posted")
+    if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
+        raise BadRequestError("this can be asked by TensorBoard's own page alone")
+    if (request.content_length or 0) > _LARGEST_REQUEST:
+        raise BadRequestError(f"a request may have {_LARGEST_REQUEST} bytes at most")
+    try:
+        return json.loads(request.get_data(cache=False))
+    except (ValueError, RecursionError) as error:
+        raise BadRequestError("this is no JSON") from error
+
+
+def _whole_number(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError as error:
+        raise BadRequestError("a whole number is expected") from error

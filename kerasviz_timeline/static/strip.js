@@ -1,0 +1,95 @@
+// The strip below the slider: curves of one scalar, with the step marked.
+
+import { element } from "./dom.js";
+
+const HEIGHT = 48;
+const COLOURS = ["#1f6fb4", "#c2570c", "#1b7f4b", "#8a3fa0", "#a3293d", "#6b6b00", "#3a7c8c", "#7a5130"];
+
+/** Where a step lies among the sorted steps of the slider, as a share from 0 to 1; between two of them in proportion. */
+export function shareOf(steps, step) {
+  const last = steps.length - 1;
+  if (last < 1) return 0;
+  let after = steps.findIndex((one) => one >= step);
+  if (after < 0) after = last;
+  if (after === 0 || steps[after] === step) return after / last;
+  const within = (step - steps[after - 1]) / (steps[after] - steps[after - 1]);
+  return (after - 1 + Math.min(within, 1)) / last;
+}
+
+/** The value of a curve at a step: of the last point that is not later; null before the first. */
+export function valueAt(curve, step) {
+  let found = null;
+  for (const [at, value] of curve) {
+    if (at > step) break;
+    found = value;
+  }
+  return found;
+}
+
+export class Strip {
+  /** `pick(share)` is called with the place that is clicked, from 0 to 1. */
+  constructor(pick) {
+    this._curves = new Map();
+    this._canvas = element("canvas", {
+      class: "strip",
+      role: "img",
+      onclick: (event) => {
+        const box = this._canvas.getBoundingClientRect();
+        pick(Math.min(1, Math.max(0, (event.clientX - box.left) / box.width)));
+      },
+    });
+    this._legend = element("div", { class: "legend" });
+    this.element = element("div", { class: "curves", hidden: true }, this._canvas, this._legend);
+  }
+
+  /** Curves by run, each of `[step, value or null]`. */
+  set(tag, curves) {
+    this._tag = tag;
+    this._curves = curves;
+    this.element.hidden = !curves.size;
+  }
+
+  draw(steps, step) {
+    if (this.element.hidden || !steps.length) return;
+    const scale = window.devicePixelRatio || 1;
+    const width = this._canvas.clientWidth;
+    if (!width) return;
+    this._canvas.width = width * scale;
+    this._canvas.height = HEIGHT * scale;
+    const context = this._canvas.getContext("2d");
+    context.scale(scale, scale);
+    const values = [...this._curves.values()].flat().flatMap(([, value]) => (value === null ? [] : [value]));
+    const low = values.reduce((one, other) => Math.min(one, other), Infinity);
+    const high = values.reduce((one, other) => Math.max(one, other), -Infinity);
+    const y = (value) => 3 + (HEIGHT - 6) * (high > low ? (high - value) / (high - low) : 0.5);
+    const texts = [];
+    [...this._curves].forEach(([run, curve], place) => {
+      context.strokeStyle = COLOURS[place % COLOURS.length];
+      context.lineWidth = 1.5;
+      context.beginPath();
+      let pen = false;
+      for (const [at, value] of curve) {
+        if (value === null) pen = false;
+        else {
+          context[pen ? "lineTo" : "moveTo"](shareOf(steps, at) * width, y(value));
+          pen = true;
+        }
+      }
+      context.stroke();
+      texts.push([run, COLOURS[place % COLOURS.length], valueAt(curve, step)]);
+    });
+    context.fillStyle = getComputedStyle(this._canvas).color;
+    context.fillRect(Math.min(width - 2, shareOf(steps, step) * width), 0, 2, HEIGHT);
+    this._label(texts);
+  }
+
+  _label(texts) {
+    const shown = texts.map(([run, colour, value]) => [run, colour, value === null ? "–" : value.toPrecision(4)]);
+    this._legend.replaceChildren(
+      ...shown.map(([run, colour, value]) =>
+        element("span", {}, element("i", { style: `background:${colour}` }), `${run} ${value}`),
+      ),
+    );
+    this._canvas.setAttribute("aria-label", `${this._tag}: ${shown.map(([run, , value]) => `${run} ${value}`).join(", ")}`);
+  }
+}

@@ -1,0 +1,91 @@
+"""Logs for the tests of the timeline, written by other programs' writers, and read back by TensorBoard's own reader."""
+
+import io
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.compat.proto import event_pb2, summary_pb2, tensor_pb2, types_pb2
+from tensorboard.summary.writer.event_file_writer import EventFileWriter
+from tensorboard.util import tensor_util
+
+from kerasviz_timeline.log_index import LogIndex, index_of
+
+
+def png(seed: int, height: int = 12, width: int = 16) -> bytes:
+    """An image of random colours, never the same for two seeds."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    return encoded(pixels)
+
+
+def encoded(pixels: np.ndarray, form: str = "png") -> bytes:
+    """Pixels as the bytes of a file."""
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, form)
+    return file.getvalue()
+
+
+def image_event(tag: str, step: int, images: Iterable[bytes], *, metadata=True, description="", wall_time=0.0):
+    """An event with the images of a tag at one step, as `tf.summary.image` logs them."""
+    tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_STRING)
+    tensor.string_val.extend([b"16", b"12", *images])
+    tensor.tensor_shape.dim.add(size=len(tensor.string_val))
+    value = summary_pb2.Summary.Value(tag=tag, tensor=tensor)
+    if metadata:
+        value.metadata.plugin_data.plugin_name = "images"
+        value.metadata.summary_description = description
+    return event_pb2.Event(wall_time=wall_time or 1000.0 + step, step=step, summary=summary_pb2.Summary(value=[value]))
+
+
+def scalar_event(tag: str, step: int, number: float, wall_time=0.0):
+    """An event with one number, as `tf.summary.scalar` logs it."""
+    value = summary_pb2.Summary.Value(tag=tag, tensor=tensor_util.make_tensor_proto(np.float32(number)))
+    value.metadata.plugin_data.plugin_name = "scalars"
+    return event_pb2.Event(wall_time=wall_time or 1000.0 + step, step=step, summary=summary_pb2.Summary(value=[value]))
+
+
+def write(directory: Path, events: Iterable, suffix: str = "") -> Path:
+    """Write events into a new event file of a run; gives its path."""
+    before = set(directory.glob("*")) if directory.exists() else set()
+    writer = EventFileWriter(str(directory), filename_suffix=suffix)
+    for event in events:
+        writer.add_event(event)
+    writer.close()
+    (path,) = set(directory.glob("*")) - before
+    return path
+
+
+def served(index: LogIndex) -> dict[tuple[str, str, int], list[tuple[int, bytes]]]:
+    """Step and bytes of each image that an index serves, by run, tag and sample."""
+    found = {}
+    for number, one in enumerate(index.series):
+        images = [(step, index.image(number, one.version, position)) for position, step in enumerate(list(one.steps))]
+        if images:
+            found[one.run, one.tag, one.sample] = images
+    return found
+
+
+def read_index(directory: Path, **options) -> LogIndex:
+    """The index of a log directory, read."""
+    index = index_of(str(directory), **options)
+    assert index.refresh()
+    return index
+
+
+def by_tensorboard(directory: Path, run: str) -> dict[tuple[str, str, int], list[tuple[int, bytes]]]:
+    """The same of one run, by TensorBoard's own reader without a limit."""
+    everything = {"tensors": 0, "images": 0}
+    read = EventAccumulator(str(directory / run), size_guidance=everything)
+    read.Reload()
+    found: dict[tuple[str, str, int], list[tuple[int, bytes]]] = {}
+    for tag in read.Tags()["tensors"]:
+        if read.SummaryMetadata(tag).plugin_data.plugin_name != "images":
+            continue
+        for event in read.Tensors(tag):
+            for sample, data in enumerate(event.tensor_proto.string_val[2:]):
+                found.setdefault((run, tag, sample), []).append((event.step, data))
+    for tag in read.Tags()["images"]:
+        found[run, tag, 0] = [(event.step, event.encoded_image_string) for event in read.Images(tag)]
+    return found
