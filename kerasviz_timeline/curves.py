@@ -46,7 +46,7 @@ class ScalarCollector:
 
     def curves(self, tag: str) -> dict[str, Curve]:
         """The curve of each run that has the tag."""
-        return {run: thinned(points) for run, points in self._points.get(tag, {}).items()}
+        return {run: thinned(points) for run, points in sorted(self._points.get(tag, {}).items())}
 
 
 class ProviderScalars:
@@ -71,6 +71,6 @@ class ProviderScalars:
         )
         return {
             run: thinned((point.step, point.value) for point in by_tag[tag])
-            for run, by_tag in found.items()
+            for run, by_tag in sorted(found.items())
             if tag in by_tag
         }

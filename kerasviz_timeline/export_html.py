@@ -118,8 +118,8 @@ def check_size(page: Page, max_size: int) -> int:
     size = page.size()
     if size > max_size:
         raise TooLargeError(
-            f"the page would have {size / 1e6:,.0f} MB ({page.images:,} images of {page.steps:,} steps), more than "
-            f"max_size={max_size / 1e6:,.0f} MB: take fewer steps (every=), fewer tags or runs (tags=, runs=), "
+            f"the page would have {size / 1e6:,.1f} MB ({page.images:,} images of {page.steps:,} steps), more than the "
+            f"{max_size / 1e6:,.1f} MB that max_size allows: take fewer steps (every=), fewer tags or runs (tags=, runs=), "
             "another format (format='webp'), or raise max_size="
         )
     return size

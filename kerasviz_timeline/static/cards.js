@@ -6,6 +6,7 @@ import { keyOf } from "./images.js";
 import { positionAt } from "./series.js";
 
 const AT_ONCE = 40; // cards that are added when the end of the page comes near
+const COARSE = 128; // pixels; smaller images are enlarged without smoothing
 
 /** What a cell shows at a step: position and keys of the image and of the one it is compared with. */
 export function frameOf(series, step, compare) {
@@ -46,7 +47,7 @@ class Cell {
     this.card = card;
     this.series = series;
     this.frame = null;
-    this.canvas = element("canvas", { width: 1, height: 1, role: "img" });
+    this.canvas = element("canvas", { width: 1, height: 1, role: "img", "aria-label": card.tag });
     this.note = element("span", { class: "note" });
     this.element = element(
       "figure",
@@ -73,6 +74,10 @@ class Cell {
     this.element.classList.toggle("empty", !this.frame);
     const note = this.frame ? paint(this.canvas, images, this.frame, step, compare) : "no image yet";
     if (this.note.textContent !== note) this.note.textContent = note;
+    // Images get about the same area, whatever their form.
+    const share = Math.sqrt(this.canvas.width / this.canvas.height);
+    this.element.style.setProperty("--share", Math.min(Math.max(share, 0.75), 1.5).toFixed(3));
+    this.canvas.classList.toggle("coarse", this.canvas.width <= COARSE);
     const seen = this.frame ? `step ${this.frame.at}` : "no image yet";
     this.canvas.setAttribute("aria-label", `${this.card.tag}, ${this.series.run}, ${seen}`);
   }

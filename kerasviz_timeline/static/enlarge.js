@@ -7,7 +7,7 @@ export class Enlarged {
   /** `save(canvas, cell)` is called by the button. */
   constructor(save) {
     this.cell = null;
-    this.canvas = element("canvas", { width: 1, height: 1, role: "img" });
+    this.canvas = element("canvas", { width: 1, height: 1, role: "img", "aria-label": "Enlarged image" });
     this._title = element("h2");
     this._note = element("span", { class: "note" });
     this._fit = button("1:1", "Show in full resolution", () => this._toggle(), { "aria-pressed": "false" });

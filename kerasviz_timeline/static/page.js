@@ -138,6 +138,7 @@ export class Page {
   _show() {
     this._asked = true;
     this._waiting ??= (async () => {
+      this.element.setAttribute("aria-busy", "true");
       while (this._asked) {
         this._asked = false;
         const [step, compare] = [this._steps[this._place], this._controls.compare];
@@ -153,6 +154,7 @@ export class Page {
         this.element.dataset.shown = step;
       }
       this._waiting = null;
+      this.element.removeAttribute("aria-busy");
     })();
     return this._waiting;
   }

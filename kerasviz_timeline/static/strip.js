@@ -3,7 +3,7 @@
 import { element } from "./dom.js";
 
 const HEIGHT = 48;
-const COLOURS = ["#1f6fb4", "#c2570c", "#1b7f4b", "#8a3fa0", "#a3293d", "#6b6b00", "#3a7c8c", "#7a5130"];
+const COLOURS = ["#2f86d2", "#d9662b", "#2e9e63", "#a25bc0", "#c9485c", "#8a8a1f", "#3f98ad", "#9c7150"];
 
 /** Where a step lies among the sorted steps of the slider, as a share from 0 to 1; between two of them in proportion. */
 export function shareOf(steps, step) {
@@ -33,6 +33,7 @@ export class Strip {
     this._canvas = element("canvas", {
       class: "strip",
       role: "img",
+      "aria-label": "Curve",
       onclick: (event) => {
         const box = this._canvas.getBoundingClientRect();
         pick(Math.min(1, Math.max(0, (event.clientX - box.left) / box.width)));
