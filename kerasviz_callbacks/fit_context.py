@@ -23,6 +23,7 @@ from .draw.inputs import IntensityRange
 from .probe import Probe, as_probe
 from .record.console import say
 from .record.event_files import EventFileSink
+from .record.notebook import NotebookSink
 from .record.png_files import PNGFileSink
 from .record.sink import Sink
 from .record.step_queue import StepQueue
@@ -78,6 +79,7 @@ class FitContext:
         self.queue = StepQueue(self._flush)
         self._readers: dict[Any, Reader] = {}
         self._sinks: dict[tuple[type, Path], Sink] = {}
+        self._notebooks: dict[Path, NotebookSink] = {}
         self._tags: dict[Hashable, dict[str, Any]] = {}
         self._log_keys: dict[str, Any] = {}
         self._captured: dict[tuple[int, int], tuple[int, bytes, dict[Capture, Captured]]] = {}
@@ -149,8 +151,12 @@ class FitContext:
             warnings.warn(
                 "kerasviz_callbacks: pictures are still being written; the last may be missing.", stacklevel=2
             )
+        self.update_notebooks(last=True)
         if not quietly and self.verbose and self.queue.steps:
             self._say_how_to_look()
+        if finished and not quietly and self.queue.steps:
+            for notebook in self._notebooks.values():
+                notebook.show_page()
 
     def _say_how_to_look(self) -> None:
         """Print how to see every step, ready to paste (TensorBoard shows ten otherwise), and what is missing."""
@@ -223,14 +229,25 @@ class FitContext:
             )
         return self._readers[key]
 
-    def sinks(self, log_dir: str, save_dir: str | None, first_step: int) -> list[Sink]:
-        """Where a callback writes: event files below `log_dir`, and PNG files below `save_dir` if there is one.
+    def sinks(
+        self, log_dir: str, save_dir: str | None, first_step: int, *, notebook: bool, show: Sequence[str] | None
+    ) -> list[Sink]:
+        """Where a callback writes: event files below `log_dir`, PNG files below `save_dir`, and perhaps the notebook.
 
         Callbacks that name the same directory share the sink. A sink that already holds later steps, or is written to
         by another fit, counts its runs on ("views-2"), which is said in a line.
         """
         wanted = ((EventFileSink, log_dir), (PNGFileSink, save_dir))
-        return [self._sink(kind, directory, first_step) for kind, directory in wanted if directory is not None]
+        found = [self._sink(kind, directory, first_step) for kind, directory in wanted if directory is not None]
+        events = found[0]
+        if notebook and isinstance(events, EventFileSink):
+            found.append(self._notebooks.setdefault(events.directory, NotebookSink(events, show)))
+        return found
+
+    def update_notebooks(self, *, last: bool = False) -> None:
+        """Show what is new in the notebook, on the training thread."""
+        for notebook in self._notebooks.values():
+            notebook.update(last=last)
 
     def _sink(self, kind: type, directory: str, first_step: int) -> Sink:
         key = kind, Path(directory).expanduser().resolve()
@@ -334,6 +351,7 @@ class FitContext:
         if (step, unit) != self._observed_step:
             self._observed_step, self._observed_by = (step, unit), []
         self._observed_by.append(participant)
+        self.update_notebooks()
         if all(one in self._observed_by or not one.observes(step, unit) for one in self.participants):
             self.queue.begin()
 
@@ -354,7 +372,7 @@ class FitContext:
         return finished
 
     def _flush(self) -> None:
-        for sink in list(self._sinks.values()):
+        for sink in (*self._sinks.values(), *self._notebooks.values()):
             with sink.errors.collect():
                 sink.flush()
 

@@ -46,8 +46,9 @@ class ExportedPage:
 
 def frame(page: str, height: int = 720) -> str:
     """HTML that shows a page in a sandboxed frame: its script runs, and reaches neither notebook nor network."""
+    escaped = html.escape(page).encode("ascii", "xmlcharrefreplace").decode()  # whatever the notebook's encoding
     return (
-        f'<iframe sandbox="allow-scripts allow-downloads" title="Timeline" srcdoc="{html.escape(page)}" '
+        f'<iframe sandbox="allow-scripts allow-downloads" title="Timeline" srcdoc="{escaped}" '
         f'style="width:100%;height:{height}px;border:0"></iframe>'
     )
 
@@ -119,8 +120,8 @@ def check_size(page: Page, max_size: int) -> int:
     if size > max_size:
         raise TooLargeError(
             f"the page would have {size / 1e6:,.1f} MB ({page.images:,} images of {page.steps:,} steps), more than the "
-            f"{max_size / 1e6:,.1f} MB that max_size allows: take fewer steps (every=), fewer tags or runs (tags=, runs=), "
-            "another format (format='webp'), or raise max_size="
+            f"{max_size / 1e6:,.1f} MB that max_size allows: take fewer steps (every=), "
+            "fewer tags or runs (tags=, runs=), another format (format='webp'), or raise max_size="
         )
     return size
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import keras
 
 from .._arguments import whole_number
 from ..fit_context import Request
+from ..record.notebook import notebook_shell
 from ..record.projector import Points
-from .arguments import directory, one_of
+from .arguments import auto_or_bool, directory, one_of, tag_patterns
 from .schedule import Unit
 from .types import FitResult, Image, Measured, Memory, Text
 
@@ -33,6 +34,8 @@ class Stages(keras.callbacks.Callback, ABC):
         unit: Unit = "epoch",
         save_dir: str | os.PathLike[str] | None = None,
         timelapse: bool = False,
+        notebook: bool | str = "auto",
+        show: Sequence[str] | None = None,
         on_error: str = "warn",
         model: Any = None,
     ):
@@ -46,6 +49,8 @@ class Stages(keras.callbacks.Callback, ABC):
         if not isinstance(timelapse, bool):
             raise TypeError(f"timelapse={timelapse!r}: expected True or False, got {type(timelapse).__name__}.")
         self.timelapse = timelapse
+        self.notebook = auto_or_bool(notebook, "notebook")
+        self.show = tag_patterns(show, "show")
         one_of(on_error, "on_error", "warn", "raise")
         self.on_error = on_error
         if not (model is None or isinstance(model, (str, keras.layers.Layer))):
@@ -58,6 +63,10 @@ class Stages(keras.callbacks.Callback, ABC):
         self.context: Any = None
         self.result: FitResult | None = None
         self.known_probes: dict[Any, Any] = {}  # the probes read last; `picture` uses the same rows
+
+    def shown_in_notebook(self) -> bool:
+        """Return whether the newest images appear below the cell of a notebook."""
+        return self.notebook is True or (self.notebook == "auto" and notebook_shell() is not None)
 
     # The methods that a subclass implements.
 

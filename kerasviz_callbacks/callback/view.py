@@ -34,6 +34,10 @@ class View(Stages):
             batches trained: a fit of 500 batches with `freq=50` has the steps -1, 50, 100, ... 500.
         save_dir: also write each image to `save_dir/<run>/<tag>/000007.png`.
         timelapse: at the end of training also log all drawn steps as one animated image, `<tag>/timelapse`.
+        notebook: `"auto"`: in Jupyter, Colab, Kaggle and VS Code the newest images appear below the cell while `fit`
+            runs, and a page with all steps at its end. `True`, `False`: always or never.
+        show: which images appear there, at most four: patterns of tags such as `["activations/*"]`. `None`: of
+            overfitting, predictions, Grad-CAM and latent codes, then of other views.
         on_error: `"warn"`: warn once for each cause of an error and continue training; `"raise"`: raise it.
         model: a part of the trained model that is looked at in its place: the attribute that holds it (`"encoder"`,
             `"gan.generator"`, `"networks.0"`), its name, or the part itself. Its path begins those in tags:
@@ -49,8 +53,8 @@ class View(Stages):
 
     Raises:
         TypeError: an argument of the wrong type.
-        ValueError: `freq` < 1, `start_from_epoch` < 0, another `unit` or `on_error`; before the first batch: a `model`
-            that is not a part of the trained one.
+        ValueError: `freq` < 1, `start_from_epoch` < 0, another `unit`, `notebook` or `on_error`; before the first
+            batch: a `model` that is not a part of the trained one.
     """
 
     context: ViewContext | None
@@ -115,13 +119,17 @@ class View(Stages):
 
     @property
     def on_train_batch_end(self) -> Callable[..., None]:
-        """Capture the model if this batch is drawn. With `unit="epoch"` it is the base method, which Keras skips."""
-        if self.unit == "batch":
+        """Capture the model if this batch is drawn, and show what is new in a notebook.
+
+        With `unit="epoch"` outside of notebooks it is the base method, which Keras skips.
+        """
+        if self.unit == "batch" or self.shown_in_notebook():
             return self._batch_ended
         return cast(Callable[..., None], super().on_train_batch_end)
 
     def _batch_ended(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        self._begin_late(0)
+        if self.unit == "batch":
+            self._begin_late(0)
         if self.context is not None:
             self.context.batch_ended(batch)
 

@@ -94,7 +94,10 @@ class ViewContext(Participant):
             self._resume()
         resumed = epoch if self.schedule.unit == "epoch" else self.schedule.step + 1
         first_step = UNTRAINED if epoch == 0 else resumed
-        self.writer.sinks = self.fit.sinks(self.view.log_dir, self.view.save_dir, first_step)
+        notebook = self.view.shown_in_notebook()
+        self.writer.sinks = self.fit.sinks(
+            self.view.log_dir, self.view.save_dir, first_step, notebook=notebook, show=self.view.show
+        )
         self.prepare()
         captured = None
         if self._prepared and untrained:
@@ -110,6 +113,9 @@ class ViewContext(Participant):
 
     def batch_ended(self, batch: int) -> None:
         """Observe the model if a step is due after this batch of the epoch."""
+        self.fit.update_notebooks()
+        if self.schedule.unit != "batch":
+            return
         step = self.schedule.batch_ended(batch)
         if step is None or (self.view.every_epoch and self.schedule.ends_epoch(step)):
             return  # with `every_epoch`, wait for `epoch_ended`, which has the logs

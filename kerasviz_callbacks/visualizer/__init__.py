@@ -23,7 +23,7 @@ from ..views.overfitting_monitor import OverfittingMonitor
 from .choice import Choice, fitting_views, why_not_run
 from .requested import VIEWS, requested
 
-_SHARED = ("freq", "start_from_epoch", "unit", "save_dir", "timelapse", "on_error")
+_SHARED = ("freq", "start_from_epoch", "unit", "save_dir", "timelapse", "notebook", "show", "on_error")
 _ARGUMENTS = ("log_dir", "validation_data", "training_data", "count", "class_names", "display", "model", "save_dir")
 _GIVEN = tuple(f"{name}{sign}" for name in _ARGUMENTS for sign in "=:")  # begin errors in what the user passed
 
@@ -53,8 +53,8 @@ class Visualizer(keras.callbacks.Callback):
         model: a part of the trained model that all views look at in its place, see `View`. A model without `call` is
             shown by its parts: the weights of all, and what the data run through (an encoder with its decoder, or the
             only part that takes them); the printed line says what the parts are taken for.
-        options: options of the views: `freq`, `start_from_epoch`, `unit`, `save_dir`, `timelapse`, `on_error`,
-            `count`, `class_names`, `display`.
+        options: options of the views: `freq`, `start_from_epoch`, `unit`, `save_dir`, `timelapse`, `notebook`,
+            `show`, `on_error`, `count`, `class_names`, `display`.
 
     Raises:
         TypeError: `views` is not a list of views, or an unknown option.
@@ -175,9 +175,10 @@ class Visualizer(keras.callbacks.Callback):
 
     @property
     def on_train_batch_end(self) -> Callable[..., None]:
-        """Call the hook of the views with `unit="batch"`. Without any, it is the base method, which Keras skips."""
-        units = [getattr(view, "unit", None) for view in self.views or ()]  # classes in `views` have no unit
-        if "batch" in (*units, self.options.get("unit")):
+        """Call the hook of the views with `unit="batch"` or in a notebook; else the base method, which Keras skips."""
+        views = [cast(View, view) for view in self.views or () if isinstance(view, View)]
+        views.append(self._make(FilterImages))  # for those that get the options of the visualizer
+        if any(view.unit == "batch" or view.shown_in_notebook() for view in views):
             return self._batch_ended
         return cast(Callable[..., None], super().on_train_batch_end)
 
@@ -185,8 +186,7 @@ class Visualizer(keras.callbacks.Callback):
         self._begin_late()
         with self._frozen_weights():
             for view in self._running:
-                if view.unit == "batch":
-                    view.on_train_batch_end(batch, logs)
+                view.on_train_batch_end(batch, logs)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Call the hook of each view."""
