@@ -1,7 +1,7 @@
 """Train a small network to remove noise from images of clothes, and log its images beside the clean ones.
 
 python examples/denoise_clothes.py               # under a minute on two cores
-tensorboard --logdir logs --samples_per_plugin images=1000
+tensorboard --logdir logs                        # tab Timeline: every step
 
 The network predicts the noise and subtracts it, so that nothing has to pass through a narrow code: `Visualizer` shows
 its predictions, and no latent space.

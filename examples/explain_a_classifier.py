@@ -1,7 +1,7 @@
 """Explain the predictions of a classifier by several methods, and by an explainer of another library.
 
 python examples/explain_a_classifier.py          # about a minute on two cores
-tensorboard --logdir logs --samples_per_plugin images=1000
+tensorboard --logdir logs                        # tab Timeline: every step
 
 If Xplique is installed (`pip install xplique`), its saliency maps are logged too: `method=` takes any callable. They
 explain the softmax, which saturates, so they fade where the model is confident; ours explain the logits.

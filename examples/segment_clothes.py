@@ -1,7 +1,7 @@
 """Train a small U-Net to cut clothes from a background, and log its masks beside the true ones.
 
 python examples/segment_clothes.py               # under a minute on two cores
-tensorboard --logdir logs --samples_per_plugin images=1000
+tensorboard --logdir logs                        # tab Timeline: every step
 
 The images are made from the embedded Fashion-MNIST: one or two pieces of clothing, each in a colour of its own, on a
 background of coloured stripes. The class of a pixel is background, or one of four kinds of clothing; the outlines of

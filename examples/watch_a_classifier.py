@@ -1,7 +1,7 @@
 """Train a small convolutional classifier of clothes and log filters, activations, Grad-CAM and overfitting.
 
 python examples/watch_a_classifier.py            # under a minute on two cores
-tensorboard --logdir logs --samples_per_plugin images=1000
+tensorboard --logdir logs                        # tab Timeline: every step
 """
 
 import os

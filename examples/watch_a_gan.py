@@ -5,7 +5,7 @@ images. `--unstable` trains the generator ten times as fast, with Adam's default
 collapse), then black, and the bar disappears.
 
 python examples/watch_a_gan.py                   # under a minute on two cores
-tensorboard --logdir logs --samples_per_plugin images=1000
+tensorboard --logdir logs                        # tab Timeline: every step
 """
 
 import os

@@ -5,7 +5,7 @@ while the axes stay. In `reconstructions/pictures` all reconstructions become th
 `latent/active_units` drops to 0. `--weight-after 1` runs the same training without the change.
 
 python examples/watch_a_vae.py                   # about a minute on two cores
-tensorboard --logdir logs --samples_per_plugin images=1000
+tensorboard --logdir logs                        # tab Timeline: every step
 """
 
 import os

@@ -1,7 +1,7 @@
 """Train an autoencoder of clothes with eight latent dimensions and log how its latent codes move.
 
 python examples/watch_an_autoencoder.py          # about a minute on two cores
-tensorboard --logdir logs --samples_per_plugin images=1000
+tensorboard --logdir logs                        # tab Timeline: every step
 """
 
 import os

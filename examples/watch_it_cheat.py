@@ -9,7 +9,7 @@ Two pooling layers reduce the images to feature maps of 7 x 7, of which only the
 The L1 penalty on the feature maps keeps them near zero where they do not matter, so that the heat is localised.
 
 python examples/watch_it_cheat.py                # about a minute on two cores
-tensorboard --logdir logs --samples_per_plugin images=1000
+tensorboard --logdir logs                        # tab Timeline: every step
 """
 
 import os
@@ -133,7 +133,7 @@ def main():
         ]
         histories[run] = fitted(data, test, given.epochs, callbacks)
     print_table(histories)
-    print(f"Both trainings: tensorboard --logdir {given.log_dir} --samples_per_plugin images=1000")
+    print(f"Both trainings: tensorboard --logdir {given.log_dir}")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ and the examples whose true class lost most probability. The table printed at th
 its epoch, and the last value.
 
 python examples/watch_overfitting.py             # about two minutes on two cores
-tensorboard --logdir logs --samples_per_plugin images=1000
+tensorboard --logdir logs                        # tab Timeline: every step
 """
 
 import os
@@ -151,7 +151,7 @@ def main():
         ]
         histories[run], _ = fitted(arm, own, test, given.epochs, callbacks)
     print_table(histories)
-    print(f"All four trainings: tensorboard --logdir {given.log_dir} --samples_per_plugin images=1000")
+    print(f"All four trainings: tensorboard --logdir {given.log_dir}")
 
 
 if __name__ == "__main__":

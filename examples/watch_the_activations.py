@@ -4,7 +4,7 @@ Side by side in TensorBoard: `activations/conv1` has dark columns for dead chann
 neurons are active, and `overlap/conv4` which channels are redundant.
 
 python examples/watch_the_activations.py         # about a minute on two cores
-tensorboard --logdir logs --samples_per_plugin images=1000
+tensorboard --logdir logs                        # tab Timeline: every step
 """
 
 import os
@@ -46,7 +46,7 @@ def main():
                 kv.FilterOverlap(log_dir, test, **shown),
             ],
         )
-    print(f"Both trainings: tensorboard --logdir {given.log_dir} --samples_per_plugin images=1000")
+    print(f"Both trainings: tensorboard --logdir {given.log_dir}")
 
 
 if __name__ == "__main__":

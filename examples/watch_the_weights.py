@@ -6,7 +6,7 @@ shows the weights before and after one clipped step; its caption and the scalar 
 of the gradient that clipping removes. With `--learning-rate 0.1` nearly all units stay alive.
 
 python examples/watch_the_weights.py             # under a minute on two cores
-tensorboard --logdir logs --samples_per_plugin images=1000
+tensorboard --logdir logs                        # tab Timeline: every step
 """
 
 import os

@@ -19,6 +19,8 @@ The subpackages and modules, in the order in which data passes through them; eac
     callback     base classes of views: schedule, life cycle, errors
     views        one module per view: what it captures, measures and draws
     visualizer   the selection of views that suit a model
+    export       a whole training as one HTML page, made by `kerasviz_timeline`
+    __main__     the command `kerasviz`, likewise
 """
 
 from __future__ import annotations

@@ -159,7 +159,7 @@ class FitContext:
                 notebook.show_page()
 
     def _say_how_to_look(self) -> None:
-        """Print how to see every step, ready to paste (TensorBoard shows ten otherwise), and what is missing."""
+        """Print how to see every step, ready to paste, and what is missing."""
         lines = []
         for kind in dict.fromkeys(kind for kind, _ in self._sinks):
             found = {directory: sink for (other, directory), sink in self._sinks.items() if other is kind}
@@ -167,7 +167,7 @@ class FitContext:
             if len(found) > 1:
                 with suppress(ValueError):  # on Windows, directories on two drives have none in common
                     shown = [kind(os.path.commonpath(list(found)))]
-            lines += [line for sink in shown if (line := sink.closing_line(len(self.queue.steps)))]
+            lines += [line for sink in shown for line in sink.closing_lines()]
         counts = {
             "steps not drawn: drawing or writing took longer than training": len(self.queue.skipped),
             "steps not measured: too much was waiting to be written": len(self.queue.dropped),

@@ -16,6 +16,7 @@ from tensorboard.plugins import base_plugin
 from werkzeug import wrappers
 
 from .curves import ProviderScalars
+from .export import Page, Selection
 from .listing import listing
 from .log_index import LogIndex, index_of
 
@@ -26,6 +27,7 @@ _SECONDS_PER_LISTING = 0.5  # of reading; the page asks again until all is read
 _LARGEST_REQUEST = 1 << 20  # bytes
 _MOST_IMAGES = 2000  # in one request
 _LARGEST_ANSWER = 256 << 20  # bytes of images in one answer
+_LARGEST_PAGE = 500_000_000  # bytes of an exported page
 
 Handler = Callable[[wrappers.Request], wrappers.Response]
 
@@ -66,6 +68,8 @@ class TimelinePlugin(base_plugin.TBPlugin):
             "/description": self._description,
             "/scalar_tags": self._scalar_tags,
             "/curves": self._curves,
+            "/export_size": self._export_size,
+            "/export": self._export,
         }
         for path in sorted(STATIC.iterdir()):
             if path.suffix in _TYPES:
@@ -111,6 +115,38 @@ class TimelinePlugin(base_plugin.TBPlugin):
     def _curves(self, request: wrappers.Request) -> wrappers.Response:
         return _json(request, self._scalars(request).curves(request.args.get("tag", "")))
 
+    def _export_size(self, request: wrappers.Request) -> wrappers.Response:
+        page = self._page(request)
+        size = page.size()
+        said = {"images": page.images, "steps": page.steps, "size": size, "allowed": size <= _LARGEST_PAGE}
+        return _json(request, said)
+
+    def _export(self, request: wrappers.Request) -> wrappers.Response:
+        page = self._page(request)
+        if page.size() > _LARGEST_PAGE:
+            raise BadRequestError(f"the page would have more than {_LARGEST_PAGE / 1e6:.0f} MB")
+        headers = {
+            "Content-Disposition": "attachment; filename=training.html",
+            "Content-Security-Policy": "sandbox",
+            "X-Content-Type-Options": "nosniff",
+        }
+        return wrappers.Response(page.pieces(), headers=headers, content_type="text/html; charset=utf-8")
+
+    def _page(self, request: wrappers.Request) -> Page:
+        """The page of `{every, format, series}`, where `series` are the numbers of those that are shown."""
+        wanted = _posted(request)
+        if not isinstance(wanted, dict) or not isinstance(wanted.get("series"), list):
+            raise BadRequestError("an export has every, format and series")
+        try:
+            selection = Selection(wanted.get("every", 1), format=wanted.get("format", "png"))
+        except ValueError as error:
+            raise BadRequestError(str(error)) from error
+        numbers = {number for number in wanted["series"] if type(number) is int}
+        title = Path(self._logdir).name or "Training"
+        page = Page(self.index(), selection, self._scalars(request), plugin_util.markdown_to_safe_html, title)
+        page.chosen = [one for one in page.chosen if one.number in numbers]
+        return page
+
     def _scalars(self, request: wrappers.Request) -> ProviderScalars:
         context = tensorboard_context.from_environ(request.environ)
         return ProviderScalars(self._provider, context, plugin_util.experiment_id(request.environ))
@@ -151,7 +187,9 @@ def _posted(request: wrappers.Request) -> Any:
     """The JSON of a request that the page itself has posted; other sites' pages could make TensorBoard work too."""
     if request.method != "POST":
         raise BadRequestError("this must be posted")
-    if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
+    origin = request.headers.get("Origin", "null" if "Sec-Fetch-Site" in request.headers else "")
+    ours = not origin or origin.split("://")[-1] == request.headers.get("Host")
+    if request.headers.get("Sec-Fetch-Site", "same-origin" if ours else "") != "same-origin":
         raise BadRequestError("this can be asked by TensorBoard's own page alone")
     if (request.content_length or 0) > _LARGEST_REQUEST:
         raise BadRequestError(f"a request may have {_LARGEST_REQUEST} bytes at most")

@@ -29,6 +29,8 @@ SUBPACKAGES = [
     "callback",
     "views",
     "visualizer",
+    "export",
+    "__main__",
 ]
 PURE = ("draw", "maths", "record")  # import nothing of the package, except checks of arguments
 SHARED = {"_typing", "_arguments"}  # imported by anyone

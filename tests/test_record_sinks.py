@@ -200,7 +200,7 @@ def test_png_files_are_those_given_and_lie_by_group_run_tag_and_step(tmp_path):
     }
     assert Path(third).match("views/model/filters/conv5_1~*/123456789.png")
     assert set(found.values()) == {PNG}
-    assert (sink.closing_line(3), sink.close(), sink.close()) == (None, None, None)
+    assert (sink.closing_lines(), sink.close(), sink.close()) == ([], None, None)
 
 
 @pytest.mark.parametrize("kind", [EventFileSink, PNGFileSink])
@@ -291,15 +291,15 @@ def test_a_tilde_is_the_home_directory(tmp_path, monkeypatch, kind):
 @pytest.mark.parametrize("named", ["logs", "my logs", "it's", "$HOME/x", "a;b"])
 def test_the_closing_line_names_the_directory_as_the_user_did_and_a_shell_reads_it_so(tmp_path, monkeypatch, named):
     monkeypatch.chdir(tmp_path)
-    words = shlex.split(EventFileSink(named).closing_line(3))
-    assert words == ["tensorboard", "--logdir", named, "--samples_per_plugin", "images=1000"]
-    assert EventFileSink(Path(named)).closing_line(700).endswith("images=1400")
+    commands = [shlex.split(line, comments=True) for line in EventFileSink(named).closing_lines()]
+    assert commands == [["tensorboard", "--logdir", named], ["kerasviz", "export", named, "training.html"]]
+    assert EventFileSink(Path(named)).closing_lines() == EventFileSink(named).closing_lines()
 
 
 def test_the_closing_line_leaves_no_tilde_to_a_quoted_word(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
-    assert shlex.split(EventFileSink("~/logs").closing_line(1))[2] == str(tmp_path / "logs")
+    assert shlex.split(EventFileSink("~/logs").closing_lines()[0])[2] == str(tmp_path / "logs")
 
 
 def test_what_comes_after_close_is_not_lost(tmp_path):
@@ -328,7 +328,7 @@ def test_memory_keeps_pixels_and_the_first_description():
         ("validation", "a/b"): "a scalar",
         ("train", "notes"): "a text",
     }
-    assert (sink.close(), sink.closing_line(9)) == (None, None)
+    assert (sink.close(), sink.closing_lines()) == (None, [])
 
 
 def test_a_copy_of_an_event_file_sink_writes_files_of_its_own_and_holds_no_claim(tmp_path):

@@ -80,11 +80,14 @@ class EventFileSink(DirectorySink):
         finally:
             super().close()
 
-    def closing_line(self, steps: int) -> str:
-        """Return the `tensorboard` command that shows every step; by default it shows 10 images of a tag."""
+    def closing_lines(self) -> list[str]:
+        """Return the commands that show every step in TensorBoard, and that make a page of them."""
         # The shell expands no `~` within quotes.
-        named = os.fspath(self.directory) if self._named.startswith("~") else self._named
-        return f"tensorboard --logdir {shlex.quote(named or '.')} --samples_per_plugin images={max(1000, 2 * steps)}"
+        named = shlex.quote((os.fspath(self.directory) if self._named.startswith("~") else self._named) or ".")
+        return [
+            f"tensorboard --logdir {named}  # tab Timeline: every step",
+            f"kerasviz export {named} training.html  # one page to send",
+        ]
 
     def _file(self, run: str) -> EventFile:
         if run not in self._files:

@@ -77,9 +77,9 @@ class Sink:
         Files are closed and the claim is released even if what was waiting cannot be written.
         """
 
-    def closing_line(self, steps: int) -> str | None:
-        """Return the command that shows the steps recorded, so many of them, or None where there is none."""
-        return None
+    def closing_lines(self) -> list[str]:
+        """Return the commands that show what was recorded; none by default."""
+        return []
 
 
 class DirectorySink(Sink, ABC):

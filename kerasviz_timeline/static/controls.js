@@ -86,6 +86,11 @@ export class Controls {
     this._drawChoices();
   }
 
+  /** Add another control behind the others. */
+  add(control) {
+    this._choices.after(control);
+  }
+
   setStep(steps, place) {
     this._slider.max = Math.max(0, steps.length - 1);
     this._slider.value = place;

@@ -21,7 +21,7 @@ export function button(text, label, onclick, attributes = {}) {
 export function choice(label, options, value, onchange) {
   const select = element(
     "select",
-    { onchange: () => onchange(select.value) },
+    { "aria-label": label, onchange: () => onchange(select.value) },
     options.map(([name, text]) => element("option", { value: name, ".selected": name === value }, text)),
   );
   return element("label", { class: "choice" }, element("span", {}, label), select);

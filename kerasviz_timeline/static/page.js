@@ -4,6 +4,7 @@ import { Cards } from "./cards.js";
 import { Controls } from "./controls.js";
 import { fileName, saveAll, saveCanvas } from "./download.js";
 import { element } from "./dom.js";
+import { ExportPanel } from "./export_panel.js";
 import { Enlarged } from "./enlarge.js";
 import { Images } from "./images.js";
 import { Log, positionAt, stepsOf } from "./series.js";
@@ -18,6 +19,7 @@ export class Page {
     this._address = address;
     this._log = new Log();
     this._images = new Images(source);
+    this._shown = []; // the cards
     this._steps = [];
     this._place = 0; // among the steps
     this._atEnd = true;
@@ -37,6 +39,10 @@ export class Page {
       saveAll: (card) => this._saveAll(card),
       describe: async (card, text) => (text.innerHTML = (await this._source.description(card.tag)) || "No description."),
     });
+    if (source.live) {
+      const shown = () => this._shown.flatMap((card) => card.series.map((one) => one.number));
+      this._controls.add(new ExportPanel(source, shown).element);
+    }
     this._status = element("p", { class: "status", role: "status" });
     const top = element("div", { class: "top" }, this._controls.element, this._strip.element, this._status);
     this.element = element("main", { class: "timeline" }, top, this._cards.element, this._enlarged.element);
@@ -107,7 +113,7 @@ export class Page {
   /** Runs, filter or log have changed: choose cards and steps anew. */
   _arrange() {
     this._controls.setRuns(this._log.runs());
-    const cards = this._log.shown(this._controls.filter, this._controls.hidden);
+    const cards = (this._shown = this._log.shown(this._controls.filter, this._controls.hidden));
     const current = this._wanted ?? (this._atEnd ? Infinity : this._steps[this._place]);
     this._steps = stepsOf(cards);
     this._place = Math.max(0, positionAt(this._steps, current ?? Infinity));

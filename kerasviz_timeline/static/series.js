@@ -84,10 +84,17 @@ export class Log {
     const names = shortNames(this.runs());
     for (const card of cards) {
       card.series.sort((one, other) => natural(one.run, other.run));
-      card.rank = rank(card.tag.split("/")[0]);
+      card.view = card.tag.split("/")[0];
+      card.rank = rank(card.view);
       card.names = names;
     }
-    cards.sort((one, other) => one.rank - other.rank || natural(one.tag, other.tag) || one.sample - other.sample);
+    cards.sort(
+      (one, other) =>
+        one.rank - other.rank ||
+        natural(one.view, other.view) ||
+        natural(one.tag, other.tag) ||
+        one.sample - other.sample,
+    );
     this._cards = cards;
     return cards;
   }

@@ -35,6 +35,16 @@ export class ServerSource {
     return new Map(Object.entries(await (await this._ask(`curves?tag=${encodeURIComponent(tag)}`)).json()));
   }
 
+  /** What an export would hold: `{images, steps, size, allowed}`. */
+  async exportSize(selection) {
+    return (await this._ask("export_size", { method: "POST", body: JSON.stringify(selection) })).json();
+  }
+
+  /** One page that holds a selection `{every, format, series}`, as a blob. */
+  async exported(selection) {
+    return (await this._ask("export", { method: "POST", body: JSON.stringify(selection) })).blob();
+  }
+
   async _ask(route, options) {
     const answer = await fetch(this._base + route, options);
     if (!answer.ok) throw new Error(`${route.split("?")[0]}: ${answer.status} ${await answer.text()}`);

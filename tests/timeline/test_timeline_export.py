@@ -85,7 +85,7 @@ def test_every_takes_every_nth_of_all_steps_and_the_last(log):
         ({"tags": ["nothing/*"]}, "has no images that fit tags and runs: it holds filters/conv, grad_cam/conv, mine"),
         (
             {"max_size": 1000},
-            r"the page would have 0.2 MB \(69 images of 13 steps\), more than the 0.0 MB that max_size allows: take",
+            r"the page would have 0.3 MB \(69 images of 13 steps\), more than the 0.0 MB that max_size allows: take",
         ),
     ],
 )

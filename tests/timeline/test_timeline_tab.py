@@ -13,6 +13,8 @@ from logs import encoded, image_event, scalar_event, write
 from PIL import Image
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
+pytestmark = pytest.mark.slow
+
 TAB = "/#kerasviz_timeline"
 RUNS, TAGS, STEPS = ("first/train", "first/validation"), ("grad_cam/conv", "mine", "filters/conv"), range(-1, 12)
 
@@ -89,7 +91,6 @@ def test_the_slider_reaches_every_step_of_every_tag_to_the_pixel(page):
     shows_every_step(page)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "broken"),
     [
@@ -175,7 +176,7 @@ def test_a_reload_and_another_tab_keep_the_state(page, server):
     page.press("ArrowRight", 0)
     page.frame.get_by_label("Difference from").select_option("first")
     page.frame.get_by_label("Filter tags").fill("conv")
-    page.frame.locator("summary").click()
+    page.frame.locator("summary", has_text="Runs").click()
     page.frame.locator(".runs label", has_text=RUNS[1]).click()
     assert "p.kerasviz_timeline.step=0" in page.page.url
     for name in ("images", "timeline"):
@@ -217,6 +218,26 @@ def test_what_is_seen_and_all_steps_are_saved(page):
         assert len(archive.namelist()) == 2 * len(STEPS)
         found = archive.read("first/validation/filters/conv/000007.png")
     assert found == encoded(pixels(RUNS[1], "filters/conv", 7))
+
+
+def test_what_is_shown_is_exported_with_its_size_told_before(page, browser, tmp_path):
+    page.frame.get_by_label("Filter tags").fill("mine")
+    page.frame.locator("summary", has_text="Export").click()
+    page.frame.get_by_label("Steps", exact=True).select_option("5")
+    said = page.frame.locator(".panel p", has_text="5 images of 4 steps, 0.1 MB")
+    said.wait_for()
+    with page.page.expect_download() as saved:
+        page.frame.get_by_label("Save as one HTML page").click()
+    assert saved.value.suggested_filename == "training.html"
+    (tmp_path / "page.html").write_bytes(Path(saved.value.path()).read_bytes())
+    opened = Opened(browser, (tmp_path / "page.html").as_uri())
+    assert opened.frame.locator("article h2").all_text_contents() == ["mine"]
+    opened.press("Home", -1)
+    opened.press("ArrowRight", 4)
+    np.testing.assert_array_equal(opened.pixels("mine", RUNS[0]), pixels(RUNS[0], "mine", 4))
+    assert opened.frame.locator("summary").all_text_contents() == ["Runs (2)"]
+    assert opened.complaints == []
+    opened.close()
 
 
 def test_the_description_and_the_curve(page):
@@ -311,7 +332,7 @@ def test_names_of_every_evil_kind_execute_nothing(browser, tmp_path):
         ) == sorted(EVIL)
         for about in opened.frame.locator("button.about").all():
             about.click()
-        opened.frame.locator("summary").click()
+        opened.frame.locator("summary", has_text="Runs").click()
         opened.press("Home", 0)
         opened.page.wait_for_timeout(1000)
         assert not opened.page.evaluate("window.hacked")

@@ -1,0 +1,204 @@
+"""The plugin's routes, and what TensorBoard must never notice of it."""
+
+import base64
+import json
+import struct
+import subprocess
+import sys
+from importlib.metadata import entry_points
+from types import SimpleNamespace
+
+import pytest
+from browser import tensorboard
+from logs import image_event, png, write
+from tensorboard.plugins.base_plugin import TBContext
+from werkzeug.test import Client
+
+from kerasviz_timeline.plugin import STATIC, TimelinePlugin
+
+
+class Scalars:
+    """A data provider that has no scalars."""
+
+    def list_scalars(self, context, **asked):
+        return {}
+
+
+SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
+
+
+def plugin(logdir="", spec="", provider=None):
+    return TimelinePlugin(
+        TBContext(logdir=str(logdir), flags=SimpleNamespace(logdir_spec=spec), data_provider=provider)
+    )
+
+
+def ask(made, route, **options):
+    """Status and body of the answer to a request; posted where there is a body."""
+    client = Client(made.get_plugin_apps()[route])
+    posted = "data" in options or "json" in options
+    answer = client.open(route, method="POST" if posted else "GET", **options)
+    return answer.status_code, answer.data
+
+
+def images(made, wanted, **options):
+    """The images of an answer."""
+    status, data = ask(made, "/images", json=wanted, **options)
+    assert status == 200, data
+    found = []
+    while data:
+        (size,) = struct.unpack("<I", data[:4])
+        found.append(data[4 : 4 + size])
+        data = data[4 + size :]
+    return found
+
+
+@pytest.fixture
+def log(tmp_path):
+    write(tmp_path / "run", [image_event("a", step, [png(step)], description="# About") for step in range(3)])
+    return tmp_path
+
+
+def test_it_is_found_by_tensorboard_under_a_name_of_its_own():
+    (entry,) = entry_points(group="tensorboard_plugins", name="kerasviz_timeline")
+    assert entry.load() is TimelinePlugin
+    assert TimelinePlugin.plugin_name == "kerasviz_timeline"
+
+
+def test_listing_and_images(log):
+    made = plugin(log)
+    listing = json.loads(ask(made, "/listing", query_string={"since": 0})[1])
+    assert listing == {"generation": 1, "complete": True, "share": 1.0, "series": [[0, "run", "a", 0, 0, [[0, 1, 3]]]]}
+    assert json.loads(ask(made, "/listing", query_string={"since": 1})[1])["series"] == []
+    assert images(made, [[0, 0, 2], [0, 1, 0], [0, 0, 7], [5, 0, 0], [0, 0, 0]]) == [png(2), b"", b"", b"", png(0)]
+    assert images(made, []) == []
+    assert ask(made, "/description", query_string={"tag": "a"})[1] == b"<h1>About</h1>"
+    assert ask(made, "/description", query_string={"tag": "b"})[1] == b""
+
+
+REFUSED = [b"", b"{", b"null", b"{}", b"7", b'"a"', b"[1]", b"[[0]]", b"[[0,0,0,0]]", b'[[0,0,"0"]]', b"[[0,0,0.5]]"]
+REFUSED += [b"[[0,0,true]]", b"[[0,0,null]]", b"[" * 20000, b"\xff\xfe", b"[[0,0,0]" + b",[0,0,0]" * 2000 + b"]"]
+REFUSED += [b" " * (1 << 20) + b"[]"]
+
+
+@pytest.mark.parametrize("body", REFUSED, ids=lambda body: body[:20].decode("latin-1"))
+def test_requests_that_the_page_does_not_make_are_refused(log, body):
+    status, said = ask(plugin(log), "/images", data=body)
+    assert status == 400
+    assert said.strip()
+
+
+@pytest.mark.parametrize("numbers", [[10**40, 0, 0], [0, 0, -1], [-1, 0, 0], [0, -1, 2**63]])
+def test_numbers_out_of_range_are_images_that_are_not_there(log, numbers):
+    made = plugin(log)
+    ask(made, "/listing")
+    assert images(made, [numbers]) == [b""]
+
+
+@pytest.mark.parametrize("since", ["x", "1e9", "", "9" * 5000])
+def test_a_generation_that_is_no_number(log, since):
+    assert ask(plugin(log), "/listing", query_string={"since": since})[0] == 400
+
+
+def test_only_pages_of_the_same_origin_may_ask_for_images(log):
+    made = plugin(log)
+    ask(made, "/listing")
+    assert images(made, [[0, 0, 0]], headers=SAME_ORIGIN) == [png(0)]
+    for site in ("cross-site", "same-site", "none"):
+        assert ask(made, "/images", json=[[0, 0, 0]], headers={"Sec-Fetch-Site": site})[0] == 400
+    assert ask(made, "/images", query_string={"json": "[[0,0,0]]"})[0] == 400
+
+
+@pytest.mark.parametrize("route", ["/images", "/export", "/export_size"])
+@pytest.mark.parametrize(
+    ("headers", "allowed"),
+    [
+        ({"Origin": "http://localhost"}, True),
+        ({"Origin": "http://evil.example"}, False),
+        ({"Origin": "null"}, False),
+        ({"Origin": "http://proxied.example", "Sec-Fetch-Site": "same-origin"}, True),
+        ({"Origin": "http://localhost", "Sec-Fetch-Site": "cross-site"}, False),
+        ({}, True),
+    ],
+)
+def test_the_origin_is_looked_at_where_a_browser_says_no_more(log, route, headers, allowed):
+    made = plugin(log, provider=Scalars())
+    body = [] if route == "/images" else {"series": []}
+    assert (ask(made, route, json=body, headers=headers)[0] == 200) == allowed
+
+
+def test_an_export_is_the_page_that_was_announced(log):
+    made = plugin(log, provider=Scalars())
+    ask(made, "/listing")
+    size = json.loads(ask(made, "/export_size", json={"series": [0], "every": 2, "format": "png"})[1])
+    status, page = ask(made, "/export", json={"series": [0], "every": 2, "format": "png"})
+    assert (status, len(page)) == (200, size.pop("size"))
+    assert size == {"images": 2, "steps": 2, "allowed": True}
+    assert base64.b64encode(png(2)) in page
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [[], {}, {"series": 1}, {"series": [], "every": 0}, {"series": [], "every": "2"}, {"series": [], "format": 7}],
+)
+def test_an_export_that_the_page_does_not_ask_for(log, wrong):
+    for route in ("/export", "/export_size"):
+        assert ask(plugin(log, provider=Scalars()), route, json=wrong)[0] == 400
+
+
+def test_an_export_that_is_too_large_is_refused(log, monkeypatch):
+    monkeypatch.setattr("kerasviz_timeline.plugin._LARGEST_PAGE", 1000)
+    made = plugin(log, provider=Scalars())
+    assert not json.loads(ask(made, "/export_size", json={"series": [0]})[1])["allowed"]
+    assert ask(made, "/export", json={"series": [0]})[0] == 400
+
+
+def test_only_the_files_of_the_front_end_are_served(log):
+    routes = plugin(log).get_plugin_apps()
+    static = {f"/{path.name}" for path in STATIC.iterdir() if path.suffix in (".js", ".css")}
+    assert {route for route in routes if "." in route} == static
+    assert not any("*" in route or ".." in route for route in routes)
+    status, text = ask(plugin(log), "/tab.js")
+    assert (status, text) == (200, (STATIC / "tab.js").read_bytes())
+
+
+def test_an_answer_is_never_sniffed_as_something_else(log):
+    client = Client(plugin(log).get_plugin_apps()["/images"])
+    answer = client.post("/images", json=[])
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Content-Type"] == "application/octet-stream"
+
+
+def test_several_roots_by_logdir_spec(log):
+    listing = json.loads(ask(plugin(spec=f"x:{log}/run,{log}"), "/listing")[1])
+    assert sorted(row[1] for row in listing["series"]) == ["run", "x/."]
+
+
+@pytest.mark.parametrize("logdir", ["", "/nothing/there", "relative/nowhere"])
+def test_no_log_directory_is_an_empty_listing(logdir):
+    assert json.loads(ask(plugin(logdir), "/listing")[1])["series"] == []
+
+
+def test_an_error_of_ours_is_an_answer(log):
+    status, said = ask(plugin(log, provider=None), "/scalar_tags")
+    assert status == 500
+    assert b"AttributeError" in said
+
+
+def test_importing_it_imports_neither_keras_nor_tensorflow_nor_the_callbacks():
+    def imported_with(modules):
+        code = f"import sys, {modules}; print({{'keras', 'tensorflow', 'kerasviz_callbacks'}} & set(sys.modules))"
+        return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+    found = imported_with("kerasviz_timeline.plugin")
+    without = imported_with("tensorboard.plugins.base_plugin, tensorboard.plugin_util")
+    assert found == without
+
+
+@pytest.mark.slow
+def test_tensorboard_starts_with_each_package_broken(log, tmp_path):
+    with tensorboard(log, broken=["keras", "tensorflow", "kerasviz_callbacks"], directory=tmp_path) as address:
+        import urllib.request
+
+        with urllib.request.urlopen(f"{address}/data/plugin/kerasviz_timeline/listing?since=0") as answer:
+            assert len(json.load(answer)["series"]) == 1
