@@ -23,6 +23,7 @@ TABLES = {
     "autoencoder": 5,
     "batches": 15,
     "disk": 3,
+    "timeline": 9,
 }  # and their rounds
 
 

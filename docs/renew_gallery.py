@@ -1,6 +1,6 @@
 """Update the images of the README: run the examples and copy some of the images they save.
 
-python docs/renew_gallery.py                  # several minutes; `tensorboard.png`, a screenshot, is not updated
+python docs/renew_gallery.py                  # several minutes; `timeline.png`: see renew_timeline.py
 python docs/renew_gallery.py --from images/   # uses images that the examples have already saved
 """
 

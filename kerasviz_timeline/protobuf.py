@@ -43,13 +43,11 @@ class Window:
         if begin < 0 or begin + 10 > len(self._bytes):  # a varint has at most ten bytes
             self._move(position, 10)
             begin = 0
-        data = self._bytes
         value = shift = 0
-        for index in range(begin, min(begin + 10, len(data))):
-            byte = data[index]
+        for index, byte in enumerate(self._bytes[begin : begin + 10], 1):
             value |= (byte & 127) << shift
             if byte < 128:
-                return value & 0xFFFFFFFFFFFFFFFF, position + index - begin + 1
+                return value & 0xFFFFFFFFFFFFFFFF, position + index
             shift += 7
         raise MalformedError("a number does not end")
 
@@ -59,10 +57,20 @@ class Window:
         For a varint, the third entry is its value.
         """
         while position < end:
-            key, position = self.varint(position)
+            # Nearly all keys and many lengths have one byte: reading these here takes half the time of `varint`.
+            at, data = position - self._start, self._bytes
+            close = 0 <= at < len(data) - 1
+            if close and data[at] < 128:
+                key, position = data[at], position + 1
+            else:
+                key, position = self.varint(position)
+                close = False
             wire_type = key & 7
             if wire_type == LENGTH_DELIMITED:
-                length, begin = self.varint(position)
+                if close and data[at + 1] < 128:
+                    length, begin = data[at + 1], position + 1
+                else:
+                    length, begin = self.varint(position)
                 position = begin + length
             elif wire_type == VARINT:
                 begin, position = self.varint(position)

@@ -184,6 +184,7 @@ def opened_offline(browser, path):
     return opened
 
 
+@pytest.mark.slow
 def test_the_page_opens_offline_and_shows_every_step_to_the_pixel(log, browser, tmp_path):
     kv.export_html(log, tmp_path / "page.html", title="A training")
     opened = opened_offline(browser, tmp_path / "page.html")
@@ -210,6 +211,7 @@ def test_the_page_opens_offline_and_shows_every_step_to_the_pixel(log, browser, 
     opened.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["webp", "jpeg"])
 def test_other_formats_look_about_the_same(form, browser, tmp_path):
     write(tmp_path / "run", [image_event("a", step, [encoded(smooth(step))]) for step in range(3)])
@@ -219,6 +221,7 @@ def test_other_formats_look_about_the_same(form, browser, tmp_path):
     opened.close()
 
 
+@pytest.mark.slow
 def test_names_of_every_evil_kind_execute_nothing_in_the_page(browser, tmp_path):
     image = encoded(np.full((8, 8, 3), 7, np.uint8))
     html = b"<svg xmlns='http://www.w3.org/2000/svg' onload='document.title=1'></svg>"
@@ -241,6 +244,7 @@ def test_names_of_every_evil_kind_execute_nothing_in_the_page(browser, tmp_path)
     opened.close()
 
 
+@pytest.mark.slow
 def test_the_policy_of_the_page_lets_no_other_script_run(log, browser, tmp_path):
     page = kv.export_html(log).content.decode()
     (tmp_path / "page.html").write_text(page.replace("</body>", "<script>document.title='changed'</script></body>"))
@@ -250,6 +254,7 @@ def test_the_policy_of_the_page_lets_no_other_script_run(log, browser, tmp_path)
     opened.close()
 
 
+@pytest.mark.slow
 def test_a_notebook_shows_the_page_in_a_sandboxed_frame(log, browser, tmp_path):
     shown = kv.export_html(log, tags=["mine"])._repr_html_()
     (tmp_path / "notebook.html").write_text(f"<!DOCTYPE html><body>{shown}</body>")
