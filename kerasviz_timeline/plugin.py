@@ -86,7 +86,12 @@ class TimelinePlugin(base_plugin.TBPlugin):
     def _listing(self, request: wrappers.Request) -> wrappers.Response:
         index = self.index()
         index.refresh(_SECONDS_PER_LISTING)
-        return _json(request, listing(index, _whole_number(request.args.get("since", "0"))))
+        found = listing(index, _whole_number(request.args.get("since", "0")))
+        if not index.series:
+            where = self._logdir or self._logdir_spec
+            no_files = "TensorBoard was started without a log directory; the timeline reads event files itself."
+            found["note"] = f"No images in the event files below {where}." if where else no_files
+        return _json(request, found)
 
     def _images(self, request: wrappers.Request) -> wrappers.Response:
         """Images as `[series, version, position]` each; the answer has for each its size (uint32) and its bytes.

@@ -48,12 +48,13 @@ def test_the_fit_of_the_readme_runs_as_it_stands_and_learns_and_what_follows_it_
     tags = [tag for run in ("model", "validation") for tag in read(tmp_path / "logs" / "views-2" / run).pictures]
     assert {tag.split("/")[0] for tag in tags} == {"weights", "layer_cam", "rise"}
     assert {tag.endswith("/timelapse") for tag in tags} == {True, False}
-    shown = eval(code[2], {**names, "PIL": PIL})
+    (snapshot,) = re.findall(r"`(PIL\.[^`]+)`", README)
+    shown = eval(snapshot, {**names, "PIL": PIL})
     assert isinstance(shown, PIL.Image.Image)
     (grad_cam,) = kv.GradCAM("logs", names["test"]).pictures(model).values()
     np.testing.assert_array_equal(np.asarray(shown), grad_cam)
 
-    exec(code[3].replace("epochs=40", "epochs=8").replace("patience=10", "patience=1, min_delta=1"), names)
+    exec(code[2].replace("epochs=40", "epochs=8").replace("patience=10", "patience=1, min_delta=1"), names)
     assert len(model.history.epoch) == 2, "it stops on what the monitor publishes"
     assert list(read(tmp_path / "logs" / "views-3" / "validation").pictures) == ["overfitting/summary"]
 
@@ -68,7 +69,7 @@ def test_the_numbers_of_the_readme_are_what_it_says():
     model, x = classifier(), pictures().x
     names = {"kv": kv, "model": model, "x": x}
     model.predict(x[:1], verbose=0)
-    exec(blocks(README, "python")[4].replace("target=3", "target=2"), names)  # this model has three classes
+    exec(blocks(README, "python")[3].replace("target=3", "target=2"), names)  # this model has three classes
     assert names["maps"].shape == (16, 4, 4, 5)
     assert names["heat"].shape == (16, 4, 4)
     assert names["pixels"].shape == (16, 8, 8)

@@ -100,7 +100,7 @@ export class Page {
       const news = await this._source.listing();
       complete = news.complete;
       if (this._log.update(news.series)) this._arrange();
-      this._tell(complete ? (this._log.series.size ? "" : "No images yet.") : `Reading the log: ${Math.floor(100 * news.share)} %`);
+      this._tell(complete ? (news.note ?? "") : `Reading the log: ${Math.floor(100 * news.share)} %`);
     } catch (error) {
       this._tell(`The log cannot be read: ${error.message}`);
     }

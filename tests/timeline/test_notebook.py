@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 
 import nbformat
 import pytest
@@ -9,6 +10,7 @@ from browser import chromium, needs_chromium
 from logs import encoded, image_event, read_index, served, write
 from nbclient import NotebookClient
 from test_timeline_export import smooth
+from test_timeline_tab import EVIL
 
 from kerasviz_timeline.notebook_page import notebook_page
 
@@ -137,6 +139,18 @@ def test_a_view_alone_other_images_and_none(tmp_path):
     assert shown(3) == []
     assert shown(4) == ["filters/conv2d of model, step 2", "page"]  # one training in a loop goes on in its displays
     json.dumps(client.nb)
+
+
+def test_names_in_a_notebook_are_text(tmp_path):
+    for name in EVIL:
+        write(
+            tmp_path / "views" / name.replace("/", "_"), [image_event(name, 0, [encoded(smooth(0))], description=name)]
+        )
+    runs = [f"views/{path.name}" for path in (tmp_path / "views").iterdir()]
+    html = notebook_page(tmp_path, runs, 10**8).html
+    (tags,) = [re.findall(r"<[a-z/!][^>]*>", html)]
+    assert [tag.split()[0].strip("<>/") for tag in tags] == ["iframe", "iframe", "p", "i", "i", "p"]
+    assert html.count('"') == 2 * len(re.findall(r'[a-z]+="', html))  # no name ends an attribute
 
 
 def test_the_page_of_a_long_training_is_thinned_to_its_bound(tmp_path):

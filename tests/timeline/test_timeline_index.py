@@ -66,11 +66,13 @@ def write_with_ours(directory):
 
     file = EventFile(directory)
     for step in range(-1, 30):
-        file.picture("grad_cam/conv", step, np.full((8, 8, 3), step + 2, np.uint8), "A description.")
+        file.image("grad_cam/conv", step, png(step + 1), width=16, height=12, description="A description.")
+        file.scalar("health/conv/dead", step, 0.5, description="Dead channels.")
+        file.flush()
     file.close()
 
 
-WRITERS = [write_with_tensorflow, write_with_tensorflow_1, write_with_tensorboard_x, write_with_torch]
+WRITERS = [write_with_tensorflow, write_with_tensorflow_1, write_with_tensorboard_x, write_with_torch, write_with_ours]
 
 
 @pytest.mark.parametrize("writer", WRITERS, ids=lambda writer: writer.__name__.removeprefix("write_with_"))
@@ -264,6 +266,53 @@ def test_damaged_files_raise_nothing_and_give_no_wrong_image(data, tmp_path_fact
     index = read_index(directory, on_scalar=lambda run, event: None)
     for images in served(index).values():
         assert all(image is not None and image in damaged for _, image in images)
+
+
+@pytest.mark.slow
+def test_three_thousand_damaged_files(tmp_path):
+    events = [image_event(tag, step, [png(step)], metadata=not step) for step in range(5) for tag in ("a", "b/c")]
+    whole = write(tmp_path / "whole", [*events, scalar_event("loss", 0, 1.0)]).read_bytes()
+    images = {png(step) for step in range(5)}
+    rng = np.random.default_rng(0)
+    path = tmp_path / "damaged" / "events.out.tfevents.1"
+    path.parent.mkdir()
+    intact = 0
+    for _ in range(3000):
+        damaged = bytearray(whole)
+        for _ in range(rng.integers(1, 6)):
+            at = int(rng.integers(len(damaged)))
+            length = int(rng.integers(1, 60))
+            kind = rng.integers(4)
+            if kind == 0:
+                damaged[at : at + length] = rng.bytes(length)
+            elif kind == 1:
+                damaged[at] ^= 1 << int(rng.integers(8))
+            elif kind == 2:
+                del damaged[at : at + length]
+            else:
+                damaged = damaged[: max(at, 1)]
+        path.write_bytes(damaged)
+        found = [image for series in served(read_index(path.parent)).values() for _, image in series]
+        assert all(image is not None and image in damaged for image in found)
+        intact += sum(image in images for image in found)
+    assert intact > 3000  # what stands before the damage is there
+
+
+def test_a_log_on_another_file_system_is_read_through_tensorboards_own(tmp_path):
+    import tensorflow as tf
+
+    path = write(tmp_path, [image_event("a", step, [png(step, 300, 400)], description="# A") for step in range(8)])
+    root = f"ram://{tmp_path.name}"
+    tf.io.gfile.makedirs(f"{root}/views/train")
+    with tf.io.gfile.GFile(f"{root}/views/train/{path.name}", "wb") as file:
+        file.write(path.read_bytes())
+    index = index_of(root)
+    assert index.refresh()
+    assert served(index) == {("views/train", "a", 0): [(step, png(step, 300, 400)) for step in range(8)]}
+    assert index.descriptions == {"a": "# A"}
+    tf.io.gfile.remove(f"{root}/views/train/{path.name}")
+    index.refresh()
+    assert served(index) == {}
 
 
 def test_reading_stops_when_its_time_is_over_and_goes_on_later(tmp_path):

@@ -70,6 +70,7 @@ def test_listing_and_images(log):
     listing = json.loads(ask(made, "/listing", query_string={"since": 0})[1])
     assert listing == {"generation": 1, "complete": True, "share": 1.0, "series": [[0, "run", "a", 0, 0, [[0, 1, 3]]]]}
     assert json.loads(ask(made, "/listing", query_string={"since": 1})[1])["series"] == []
+    assert "note" not in listing
     assert images(made, [[0, 0, 2], [0, 1, 0], [0, 0, 7], [5, 0, 0], [0, 0, 0]]) == [png(2), b"", b"", b"", png(0)]
     assert images(made, []) == []
     assert ask(made, "/description", query_string={"tag": "a"})[1] == b"<h1>About</h1>"
@@ -175,8 +176,11 @@ def test_several_roots_by_logdir_spec(log):
 
 
 @pytest.mark.parametrize("logdir", ["", "/nothing/there", "relative/nowhere"])
-def test_no_log_directory_is_an_empty_listing(logdir):
-    assert json.loads(ask(plugin(logdir), "/listing")[1])["series"] == []
+def test_no_log_directory_is_an_empty_listing_that_says_so(logdir):
+    listing = json.loads(ask(plugin(logdir), "/listing")[1])
+    assert listing["series"] == []
+    expected = f"No images in the event files below {logdir}." if logdir else "TensorBoard was started without"
+    assert listing["note"].startswith(expected)
 
 
 def test_an_error_of_ours_is_an_answer(log):
