@@ -12,11 +12,12 @@ from .log_index import LogIndex
 def listing(index: LogIndex, since: int = 0) -> dict[str, Any]:
     """All series that have changed after a generation, each `[number, run, tag, sample, version, steps]`.
 
-    `generation` is what to ask with next time. `complete` is False while files are still being read; `share` says how
-    far, between 0 and 1.
+    `generation` is what to ask with next time, while `id` stays the same. `complete` is False while files are still
+    being read; `share` says how far, between 0 and 1.
     """
     with index.lock:
         return {
+            "id": index.id,
             "generation": index.generation,
             "complete": index.complete,
             "share": index.bytes_read / index.bytes_known if index.bytes_known else 1.0,

@@ -52,6 +52,7 @@ class LogIndex:
     ) -> None:
         self.series: list[ImageSeries] = []
         self.descriptions: dict[str, str] = {}
+        self.id = f"{time.time_ns():x}"  # of this index: generations and numbers of another one mean something else
         self.lock = threading.Lock()  # held while `series` changes
         self.generation = 0  # of the last refresh that found something
         self.complete = False

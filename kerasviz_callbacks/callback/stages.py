@@ -11,7 +11,6 @@ import keras
 
 from .._arguments import whole_number
 from ..fit_context import Request
-from ..record.notebook import notebook_shell
 from ..record.projector import Points
 from .arguments import auto_or_bool, directory, one_of, tag_patterns
 from .schedule import Unit
@@ -63,10 +62,6 @@ class Stages(keras.callbacks.Callback, ABC):
         self.context: Any = None
         self.result: FitResult | None = None
         self.known_probes: dict[Any, Any] = {}  # the probes read last; `picture` uses the same rows
-
-    def shown_in_notebook(self) -> bool:
-        """Return whether the newest images appear below the cell of a notebook."""
-        return self.notebook is True or (self.notebook == "auto" and notebook_shell() is not None)
 
     # The methods that a subclass implements.
 

@@ -9,6 +9,7 @@ from typing import Any, cast
 from .._typing import Array
 from ..fit_context import FitContext
 from ..maths.choice import MOST_LAYERS, evenly_by_depth, selection_text
+from ..record.notebook import shown_in_notebook
 from ..taps.layers import LayerRef, attribute_paths, has_call, list_layers
 from ..taps.parts import find_part, is_built
 from .failures import HOOKS_LEFT_OUT, Failures
@@ -123,7 +124,7 @@ class View(Stages):
 
         With `unit="epoch"` outside of notebooks it is the base method, which Keras skips.
         """
-        if self.unit == "batch" or self.shown_in_notebook():
+        if self.unit == "batch" or shown_in_notebook(self.notebook):
             return self._batch_ended
         return cast(Callable[..., None], super().on_train_batch_end)
 

@@ -13,6 +13,7 @@ from typing import Any
 from ..fit_context import FitContext, Participant
 from ..record.console import say
 from ..record.directories import check_writable
+from ..record.notebook import shown_in_notebook
 from ..taps.parts import find_part
 from .failures import Failures
 from .schedule import Schedule
@@ -94,7 +95,7 @@ class ViewContext(Participant):
             self._resume()
         resumed = epoch if self.schedule.unit == "epoch" else self.schedule.step + 1
         first_step = UNTRAINED if epoch == 0 else resumed
-        notebook = self.view.shown_in_notebook()
+        notebook = shown_in_notebook(self.view.notebook)
         self.writer.sinks = self.fit.sinks(
             self.view.log_dir, self.view.save_dir, first_step, notebook=notebook, show=self.view.show
         )

@@ -42,6 +42,11 @@ def notebook_shell() -> Any:
     return shell if getattr(shell, "kernel", None) is not None else None
 
 
+def shown_in_notebook(notebook: bool | str) -> bool:
+    """Whether images are shown there, by the argument `notebook` of a view: "auto", True or False."""
+    return notebook is True or (notebook == "auto" and notebook_shell() is not None)
+
+
 class NotebookSink(Sink):
     """The `Sink` that shows the newest images below the cell that runs.
 

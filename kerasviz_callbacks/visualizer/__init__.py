@@ -15,6 +15,7 @@ from ..callback.view_context import ViewContext
 from ..fit_context import FitContext
 from ..probe.messages import short_message
 from ..record.console import say
+from ..record.notebook import shown_in_notebook
 from ..taps.input_errors import PartsError
 from ..views.activation_maps import ActivationMaps
 from ..views.confusion_matrix import ConfusionMatrix
@@ -177,8 +178,9 @@ class Visualizer(keras.callbacks.Callback):
     def on_train_batch_end(self) -> Callable[..., None]:
         """Call the hook of the views with `unit="batch"` or in a notebook; else the base method, which Keras skips."""
         views = [cast(View, view) for view in self.views or () if isinstance(view, View)]
-        views.append(self._make(FilterImages))  # for those that get the options of the visualizer
-        if any(view.unit == "batch" or view.shown_in_notebook() for view in views):
+        units = [self.options.get("unit"), *(view.unit for view in views)]
+        notebooks = [self.options.get("notebook", "auto"), *(view.notebook for view in views)]
+        if "batch" in units or any(shown_in_notebook(notebook) for notebook in notebooks):
             return self._batch_ended
         return cast(Callable[..., None], super().on_train_batch_end)
 

@@ -49,18 +49,11 @@ class Cell {
     this.frame = null;
     this.canvas = element("canvas", { width: 1, height: 1, role: "img", "aria-label": card.tag });
     this.note = element("span", { class: "note" });
-    this.element = element(
-      "figure",
-      { class: "cell" },
-      button(this.canvas, `Enlarge ${card.tag}, ${series.run}`, () => hooks.enlarge(this), { class: "picture" }),
-      element(
-        "figcaption",
-        {},
-        element("span", { class: "run", title: series.run }, card.names.get(series.run)),
-        this.note,
-        button("⤓", `Save what is seen of ${card.tag}, ${series.run} as PNG`, () => hooks.save(this), { class: "save" }),
-      ),
-    );
+    const name = `${card.tag}, ${series.run}`;
+    const picture = button(this.canvas, `Enlarge ${name}`, () => hooks.enlarge(this), { class: "picture" });
+    const saving = button("⤓", `Save what is seen of ${name} as PNG`, () => hooks.save(this), { class: "save" });
+    const run = element("span", { class: "run", title: series.run }, card.names.get(series.run));
+    this.element = element("figure", { class: "cell" }, picture, element("figcaption", {}, run, this.note, saving));
   }
 
   /** The keys that must be loaded to show a step. */
@@ -95,9 +88,8 @@ export class Cards {
     this.element = element("div", { class: "cards" });
     this._end = element("div", { class: "end" });
     this._seen = new IntersectionObserver((entries) => this._observe(entries), { rootMargin: "300px" });
-    this._more = new IntersectionObserver((entries) => entries.some((one) => one.isIntersecting) && this._add(), {
-      rootMargin: "1500px",
-    });
+    const near = (entries) => entries.some((one) => one.isIntersecting) && this._add();
+    this._more = new IntersectionObserver(near, { rootMargin: "1500px" });
     this._more.observe(this._end);
   }
 
@@ -140,23 +132,13 @@ export class Cards {
       this._seen.observe(cell.element);
     }
     const text = element("div", { class: "description", hidden: true });
-    const about = button("i", `What ${card.tag} shows`, () => this._toggle(card, text, about), {
-      class: "about",
-      "aria-expanded": "false",
-    });
-    return element(
-      "article",
-      { class: "card", "aria-label": card.tag },
-      element(
-        "header",
-        {},
-        element("h2", { title: card.tag }, card.tag + (card.sample ? `, image ${card.sample + 1}` : "")),
-        about,
-        button("⤓ all", `Save all steps of ${card.tag}`, () => this._hooks.saveAll(card)),
-      ),
-      text,
-      element("div", { class: "cells" }, cells.map((cell) => cell.element)),
-    );
+    const attributes = { class: "about", "aria-expanded": "false" };
+    const about = button("i", `What ${card.tag} shows`, () => this._toggle(card, text, about), attributes);
+    const title = element("h2", { title: card.tag }, card.tag + (card.sample ? `, image ${card.sample + 1}` : ""));
+    const saving = button("⤓ all", `Save all steps of ${card.tag}`, () => this._hooks.saveAll(card));
+    const images = element("div", { class: "cells" }, cells.map((cell) => cell.element));
+    const header = element("header", {}, title, about, saving);
+    return element("article", { class: "card", "aria-label": card.tag }, header, text, images);
   }
 
   _toggle(card, text, about) {

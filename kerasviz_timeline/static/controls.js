@@ -2,87 +2,70 @@
 
 import { button, choice, element } from "./dom.js";
 
-const COMPARE = [["off", "off"], ["previous", "previous step"], ["first", "first step"]];
-const SPEEDS = [["2", "2 steps/s"], ["8", "8 steps/s"], ["25", "25 steps/s"], ["60", "60 steps/s"]];
-const SIZES = [["small", "small"], ["medium", "medium"], ["large", "large"], ["full", "full size"]];
+// Label, options as `[value, text]`, and the default.
+const SETTINGS = {
+  compare: ["Difference from", [["off", "off"], ["previous", "previous step"], ["first", "first step"]], "off"],
+  speed: ["Speed", ["2", "8", "25", "60"].map((speed) => [speed, `${speed} steps/s`]), "8"],
+  size: ["Size", ["small", "medium", "large", "full"].map((size) => [size, size]), "medium"],
+};
 const LOSS = /(^|[/_.])loss$/;
 
 export class Controls {
   /** `hooks` are `go(place)`, `play()`, `changed()`, `curve()`. */
   constructor(hooks) {
     this._hooks = hooks;
-    this._values = { compare: "off", speed: "8", size: "medium", curve: "" };
-    this.filter = "";
-    this.hidden = new Set();
+    this._values = Object.fromEntries(Object.entries(SETTINGS).map(([name, [, , value]]) => [name, value]));
+    this._curve = ""; // as it was chosen; "" for a loss, "none"
+    this._tags = [];
     this._runs = [];
+    this.hidden = new Set();
     this._play = button("▶", "Play", hooks.play, { class: "play" });
-    this._slider = element("input", {
-      type: "range", min: 0, max: 0, value: 0, step: 1, "aria-label": "Step", oninput: () => hooks.go(Number(this._slider.value)),
-    });
+    const go = () => hooks.go(Number(this._slider.value));
+    this._slider = element("input", { type: "range", min: 0, max: 0, value: 0, "aria-label": "Step", oninput: go });
     this._step = element("output", { class: "step" });
-    this._filter = element("input", {
-      type: "search", placeholder: "Filter tags (/)", "aria-label": "Filter tags",
-      oninput: () => ((this.filter = this._filter.value), hooks.changed()),
-    });
+    const label = { placeholder: "Filter tags (/)", "aria-label": "Filter tags" };
+    this._filter = element("input", { type: "search", ...label, oninput: hooks.changed });
     this._runList = element("div", { class: "runs" });
     this._runTitle = element("summary", {}, "Runs");
+    const runs = element("details", {}, this._runTitle, this._runList);
     this._choices = element("div", { class: "choices" });
-    this.element = element(
-      "div",
-      { class: "controls" },
-      element("div", { class: "slider" }, this._play, this._slider, this._step),
-      element("div", { class: "options" }, this._filter, element("details", {}, this._runTitle, this._runList), this._choices),
-    );
-    this._tags = [];
+    const slider = element("div", { class: "slider" }, this._play, this._slider, this._step);
+    const options = element("div", { class: "options" }, this._filter, runs, this._choices);
+    this.element = element("div", { class: "controls" }, slider, options);
     this._drawChoices();
   }
 
-  get compare() {
-    return this._values.compare;
+  /** The value of a setting: `compare`, `speed` or `size`. */
+  get(name) {
+    return this._values[name];
   }
 
-  get speed() {
-    return Number(this._values.speed);
+  get filter() {
+    return this._filter.value;
   }
 
-  get size() {
-    return this._values.size;
-  }
-
-  /** The scalar of the strip: the chosen one, else a loss. */
+  /** The scalar of the strip: the chosen one, else a loss, the shortest name first. */
   get curve() {
-    if (this._values.curve === "none") return "";
-    if (this._tags.includes(this._values.curve)) return this._values.curve;
+    if (this._curve === "none") return "";
+    if (this._tags.includes(this._curve)) return this._curve;
     const losses = this._tags.filter((tag) => LOSS.test(tag.toLowerCase()));
     return losses.sort((one, other) => one.length - other.length)[0] ?? "";
   }
 
   /** Name and value of all that is not as it is by default, for the address. */
   state() {
-    return [
-      ["compare", this.compare === "off" ? "" : this.compare],
-      ["speed", this.speed === 8 ? "" : String(this.speed)],
-      ["size", this.size === "medium" ? "" : this.size],
-      ["curve", this._values.curve],
-      ["filter", this.filter],
-      ["hidden", this.hidden.size ? JSON.stringify([...this.hidden]) : ""],
-    ];
+    const changed = Object.keys(SETTINGS).map((name) => [name, this.get(name) === SETTINGS[name][2] ? "" : this.get(name)]);
+    return [...changed, ["curve", this._curve], ["filter", this.filter], ["hidden", [...this.hidden].join("\n")]];
   }
 
   /** Take over values from the address, those that make sense. */
   restore(said) {
-    const allowed = { compare: COMPARE, speed: SPEEDS, size: SIZES };
-    for (const [name, options] of Object.entries(allowed)) {
+    for (const [name, [, options]] of Object.entries(SETTINGS)) {
       if (options.some(([value]) => value === said.get(name))) this._values[name] = said.get(name);
     }
-    this._values.curve = said.get("curve") ?? "";
-    this.filter = this._filter.value = said.get("filter") ?? "";
-    try {
-      const hidden = JSON.parse(said.get("hidden") ?? "[]");
-      this.hidden = new Set(Array.isArray(hidden) ? hidden.filter((run) => typeof run === "string") : []);
-    } catch {
-      // As if nothing were hidden.
-    }
+    this._curve = said.get("curve") ?? "";
+    this._filter.value = said.get("filter") ?? "";
+    this.hidden = new Set((said.get("hidden") ?? "").split("\n").filter(Boolean));
     this._drawChoices();
   }
 
@@ -110,10 +93,8 @@ export class Controls {
     if (JSON.stringify(runs) === JSON.stringify(this._runs)) return;
     this._runs = runs;
     const boxes = runs.map((run) => {
-      const box = element("input", {
-        type: "checkbox", ".checked": !this.hidden.has(run),
-        onchange: () => (this.hidden[box.checked ? "delete" : "add"](run), this._hooks.changed()),
-      });
+      const changed = () => (this.hidden[box.checked ? "delete" : "add"](run), this._hooks.changed());
+      const box = element("input", { type: "checkbox", ".checked": !this.hidden.has(run), onchange: changed });
       return element("label", {}, box, run);
     });
     this._runList.replaceChildren(...boxes);
@@ -125,28 +106,22 @@ export class Controls {
   }
 
   nextCompare() {
-    const place = COMPARE.findIndex(([value]) => value === this.compare);
-    this._set("compare", COMPARE[(place + 1) % COMPARE.length][0]);
+    const values = SETTINGS.compare[1].map(([value]) => value);
+    this._values.compare = values[(values.indexOf(this.get("compare")) + 1) % values.length];
     this._drawChoices();
+    this._hooks.changed();
   }
 
   focusFilter() {
     this._filter.focus();
   }
 
-  _set(name, value) {
-    this._values[name] = value;
-    if (name === "curve") this._hooks.curve();
-    else this._hooks.changed();
-  }
-
   _drawChoices() {
-    const curves = [["none", "none"], ...this._tags.map((tag) => [tag, tag])];
-    this._choices.replaceChildren(
-      choice("Difference from", COMPARE, this.compare, (value) => this._set("compare", value)),
-      choice("Speed", SPEEDS, this._values.speed, (value) => this._set("speed", value)),
-      choice("Size", SIZES, this.size, (value) => this._set("size", value)),
-      choice("Curve", curves, this.curve || "none", (value) => this._set("curve", value)),
+    const settings = Object.entries(SETTINGS).map(([name, [label, options]]) =>
+      choice(label, options, this.get(name), (value) => ((this._values[name] = value), this._hooks.changed())),
     );
+    const tags = ["none", ...this._tags].map((tag) => [tag, tag]);
+    const curve = choice("Curve", tags, this.curve || "none", (value) => ((this._curve = value), this._hooks.curve()));
+    this._choices.replaceChildren(...settings, curve);
   }
 }

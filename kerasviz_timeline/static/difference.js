@@ -10,9 +10,8 @@ const FADE = 0.3;
 export function overlay(now, before) {
   const shown = new Uint8ClampedArray(now.length);
   for (let i = 0; i < now.length; i += 4) {
-    const share =
-      Math.max(Math.abs(now[i] - before[i]), Math.abs(now[i + 1] - before[i + 1]), Math.abs(now[i + 2] - before[i + 2])) /
-      255;
+    let share = 0;
+    for (let channel = i; channel < i + 3; channel++) share = Math.max(share, Math.abs(now[channel] - before[channel]) / 255);
     const grey = 0.299 * now[i] + 0.587 * now[i + 1] + 0.114 * now[i + 2];
     const faded = 255 - FADE * (255 - grey);
     for (let channel = 0; channel < 3; channel++) {
@@ -24,32 +23,23 @@ export function overlay(now, before) {
 }
 
 /** Draw a bitmap on a canvas in its own size, over white. */
-export function draw(canvas, bitmap) {
-  if (canvas.width !== bitmap.width || canvas.height !== bitmap.height) {
-    canvas.width = bitmap.width;
-    canvas.height = bitmap.height;
-  }
-  const context = canvas.getContext("2d", { willReadFrequently: false });
+export function draw(canvas, bitmap, options = {}) {
+  if (canvas.width !== bitmap.width) canvas.width = bitmap.width;
+  if (canvas.height !== bitmap.height) canvas.height = bitmap.height;
+  const context = canvas.getContext("2d", options);
   context.fillStyle = "#fff";
   context.fillRect(0, 0, canvas.width, canvas.height);
   context.drawImage(bitmap, 0, 0);
   return context;
 }
 
-function pixels(bitmap) {
-  const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
-  const context = canvas.getContext("2d", { willReadFrequently: true });
-  context.fillStyle = "#fff";
-  context.fillRect(0, 0, bitmap.width, bitmap.height);
-  context.drawImage(bitmap, 0, 0);
-  return context.getImageData(0, 0, bitmap.width, bitmap.height);
-}
-
 /** Draw the difference of two bitmaps of one size. */
 export function drawDifference(canvas, now, before) {
-  const image = pixels(now);
-  image.data.set(overlay(image.data, pixels(before).data));
-  canvas.width = now.width;
-  canvas.height = now.height;
+  const { width, height } = now;
+  const [image, other] = [now, before].map((bitmap) =>
+    draw(new OffscreenCanvas(width, height), bitmap, { willReadFrequently: true }).getImageData(0, 0, width, height),
+  );
+  image.data.set(overlay(image.data, other.data));
+  [canvas.width, canvas.height] = [width, height];
   canvas.getContext("2d").putImageData(image, 0, 0);
 }

@@ -10,21 +10,13 @@ export class Enlarged {
     this.canvas = element("canvas", { width: 1, height: 1, role: "img", "aria-label": "Enlarged image" });
     this._title = element("h2");
     this._note = element("span", { class: "note" });
-    this._fit = button("1:1", "Show in full resolution", () => this._toggle(), { "aria-pressed": "false" });
-    this.element = element(
-      "dialog",
-      { class: "enlarged", "aria-label": "Enlarged image", onclose: () => (this.cell = null) },
-      element(
-        "header",
-        {},
-        this._title,
-        this._note,
-        this._fit,
-        button("⤓", "Save what is seen as PNG", () => save(this.canvas, this.cell)),
-        button("✕", "Close", () => this.element.close()),
-      ),
-      element("div", { class: "stage", tabindex: "0" }, this.canvas),
-    );
+    this._full = button("1:1", "Show in full resolution", () => this._toggle(), { "aria-pressed": "false" });
+    const saving = button("⤓", "Save what is seen as PNG", () => save(this.canvas, this.cell));
+    const closing = button("✕", "Close", () => this.element.close());
+    const header = element("header", {}, this._title, this._note, this._full, saving, closing);
+    const stage = element("div", { class: "stage", tabindex: "0" }, this.canvas);
+    const closed = () => (this.cell = null);
+    this.element = element("dialog", { class: "enlarged", "aria-label": "Enlarged image", onclose: closed }, header, stage);
   }
 
   open(cell) {
@@ -41,7 +33,6 @@ export class Enlarged {
   }
 
   _toggle() {
-    const full = this.element.classList.toggle("full");
-    this._fit.setAttribute("aria-pressed", String(full));
+    this._full.setAttribute("aria-pressed", String(this.element.classList.toggle("full")));
   }
 }

@@ -48,12 +48,9 @@ export function keyOf(series, position) {
 /** The type of an image by its first bytes, for files that are saved. */
 export function typeOf(bytes) {
   const start = String.fromCharCode(...bytes.subarray(0, 12));
-  if (start.startsWith("\x89PNG")) return "png";
-  if (start.startsWith("\xff\xd8")) return "jpeg";
-  if (start.startsWith("GIF8")) return "gif";
-  if (start.startsWith("BM")) return "bmp";
   if (start.startsWith("RIFF") && start.endsWith("WEBP")) return "webp";
-  return "bin";
+  const known = { "\x89PNG": "png", "\xff\xd8": "jpeg", GIF8: "gif", BM: "bmp" };
+  return Object.entries(known).find(([first]) => start.startsWith(first))?.[1] ?? "bin";
 }
 
 export class Images {
@@ -106,7 +103,6 @@ export class Images {
     } catch {
       // Not an image that the browser knows: shown as a line.
     }
-    if (bitmap || !bytes) this._bitmaps.set(key, bitmap, bitmap ? bitmap.width * bitmap.height : 1);
-    else this._bitmaps.set(key, null, 1);
+    this._bitmaps.set(key, bitmap, bitmap ? bitmap.width * bitmap.height : 1);
   }
 }

@@ -26,7 +26,7 @@ export class Page {
     this._waiting = null;
     this._controls = new Controls({
       go: (place) => this.go(place),
-      play: () => (this._playing ? this.pause() : this.play()),
+      play: () => this._toggle(),
       changed: () => this._arrange(),
       curve: () => this._loadCurves(),
     });
@@ -37,7 +37,7 @@ export class Page {
       enlarge: (cell) => (this._enlarged.open(cell), this._show()),
       save: (cell) => this._save(cell.canvas, cell),
       saveAll: (card) => this._saveAll(card),
-      describe: async (card, text) => (text.innerHTML = (await this._source.description(card.tag)) || "No description."),
+      describe: async (card, text) => (text.innerHTML = (await source.description(card.tag)) || "No description."),
     });
     if (source.live) {
       const shown = () => this._shown.flatMap((card) => card.series.map((one) => one.number));
@@ -52,7 +52,8 @@ export class Page {
   async start() {
     const said = this._address.read();
     this._controls.restore(said);
-    this._wanted = said.has("step") ? Number(said.get("step")) : null;
+    const step = Number.parseInt(said.get("step"));
+    this._wanted = Number.isNaN(step) ? null : step;
     document.addEventListener("keydown", (event) => this._key(event));
     window.addEventListener("resize", () => this._drawStrip());
     await this._refresh();
@@ -78,7 +79,7 @@ export class Page {
     if (this._atEnd) await this.go(0);
     let due = performance.now();
     while (this._playing) {
-      due = Math.max(due + 1000 / this._controls.speed, performance.now() - 50);
+      due = Math.max(due + 1000 / Number(this._controls.get("speed")), performance.now() - 50);
       for (let next = 2; next <= AHEAD; next++) this._load(this._place + next).catch(() => {});
       await this._load(this._place + 1).catch(() => {});
       await new Promise((resolve) => setTimeout(resolve, Math.max(0, due - performance.now())));
@@ -87,6 +88,10 @@ export class Page {
       await this.go(this._place + 1);
       if (this._place >= this._steps.length - 1) this.pause();
     }
+  }
+
+  _toggle() {
+    return this._playing ? this.pause() : this.play();
   }
 
   pause() {
@@ -99,6 +104,7 @@ export class Page {
     try {
       const news = await this._source.listing();
       complete = news.complete;
+      if (news.fresh) [this._log, this._images] = [new Log(), new Images(this._source)];
       if (this._log.update(news.series)) this._arrange();
       this._tell(complete ? (news.note ?? "") : `Reading the log: ${Math.floor(100 * news.share)} %`);
     } catch (error) {
@@ -119,7 +125,7 @@ export class Page {
     this._place = Math.max(0, positionAt(this._steps, current ?? Infinity));
     this._atEnd = this._wanted === null && this._place >= this._steps.length - 1;
     this._controls.setStep(this._steps, this._place);
-    this.element.dataset.size = this._controls.size;
+    this.element.dataset.size = this._controls.get("size");
     this._cards.set(cards);
     this._drawStrip();
     this._remember();
@@ -133,7 +139,7 @@ export class Page {
   _keys(place) {
     const step = this._steps[Math.min(place, this._steps.length - 1)];
     const cells = [...this._cards.visible(), ...(this._enlarged.cell ? [this._enlarged.cell] : [])];
-    return cells.flatMap((cell) => cell.keys(step, this._controls.compare));
+    return cells.flatMap((cell) => cell.keys(step, this._controls.get("compare")));
   }
 
   _load(place) {
@@ -147,14 +153,10 @@ export class Page {
       this.element.setAttribute("aria-busy", "true");
       while (this._asked) {
         this._asked = false;
-        const [step, compare] = [this._steps[this._place], this._controls.compare];
+        const [step, compare] = [this._steps[this._place], this._controls.get("compare")];
         if (step === undefined) break;
-        try {
-          await this._load(this._place);
-        } catch (error) {
-          this._tell(`Images cannot be read: ${error.message}`);
-          break;
-        }
+        const failed = await this._load(this._place).catch((error) => error);
+        if (failed) this._tell(`Images cannot be read: ${failed.message}`);
         for (const cell of this._cards.visible()) cell.show(this._images, step, compare);
         this._enlarged.show(this._images, step, compare);
         this.element.dataset.shown = step;
@@ -203,19 +205,15 @@ export class Page {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target.closest?.("select, input:not([type=range]):not([type=checkbox])")) return;
     const onButton = event.target.closest?.("button, summary, input, a");
-    const last = this._steps.length - 1;
-    const jump = Math.max(1, Math.round(last / 20));
-    const actions = {
-      ArrowLeft: () => this.go(this._place - 1),
-      ArrowRight: () => this.go(this._place + 1),
-      PageUp: () => this.go(this._place - jump),
-      PageDown: () => this.go(this._place + jump),
-      Home: () => this.go(0),
-      End: () => this.go(last),
-      d: () => this._controls.nextCompare(),
-      "/": () => this._controls.focusFilter(),
-      ...(onButton ? {} : { " ": () => (this._playing ? this.pause() : this.play()) }),
-    };
+    const jump = Math.max(1, Math.round(this._steps.length / 20));
+    const moves = { ArrowLeft: -1, ArrowRight: 1, PageUp: -jump, PageDown: jump, Home: -Infinity, End: Infinity };
+    const moving = Object.entries(moves).map(([key, by]) => [key, () => this.go(this._place + by)]);
+    const actions = Object.fromEntries([
+      ...moving,
+      ["d", () => this._controls.nextCompare()],
+      ["/", () => this._controls.focusFilter()],
+      ...(onButton ? [] : [[" ", () => this._toggle()]]),
+    ]);
     if (!Object.hasOwn(actions, event.key)) return;
     event.preventDefault();
     actions[event.key]();

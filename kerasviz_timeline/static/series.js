@@ -48,21 +48,17 @@ export class Log {
   constructor() {
     this.series = new Map(); // by number
     this._cards = null;
-    this._expanded = new Map(); // steps by their stretches: most series share theirs
   }
 
   /** Take in rows `[number, run, tag, sample, version, stretches]`. True if there was something new. */
   update(rows) {
+    const expanded = new Map(); // steps by their stretches: most series share theirs
     for (const [number, run, tag, sample, version, stretches] of rows) {
       const key = JSON.stringify(stretches);
-      if (!this._expanded.has(key)) this._expanded.set(key, expand(stretches));
-      this.series.set(number, { number, run, tag, sample, version, steps: this._expanded.get(key) });
+      if (!expanded.has(key)) expanded.set(key, expand(stretches));
+      this.series.set(number, { number, run, tag, sample, version, steps: expanded.get(key) });
     }
-    if (rows.length) {
-      this._cards = null;
-      const used = new Set([...this.series.values()].map((one) => one.steps));
-      for (const [key, steps] of this._expanded) if (!used.has(steps)) this._expanded.delete(key);
-    }
+    if (rows.length) this._cards = null;
     return rows.length > 0;
   }
 
@@ -88,15 +84,9 @@ export class Log {
       card.rank = rank(card.view);
       card.names = names;
     }
-    cards.sort(
-      (one, other) =>
-        one.rank - other.rank ||
-        natural(one.view, other.view) ||
-        natural(one.tag, other.tag) ||
-        one.sample - other.sample,
-    );
-    this._cards = cards;
-    return cards;
+    const byView = (one, other) => one.rank - other.rank || natural(one.view, other.view);
+    const byTag = (one, other) => natural(one.tag, other.tag) || one.sample - other.sample;
+    return (this._cards = cards.sort((one, other) => byView(one, other) || byTag(one, other)));
   }
 
   /** Cards whose tag contains every word of the filter, with the series of the runs that are not hidden. */

@@ -8,11 +8,12 @@ export class ServerSource {
     this.live = true;
   }
 
-  /** What has changed since the last call: `{series, complete, share}`. */
+  /** What has changed since the last call: `{series, complete, share}`, `fresh` if TensorBoard was started anew. */
   async listing() {
     const found = await (await this._ask(`listing?since=${this._generation}`)).json();
-    this._generation = found.generation;
-    return found;
+    const fresh = found.id !== this._id && this._generation > 0;
+    [this._id, this._generation] = [found.id, fresh ? 0 : found.generation];
+    return fresh ? { ...(await this.listing()), fresh } : found;
   }
 
   /** The bytes of images `[series, version, position]`; null for those that are gone. */

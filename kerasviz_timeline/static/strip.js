@@ -1,44 +1,33 @@
 // The strip below the slider: curves of one scalar, with the step marked.
 
 import { element } from "./dom.js";
+import { positionAt } from "./series.js";
 
 const HEIGHT = 48;
 const COLOURS = ["#2f86d2", "#d9662b", "#2e9e63", "#a25bc0", "#c9485c", "#8a8a1f", "#3f98ad", "#9c7150"];
 
-/** Where a step lies among the sorted steps of the slider, as a share from 0 to 1; between two of them in proportion. */
+/** Where a step lies among the sorted steps of the slider, from 0 to 1; between two of them in proportion. */
 export function shareOf(steps, step) {
   const last = steps.length - 1;
-  if (last < 1) return 0;
-  let after = steps.findIndex((one) => one >= step);
-  if (after < 0) after = last;
-  if (after === 0 || steps[after] === step) return after / last;
-  const within = (step - steps[after - 1]) / (steps[after] - steps[after - 1]);
-  return (after - 1 + Math.min(within, 1)) / last;
+  const before = positionAt(steps, step);
+  if (last < 1 || before < 0) return 0;
+  return before === last ? 1 : (before + (step - steps[before]) / (steps[before + 1] - steps[before])) / last;
 }
 
 /** The value of a curve at a step: of the last point that is not later; null before the first. */
 export function valueAt(curve, step) {
-  let found = null;
-  for (const [at, value] of curve) {
-    if (at > step) break;
-    found = value;
-  }
-  return found;
+  return curve.findLast(([at]) => at <= step)?.[1] ?? null;
 }
 
 export class Strip {
   /** `pick(share)` is called with the place that is clicked, from 0 to 1. */
   constructor(pick) {
     this._curves = new Map();
-    this._canvas = element("canvas", {
-      class: "strip",
-      role: "img",
-      "aria-label": "Curve",
-      onclick: (event) => {
-        const box = this._canvas.getBoundingClientRect();
-        pick(Math.min(1, Math.max(0, (event.clientX - box.left) / box.width)));
-      },
-    });
+    const onclick = (event) => {
+      const box = this._canvas.getBoundingClientRect();
+      pick(Math.min(1, Math.max(0, (event.clientX - box.left) / box.width)));
+    };
+    this._canvas = element("canvas", { class: "strip", role: "img", "aria-label": "Curve", onclick });
     this._legend = element("div", { class: "legend" });
     this.element = element("div", { class: "curves", hidden: true }, this._canvas, this._legend);
   }
@@ -86,11 +75,11 @@ export class Strip {
 
   _label(texts) {
     const shown = texts.map(([run, colour, value]) => [run, colour, value === null ? "–" : value.toPrecision(4)]);
-    this._legend.replaceChildren(
-      ...shown.map(([run, colour, value]) =>
-        element("span", {}, element("i", { style: `background:${colour}` }), `${run} ${value}`),
-      ),
+    const entries = shown.map(([run, colour, value]) =>
+      element("span", {}, element("i", { style: `background:${colour}` }), `${run} ${value}`),
     );
-    this._canvas.setAttribute("aria-label", `${this._tag}: ${shown.map(([run, , value]) => `${run} ${value}`).join(", ")}`);
+    this._legend.replaceChildren(...entries);
+    const label = entries.map((entry) => entry.textContent).join(", ");
+    this._canvas.setAttribute("aria-label", `${this._tag}: ${label}`);
   }
 }

@@ -153,6 +153,7 @@ def test_names_in_a_notebook_are_text(tmp_path):
     assert html.count('"') == 2 * len(re.findall(r'[a-z]+="', html))  # no name ends an attribute
 
 
+@pytest.mark.slow
 def test_the_page_of_a_long_training_is_thinned_to_its_bound(tmp_path):
     write(tmp_path / "views" / "model", [image_event("a", step, [encoded(smooth(step))]) for step in range(24)])
     write(tmp_path / "other", [image_event("b", 0, [encoded(smooth(0))])])

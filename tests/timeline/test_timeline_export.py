@@ -48,6 +48,7 @@ def test_the_size_is_known_to_the_byte_before_anything_is_written(log, selection
     assert page.size() == len(b"".join(page.pieces()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["webp", "jpeg"])
 def test_other_formats_are_smaller_and_their_size_is_estimated_within_a_fifth(form, tmp_path):
     write(tmp_path, [image_event("a", step, [encoded(smooth(step))]) for step in range(20)])

@@ -68,6 +68,7 @@ def test_it_is_found_by_tensorboard_under_a_name_of_its_own():
 def test_listing_and_images(log):
     made = plugin(log)
     listing = json.loads(ask(made, "/listing", query_string={"since": 0})[1])
+    assert listing.pop("id") == made.index().id
     assert listing == {"generation": 1, "complete": True, "share": 1.0, "series": [[0, "run", "a", 0, 0, [[0, 1, 3]]]]}
     assert json.loads(ask(made, "/listing", query_string={"since": 1})[1])["series"] == []
     assert "note" not in listing
