@@ -53,8 +53,8 @@ if TYPE_CHECKING:  # `as` re-exports a name
 
 __version__ = "0.1.0"
 
-# The public names and the modules that hold them. They are imported on first use: TensorBoard imports the package at
-# every start, and must not wait for Keras.
+# The public names and the modules that hold them. They are imported on first use: the command
+# `python -m kerasviz_callbacks` must not wait for Keras.
 _MODULES = {
     "Probe": "probe",
     "activations": "explain",

@@ -175,7 +175,7 @@ class FitContext:
         }
         missing = [f"({count} {what})" for what, count in counts.items() if count]
         if missing:
-            lines[-1:] = ["  ".join([*lines[-1:], *missing])]  # behind the last line
+            lines[:1] = ["  ".join([*lines[:1], *missing])]  # behind the first line
         for line in lines:
             say(f"kerasviz_callbacks: {line}")
 
@@ -241,7 +241,9 @@ class FitContext:
         found = [self._sink(kind, directory, first_step) for kind, directory in wanted if directory is not None]
         events = found[0]
         if notebook and isinstance(events, EventFileSink):
-            found.append(self._notebooks.setdefault(events.directory, NotebookSink(events, show)))
+            shown = self._notebooks.setdefault(events.directory, NotebookSink(events))
+            shown.show(show)
+            found.append(shown)
         return found
 
     def update_notebooks(self, *, last: bool = False) -> None:

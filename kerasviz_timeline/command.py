@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TextIO
 
 from .export import FORMATS, Selection
 from .export_html import MAX_SIZE, check_size, plan, write
@@ -17,15 +19,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         selection = Selection(options.every, _patterns(options.tags), _patterns(options.runs), options.format)
         page = plan(options.log_dir, selection, options.title)
-        size = check_size(page, round(options.max_mb * 1e6))
+        size = check_size(page, options.max_mb * 1e6)
         about = "" if options.format == "png" else "about "
-        print(f"{page.images:,} images of {page.steps:,} steps, {about}{size / 1e6:,.1f} MB")
+        _say(f"{page.images:,} images of {page.steps:,} steps, {about}{size / 1e6:,.1f} MB", sys.stdout)
         path = write(page, Path(options.page), _progress if sys.stderr.isatty() else None)
-        print(f"{path}: {path.stat().st_size / 1e6:,.1f} MB")
+        _say(f"{path}: {path.stat().st_size / 1e6:,.1f} MB", sys.stdout)
     except (ValueError, OSError) as error:
-        print(f"kerasviz: {error}", file=sys.stderr)
+        _say(f"kerasviz: {_AS_OPTIONS.sub(_option, str(error))}", sys.stderr)
         return 1
     return 0
+
+
+# Errors name the arguments of `export_html`; here they are options.
+_AS_OPTIONS = re.compile(r"\b(every|tags|runs|max_size|format|log_dir)=(\'\w+\')?")
+
+
+def _option(found: re.Match[str]) -> str:
+    name = {"max_size": "--max-mb", "log_dir": "LOGDIR "}.get(found[1], f"--{found[1]}")
+    return f"{name} {found[2]}".replace("'", "") if found[2] else name
+
+
+def _say(text: str, stream: TextIO) -> None:
+    """Print a line; what a terminal cannot show, or would take as a command, is escaped."""
+    shown = "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    print(shown.encode(encoding, "backslashreplace").decode(encoding), file=stream)
 
 
 def _parser() -> argparse.ArgumentParser:

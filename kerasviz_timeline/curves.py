@@ -31,13 +31,15 @@ def thinned(points: Iterable[tuple[int, float]]) -> Curve:
 
 
 class ScalarCollector:
-    """Collects the scalars of an index that is read without TensorBoard: pass it as `on_scalar`."""
+    """Collects the losses of an index that is read without TensorBoard: pass it as `on_scalar`."""
 
     def __init__(self) -> None:
         self._points: dict[str, dict[str, list[tuple[int, float]]]] = {}
 
     def __call__(self, run: str, event: ScalarEvent) -> None:
-        """Take in one number of a run."""
+        """Take in one number of a run, if it is a loss."""
+        if not _LOSS.search(event.tag.lower()):
+            return
         self._points.setdefault(event.tag, {}).setdefault(run, []).append((event.step, event.value))
 
     def tags(self) -> list[str]:

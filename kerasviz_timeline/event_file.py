@@ -6,8 +6,8 @@ An event file is a sequence of records: length (uint64), its checksum, the `Even
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
 from .protobuf import FIXED32, FIXED64, LENGTH_DELIMITED, VARINT, MalformedError, Read, Window, signed
@@ -38,15 +38,13 @@ class ScalarEvent(NamedTuple):
 class EventFile:
     """Follows one event file: `read_on` continues where it ended.
 
-    - `offset`: the position behind the last whole record.
+    - `offset`: the position behind the last whole record, and `last` that of its beginning.
     - `descriptions`: Markdown by tag, from the tag's first event.
-    - `skipped`: the number of records that could not be parsed.
     """
 
     def __init__(self, read: Read, *, scalars: bool = False) -> None:
-        self.offset = 0
+        self.offset = self.last = 0
         self.descriptions: dict[str, str] = {}
-        self.skipped = 0
         self._read = read
         self._scalars = scalars
         self._plugins: dict[str, str] = {}
@@ -64,11 +62,9 @@ class EventFile:
                 return
             events: list[ImageEvent | ScalarEvent] = []
             if self._scalars or length >= _SHORTEST_IMAGE_EVENT:
-                try:
+                with suppress(MalformedError):  # a damaged record; the next one begins where its length says
                     events = self._events(window, begin, begin + length)
-                except MalformedError:
-                    self.skipped += 1
-            self.offset = begin + length + _FOOTER
+            self.last, self.offset = self.offset, begin + length + _FOOTER
             yield events
 
     def _events(self, window: Window, begin: int, end: int) -> list[ImageEvent | ScalarEvent]:
@@ -159,8 +155,7 @@ def _number(window: Window, begin: int, end: int) -> float | None:
         if number == 1 and wire_type == VARINT:
             dtype = start
         elif number in (4, 5, 6) and stop - start in (4, 8):
-            exact = struct.unpack("<f" if stop - start == 4 else "<d", window.get(start, stop - start))
-            value = float(exact[0])
+            value = window.float32(start) if stop - start == 4 else window.float64(start)
     return value if dtype in (_FLOAT, _DOUBLE) else None
 
 

@@ -10,7 +10,9 @@ import hashlib
 import html
 import io
 import json
-from collections.abc import Callable, Iterator, Sequence
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -18,6 +20,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from .bundle import bundle
 from .curves import Curve, loss_tags
+from .image_series import Place
 from .listing import stretches
 from .log_index import LogIndex
 
@@ -26,6 +29,7 @@ FORMATS: tuple[Format, ...] = ("png", "webp", "jpeg")
 QUALITY = {"webp": 80, "jpeg": 85}
 
 _MOST_CURVES = 8
+_MOST_SAMPLED = 40  # series of which images are converted to estimate the size
 _SAMPLES = 2  # images of a series that are converted to estimate its size
 _STATIC = Path(__file__).with_name("static")
 
@@ -44,8 +48,9 @@ class Scalars(Protocol):
 class Selection:
     """What of a log goes into a page.
 
-    - `every`: every n-th of all steps, and the last one.
+    - `every`: every n-th of all steps, and the last one; of a series, the images that are seen at these.
     - `tags`, `runs`: shell patterns such as `grad_cam/*`, of which one must fit; None takes all.
+    - `series`: numbers of series; None takes all.
     - `format`: `"png"` takes the images as they were logged; `"webp"` and `"jpeg"` convert what becomes smaller so.
     """
 
@@ -53,6 +58,7 @@ class Selection:
     tags: Sequence[str] | None = None
     runs: Sequence[str] | None = None
     format: Format = "png"
+    series: frozenset[int] | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.every, int) or isinstance(self.every, bool) or self.every < 1:
@@ -71,10 +77,8 @@ class Chosen(NamedTuple):
     run: str
     tag: str
     sample: int
-    version: int
-    positions: list[int]
     steps: list[int]
-    sizes: list[int]
+    places: list[Place]
 
 
 @dataclass
@@ -90,11 +94,12 @@ class Page:
 
     def __post_init__(self) -> None:
         self.chosen = _chosen(self.index, self.selection)
+        self._shares: dict[int, float] = {}
 
     @property
     def images(self) -> int:
         """The number of images."""
-        return sum(len(one.positions) for one in self.chosen)
+        return sum(len(one.places) for one in self.chosen)
 
     @property
     def steps(self) -> int:
@@ -109,7 +114,10 @@ class Page:
         """The number of bytes that each image of a series adds to the page, with its share of what is around."""
         share = self._share(one)
         around = len(_opening(one.number)) + len(_CLOSING) - 1
-        return [4 * -(-round(size * share) // 3) + 1 + around * (not place) for place, size in enumerate(one.sizes)]
+        return [
+            4 * -(-round(size * share) // 3) + 1 + around * (not entry)
+            for entry, size in enumerate(at.size for at in one.places)
+        ]
 
     def pieces(self, progress: Callable[[int, int], None] | None = None) -> Iterator[bytes]:
         """The page, piece by piece. `progress` is called with the number of images done, and of all."""
@@ -118,9 +126,9 @@ class Page:
         done, total = 0, self.images
         for one in self.chosen:
             yield _opening(one.number)
-            for place, position in enumerate(one.positions):
-                data = self.index.image(one.number, one.version, position) or b""  # deleted meanwhile: shown as missing
-                yield (b"," if place else b"") + base64.b64encode(self._converted(data))
+            for entry, place in enumerate(one.places):
+                data = self.index.image_at(place) or b""  # deleted meanwhile: shown as missing
+                yield (b"," if entry else b"") + base64.b64encode(self._converted(data))
                 done += 1
                 if progress is not None:
                     progress(done, total)
@@ -131,9 +139,18 @@ class Page:
         """How much smaller the images of a series become by their conversion, from a few of them."""
         if self.selection.format == "png":
             return 1.0
-        last = len(one.positions) - 1
-        places = {one.positions[round((place + 0.5) * last / _SAMPLES)] for place in range(_SAMPLES)}
-        data = [self.index.image(one.number, one.version, position) or b"" for position in places]
+        if one.number not in self._shares:
+            measured = len(self._shares)
+            if measured < _MOST_SAMPLED:
+                self._shares[one.number] = self._measured_share(one)
+            else:  # of very many series, as the others are on average
+                return sum(self._shares.values()) / measured
+        return self._shares[one.number]
+
+    def _measured_share(self, one: Chosen) -> float:
+        last = len(one.places) - 1
+        entries = {round((number + 0.5) * last / _SAMPLES) for number in range(_SAMPLES)}
+        data = [self.index.image_at(one.places[entry]) or b"" for entry in entries]
         return sum(len(self._converted(image)) for image in data) / max(sum(map(len, data)), 1)
 
     def _converted(self, data: bytes) -> bytes:
@@ -155,7 +172,7 @@ class Page:
             "descriptions": {
                 tag: self.describe(text) for tag, text in sorted(self.index.descriptions.items()) if tag in shown
             },
-            "curves": {tag: self.scalars.curves(tag) for tag in tags},
+            "curves": {tag: self._curves(tag) for tag in tags},
         }
         script = bundle(_STATIC, "exported.js")
         policy = f"default-src 'none'; img-src blob: data:; style-src 'unsafe-inline'; script-src '{_hash(script)}'"
@@ -168,7 +185,12 @@ class Page:
             f'<script type="application/json" id="log">{_json_in_html(log)}</script>\n'
         )
         tail = f'<script type="module">{script}</script>\n</body>\n</html>\n'
-        return head.encode("utf-8"), tail.encode("utf-8")
+        return head.encode("utf-8", "replace"), tail.encode("utf-8")
+
+    def _curves(self, tag: str) -> dict[str, Curve]:
+        """The curves of the trainings whose images are shown: Keras logs them in other runs beside ours."""
+        shown = {_training(one.run) for one in self.chosen}
+        return {run: curve for run, curve in self.scalars.curves(tag).items() if _training(run) in shown}
 
 
 _CLOSING = b"</script>\n"
@@ -185,16 +207,30 @@ def _chosen(index: LogIndex, selection: Selection) -> list[Chosen]:
             (number, one)
             for number, one in enumerate(index.series)
             if len(one) and _fits(one.tag, selection.tags) and _fits(one.run, selection.runs)
+            if selection.series is None or number in selection.series
         ]
         steps = sorted({step for _, one in series for step in one.steps})
         kept = {*steps[:: selection.every], *steps[-1:]}
         for number, one in series:
-            positions = [position for position, step in enumerate(one.steps) if step in kept]
-            if positions:
-                at = [one.steps[position] for position in positions]
-                sizes = [one.size(position) for position in positions]
-                found.append(Chosen(number, one.run, one.tag, one.sample, one.version, positions, at, sizes))
+            places = [one.place(position) for position in range(len(one))]
+            whole = Chosen(number, one.run, one.tag, one.sample, list(one.steps), places)
+            chosen = whole if selection.every == 1 else seen_at(whole, kept)
+            if chosen.steps:
+                found.append(chosen)
     return found
+
+
+def seen_at(one: Chosen, steps: Iterable[int]) -> Chosen:
+    """Of a series the images that are seen at some steps: the last ones that are not later."""
+    kept = sorted({bisect_right(one.steps, step) - 1 for step in steps} - {-1})
+    return one._replace(steps=[one.steps[entry] for entry in kept], places=[one.places[entry] for entry in kept])
+
+
+def _training(run: str) -> str:
+    """The directory of the training that a run belongs to: that of our group of runs, else the one above."""
+    parts = run.split("/")
+    ours = [place for place, part in enumerate(parts) if re.fullmatch(r"views(-\d+)?", part)]
+    return "/".join(parts[: ours[0]] if ours else parts[:-1])
 
 
 def _fits(name: str, patterns: Sequence[str] | None) -> bool:
@@ -205,8 +241,8 @@ def _convert(data: bytes, to: str) -> bytes:
     from PIL import Image
 
     with Image.open(io.BytesIO(data)) as image:
-        if getattr(image, "n_frames", 1) > 1:
-            return data
+        if getattr(image, "n_frames", 1) > 1 or image.mode not in ("1", "L", "LA", "P", "RGB", "RGBA"):
+            return data  # an animation, or numbers that eight bits do not hold
         over = Image.new("RGB", image.size, "white")
         rgba = image.convert("RGBA")
         over.paste(rgba, mask=rgba.getchannel("A"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import os
-import tempfile
+import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -14,6 +14,9 @@ from .log_files import is_remote, roots
 from .log_index import LogIndex
 
 MAX_SIZE = 500_000_000  # bytes; browsers hold such a page, larger ones become slow to open
+
+
+_MOST_SHOWN = 20_000_000  # bytes; what a notebook shows is saved with it
 
 
 class TooLargeError(ValueError):
@@ -41,6 +44,9 @@ class ExportedPage:
         return f"ExportedPage({str(self.path) if self.path else None!r}, {self.size:,} bytes)"
 
     def _repr_html_(self) -> str:
+        if self.size > _MOST_SHOWN:
+            where = f"in {html.escape(str(self.path))}" if self.path else "in memory"
+            return f"<p>The page is {where}: {self.size / 1e6:,.1f} MB, too large to be shown in a notebook.</p>"
         return frame(self.content.decode("utf-8"))
 
 
@@ -97,14 +103,20 @@ def export_html(
     return ExportedPage(write(page, Path(path).expanduser(), progress), None)
 
 
-def plan(log_dir: str | os.PathLike[str], selection: Selection, title: str | None = None) -> Page:
-    """Read a log directory and choose what goes into its page."""
+def plan(
+    log_dir: str | os.PathLike[str],
+    selection: Selection,
+    title: str | None = None,
+    *,
+    only: frozenset[str] | None = None,
+) -> Page:
+    """Read a log directory, or some of its runs alone, and choose what goes into its page."""
     directory = os.fspath(log_dir)
     found = roots(directory)
     if not found or not (is_remote(directory) or os.path.isdir(found[0][1])):
         raise FileNotFoundError(f"log_dir must be a directory with event files, got {directory!r}, which is none")
     scalars = ScalarCollector()
-    index = LogIndex(found, on_scalar=scalars)
+    index = LogIndex(found, on_scalar=scalars, only=only)
     index.refresh()
     page = Page(index, selection, scalars, _safe_html, title or os.path.basename(found[0][1]) or directory)
     if not page.images:
@@ -114,14 +126,14 @@ def plan(log_dir: str | os.PathLike[str], selection: Selection, title: str | Non
     return page
 
 
-def check_size(page: Page, max_size: int) -> int:
+def check_size(page: Page, max_size: float) -> int:
     """The size of a page in bytes, if it may have so many."""
     size = page.size()
     if size > max_size:
         raise TooLargeError(
             f"the page would have {size / 1e6:,.1f} MB ({page.images:,} images of {page.steps:,} steps), more than the "
             f"{max_size / 1e6:,.1f} MB that max_size allows: take fewer steps (every=), "
-            "fewer tags or runs (tags=, runs=), another format (format='webp'), or raise max_size="
+            "fewer tags or runs (tags=, runs=), another format (format='webp'), or allow more (max_size=)"
         )
     return size
 
@@ -129,17 +141,14 @@ def check_size(page: Page, max_size: int) -> int:
 def write(page: Page, path: Path, progress: Callable[[int, int], None] | None = None) -> Path:
     """Write a page, first beside its place, so that nobody finds half of one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, half = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    half = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with half.open("xb") as file:
             for piece in page.pieces(progress):
                 file.write(piece)
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(half, 0o666 & ~umask)
-        os.replace(half, path)
+        half.replace(path)
     except BaseException:
-        Path(half).unlink(missing_ok=True)
+        half.unlink(missing_ok=True)
         raise
     return path
 

@@ -42,10 +42,6 @@ class ImageSeries:
             raise IndexError(position)
         return Place(self._files[position], self._offsets[position], self._sizes[position])
 
-    def size(self, position: int) -> int:
-        """The number of bytes of the image at a position."""
-        return self._sizes[position]
-
     def add(self, step: int, wall_time: float, place: Place) -> None:
         """Add an image. Of two at the same step, the later one is added behind the earlier one.
 
@@ -61,9 +57,10 @@ class ImageSeries:
         for column, value in zip(self._columns(), (step, wall_time, *place), strict=True):
             column.insert(position, value)
 
-    def drop_file(self, file: int) -> bool:
-        """Forget the images of a file that was deleted or rewritten. True if there were some."""
-        return self._keep([index for index, of in enumerate(self._files) if of != file])
+    def clear(self) -> None:
+        """Forget all images: the files of the run are read anew."""
+        self._keep([])
+        self._newest_file = -1
 
     def _drop_from(self, step: int, wall_time: float) -> None:
         self._keep(
@@ -74,13 +71,12 @@ class ImageSeries:
             ]
         )
 
-    def _keep(self, kept: list[int]) -> bool:
+    def _keep(self, kept: list[int]) -> None:
         if len(kept) == len(self.steps):
-            return False
+            return
         for column in self._columns():
             column[:] = array(column.typecode, [column[index] for index in kept])
         self.version += 1
-        return True
 
     def _columns(self) -> tuple[array[Any], ...]:
         return self.steps, self._wall_times, self._files, self._offsets, self._sizes

@@ -68,8 +68,8 @@ def read(path: str, offset: int, count: int) -> bytes:
 class OpenFile:
     """An event file that is read in many small parts: kept open, or in blocks where each read is a request."""
 
-    def __init__(self, path: str) -> None:
-        self._path = path
+    def __init__(self, path: str, size: int) -> None:
+        self._path, self._size = path, size
         self._blocks: dict[int, bytes] = {}
         self._descriptor = None
         if not is_remote(path):
@@ -83,7 +83,10 @@ class OpenFile:
             os.close(self._descriptor)
 
     def read(self, offset: int, count: int) -> bytes:
-        """Up to `count` bytes from `offset` on."""
+        """Up to `count` bytes from `offset` on; nothing behind the size, where some file systems refuse to read."""
+        count = max(0, min(count, self._size - offset))
+        if not count:
+            return b""
         if self._descriptor is not None:
             return read_descriptor(self._descriptor, offset, count)
         pieces = []
@@ -91,7 +94,7 @@ class OpenFile:
             if block not in self._blocks:
                 while len(self._blocks) > 1:
                     self._blocks.pop(next(iter(self._blocks)))
-                self._blocks[block] = _read_remote(self._path, block * _BLOCK, _BLOCK)
+                self._blocks[block] = _read_remote(self._path, block * _BLOCK, min(_BLOCK, self._size - block * _BLOCK))
             pieces.append(self._blocks[block])
         begin = offset % _BLOCK
         return b"".join(pieces)[begin : begin + count]
@@ -169,7 +172,11 @@ def _gfile() -> Any:
 
 
 def _walk_remote(directory: str) -> Iterator[tuple[str, list[str]]]:
-    for at, _, files in _gfile().walk(directory):
+    try:
+        walked = list(_gfile().walk(directory))
+    except Exception as error:  # each file system has errors of its own
+        raise OSError(f"{directory} cannot be read: {error}") from error
+    for at, _, files in walked:
         found = [name for name in files if _is_event_file(name)]
         if found:
             yield at.rstrip("/"), found

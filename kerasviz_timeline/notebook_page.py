@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from .export import Chosen, Page, Selection
+from .export import Chosen, Page, Selection, seen_at
 from .export_html import frame, plan
 
 _HINT = (
@@ -27,65 +27,61 @@ class NotebookPage(NamedTuple):
 
 
 def notebook_page(
-    log_dir: str | os.PathLike[str], runs: Sequence[str], max_size: int, first: Sequence[tuple[str, str]] = ()
+    log_dir: str | os.PathLike[str],
+    runs: Sequence[str],
+    max_size: int,
+    first: Sequence[tuple[str, str]] = (),
+    beside: Sequence[str] = (),
 ) -> NotebookPage:
     """All images of some runs as a page of at most `max_size` bytes.
 
     What does not fit as it was logged is converted to WebP; if that does not suffice, only the series `first` (run and
-    tag) and those that fit beside them are kept, and if these do not fit, every n-th of their steps.
+    tag) and those that fit beside them are kept, and if these do not fit, every n-th of their steps. `beside` are other
+    runs whose losses are shown; no further run is read.
 
     Raises:
         ValueError: there are no images, or one step alone is too large.
     """
-    whole = page = plan(log_dir, Selection(runs=[glob.escape(run) for run in runs]))
-    for share in _SHARES:
-        html = frame(b"".join(page.pieces()).decode("utf-8")) + _HINT if page.size() <= max_size else ""
-        if html and len(html) <= max_size:
-            return NotebookPage(html, _summary(page, whole, len(html)))
-        page = replace(whole, selection=replace(whole.selection, format="webp"))
-        page.chosen = _fitting(page, share * max_size, first)
+    selection = Selection(runs=[glob.escape(run) for run in runs])
+    whole = plan(log_dir, selection, only=frozenset((*runs, *beside)))
+    page = whole
+    for share in (1.0, *_SHARES):
+        if share < 1:
+            page = replace(whole, selection=replace(selection, format="webp"))
+            page.chosen = _fitting(page, share * max_size, first)
+        if page.size() <= max_size:
+            html = frame(b"".join(page.pieces()).decode("utf-8")) + _HINT
+            if len(html) <= max_size:
+                return NotebookPage(html, _summary(page, whole, len(html)))
     raise ValueError(f"one step alone has more than {max_size / 1e6:g} MB")
 
 
 def _fitting(page: Page, max_size: float, first: Sequence[tuple[str, str]]) -> list[Chosen]:
     """Of the series of a page those that fit: the first ones, if need be thinned, then others."""
-    place = {key: number for number, key in enumerate(first)}
-    ranked = sorted(page.chosen, key=lambda one: place.get((one.run, one.tag), len(place)))
-    needed = max(1, sum((one.run, one.tag) in place for one in ranked))
+    rank = {key: number for number, key in enumerate(first)}
+    ranked = sorted(page.chosen, key=lambda one: rank.get((one.run, one.tag), len(rank)))
+    needed = max(1, sum((one.run, one.tag) in rank for one in ranked))
     steps = sorted({step for one in ranked for step in one.steps})
     left = max_size - sum(map(len, page.frame()))
-    sizes = {one.number: page.sizes_of(one) for one in ranked[:needed]}
+
+    def thinned(one: Chosen, every: int) -> Chosen:
+        return one if every == 1 else seen_at(one, [*steps[::every], *steps[-1:]])
+
+    def size(one: Chosen) -> int:
+        return sum(page.sizes_of(one))
+
     every = 1
-    while (
-        every < len(steps)
-        and sum(_thinned_size(one, sizes[one.number], steps, every) for one in ranked[:needed]) > left
-    ):
+    while every < len(steps) and sum(size(thinned(one, every)) for one in ranked[:needed]) > left:
         every += 1
-    kept = []
-    for place_among, one in enumerate(ranked):
-        if place_among >= needed and _SMALLEST * sum(one.sizes) / every > left:
-            continue  # not worth an estimate
-        size = _thinned_size(one, sizes.get(one.number) or page.sizes_of(one), steps, every)
-        if place_among < needed or size <= left:
-            kept.append(_thinned(one, steps, every))
-            left -= size
-    return [one for one in kept if one.positions]
-
-
-def _kept(one: Chosen, steps: list[int], every: int) -> list[int]:
-    """Which entries of a series stay if every n-th of all steps does, and the last one."""
-    wanted = {*steps[::every], *steps[-1:]}
-    return [entry for entry, step in enumerate(one.steps) if step in wanted]
-
-
-def _thinned(one: Chosen, steps: list[int], every: int) -> Chosen:
-    kept = _kept(one, steps, every)
-    positions, at, sizes = ([column[entry] for entry in kept] for column in (one.positions, one.steps, one.sizes))
-    return one._replace(positions=positions, steps=at, sizes=sizes)
-
-
-def _thinned_size(one: Chosen, sizes: list[int], steps: list[int], every: int) -> int:
-    return sum(sizes[entry] for entry in _kept(one, steps, every))
+    kept = [thinned(one, every) for one in ranked[:needed]]
+    left -= sum(map(size, kept))
+    for one in (thinned(one, every) for one in ranked[needed:]):
+        if _SMALLEST * sum(place.size for place in one.places) > left:
+            continue  # not worth an estimate, for which images are converted
+        if size(one) <= left:
+            kept.append(one)
+            left -= size(one)
+    return [one for one in kept if one.places]
 
 
 def _summary(page: Page, whole: Page, size: int) -> str:

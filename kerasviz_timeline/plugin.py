@@ -17,6 +17,7 @@ from werkzeug import wrappers
 
 from .curves import ProviderScalars
 from .export import Page, Selection
+from .export_html import MAX_SIZE
 from .listing import listing
 from .log_index import LogIndex, index_of
 
@@ -27,7 +28,8 @@ _SECONDS_PER_LISTING = 0.5  # of reading; the page asks again until all is read
 _LARGEST_REQUEST = 1 << 20  # bytes
 _MOST_IMAGES = 2000  # in one request
 _LARGEST_ANSWER = 256 << 20  # bytes of images in one answer
-_LARGEST_PAGE = 500_000_000  # bytes of an exported page
+
+_ANEW = "TensorBoard was started anew, and the listing must be asked for again"
 
 Handler = Callable[[wrappers.Request], wrappers.Response]
 
@@ -98,10 +100,14 @@ class TimelinePlugin(base_plugin.TBPlugin):
 
         The size is 0 where an image is not there any more, or where the answer would become too large.
         """
-        wanted = _posted(request)
+        asked, index = _posted(request), self.index()
+        wanted = asked.get("images") if isinstance(asked, dict) else None
         if not isinstance(wanted, list) or len(wanted) > _MOST_IMAGES:
             raise BadRequestError(f"a list of at most {_MOST_IMAGES} images is expected")
-        index, pieces, total = self.index(), [], 0
+        if asked.get("id") != index.id:
+            raise BadRequestError(_ANEW)
+        pieces: list[bytes] = []
+        total = 0
         for one in wanted:
             if not (isinstance(one, list) and len(one) == 3 and all(type(number) is int for number in one)):
                 raise BadRequestError("an image is [series, version, position], three whole numbers")
@@ -123,13 +129,13 @@ class TimelinePlugin(base_plugin.TBPlugin):
     def _export_size(self, request: wrappers.Request) -> wrappers.Response:
         page = self._page(request)
         size = page.size()
-        said = {"images": page.images, "steps": page.steps, "size": size, "allowed": size <= _LARGEST_PAGE}
+        said = {"images": page.images, "steps": page.steps, "size": size, "allowed": size <= MAX_SIZE}
         return _json(request, said)
 
     def _export(self, request: wrappers.Request) -> wrappers.Response:
         page = self._page(request)
-        if page.size() > _LARGEST_PAGE:
-            raise BadRequestError(f"the page would have more than {_LARGEST_PAGE / 1e6:.0f} MB")
+        if page.size() > MAX_SIZE:
+            raise BadRequestError(f"the page would have more than {MAX_SIZE / 1e6:.0f} MB")
         headers = {
             "Content-Disposition": "attachment; filename=training.html",
             "Content-Security-Policy": "sandbox",
@@ -141,16 +147,16 @@ class TimelinePlugin(base_plugin.TBPlugin):
         """The page of `{every, format, series}`, where `series` are the numbers of those that are shown."""
         wanted = _posted(request)
         if not isinstance(wanted, dict) or not isinstance(wanted.get("series"), list):
-            raise BadRequestError("an export has every, format and series")
+            raise BadRequestError("an export has id, every, format and series")
+        if wanted.get("id") != self.index().id:
+            raise BadRequestError(_ANEW)
         try:
-            selection = Selection(wanted.get("every", 1), format=wanted.get("format", "png"))
+            numbers = frozenset(number for number in wanted["series"] if type(number) is int)
+            selection = Selection(wanted.get("every", 1), format=wanted.get("format", "png"), series=numbers)
         except ValueError as error:
             raise BadRequestError(str(error)) from error
-        numbers = {number for number in wanted["series"] if type(number) is int}
         title = Path(self._logdir).name or "Training"
-        page = Page(self.index(), selection, self._scalars(request), plugin_util.markdown_to_safe_html, title)
-        page.chosen = [one for one in page.chosen if one.number in numbers]
-        return page
+        return Page(self.index(), selection, self._scalars(request), plugin_util.markdown_to_safe_html, title)
 
     def _scalars(self, request: wrappers.Request) -> ProviderScalars:
         context = tensorboard_context.from_environ(request.environ)
@@ -192,9 +198,9 @@ def _posted(request: wrappers.Request) -> Any:
     """The JSON of a request that the page itself has posted; other sites' pages could make TensorBoard work too."""
     if request.method != "POST":
         raise BadRequestError("this must be posted")
-    origin = request.headers.get("Origin", "null" if "Sec-Fetch-Site" in request.headers else "")
-    ours = not origin or origin.split("://")[-1] == request.headers.get("Host")
-    if request.headers.get("Sec-Fetch-Site", "same-origin" if ours else "") != "same-origin":
+    # Browsers ask before they send such a header to another origin, which TensorBoard does not allow.
+    foreign = request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin"
+    if foreign or "X-Kerasviz-Timeline" not in request.headers:
         raise BadRequestError("this can be asked by TensorBoard's own page alone")
     if (request.content_length or 0) > _LARGEST_REQUEST:
         raise BadRequestError(f"a request may have {_LARGEST_REQUEST} bytes at most")

@@ -55,45 +55,64 @@ class NotebookSink(Sink):
 
     Args:
         events: Where the same images are logged; the page at the end is made of these files.
-        show: Patterns of tags to show, such as `["activations/*"]`, in their order; None: one image of each view, those
-            of `_ORDER` first.
     """
 
-    def __init__(self, events: EventFileSink, show: Sequence[str] | None = None) -> None:
+    def __init__(self, events: EventFileSink) -> None:
         self.errors = WriteErrors()
-        self._events, self._show = events, show
+        self._events = events
+        self._patterns: list[str] = []
+        self._one_of_each_view = False
         self._lock = threading.Lock()
         self._arriving: dict[Key, tuple[int, bytes]] = {}
         self._newest: dict[Key, tuple[int, bytes]] = {}
         self._shown: dict[Key, int] = {}  # the step that is on the screen
         self._runs: set[str] = set()
         self._last_update = 0.0
+        self._news = False
         self._failed = False
         self._too_large: set[str] = set()
+
+    def show(self, patterns: Sequence[str] | None) -> None:
+        """Show tags that fit these patterns too, in their order; None: one image of each view, by `_ORDER`."""
+        self._patterns += [pattern for pattern in patterns or () if pattern not in self._patterns]
+        self._one_of_each_view |= patterns is None
 
     def image(self, run: str, tag: str, step: int, png: bytes, description: str = "") -> None:
         """Keep the newest image of a tag; it is shown after `flush`."""
         self._runs.add(run)
-        if tag.endswith("/timelapse"):
+        if tag.endswith("/timelapse") or self._rank(tag) is None:
             return
         if len(png) > MOST_BYTES:
             self._too_large.add(tag)
-        elif self._rank(tag) is not None:
+        else:
             self._arriving[run, tag] = (step, png)
 
     def flush(self) -> None:
         """The images of a step are complete: they may be shown together."""
         with self._lock:
             self._newest.update(self._arriving)
+            self._news = self._news or bool(self._arriving)
         self._arriving.clear()
 
     def update(self, *, last: bool = False) -> None:
         """Show what is new, at most once a second unless it is the last time. Called on the training thread."""
         now = time.monotonic()
-        if self._failed or (not last and now - self._last_update < SECONDS_BETWEEN_UPDATES):
+        if self._failed or not (self._news or last):
             return
+        if not last and now - self._last_update < SECONDS_BETWEEN_UPDATES:
+            return
+        self._last_update = now
+        try:
+            self._show_newest()
+        except Exception as error:  # here it would end the training
+            self._failed = True
+            say(f"kerasviz_callbacks: nothing more is shown in the notebook: {type(error).__name__}: {error}")
+        if last and self._too_large:
+            say(f"kerasviz_callbacks: too large for the notebook: {', '.join(sorted(self._too_large))}.")
+
+    def _show_newest(self) -> None:
         with self._lock:
-            newest = dict(self._newest)
+            newest, self._news = dict(self._newest), False
         for key in self._chosen(newest):
             step, png = newest[key]
             if self._shown.get(key) != step:
@@ -101,9 +120,6 @@ class NotebookSink(Sink):
                 text = f"{tag} of {run}, step {step}"
                 self._display(f"{run}/{tag}", {"image/png": base64.b64encode(png).decode(), "text/plain": text})
                 self._shown[key] = step
-                self._last_update = now
-        if last and self._too_large:
-            say(f"kerasviz_callbacks: too large for the notebook: {', '.join(sorted(self._too_large))}.")
 
     def show_page(self) -> None:
         """Show all logged steps with a slider, thinned so that the saved notebook stays small; says how large it is."""
@@ -114,42 +130,42 @@ class NotebookSink(Sink):
 
             runs = {run: self._events.path_of(run) for run in self._runs}
             first = [(runs[run], tag) for run, tag in self._shown]
-            page = notebook_page(self._events.directory, list(runs.values()), PAGE_BYTES, first)
+            beside = (".", "train", "validation")  # where Keras logs its losses
+            page = notebook_page(self._events.directory, list(runs.values()), PAGE_BYTES, first, beside)
+            say(f"kerasviz_callbacks: {page.summary}")
+            self._display("page", {"text/html": page.html, "text/plain": page.summary})
         except Exception as error:
             say(f"kerasviz_callbacks: no page in the notebook: {error}")
-            return
-        say(f"kerasviz_callbacks: {page.summary}")
-        self._display("page", {"text/html": page.html, "text/plain": page.summary})
 
-    def _rank(self, tag: str) -> tuple[int, str] | None:
+    def _rank(self, tag: str) -> tuple[int, int, str] | None:
         """Where a tag stands among those that are shown; None if it is not."""
-        if self._show is not None:
-            found = [place for place, pattern in enumerate(self._show) if fnmatchcase(tag, pattern)]
-            return (found[0], tag) if found else None
+        found = [place for place, pattern in enumerate(self._patterns) if fnmatchcase(tag, pattern)]
+        if found:
+            return (0, found[0], tag)
         view = tag.split("/")[0]
-        return (_ORDER.index(view) if view in _ORDER else len(_ORDER), view)
+        return (1, _ORDER.index(view) if view in _ORDER else len(_ORDER), view) if self._one_of_each_view else None
 
     def _chosen(self, newest: dict[Key, tuple[int, bytes]]) -> list[Key]:
         """Of each view, or each tag that `show` names, the image of the first run; those on the screen stay."""
         found: dict[Any, Key] = {}
-        ordered = sorted(newest, key=lambda key: (self._rank(key[1]), key not in self._shown, _RUNS.index(key[0]), key))
+        place = {run: number for number, run in enumerate(_RUNS)}
+        ordered = sorted(
+            newest, key=lambda key: (self._rank(key[1]), key not in self._shown, place.get(key[0], len(place)), key)
+        )
         for run, tag in ordered:
             found.setdefault(self._rank(tag), (run, tag))
         known = [key for key in found.values() if key in self._shown]
         return [*known, *(key for key in found.values() if key not in self._shown)][:MOST_IMAGES]
 
     def _display(self, name: str, content: dict[str, str]) -> None:
-        """Show something, or replace what is shown: an exception here would end the training."""
-        try:
-            import IPython.display
+        """Show something, or replace what is shown."""
+        import IPython.display
 
-            show: Any = IPython.display.display
-            shell = notebook_shell()
-            cell = getattr(shell, "execution_count", 0)
-            # Fits of one training in one cell go on in the same displays.
-            display_id = f"kerasviz-{cell}-{self._events.directory / self._events.group}-{name}"
-            show(content, raw=True, display_id=display_id, update=display_id in _displayed)
-            _displayed.add(display_id)
-        except Exception as error:
-            self._failed = True
-            say(f"kerasviz_callbacks: nothing more is shown in the notebook: {type(error).__name__}: {error}")
+        show: Any = IPython.display.display
+        shell = notebook_shell()
+        if shell is None:
+            raise RuntimeError("this is no notebook")
+        # Fits of one training in one cell go on in the same displays.
+        display_id = f"kerasviz-{shell.execution_count}-{self._events.directory / self._events.group}-{name}"
+        show(content, raw=True, display_id=display_id, update=display_id in _displayed)
+        _displayed.add(display_id)

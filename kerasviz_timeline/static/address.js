@@ -1,5 +1,7 @@
 // The state of the page in the address, so that a reload or a link shows the same.
 
+const OFTEN = 200; // milliseconds between two changes
+
 /**
  * Keeps values in the fragment of a window's address, as `prefix + name=value`, and leaves the rest of it as it is.
  * TensorBoard keeps such values of its plugins when tabs are changed.
@@ -25,8 +27,17 @@ export class Address {
     return found;
   }
 
-  /** Set values by name; empty ones are taken away. */
+  /** Set values by name, not too often: browsers ignore who does it more than 200 times in ten seconds. */
   write(values) {
+    clearTimeout(this._later);
+    const wait = (this._last ?? -Infinity) + OFTEN - performance.now();
+    if (wait <= 0) this.writeNow(values);
+    else this._later = setTimeout(() => this.writeNow(values), wait);
+  }
+
+  /** Set values by name; empty ones are taken away. */
+  writeNow(values) {
+    this._last = performance.now();
     const kept = this._parts().filter((part) => !(part.startsWith(this._prefix) && part.includes("=")));
     for (const [name, value] of values) {
       if (value !== "") kept.push(`${this._prefix}${name}=${encodeURIComponent(value)}`);
@@ -36,6 +47,11 @@ export class Address {
     } catch {
       // A sandboxed frame has no address of its own.
     }
+  }
+
+  /** Call when somebody else has changed the address, with a link to another step, say. */
+  onChange(changed) {
+    this._owner.addEventListener("hashchange", changed);
   }
 
   _parts() {

@@ -5,7 +5,7 @@ import { button, element } from "./dom.js";
 import { keyOf } from "./images.js";
 import { positionAt } from "./series.js";
 
-const AT_ONCE = 40; // cards that are added when the end of the page comes near
+const AT_ONCE = 200; // images that are added when the end of the page comes near
 const COARSE = 128; // pixels; smaller images are enlarged without smoothing
 
 /** What a cell shows at a step: position and keys of the image and of the one it is compared with. */
@@ -21,23 +21,23 @@ export function frameOf(series, step, compare) {
   };
 }
 
-/** Draw a frame on a canvas; gives the line that is to stand below it. */
+/** Draw a frame, or nothing, on a canvas; gives the line that is to stand below it. */
 export function paint(canvas, images, frame, step, compare) {
-  const now = images.bitmap(frame.now);
-  if (!now) return now === null ? "not an image that can be shown" : "";
+  const now = frame && images.bitmap(frame.now);
+  if (!now) {
+    canvas.width = canvas.height = 1;
+    return !frame ? "no image yet" : now === null ? "not an image that can be shown" : "not loaded";
+  }
   const notes = frame.at === step ? [] : [`from step ${frame.at}`];
   const before = frame.before && images.bitmap(frame.before);
-  if (compare === "off") draw(canvas, now);
-  else if (!before) {
-    draw(canvas, now);
-    notes.push("nothing earlier to compare with");
-  } else if (before.width !== now.width || before.height !== now.height) {
-    draw(canvas, now);
-    notes.push(`another size at step ${frame.from}`);
-  } else {
+  if (before && before.width === now.width && before.height === now.height) {
     drawDifference(canvas, now, before);
-    notes.push(`change since step ${frame.from}`);
+    return [...notes, `change since step ${frame.from}`].join(", ");
   }
+  draw(canvas, now);
+  if (before) notes.push(`another size at step ${frame.from}`);
+  else if (frame.before) notes.push(`step ${frame.from} cannot be shown`);
+  else if (compare !== "off") notes.push("nothing earlier to compare with");
   return notes.join(", ");
 }
 
@@ -46,14 +46,16 @@ class Cell {
   constructor(card, series, hooks) {
     this.card = card;
     this.series = series;
-    this.frame = null;
-    this.canvas = element("canvas", { width: 1, height: 1, role: "img", "aria-label": card.tag });
+    this.name = `${card.tag}${card.sample ? `, image ${card.sample + 1}` : ""}`;
+    this.frame = null; // what is on the canvas
+    this.canvas = element("canvas", { width: 1, height: 1 });
     this.note = element("span", { class: "note" });
-    const name = `${card.tag}, ${series.run}`;
-    const picture = button(this.canvas, `Enlarge ${name}`, () => hooks.enlarge(this), { class: "picture" });
-    const saving = button("⤓", `Save what is seen of ${name} as PNG`, () => hooks.save(this), { class: "save" });
+    const name = `${this.name}, ${series.run}`;
+    this._picture = button(this.canvas, `Enlarge ${name}`, () => hooks.enlarge(this), { class: "picture" });
+    this._saving = button("⤓", `Save what is seen of ${name} as PNG`, () => hooks.save(this), { class: "save" });
     const run = element("span", { class: "run", title: series.run }, card.names.get(series.run));
-    this.element = element("figure", { class: "cell" }, picture, element("figcaption", {}, run, this.note, saving));
+    const caption = element("figcaption", {}, run, this.note, this._saving);
+    this.element = element("figure", { class: "cell" }, this._picture, caption);
   }
 
   /** The keys that must be loaded to show a step. */
@@ -64,15 +66,33 @@ class Cell {
 
   show(images, step, compare) {
     this.frame = frameOf(this.series, step, compare);
+    let note;
+    try {
+      note = paint(this.canvas, images, this.frame, step, compare);
+    } catch (error) {
+      note = `cannot be drawn: ${error.message}`; // an image that is too large for a canvas, say
+    }
+    this.canvas.style.aspectRatio = "";
     this.element.classList.toggle("empty", !this.frame);
-    const note = this.frame ? paint(this.canvas, images, this.frame, step, compare) : "no image yet";
+    this._saving.disabled = !this.frame;
     if (this.note.textContent !== note) this.note.textContent = note;
-    // Images get about the same area, whatever their form.
-    const share = Math.sqrt(this.canvas.width / this.canvas.height);
-    this.element.style.setProperty("--share", Math.min(Math.max(share, 0.75), 1.5).toFixed(3));
+    if (this.canvas.width > 1) {
+      // Images get about the same area, whatever their form.
+      const share = Math.sqrt(this.canvas.width / this.canvas.height);
+      this.element.style.setProperty("--share", Math.min(Math.max(share, 0.75), 1.5).toFixed(3));
+      this.element.style.setProperty("--width", `${this.canvas.width}px`);
+    }
     this.canvas.classList.toggle("coarse", this.canvas.width <= COARSE);
     const seen = this.frame ? `step ${this.frame.at}` : "no image yet";
-    this.canvas.setAttribute("aria-label", `${this.card.tag}, ${this.series.run}, ${seen}`);
+    this._picture.setAttribute("aria-label", `Enlarge ${this.name}, ${this.series.run}, ${seen}`);
+  }
+
+  /** Give back the memory of the canvas, and keep its place. */
+  release() {
+    const { width, height } = this.canvas;
+    if (width === 1) return;
+    this.canvas.style.aspectRatio = `${width} / ${height}`;
+    this.canvas.width = this.canvas.height = 1;
   }
 }
 
@@ -83,33 +103,36 @@ export class Cards {
     this._hooks = hooks;
     this._cards = [];
     this._made = 0;
+    this._articles = new Map(); // by what they show
     this._cells = new Map(); // by element
     this._visible = new Set();
     this.element = element("div", { class: "cards" });
     this._end = element("div", { class: "end" });
-    this._seen = new IntersectionObserver((entries) => this._observe(entries), { rootMargin: "300px" });
-    const near = (entries) => entries.some((one) => one.isIntersecting) && this._add();
-    this._more = new IntersectionObserver(near, { rootMargin: "1500px" });
-    this._more.observe(this._end);
+    // With the document as root, margins count in a frame too.
+    const observer = (seen, rootMargin) => new IntersectionObserver(seen, { root: document, rootMargin });
+    this._seen = observer((entries) => this._observe(entries), "300px");
+    this._more = observer((entries) => entries.some((one) => one.isIntersecting) && this._add(), "1500px");
   }
 
-  /** Show other cards. Those that stay the same keep their place on the screen. */
+  /** Show other cards. Those that stay the same keep what is opened in them. */
   set(cards) {
-    const signature = JSON.stringify(cards.map((card) => [card.key, card.series.map((one) => one.number)]));
-    if (signature === this._signature) {
-      const series = new Map(cards.flatMap((card) => card.series.map((one) => [one.number, one])));
-      for (const cell of this._cells.values()) cell.series = series.get(cell.series.number);
-      return;
+    const ids = cards.map((card) => JSON.stringify([card.key, card.series.map((one) => [one.number, one.run])]));
+    const same = ids.length === this._ids?.length && ids.every((id, place) => id === this._ids[place]);
+    [this._cards, this._ids] = [cards, ids];
+    if (same) return;
+    const shown = new Set(ids.slice(0, Math.max(this._made, 1)));
+    for (const [id, article] of this._articles) {
+      if (shown.has(id)) continue;
+      this._articles.delete(id);
+      for (const figure of article.querySelectorAll("figure")) {
+        this._seen.unobserve(figure);
+        this._visible.delete(this._cells.get(figure));
+        this._cells.delete(figure);
+      }
     }
-    this._signature = signature;
-    const made = Math.max(AT_ONCE, this._made);
-    this._seen.disconnect();
-    this._cells.clear();
-    this._visible.clear();
-    this._cards = cards;
     this._made = 0;
     this.element.replaceChildren(this._end);
-    this._add(made);
+    this._add();
   }
 
   /** The cells on or near the screen. */
@@ -117,9 +140,13 @@ export class Cards {
     return [...this._visible];
   }
 
-  _add(count = AT_ONCE) {
-    const until = Math.min(this._made + count, this._cards.length);
-    for (; this._made < until; this._made++) this._end.before(this._card(this._cards[this._made]));
+  _add() {
+    for (let cells = 0; cells < AT_ONCE && this._made < this._cards.length; this._made++) {
+      const [card, id] = [this._cards[this._made], this._ids[this._made]];
+      if (!this._articles.has(id)) this._articles.set(id, this._card(card));
+      this._end.before(this._articles.get(id));
+      cells += card.series.length;
+    }
     // An observer reports changes only: where the end is still near, it would not be heard of again.
     this._more.unobserve(this._end);
     if (this._made < this._cards.length) this._more.observe(this._end);
@@ -151,7 +178,7 @@ export class Cards {
     for (const entry of entries) {
       const cell = this._cells.get(entry.target);
       if (cell && entry.isIntersecting) this._visible.add(cell);
-      else this._visible.delete(cell);
+      else if (this._visible.delete(cell)) cell.release();
     }
     this._hooks.changed();
   }

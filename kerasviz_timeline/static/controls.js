@@ -22,7 +22,7 @@ export class Controls {
     this._play = button("▶", "Play", hooks.play, { class: "play" });
     const go = () => hooks.go(Number(this._slider.value));
     this._slider = element("input", { type: "range", min: 0, max: 0, value: 0, "aria-label": "Step", oninput: go });
-    this._step = element("output", { class: "step" });
+    this._step = element("output", { class: "step", "aria-live": "off" });
     const label = { placeholder: "Filter tags (/)", "aria-label": "Filter tags" };
     this._filter = element("input", { type: "search", ...label, oninput: hooks.changed });
     this._runList = element("div", { class: "runs" });
@@ -101,6 +101,7 @@ export class Controls {
   }
 
   setScalars(tags) {
+    if (JSON.stringify(tags) === JSON.stringify(this._tags)) return;
     this._tags = tags;
     this._drawChoices();
   }

@@ -20,22 +20,26 @@ export async function saveCanvas(canvas, name) {
 
 /** A name that every file system takes. */
 export function fileName(text) {
-  return text.replace(/[^\w.+-]+/g, "_").replace(/^\.+/, "_").slice(0, 100) || "_";
+  return text.replace(/[^\p{L}\p{N}_.+-]+/gu, "_").replace(/^\.+/, "_").slice(0, 100) || "_";
 }
 
-/** Save every step of a card's series; `tell(share)` is called meanwhile. */
+/** Save every step of a card's series, and give the number of those that are gone; `tell(share)` is called meanwhile. */
 export async function saveAll(card, images, tell) {
   const zip = new Zip();
   const total = card.series.reduce((sum, series) => sum + series.steps.length, 0);
-  let done = 0;
+  if (total > 0xffff) throw new Error("too many images for one zip archive");
+  let [done, missing] = [0, 0];
+  const folders = new Set();
   for (const series of card.series) {
-    const folder = `${series.run.split("/").map(fileName).join("/")}/${card.tag.split("/").map(fileName).join("/")}`;
+    let folder = `${series.run}/${card.tag}`.split("/").map(fileName).join("/");
+    while (folders.has(folder)) folder += "-2";
+    folders.add(folder);
     const taken = new Map();
     for (let start = 0; start < series.steps.length; start += AT_ONCE) {
       const positions = series.steps.slice(start, start + AT_ONCE).map((_, place) => start + place);
       const all = await images.bytes(positions.map((position) => keyOf(series, position)));
       all.forEach((bytes, place) => {
-        if (!bytes) return;
+        if (!bytes) return void missing++;
         const step = String(series.steps[positions[place]]).padStart(6, "0");
         const again = taken.get(step) ?? 0;
         taken.set(step, again + 1);
@@ -46,6 +50,7 @@ export async function saveAll(card, images, tell) {
     }
   }
   saveBlob(zip.blob(), `${fileName(card.tag)}.zip`);
+  return missing;
 }
 
 const TABLE = Uint32Array.from({ length: 256 }, (_, value) => {
@@ -91,6 +96,6 @@ export class Zip {
 
 /** Little-endian numbers: `["H", uint16]` and `["I", uint32]`. */
 function fields(...numbers) {
-  const bytes = numbers.flatMap(([kind, value]) => [0, 8, 16, 24].slice(0, kind === "H" ? 2 : 4).map((bit) => (value >>> bit) & 255));
-  return Uint8Array.from(bytes);
+  const bits = { H: [0, 8], I: [0, 8, 16, 24] };
+  return Uint8Array.from(numbers.flatMap(([kind, value]) => bits[kind].map((bit) => (value >>> bit) & 255)));
 }

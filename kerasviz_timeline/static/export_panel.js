@@ -15,19 +15,20 @@ export class ExportPanel {
     this._format = "png";
     this._said = element("p", { role: "status" });
     this._save = button("Save", "Save as one HTML page", () => this._export());
-    const every = choice("Steps", EVERY, this._every, (value) => ((this._every = value), this._measure()));
-    const format = choice("Images", FORMATS, this._format, (value) => ((this._format = value), this._measure()));
+    const every = choice("Steps", EVERY, this._every, (value) => ((this._every = value), this.measure()));
+    const format = choice("Images", FORMATS, this._format, (value) => ((this._format = value), this.measure()));
     const panel = element("div", { class: "panel" }, every, format, this._said, this._save);
-    const opened = () => this.element.open && this._measure();
-    this.element = element("details", { ontoggle: opened }, element("summary", {}, "Export"), panel);
+    this.element = element("details", { ontoggle: () => this.measure() }, element("summary", {}, "Export"), panel);
   }
 
   get _selection() {
     return { every: Number(this._every), format: this._format, series: this._series() };
   }
 
-  _measure() {
-    return this._attempt("Estimating the size ...", async () => {
+  /** Say what an export would hold, if the panel is open. */
+  measure() {
+    if (!this.element.open) return;
+    this._attempt("Estimating the size ...", async () => {
       const { images, steps, size, allowed } = await this._source.exportSize(this._selection);
       const about = this._format === "png" ? "" : "about ";
       const said = `${images} images of ${steps} steps, ${about}${(size / 1e6).toFixed(1)} MB`;
@@ -44,9 +45,11 @@ export class ExportPanel {
 
   /** Do something and say how it went; whether it can be saved then. */
   async _attempt(meanwhile, work) {
+    const turn = (this._turn = {});
     this._save.disabled = true;
     this._said.textContent = meanwhile;
     const [said, allowed] = await work().catch((error) => [`Not possible: ${error.message}`, false]);
+    if (turn !== this._turn) return; // something else was chosen meanwhile
     this._said.textContent = said;
     this._save.disabled = !allowed;
   }

@@ -9,6 +9,7 @@ export class Cache {
   constructor(limit, dropped = () => {}) {
     this.limit = limit;
     this.total = 0;
+    this.kept = new Set(); // keys that are not dropped
     this._dropped = dropped;
     this._entries = new Map();
   }
@@ -26,8 +27,8 @@ export class Cache {
     this._entries.set(key, { value, size });
     this.total += size;
     for (const [oldest] of this._entries) {
-      if (this.total <= this.limit || oldest === key) break;
-      this.delete(oldest);
+      if (this.total <= this.limit) break;
+      if (oldest !== key && !this.kept.has(oldest)) this.delete(oldest);
     }
   }
 
@@ -65,6 +66,11 @@ export class Images {
   /** The decoded image; null if it cannot be shown, undefined if it has not been loaded. */
   bitmap(key) {
     return this._bitmaps.get(key);
+  }
+
+  /** Drop other images first: these are on the screen, or will be next. */
+  keep(keys) {
+    this._bitmaps.kept = new Set(keys);
   }
 
   /** Load and decode images, those that are missing in one request. */

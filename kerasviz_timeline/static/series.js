@@ -56,9 +56,11 @@ export class Log {
     for (const [number, run, tag, sample, version, stretches] of rows) {
       const key = JSON.stringify(stretches);
       if (!expanded.has(key)) expanded.set(key, expand(stretches));
-      this.series.set(number, { number, run, tag, sample, version, steps: expanded.get(key) });
+      const [known, steps] = [this.series.get(number), expanded.get(key)];
+      // The same object for as long as a series lives, since cards and buttons hold it.
+      if (!known || !known.steps.length !== !steps.length) this._cards = null;
+      this.series.set(number, Object.assign(known ?? { number, run, tag, sample }, { version, steps }));
     }
-    if (rows.length) this._cards = null;
     return rows.length > 0;
   }
 

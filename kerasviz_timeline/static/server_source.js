@@ -11,15 +11,15 @@ export class ServerSource {
   /** What has changed since the last call: `{series, complete, share}`, `fresh` if TensorBoard was started anew. */
   async listing() {
     const found = await (await this._ask(`listing?since=${this._generation}`)).json();
-    const fresh = found.id !== this._id && this._generation > 0;
-    [this._id, this._generation] = [found.id, fresh ? 0 : found.generation];
-    return fresh ? { ...(await this.listing()), fresh } : found;
+    const fresh = this._id !== undefined && found.id !== this._id;
+    const all = fresh ? await (await this._ask("listing?since=0")).json() : found;
+    [this._id, this._generation] = [all.id, all.generation];
+    return { ...all, fresh };
   }
 
   /** The bytes of images `[series, version, position]`; null for those that are gone. */
   async images(wanted) {
-    const answer = await (await this._ask("images", { method: "POST", body: JSON.stringify(wanted) })).arrayBuffer();
-    return unpack(answer);
+    return unpack(await (await this._post("images", { id: this._id, images: wanted })).arrayBuffer());
   }
 
   /** The description of a tag, as safe HTML. */
@@ -38,12 +38,18 @@ export class ServerSource {
 
   /** What an export would hold: `{images, steps, size, allowed}`. */
   async exportSize(selection) {
-    return (await this._ask("export_size", { method: "POST", body: JSON.stringify(selection) })).json();
+    return (await this._post("export_size", { id: this._id, ...selection })).json();
   }
 
   /** One page that holds a selection `{every, format, series}`, as a blob. */
   async exported(selection) {
-    return (await this._ask("export", { method: "POST", body: JSON.stringify(selection) })).blob();
+    return (await this._post("export", { id: this._id, ...selection })).blob();
+  }
+
+  /** The header is what no other site's page can send: its browser would ask TensorBoard first. */
+  _post(route, value) {
+    const options = { method: "POST", headers: { "X-Kerasviz-Timeline": "1" }, body: JSON.stringify(value) };
+    return this._ask(route, options);
   }
 
   async _ask(route, options) {

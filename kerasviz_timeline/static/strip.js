@@ -4,6 +4,7 @@ import { element } from "./dom.js";
 import { positionAt } from "./series.js";
 
 const HEIGHT = 48;
+const NAMED = 8; // curves in the legend
 const COLOURS = ["#2f86d2", "#d9662b", "#2e9e63", "#a25bc0", "#c9485c", "#8a8a1f", "#3f98ad", "#9c7150"];
 
 /** Where a step lies among the sorted steps of the slider, from 0 to 1; between two of them in proportion. */
@@ -22,64 +23,62 @@ export function valueAt(curve, step) {
 export class Strip {
   /** `pick(share)` is called with the place that is clicked, from 0 to 1. */
   constructor(pick) {
-    this._curves = new Map();
+    [this._curves, this._drawn] = [[], []];
     const onclick = (event) => {
       const box = this._canvas.getBoundingClientRect();
       pick(Math.min(1, Math.max(0, (event.clientX - box.left) / box.width)));
     };
-    this._canvas = element("canvas", { class: "strip", role: "img", "aria-label": "Curve", onclick });
+    this._canvas = element("canvas");
+    this._marker = element("div", { class: "marker" });
+    const attributes = { class: "strip", role: "img", "aria-label": "Curve", onclick };
+    this._strip = element("div", attributes, this._canvas, this._marker);
     this._legend = element("div", { class: "legend" });
-    this.element = element("div", { class: "curves", hidden: true }, this._canvas, this._legend);
+    this.element = element("div", { class: "curves", hidden: true }, this._strip, this._legend);
   }
 
   /** Curves by run, each of `[step, value or null]`. */
   set(tag, curves) {
-    this._tag = tag;
-    this._curves = curves;
+    [this._tag, this._curves, this._drawn] = [tag, [...curves], []];
     this.element.hidden = !curves.size;
   }
 
+  /** Show the curves over the steps of the slider, with one step marked. */
   draw(steps, step) {
-    if (this.element.hidden || !steps.length) return;
-    const scale = window.devicePixelRatio || 1;
     const width = this._canvas.clientWidth;
-    if (!width) return;
-    this._canvas.width = width * scale;
-    this._canvas.height = HEIGHT * scale;
+    if (this.element.hidden || !steps.length || !width) return;
+    if (this._drawn[0] !== steps || this._drawn[1] !== width) this._drawCurves(steps, width);
+    this._drawn = [steps, width];
+    this._marker.style.left = `${100 * shareOf(steps, step)}%`;
+    const named = this._curves.slice(0, NAMED).map(([run, curve], place) => {
+      const value = valueAt(curve, step);
+      const mark = element("i", { style: `background:${COLOURS[place % COLOURS.length]}` });
+      return element("span", {}, mark, `${run} ${value === null ? "–" : value.toPrecision(4)}`);
+    });
+    const label = named.map((one) => one.textContent).join(", ");
+    this._strip.setAttribute("aria-label", `${this._tag}: ${label}`);
+    if (this._curves.length > NAMED) named.push(element("span", {}, `and ${this._curves.length - NAMED} more`));
+    this._legend.replaceChildren(...named);
+  }
+
+  _drawCurves(steps, width) {
+    const scale = window.devicePixelRatio || 1;
+    [this._canvas.width, this._canvas.height] = [width * scale, HEIGHT * scale];
     const context = this._canvas.getContext("2d");
     context.scale(scale, scale);
-    const values = [...this._curves.values()].flat().flatMap(([, value]) => (value === null ? [] : [value]));
+    const values = this._curves.flatMap(([, curve]) => curve.map(([, value]) => value)).filter((value) => value !== null);
     const low = values.reduce((one, other) => Math.min(one, other), Infinity);
     const high = values.reduce((one, other) => Math.max(one, other), -Infinity);
     const y = (value) => 3 + (HEIGHT - 6) * (high > low ? (high - value) / (high - low) : 0.5);
-    const texts = [];
-    [...this._curves].forEach(([run, curve], place) => {
+    context.lineWidth = 1.5;
+    this._curves.forEach(([, curve], place) => {
       context.strokeStyle = COLOURS[place % COLOURS.length];
-      context.lineWidth = 1.5;
       context.beginPath();
-      let pen = false;
+      let pen = "moveTo";
       for (const [at, value] of curve) {
-        if (value === null) pen = false;
-        else {
-          context[pen ? "lineTo" : "moveTo"](shareOf(steps, at) * width, y(value));
-          pen = true;
-        }
+        if (value !== null) context[pen](shareOf(steps, at) * width, y(value));
+        pen = value === null ? "moveTo" : "lineTo";
       }
       context.stroke();
-      texts.push([run, COLOURS[place % COLOURS.length], valueAt(curve, step)]);
     });
-    context.fillStyle = getComputedStyle(this._canvas).color;
-    context.fillRect(Math.min(width - 2, shareOf(steps, step) * width), 0, 2, HEIGHT);
-    this._label(texts);
-  }
-
-  _label(texts) {
-    const shown = texts.map(([run, colour, value]) => [run, colour, value === null ? "–" : value.toPrecision(4)]);
-    const entries = shown.map(([run, colour, value]) =>
-      element("span", {}, element("i", { style: `background:${colour}` }), `${run} ${value}`),
-    );
-    this._legend.replaceChildren(...entries);
-    const label = entries.map((entry) => entry.textContent).join(", ");
-    this._canvas.setAttribute("aria-label", `${this._tag}: ${label}`);
   }
 }

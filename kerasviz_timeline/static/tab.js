@@ -21,5 +21,10 @@ export function render() {
   // The keyboard stays with TensorBoard otherwise, when the tab is opened and when one comes back to it. A tab that is not
   // shown has no height.
   window.focus();
-  window.addEventListener("resize", () => (window.innerHeight > 0 ? window.focus() : page.pause()));
+  let height = window.innerHeight;
+  window.addEventListener("resize", () => {
+    if (window.innerHeight === 0) page.pause();
+    else if (height === 0) window.focus();
+    height = window.innerHeight;
+  });
 }

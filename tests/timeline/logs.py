@@ -11,7 +11,8 @@ from tensorboard.compat.proto import event_pb2, summary_pb2, tensor_pb2, types_p
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 from tensorboard.util import tensor_util
 
-from kerasviz_timeline.log_index import LogIndex, index_of
+from kerasviz_timeline.log_files import roots
+from kerasviz_timeline.log_index import LogIndex
 
 
 def png(seed: int, height: int = 12, width: int = 16) -> bytes:
@@ -69,7 +70,7 @@ def served(index: LogIndex) -> dict[tuple[str, str, int], list[tuple[int, bytes]
 
 def read_index(directory: Path, **options) -> LogIndex:
     """The index of a log directory, read."""
-    index = index_of(str(directory), **options)
+    index = LogIndex(roots(str(directory)), **options)
     assert index.refresh()
     return index
 

@@ -7,11 +7,13 @@ import re
 import nbformat
 import pytest
 from browser import chromium, needs_chromium
-from logs import encoded, image_event, read_index, served, write
+from logs import encoded, image_event, png, read_index, scalar_event, served, write
 from nbclient import NotebookClient
 from test_timeline_export import smooth
 from test_timeline_tab import EVIL
 
+from kerasviz_callbacks.record.event_files import EventFileSink
+from kerasviz_callbacks.record.notebook import NotebookSink
 from kerasviz_timeline.notebook_page import notebook_page
 
 TRAINING = """
@@ -139,6 +141,47 @@ def test_a_view_alone_other_images_and_none(tmp_path):
     assert shown(3) == []
     assert shown(4) == ["filters/conv2d of model, step 2", "page"]  # one training in a loop goes on in its displays
     json.dumps(client.nb)
+
+
+def test_an_image_of_any_source_can_be_shown_and_nothing_outside_of_a_notebook(tmp_path, capsys):
+    events = EventFileSink(tmp_path)
+    events.begin(0)
+    sink = NotebookSink(events)
+    sink.show(None)
+    for run in ("test", "validation", "model"):
+        sink.image(run, "outputs/model", 0, png(0))
+    sink.flush()
+    assert sink._chosen(sink._newest) == [("validation", "outputs/model")]
+    for _ in range(2):
+        sink.update(last=True)
+    sink.show_page()
+    said = "kerasviz_callbacks: nothing more is shown in the notebook: RuntimeError: this is no notebook\n"
+    assert capsys.readouterr().out == said
+    events.close()
+
+
+def test_patterns_of_several_views_are_all_shown(tmp_path):
+    sink = NotebookSink(EventFileSink(tmp_path))
+    sink.show(["activations/*"])
+    for tag in ("activations/a", "filters/a"):
+        sink.image("model", tag, 0, png(0))
+    sink.flush()
+    assert list(sink._newest) == [("model", "activations/a")]
+    sink.show(None)
+    sink.image("model", "filters/a", 1, png(1))
+    sink.image("model", "filters/b", 1, png(1))
+    sink.flush()
+    assert sink._chosen(sink._newest) == [("model", "activations/a"), ("model", "filters/a")]
+
+
+def test_the_losses_of_other_trainings_take_no_room(tmp_path):
+    write(tmp_path / "views" / "model", [image_event("a", step, [png(step)]) for step in range(5)])
+    for run in range(30):
+        write(tmp_path / f"old{run}" / "train", [scalar_event("epoch_loss", step, 1.0) for step in range(1000)])
+    write(tmp_path / "train", [scalar_event("epoch_loss", step, 1.0) for step in range(5)])
+    page = notebook_page(tmp_path, ["views/model"], 150_000, beside=["train"])
+    assert "all 5 steps" in page.summary
+    assert "epoch_loss&quot;:{&quot;train&quot;:" in page.html
 
 
 def test_names_in_a_notebook_are_text(tmp_path):

@@ -1,12 +1,15 @@
 """The page that holds a training: its size, what is in it, and the page itself in a real Chromium, offline."""
 
+import base64
+import json
+import re
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 from browser import Opened, chromium, needs_chromium
-from logs import encoded, image_event, scalar_event, write
+from logs import encoded, image_event, png, scalar_event, write
 from test_timeline_tab import EVIL, RUNS, STEPS, TAGS, logged, pixels
 
 import kerasviz_callbacks as kv
@@ -62,18 +65,54 @@ def test_an_image_that_a_format_makes_larger_or_that_cannot_be_read_stays_as_it_
     flat = encoded(np.zeros((4, 4, 3), np.uint8))
     write(tmp_path, [image_event("a", 0, [flat, b"\x89PNG no image at all" * 9])])
     page = b"".join(plan(tmp_path, Selection(format="jpeg")).pieces())
-    import base64
-
     for image in (flat, b"\x89PNG no image at all" * 9):
         assert base64.b64encode(image) in page
+
+
+def test_numbers_of_sixteen_bits_stay_as_they_were_logged(tmp_path):
+    deep = encoded((np.arange(64 * 64, dtype=np.uint16) * 16).reshape(64, 64))
+    write(tmp_path, [image_event("a", 0, [deep])])
+    assert base64.b64encode(deep) in b"".join(plan(tmp_path, Selection(format="webp")).pieces())
+
+
+def test_an_image_keeps_its_place_while_the_training_goes_on(tmp_path):
+    write(tmp_path, [image_event("a", step, [png(step)]) for step in (1, 2)], ".1")
+    page = plan(tmp_path, Selection())
+    write(tmp_path, [image_event("a", 0, [png(9)], wall_time=1.0)], ".2")
+    page.index.refresh()
+    whole = b"".join(page.pieces())
+    assert len(whole) == page.size()
+    assert all(base64.b64encode(png(step)) in whole for step in (1, 2))
+
+
+def test_the_losses_are_those_of_the_trainings_that_are_shown(tmp_path):
+    for training in ("one", "two"):
+        write(tmp_path / training / "views" / "model", [image_event("a", 0, [png(0)])])
+        write(tmp_path / training / "train", [scalar_event("epoch_loss", 0, 1.0), scalar_event("accuracy", 0, 0.5)])
+    page = b"".join(plan(tmp_path, Selection(runs=["one/*"])).pieces()).decode()
+    log = json.loads(re.search(r'id="log">(.*?)</script>', page)[1])
+    assert log["curves"] == {"epoch_loss": {"one/train": [[0, 1.0]]}}
+
+
+def test_names_that_no_encoding_has_and_control_characters_are_no_trouble(tmp_path, capsys):
+    directory = tmp_path / "caf\udce9"
+    try:
+        write(directory, [image_event("a\x1b[31m", 0, [png(0)])])
+    except (OSError, UnicodeError):
+        pytest.skip("this file system takes no such name")
+    assert main(["export", str(directory), str(tmp_path / "a.html")]) == 0
+    assert main(["export", str(directory), str(tmp_path / "b.html"), "--tags", "b"]) == 1
+    said = capsys.readouterr()
+    assert "\x1b" not in said.err
+    assert "a\\x1b[31m" in said.err
 
 
 def test_every_takes_every_nth_of_all_steps_and_the_last(log):
     page = plan(log, Selection(5))
     by_series = {(one.run, one.tag): one.steps for one in page.chosen}
     assert by_series[RUNS[0], "mine"] == [-1, 4, 9, 11]
-    assert by_series[RUNS[1], "mine"] == [9]
-    assert page.steps == 4
+    assert by_series[RUNS[1], "mine"] == [3, 9]  # what is seen at 4, at 9 and at 11
+    assert page.steps == 5
 
 
 @pytest.mark.parametrize(
@@ -122,7 +161,7 @@ def test_a_page_replaces_an_older_one_as_a_whole_or_not_at_all(log, tmp_path, mo
 def test_the_command_tells_the_size_and_writes_the_page(log, tmp_path, capsys):
     assert main(["export", str(log), str(tmp_path / "a.html"), "--every", "5", "--tags", "mine,filters/*"]) == 0
     said = capsys.readouterr().out.splitlines()
-    assert said[0].startswith("13 images of 4 steps, 0.1 MB")
+    assert said[0].startswith("14 images of 5 steps, 0.1 MB")
     assert said[1].startswith(f"{tmp_path / 'a.html'}: 0.1 MB")
     assert main(["export", str(log), str(tmp_path / "b.html"), "--max-mb", "0.01"]) == 1
     assert "kerasviz: the page would have" in capsys.readouterr().err

@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from logs import by_tensorboard, image_event, png, read_index, scalar_event, served, write
 
+from kerasviz_timeline import log_files
 from kerasviz_timeline.event_file import masked_crc
 from kerasviz_timeline.image_series import ImageSeries, Place
 from kerasviz_timeline.listing import listing, stretches
 from kerasviz_timeline.log_files import roots
-from kerasviz_timeline.log_index import index_of
+from kerasviz_timeline.log_index import LogIndex, index_of
 
 
 def write_with_tensorflow(directory):
@@ -221,6 +222,69 @@ def test_files_that_are_deleted_shortened_or_replaced(tmp_path):
     shutil.rmtree(run)
     index.refresh()
     assert served(index) == {}
+
+
+def test_a_run_whose_files_are_not_those_of_before_is_as_if_it_were_read_now(tmp_path):
+    first = write(tmp_path, [image_event("a", step, [png(step)]) for step in range(6)], ".1")
+    second = write(
+        tmp_path, [image_event("a", step, [png(10 + step)], wall_time=5000.0 + step) for step in (3, 4)], ".2"
+    )
+    index, whole, resumed = read_index(tmp_path), first.read_bytes(), second.read_bytes()
+    second.unlink()
+    index.refresh()
+    assert served(index) == served(read_index(tmp_path)) == {(".", "a", 0): [(step, png(step)) for step in range(6)]}
+    second.write_bytes(resumed)
+    index.refresh()
+    as_it_was = served(read_index(tmp_path))
+    assert served(index) == as_it_was
+    first.unlink()
+    first.write_bytes(whole)  # a copy of itself, as other programs mirror logs: nothing is read anew
+    versions = [one.version for one in index.series]
+    index.refresh()
+    assert served(index) == as_it_was
+    assert [one.version for one in index.series] == versions
+    first.unlink()
+    index.refresh()
+    first.write_bytes(whole)  # an older file that is found later
+    index.refresh()
+    assert served(index) == as_it_was
+
+
+def test_a_file_that_is_overwritten_in_place_by_a_larger_one_is_read_anew(tmp_path):
+    path = write(tmp_path / "run", [image_event("a", step, [png(step)]) for step in range(3)])
+    index = read_index(tmp_path)
+    other = write(tmp_path / "other", [image_event("b", step, [png(step)]) for step in range(9)]).read_bytes()
+    shutil.rmtree(tmp_path / "other")
+    with path.open("r+b") as file:
+        file.write(other)
+    index.refresh()
+    assert served(index) == {("run", "b", 0): [(step, png(step)) for step in range(9)]}
+
+
+def test_runs_that_nobody_asks_for_are_not_read(tmp_path):
+    for run in ("a", "b", "a/c"):
+        write(tmp_path / run, [image_event("x", 0, [png(0)])])
+    assert set(served(read_index(tmp_path, only=frozenset({"a", "a/c"})))) == {("a", "x", 0), ("a/c", "x", 0)}
+
+
+def test_nothing_behind_the_end_is_asked_of_another_file_system(tmp_path, monkeypatch):
+    path = write(tmp_path, [image_event("a", step, [png(step, 60, 60)]) for step in range(400)])
+    data, asked = path.read_bytes(), []
+
+    def read(path, offset, count):
+        if offset + count > len(data):
+            raise OSError("out of range")
+        asked.append(count)
+        return data[offset : offset + count]
+
+    monkeypatch.setattr(log_files, "is_remote", lambda path: True)
+    monkeypatch.setattr(log_files, "_read_remote", read)
+    monkeypatch.setattr(log_files, "_walk_remote", lambda root: [(str(tmp_path), [path.name])])
+    monkeypatch.setattr(log_files, "_stat", lambda path: (len(data), ()))
+    index = LogIndex([(None, str(tmp_path))])
+    assert index.refresh()
+    assert len(index.series[0]) == 400
+    assert len(asked) <= 3 + len(data) // 2**20
 
 
 def test_a_corrupt_record_is_skipped_and_a_corrupt_length_ends_the_file(tmp_path):

@@ -37,13 +37,15 @@ def ask(made, route, **options):
     """Status and body of the answer to a request; posted where there is a body."""
     client = Client(made.get_plugin_apps()[route])
     posted = "data" in options or "json" in options
+    if posted:
+        options["headers"] = {"X-Kerasviz-Timeline": "1", **options.get("headers", {})}
     answer = client.open(route, method="POST" if posted else "GET", **options)
     return answer.status_code, answer.data
 
 
 def images(made, wanted, **options):
     """The images of an answer."""
-    status, data = ask(made, "/images", json=wanted, **options)
+    status, data = ask(made, "/images", json={"id": made.index().id, "images": wanted}, **options)
     assert status == 200, data
     found = []
     while data:
@@ -78,16 +80,30 @@ def test_listing_and_images(log):
     assert ask(made, "/description", query_string={"tag": "b"})[1] == b""
 
 
-REFUSED = [b"", b"{", b"null", b"{}", b"7", b'"a"', b"[1]", b"[[0]]", b"[[0,0,0,0]]", b'[[0,0,"0"]]', b"[[0,0,0.5]]"]
-REFUSED += [b"[[0,0,true]]", b"[[0,0,null]]", b"[" * 20000, b"\xff\xfe", b"[[0,0,0]" + b",[0,0,0]" * 2000 + b"]"]
-REFUSED += [b" " * (1 << 20) + b"[]"]
+REFUSED = [b"", b"{", b"null", b"{}", b"7", b'"a"', b"[]", b"[" * 20000, b"\xff\xfe", b" " * (1 << 20) + b"{}"]
+WRONG_IMAGES = ["1", "{}", "[1]", "[[0]]", "[[0,0,0,0]]", '[[0,0,"0"]]', "[[0,0,0.5]]", "[[0,0,true]]", "[[0,0,null]]"]
+WRONG_IMAGES += ["[[0,0,0]" + ",[0,0,0]" * 2000 + "]"]
 
 
 @pytest.mark.parametrize("body", REFUSED, ids=lambda body: body[:20].decode("latin-1"))
-def test_requests_that_the_page_does_not_make_are_refused(log, body):
+def test_requests_that_are_no_question_for_images_are_refused(log, body):
     status, said = ask(plugin(log), "/images", data=body)
     assert status == 400
     assert said.strip()
+
+
+@pytest.mark.parametrize("wanted", WRONG_IMAGES, ids=lambda wanted: wanted[:20])
+def test_images_that_the_page_does_not_ask_for_are_refused(log, wanted):
+    made = plugin(log)
+    body = f'{{"id":"{made.index().id}","images":{wanted}}}'
+    assert ask(made, "/images", data=body.encode())[0] == 400
+
+
+def test_numbers_of_a_tensorboard_that_is_gone_mean_nothing(log):
+    made = plugin(log)
+    ask(made, "/listing")
+    status, said = ask(made, "/images", json={"id": plugin(log).index().id, "images": [[0, 0, 0]]})
+    assert (status, said) == (400, b"TensorBoard was started anew, and the listing must be asked for again\n")
 
 
 @pytest.mark.parametrize("numbers", [[10**40, 0, 0], [0, 0, -1], [-1, 0, 0], [0, -1, 2**63]])
@@ -106,34 +122,35 @@ def test_only_pages_of_the_same_origin_may_ask_for_images(log):
     made = plugin(log)
     ask(made, "/listing")
     assert images(made, [[0, 0, 0]], headers=SAME_ORIGIN) == [png(0)]
-    for site in ("cross-site", "same-site", "none"):
-        assert ask(made, "/images", json=[[0, 0, 0]], headers={"Sec-Fetch-Site": site})[0] == 400
-    assert ask(made, "/images", query_string={"json": "[[0,0,0]]"})[0] == 400
+    assert ask(made, "/images", query_string={"images": "[[0,0,0]]"})[0] == 400
 
 
 @pytest.mark.parametrize("route", ["/images", "/export", "/export_size"])
 @pytest.mark.parametrize(
     ("headers", "allowed"),
     [
-        ({"Origin": "http://localhost"}, True),
-        ({"Origin": "http://evil.example"}, False),
-        ({"Origin": "null"}, False),
-        ({"Origin": "http://proxied.example", "Sec-Fetch-Site": "same-origin"}, True),
-        ({"Origin": "http://localhost", "Sec-Fetch-Site": "cross-site"}, False),
-        ({}, True),
+        ({"X-Kerasviz-Timeline": "1"}, True),
+        ({"X-Kerasviz-Timeline": "1", "Origin": "http://proxied.example"}, True),  # as a proxy passes it on
+        ({"X-Kerasviz-Timeline": "1", "Sec-Fetch-Site": "same-origin"}, True),
+        ({"X-Kerasviz-Timeline": "1", "Sec-Fetch-Site": "cross-site"}, False),
+        ({"X-Kerasviz-Timeline": "1", "Sec-Fetch-Site": "same-site"}, False),
+        ({"Sec-Fetch-Site": "same-origin"}, False),
+        ({"Origin": "http://localhost"}, False),
     ],
 )
-def test_the_origin_is_looked_at_where_a_browser_says_no_more(log, route, headers, allowed):
+def test_another_sites_page_can_ask_for_nothing(log, route, headers, allowed):
     made = plugin(log, provider=Scalars())
-    body = [] if route == "/images" else {"series": []}
-    assert (ask(made, route, json=body, headers=headers)[0] == 200) == allowed
+    body = {"id": made.index().id, "images": []} if route == "/images" else {"id": made.index().id, "series": []}
+    answer = Client(made.get_plugin_apps()[route]).post(route, json=body, headers=headers)
+    assert (answer.status_code == 200) == allowed
 
 
 def test_an_export_is_the_page_that_was_announced(log):
     made = plugin(log, provider=Scalars())
     ask(made, "/listing")
-    size = json.loads(ask(made, "/export_size", json={"series": [0], "every": 2, "format": "png"})[1])
-    status, page = ask(made, "/export", json={"series": [0], "every": 2, "format": "png"})
+    wanted = {"id": made.index().id, "series": [0], "every": 2, "format": "png"}
+    size = json.loads(ask(made, "/export_size", json=wanted)[1])
+    status, page = ask(made, "/export", json=wanted)
     assert (status, len(page)) == (200, size.pop("size"))
     assert size == {"images": 2, "steps": 2, "allowed": True}
     assert base64.b64encode(png(2)) in page
@@ -144,15 +161,19 @@ def test_an_export_is_the_page_that_was_announced(log):
     [[], {}, {"series": 1}, {"series": [], "every": 0}, {"series": [], "every": "2"}, {"series": [], "format": 7}],
 )
 def test_an_export_that_the_page_does_not_ask_for(log, wrong):
+    made = plugin(log, provider=Scalars())
+    wrong = {"id": made.index().id, **wrong} if isinstance(wrong, dict) else wrong
     for route in ("/export", "/export_size"):
-        assert ask(plugin(log, provider=Scalars()), route, json=wrong)[0] == 400
+        assert ask(made, route, json=wrong)[0] == 400
+        assert ask(made, route, json={"id": "another", "series": []})[0] == 400
 
 
 def test_an_export_that_is_too_large_is_refused(log, monkeypatch):
-    monkeypatch.setattr("kerasviz_timeline.plugin._LARGEST_PAGE", 1000)
+    monkeypatch.setattr("kerasviz_timeline.plugin.MAX_SIZE", 1000)
     made = plugin(log, provider=Scalars())
-    assert not json.loads(ask(made, "/export_size", json={"series": [0]})[1])["allowed"]
-    assert ask(made, "/export", json={"series": [0]})[0] == 400
+    wanted = {"id": made.index().id, "series": [0]}
+    assert not json.loads(ask(made, "/export_size", json=wanted)[1])["allowed"]
+    assert ask(made, "/export", json=wanted)[0] == 400
 
 
 def test_only_the_files_of_the_front_end_are_served(log):
@@ -166,9 +187,9 @@ def test_only_the_files_of_the_front_end_are_served(log):
 
 def test_an_answer_is_never_sniffed_as_something_else(log):
     client = Client(plugin(log).get_plugin_apps()["/images"])
-    answer = client.post("/images", json=[])
+    answer = client.post("/images", json={}, headers={"X-Kerasviz-Timeline": "1"})
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
-    assert answer.headers["Content-Type"] == "application/octet-stream"
+    assert answer.headers["Content-Type"].startswith("text/plain")
 
 
 def test_several_roots_by_logdir_spec(log):

@@ -224,7 +224,7 @@ def test_what_is_shown_is_exported_with_its_size_told_before(page, browser, tmp_
     page.frame.get_by_label("Filter tags").fill("mine")
     page.frame.locator("summary", has_text="Export").click()
     page.frame.get_by_label("Steps", exact=True).select_option("5")
-    said = page.frame.locator(".panel p", has_text="5 images of 4 steps, 0.1 MB")
+    said = page.frame.locator(".panel p", has_text="6 images of 5 steps, 0.1 MB")
     said.wait_for()
     with page.page.expect_download() as saved:
         page.frame.get_by_label("Save as one HTML page").click()
@@ -233,6 +233,7 @@ def test_what_is_shown_is_exported_with_its_size_told_before(page, browser, tmp_
     opened = Opened(browser, (tmp_path / "page.html").as_uri())
     assert opened.frame.locator("article h2").all_text_contents() == ["mine"]
     opened.press("Home", -1)
+    opened.press("ArrowRight", 3)
     opened.press("ArrowRight", 4)
     np.testing.assert_array_equal(opened.pixels("mine", RUNS[0]), pixels(RUNS[0], "mine", 4))
     assert opened.frame.locator("summary").all_text_contents() == ["Runs (2)"]
