@@ -12,6 +12,7 @@ above it:
     curves         scalars of the runs, for the strip below the slider
     listing        what the front end is told about the log
     bundle         the front end as one script
+    archive        images of some series as a zip archive
     export         one page that holds images and front end
     export_html    the same as a function
     notebook_page  the same, thinned for a notebook

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import struct
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from tensorboard.backend import http_util
 from tensorboard.plugins import base_plugin
 from werkzeug import wrappers
 
+from .archive import archive, images_of
 from .curves import ProviderScalars
 from .export import Page, Selection
 from .export_html import MAX_SIZE
@@ -72,6 +73,7 @@ class TimelinePlugin(base_plugin.TBPlugin):
             "/curves": self._curves,
             "/export_size": self._export_size,
             "/export": self._export,
+            "/archive": self._archive,
         }
         for path in sorted(STATIC.iterdir()):
             if path.suffix in _TYPES:
@@ -136,27 +138,33 @@ class TimelinePlugin(base_plugin.TBPlugin):
         page = self._page(request)
         if page.size() > MAX_SIZE:
             raise BadRequestError(f"the page would have more than {MAX_SIZE / 1e6:.0f} MB")
-        headers = {
-            "Content-Disposition": "attachment; filename=training.html",
-            "Content-Security-Policy": "sandbox",
-            "X-Content-Type-Options": "nosniff",
-        }
-        return wrappers.Response(page.pieces(), headers=headers, content_type="text/html; charset=utf-8")
+        return _attachment(page.pieces(), "training.html", "text/html; charset=utf-8")
+
+    def _archive(self, request: wrappers.Request) -> wrappers.Response:
+        """All images of `{series}`, the numbers of some series, as a zip archive."""
+        images = images_of(self.index(), sorted(self._numbers(_posted(request))))
+        if sum(place.size for *_, place in images) > MAX_SIZE:
+            raise BadRequestError(f"the archive would have more than {MAX_SIZE / 1e6:.0f} MB")
+        return _attachment(archive(self.index(), images), "images.zip", "application/zip")
 
     def _page(self, request: wrappers.Request) -> Page:
         """The page of `{every, format, series}`, where `series` are the numbers of those that are shown."""
         wanted = _posted(request)
-        if not isinstance(wanted, dict) or not isinstance(wanted.get("series"), list):
-            raise BadRequestError("an export has id, every, format and series")
-        if wanted.get("id") != self.index().id:
-            raise BadRequestError(_ANEW)
+        numbers = self._numbers(wanted)
         try:
-            numbers = frozenset(number for number in wanted["series"] if type(number) is int)
             selection = Selection(wanted.get("every", 1), format=wanted.get("format", "png"), series=numbers)
         except ValueError as error:
             raise BadRequestError(str(error)) from error
         title = Path(self._logdir).name or "Training"
         return Page(self.index(), selection, self._scalars(request), plugin_util.markdown_to_safe_html, title)
+
+    def _numbers(self, wanted: Any) -> frozenset[int]:
+        """The numbers of series that are asked for."""
+        if not isinstance(wanted, dict) or not isinstance(wanted.get("series"), list):
+            raise BadRequestError("id and series are expected")
+        if wanted.get("id") != self.index().id:
+            raise BadRequestError(_ANEW)
+        return frozenset(number for number in wanted["series"] if type(number) is int)
 
     def _scalars(self, request: wrappers.Request) -> ProviderScalars:
         context = tensorboard_context.from_environ(request.environ)
@@ -188,6 +196,16 @@ def _static(path: Path) -> Handler:
 def _respond(request: wrappers.Request, content: str | bytes, content_type: str, code: int = 200) -> wrappers.Response:
     response: wrappers.Response = http_util.Respond(request, content, content_type, code=code)
     return response
+
+
+def _attachment(pieces: Iterator[bytes], name: str, content_type: str) -> wrappers.Response:
+    """A file that a browser saves and never shows."""
+    headers = {
+        "Content-Disposition": f"attachment; filename={name}",
+        "Content-Security-Policy": "sandbox",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return wrappers.Response(pieces, headers=headers, content_type=content_type)
 
 
 def _json(request: wrappers.Request, value: Any) -> wrappers.Response:

@@ -98,7 +98,7 @@ class Cell {
 
 /** The list of cards. Cards are made when they come near the screen, since there may be tens of thousands. */
 export class Cards {
-  /** `hooks` are `changed()`, `enlarge(cell)`, `save(cell)`, `saveAll(card)`, `describe(card, element)`. */
+  /** `hooks` are `changed()`, `enlarge(cell)`, `save(cell)`, `describe(card, element)`, and perhaps `saveAll(card)`. */
   constructor(hooks) {
     this._hooks = hooks;
     this._cards = [];
@@ -162,7 +162,8 @@ export class Cards {
     const attributes = { class: "about", "aria-expanded": "false" };
     const about = button("i", `What ${card.tag} shows`, () => this._toggle(card, text, about), attributes);
     const title = element("h2", { title: card.tag }, card.tag + (card.sample ? `, image ${card.sample + 1}` : ""));
-    const saving = button("⤓ all", `Save all steps of ${card.tag}`, () => this._hooks.saveAll(card));
+    const { saveAll } = this._hooks;
+    const saving = saveAll && button("⤓ all", `Save all steps of ${card.tag}`, () => saveAll(card));
     const images = element("div", { class: "cells" }, cells.map((cell) => cell.element));
     const header = element("header", {}, title, about, saving);
     return element("article", { class: "card", "aria-label": card.tag }, header, text, images);

@@ -46,14 +46,6 @@ export function keyOf(series, position) {
   return `${series.number}:${series.version}:${position}`;
 }
 
-/** The type of an image by its first bytes, for files that are saved. */
-export function typeOf(bytes) {
-  const start = String.fromCharCode(...bytes.subarray(0, 12));
-  if (start.startsWith("RIFF") && start.endsWith("WEBP")) return "webp";
-  const known = { "\x89PNG": "png", "\xff\xd8": "jpeg", GIF8: "gif", BM: "bmp" };
-  return Object.entries(known).find(([first]) => start.startsWith(first))?.[1] ?? "bin";
-}
-
 export class Images {
   /** `source.images(list of [series, version, position])` gives their bytes, null for those that are gone. */
   constructor(source) {

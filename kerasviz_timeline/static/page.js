@@ -2,7 +2,7 @@
 
 import { Cards } from "./cards.js";
 import { Controls } from "./controls.js";
-import { fileName, saveAll, saveCanvas } from "./download.js";
+import { fileName, saveBlob, saveCanvas } from "./download.js";
 import { element } from "./dom.js";
 import { ExportPanel } from "./export_panel.js";
 import { Enlarged } from "./enlarge.js";
@@ -38,7 +38,7 @@ export class Page {
       changed: () => this._show(),
       enlarge: (cell) => (this._enlarged.open(cell), this._show()),
       save: (cell) => this._save(cell.canvas, cell, cell.frame),
-      saveAll: (card) => this._saveAll(card),
+      saveAll: source.live ? (card) => this._saveAll(card) : null,
       describe: (card, text) => this._describe(card, text),
     });
     const series = () => this._shown.flatMap((card) => card.series.map((one) => one.number));
@@ -215,10 +215,10 @@ export class Page {
   }
 
   async _saveAll(card) {
-    const collecting = (share) => tell(this._said, `Collecting ${card.tag}: ${Math.floor(100 * share)} %`);
+    tell(this._said, `Collecting ${card.tag} ...`);
     try {
-      const missing = await saveAll(card, this._images, collecting);
-      tell(this._said, missing ? `${missing} images of ${card.tag} are gone, the others are saved.` : "");
+      saveBlob(await this._source.archive(card.series.map((one) => one.number)), `${fileName(card.tag)}.zip`);
+      tell(this._said, "");
     } catch (error) {
       tell(this._said, `${card.tag} cannot be saved: ${error.message}`);
     }

@@ -36,6 +36,11 @@ export class ServerSource {
     return new Map(Object.entries(await (await this._ask(`curves?tag=${encodeURIComponent(tag)}`)).json()));
   }
 
+  /** All steps of some series as a zip archive. */
+  async archive(series) {
+    return (await this._post("archive", { id: this._id, series })).blob();
+  }
+
   /** What an export would hold: `{images, steps, size, allowed}`. */
   async exportSize(selection) {
     return (await this._post("export_size", { id: this._id, ...selection })).json();

@@ -56,7 +56,7 @@ class Opened:
     def __init__(self, browser, address, **options):
         self.context = browser.new_context(viewport={"width": 1400, "height": 900}, **options)
         self.page = self.context.new_page()
-        self.page.set_default_timeout(10_000)
+        self.page.set_default_timeout(60_000)
         self.requests, self.complaints = [], []
         self.page.on("request", lambda request: self.requests.append(request.url))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
@@ -105,9 +105,18 @@ class Opened:
         card = self.frame.locator(f"article[aria-label='{tag}']").first
         found = card.locator("figure", has=self.frame.locator(f".run[title='{run}']"))
         found.scroll_into_view_if_needed()
-        self.page.wait_for_timeout(100)  # what comes into sight is loaded
+        # What comes into sight is loaded.
+        drawn = "one => one.classList.contains('empty') || one.querySelector('canvas').width > 1"
+        self.until(lambda: found.evaluate(drawn))
         self.wait_until_shown()
         return found
+
+    def until(self, holds):
+        """Wait until something holds, at most a minute."""
+        end = time.monotonic() + 60
+        while not holds():
+            assert time.monotonic() < end, "it never came to hold"
+            self.page.wait_for_timeout(20)
 
     def pixels(self, tag, run):
         """What the canvas of a tag and run shows, as (height, width, 3)."""

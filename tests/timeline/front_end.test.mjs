@@ -5,9 +5,9 @@ import { test } from "node:test";
 
 const at = (name) => import(new URL(`../../kerasviz_timeline/static/${name}`, import.meta.url));
 const { expand, Log, positionAt, shortNames, stepsOf } = await at("series.js");
-const { Cache, Images, keyOf, typeOf } = await at("images.js");
+const { Cache, Images, keyOf } = await at("images.js");
 const { overlay } = await at("difference.js");
-const { crc32, fileName, Zip } = await at("download.js");
+const { fileName } = await at("download.js");
 const { Address } = await at("address.js");
 const { unpack } = await at("server_source.js");
 const { decode, EmbeddedSource } = await at("embedded_source.js");
@@ -130,12 +130,6 @@ test("an image that cannot be decoded is known as such, and a failed request can
   assert.equal(images.bitmap("1:0:0"), null);
 });
 
-test("the type of an image is that of its first bytes", () => {
-  const type = (text) => typeOf(Uint8Array.from(text, (letter) => letter.charCodeAt(0)));
-  const found = ["\x89PNG\r\n", "\xff\xd8\xff", "GIF89a", "BM..", "RIFF1234WEBP", "<svg>", ""].map(type);
-  assert.deepEqual(found, ["png", "jpeg", "gif", "bmp", "webp", "bin", "bin"]);
-});
-
 test("a difference shows the largest change of a channel in one colour over the faded image", () => {
   const now = [100, 100, 100, 255, 255, 255, 255, 255, 0, 0, 0, 255];
   const before = [100, 100, 100, 255, 255, 0, 255, 255, 0, 51, 0, 255];
@@ -143,23 +137,6 @@ test("a difference shows the largest change of a channel in one colour over the 
   assert.deepEqual(shown.slice(0, 4), [209, 209, 209, 255]); // 255 - 0.3 * 155 = 208.5
   assert.deepEqual(shown.slice(4, 8), [217, 72, 15, 255]); // wholly changed
   assert.deepEqual(shown.slice(8), [186, 157, 146, 255]); // a fifth of the colour, four fifths of 178.5
-});
-
-test("a zip archive has the names, sizes and checksums that others read", async () => {
-  assert.equal(crc32(new TextEncoder().encode("123456789")), 0xcbf43926); // the check value of CRC-32
-  const zip = new Zip();
-  zip.add("a/ü.png", Uint8Array.of(1, 2, 3));
-  zip.add("b", new Uint8Array(0));
-  const bytes = new Uint8Array(await zip.blob().arrayBuffer());
-  const view = new DataView(bytes.buffer);
-  const end = bytes.length - 22;
-  assert.equal(view.getUint32(end, true), 0x06054b50);
-  assert.equal(view.getUint16(end + 10, true), 2);
-  const directory = view.getUint32(end + 16, true);
-  assert.equal(view.getUint32(directory, true), 0x02014b50);
-  assert.equal(view.getUint32(directory + 16, true), crc32(Uint8Array.of(1, 2, 3)));
-  assert.equal(directory + view.getUint32(end + 12, true), end);
-  assert.throws(() => zip.add("huge", { length: 2 ** 32 }), /too large/);
 });
 
 test("names of files hold nothing that a file system minds", () => {

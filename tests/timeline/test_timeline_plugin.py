@@ -1,10 +1,12 @@
 """The plugin's routes, and what TensorBoard must never notice of it."""
 
 import base64
+import io
 import json
 import struct
 import subprocess
 import sys
+import zipfile
 from importlib.metadata import entry_points
 from types import SimpleNamespace
 
@@ -125,7 +127,7 @@ def test_only_pages_of_the_same_origin_may_ask_for_images(log):
     assert ask(made, "/images", query_string={"images": "[[0,0,0]]"})[0] == 400
 
 
-@pytest.mark.parametrize("route", ["/images", "/export", "/export_size"])
+@pytest.mark.parametrize("route", ["/images", "/export", "/export_size", "/archive"])
 @pytest.mark.parametrize(
     ("headers", "allowed"),
     [
@@ -168,12 +170,33 @@ def test_an_export_that_the_page_does_not_ask_for(log, wrong):
         assert ask(made, route, json={"id": "another", "series": []})[0] == 400
 
 
-def test_an_export_that_is_too_large_is_refused(log, monkeypatch):
-    monkeypatch.setattr("kerasviz_timeline.plugin.MAX_SIZE", 1000)
+def test_what_is_too_large_is_refused(log, monkeypatch):
     made = plugin(log, provider=Scalars())
     wanted = {"id": made.index().id, "series": [0]}
+    assert ask(made, "/archive", json=wanted)[0] == 200
+    monkeypatch.setattr("kerasviz_timeline.plugin.MAX_SIZE", 100)
+    assert ask(made, "/archive", json=wanted)[0] == 400
     assert not json.loads(ask(made, "/export_size", json=wanted)[1])["allowed"]
     assert ask(made, "/export", json=wanted)[0] == 400
+
+
+def test_an_archive_holds_every_step_as_it_was_logged(log):
+    write(log / "a b", [image_event("x/../y", step, [png(step + 1), b"GIF89a" + png(7)]) for step in (-1, 3, 3)])
+    write(log / "a_b", [image_event("x/../y", 3, [png(9)])])
+    made = plugin(log)
+    ask(made, "/listing")
+    numbers = [number for number, one in enumerate(made.index().series) if one.run != "run"]
+    status, data = ask(made, "/archive", json={"id": made.index().id, "series": [*numbers, 99, -1, "x"]})
+    assert status == 200
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        assert archive.testzip() is None
+        found = {name: archive.read(name) for name in archive.namelist()}
+    names = ["-00001.png", "000003.png", "000003-2.png", "000003-3.png"]
+    names += ["image2/-00001.gif", "image2/000003.gif", "image2/000003-2.gif"]
+    assert set(found) == {f"a_b/x/_/y/{name}" for name in names}
+    assert [found[f"a_b/x/_/y/{name}"] for name in names[1:3]] == [png(4), png(4)]
+    assert found["a_b/x/_/y/image2/000003.gif"] == b"GIF89a" + png(7)
+    assert found["a_b/x/_/y/000003-3.png"] == png(9)
 
 
 def test_only_the_files_of_the_front_end_are_served(log):

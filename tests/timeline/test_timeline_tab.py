@@ -142,9 +142,8 @@ def test_differences_from_the_previous_and_the_first_step_are_right_to_the_pixel
         page.press("ArrowRight", step)
     for compare, before in (("previous step", 2), ("first step", -1)):
         page.frame.get_by_label("Difference from").select_option(label=compare)
-        page.page.wait_for_timeout(300)
-        note = page.cell("grad_cam/conv", RUNS[0]).locator(".note").text_content()
-        assert note == f"change since step {before}"
+        note = page.cell("grad_cam/conv", RUNS[0]).locator(".note")
+        page.until(lambda: note.text_content() == f"change since step {before}")  # noqa: B023
         now, then = (pixels(RUNS[0], "grad_cam/conv", step) for step in (3, before))
         np.testing.assert_array_equal(page.pixels("grad_cam/conv", RUNS[0]), overlay(now, then))
     page.press("Home", -1)
@@ -263,8 +262,7 @@ def test_everything_can_be_reached_and_is_named_for_screen_readers(page):
 def test_dark_mode_is_followed(page):
     assert "dark" not in (page.frame.locator("html").get_attribute("class") or "")
     page.page.evaluate("document.body.classList.add('dark-mode')")
-    page.page.wait_for_timeout(200)
-    assert page.frame.locator("html").get_attribute("class") == "dark"
+    page.until(lambda: page.frame.locator("html").get_attribute("class") == "dark")
 
 
 def test_a_live_training_grows_and_is_held_where_one_looks(browser, tmp_path):
@@ -286,11 +284,7 @@ def test_a_live_training_grows_and_is_held_where_one_looks(browser, tmp_path):
         opened.press("Home", 0)
         log(3)
         slider = opened.frame.get_by_label("Step", exact=True)
-        for _ in range(100):
-            if slider.get_attribute("max") == "3":
-                break
-            opened.page.wait_for_timeout(200)
-        assert slider.get_attribute("max") == "3"
+        opened.until(lambda: slider.get_attribute("max") == "3")
         assert opened.wait_until_shown() == 0
         assert (opened.pixels("a", "run") == 0).all()
         opened.press("End", 3)
