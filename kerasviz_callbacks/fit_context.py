@@ -156,7 +156,7 @@ class FitContext:
             self._say_how_to_look()
         if finished and not quietly and self.queue.steps:
             for notebook in self._notebooks.values():
-                notebook.show_page()
+                notebook.show_page(quiet=not self.verbose)
 
     def _say_how_to_look(self) -> None:
         """Print how to see every step, ready to paste, and what is missing."""

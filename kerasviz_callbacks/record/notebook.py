@@ -121,8 +121,8 @@ class NotebookSink(Sink):
                 self._display(f"{run}/{tag}", {"image/png": base64.b64encode(png).decode(), "text/plain": text})
                 self._shown[key] = step
 
-    def show_page(self) -> None:
-        """Show all logged steps with a slider, thinned so that the saved notebook stays small; says how large it is."""
+    def show_page(self, *, quiet: bool = False) -> None:
+        """Show all logged steps with a slider, thinned so that the notebook stays small, and say how large it is."""
         if self._failed or not self._runs:
             return
         try:
@@ -132,7 +132,8 @@ class NotebookSink(Sink):
             first = [(runs[run], tag) for run, tag in self._shown]
             beside = (".", "train", "validation")  # where Keras logs its losses
             page = notebook_page(self._events.directory, list(runs.values()), PAGE_BYTES, first, beside)
-            say(f"kerasviz_callbacks: {page.summary}")
+            if not quiet:
+                say(f"kerasviz_callbacks: {page.summary}")
             self._display("page", {"text/html": page.html, "text/plain": page.summary})
         except Exception as error:
             say(f"kerasviz_callbacks: no page in the notebook: {error}")

@@ -8,8 +8,7 @@ const OFTEN = 200; // milliseconds between two changes
  */
 export class Address {
   constructor(owner, prefix) {
-    this._owner = owner;
-    this._prefix = prefix;
+    [this._owner, this._prefix] = [owner, prefix];
   }
 
   /** All values by name. */
@@ -50,11 +49,6 @@ export class Address {
   }
 
   /** Call when somebody else has changed the address, with a link to another step, say. */
-  onChange(changed) {
-    this._owner.addEventListener("hashchange", changed);
-  }
-
-  _parts() {
-    return this._owner.location.hash.slice(1).split("&").filter(Boolean);
-  }
+  onChange(changed) { this._owner.addEventListener("hashchange", changed); }
+  _parts() { return this._owner.location.hash.slice(1).split("&").filter(Boolean); }
 }

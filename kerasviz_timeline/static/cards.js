@@ -44,8 +44,7 @@ export function paint(canvas, images, frame, step, compare) {
 /** One run of a card. */
 class Cell {
   constructor(card, series, hooks) {
-    this.card = card;
-    this.series = series;
+    [this.card, this.series] = [card, series];
     this.name = `${card.tag}${card.sample ? `, image ${card.sample + 1}` : ""}`;
     this.frame = null; // what is on the canvas
     this.canvas = element("canvas", { width: 1, height: 1 });
@@ -101,8 +100,7 @@ export class Cards {
   /** `hooks` are `changed()`, `enlarge(cell)`, `save(cell)`, `describe(card, element)`, and perhaps `saveAll(card)`. */
   constructor(hooks) {
     this._hooks = hooks;
-    this._cards = [];
-    this._made = 0;
+    [this._cards, this._made] = [[], 0];
     this._articles = new Map(); // by what they show
     this._cells = new Map(); // by element
     this._visible = new Set();
@@ -136,9 +134,7 @@ export class Cards {
   }
 
   /** The cells on or near the screen. */
-  visible() {
-    return [...this._visible];
-  }
+  visible() { return [...this._visible]; }
 
   _add() {
     for (let cells = 0; cells < AT_ONCE && this._made < this._cards.length; this._made++) {

@@ -16,9 +16,7 @@ export class Controls {
     this._hooks = hooks;
     this._values = Object.fromEntries(Object.entries(SETTINGS).map(([name, [, , value]]) => [name, value]));
     this._curve = ""; // as it was chosen; "" for a loss, "none"
-    this._tags = [];
-    this._runs = [];
-    this.hidden = new Set();
+    [this._tags, this._runs, this.hidden] = [[], [], new Set()];
     this._play = button("▶", "Play", hooks.play, { class: "play" });
     const go = () => hooks.go(Number(this._slider.value));
     this._slider = element("input", { type: "range", min: 0, max: 0, value: 0, "aria-label": "Step", oninput: go });
@@ -36,13 +34,8 @@ export class Controls {
   }
 
   /** The value of a setting: `compare`, `speed` or `size`. */
-  get(name) {
-    return this._values[name];
-  }
-
-  get filter() {
-    return this._filter.value;
-  }
+  get(name) { return this._values[name]; }
+  get filter() { return this._filter.value; }
 
   /** The scalar of the strip: the chosen one, else a loss, the shortest name first. */
   get curve() {
@@ -70,13 +63,10 @@ export class Controls {
   }
 
   /** Add another control behind the others. */
-  add(control) {
-    this._choices.after(control);
-  }
+  add(control) { this._choices.after(control); }
 
   setStep(steps, place) {
-    this._slider.max = Math.max(0, steps.length - 1);
-    this._slider.value = place;
+    [this._slider.max, this._slider.value] = [Math.max(0, steps.length - 1), place];
     const text = steps.length ? `step ${steps[place]}` : "no step";
     this._step.textContent = steps.length ? `${text} of ${steps[steps.length - 1]}` : text;
     this._slider.setAttribute("aria-valuetext", text);
@@ -113,9 +103,7 @@ export class Controls {
     this._hooks.changed();
   }
 
-  focusFilter() {
-    this._filter.focus();
-  }
+  focusFilter() { this._filter.focus(); }
 
   _drawChoices() {
     const settings = Object.entries(SETTINGS).map(([name, [label, options]]) =>

@@ -34,7 +34,5 @@ export class Enlarged {
     this.canvas.setAttribute("aria-label", `${this._title.textContent}, ${this._note.textContent}`);
   }
 
-  _toggle() {
-    this._full.setAttribute("aria-pressed", String(this.element.classList.toggle("full")));
-  }
+  _toggle() { this._full.setAttribute("aria-pressed", String(this.element.classList.toggle("full"))); }
 }

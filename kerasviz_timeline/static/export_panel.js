@@ -9,10 +9,7 @@ const EVERY = [1, 2, 5, 10, 20, 50, 100].map((number) => [String(number), number
 export class ExportPanel {
   /** `series()` gives the numbers of the series that are shown. */
   constructor(source, series) {
-    this._source = source;
-    this._series = series;
-    this._every = "1";
-    this._format = "png";
+    [this._source, this._series, this._every, this._format] = [source, series, "1", "png"];
     this._said = element("p", { role: "status" });
     this._save = button("Save", "Save as one HTML page", () => this._export());
     const every = choice("Steps", EVERY, this._every, (value) => ((this._every = value), this.measure()));
@@ -21,9 +18,7 @@ export class ExportPanel {
     this.element = element("details", { ontoggle: () => this.measure() }, element("summary", {}, "Export"), panel);
   }
 
-  get _selection() {
-    return { every: Number(this._every), format: this._format, series: this._series() };
-  }
+  get _selection() { return { every: Number(this._every), format: this._format, series: this._series() }; }
 
   /** Say what an export would hold, if the panel is open. */
   measure() {

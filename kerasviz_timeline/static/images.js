@@ -7,8 +7,7 @@ const PER_REQUEST = 500;
 /** Values by key that are dropped, the longest unused first, when their sizes sum up to more than a limit. */
 export class Cache {
   constructor(limit, dropped = () => {}) {
-    this.limit = limit;
-    this.total = 0;
+    [this.limit, this.total] = [limit, 0];
     this.kept = new Set(); // keys that are not dropped
     this._dropped = dropped;
     this._entries = new Map();
@@ -42,9 +41,7 @@ export class Cache {
 }
 
 /** The name of an image: a series, its version, a position. */
-export function keyOf(series, position) {
-  return `${series.number}:${series.version}:${position}`;
-}
+export function keyOf(series, position) { return `${series.number}:${series.version}:${position}`; }
 
 export class Images {
   /** `source.images(list of [series, version, position])` gives their bytes, null for those that are gone. */
@@ -56,14 +53,10 @@ export class Images {
   }
 
   /** The decoded image; null if it cannot be shown, undefined if it has not been loaded. */
-  bitmap(key) {
-    return this._bitmaps.get(key);
-  }
+  bitmap(key) { return this._bitmaps.get(key); }
 
   /** Drop other images first: these are on the screen, or will be next. */
-  keep(keys) {
-    this._bitmaps.kept = new Set(keys);
-  }
+  keep(keys) { this._bitmaps.kept = new Set(keys); }
 
   /** Load and decode images, those that are missing in one request. */
   async load(keys) {

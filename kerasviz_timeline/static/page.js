@@ -16,16 +16,13 @@ const CURVES = 15000; // milliseconds between two looks for news of the scalars
 
 export class Page {
   constructor(source, address) {
-    this._source = source;
-    this._address = address;
-    this._log = new Log();
-    this._images = new Images(source);
+    [this._source, this._address] = [source, address];
+    [this._log, this._images] = [new Log(), new Images(source)];
     this._shown = []; // the cards
     this._steps = [];
     this._place = 0; // among the steps
     this._wanted = null; // the step that was chosen; null follows the newest
-    this._playing = null; // what is being played
-    this._waiting = null;
+    this._playing = this._waiting = null; // what is being played, and shown
     this._controls = new Controls({
       go: (place) => this.go(place),
       play: () => this._toggle(),
@@ -94,9 +91,7 @@ export class Page {
     this._controls.setPlaying(false);
   }
 
-  _toggle() {
-    return this._playing ? this.pause() : this.play();
-  }
+  _toggle() { return this._playing ? this.pause() : this.play(); }
 
   _restore() {
     const said = this._address.read();
@@ -145,9 +140,7 @@ export class Page {
     return this._show();
   }
 
-  _drawStrip() {
-    this._strip.draw(this._steps, this._steps[this._place]);
-  }
+  _drawStrip() { this._strip.draw(this._steps, this._steps[this._place]); }
 
   _keys(place) {
     const step = this._steps[Math.min(place, this._steps.length - 1)];
@@ -155,9 +148,7 @@ export class Page {
     return cells.flatMap((cell) => cell.keys(step, this._controls.get("compare")));
   }
 
-  _load(place) {
-    return this._images.load(this._keys(place));
-  }
+  _load(place) { return this._images.load(this._keys(place)); }
 
   /** Draw the step when all of it has been loaded; of several that are asked for meanwhile, only the last. */
   _show() {
@@ -201,9 +192,7 @@ export class Page {
   }
 
   /** What the address is to hold. */
-  _values() {
-    return [["step", String(this._wanted ?? "")], ...this._controls.state()];
-  }
+  _values() { return [["step", String(this._wanted ?? "")], ...this._controls.state()]; }
 
   async _describe(card, text) {
     const description = this._source.description(card.tag);
@@ -231,15 +220,10 @@ export class Page {
     const jump = Math.max(1, Math.round(this._steps.length / 20));
     const moves = { ArrowLeft: -1, ArrowRight: 1, PageUp: -jump, PageDown: jump, Home: -Infinity, End: Infinity };
     const moving = Object.entries(moves).map(([key, by]) => [key, () => this.go(this._place + by)]);
-    const actions = Object.fromEntries([
-      ...moving,
-      ["d", () => this._controls.nextCompare()],
-      ["/", () => this._controls.focusFilter()],
-      ...(onButton ? [] : [[" ", () => this._toggle()]]),
-    ]);
-    if (!Object.hasOwn(actions, event.key)) return;
-    event.preventDefault();
-    actions[event.key]();
+    const others = { d: () => this._controls.nextCompare(), "/": () => this._controls.focusFilter() };
+    const actions = new Map([...moving, ...Object.entries(others), ...(onButton ? [] : [[" ", () => this._toggle()]])]);
+    if (actions.has(event.key)) event.preventDefault();
+    actions.get(event.key)?.();
   }
 }
 

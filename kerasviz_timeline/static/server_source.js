@@ -3,9 +3,7 @@
 export class ServerSource {
   /** `base` is the address of the plugin, ending in "/". */
   constructor(base) {
-    this._base = base;
-    this._generation = 0;
-    this.live = true;
+    [this._base, this._generation, this.live] = [base, 0, true];
   }
 
   /** What has changed since the last call: `{series, complete, share}`, `fresh` if TensorBoard was started anew. */
@@ -23,13 +21,8 @@ export class ServerSource {
   }
 
   /** The description of a tag, as safe HTML. */
-  async description(tag) {
-    return (await this._ask(`description?tag=${encodeURIComponent(tag)}`)).text();
-  }
-
-  async scalarTags() {
-    return (await this._ask("scalar_tags")).json();
-  }
+  async description(tag) { return (await this._ask(`description?tag=${encodeURIComponent(tag)}`)).text(); }
+  async scalarTags() { return (await this._ask("scalar_tags")).json(); }
 
   /** Curves of a scalar tag by run: `[step, value or null]` each. */
   async curves(tag) {
@@ -37,19 +30,13 @@ export class ServerSource {
   }
 
   /** All steps of some series as a zip archive. */
-  async archive(series) {
-    return (await this._post("archive", { id: this._id, series })).blob();
-  }
+  async archive(series) { return (await this._post("archive", { id: this._id, series })).blob(); }
 
   /** What an export would hold: `{images, steps, size, allowed}`. */
-  async exportSize(selection) {
-    return (await this._post("export_size", { id: this._id, ...selection })).json();
-  }
+  async exportSize(selection) { return (await this._post("export_size", { id: this._id, ...selection })).json(); }
 
   /** One page that holds a selection `{every, format, series}`, as a blob. */
-  async exported(selection) {
-    return (await this._post("export", { id: this._id, ...selection })).blob();
-  }
+  async exported(selection) { return (await this._post("export", { id: this._id, ...selection })).blob(); }
 
   /** The header is what no other site's page can send: its browser would ask TensorBoard first. */
   _post(route, value) {

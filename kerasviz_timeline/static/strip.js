@@ -16,9 +16,7 @@ export function shareOf(steps, step) {
 }
 
 /** The value of a curve at a step: of the last point that is not later; null before the first. */
-export function valueAt(curve, step) {
-  return curve.findLast(([at]) => at <= step)?.[1] ?? null;
-}
+export function valueAt(curve, step) { return curve.findLast(([at]) => at <= step)?.[1] ?? null; }
 
 export class Strip {
   /** `pick(share)` is called with the place that is clicked, from 0 to 1. */
@@ -54,8 +52,7 @@ export class Strip {
       const mark = element("i", { style: `background:${COLOURS[place % COLOURS.length]}` });
       return element("span", {}, mark, `${run} ${value === null ? "–" : value.toPrecision(4)}`);
     });
-    const label = named.map((one) => one.textContent).join(", ");
-    this._strip.setAttribute("aria-label", `${this._tag}: ${label}`);
+    this._strip.setAttribute("aria-label", `${this._tag}: ${named.map((one) => one.textContent).join(", ")}`);
     if (this._curves.length > NAMED) named.push(element("span", {}, `and ${this._curves.length - NAMED} more`));
     this._legend.replaceChildren(...named);
   }

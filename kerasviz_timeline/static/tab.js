@@ -12,10 +12,8 @@ export function render() {
   const follow = () => document.documentElement.classList.toggle("dark", theirs.classList.contains("dark-mode"));
   new MutationObserver(follow).observe(theirs, { attributes: true, attributeFilter: ["class"] });
   follow();
-  const page = new Page(
-    new ServerSource(new URL("./", import.meta.url).href),
-    new Address(window.parent, "p.kerasviz_timeline."),
-  );
+  const source = new ServerSource(new URL("./", import.meta.url).href);
+  const page = new Page(source, new Address(window.parent, "p.kerasviz_timeline."));
   document.body.append(page.element);
   page.start();
   // The keyboard stays with TensorBoard otherwise, when the tab is opened and when one comes back to it. A tab that is not
