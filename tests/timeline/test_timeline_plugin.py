@@ -208,6 +208,12 @@ def test_only_the_files_of_the_front_end_are_served(log):
     assert (status, text) == (200, (STATIC / "tab.js").read_bytes())
 
 
+def test_the_front_end_stays_small_enough_to_be_read():
+    lines = {path.name: len(path.read_text("utf-8").splitlines()) for path in STATIC.glob("*.js")}
+    assert max(lines.values()) <= 300
+    assert sum(lines.values()) <= 1200
+
+
 def test_an_answer_is_never_sniffed_as_something_else(log):
     client = Client(plugin(log).get_plugin_apps()["/images"])
     answer = client.post("/images", json={}, headers={"X-Kerasviz-Timeline": "1"})
