@@ -133,7 +133,7 @@ def main():
         ]
         histories[run] = fitted(data, test, given.epochs, callbacks)
     print_table(histories)
-    print(f"Both trainings: tensorboard --logdir {given.log_dir}")
+    print(f"Both trainings: tensorboard --logdir {given.log_dir}  # tab Timeline: every step")
 
 
 if __name__ == "__main__":

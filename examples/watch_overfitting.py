@@ -151,7 +151,7 @@ def main():
         ]
         histories[run], _ = fitted(arm, own, test, given.epochs, callbacks)
     print_table(histories)
-    print(f"All four trainings: tensorboard --logdir {given.log_dir}")
+    print(f"All four trainings: tensorboard --logdir {given.log_dir}  # tab Timeline: every step")
 
 
 if __name__ == "__main__":

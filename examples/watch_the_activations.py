@@ -46,7 +46,7 @@ def main():
                 kv.FilterOverlap(log_dir, test, **shown),
             ],
         )
-    print(f"Both trainings: tensorboard --logdir {given.log_dir}")
+    print(f"Both trainings: tensorboard --logdir {given.log_dir}  # tab Timeline: every step")
 
 
 if __name__ == "__main__":
