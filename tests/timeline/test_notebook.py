@@ -174,6 +174,7 @@ def test_patterns_of_several_views_are_all_shown(tmp_path):
     assert sink._chosen(sink._newest) == [("model", "activations/a"), ("model", "filters/a")]
 
 
+@pytest.mark.slow
 def test_the_losses_of_other_trainings_take_no_room(tmp_path):
     write(tmp_path / "views" / "model", [image_event("a", step, [png(step)]) for step in range(5)])
     for run in range(30):

@@ -169,6 +169,7 @@ def test_the_command_tells_the_size_and_writes_the_page(log, tmp_path, capsys):
     assert main(["export", str(tmp_path / "nothing"), str(tmp_path / "b.html")]) == 1
 
 
+@pytest.mark.slow
 def test_the_module_runs_as_a_command_without_importing_keras(log, tmp_path):
     code = (
         "import sys, runpy; sys.argv = ['kerasviz_callbacks', 'export', sys.argv[1], sys.argv[2]]\n"
@@ -246,6 +247,7 @@ def test_the_page_opens_offline_and_shows_every_step_to_the_pixel(log, browser, 
     opened.wait_until_shown(11)
     opened.press("Home", -1)
     opened.press("ArrowRight", 0)
+    opened.until(lambda: "step=0" in opened.page.url)
     opened.page.reload()
     assert opened.wait_until_shown() == 0
     opened.close()

@@ -362,6 +362,7 @@ def test_three_thousand_damaged_files(tmp_path):
     assert intact > 3000  # what stands before the damage is there
 
 
+@pytest.mark.slow
 def test_a_log_on_another_file_system_is_read_through_tensorboards_own(tmp_path):
     import tensorflow as tf
 
@@ -394,6 +395,7 @@ def test_reading_stops_when_its_time_is_over_and_goes_on_later(tmp_path):
     assert listing(index)["share"] == 1
 
 
+@pytest.mark.slow
 def test_many_threads_may_ask_while_it_reads(tmp_path):
     write(tmp_path, [image_event("a", step, [png(step % 7)]) for step in range(500)])
     index, wrong = index_of(str(tmp_path)), []

@@ -172,6 +172,7 @@ def test_an_export_that_the_page_does_not_ask_for(log, wrong):
 
 def test_what_is_too_large_is_refused(log, monkeypatch):
     made = plugin(log, provider=Scalars())
+    ask(made, "/listing")
     wanted = {"id": made.index().id, "series": [0]}
     assert ask(made, "/archive", json=wanted)[0] == 200
     monkeypatch.setattr("kerasviz_timeline.plugin.MAX_SIZE", 100)
@@ -240,6 +241,7 @@ def test_an_error_of_ours_is_an_answer(log):
     assert b"AttributeError" in said
 
 
+@pytest.mark.slow
 def test_importing_it_imports_neither_keras_nor_tensorflow_nor_the_callbacks():
     def imported_with(modules):
         code = f"import sys, {modules}; print({{'keras', 'tensorflow', 'kerasviz_callbacks'}} & set(sys.modules))"

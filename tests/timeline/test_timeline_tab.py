@@ -177,11 +177,12 @@ def test_a_reload_and_another_tab_keep_the_state(page, server):
     page.frame.get_by_label("Filter tags").fill("conv")
     page.frame.locator("summary", has_text="Runs").click()
     page.frame.locator(".runs label", has_text=RUNS[1]).click()
-    assert "p.kerasviz_timeline.step=0" in page.page.url
+    page.until(lambda: "p.kerasviz_timeline.step=0" in page.page.url)
     for name in ("images", "timeline"):
         page.page.get_by_role("tab", name=re.compile(name, re.IGNORECASE)).click()
         page.page.wait_for_timeout(500)
     page.press("ArrowRight", 1)
+    page.until(lambda: "p.kerasviz_timeline.step=1" in page.page.url)
     page.page.reload()
     page.wait_until_shown(1)
     assert page.frame.get_by_label("Difference from").input_value() == "first"
