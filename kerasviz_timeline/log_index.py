@@ -28,8 +28,10 @@ class _Followed:
         """The events of each record up to `size`; nothing where the file cannot be opened."""
         try:
             with OpenFile(self.path, size) as self._source:
-                yield from self.reader.read_on(size)
-                self._marks = self._look()
+                try:
+                    yield from self.reader.read_on(size)
+                finally:  # also where it is left before the end, because its time is over
+                    self._marks = self._look()
         except OSError:
             return
         finally:

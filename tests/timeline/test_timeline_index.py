@@ -395,6 +395,24 @@ def test_reading_stops_when_its_time_is_over_and_goes_on_later(tmp_path):
     assert listing(index)["share"] == 1
 
 
+def test_a_file_that_grows_while_it_is_read_in_parts_is_not_read_anew(tmp_path):
+    tiny = b"\x89PNG" + bytes(90)
+    path = write(tmp_path, [image_event("a", 0, [tiny])])
+    head = write(tmp_path / "head", []).read_bytes()
+    record = write(tmp_path / "longer", [image_event("a", 0, [tiny + b"longer"])]).read_bytes()[len(head) :]
+    for directory in ("head", "longer"):
+        shutil.rmtree(tmp_path / directory)
+    index = read_index(tmp_path)
+    with path.open("ab") as file:
+        file.write(record * 3000)
+    assert not index.refresh(seconds=0)
+    with path.open("ab") as file:
+        file.write(record * 10)  # another size, while the file is read half way
+    while not index.refresh(seconds=0):
+        assert index.series[0].version == 0
+    assert (len(index.series[0]), index.series[0].version) == (3011, 0)
+
+
 @pytest.mark.slow
 def test_many_threads_may_ask_while_it_reads(tmp_path):
     write(tmp_path, [image_event("a", step, [png(step % 7)]) for step in range(500)])
