@@ -15,6 +15,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -90,11 +91,13 @@ class Page:
     scalars: Scalars
     describe: Callable[[str], str]  # Markdown -> safe HTML
     title: str = "Training"
-    chosen: list[Chosen] = field(init=False)
+    chosen: list[Chosen] = field(default_factory=list)  # by the selection, unless it is given
+    shares: dict[int, float] = field(
+        default_factory=dict
+    )  # what conversion leaves of a series, by number, once measured
 
     def __post_init__(self) -> None:
-        self.chosen = _chosen(self.index, self.selection)
-        self._shares: dict[int, float] = {}
+        self.chosen = self.chosen or _chosen(self.index, self.selection)
 
     @property
     def images(self) -> int:
@@ -108,7 +111,7 @@ class Page:
 
     def size(self) -> int:
         """The number of bytes of the page."""
-        return sum(map(len, self.frame())) + sum(sum(self.sizes_of(one)) for one in self.chosen)
+        return sum(map(len, self.frame)) + sum(sum(self.sizes_of(one)) for one in self.chosen)
 
     def sizes_of(self, one: Chosen) -> list[int]:
         """The number of bytes that each image of a series adds to the page, with its share of what is around."""
@@ -121,7 +124,7 @@ class Page:
 
     def pieces(self, progress: Callable[[int, int], None] | None = None) -> Iterator[bytes]:
         """The page, piece by piece. `progress` is called with the number of images done, and of all."""
-        head, tail = self.frame()
+        head, tail = self.frame
         yield head
         done, total = 0, self.images
         for one in self.chosen:
@@ -139,13 +142,13 @@ class Page:
         """How much smaller the images of a series become by their conversion, from a few of them."""
         if self.selection.format == "png":
             return 1.0
-        if one.number not in self._shares:
-            measured = len(self._shares)
+        if one.number not in self.shares:
+            measured = len(self.shares)
             if measured < _MOST_SAMPLED:
-                self._shares[one.number] = self._measured_share(one)
+                self.shares[one.number] = self._measured_share(one)
             else:  # of very many series, as the others are on average
-                return sum(self._shares.values()) / measured
-        return self._shares[one.number]
+                return sum(self.shares.values()) / measured
+        return self.shares[one.number]
 
     def _measured_share(self, one: Chosen) -> float:
         last = len(one.places) - 1
@@ -162,6 +165,7 @@ class Page:
             return data
         return smaller if len(smaller) < len(data) else data
 
+    @cached_property
     def frame(self) -> tuple[bytes, bytes]:
         """What stands before the images and behind them."""
         tags = loss_tags(self.scalars.tags())[:_MOST_CURVES]

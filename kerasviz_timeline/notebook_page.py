@@ -48,7 +48,7 @@ def notebook_page(
     for share in (1.0, *_SHARES):
         if share < 1:
             page = replace(whole, selection=replace(selection, format="webp"))
-            page.chosen = _fitting(page, share * max_size, first)
+            page = replace(page, chosen=_fitting(page, share * max_size, first))
         if page.size() <= max_size:
             html = frame(b"".join(page.pieces()).decode("utf-8")) + _HINT
             if len(html) <= max_size:
@@ -62,7 +62,7 @@ def _fitting(page: Page, max_size: float, first: Sequence[tuple[str, str]]) -> l
     ranked = sorted(page.chosen, key=lambda one: rank.get((one.run, one.tag), len(rank)))
     needed = max(1, sum((one.run, one.tag) in rank for one in ranked))
     steps = sorted({step for one in ranked for step in one.steps})
-    left = max_size - sum(map(len, page.frame()))
+    left = max_size - sum(map(len, page.frame))
 
     def thinned(one: Chosen, every: int) -> Chosen:
         return one if every == 1 else seen_at(one, [*steps[::every], *steps[-1:]])
