@@ -90,3 +90,55 @@ def by_tensorboard(directory: Path, run: str) -> dict[tuple[str, str, int], list
     for tag in read.Tags()["images"]:
         found[run, tag, 0] = [(event.step, event.encoded_image_string) for event in read.Images(tag)]
     return found
+
+
+# Two runs of a training, which several tests look at.
+
+RUNS, TAGS, STEPS = ("first/train", "first/validation"), ("grad_cam/conv", "mine", "filters/conv"), range(-1, 12)
+
+
+def pixels(run, tag, step):
+    """The pixels of an image of the log."""
+    seed = [RUNS.index(run), TAGS.index(tag), step + 1]
+    return np.random.default_rng(seed).integers(0, 256, (24, 30, 3), dtype=np.uint8)
+
+
+def logged(run, tag, step):
+    """Whether there is an image: of one tag, in one run, only at every third step."""
+    return not (tag == "mine" and run == RUNS[1]) or step % 3 == 0
+
+
+def write_training(directory: Path) -> None:
+    """The log of the training: three tags and the loss."""
+    for run in RUNS:
+        events = [
+            image_event(tag, step, [encoded(pixels(run, tag, step))], description=f"# About {tag}")
+            for step in STEPS
+            for tag in TAGS
+            if logged(run, tag, step)
+        ]
+        losses = [scalar_event("epoch_loss", step, 1 / (step + 2)) for step in STEPS if step >= 0]
+        write(directory / run, [*events, *losses])
+
+
+def smooth(seed):
+    """An image that other formats make much smaller, of about the size of ours."""
+    y, x = np.mgrid[0:300, 0:400]
+    waves = [np.sin(x / (20 + seed) + channel) * np.cos(y / (15 + channel)) for channel in range(3)]
+    return (127 + 120 * np.stack(waves, axis=-1) + np.random.default_rng(seed).normal(0, 4, (300, 400, 3))).astype(
+        np.uint8
+    )
+
+
+EVIL = [
+    "<img src=x onerror=evil()>",
+    "</script><script>evil()</script>",
+    "'\"><svg onload=evil()>",
+    "javascript:evil()",
+    "__proto__",
+    "constructor",
+    "a/../../etc/passwd",
+    "${evil()}",
+    "\u202egnp.x",
+    "&lt;b&gt;\u2028",
+]

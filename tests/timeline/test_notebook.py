@@ -6,11 +6,8 @@ import re
 
 import nbformat
 import pytest
-from browser import chromium, needs_chromium
-from logs import encoded, image_event, png, read_index, scalar_event, served, write
+from logs import EVIL, encoded, image_event, png, read_index, scalar_event, served, smooth, write
 from nbclient import NotebookClient
-from test_timeline_export import smooth
-from test_timeline_tab import EVIL
 
 from kerasviz_callbacks.record.event_files import EventFileSink
 from kerasviz_callbacks.record.notebook import NotebookSink
@@ -102,20 +99,18 @@ def test_what_is_shown_last_is_what_was_logged_and_earlier_output_is_kept(client
 
 
 @pytest.mark.slow
-def test_the_saved_notebook_is_small_and_its_page_works(client, tmp_path):
-    needs_chromium()
+def test_the_saved_notebook_is_small_and_its_page_works(client, browser, tmp_path):
     saved = nbformat.writes(client.nb)
     (page,) = [one.data["text/html"] for one in client.nb.cells[1].outputs if "text/html" in one.get("data", {})]
     assert len(page) <= 5_000_000
     assert len(saved) < 8_000_000
     assert "trusted" in page
     (tmp_path / "page.html").write_text(f"<!DOCTYPE html><body>{page}</body>")
-    with chromium() as browser:
-        opened = browser.new_page()
-        opened.goto((tmp_path / "page.html").as_uri())
-        frame = next(one for one in opened.frames if one is not opened.main_frame)
-        frame.get_by_label("Step", exact=True).press("Home")
-        frame.locator(".step", has_text="step -1 of 3").wait_for()
+    opened = browser.new_page()
+    opened.goto((tmp_path / "page.html").as_uri())
+    frame = next(one for one in opened.frames if one is not opened.main_frame)
+    frame.get_by_label("Step", exact=True).press("Home")
+    frame.locator(".step", has_text="step -1 of 3").wait_for()
 
 
 @pytest.mark.slow

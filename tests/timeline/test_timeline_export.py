@@ -8,9 +8,8 @@ import sys
 
 import numpy as np
 import pytest
-from browser import Opened, chromium, needs_chromium
-from logs import encoded, image_event, png, scalar_event, write
-from test_timeline_tab import EVIL, RUNS, STEPS, TAGS, logged, pixels
+from browser import Opened
+from logs import EVIL, RUNS, STEPS, encoded, image_event, pixels, png, scalar_event, smooth, write
 
 import kerasviz_callbacks as kv
 from kerasviz_timeline.bundle import bundle
@@ -18,29 +17,6 @@ from kerasviz_timeline.command import main
 from kerasviz_timeline.curves import POINTS, ScalarCollector, loss_tags, thinned
 from kerasviz_timeline.export import Selection
 from kerasviz_timeline.export_html import plan
-
-
-def smooth(seed):
-    """An image that other formats make much smaller, of about the size of ours."""
-    y, x = np.mgrid[0:300, 0:400]
-    waves = [np.sin(x / (20 + seed) + channel) * np.cos(y / (15 + channel)) for channel in range(3)]
-    return (127 + 120 * np.stack(waves, axis=-1) + np.random.default_rng(seed).normal(0, 4, (300, 400, 3))).astype(
-        np.uint8
-    )
-
-
-@pytest.fixture(scope="module")
-def log(tmp_path_factory):
-    directory = tmp_path_factory.mktemp("log")
-    for run in RUNS:
-        events = [
-            image_event(tag, step, [encoded(pixels(run, tag, step))], description=f"# About {tag}")
-            for step in STEPS
-            for tag in TAGS
-            if logged(run, tag, step)
-        ]
-        write(directory / run, [*events, *(scalar_event("epoch_loss", step, 1 / (step + 2)) for step in range(12))])
-    return directory
 
 
 @pytest.mark.parametrize(
@@ -207,13 +183,6 @@ def test_modules_that_cannot_be_bundled_are_told(tmp_path):
     (tmp_path / "b.js").write_text("export const b = '</script>';\n")
     with pytest.raises(ValueError, match=r"b.js holds the end of a script element"):
         bundle(tmp_path, "a.js")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    needs_chromium()
-    with chromium() as opened:
-        yield opened
 
 
 def opened_offline(browser, path):

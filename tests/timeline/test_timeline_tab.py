@@ -8,55 +8,20 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
-from browser import Opened, chromium, needs_chromium, tensorboard
-from logs import encoded, image_event, scalar_event, write
+from browser import Opened, tensorboard
+from logs import EVIL, RUNS, STEPS, TAGS, encoded, image_event, logged, pixels, write
 from PIL import Image
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 pytestmark = pytest.mark.slow
 
 TAB = "/#kerasviz_timeline"
-RUNS, TAGS, STEPS = ("first/train", "first/validation"), ("grad_cam/conv", "mine", "filters/conv"), range(-1, 12)
-
-
-def pixels(run, tag, step):
-    """The pixels of an image of the log."""
-    seed = [RUNS.index(run), TAGS.index(tag), step + 1]
-    return np.random.default_rng(seed).integers(0, 256, (24, 30, 3), dtype=np.uint8)
-
-
-def logged(run, tag, step):
-    """Whether there is an image: of one tag, in one run, only at every third step."""
-    return not (tag == "mine" and run == RUNS[1]) or step % 3 == 0
-
-
-@pytest.fixture(scope="module")
-def log(tmp_path_factory):
-    needs_chromium()
-    directory = tmp_path_factory.mktemp("log")
-    for run in RUNS:
-        events = [
-            image_event(tag, step, [encoded(pixels(run, tag, step))], description=f"# About {tag}")
-            for step in STEPS
-            for tag in TAGS
-            if logged(run, tag, step)
-        ]
-        losses = [scalar_event("epoch_loss", step, 1 / (step + 2)) for step in STEPS if step >= 0]
-        write(directory / run, [*events, *losses])
-    return directory
 
 
 @pytest.fixture(scope="module")
 def server(log):
     with tensorboard(log) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def browser():
-    needs_chromium()
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -267,7 +232,6 @@ def test_dark_mode_is_followed(page):
 
 
 def test_a_live_training_grows_and_is_held_where_one_looks(browser, tmp_path):
-    needs_chromium()
     writer = EventFileWriter(str(tmp_path / "run"))
 
     def log(step):
@@ -295,22 +259,7 @@ def test_a_live_training_grows_and_is_held_where_one_looks(browser, tmp_path):
     writer.close()
 
 
-EVIL = [
-    "<img src=x onerror=evil()>",
-    "</script><script>evil()</script>",
-    "'\"><svg onload=evil()>",
-    "javascript:evil()",
-    "__proto__",
-    "constructor",
-    "a/../../etc/passwd",
-    "${evil()}",
-    "\u202egnp.x",
-    "&lt;b&gt;\u2028",
-]
-
-
 def test_names_of_every_evil_kind_execute_nothing(browser, tmp_path):
-    needs_chromium()
     image = encoded(np.full((8, 8, 3), 7, np.uint8))
     html = b"<svg xmlns='http://www.w3.org/2000/svg' onload='evil()'><script>evil()</script></svg>"
     for place, name in enumerate(EVIL):
