@@ -38,6 +38,7 @@ if TYPE_CHECKING:  # `as` re-exports a name
     from .views.attribution import Attribution as Attribution
     from .views.coefficients import Coefficients as Coefficients
     from .views.confusion_matrix import ConfusionMatrix as ConfusionMatrix
+    from .views.data_map import DataMap as DataMap
     from .views.filter_images import FilterImages as FilterImages
     from .views.filter_overlap import FilterOverlap as FilterOverlap
     from .views.generated_images import GeneratedImages as GeneratedImages
@@ -75,6 +76,7 @@ _MODULES = {
     "Predictions": "views.predictions",
     "GeneratedImages": "views.generated_images",
     "ConfusionMatrix": "views.confusion_matrix",
+    "DataMap": "views.data_map",
     "OverfittingMonitor": "views.overfitting_monitor",
     "Visualizer": "visualizer",
 }

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import keras
+import numpy as np
 
 from ._autodiff import framework
 from ._typing import Array
@@ -83,6 +84,7 @@ class FitContext:
         self._tags: dict[Hashable, dict[str, Any]] = {}
         self._log_keys: dict[str, Any] = {}
         self._captured: dict[tuple[int, int], tuple[int, bytes, dict[Capture, Captured]]] = {}
+        self._derived: weakref.WeakKeyDictionary[Captured, dict[Hashable, Any]] = weakref.WeakKeyDictionary()
         self._fingerprint: Callable[[], bytes] | None = None
         self._fingerprinted: list[int] = []
         self._frozen = False  # while callbacks look at the model, its weights do not change
@@ -193,7 +195,7 @@ class FitContext:
     def probe(
         self, data: Any, *, count: int | None, default_count: int, class_names: Any, argument: str, random: bool
     ) -> Probe:
-        """The probe of some data; read once, however many callbacks look at it. For `random` see `as_probe`."""
+        """The probe of some data, the same for all callbacks that look at the same rows. For `random` see `as_probe`."""
         parts = tuple(id(part) for part in data) if isinstance(data, tuple) else (id(data),)
         key = (parts, count or default_count, repr(class_names), random)
         if key not in self.probes:
@@ -205,7 +207,8 @@ class FitContext:
                 argument=argument,
                 random=random,
             )
-            self.probes[key] = (data, probe)
+            alike = (one for other, (_, one) in self.probes.items() if (other[0], other[2]) == (parts, key[2]))
+            self.probes[key] = (data, next((one for one in alike if np.array_equal(one.index, probe.index)), probe))
         return self.probes[key][1]
 
     def largest_probe(self, probe: Probe) -> Probe:
@@ -315,6 +318,13 @@ class FitContext:
         captured = reader.read(captures, probe.inputs, targets=targets, choices=choices)
         self._captured[key] = (step, now, captured)
         return captured
+
+    def derived(self, captured: Captured, what: Hashable, compute: Callable[[], Any]) -> Any:
+        """What callbacks compute from a captured output: computed by the first to ask, kept as long as the output."""
+        known = self._derived.setdefault(captured, {})
+        if what not in known:
+            known[what] = compute()
+        return known[what]
 
     @contextmanager
     def frozen_weights(self) -> Iterator[None]:

@@ -14,6 +14,7 @@ probe_view     `ProbeView`: base class of views that need data
 layers_view    `LayersView`: base class of views of the activations of several layers
 explained_view `ExplainedView`: base class of views that explain a prediction as a heat map
 evaluated_view `EvaluatedView`: base class of views that compare predictions with labels or targets
+labelled       the labels with which the answers of a classifier are compared
 codes_view     `CodesView`: base class of views of an autoencoder's latent codes
 arguments      validation of user arguments
 markdown       user-supplied names in Markdown descriptions

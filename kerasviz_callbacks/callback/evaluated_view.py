@@ -5,19 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-import keras
 import numpy as np
 
 from .._typing import Array
 from ..explain.layer_maps import maps_by_input
 from ..fit_context import Request
 from ..maths.confidence import AnswerScores
+from ..maths.sample_scores import SampleScores
 from ..probe.labels import Labels
-from ..taps.layer_selection import penultimate
+from ..taps.layer_selection import features_of, penultimate
 from ..taps.output_labels import labels_of_output
 from ..taps.reader import OUTPUT, Capture, Captured, Reader
 from ..taps.scores import check_looked_through, score_for
 from ..taps.task import Task, task_of, truth_of
+from .labelled import sample_scores
 from .probe_view import ProbeView
 from .types import ARGUMENTS, VALIDATION
 
@@ -96,7 +97,7 @@ class EvaluatedView(ProbeView):
             reader.resolve(self.layer)
         if self.task.kind == "classes":
             call = penultimate(reader) if call is None else call
-            self._features = None if call is None else Capture(call.path, reduce=_mean_over_positions)
+            self._features = None if call is None else features_of(call)
             self.features_path = "" if call is None else call.path
         if self.task.kind in ("classes", "labels"):
             self._maps = self._map_captures(reader)
@@ -165,6 +166,10 @@ class EvaluatedView(ProbeView):
         maps = [captured[capture].output for capture in self._maps or ()] or [None, None]
         return Evaluation(answer_scores, answer_scores.true, features, *maps)
 
+    def sample_scores(self, logits: Captured, source: str) -> SampleScores:
+        """Compare the logits of the rows, as `LOGITS` captures them, with their labels."""
+        return sample_scores(self.fit_context, logits, self.task, self._truth[source])
+
     def truth(self, source: str) -> Array:
         """Return labels or targets: classes `(n,)`, 0 and 1 `(n, labels)`, or regression targets."""
         return self._truth[source]
@@ -173,11 +178,3 @@ class EvaluatedView(ProbeView):
         """Return the name of the view and its layers: the features, then the maps."""
         read = [*([self.features_path] if self._features else []), *([self.maps_path] if self._maps else [])]
         return type(self).__name__ + (f" of {', '.join(read)}" if read else "")
-
-
-def _mean_over_positions(output: Any, choice: Any) -> Any:
-    """Average over positions, as global average pooling does: `(n, d)`."""
-    if len(output.shape) == 1:
-        return output[:, None]
-    axes = tuple(range(1, len(output.shape) - 1))
-    return keras.ops.mean(output, axis=axes) if axes else output

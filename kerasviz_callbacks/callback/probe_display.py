@@ -35,6 +35,7 @@ class ProbeDisplay:
         slice_name: what a slice of a volume is called: `"slice"`, or of clips `"frame"`.
 
     Attributes:
+        main_source: validation data, unless there are none.
         words: of token ids, by data source, the word of each, `(n, t)`; empty if not known.
 
     Raises:
@@ -54,6 +55,7 @@ class ProbeDisplay:
     ):
         self.probes, self.display, self.inputs, self.form = probes, display, inputs, "" if display else form
         self.slice_name, self.quantities = slice_name, quantities
+        self.main_source = next(iter(probes), VALIDATION)
         self._range_of = range_of if display is None else None
         self._pictures: dict[str, Array | None] = {}
         self.words = _words(display, inputs) if form == "ids" else {}
@@ -70,7 +72,7 @@ class ProbeDisplay:
 
     def class_name(self, label: int) -> str:
         """Return the name of a class; a number, its own or a name that is one, reads `"class 3"`."""
-        names, label = self.probes[VALIDATION].class_names, int(label)
+        names, label = self.probes[self.main_source].class_names, int(label)
         if self.quantities:
             return format_number(label)
         if label < 0:
@@ -93,7 +95,7 @@ class ProbeDisplay:
     @cached_property
     def limits(self) -> tuple[float, float]:
         """The least and the largest finite value of the validation data, the scale of signals and points."""
-        values = self.inputs[VALIDATION]
+        values = self.inputs[self.main_source]
         finite = values[np.isfinite(values)] if values.dtype.kind == "f" else values
         return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
 
@@ -141,7 +143,7 @@ class ProbeDisplay:
     @property
     def depth(self) -> int:
         """How many slices an image of a volume has; 0 if images are flat, or there are none."""
-        pictures = self.pictures(VALIDATION) if VALIDATION in self.probes else None
+        pictures = self.pictures(self.main_source) if self.probes else None
         return 0 if pictures is None or pictures.ndim < 5 else pictures.shape[1]
 
     def slice_in_words(self, number: int | None = None) -> str:
@@ -172,7 +174,7 @@ class ProbeDisplay:
 
         With `display` that is the first, as in the images that it returns. Maps of fewer axes are left as they are.
         """
-        inputs = self.inputs[VALIDATION]
+        inputs = self.inputs[self.main_source]
         if self.display is not None or maps.ndim < axis + 3:
             return maps
         return slices_first(maps, axis, sides=inputs.shape[1:4] if inputs.ndim == 5 else None)
@@ -190,7 +192,7 @@ class ProbeDisplay:
         if self.display is None:
             images = None if self.form else as_images(np.asarray(values, np.float64))
             return None if images is None else np.where(np.isfinite(images), images, np.nan)
-        inputs = self.inputs[VALIDATION]
+        inputs = self.inputs[self.main_source]
         finite = np.isfinite(values)
         lowest, highest = _range(inputs)
         within = np.clip(np.where(finite, values, lowest), lowest, highest)

@@ -88,16 +88,16 @@ class ProbeView(View):
         """Read the data once, trace the model on it, and find the layers."""
         self.read_data()
         self.displayed_input, self._pictured, self._displays = *self._choose_inputs(), {}
-        display, axis = self.display, self.readers[VALIDATION].input_axes[self.displayed_input]
+        display, axis = self.display, self.readers[self.main_source].input_axes[self.displayed_input]
         if display is not None and axis is not None:
             display = partial(_display_channels_first, display, axis)
         form = self._form(self.displayed_input)
-        self._slice_name = "frame" if has_frames(self.readers[VALIDATION].layers) else "slice"
+        self._slice_name = "frame" if has_frames(self.readers[self.main_source].layers) else "slice"
         given = (self.probes, display, self.inputs(self.displayed_input), form, self._slice_name)
-        quantities = labels_are_quantities(self.readers[VALIDATION], self.probes[VALIDATION])
+        quantities = labels_are_quantities(self.readers[self.main_source], self.probes[self.main_source])
         range_of = partial(self._input_range, self.displayed_input)
         self.probe_display = ProbeDisplay(*given, quantities=quantities, range_of=range_of)
-        self.find_layers(self.readers[VALIDATION])
+        self.find_layers(self.readers[self.main_source])
 
     def read_data(self) -> None:
         """Create the probes and their readers, shared with the other callbacks of the fit."""
@@ -117,6 +117,11 @@ class ProbeView(View):
             if model is not None:
                 with blame_argument(ARGUMENTS[source], model, probe):
                     self.readers[source] = self.fit_context.reader(model, probe.inputs, paths)
+
+    @property
+    def main_source(self) -> str:
+        """The data source that decides how inputs are displayed: validation data, unless there are none."""
+        return next(iter(self.probes), VALIDATION)
 
     def inputs(self, number: int) -> dict[str, Array]:
         """Return one of the model's inputs, in Keras' order, `(n, *spatial, channels)` by data source."""
@@ -145,7 +150,7 @@ class ProbeView(View):
         return self._displays[number]
 
     def _form(self, number: int) -> str:
-        return input_form(self.readers[VALIDATION], number, self.inputs(number)[VALIDATION])
+        return input_form(self.readers[self.main_source], number, self.inputs(number)[self.main_source])
 
     def _choose_inputs(self) -> tuple[int, list[int]]:
         """Return the number of the displayed input, and of those that examples show, images of the same size.
@@ -153,13 +158,13 @@ class ProbeView(View):
         The displayed one is the first that may be an image, else (or with `display`) the first. Keras sorts the keys of
         a dict; the first is meant as the user passed them.
         """
-        probe = self.probes[VALIDATION]
+        probe = self.probes[self.main_source]
         flat, given = keras.tree.flatten(probe.inputs), leaves(probe.inputs)
         order = [next(number for number, one in enumerate(flat) if one is leaf) for leaf in given]
         if len(order) == 1 or self.display is not None:
             return order[0], order[:1]
         forms = {number: self._form(number) for number in order}
-        values = {number: self.inputs(number)[VALIDATION] for number in order}
+        values = {number: self.inputs(number)[self.main_source] for number in order}
         images = [number for number in order if not forms[number] and is_picture(values[number])]
         shown = next((number for number in order if forms[number] == "points" or number in images), order[0])
         alike = [number for number in images if values[number].shape[1:3] == values[shown].shape[1:3]]
@@ -179,9 +184,9 @@ class ProbeView(View):
 
         `pictured` is said in place of the middle slice; `all_inputs` of those of `example_tiles`.
         """
-        if self.probe_display.pictures(VALIDATION) is None:
+        if self.probe_display.pictures(self.main_source) is None:
             return ""
-        names = input_names(self.readers[VALIDATION].model, self.probes[VALIDATION].inputs)
+        names = input_names(self.readers[self.main_source].model, self.probes[self.main_source].inputs)
         one = f"input {names[self.displayed_input]} of {len(names)}" if len(names) > 1 else ""
         if all_inputs and len(self._pictured) > 1:
             one = f"inputs {', '.join(names[number] for number in self._pictured)}"

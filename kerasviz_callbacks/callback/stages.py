@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import keras
@@ -88,6 +88,17 @@ class Stages(keras.callbacks.Callback, ABC):
     def texts(self, measured: Mapping[str, Measured]) -> Iterator[Text]:
         """Return texts for TensorBoard's Text tab. Default: none."""
         return iter(())
+
+    def files(self, measured: Mapping[str, Measured]) -> Iterator[tuple[str, str, bytes]]:
+        """Return files that replace the previous ones: data source, name and content. Default: none."""
+        return iter(())
+
+    def restore(self, first_step: int, read: Callable[[str, str], bytes | None]) -> None:
+        """Continue from an earlier fit that this one resumes at a step, before it is measured. Default: nothing to do.
+
+        Its `memory` is there already where the view itself has seen the model's last fit; `read` gives the content of
+        a file of that fit, by data source and name, `None` without one.
+        """
 
     def on_logs(self, step: int, logs: Mapping[str, Any]) -> None:
         """Receive the epoch's Keras logs, before the step is measured. Default: ignore them."""

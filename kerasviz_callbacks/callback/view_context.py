@@ -55,6 +55,7 @@ class ViewContext(Participant):
         self._places: list[Path] = []  # the directories that it writes to
         self._unread_logs: list[tuple[int, dict[str, Any]]] = []  # of epochs that were not measured
         self._prepared = False
+        self._resumed_at: int | None = None  # the step at which the fit resumes an earlier one, until that is restored
         self._ended: int | None = None  # the last completed step
         self._observed: int | None = None  # the last observed step
         self._drawn: int | None = None  # the last step due to be drawn; the queue may have skipped it
@@ -91,9 +92,10 @@ class ViewContext(Participant):
         """
         self.begun = self.fit.training = True
         self.schedule.begin(epoch)
+        resumed = epoch if self.schedule.unit == "epoch" else self.schedule.step + 1
         if epoch > 0:
             self._resume()
-        resumed = epoch if self.schedule.unit == "epoch" else self.schedule.step + 1
+            self._resumed_at = resumed
         first_step = UNTRAINED if epoch == 0 else resumed
         notebook = shown_in_notebook(self.view.notebook)
         self.writer.sinks = self.fit.sinks(
@@ -253,6 +255,10 @@ class ViewContext(Participant):
                     f"kerasviz_callbacks: another {self.failures.name} of this fit writes the same tags; this one "
                     f'adds "{self.writer.suffix}" to theirs: {self.writer.tag(next(iter(self.view.tags())))}.'
                 )
+        if self._prepared and self._resumed_at is not None:
+            resumed, self._resumed_at = self._resumed_at, None
+            with self.failures.collect("continue from the earlier fit"):
+                self.view.restore(resumed, self.writer.read_file)
         return self._prepared
 
     def _report(self) -> None:

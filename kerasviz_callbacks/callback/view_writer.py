@@ -45,13 +45,15 @@ class ViewWriter:
                             sink.scalar(source, suffixed, step, value, about)
 
     def draw(self, last: LastStep) -> None:
-        """Draw and write the images, points and texts of a step."""
+        """Draw and write the images, points, texts and files of a step."""
         with self._failures.collect("draw", BaseException):
             self._write_images(last)
         with self._failures.collect("write points", BaseException):
             self._write_points(last)
         with self._failures.collect("write texts", BaseException):
             self._write_texts(last)
+        with self._failures.collect("write files", BaseException):
+            self._write_files(last)
 
     def animate(self) -> None:
         """Write the animation of all drawn steps, if the view has one."""
@@ -76,11 +78,30 @@ class ViewWriter:
 
     def _write_points(self, last: LastStep) -> None:
         for source, points in self._view.points(last.measured):
-            part = f"-{self._part.replace('/', '-')}" if self._part else ""
-            named = replace(points, name=f"{points.name}{part}{self.suffix}")
+            named = replace(points, name=self._name(points.name))
             for sink in self.sinks:
                 with sink.errors.collect():
                     sink.points(source, named)
+
+    def read_file(self, source: str, name: str) -> bytes | None:
+        """Read a file of the fit that this one resumes."""
+        found = (sink.read_file(source, self._file_name(name)) for sink in self.sinks)
+        return next((content for content in found if content is not None), None)
+
+    def _name(self, name: str) -> str:
+        """Return a name with the part that the view looks at, and its suffix."""
+        part = f"-{self._part.replace('/', '-')}" if self._part else ""
+        return f"{name}{part}{self.suffix}"
+
+    def _file_name(self, name: str) -> str:
+        stem, dot, kind = name.rpartition(".")
+        return f"{self._name(stem)}{dot}{kind}"
+
+    def _write_files(self, last: LastStep) -> None:
+        for source, name, content in self._view.files(last.measured):
+            for sink in self.sinks:
+                with sink.errors.collect():
+                    sink.file(source, self._file_name(name), content)
 
     def _write_texts(self, last: LastStep) -> None:
         for text in self._view.texts(last.measured):

@@ -90,6 +90,7 @@ class Summary:
         placeholder: the text in place of the examples where there are none now.
         loss_rows: rows of space kept for `losses`, which are not all known before training.
         example_columns: how many examples stand beside each other.
+        memorised: at the bottom, how many labels are memorised, and the first of them; `None`: no space is kept.
     """
 
     headline: tuple[str, str]
@@ -103,6 +104,7 @@ class Summary:
     placeholder: str = ""
     loss_rows: int = 1
     example_columns: int = 1
+    memorised: tuple[str, Sequence[str]] | None = None
 
 
 def overfitting_sheet(shown: Summary, *, caption: str, note: str = "") -> Picture:
@@ -115,7 +117,8 @@ def overfitting_sheet(shown: Summary, *, caption: str, note: str = "") -> Pictur
     below = 0
     if shown.class_scores is not None or shown.degraded is not None:
         below = _HEADING + -(-MAX_DEGRADED // shown.example_columns) * _TILE
-    page = Sheet(_HEADLINE + shown.loss_rows * _TOP + rows * _METRICS + below, _WIDTH, caption)
+    last = 0 if shown.memorised is None else _LINES
+    page = Sheet(_HEADLINE + shown.loss_rows * _TOP + rows * _METRICS + below + last, _WIDTH, caption)
     body, top = page.body, _HEADLINE
     _paint_headline(body[:top], shown)
     for row in range(shown.loss_rows):
@@ -127,10 +130,14 @@ def overfitting_sheet(shown: Summary, *, caption: str, note: str = "") -> Pictur
         _paint_charts(body[top : top + _METRICS - 14], charts, shown.steps)
         top += _METRICS
     if shown.class_scores is not None:
-        _paint_class_scores(body[top:, :_CLASSES_WIDTH], shown.class_scores)
+        _paint_class_scores(body[top : len(body) - last, :_CLASSES_WIDTH], shown.class_scores)
     if shown.degraded is not None:
         part = body[top:, _CLASSES_WIDTH + _GAP :] if shown.class_scores is not None else body[top:]
         _paint_degraded(part, shown.degraded, shown)
+    if shown.memorised is not None:
+        under = len(body) - last
+        write(body, (0, under + 17), shown.memorised[0], size=_WORDS, bold=True, width=_WIDTH, least=_LEAST)
+        write(body, (0, under + 38), _whole(shown.memorised[1], _WIDTH), size=_WORDS, colour=QUIET)
     bad, legend = "", None
     if shown.degraded is not None and shown.degraded.pictures is not None and shown.degraded.scale > 0:
         maps = [one for one in (shown.degraded.then, shown.degraded.now) if one is not None and len(one)]
@@ -138,6 +145,15 @@ def overfitting_sheet(shown: Summary, *, caption: str, note: str = "") -> Pictur
         legend = evidence_scale(shown.degraded.scale, sliced=sliced) if maps else None
         bad = count_non_finite(*maps)
     return page.finished(legend=legend, note=note, bad=bad)
+
+
+def _whole(entries: Sequence[str], width: int) -> str:
+    """As many of the entries, in a line, as fit into `width` pixels."""
+    for count in range(len(entries), 0, -1):
+        line = ",  ".join(entries[:count]) + (",  ..." if count < len(entries) else "")
+        if count == 1 or text_width(line, _WORDS) <= width:
+            return line
+    return ""
 
 
 def _paint_headline(strip: Picture, shown: Summary) -> None:

@@ -22,6 +22,8 @@
     classes             separation of classes: nearest neighbours, silhouette, variance ratio
     confusion           confusion matrices: which class is taken for which
     confidence          confidence of predictions compared with their accuracy
+    sample_scores       the answer to each label: probability, margin, the other label that is likeliest
+    dynamics            how the answers to samples develop over the epochs: confidence, margin, forgetting
     map_change          distances between heat maps
     diversity           how much samples differ from each other
     reconstruction      reconstruction errors and interpolation between codes

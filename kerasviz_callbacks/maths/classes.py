@@ -64,16 +64,24 @@ def knn_accuracy(features: ArrayLike | FeatureDistances, labels: ArrayLike, k: i
     Distances are Euclidean; of equal ones the lower row number counts as nearer. All other rows if they are fewer than
     k; NaN with fewer than two rows; ValueError if k is less than 1.
     """
+    agreement = knn_agreement(features, labels, k)
+    if np.isnan(agreement).any() or not len(agreement):
+        return float("nan")
+    _, own, counts = np.unique(np.asarray(labels), return_inverse=True, return_counts=True)
+    return float(np.mean(np.bincount(own, agreement) / counts))
+
+
+def knn_agreement(features: ArrayLike | FeatureDistances, labels: ArrayLike, k: int = 5) -> NDArray[np.float64]:
+    """Compute the fraction of each row's `k` nearest neighbours that share its label, `(n,)`; see `knn_accuracy`."""
     prepared, given = _checked(features, labels)
     values = prepared.values
     if k < 1:
         raise ValueError(f"k: must be at least 1, got {k}")
     if values is None or len(values) < 2:
-        return float("nan")
+        return np.full(prepared.count, np.nan)
     k = min(k, len(values) - 1)
     same = [_same_label(values, given, rows, rough, k) for rows, rough in prepared.squared_distances()]
-    _, own, counts = np.unique(given, return_inverse=True, return_counts=True)
-    return float(np.mean(np.bincount(own, np.concatenate(same)) / (counts * k)))
+    return np.concatenate(same) / k
 
 
 def _same_label(

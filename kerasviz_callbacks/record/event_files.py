@@ -1,13 +1,15 @@
-"""Images, scalars, text and projector points in TensorBoard event files."""
+"""Images, scalars, text and projector points in TensorBoard event files, and files beside them."""
 
 from __future__ import annotations
 
 import os
 import shlex
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from .events import EventFile
+from .files import put
 from .png import size_of
 from .projector import Points, Projector
 from .sink import DirectorySink, is_loggable
@@ -68,6 +70,18 @@ class EventFileSink(DirectorySink):
         if run not in self._projectors:
             self._projectors[run] = Projector(self.directory / self.path_of(run))
         self._projectors[run].write(points)
+
+    def file(self, run: str, name: str, content: bytes) -> None:
+        """Write a file beside the events of the run, whole or not at all."""
+        path = self.directory / self.path_of(run) / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        put(path, content)
+
+    def read_file(self, run: str, name: str) -> bytes | None:
+        """Read a file beside the events of the run; `None` if it is not there or cannot be read."""
+        with suppress(OSError):
+            return (self.directory / self.path_of(run) / name).read_bytes()
+        return None
 
     def flush(self) -> None:
         """Write what waits, one write a run."""

@@ -27,6 +27,7 @@ class MemorySink(Sink):
         texts: `texts[run, tag][step]`, Markdown.
         descriptions: `descriptions[run, tag]`, the first one given.
         projected: `projected[run]`, the newest points of the projector.
+        files: `files[run, name]`, the newest content.
 
     Example:
         >>> sink = MemorySink()
@@ -44,6 +45,7 @@ class MemorySink(Sink):
         self.texts: defaultdict[tuple[str, str], dict[int, str]] = defaultdict(dict)
         self.descriptions: dict[tuple[str, str], str] = {}
         self.projected: dict[str, Points] = {}
+        self.files: dict[tuple[str, str], bytes] = {}
 
     def image(self, run: str, tag: str, step: int, png: bytes, description: str = "") -> None:
         """Keep the pixels of one image; see `Sink.image`."""
@@ -64,3 +66,7 @@ class MemorySink(Sink):
     def points(self, run: str, points: Points) -> None:
         """Keep the newest points."""
         self.projected[run] = points
+
+    def file(self, run: str, name: str, content: bytes) -> None:
+        """Keep the newest content of a file."""
+        self.files[run, name] = content

@@ -68,6 +68,13 @@ class Sink:
         Values, columns and pictures that do not fit each other raise a `ValueError`.
         """
 
+    def file(self, run: str, name: str, content: bytes) -> None:
+        """Record a file of a run, in place of the previous one of this name."""
+
+    def read_file(self, run: str, name: str) -> bytes | None:
+        """Return the file of a run that an earlier fit, which this one resumes, has recorded; `None` without one."""
+        return None
+
     def flush(self) -> None:
         """Write what waits in memory; if that is not possible, it is lost and counted in `errors`."""
 

@@ -121,6 +121,19 @@ def penultimate(reader: Reader) -> Call | None:
     return before[-1] if before and any(_has_kernel(call.ref.layer) for call in before) else None
 
 
+def features_of(call: Call) -> Capture:
+    """Capture the output of a layer as one vector a row, `(n, d)`: the mean over positions."""
+    return Capture(call.path, reduce=_mean_over_positions)
+
+
+def _mean_over_positions(output: Any, choice: Any) -> Any:
+    """Average over positions, as global average pooling does: `(n, d)`."""
+    if len(output.shape) == 1:
+        return output[:, None]
+    axes = tuple(range(1, len(output.shape) - 1))
+    return keras.ops.mean(output, axis=axes) if axes else output
+
+
 def _has_kernel(layer: Any) -> bool:
     """Whether a layer has a weight matrix, trainable or not; biases, scales and statistics do not count."""
     return not isinstance(layer, keras.layers.Normalization) and any(

@@ -38,7 +38,7 @@ class Capture:
     owner: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Captured:
     """The result of one capture: numpy arrays with a row per input; half precision as float32."""
 

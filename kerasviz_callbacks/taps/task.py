@@ -9,18 +9,28 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
+from .._autodiff import framework
 from .._typing import Array
 from ..maths.confidence import AnswerScores, multiclass_scores, multilabel_scores
+from ..maths.sample_scores import SampleScores, class_scores, label_scores
 from ..probe import Probe
 from ..probe.labels import labels_of
 from .heads import OF_CLASSES, loss_name, loss_of
 from .layer_selection import reconstruction
 from .layers import has_own_train_step
 from .output_form import OF_QUANTITIES, Form, form_of, targets_of
-from .reader import Reader
-from .scores import PREDICTED, Score, class_targets, probabilities, score_for
+from .reader import OUTPUT, Capture, Reader
+from .scores import PREDICTED, Score, class_targets, is_probabilities, probabilities, score_for
 
 _LABELS = "weights of the labels"  # the name of the targets of the scores below
+
+
+def _logits(output: Any, choice: Any) -> Any:
+    return framework().before_softmax(output)[0]
+
+
+LOGITS = Capture(OUTPUT, reduce=_logits)
+"""The first output before its softmax or sigmoid, where that can be found; else the output itself."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +64,15 @@ class Task:
         if self.kind == "labels":
             return multilabel_scores(values, truth)
         return multiclass_scores(np.concatenate([1 - values, values], axis=1) if self.units == 1 else values, truth)
+
+    def sample_scores(self, logits: Array, truth: Array) -> SampleScores:
+        """Compare answers, as `LOGITS` captures them, with classes `(n,)`, or 0 and 1 `(n, units)` for labels."""
+        values = logits.reshape(len(logits), self.units).astype(np.float64)
+        if self.kind == "labels" or self.units == 1:
+            return label_scores(values, truth)
+        if self.output == "logits" and not self.independent and is_probabilities(values) and values.min() >= 0:
+            values = np.log(np.maximum(values, np.finfo(np.float64).tiny))  # of a softmax that was not found
+        return class_scores(values, truth, independent=self.independent)
 
     def scores(self, of: Literal["logits", "output"]) -> tuple[Score, Score]:
         """The scores of the true and of the predicted class; of several labels their sum."""

@@ -7,17 +7,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .._typing import Array
-from ..callback import ARGUMENTS, UNTRAINED, VALIDATION, Image, Measured, ProbeView
+from ..callback import UNTRAINED, VALIDATION, Image, Measured, ProbeView
 from ..callback.arguments import one_of
+from ..callback.labelled import Labelled, labelled
 from ..callback.markdown import code_span
 from ..draw.confusion import MAX_CLASSES, MAX_EXAMPLES, Confused, Matrix, confusion_sheet
 from ..draw.text import join_notes
 from ..fit_context import Request
 from ..maths.confusion import Answers, Confusion, Confusions, Normalize, most_confused, most_wrong
-from ..taps.output_labels import labels_of_output
 from ..taps.reader import OUTPUT, Capture, Captured, Reader
-from ..taps.task import Task, task_of, truth_of
+from ..taps.task import Task
 
 MAX_PAIRS = 12
 _UNITS = {"true": "share of the true class", "pred": "share of the predicted class", "all": "share of all rows"}
@@ -71,38 +70,19 @@ class ConfusionMatrix(ProbeView):
             one_of(normalize, "normalize", None, *_UNITS)
         self.normalize = normalize
         self._task, self._output = Task("classes"), "output"
-        self._truth: dict[str, Array] = {}
-        self._weights: dict[str, Array] = {}
+        self._labels: dict[str, Labelled] = {}
         self._high = 1.0
 
     def find_layers(self, reader: Reader) -> None:
         """Find the task, the labels, and the scale."""
         self._out, self._output = Capture(OUTPUT), str(reader.first_output or "output")
-        self._truth, self._weights = {}, {}
-        for source, probe in self.probes.items():
-            self._task, self._truth[source] = self._labelled(self.readers[source], source)
-            own = probe.labels is not None and np.array_equal(self._truth[source], probe.labels)
-            self._weights[source] = probe.row_weights if own else np.ones(len(probe))
+        view = type(self).__name__
+        self._labels = {
+            source: labelled(self.readers[source], probe, source, view=view, makes="confusion matrix")
+            for source, probe in self.probes.items()
+        }
+        self._task = next(reversed(self._labels.values())).task
         self._high = max(self._largest_row(source) for source in self.probes)
-
-    def _labelled(self, reader: Reader, source: str) -> tuple[Task, Array]:
-        """Return the task that the labels of a data source imply, and the labels."""
-        probe, labels = self.probes[source], labels_of_output(reader, self.probes[source])
-        task = task_of(reader, probe, labels.numbers)
-        truth = truth_of(task, reader, probe, labels.numbers) if task.kind in ("classes", "labels") else None
-        if truth is None:
-            why = labels.why_none or f"the model's output of shape {(None, *reader.output_shapes[0])} gives no classes"
-            raise ValueError(
-                f"{ARGUMENTS[source]}: has no labels for the predictions of a classifier ({why}), so there is no "
-                "confusion matrix; pass (x, y) with class numbers, one-hot rows, or rows of 0 and 1 for a model with "
-                "several sigmoids, or leave ConfusionMatrix out."
-            )
-        if task.kind == "classes" and truth.max(initial=0) >= task.choices:
-            raise ValueError(
-                f"{ARGUMENTS[source]}: holds class {int(truth.max())}, but the model's output has {task.choices} "
-                f"classes; expected 0 to {task.choices - 1}."
-            )
-        return task, truth if task.kind == "classes" else (np.asarray(truth) > 0.5).astype(np.int64)
 
     @property
     def _several(self) -> bool:
@@ -116,7 +96,7 @@ class ConfusionMatrix(ProbeView):
 
     def _largest_row(self, source: str) -> float:
         """Return the end of the scale: 1, or the largest share or number of rows that a true class has."""
-        truth, weights = self._truth[source], self._weights[source]
+        truth, weights = self._labels[source].truth, self._labels[source].weights
         if self.normalize in ("true", "pred"):
             return 1.0
         if self._several:
@@ -135,7 +115,7 @@ class ConfusionMatrix(ProbeView):
 
     def measure(self, captured: dict[Capture, Captured], source: str, step: int) -> Measured:
         """Compute the matrix, the accuracies, and the worst confusions."""
-        truth, weights = self._truth[source], self._weights[source]
+        truth, weights = self._labels[source].truth, self._labels[source].weights
         answers = Answers.of(self._task.answer_scores(captured[self._out].output, truth), truth, weights)
         self.memory.extend_scale("confusion", self._high)
         classes = 2 if self._several else self._task.choices
@@ -164,7 +144,7 @@ class ConfusionMatrix(ProbeView):
                 note=join_notes("predictions that are NaN count as wrong" if missing else "", unweighted, one.note),
                 bad=missing,
             )
-            rows = _WEIGHTED if self._is_weighted(source) else ""
+            rows = _WEIGHTED if self._labels[source].is_weighted else ""
             about = _DESCRIPTION.format(output=code_span(self._output), unit=unit, rows=rows)
             yield Image(source, f"confusion/{self._output}", picture, about)
 
@@ -218,12 +198,7 @@ class ConfusionMatrix(ProbeView):
         of = f"{MAX_CLASSES} most confused of {self._things:,}" if self._things > MAX_CLASSES else f"{self._things}"
         size = self.probes[source].size
         whole = "of those read" if " of the first " in size else "of the data"
-        weighted = f", accuracy weighted to the proportions {whole}" if self._is_weighted(source) else ""
+        weighted = f", accuracy weighted to the proportions {whole}" if self._labels[source].is_weighted else ""
         pictured = self.examples_in_words(all_inputs=True)
         rows = join_notes(f"{size} rows{weighted}", f"examples: {pictured}" if pictured else "")
         return f"{self._output}   confusion matrix, {of} {what}\n{rows}"
-
-    def _is_weighted(self, source: str) -> bool:
-        """Return whether the rows have other proportions than the data, so that the accuracy is not that of counts."""
-        given = self._weights[source]
-        return not np.allclose(given[given > 0], given.max())

@@ -19,6 +19,7 @@ from ..record.notebook import shown_in_notebook
 from ..taps.input_errors import PartsError
 from ..views.activation_maps import ActivationMaps
 from ..views.confusion_matrix import ConfusionMatrix
+from ..views.data_map import DataMap
 from ..views.filter_images import FilterImages
 from ..views.overfitting_monitor import OverfittingMonitor
 from .choice import Choice, fitting_views, why_not_run
@@ -36,7 +37,8 @@ class Visualizer(keras.callbacks.Callback):
       bottleneck layer.
     - With data: layer activations.
     - Classifiers: Grad-CAM and, with labels, `OverfittingMonitor`, which evaluates up to 500 rows of each data set at
-      every epoch (pass the other views in `views` to leave it out).
+      every epoch (pass the other views in `views` to leave it out), `ConfusionMatrix` and, with training data,
+      `DataMap`, on the same rows.
     - Masks, image to image, values per pixel such as depth, boxes, points, forecasts: `Predictions` beside the truth.
     - Autoencoders: trajectories and profiles of the latent codes, reconstructions, and the curves of the loss and its
       parts.
@@ -288,8 +290,8 @@ class Visualizer(keras.callbacks.Callback):
         self._choice = fitting_views(model, view.list_layers(), readers.get(VALIDATION), probes, why)
         views = [self._make(one, **arguments) for one, arguments in self._choice.views]
         for one in views:
-            if isinstance(one, ConfusionMatrix) and self.of_data["count"] is None:
-                one.rows_like = OverfittingMonitor  # one pass for both
+            if isinstance(one, (ConfusionMatrix, DataMap)) and self.of_data["count"] is None:
+                one.rows_like = OverfittingMonitor  # one pass for all
         return views
 
     def _make(self, view: type[View] | View, **arguments: Any) -> View:

@@ -24,6 +24,7 @@ from ..taps.weights import convolution_layout, weight_matrices
 from ..views.activation_maps import ActivationMaps
 from ..views.coefficients import Coefficients
 from ..views.confusion_matrix import ConfusionMatrix
+from ..views.data_map import DataMap
 from ..views.filter_images import FilterImages, filter_kernels
 from ..views.generated_images import GeneratedImages
 from ..views.grad_cam import GradCAM
@@ -273,7 +274,7 @@ def _add_monitor(choice: Choice, reader: Reader, probes: Mapping[str, Probe]) ->
         choice.leave_out("OverfittingMonitor of the training data", why[TRAINING])
         choice.add(OverfittingMonitor, ConfusionMatrix, training_data=None)
     else:
-        choice.add(OverfittingMonitor, ConfusionMatrix)
+        choice.add(OverfittingMonitor, ConfusionMatrix, *([DataMap] if TRAINING in probes else []))
 
 
 def _why_no_truth(reader: Reader, probe: Probe, kinds: Sequence[str] = ("classes", "labels")) -> str:

@@ -9,6 +9,7 @@ from ..views.activation_maps import ActivationMaps
 from ..views.attribution import Attribution
 from ..views.coefficients import Coefficients
 from ..views.confusion_matrix import ConfusionMatrix
+from ..views.data_map import DataMap
 from ..views.filter_images import FilterImages
 from ..views.filter_overlap import FilterOverlap
 from ..views.generated_images import GeneratedImages
@@ -38,6 +39,7 @@ VIEWS: dict[str, type[View]] = {
         Predictions,
         GeneratedImages,
         ConfusionMatrix,
+        DataMap,
         OverfittingMonitor,
     )
 }

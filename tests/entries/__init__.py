@@ -5,6 +5,7 @@ from . import (
     attribution,
     coefficients,
     confusion_matrix,
+    data_map,
     filter_images,
     filter_overlap,
     generated_images,
@@ -33,6 +34,7 @@ ENTRIES = {
     "Predictions": predictions.ENTRY,
     "GeneratedImages": generated_images.ENTRY,
     "ConfusionMatrix": confusion_matrix.ENTRY,
+    "DataMap": data_map.ENTRY,
     "OverfittingMonitor": overfitting_monitor.ENTRY,
 }
 
@@ -46,5 +48,6 @@ BY_DEFAULT = (
     "Predictions",
     "GeneratedImages",
     "ConfusionMatrix",
+    "DataMap",
     "OverfittingMonitor",
 )

@@ -16,6 +16,7 @@ from ...maths.classes import FeatureDistances, knn_accuracy, silhouette, within_
 from ...maths.confidence import overconfidence
 from ...maths.confusion import accuracies, label_accuracies
 from ...maths.map_change import empty, map_distance, true_versus_predicted
+from .memorised import Memorised
 
 Histories = dict[str, tuple[tuple[int, ...], tuple[float, ...]]]
 MetricHistories = dict[str, tuple[tuple[int, ...], tuple[float | None, ...]]]
@@ -44,6 +45,7 @@ class OverfittingData:
     then: BestEpoch | None  # state at the best epoch, if that was earlier
     left_out: Mapping[str, int]  # number of rows excluded from `cam_drift` and from `cam_true_vs_predicted`
     untrained_loss: float  # mean loss of the rows before training; NaN if it was not measured
+    memorised: Memorised | None = None  # doubtful labels of training rows; None where none is looked for, or known
 
 
 def metrics_of(

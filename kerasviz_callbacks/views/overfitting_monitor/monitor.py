@@ -7,18 +7,21 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ...callback import UNTRAINED, VALIDATION, Image, Measured
+from ...callback import TRAINING, UNTRAINED, VALIDATION, Image, Measured
 from ...callback.evaluated_view import EvaluatedView, Evaluation
 from ...draw.inputs import IntensityRange
 from ...draw.overfitting import overfitting_sheet
 from ...draw.overfitting_charts import METRICS, choose_log, extend_axis
 from ...draw.text import join_notes
+from ...fit_context import Request
 from ...record.console import say
 from ...taps.frozen import is_frozen
 from ...taps.reader import Reader
+from ...taps.task import LOGITS
 from .context import SummaryContext
-from .epoch_history import EpochHistory
+from .epoch_history import LOSS, EpochHistory
 from .measurements import BestEpoch, OverfittingData, accuracy_of, empty_in_words, metrics_of, row_loss, tells_nothing
+from .memorised import Memorised, memorised_of
 from .publishing import checked_publish, log_key
 from .several_outputs import judged_output_in_words, loss_in_words
 from .summary import caption_of, summary_of
@@ -34,7 +37,8 @@ class OverfittingMonitor(EvaluatedView):
     It summarises overfitting in one image, `overfitting/summary`: a headline with the worst that the numbers show (NaN,
     chance level, inputs on different scales, nothing learned, overfitting); loss and metric of training and validation
     data with the best epoch (lowest `val_loss`) marked; the metrics below; the probability of the true class, by class;
-    and the inputs that lost most of it since the best epoch, with their Grad-CAM then and now.
+    and the inputs that lost most of it since the best epoch, with their Grad-CAM then and now. With training data, the
+    last lines name the doubtful labels (see `DataMap`) that were memorised since the best epoch.
 
     It computes six metrics at the end of every epoch, whatever `freq`, and adds them to `logs`: `val_overconfidence`,
     `val_knn`, `val_silhouette`, `val_nc1`, `val_cam_drift`, `val_cam_true_vs_predicted`; those of training data have no
@@ -159,6 +163,15 @@ class OverfittingMonitor(EvaluatedView):
             missing["cam_drift", "cam_true_vs_predicted"] = "no layer before the output has feature maps"
         return missing
 
+    def request(self, source: str) -> Request:
+        """Request the logits of training rows too, beside what every such view needs."""
+        wanted = super().request(source)
+        return replace(wanted, captures=(*wanted.captures, LOGITS)) if self._judges_labels(source) else wanted
+
+    def _judges_labels(self, source: str) -> bool:
+        """Whether doubtful labels are looked for: in training data, which alone can be memorised."""
+        return source == TRAINING and self.task.kind == "classes"
+
     def tags(self) -> Mapping[str, None]:
         """Return the tag of the summary image."""
         return {"overfitting/summary": None}
@@ -204,10 +217,24 @@ class OverfittingMonitor(EvaluatedView):
         if "cam_drift" in metrics:
             scalars["overfitting/cam_empty"] = float(left_out["cam_drift"])
         earlier = then if then is not None and then.step < step else None
-        return Measured(step, self._data(source, now, earlier, left_out), scalars)
+        memorised = self._memorised(captured, source, step) if self._judges_labels(source) else None
+        return Measured(step, self._data(source, now, earlier, left_out, memorised), scalars)
+
+    def _memorised(self, captured: Any, source: str, step: int) -> Memorised | None:
+        """Return which doubtful labels are memorised."""
+        if step == UNTRAINED:
+            return None
+        scores, probe = self.sample_scores(captured[LOGITS], source), self.probes[source]
+        loss = self._history().logs.get(step, {}).get(LOSS, math.nan)
+        return memorised_of(self.memory.for_source(source), scores, self.truth(source), probe.index, step, loss)
 
     def _data(
-        self, source: str, now: Evaluation, then: BestEpoch | None, left_out: Mapping[str, int]
+        self,
+        source: str,
+        now: Evaluation,
+        then: BestEpoch | None,
+        left_out: Mapping[str, int],
+        memorised: Memorised | None,
     ) -> OverfittingData:
         history, known = self._history(), self.memory.for_source(source)["histories"]
         metrics = history.metrics(self._charts(), losses=self.task.kind == "values")
@@ -221,7 +248,9 @@ class OverfittingMonitor(EvaluatedView):
         histories = {name: (tuple(values), tuple(values.values())) for name, values in known.items()}
         drawn = replace(now, features=None, predicted_maps=None)
         scales, before = dict(self.memory.scales), self.memory.for_source(source).get("untrained loss", math.nan)
-        return OverfittingData(histories, curves, scales, history.best, metrics, drawn, then, left_out, before)
+        return OverfittingData(
+            histories, curves, scales, history.best, metrics, drawn, then, left_out, before, memorised
+        )
 
     def _charts(self) -> int:
         """Return how many curves of Keras' logs are shown: more where the loss has parts, as that of a VAE."""

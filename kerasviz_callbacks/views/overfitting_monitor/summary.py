@@ -17,6 +17,7 @@ from ...draw.overfitting_headline import Answers, headlines
 from .context import SummaryContext
 from .examples import degraded_examples, no_examples_reason
 from .measurements import OverfittingData, accuracy_of, answers_of
+from .memorised import memorised_in_words
 
 _MORE_ROWS = 1.5  # knn of one data set is not compared with that of another of so many times its rows
 _OTHER_SHARE = 0.1  # metrics that count rows are not compared where a class's share of the rows differs by so much
@@ -71,8 +72,18 @@ def summary_of(context: SummaryContext, data: Mapping[str, OverfittingData], ste
         heading=f"{fell} since {f'{axis} {best}' if validation.then else f'the best {axis}'}",
         placeholder=no_examples_reason(validation, step, axis),
         loss_rows=context.loss_rows,
+        memorised=_memorised(context, data),
         example_columns=4 if regression else 1,
     )
+
+
+def _memorised(context: SummaryContext, data: Mapping[str, OverfittingData]) -> tuple[str, list[str]] | None:
+    """Return what is said of memorised labels; `None` where none is looked for."""
+    if context.task.kind != "classes" or TRAINING not in context.probes:
+        return None
+    training = data.get(TRAINING)
+    found, best = (None, None) if training is None else (training.memorised, training.best)
+    return memorised_in_words(found, context.display, best, context.schedule.unit)
 
 
 def _loss_charts(context: SummaryContext, data: OverfittingData, metrics: Sequence[str], step: int) -> list[Chart]:

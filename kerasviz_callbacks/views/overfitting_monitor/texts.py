@@ -23,7 +23,9 @@ those of the right ones, so no epoch is marked as its best. At the bottom: the m
 class (ring: at the best epoch; disc: now; thick line: decreased), and the inputs that lost most, with the Grad-CAM
 maps of their true class at the best epoch and now, on one scale; a thin outline encloses where a map exceeds half of
 its own largest value, unless that is most of the map. A metric of maps has a gap where most rows that it compares
-have empty ones.
+have empty ones. The last lines, with training data of one class a row, name doubtful labels that were wrong at the
+best epoch and are right now: memorised. Doubtful is a label below another class's logit on the mean of the epochs up
+to the best one; `DataMap` shows all of them.
 *Bad signs:* val_loss rises after the line while the training loss falls; overconfidence is positive and grows; metrics
 of validation data get worse while those of training data improve. Wrong labels show in silhouette and nc1 before they
 are memorised, in overconfidence only then; too little training data in overconfidence. The metrics tell little of a

@@ -1,0 +1,307 @@
+"""`DataMap`: which samples are learned, forgotten and never learned, and which labels are doubtful."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..._typing import Array
+from ...callback import COMPARED_SOURCES, TRAINING, UNTRAINED, VALIDATION, Image, Measured, ProbeView
+from ...callback.labelled import Labelled, labelled, sample_scores
+from ...draw.data_map import data_map_sheet
+from ...draw.text import join_notes
+from ...fit_context import Request
+from ...maths.classes import knn_agreement
+from ...maths.dynamics import SampleDynamics, blank_sums
+from ...maths.sample_scores import SampleScores
+from ...probe.structures import take
+from ...record.console import say
+from ...taps.layer_selection import features_of, penultimate
+from ...taps.reader import Capture, Captured, Reader
+from ...taps.task import LOGITS
+from .items import Items
+from .sheet import Seen, Shares, sheet_of, shown_items
+from .table import FILE, Judged, read_csv
+from .texts import DESCRIPTION, SCALARS
+
+NEIGHBOURS = 10
+MOST_COMPARED = 5000
+"""Rows at most whose features are compared with each other."""
+
+_GROUPS = ("never_learned", "forgotten", "learned")
+_SOURCES = {"validation": VALIDATION, "training": TRAINING}
+
+
+class DataMap(ProbeView):
+    """See which rows a classifier learns, forgets and never learns, and which labels are doubtful.
+
+    At the end of every epoch, whatever `freq`, it compares the answers with the labels, and keeps sums over the epochs:
+
+    - `confidence` and `variability`: mean and standard deviation of the probability of the label, and `correctness`:
+      share of epochs answered right (Swayamdipta et al., "Dataset Cartography", EMNLP 2020).
+    - `margin`: the logit of the label minus the largest other one, as a mean over the epochs (Pleiss et al.,
+      "Identifying mislabeled data using the area under the margin ranking", NeurIPS 2020), here only up to the epoch of
+      the lowest `val_loss` so far, as what is memorised later spoils it. Without a `val_loss`: over all epochs.
+      Of a single sigmoid, and of several labels a row, it is the logit, with its sign changed where the label is no.
+    - `forgetting`: how often a right answer was followed by a wrong one (Toneva et al., ICLR 2019).
+    - `knn_disagreement`: share of the 10 nearest of the other rows, by the features of the penultimate layer, with
+      another label; at drawn steps, of at most 5,000 rows, and not of several labels a row.
+
+    A label is *doubtful* where the margin is below 0: on the mean, the model preferred another one. Doubtful is not
+    wrong: rare and hard rows are doubtful too. Only the rows looked at are judged; the image says how many of how many.
+
+    The image is `data_map/summary`. The table of all rows, the most doubtful marked, is `data_map.csv` in the directory
+    of the run (`views/train`, `views/validation`), and `table()`. A resumed fit (`initial_epoch`) reads the file back
+    and goes on with its sums.
+
+    Args:
+        log_dir: the TensorBoard log directory.
+        validation_data: `(x, y)` with class numbers, one-hot rows, or rows of 0 and 1 (several labels); see
+            `ProbeView`. `None` if only training data are to be judged.
+        training_data: the same. Rows that the model is trained on show what is memorised.
+        options: `count` (2,000; in the proportions of the data; all rows of the data if that is more), `class_names`,
+            `display`, and those of `View`.
+
+    Raises:
+        ValueError: neither validation nor training data; before the first batch: a model that is no classifier, or data
+            without labels.
+
+    Example:
+        >>> data_map = kv.DataMap("logs", training_data=(x, y), count=len(x))  # doctest: +SKIP
+        >>> model.fit(x, y, validation_data=(x_val, y_val), callbacks=[data_map])  # doctest: +SKIP
+        >>> table = data_map.table()  # doctest: +SKIP
+        >>> table["index"][table["doubt_rank"] <= 40]  # doctest: +SKIP
+    """
+
+    scalar_descriptions: ClassVar[Mapping[str, str]] = SCALARS
+    default_count: ClassVar[int] = 2000
+    random_rows: ClassVar[bool] = True
+    every_epoch: ClassVar[bool] = True
+    needs_data: ClassVar[bool] = False
+
+    def __init__(self, log_dir: Any, validation_data: Any = None, **options: Any):
+        super().__init__(log_dir, validation_data, **options)
+        if validation_data is None and self.training_data is None:
+            raise ValueError(
+                "validation_data=None, training_data=None: DataMap needs data with labels; pass training_data=(x, y), "
+                "validation_data=(x_val, y_val), or both."
+            )
+        self._labels: dict[str, Labelled] = {}
+        self._items: dict[str, Items] = {}
+        self._names: tuple[str, ...] = ()  # of the classes or labels
+        self._features: Capture | None = None
+
+    def find_layers(self, reader: Reader) -> None:
+        """Find the labels, and the layer of the features."""
+        view = type(self).__name__
+        self._labels = {
+            source: labelled(self.readers[source], probe, source, view=view, makes="data map", hard=True)
+            for source, probe in self.probes.items()
+        }
+        self._items = {
+            source: Items.of(self.probes[source], one.truth, one.weights) for source, one in self._labels.items()
+        }
+        tasks = [one.task for one in self._labels.values()]
+        count = tasks[0].units if tasks[0].kind == "labels" else tasks[0].choices
+        self._names = tuple(self.probe_display.class_name(number) for number in range(count))
+        single = all(task.kind == "classes" for task in tasks)
+        call = penultimate(reader) if single else None
+        self._features = None if call is None else features_of(call)
+
+    def tags(self) -> Mapping[str, None]:
+        """Return the tag of the image."""
+        return {"data_map/summary": None}
+
+    # Capturing, on the training thread.
+
+    def request(self, source: str) -> Request:
+        """Request the logits and the features."""
+        compared = self._features is not None and len(self.probes[source]) <= MOST_COMPARED
+        return Request((LOGITS, *([self._features] if compared and self._features else [])))
+
+    def capture(self, step: int) -> dict[str, dict[Capture, Captured]]:
+        """Run the shared pass; of many rows, compute the features of some in a pass of their own."""
+        found = super().capture(step)
+        if self._features is not None and self.schedule.is_due(step):
+            for source, probe in self.probes.items():
+                if self._features not in found[source]:
+                    few = take(probe.inputs, compared_rows(len(probe)))
+                    found[source] |= self.readers[source].read([self._features], few)
+        return found
+
+    # Measuring, on the worker.
+
+    def on_logs(self, step: int, logs: Mapping[str, Any]) -> None:
+        """Record the `val_loss` of the epoch."""
+        try:
+            self.memory.shared["val_loss"] = (step, float(logs.get("val_loss", math.nan)))
+        except (TypeError, ValueError):  # logs may contain any object
+            self.memory.shared["val_loss"] = (step, math.nan)
+
+    def measure(self, captured: dict[Capture, Captured], source: str, step: int) -> Measured:
+        """Add the answers of this step to the sums, and compare the features of neighbours."""
+        items, memory = self._items[source], self.memory.for_source(source)
+        scores = self._scores(captured[LOGITS], source)
+        logged, loss = self.memory.shared.get("val_loss", (None, math.nan))
+        dynamics = memory.get("dynamics")
+        if dynamics is None or step == UNTRAINED:
+            dynamics = SampleDynamics.of(len(items))
+        dynamics.add(scores, step, loss if logged == step else math.nan)
+        if step != UNTRAINED:
+            memory["dynamics"], memory["items"] = dynamics, items
+        if self._features is not None and self._features in captured and self.schedule.is_due(step):
+            memory["disagreement"] = self._disagreement(captured[self._features].output, source)
+        known = memory.setdefault("shares", {})
+        shares = {at: of for at, of in known.items() if at < step} | {step: _shares(dynamics, items.weights)}
+        memory["shares"] = shares
+        disagreement = memory.get("disagreement", np.full(len(items), np.nan))
+        judged = Judged(items, dynamics.copy(), disagreement, self._names)
+        seen = Seen(judged, dict(shares), int((~scores.known).sum()), _majority(items))
+        found = dict(zip(_GROUPS, shares[step], strict=True))
+        found["doubtful"] = float(np.average(dynamics.doubtful, weights=items.weights))
+        return Measured(step, seen, {f"data_map/{name}": value for name, value in found.items()})
+
+    def _scores(self, logits: Captured, source: str) -> SampleScores:
+        """Return the answers beside the labels, which other views of the fit may have asked for."""
+        known = self._labels[source]
+        return sample_scores(self.fit_context, logits, known.task, known.truth)
+
+    def _disagreement(self, features: Array, source: str) -> Array:
+        labels = self._labels[source].truth
+        rows = compared_rows(len(labels))
+        found: Array = np.full(len(labels), np.nan)
+        if len(np.unique(labels[rows])) > 1:  # of one class alone no neighbour could disagree
+            found[rows] = 1 - knn_agreement(features, labels[rows], NEIGHBOURS)
+        return found
+
+    # Drawing, on the worker.
+
+    def draw(self, measured: Mapping[str, Measured]) -> Iterator[Image]:
+        """Draw the map of each data source."""
+        for source, one in measured.items():
+            seen: Seen = one.data
+            shown = shown_items(seen.judged)
+            pictures = self.example_tiles(source, seen.judged.items.row[shown])
+            contents = sheet_of(seen, self.schedule, one.step, pictures)
+            note = join_notes(*self._notes(source), one.note)
+            bad = f"{seen.missing:,} NaN" if seen.missing else ""
+            picture = data_map_sheet(contents, caption=self._caption(source), note=note, bad=bad)
+            thing = "one label of one" if seen.judged.items.several else "one"
+            about = DESCRIPTION.format(thing=thing, file=FILE)
+            yield Image(source, "data_map/summary", picture, about)
+
+    def _caption(self, source: str) -> str:
+        known, probe = self._labels[source], self.probes[source]
+        weighted = "shares weighted to the proportions of the data" if known.is_weighted else ""
+        compared = ""
+        if self._features is not None and len(probe) > MOST_COMPARED:
+            compared = f"features of {MOST_COMPARED:,} rows compared"
+        pictured = self.examples_in_words(all_inputs=True)
+        rows = join_notes(f"{probe.size} rows", weighted, compared, f"examples: {pictured}" if pictured else "")
+        return self.probe_display.captioned(f"data map of {COMPARED_SOURCES[source]} data\n{rows}", source)
+
+    def _notes(self, source: str) -> list[str]:
+        """Return what is left out now."""
+        several = self._labels[source].task.kind == "labels"
+        return ["" if several or self._features else "no features: no layer with weights before the output"]
+
+    def files(self, measured: Mapping[str, Measured]) -> Iterator[tuple[str, str, bytes]]:
+        """Return the table of each data source."""
+        for source, one in measured.items():
+            if one.step != UNTRAINED:
+                yield source, FILE, one.data.judged.csv()
+
+    # Without or after a fit.
+
+    def table(self, data: str | None = None) -> dict[str, Array]:
+        """Return all figures of every row, as they stand after the last epoch; during `fit` too.
+
+        Args:
+            data: `"training"` or `"validation"`; `None`: training data, if they were given.
+
+        Returns:
+            Arrays of one length, as the columns of `data_map.csv`, by name: `index` (position in the user's data, or in
+            the stream), `label`, `label_name`, `proposed`, `proposed_name` (of several labels a row: a line for each,
+            and `given` and `proposed` are 0 or 1), `doubt_rank` (1: the lowest margin), `doubtful`, `group`
+            (`"learned"`, `"forgotten"`, `"never learned"`, empty where the answer is NaN), `margin`,
+            `margin_to_the_end` (of all epochs), `confidence`, `variability`, `correctness`, `forgetting`,
+            `knn_disagreement` (of the last drawn step; NaN if not computed) and `epochs` (counted).
+
+        Raises:
+            ValueError: other data, or data that were not given.
+            RuntimeError: no epoch has ended yet.
+        """
+        given = {"training": self.training_data, "validation": self.validation_data}
+        if data is None:
+            data = "validation" if self.training_data is None else "training"
+        if given.get(data) is None:
+            known = " or ".join(f'"{name}"' for name, value in given.items() if value is not None)
+            raise ValueError(f"data={data!r}: expected {known}.")
+        last = self.context.last if self.context is not None else None if self.result is None else self.result.last
+        if last is None or last.step == UNTRAINED or _SOURCES[data] not in last.measured:
+            raise RuntimeError("DataMap.table: no epoch has been measured yet; call it after fit.")
+        found: dict[str, Array] = last.measured[_SOURCES[data]].data.judged.table()
+        return found
+
+    def restore(self, first_step: int, read: Callable[[str, str], bytes | None]) -> None:
+        """Go on with the sums of an earlier fit, of this view or from its file; say so, or why not."""
+        for source, items in self._items.items():
+            memory = self.memory.for_source(source)
+            try:
+                earlier = memory.pop("items", None), memory.pop("dynamics", None)
+                if earlier[1] is None:
+                    earlier = _read(read(source, FILE), several=items.several)
+                memory["dynamics"], said = _continued(*earlier, items, first_step)
+                memory["items"] = items
+            except ValueError as error:
+                memory.clear()
+                said = f"begins anew at {self.schedule.unit} {first_step}: {error}"
+            if self.fit_context.verbose:
+                say(f"kerasviz_callbacks: DataMap of {COMPARED_SOURCES[source]} data {said}.")
+
+
+def _read(content: bytes | None, *, several: bool) -> tuple[Items, SampleDynamics]:
+    """Read the file of an earlier fit; ValueError: it is not there, or no such file."""
+    if content is None:
+        raise ValueError(f"there is no {FILE} of the epochs before")
+    try:
+        return read_csv(content, several=several)
+    except ValueError as error:
+        raise ValueError(f"{FILE} cannot be read ({error})") from error
+
+
+def _continued(earlier: Items, known: SampleDynamics, items: Items, first_step: int) -> tuple[SampleDynamics, str]:
+    """Return the sums to go on with, and how that is said; ValueError: they are of something else."""
+    if known.step is not None and known.step >= first_step:
+        raise ValueError(f"the sums of the earlier fit go up to {known.step}")
+    if not items.are_of(earlier):
+        raise ValueError("the earlier fit looked at other rows")
+    dynamics, changed = known.copy(), items.relabelled(earlier)
+    dynamics.sums[changed] = blank_sums(int(changed.sum()))
+    said = f"goes on with the sums of {known.epochs} earlier {'epoch' if known.epochs == 1 else 'epochs'}"
+    return dynamics, said + (f"; {int(changed.sum()):,} labels have changed and begin anew" if changed.any() else "")
+
+
+def compared_rows(count: int) -> Array:
+    """Return the rows whose features are compared, in increasing order: all, or some at random, always the same."""
+    if count <= MOST_COMPARED:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(0).permutation(count)[:MOST_COMPARED])
+
+
+def _shares(dynamics: SampleDynamics, weights: Array) -> Shares:
+    """Return the shares of the groups, rows weighted."""
+    never, forgotten, learned = (float(np.average(getattr(dynamics, name), weights=weights)) for name in _GROUPS)
+    return never, forgotten, learned
+
+
+def _majority(items: Items) -> float:
+    """Return the share of right answers of always giving the most frequent label, rows weighted."""
+    if items.several:
+        yes = [np.average(items.given[items.label == label]) for label in np.unique(items.label)]
+        return float(np.mean([max(share, 1 - share) for share in yes]))
+    sums = np.bincount(items.given, items.weights)
+    return float(sums.max() / sums.sum())

@@ -1,0 +1,123 @@
+"""The table of every label: as arrays for the user, and as a CSV file, which a resumed fit reads back."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..._typing import Array
+from ...maths.dynamics import SUMS, SampleDynamics, most_doubtful
+from .items import Items
+
+FILE = "data_map.csv"
+_OF_ALL = ("step", "counted_epochs", "best_step", "best_val_loss")  # the same in every line
+_CHECKSUM = "inputs_crc32"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The labels of one data source, as they stand after one epoch.
+
+    Attributes:
+        items: what is judged.
+        dynamics: of these items; not changed any more.
+        disagreement: share of the 10 nearest neighbours with another label, `(m,)`; NaN where it was not computed.
+        names: of the classes or labels.
+    """
+
+    items: Items
+    dynamics: SampleDynamics
+    disagreement: Array
+    names: Sequence[str]
+
+    def table(self) -> dict[str, Array]:
+        """Return the columns, `(m,)` each; see `DataMap.table`."""
+        items, dynamics = self.items, self.dynamics
+        rank = np.empty(len(items), np.int64)
+        rank[most_doubtful(dynamics.margin)] = np.arange(1, len(items) + 1)
+        names = np.array(self.names)
+        if items.several:
+            labels = {"label": items.label, "label_name": names[items.label], "given": items.given}
+            labels["proposed"] = np.where(dynamics.proposed < 0, items.given, dynamics.proposed)
+        else:
+            proposed = np.where(dynamics.proposed < 0, items.label, dynamics.proposed)
+            labels = {"label": items.label, "label_name": names[items.label]}
+            labels |= {"proposed": proposed, "proposed_name": names[proposed]}
+        return {
+            "index": items.index,
+            **labels,
+            "doubt_rank": rank,
+            "doubtful": dynamics.doubtful,
+            "group": _groups(dynamics),
+            "margin": dynamics.margin,
+            "margin_to_the_end": dynamics.margin_to_the_end,
+            "confidence": dynamics.confidence,
+            "variability": dynamics.variability,
+            "correctness": dynamics.correctness,
+            "forgetting": dynamics.forgetting.copy(),
+            "knn_disagreement": self.disagreement,
+            "epochs": dynamics.sums["epochs"].copy(),
+        }
+
+    def csv(self) -> bytes:
+        """Return the table as a file, with what resuming needs in further columns, in full precision."""
+        columns = self.table()
+        columns[_CHECKSUM] = self.items.checksum
+        columns |= {name: self.dynamics.sums[name] for name in SUMS.names or () if name not in columns}
+        dynamics = self.dynamics
+        of_all = (dynamics.step, dynamics.epochs, dynamics.best_step, dynamics.best_loss)
+        written = io.StringIO(newline="")
+        writer = csv.writer(written, lineterminator="\n")
+        writer.writerow([*columns, *_OF_ALL])
+        rows = zip(*(_cells(column) for column in columns.values()), strict=True)
+        writer.writerows((*row, *of_all) for row in rows)
+        return written.getvalue().encode()
+
+
+def _groups(dynamics: SampleDynamics) -> Array:
+    groups = np.full(len(dynamics.sums), "", "U13")
+    for name in ("learned", "forgotten", "never_learned"):
+        groups[getattr(dynamics, name)] = name.replace("_", " ")
+    return groups
+
+
+def _cells(column: Array) -> list[object]:
+    values: list[object] = column.astype(np.int64).tolist() if column.dtype.kind == "b" else column.tolist()
+    return values
+
+
+def read_csv(content: bytes, *, several: bool) -> tuple[Items, SampleDynamics]:
+    """Read items and dynamics back; the weights of the items are not stored.
+
+    Raises:
+        ValueError: it is no such file.
+    """
+    lines = list(csv.DictReader(io.StringIO(content.decode(), newline="")))
+    if not lines:
+        raise ValueError("it holds no rows")
+    try:
+        sums = np.zeros(len(lines), SUMS)
+        for name in SUMS.names or ():
+            sums[name] = [SUMS[name].type(line[name]) for line in lines]
+        whole = {
+            name: np.array([int(line[name]) for line in lines], np.int64)
+            for name in ("index", "label", _CHECKSUM, *(("given",) if several else ()))
+        }
+        step, epochs, best_step, best_loss = (lines[0][name] for name in _OF_ALL)
+        dynamics = SampleDynamics(
+            sums,
+            int(step) if step else None,
+            int(epochs),
+            int(best_step) if best_step else None,
+            float(best_loss) if best_loss else math.inf,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from error
+    given = whole["given"] if several else whole["label"]
+    row = np.arange(len(lines))
+    return Items(row, whole["index"], whole["label"], given, whole[_CHECKSUM], np.ones(len(row)), several), dynamics
