@@ -195,7 +195,7 @@ class FitContext:
     def probe(
         self, data: Any, *, count: int | None, default_count: int, class_names: Any, argument: str, random: bool
     ) -> Probe:
-        """The probe of some data, the same for all callbacks that look at the same rows. For `random` see `as_probe`."""
+        """The probe of some data, the same for all callbacks that look at the same rows."""
         parts = tuple(id(part) for part in data) if isinstance(data, tuple) else (id(data),)
         key = (parts, count or default_count, repr(class_names), random)
         if key not in self.probes:

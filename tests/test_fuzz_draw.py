@@ -168,6 +168,7 @@ def an_overfitting_sheet(losses, training, maps, then, heights, seen, wide, *, s
         ),
         heading=words[0],
         placeholder=words[1],
+        memorised=(words[0], [words[1]] * len(heights)) if best else None,
     )
     return overfitting.overfitting_sheet(shown, **given)
 

@@ -8,6 +8,7 @@ from hypothesis.extra import numpy as hnp
 from test_fuzz_draw import (
     CAPTIONS,
     FEW,
+    FLOATS,
     LONG,
     NOTES,
     RANGES,
@@ -22,7 +23,17 @@ from test_fuzz_draw import (
     strip,
 )
 
-from kerasviz_callbacks.draw import confusion, generated, heat, points, predicted_tiles, predictions, sheet
+from kerasviz_callbacks.draw import (
+    confusion,
+    curves,
+    data_map,
+    generated,
+    heat,
+    points,
+    predicted_tiles,
+    predictions,
+    sheet,
+)
 from kerasviz_callbacks.draw.colour import NON_FINITE
 
 INKS = st.tuples(*[st.integers(0, 255)] * 3)
@@ -68,6 +79,29 @@ def of_confusions(matrices):
     )
 
 
+def a_data_map(spread, mean, right, shares, examples, marks, *, most, texts, alert, **given):
+    """The whole sheet, from any numbers; some samples are shown below, with or without a picture."""
+    count = min(most, len(examples))
+    shown = data_map.DataMapSheet(
+        headline=texts,
+        alert=alert,
+        variability=spread,
+        confidence=mean,
+        correctness=right,
+        marked=[mark % len(mean) for mark in marks],
+        steps=curves.StepAxis(-1, max(len(shares), 3), 1 if alert else None, len(shares)),
+        shares=shares,
+        share_steps=range(-1, len(shares) - 1),
+        things=texts[0],
+        heading=texts[1],
+        titles=[(*texts, *texts)] * count,
+        pictures=examples[:count] if most else None,
+        most=most,
+    )
+    assert data_map.correctness_colours().shape == (257, 3)
+    return data_map.data_map_sheet(shown, **given)
+
+
 def of_clouds(n, k):
     titles = st.none() | st.lists(st.tuples(CAPTIONS, CAPTIONS), min_size=n, max_size=n)
     return {"caption": CAPTIONS, "titles": titles, "signed": st.booleans(), "points": RANGES}
@@ -108,6 +142,19 @@ CASES = {
     ),
     "confusion_sheet": of_confusions(st.just(1)),
     "confusion_sheet of several": of_confusions(st.integers(2, 7)),
+    "data_map_sheet": Case(
+        a_data_map,
+        st.tuples(LONG, st.integers(1, 9), st.integers(1, 4), SIDES, SIDES),
+        lambda n, t, k, h, w: {
+            "spread": numbers(n, types=FLOATS),
+            "mean": numbers(n, types=FLOATS),
+            "right": numbers(n, types=FLOATS),
+            "shares": numbers(t, 3, types=FLOATS),
+            "examples": pictures(k, h, w),
+        },
+        lambda n, t, k, h, w: {"caption": CAPTIONS, "most": st.integers(0, data_map.MAX_DOUBTFUL)},
+        strip(marks=st.lists(st.integers(0, 5000), max_size=16), texts=TWO_LINES, alert=st.booleans(), bad=NOTES),
+    ),
     "heat_maps of clouds": Case(
         heat.heat_maps,
         st.tuples(FEW, LONG),

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kerasviz_callbacks.draw.colour import NON_FINITE, Picture, blend, look_up
+from kerasviz_callbacks.draw.colour import NON_FINITE, Picture, look_up, share
 from kerasviz_callbacks.draw.curves import StepAxis, paint_dot
 from kerasviz_callbacks.draw.marks import fill, frame
 from kerasviz_callbacks.draw.reconstructions import fit_marked
 from kerasviz_callbacks.draw.sheet import ALERT_INK, Scale, Sheet
-from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, STRIP, Colour, format_number, text_width, write
+from kerasviz_callbacks.draw.text import INK, LINE, PAPER, QUIET, STRIP, Colour, format_number, write
 from kerasviz_callbacks.draw.ticks import integer_ticks
 from kerasviz_callbacks.draw.tiles import place
 
@@ -33,8 +33,12 @@ _LINES = 4
 _DOT = 2.2
 _RING = 6.0
 _PAD = 9  # pixels round the dots
-_REGIONS = ((0.2, 0.95, "easy to learn"), (0.8, 0.6, "ambiguous"), (0.5, 0.03, "hard to learn"))
-_GRID: Colour = (225, 229, 233)
+_REGIONS = (  # where no dot can be, with an arrow to where they are
+    (0.42, 0.97, "ls", "\N{LEFTWARDS ARROW} easy to learn"),
+    (0.99, 0.88, "rs", "ambiguous \N{DOWNWARDS ARROW}"),
+    (0.42, 0.005, "ls", "\N{LEFTWARDS ARROW} hard to learn"),
+)
+_GRID: Colour = (229, 232, 236)
 _FULL_VARIABILITY = 0.5  # the largest standard deviation of numbers from 0 to 1
 
 
@@ -117,12 +121,15 @@ def _paint_map(part: Picture, shown: DataMapSheet) -> None:
     plot = part[_HEAD : _HEAD + _PLOT, _AXIS:]
     height, width = plot.shape[:2]
 
-    def across(shares: Any) -> Any:
-        return _PAD + shares * (width - 1 - 2 * _PAD)
+    def across(part_of_width: Any) -> Any:
+        return _PAD + part_of_width * (width - 1 - 2 * _PAD)
 
-    def down(shares: Any) -> Any:
-        return _PAD + (1 - shares) * (height - 1 - 2 * _PAD)
+    def down(part_of_height: Any) -> Any:
+        return _PAD + (1 - part_of_height) * (height - 1 - 2 * _PAD)
 
+    mean, deviation = 1 - (np.arange(height) - _PAD) / (height - 1 - 2 * _PAD), np.arange(width) - _PAD
+    most = np.sqrt(np.clip(mean * (1 - mean), 0, None)) / _FULL_VARIABILITY  # the largest deviation for this mean
+    plot[deviation > most[:, None] * (width - 1 - 2 * _PAD)] = STRIP
     for tick in (0.0, 0.25, 0.5, 0.75, 1.0):
         y, x = down(tick), across(tick)
         fill(plot, (0, y, width - 1, y), _GRID)
@@ -131,22 +138,14 @@ def _paint_map(part: Picture, shown: DataMapSheet) -> None:
         place_of_number = (_AXIS + x, _HEAD + height + 6)
         number = format_number(tick * _FULL_VARIABILITY)
         write(part, place_of_number, number, size=_NUMBERS, colour=QUIET, anchor="rt" if tick == 1 else "mt")
-    xs, ys = across(shown.variability / _FULL_VARIABILITY), down(shown.confidence)
-    _paint_dots(plot, xs, ys, shown.correctness)
+    for x, y, anchor, name in _REGIONS:
+        write(plot, (across(x), down(y)), name, size=_TITLE, colour=QUIET, bold=True, anchor=anchor)
+    xs, ys = across(share(shown.variability, 0.0, _FULL_VARIABILITY)), down(share(shown.confidence, 0.0, 1.0))
+    _paint_dots(plot, xs, ys, share(shown.correctness, 0.0, 1.0))
     for marked in reversed(shown.marked):
-        if np.isfinite(xs[marked]):
+        if np.isfinite(xs[marked] + ys[marked]):
             _paint_ring(plot, float(xs[marked]), float(ys[marked]))
-    for x, y, name in _REGIONS:
-        _paint_region(plot, (float(across(x)), float(down(y))), name)
     frame(part, (_AXIS, _HEAD, part.shape[1] - 1, _HEAD + height - 1), LINE)
-
-
-def _paint_region(plot: Picture, middle: tuple[float, float], name: str) -> None:
-    """The name of a region, on paper through which the dots are still seen."""
-    half, (x, y) = text_width(name, _TITLE, bold=True) / 2 + 6, middle
-    ground = plot[int(y) - 11 : int(y) + 12, int(x - half) : int(x + half)]
-    ground[:] = blend(ground, np.array(PAPER), 0.8)
-    write(plot, middle, name, size=_TITLE, colour=QUIET, bold=True, anchor="mm")
 
 
 def _paint_dots(
@@ -179,7 +178,7 @@ def _paint_ring(plot: Picture, x: float, y: float) -> None:
 
 def _paint_shares(part: Picture, shown: DataMapSheet) -> None:
     """A column for each step, divided by the groups; what has no answer is in the colour of NaN."""
-    axis, shares = shown.steps, np.asarray(shown.shares, np.float64).reshape(-1, len(GROUPS))
+    axis, shares = shown.steps, share(shown.shares, 0.0, 1.0).reshape(-1, len(GROUPS))
     write(part, (_AXIS, 17), f"{shown.things} by what is learned", size=_TITLE, bold=True, width=_CHART - _AXIS)
     x: float = _AXIS
     for name, colour in reversed(GROUPS.items()):
@@ -192,7 +191,8 @@ def _paint_shares(part: Picture, shown: DataMapSheet) -> None:
         left = (step - axis.first) * cell
         right = max(left + cell - (1 if cell >= 4 else 0), left + 1) - 1
         fill(plot, (left, 0, right, height - 1), NON_FINITE)
-        edges = np.rint((1 - np.cumsum([0.0, *groups])) * height).tolist()  # from the bottom up
+        filled = np.minimum(np.cumsum([0.0, *np.nan_to_num(groups)]), 1.0)
+        edges = np.rint((1 - filled) * height).tolist()  # from the bottom up
         for bottom, top, colour in zip(edges, edges[1:], GROUPS.values(), strict=False):
             if top < bottom:
                 fill(plot, (left, top, right, bottom - 1), colour)

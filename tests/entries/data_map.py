@@ -1,5 +1,7 @@
 """`DataMap` in the harness."""
 
+import itertools
+
 import keras
 import numpy as np
 from harness import EPOCHS, Entry, Run, classifier
@@ -37,7 +39,7 @@ def _check(table, logits, labels) -> None:
         np.testing.assert_allclose(table["variability"][row], np.std(probabilities), atol=1e-6)
         assert table["correctness"][row] == np.mean(right)
         np.testing.assert_allclose([table["margin"][row], table["margin_to_the_end"][row]], margin, atol=1e-5)
-        assert table["forgetting"][row] == sum(a and not b for a, b in zip(right, right[1:], strict=False))
+        assert table["forgetting"][row] == sum(a and not b for a, b in itertools.pairwise(right))
         group = "learned" if right[-1] else "forgotten" if any(right) else "never learned"
         assert table["group"][row] == group
         assert table["proposed"][row] == rest[int(np.argmax(of_row[-1][rest]))]
