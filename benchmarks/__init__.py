@@ -17,5 +17,7 @@ python -m benchmarks --write            # and update benchmarks/README.md
     start       the time before the first batch beside the model's own first training step
     autoencoder the autoencoder example's whole fit
     batches     a step with unit="batch" beside an epoch
+    data_map    cost and memory of `DataMap`
+    doubtful    how well its figures find planted wrong labels
     disk        short epochs on a slow disk
 """

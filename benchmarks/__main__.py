@@ -24,6 +24,8 @@ TABLES = {
     "batches": 15,
     "disk": 3,
     "timeline": 9,
+    "data_map": 9,
+    "doubtful": 5,
 }  # and their rounds
 
 

@@ -12,7 +12,7 @@ from scipy.special import expit, softmax
 from sklearn.neighbors import NearestNeighbors
 
 from kerasviz_callbacks.maths.classes import knn_agreement
-from kerasviz_callbacks.maths.dynamics import SUMS, SampleDynamics, blank_sums, most_doubtful
+from kerasviz_callbacks.maths.dynamics import SUMS, SampleDynamics, blank_sums, doubt, most_doubtful
 from kerasviz_callbacks.maths.sample_scores import class_scores, label_scores
 
 REAL = st.floats(-30, 30, width=32)
@@ -195,6 +195,17 @@ def test_the_most_doubtful_come_first_and_those_without_a_margin_last(margin):
     known = margin[order][: np.isfinite(margin).sum()]
     assert (np.diff(known) >= 0).all()
     assert np.isfinite(known).all()
+
+
+def test_doubt_is_the_mean_of_two_ranks():
+    margin = np.array([3.0, -1.0, 0.5, np.nan, -2.0])
+    np.testing.assert_array_equal(doubt(margin), [1, 3, 2, np.nan, 4])
+    disagreement = np.array([0.0, 0.9, 0.9, 0.1, 0.2])  # ranks among those with a margin: 1, 3.5, 3.5, 2
+    np.testing.assert_array_equal(doubt(margin, disagreement), [1, 3.25, 2.75, np.nan, 3])
+    assert most_doubtful(margin, disagreement).tolist() == [1, 4, 2, 0, 3]
+    few = np.array([np.nan, 0.9, np.nan, 0.1, 0.2])  # of two of four: ranks 2 and 1 count as 4 and 2
+    np.testing.assert_array_equal(doubt(margin, few), [1, 3.5, 2, np.nan, 3])
+    assert np.isnan(doubt(np.full(2, np.nan), np.ones(2))).all()
 
 
 def test_neighbours_are_those_of_scikit_learn():

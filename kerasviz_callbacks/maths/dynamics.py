@@ -6,6 +6,7 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 from .sample_scores import SampleScores
 
@@ -179,9 +180,29 @@ def blank_sums(count: int) -> NDArray[np.void]:
     return sums
 
 
-def most_doubtful(margin: _Real) -> NDArray[np.intp]:
-    """Return the samples in the order of their margins, the lowest first, those without one last."""
-    return np.argsort(margin, kind="stable")  # NaN come last
+def doubt(margin: _Real, disagreement: _Real | None = None) -> _Real:
+    """Rank samples by how doubtful their labels are: from 1, the least, to n; equal ones share their mean rank.
+
+    Args:
+        margin: `(n,)`, the lower the more doubtful.
+        disagreement: `(n,)`, the share of nearest neighbours with another label; NaN where it is not known.
+
+    Returns:
+        The mean of the ranks by both, where the disagreement is known, else the rank by the margin; NaN without a
+        margin.
+    """
+    found: _Real = rankdata(-margin, nan_policy="omit")
+    if disagreement is not None:
+        known = ~np.isnan(disagreement) & ~np.isnan(margin)
+        # Ranked among those that are known, then spread over all samples.
+        ranks = rankdata(disagreement[known]) * (np.count_nonzero(~np.isnan(margin)) / max(known.sum(), 1))
+        found[known] = (found[known] + ranks) / 2
+    return found
+
+
+def most_doubtful(margin: _Real, disagreement: _Real | None = None) -> NDArray[np.intp]:
+    """Return the samples in the order of `doubt`, the most doubtful first, those without a margin last."""
+    return np.argsort(-doubt(margin, disagreement), kind="stable")  # NaN come last
 
 
 def _mean(sums: NDArray[np.generic], counts: NDArray[np.generic]) -> _Real:

@@ -64,7 +64,7 @@ def sheet_of(seen: Seen, schedule: Schedule, step: int, pictures: Array | None) 
 def shown_items(judged: Judged) -> Array:
     """Return the labels that are shown, the most doubtful one first."""
     margin = judged.dynamics.margin
-    order = most_doubtful(margin)
+    order = most_doubtful(margin, judged.disagreement)
     return order[np.isfinite(margin[order])][:MAX_DOUBTFUL]
 
 
@@ -78,7 +78,8 @@ def _heading(judged: Judged, things: str) -> str:
     margin = judged.dynamics.margin
     count = min(MAX_DOUBTFUL, len(margin))
     some = f"the {count} most doubtful of {things}" if count > 1 else "the only row"
-    return f"{some}: given label, the one that the model prefers, margin"
+    compared = ", disagreement of neighbours (kNN)" if np.isfinite(judged.disagreement).any() else ""
+    return f"{some}: given label, the one that the model prefers, margin{compared}"
 
 
 def _title(judged: Judged, number: int) -> tuple[str, str, str, str]:
@@ -89,7 +90,8 @@ def _title(judged: Judged, number: int) -> tuple[str, str, str, str]:
     else:
         first, second = judged.names[given], f"\N{RIGHTWARDS ARROW} {judged.names[proposed]}?"
     now = float(dynamics.sums["last_probability"][number])
-    third = f"margin {format_number(float(dynamics.margin[number]))}"
+    margin, disagreement = float(dynamics.margin[number]), float(judged.disagreement[number])
+    third = f"{format_number(margin)}, kNN {disagreement:.1f}" if np.isfinite(disagreement) else format_number(margin)
     return first, second, third, f"row {items.index[number]}, p {'NaN' if np.isnan(now) else f'{now:.2f}'}"
 
 

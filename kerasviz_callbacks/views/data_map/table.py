@@ -17,6 +17,7 @@ from .items import Items
 FILE = "data_map.csv"
 _OF_ALL = ("step", "counted_epochs", "best_step", "best_val_loss")  # the same in every line
 _CHECKSUM = "inputs_crc32"
+_BLOCK = 4096
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Judged:
         """Return the columns, `(m,)` each; see `DataMap.table`."""
         items, dynamics = self.items, self.dynamics
         rank = np.empty(len(items), np.int64)
-        rank[most_doubtful(dynamics.margin)] = np.arange(1, len(items) + 1)
+        rank[most_doubtful(dynamics.margin, self.disagreement)] = np.arange(1, len(items) + 1)
         names = np.array(self.names)
         if items.several:
             labels = {"label": items.label, "label_name": names[items.label], "given": items.given}
@@ -74,8 +75,9 @@ class Judged:
         written = io.StringIO(newline="")
         writer = csv.writer(written, lineterminator="\n")
         writer.writerow([*columns, *_OF_ALL])
-        rows = zip(*(_cells(column) for column in columns.values()), strict=True)
-        writer.writerows((*row, *of_all) for row in rows)
+        for start in range(0, len(self.items), _BLOCK):  # so that few cells are Python objects at a time
+            cells = (_cells(column[start : start + _BLOCK]) for column in columns.values())
+            writer.writerows((*row, *of_all) for row in zip(*cells, strict=True))
         return written.getvalue().encode()
 
 
