@@ -24,6 +24,7 @@ SOURCES = {
     "grad_cam.png": "watch_a_classifier/views/validation/grad_cam/conv4/000011.png",
     "attribution.png": "explain_a_classifier/views/validation/integrated_gradients/input/000005.png",
     "confusion.png": "watch_a_classifier/views/validation/confusion/output/000011.png",
+    "data_map.png": "find_wrong_labels/views/train/data_map/summary/000011.png",
     "predictions.png": "segment_clothes/views/validation/predictions/mask/000011.png",
     "generated.png": "watch_a_gan/views/model/generated/generator/000011.png",
     "overfitting.png": "watch_overfitting/wrong_labels/views/validation/overfitting/summary/000039.png",

@@ -7,7 +7,8 @@
 - `regularised`: the same wrong labels, with dropout, weight decay and augmentation.
 
 Every epoch has 20 steps, so that all trainings take the same number of steps. `overfitting/summary` shows the curves
-and the examples whose true class lost most probability. The table printed at the end has the best value of each metric,
+and the examples whose true class lost most probability, `data_map/summary` which of the training labels are doubtful,
+and how many of them are memorised. The table printed at the end has the best value of each metric,
 its epoch, and the last value.
 
 python examples/watch_overfitting.py             # about two minutes on two cores
@@ -136,7 +137,7 @@ def print_table(histories):
 
 
 def main():
-    """Train four times with `OverfittingMonitor`."""
+    """Train four times with `OverfittingMonitor` and `DataMap`."""
     given = options(__doc__, epochs=40, log_dir="logs/overfitting").parse_args()
 
     train, test, names = load()
@@ -148,6 +149,7 @@ def main():
         callbacks = [
             keras.callbacks.TensorBoard(log_dir),
             kv.OverfittingMonitor(log_dir, test, training_data=own, class_names=names, save_dir=save_dir),
+            kv.DataMap(log_dir, training_data=own, class_names=names, save_dir=save_dir),
         ]
         histories[run], _ = fitted(arm, own, test, given.epochs, callbacks)
     print_table(histories)

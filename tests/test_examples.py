@@ -63,9 +63,13 @@ TAGS = {  # what each example shows, by run; where it makes two trainings, below
         for run in ("cheating", "honest")
         for source in ("validation", "train")
     },
+    "find_wrong_labels": {
+        "views/train": {"data_map/summary"},
+    },
     "watch_overfitting": {
-        f"{run}/views/validation": {"overfitting/summary"}
+        f"{run}/views/{source}": {tag}
         for run in ("healthy", "few_samples", "wrong_labels", "regularised")
+        for source, tag in (("validation", "overfitting/summary"), ("train", "data_map/summary"))
     },
 }
 ONE_EPOCH = {  # the dearest

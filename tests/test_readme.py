@@ -38,25 +38,33 @@ def test_the_fit_of_the_readme_runs_as_it_stands_and_learns_and_what_follows_it_
     model, code = names["model"], blocks(README, "python")
     loss = model.history.history["loss"]
     assert loss[-1] < loss[0]
-    for run, views in (("model", {"filters"}), ("validation", {"activations", "grad_cam", "overfitting", "confusion"})):
+    of_data = {"activations", "grad_cam", "overfitting", "confusion", "data_map"}
+    for run, views in (("model", {"filters"}), ("validation", of_data)):
         logged = read(tmp_path / "logs" / "views" / run).pictures
         assert {tag.split("/")[0] for tag in logged} == views
         assert all(sorted(steps) == list(range(-1, 5)) for steps in logged.values())
     assert epochs_of("epoch_accuracy", tmp_path / "logs" / "validation") == list(range(5))
 
-    exec(code[1], names)  # a second training in the same directory, hence in runs of its own
+    (named,) = re.findall(r"`views=(\[[^`]+\])`", README)
+    views = kv.Visualizer("logs", names["test"], views=eval(named, names))
+    model.fit(*names["train"], callbacks=[views])  # a second training in the same directory, hence in runs of its own
     tags = [tag for run in ("model", "validation") for tag in read(tmp_path / "logs" / "views-2" / run).pictures]
-    assert {tag.split("/")[0] for tag in tags} == {"weights", "layer_cam", "rise"}
-    assert {tag.endswith("/timelapse") for tag in tags} == {True, False}
+    assert {tag.split("/")[0] for tag in tags} == {"weights", "grad_cam"}
     (snapshot,) = re.findall(r"`(PIL\.[^`]+)`", README)
     shown = eval(snapshot, {**names, "PIL": PIL})
     assert isinstance(shown, PIL.Image.Image)
     (grad_cam,) = kv.GradCAM("logs", names["test"]).pictures(model).values()
     np.testing.assert_array_equal(np.asarray(shown), grad_cam)
 
-    exec(code[2].replace("epochs=40", "epochs=8").replace("patience=10", "patience=1, min_delta=1"), names)
+    exec(code[1].replace("epochs=40", "epochs=8").replace("patience=10", "patience=1, min_delta=1"), names)
     assert len(model.history.epoch) == 2, "it stops on what the monitor publishes"
     assert list(read(tmp_path / "logs" / "views-3" / "validation").pictures) == ["overfitting/summary"]
+
+    exec(code[2].replace("epochs=12", "epochs=2"), names)
+    assert sorted(names["suspects"].tolist()) == sorted(set(names["suspects"].tolist()))
+    assert len(names["suspects"]) == 40
+    lines = (tmp_path / "logs" / "views-4" / "train" / "data_map.csv").read_text().splitlines()
+    assert len(lines) == 1 + len(names["train"][0])
 
 
 def test_the_fit_of_the_readme_is_ten_lines():

@@ -179,7 +179,7 @@ def _paint_ring(plot: Picture, x: float, y: float) -> None:
 def _paint_shares(part: Picture, shown: DataMapSheet) -> None:
     """A column for each step, divided by the groups; what has no answer is in the colour of NaN."""
     axis, shares = shown.steps, share(shown.shares, 0.0, 1.0).reshape(-1, len(GROUPS))
-    write(part, (_AXIS, 17), f"{shown.things} by what is learned", size=_TITLE, bold=True, width=_CHART - _AXIS)
+    write(part, (_AXIS, 17), "what is learned, step by step", size=_TITLE, bold=True, width=_CHART - _AXIS)
     x: float = _AXIS
     for name, colour in reversed(GROUPS.items()):
         paint_dot(part, x + 5, 32, colour, radius=5)
@@ -228,4 +228,13 @@ def _paint_doubtful(part: Picture, shown: DataMapSheet) -> None:
         for line, text in enumerate(lines):
             y += _TEXT
             bold, colour = line < 2, INK if line < 2 else QUIET
-            write(part, (x, y - 2), text, size=_NUMBERS, bold=bold, colour=colour, width=_CELL - 6, least=_LEAST)
+            write(
+                part,
+                (x, y - 2),
+                text,
+                size=_NUMBERS if bold else _NUMBERS - 1,
+                bold=bold,
+                colour=colour,
+                width=_CELL - 6,
+                least=_LEAST,
+            )

@@ -12,7 +12,7 @@ from ...callback.schedule import Schedule
 from ...draw.curves import StepAxis
 from ...draw.data_map import MAX_DOUBTFUL, DataMapSheet
 from ...draw.lines import horizon
-from ...draw.text import format_number, plural
+from ...draw.text import plural
 from ...maths.dynamics import most_doubtful
 from .table import Judged
 
@@ -91,7 +91,8 @@ def _title(judged: Judged, number: int) -> tuple[str, str, str, str]:
         first, second = judged.names[given], f"\N{RIGHTWARDS ARROW} {judged.names[proposed]}?"
     now = float(dynamics.sums["last_probability"][number])
     margin, disagreement = float(dynamics.margin[number]), float(judged.disagreement[number])
-    third = f"{format_number(margin)}, kNN {disagreement:.1f}" if np.isfinite(disagreement) else format_number(margin)
+    third = f"{margin:.2f}".replace("-", "\N{MINUS SIGN}")
+    third += f", kNN {disagreement:.1f}" if np.isfinite(disagreement) else ""
     return first, second, third, f"row {items.index[number]}, p {'NaN' if np.isnan(now) else f'{now:.2f}'}"
 
 
