@@ -1,4 +1,4 @@
-"""Our raw maps beside those of other packages that get them right, on the same weights; skipped where they are absent.
+"""Our numbers beside those of other packages that get them right, on the same weights; skipped where they are absent.
 
 The maps are compared as they come out of the formula: upsampling and scaling differ from package to package. On this
 model ours and theirs are 0 to 3e-7 of the map's largest value apart. What is left out is not the same thing:
@@ -124,3 +124,20 @@ def test_xplique_integrated_gradients(model, x):
     theirs = np.asarray(theirs).sum(axis=-1)
     ours = kv.attribution(model, x, method="integrated_gradients", target=CLASSES, steps=400)
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=2e-3 * np.abs(theirs).max())
+
+
+@pytest.mark.parametrize(("method", "figure"), [("self_confidence", "confidence"), ("normalized_margin", "margin")])
+def test_after_one_epoch_labels_have_the_quality_scores_of_cleanlab(method, figure, tmp_path):
+    """Of one epoch, the mean probability is cleanlab's self-confidence, and margins order labels as its margins do."""
+    rank = pytest.importorskip("cleanlab.rank")
+    draws = np.random.default_rng(4)
+    x, y = draws.random((60, 8)).astype(np.float32), np.append(draws.integers(0, 3, 57), [0, 1, 2])
+    model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(3, activation="softmax")])
+    model.compile(keras.optimizers.SGD(1.0), "sparse_categorical_crossentropy")
+    view = kv.DataMap(tmp_path, training_data=(x, y), on_error="raise")
+    model.fit(x, y, epochs=1, verbose=0, callbacks=[view])
+    ours, theirs = view.table()[figure], rank.get_label_quality_scores(y, model.predict(x, verbose=0), method=method)
+    if figure == "confidence":
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
+    else:  # cleanlab's is (1 + probability of the label - largest other one) / 2
+        np.testing.assert_array_equal(ours < 0, theirs < 0.5)

@@ -371,3 +371,36 @@ def test_images_of_a_step_are_written_in_one_write_a_run_and_no_more_wait_than_a
     runs = read(tmp_path)
     assert [event.step for event in runs.Tensors("views/train", "a")] == list(range(7))
     assert [event.tensor_proto.string_val[2] for event in runs.Tensors("views/train", "c")] == [PNG]
+
+
+def test_a_file_is_replaced_whole_beside_the_events_and_read_back_by_the_fit_that_resumes(tmp_path):
+    sink, memory = begun(tmp_path), MemorySink()
+    assert sink.read_file("train", "table.csv") is None
+    for content in (b"one,two\n" * 1000, b"three\n"):
+        for one in (sink, memory):
+            one.file("train", "table.csv", content)
+        assert (tmp_path / "views" / "train" / "table.csv").read_bytes() == content
+        assert memory.files == {("train", "table.csv"): content}
+    sink.scalar("train", "a", 3, 1.0)
+    sink.close()
+    assert begun(tmp_path, first_step=4).read_file("train", "table.csv") == b"three\n"
+    other = begun(tmp_path, first_step=2)
+    assert (other.group, other.read_file("train", "table.csv")) == ("views-2", None)
+    assert not list(tmp_path.rglob("*.part"))
+    assert read(tmp_path).Runs().keys() == {"views/train"}
+    assert PNGFileSink(tmp_path).read_file("train", "table.csv") is None
+
+
+@posix
+def test_a_file_that_cannot_be_written_is_an_error_and_the_previous_one_stays(tmp_path, monkeypatch):
+    sink = begun(tmp_path)
+    sink.file("train", "table.csv", b"before")
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("kerasviz_callbacks.record.files.write_all", full)
+    with pytest.raises(OSError, match="No space left"):
+        sink.file("train", "table.csv", b"after")
+    assert sink.read_file("train", "table.csv") == b"before"
+    assert [path.name for path in (tmp_path / "views" / "train").iterdir()] == ["table.csv"]

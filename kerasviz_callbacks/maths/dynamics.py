@@ -6,7 +6,6 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from .sample_scores import SampleScores
 
@@ -191,6 +190,8 @@ def doubt(margin: _Real, disagreement: _Real | None = None) -> _Real:
         The mean of the ranks by both, where the disagreement is known, else the rank by the margin; NaN without a
         margin.
     """
+    from scipy.stats import rankdata
+
     found: _Real = rankdata(-margin, nan_policy="omit")
     if disagreement is not None:
         known = ~np.isnan(disagreement) & ~np.isnan(margin)

@@ -50,8 +50,10 @@ class DataMap(ProbeView):
     - `knn_disagreement`: share of the 10 nearest of the other rows, by the features of the penultimate layer, with
       another label; at drawn steps, of at most 5,000 rows, and not of several labels a row.
 
-    A label is *doubtful* where the margin is below 0: on the mean, the model preferred another one. Doubtful is not
-    wrong: rare and hard rows are doubtful too. Only the rows looked at are judged; the image says how many of how many.
+    A label is *doubtful* where the margin is below 0: on the mean, the model preferred another one. `doubt_rank` orders
+    all labels by the mean of their ranks by `margin` and by `knn_disagreement` (by the margin alone where the latter is
+    not computed). Doubtful is not wrong: rare and hard rows are doubtful too. Only the rows looked at are judged; the
+    image says how many of how many.
 
     The image is `data_map/summary`. The table of all rows, the most doubtful marked, is `data_map.csv` in the directory
     of the run (`views/train`, `views/validation`), and `table()`. A resumed fit (`initial_epoch`) reads the file back
@@ -225,7 +227,7 @@ class DataMap(ProbeView):
         Returns:
             Arrays of one length, as the columns of `data_map.csv`, by name: `index` (position in the user's data, or in
             the stream), `label`, `label_name`, `proposed`, `proposed_name` (of several labels a row: a line for each,
-            and `given` and `proposed` are 0 or 1), `doubt_rank` (1: the lowest margin), `doubtful`, `group`
+            and `given` and `proposed` are 0 or 1), `doubt_rank` (1: the most doubtful), `doubtful`, `group`
             (`"learned"`, `"forgotten"`, `"never learned"`, empty where the answer is NaN), `margin`,
             `margin_to_the_end` (of all epochs), `confidence`, `variability`, `correctness`, `forgetting`,
             `knn_disagreement` (of the last drawn step; NaN if not computed) and `epochs` (counted).

@@ -7,11 +7,13 @@ far; across: the standard deviation. Blue dots were answered right at most epoch
 samples that are easy to learn, on the right those that are ambiguous, on which a model learns most, bottom left those
 that are hard to learn, wrong labels among them (Swayamdipta et al. 2020). On the right: the shares that are right now
 (learned), wrong now but right before (forgotten), and never right; the dotted line is the epoch of the lowest val_loss.
-Below, and with a ring: the labels with the lowest margins, given and proposed. The margin is the logit of the label
-minus the largest other one, as a mean over the epochs up to the lowest val_loss so far (all epochs without a val_loss):
-what is learned by heart later does not count (area under the margin, Pleiss et al. 2020). Below 0 a label is doubtful:
-on the mean the model preferred another one. The proposed label is the one that it preferred at that epoch; p is the
-probability of the given label now. All rows are in {file}, in the directory of this run.
+Below, and with a ring: the most doubtful labels, given and proposed. The margin is the logit of the label minus the
+largest other one, as a mean over the epochs up to the lowest val_loss so far (all epochs without a val_loss): what is
+learned by heart later does not count (area under the margin, Pleiss et al. 2020). Below 0 a label is doubtful: on the
+mean the model preferred another one. kNN is the share of the 10 nearest rows, by the penultimate features, with another
+label. The order is by the mean of the ranks by margin and kNN. The proposed label is the one that the model preferred
+at the epoch of the lowest val_loss; p is the probability of the given label now. All rows are in {file}, in the
+directory of this run.
 *Good signs:* a map that moves up and to the left; few doubtful labels, which a person finds hard too.
 *Bad signs:* doubtful labels that are wrong when you look at them; a share that is never learned and stays; doubtful
 labels whose p rises to 1 after the dotted line: they are memorised. Doubtful is not wrong: rare and hard samples are
