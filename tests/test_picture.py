@@ -38,6 +38,7 @@ DATA = pictures()
 VALIDATION, TRAINING = (DATA.x_val, DATA.y_val), (DATA.x, DATA.y)
 SHOWS_ALL_EPOCHS = {
     "Coefficients",
+    "DataMap",
     "LatentProfiles",
     "OverfittingMonitor",
 }  # from the start, so that a picture without a fit has other axes
@@ -476,7 +477,7 @@ def test_the_visualizer_shows_the_views_that_fit_in_one_look(tmp_path, monkeypat
     assert len(made) == 1, "one reading of the model for all views"
     assert capfd.readouterr().out == ""
     views = [kv.FilterImages(tmp_path)]
-    of_data = (kv.ActivationMaps, kv.GradCAM, kv.OverfittingMonitor, kv.ConfusionMatrix)
+    of_data = (kv.ActivationMaps, kv.GradCAM, kv.OverfittingMonitor, kv.ConfusionMatrix, kv.DataMap)
     views += [one(tmp_path, VALIDATION, training_data=TRAINING) for one in of_data]
     together = snapshot(views, model)  # which show the inputs on one range of values
     assert_same(shown, {f"{one.source}/{one.tag}": one.picture for one in together})

@@ -187,7 +187,8 @@ def _paint_shares(part: Picture, shown: DataMapSheet) -> None:
     plot = part[_HEAD : _HEAD + _PLOT, _AXIS:]
     height, width = plot.shape[:2]
     cell = width / (axis.last - axis.first + 1)
-    for step, groups in zip(shown.share_steps, shares, strict=True):
+    places = {int((step - axis.first) * cell): number for number, step in enumerate(shown.share_steps)}  # of many, some
+    for step, groups in ((shown.share_steps[number], shares[number]) for number in places.values()):
         left = (step - axis.first) * cell
         right = max(left + cell - (1 if cell >= 4 else 0), left + 1) - 1
         fill(plot, (left, 0, right, height - 1), NON_FINITE)

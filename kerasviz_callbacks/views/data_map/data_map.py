@@ -15,7 +15,7 @@ from ...draw.data_map import data_map_sheet
 from ...draw.text import join_notes
 from ...fit_context import Request
 from ...maths.classes import knn_agreement
-from ...maths.dynamics import SampleDynamics, blank_sums
+from ...maths.dynamics import SampleDynamics
 from ...maths.sample_scores import SampleScores
 from ...probe.structures import take
 from ...record.console import say
@@ -23,8 +23,9 @@ from ...taps.layer_selection import features_of, penultimate
 from ...taps.reader import Capture, Captured, Reader
 from ...taps.task import LOGITS
 from .items import Items
+from .resuming import continued, read_earlier
 from .sheet import Seen, Shares, sheet_of, shown_items
-from .table import FILE, Judged, read_csv
+from .table import FILE, Judged
 from .texts import DESCRIPTION, SCALARS
 
 NEIGHBOURS = 10
@@ -121,8 +122,9 @@ class DataMap(ProbeView):
 
     def request(self, source: str) -> Request:
         """Request the logits and the features."""
-        compared = self._features is not None and len(self.probes[source]) <= MOST_COMPARED
-        return Request((LOGITS, *([self._features] if compared and self._features else [])))
+        if self._features is None or len(self.probes[source]) > MOST_COMPARED:
+            return Request((LOGITS,))
+        return Request((LOGITS, self._features))
 
     def capture(self, step: int) -> dict[str, dict[Capture, Captured]]:
         """Run the shared pass; of many rows, compute the features of some in a pass of their own."""
@@ -148,8 +150,8 @@ class DataMap(ProbeView):
         items, memory = self._items[source], self.memory.for_source(source)
         scores = self._scores(captured[LOGITS], source)
         logged, loss = self.memory.shared.get("val_loss", (None, math.nan))
-        dynamics = memory.get("dynamics")
-        if dynamics is None or step == UNTRAINED:
+        dynamics, same = memory.get("dynamics"), "items" in memory and items.equal(memory["items"])
+        if dynamics is None or not same or step == UNTRAINED:
             dynamics = SampleDynamics.of(len(items))
         dynamics.add(scores, step, loss if logged == step else math.nan)
         if step != UNTRAINED:
@@ -161,7 +163,7 @@ class DataMap(ProbeView):
         memory["shares"] = shares
         disagreement = memory.get("disagreement", np.full(len(items), np.nan))
         judged = Judged(items, dynamics.copy(), disagreement, self._names)
-        seen = Seen(judged, dict(shares), int((~scores.known).sum()), _majority(items))
+        seen = Seen(judged, dict(shares), int((~scores.known).sum()), items.majority)
         found = dict(zip(_GROUPS, shares[step], strict=True))
         found["doubtful"] = float(np.average(dynamics.doubtful, weights=items.weights))
         return Measured(step, seen, {f"data_map/{name}": value for name, value in found.items()})
@@ -196,19 +198,21 @@ class DataMap(ProbeView):
             yield Image(source, "data_map/summary", picture, about)
 
     def _caption(self, source: str) -> str:
-        known, probe = self._labels[source], self.probes[source]
+        known, probe, reader = self._labels[source], self.probes[source], self.readers[source]
+        output = f"labels of output {reader.first_output}" if len(reader.output_shapes) > 1 else ""
         weighted = "shares weighted to the proportions of the data" if known.is_weighted else ""
         compared = ""
         if self._features is not None and len(probe) > MOST_COMPARED:
             compared = f"features of {MOST_COMPARED:,} rows compared"
         pictured = self.examples_in_words(all_inputs=True)
-        rows = join_notes(f"{probe.size} rows", weighted, compared, f"examples: {pictured}" if pictured else "")
+        rows = join_notes(f"{probe.size} rows", output, weighted, compared, f"examples: {pictured}" if pictured else "")
         return self.probe_display.captioned(f"data map of {COMPARED_SOURCES[source]} data\n{rows}", source)
 
     def _notes(self, source: str) -> list[str]:
         """Return what is left out now."""
         several = self._labels[source].task.kind == "labels"
-        return ["" if several or self._features else "no features: no layer with weights before the output"]
+        missing = "" if several or self._features else "no features: no layer with weights before the output"
+        return [missing, "sample weights are not counted" if self.probes[source].sample_weighted else ""]
 
     def files(self, measured: Mapping[str, Measured]) -> Iterator[tuple[str, str, bytes]]:
         """Return the table of each data source."""
@@ -255,36 +259,14 @@ class DataMap(ProbeView):
             try:
                 earlier = memory.pop("items", None), memory.pop("dynamics", None)
                 if earlier[1] is None:
-                    earlier = _read(read(source, FILE), several=items.several)
-                memory["dynamics"], said = _continued(*earlier, items, first_step)
+                    earlier = read_earlier(read(source, FILE), several=items.several)
+                memory["dynamics"], said = continued(*earlier, items, first_step)
                 memory["items"] = items
             except ValueError as error:
                 memory.clear()
                 said = f"begins anew at {self.schedule.unit} {first_step}: {error}"
             if self.fit_context.verbose:
                 say(f"kerasviz_callbacks: DataMap of {COMPARED_SOURCES[source]} data {said}.")
-
-
-def _read(content: bytes | None, *, several: bool) -> tuple[Items, SampleDynamics]:
-    """Read the file of an earlier fit; ValueError: it is not there, or no such file."""
-    if content is None:
-        raise ValueError(f"there is no {FILE} of the epochs before")
-    try:
-        return read_csv(content, several=several)
-    except ValueError as error:
-        raise ValueError(f"{FILE} cannot be read ({error})") from error
-
-
-def _continued(earlier: Items, known: SampleDynamics, items: Items, first_step: int) -> tuple[SampleDynamics, str]:
-    """Return the sums to go on with, and how that is said; ValueError: they are of something else."""
-    if known.step is not None and known.step >= first_step:
-        raise ValueError(f"the sums of the earlier fit go up to {known.step}")
-    if not items.are_of(earlier):
-        raise ValueError("the earlier fit looked at other rows")
-    dynamics, changed = known.copy(), items.relabelled(earlier)
-    dynamics.sums[changed] = blank_sums(int(changed.sum()))
-    said = f"goes on with the sums of {known.epochs} earlier {'epoch' if known.epochs == 1 else 'epochs'}"
-    return dynamics, said + (f"; {int(changed.sum()):,} labels have changed and begin anew" if changed.any() else "")
 
 
 def compared_rows(count: int) -> Array:
@@ -298,12 +280,3 @@ def _shares(dynamics: SampleDynamics, weights: Array) -> Shares:
     """Return the shares of the groups, rows weighted."""
     never, forgotten, learned = (float(np.average(getattr(dynamics, name), weights=weights)) for name in _GROUPS)
     return never, forgotten, learned
-
-
-def _majority(items: Items) -> float:
-    """Return the share of right answers of always giving the most frequent label, rows weighted."""
-    if items.several:
-        yes = [np.average(items.given[items.label == label]) for label in np.unique(items.label)]
-        return float(np.mean([max(share, 1 - share) for share in yes]))
-    sums = np.bincount(items.given, items.weights)
-    return float(sums.max() / sums.sum())

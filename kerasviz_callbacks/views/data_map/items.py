@@ -54,6 +54,19 @@ class Items:
         same = [(self.index, other.index), (self.checksum, other.checksum)]
         return self.several == other.several and all(np.array_equal(*pair) for pair in same)
 
+    def equal(self, other: Items) -> bool:
+        """Whether others are of the same rows with the same labels."""
+        return self.are_of(other) and not self.relabelled(other).any()
+
+    @property
+    def majority(self) -> float:
+        """The share of right answers of always giving the most frequent label, rows weighted."""
+        if self.several:
+            yes = [np.average(self.given[self.label == label]) for label in np.unique(self.label)]
+            return float(np.mean([max(share, 1 - share) for share in yes]))
+        sums = np.bincount(self.given, self.weights)
+        return float(sums.max() / sums.sum())
+
     def relabelled(self, other: Items) -> Array:
         """Return which of them have another label than in `other`, of the same rows, `(m,)`."""
         changed: Array = (self.given != other.given) | (self.label != other.label)

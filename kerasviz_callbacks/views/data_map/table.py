@@ -49,7 +49,7 @@ class Judged:
             proposed = np.where(dynamics.proposed < 0, items.label, dynamics.proposed)
             labels = {"label": items.label, "label_name": names[items.label]}
             labels |= {"proposed": proposed, "proposed_name": names[proposed]}
-        return {
+        columns = {
             "index": items.index,
             **labels,
             "doubt_rank": rank,
@@ -60,10 +60,11 @@ class Judged:
             "confidence": dynamics.confidence,
             "variability": dynamics.variability,
             "correctness": dynamics.correctness,
-            "forgetting": dynamics.forgetting.copy(),
+            "forgetting": dynamics.forgetting,
             "knn_disagreement": self.disagreement,
-            "epochs": dynamics.sums["epochs"].copy(),
+            "epochs": dynamics.sums["epochs"],
         }
+        return {name: np.array(column) for name, column in columns.items()}  # copies, which the user may change
 
     def csv(self) -> bytes:
         """Return the table as a file, with what resuming needs in further columns, in full precision."""
