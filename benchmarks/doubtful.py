@@ -51,7 +51,7 @@ the ROC curve and, behind it, the share of planted labels among as many rows of 
 `doubt_rank` is the ranking of `DataMap`: the mean of the ranks by `margin` (up to the lowest `val_loss`) and by
 `knn_disagreement` (of the moment). *loss now* is the cross-entropy of the row, *cleanlab* its label quality score
 (self-confidence) of the same model's probabilities, *5 folds* that of probabilities of models that were not trained on
-the row: five trainings more, {folds} seeds.
+the row: five trainings more, {folds} seeds. Rows that were never right count as forgotten most often.
 """
 WHEN = {"best": "At the epoch of the lowest val_loss", "end": "At the end of the training"}
 AIMS = """
@@ -169,7 +169,7 @@ def figures(run: Recorded, epoch: int) -> dict[str, Any]:
         "confidence": -dynamics.confidence,
         "loss": -np.log(np.maximum(scores.probability, 1e-300)),
         "knn_disagreement": disagreement,
-        "forgetting": dynamics.forgetting + 0.0,
+        "forgetting": np.where(dynamics.sums["right_epochs"] > 0, dynamics.forgetting, EPOCHS),
         "cleanlab": -get_label_quality_scores(run.labels, softmax(run.logits[epoch]), method="self_confidence"),
     }
     if run.out_of_sample is not None:

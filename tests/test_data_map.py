@@ -452,6 +452,7 @@ def test_the_headline_says_the_worst(kind, tmp_path, monkeypatch):
         assert set(table["epochs"].tolist()) == {1}
         assert set(table["group"].tolist()) == {""}
         assert np.isfinite(table["margin"]).all()
+        assert np.isfinite(table["knn_disagreement"]).all(), "of the last epoch with features"
     if kind == "one class":
         assert np.isnan(table["knn_disagreement"]).all()
         assert (table["proposed"] != 0).all()

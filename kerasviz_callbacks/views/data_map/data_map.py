@@ -157,7 +157,9 @@ class DataMap(ProbeView):
         if step != UNTRAINED:
             memory["dynamics"], memory["items"] = dynamics, items
         if self._features is not None and self._features in captured and self.schedule.is_due(step):
-            memory["disagreement"] = self._disagreement(captured[self._features].output, source)
+            compared = self._disagreement(captured[self._features].output, source)
+            if not np.isnan(compared).all() or "disagreement" not in memory:  # of NaN features, keep the last known
+                memory["disagreement"] = compared
         known = memory.setdefault("shares", {})
         shares = {at: of for at, of in known.items() if at < step} | {step: _shares(dynamics, items.weights)}
         memory["shares"] = shares
