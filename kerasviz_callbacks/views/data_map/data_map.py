@@ -56,6 +56,15 @@ class DataMap(ProbeView):
     not computed). Doubtful is not wrong: rare and hard rows are doubtful too. Only the rows looked at are judged; the
     image says how many of how many.
 
+    In 60 trainings of a small network with planted wrong labels (Fashion-MNIST and digits, 10 and 40 % at random or 10 %
+    of classes that look alike, without and with regularisation, 5 seeds; `benchmarks/README.md`), `doubt_rank` at the
+    end found them with a mean area under the ROC curve of 0.92 to 0.98 on clothes and of at least 0.995 on digits, in
+    each setting more than the margin alone. It was ahead of the final model's own probabilities (cleanlab's
+    self-confidence) by 0.17 to 0.31 on clothes and by 0.006 to 0.03 on digits where nothing regularised, and never
+    behind where dropout, weight decay and augmentation did (0.000 to 0.024). On digits there was less to gain: those
+    probabilities had 0.96 to 0.99. Beside probabilities by 5-fold cross-validation, five trainings more, it was between
+    0.001 behind and 0.026 ahead. `forgetting` alone is the weakest of the figures.
+
     The image is `data_map/summary`. The table of all rows, the most doubtful marked, is `data_map.csv` in the directory
     of the run (`views/train`, `views/validation`), and `table()`. A resumed fit (`initial_epoch`) reads the file back
     and goes on with its sums.
