@@ -21,6 +21,7 @@ from kerasviz_callbacks.draw.data_map import GROUPS, RIGHT, WRONG
 from kerasviz_callbacks.draw.text import LINE
 from kerasviz_callbacks.maths.dynamics import SUMS
 from kerasviz_callbacks.taps.reader import Reader
+from kerasviz_callbacks.taps.task import Task
 from kerasviz_callbacks.views.data_map import data_map as data_map_view
 from kerasviz_callbacks.views.data_map.table import read_csv
 
@@ -318,7 +319,7 @@ def test_a_fit_of_another_process_goes_on_with_the_sums_in_the_file(tmp_path):
     given = [str(one) for one in (Path(__file__).parent, tmp_path / "model.weights.h5", tmp_path / "parts")]
     done = subprocess.run([sys.executable, "-c", RESUMED, *given], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
-    assert "DataMap of training data goes on with the sums of 2 earlier epochs." in done.stdout
+    assert "DataMap of training data continues with the sums of 2 earlier epochs." in done.stdout
     whole, parts = columns_of(tmp_path / "whole"), columns_of(tmp_path / "parts")
     assert whole == parts, "bit for bit"
     assert set(whole["epochs"]) == {"5"}
@@ -336,6 +337,19 @@ def resumed(tmp_path, change, *, keep=False, first_epochs=2, at=2):
     view.training_data = data
     fit(model, x, y, [Losses(0.9, 0.5, 0.7, 0.8), view], initial_epoch=at, epochs=at + 2, verbose=2)
     return before, view.table()
+
+
+def headings_alone(path):
+    path.write_text(path.read_text().splitlines()[0] + "\n")
+
+
+def quoted(path):
+    path.write_text(path.read_text().replace("\n0,", '\n"', 1) + "0" * 200_000)
+
+
+def huge(path):
+    """A number that no 64 bits hold."""
+    path.write_text(path.read_text().replace("\n0,", f"\n{10**30},", 1))
 
 
 def delete(path):
@@ -359,15 +373,18 @@ def relabelled(path):
 
 
 ANEW = {
-    "deleted": (delete, "begins anew at epoch 2: there is no data_map.csv of the epochs before"),
-    "torn": (tear, "begins anew at epoch 2: data_map.csv cannot be read"),
-    "empty": (lambda path: path.write_text("index\n") and None, "data_map.csv cannot be read (it holds no rows)"),
-    "other rows": (other_rows, "begins anew at epoch 2: the earlier fit looked at other rows"),
+    "deleted": (delete, "starts over at epoch 2: there is no data_map.csv of the epochs before"),
+    "torn": (tear, "starts over at epoch 2: data_map.csv cannot be read (a line is not complete)"),
+    "empty": (headings_alone, "data_map.csv cannot be read (it holds no rows)"),
+    "other rows": (other_rows, "starts over at epoch 2: the earlier fit looked at other rows"),
+    "a quote": (quoted, "cannot be read (field larger than field limit"),
+    "too large": (huge, "cannot be read"),
+    "other columns": (lambda path: path.write_text("index,label\n0,1\n") and None, "it has no column inputs_crc32"),
 }
 
 
 @pytest.mark.parametrize("case", quick(ANEW, "torn", "other rows"))
-def test_where_it_cannot_go_on_it_begins_anew_and_says_why(case, tmp_path, capsys):
+def test_where_it_cannot_continue_it_starts_over_and_says_why(case, tmp_path, capsys):
     change, said = ANEW[case]
     _, after = resumed(tmp_path, change)
     assert said in capsys.readouterr().out
@@ -375,9 +392,10 @@ def test_where_it_cannot_go_on_it_begins_anew_and_says_why(case, tmp_path, capsy
 
 
 @pytest.mark.parametrize("keep", first([False, True]))
-def test_labels_that_have_changed_begin_anew_and_the_others_go_on(keep, tmp_path, capsys):
+def test_labels_that_have_changed_start_over_and_the_others_continue(keep, tmp_path, capsys):
     _, after = resumed(tmp_path, relabelled, keep=keep)
-    assert "goes on with the sums of 2 earlier epochs; 7 labels have changed and begin anew." in capsys.readouterr().out
+    said = "continues with the sums of 2 earlier epochs; 7 labels have changed and start over."
+    assert said in capsys.readouterr().out
     assert after["epochs"].tolist() == [2] * 7 + [4] * 53
 
 
@@ -385,7 +403,7 @@ def test_labels_that_have_changed_begin_anew_and_the_others_go_on(keep, tmp_path
 def test_epochs_that_are_trained_again_are_not_counted_twice(tmp_path, capsys):
     _, after = resumed(tmp_path, lambda path: None, keep=True, first_epochs=3, at=1)
     said = capsys.readouterr().out
-    assert "begins anew at epoch 1: the sums of the earlier fit go up to 2" in said
+    assert "starts over at epoch 1: the earlier fit was measured up to epoch 2" in said
     assert set(after["epochs"].tolist()) == {2}
 
 
@@ -395,10 +413,65 @@ def test_the_file_reads_back_as_it_was_written(tmp_path):
     fit(classifier(), x, y, [Losses(0.9, 0.5, 0.7), view])
     judged = view.measured["train", 2].data.judged
     items, dynamics = read_csv((tmp_path / "views/train/data_map.csv").read_bytes(), several=False)
-    assert items.are_of(judged.items)
+    assert items.equal(judged.items)
     for name in SUMS.names:
         np.testing.assert_array_equal(dynamics.sums[name], judged.dynamics.sums[name], err_msg=name)
     assert (dynamics.step, dynamics.epochs, dynamics.best_step, dynamics.best_loss) == (2, 3, 1, 0.5)
+
+
+def test_a_shuffled_stream_continues_though_its_rows_come_in_another_order(tmp_path):
+    x, y, _ = wrongly_labelled()
+    model, tables = classifier(), []
+    for epoch in range(3):
+        stream = tf.data.Dataset.from_tensor_slices((x, y)).shuffle(60, seed=epoch).batch(10)
+        view = kv.DataMap(tmp_path, training_data=stream, on_error="raise")
+        fit(model, x, y, [view], initial_epoch=epoch, epochs=epoch + 1)
+        tables.append(view.table())
+    assert [set(table["epochs"].tolist()) for table in tables] == [{1}, {2}, {3}]
+    assert not np.array_equal(tables[0]["label"], tables[1]["label"]), "another order"
+
+
+def test_epochs_that_the_file_lacks_are_named(tmp_path, capsys):
+    x, y, _ = wrongly_labelled()
+    model = classifier()
+    fit(model, x, y, [kv.DataMap(tmp_path, training_data=(x, y))], epochs=2)
+    fit(model, x, y, [kv.DataMap(tmp_path, training_data=(x, y))], initial_epoch=5, epochs=6, verbose=2)
+    assert "continues with the sums of 2 earlier epochs; epochs 2 to 4 are missing." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("ends", first(["stops early", "raises"]))
+def test_the_file_holds_every_epoch_though_few_are_drawn(ends, tmp_path):
+    x, y, _ = wrongly_labelled()
+
+    class End(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 6 and ends == "raises":
+                raise KeyboardInterrupt
+            self.model.stop_training = epoch == 6
+
+    view = kv.DataMap(tmp_path, training_data=(x, y), freq=5)
+    if ends == "raises":
+        with pytest.raises(KeyboardInterrupt):
+            fit(classifier(), x, y, [view, End()], epochs=20)
+        view.abandon()
+    else:
+        fit(classifier(), x, y, [view, End()], epochs=20)
+    assert set(columns_of(tmp_path)["epochs"]) == {"7"}
+    assert set(columns_of(tmp_path)["step"]) == {"6"}
+
+
+def test_a_label_that_changes_after_the_best_epoch_has_no_margin_until_the_next(tmp_path):
+    x, y, _ = wrongly_labelled()
+    model = classifier()
+    fit(model, x, y, [Losses(0.5, 0.9), kv.DataMap(tmp_path, training_data=(x, y))], epochs=2)
+    view = kv.DataMap(tmp_path, training_data=relabelled(None))
+    fit(model, x, y, [Losses(0, 0, 0.8, 0.4), view], initial_epoch=2, epochs=3)
+    table = view.table()
+    assert np.isnan(table["margin"]).tolist() == [True] * 7 + [False] * 53
+    assert table["doubt_rank"][:7].tolist() == [54, 55, 56, 57, 58, 59, 60]
+    view = kv.DataMap(tmp_path, training_data=relabelled(None))
+    fit(model, x, y, [Losses(0, 0, 0.8, 0.4), view], initial_epoch=3, epochs=4)
+    assert np.isfinite(view.table()["margin"]).all()
 
 
 # What it says of trainings that go wrong.
@@ -421,8 +494,9 @@ class Spoil(keras.callbacks.Callback):
 
 
 SPOILED = {
-    "nan": ([Spoil()], "60 of 60 rows have no answer: NaN", True),
-    "nothing learned": ([], "Nothing learned yet: the most frequent label alone makes 33.3% right", True),
+    "nan": ([Spoil()], "no answer, NaN, for 60 of 60 rows", True),
+    "nothing learned": ([], "Nothing learned yet: balanced accuracy 33.3%, by chance 33.3%", True),
+    "a rare class": ([], " of 60 rows doubtful", False),
     "one class": ([], "0 of 60 rows doubtful, all of one class", False),
     "no val_loss": ([], " of 60 rows doubtful", False),
 }
@@ -438,11 +512,14 @@ def test_the_headline_says_the_worst(kind, tmp_path, monkeypatch):
         x = np.zeros_like(x)  # every answer is the same
     if kind == "one class":
         y = np.zeros_like(y)
-    if kind == "no val_loss":
+    if kind == "a rare class":  # that is found, though always saying the other would be right as often
+        y = (np.arange(60) % 20 == 0).astype(int)
+        x[np.arange(60), 6] = 4.0 * y[:, None, None]
+    if kind in ("no val_loss", "a rare class"):
         model = head(3, "softmax", "sparse_categorical_crossentropy")
     shown = sheets(monkeypatch)
     view = kv.DataMap(tmp_path, training_data=(x, y), on_error="raise")
-    fit(model, x, y, [*callbacks, view], epochs=3 if kind != "no val_loss" else 12)
+    fit(model, x, y, [*callbacks, view], epochs=12 if kind in ("no val_loss", "a rare class") else 3)
     last = shown[-1]
     assert said in last.headline[0]
     assert last.alert == alert
@@ -544,6 +621,88 @@ def test_it_is_measured_at_every_epoch_and_drawn_as_freq_says(tmp_path):
     assert list(found.pictures[TAG]) == [-1, 0, 3, 4]
     assert list(found.scalars["data_map/learned"]) == [-1, 0, 1, 2, 3, 4]
     assert set(view.table()["epochs"].tolist()) == {5}
+
+
+def test_features_are_compared_where_a_step_is_drawn_and_now_and_then_between(tmp_path):
+    x, y, _ = wrongly_labelled()
+    view = recorded(kv.DataMap)(tmp_path, training_data=(x, y), freq=20, on_error="raise")
+    fit(classifier(), x, y, [view], epochs=14)
+    compared = [view.measured["train", step].data.compared_at for step in range(14)]
+    assert compared == [0, 1, 2, 3, 4, 4, 6, 6, 8, 8, 8, 11, 11, 13]
+
+
+@pytest.mark.slow
+def test_with_several_batches_at_once_every_drawn_step_compares_its_features(tmp_path):
+    x, y, _ = wrongly_labelled()
+    view = recorded(kv.DataMap)(tmp_path, training_data=(x, y), unit="batch", freq=3, on_error="raise")
+    fit(classifier(steps_per_execution=4), x, y, [view], epochs=4)
+    drawn = [step for step in runs(tmp_path)["views/train"].pictures[TAG] if step > 0]
+    assert [view.measured["train", step].data.compared_at for step in drawn] == drawn
+
+
+def test_answers_are_compared_with_labels_once_for_the_monitor_and_the_map(tmp_path, monkeypatch):
+    asked, x, y = [], *wrongly_labelled()[:2]
+    original = Task.sample_scores
+    monkeypatch.setattr(Task, "sample_scores", lambda self, *a: asked.append(1) or original(self, *a))
+    data = (x, y)
+    given = {"training_data": data, "on_error": "raise"}
+    views = [kv.DataMap(tmp_path, **given), kv.OverfittingMonitor(tmp_path, data, publish=False, **given)]
+    fit(classifier(), x, y, views, epochs=3)
+    assert len(asked) == 4, "the untrained model and three epochs"
+
+
+def two_outputs():
+    inputs = keras.Input((8, 8, 1))
+    flat = keras.layers.Flatten()(inputs)
+    outputs = {name: keras.layers.Dense(3, activation="softmax", name=name)(flat) for name in ("a", "z")}
+    model = keras.Model(inputs, outputs)
+    losses = {name: keras.losses.SparseCategoricalCrossentropy(ignore_class=-1) for name in ("a", "z")}
+    model.compile("sgd", losses)
+    return model
+
+
+def test_rows_without_a_label_of_the_judged_output_are_not_judged(tmp_path):
+    x, y, _ = wrongly_labelled()
+    judged = np.where(np.arange(60) % 5 == 0, -1, y)
+    view = kv.DataMap(tmp_path, training_data=(x, {"z": y, "a": judged}), on_error="raise")
+    fit(two_outputs(), x, {"z": y, "a": judged}, [view], epochs=2)
+    table = view.table()
+    np.testing.assert_array_equal(table["index"], np.flatnonzero(judged >= 0))
+    np.testing.assert_array_equal(table["label"], judged[judged >= 0])
+    assert set(table["epochs"].tolist()) == {2}
+
+
+@pytest.mark.slow
+def test_unknown_ones_of_several_labels_are_not_judged(tmp_path):
+    x, y, _ = wrongly_labelled()
+    several = np.stack([y > 0, y > 1], axis=1).astype(np.float32)
+    several[::7, 1] = -1
+    view = kv.DataMap(tmp_path, training_data=(x, several), on_error="raise")
+    fit(head(2, "sigmoid", "binary_crossentropy"), x, np.maximum(several, 0), [view], epochs=2)
+    table = view.table()
+    assert len(table["index"]) == (several >= 0).sum()
+    np.testing.assert_array_equal(table["given"], several[table["index"], table["label"]])
+
+
+@pytest.mark.slow
+def test_a_row_without_an_answer_changes_no_other_where_the_softmax_is_hidden(tmp_path):
+    x, y, _ = wrongly_labelled()
+    broken = x.copy()
+    broken[5] = np.nan
+    tables = []
+    for number, data in enumerate((x, broken)):
+        keras.utils.set_random_seed(1)
+        inputs = keras.Input((8, 8, 1))
+        flat = keras.layers.Flatten()(inputs)
+        halves = [keras.layers.Dense(3, activation="softmax")(flat) for _ in range(2)]
+        model = keras.Model(inputs, keras.layers.Average()(halves))
+        model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
+        view = kv.DataMap(tmp_path / str(number), training_data=(data, y), on_error="raise")
+        fit(model, x, y, [view], epochs=1)
+        tables.append(view.table())
+    others = np.arange(60) != 5
+    np.testing.assert_allclose(tables[1]["margin"][others], tables[0]["margin"][others], atol=1e-5)
+    assert np.isnan(tables[1]["margin"][5])
 
 
 @pytest.mark.slow

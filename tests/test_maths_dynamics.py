@@ -36,6 +36,12 @@ def dynamics_of(logits, labels, losses, scores=class_scores):
     return dynamics
 
 
+def has_answer(logits, label):
+    """Nothing is NaN or plus infinity, and the label's logit is finite, as is another one."""
+    usable = not np.isnan(logits).any() and not np.isposinf(logits).any()
+    return usable and np.isfinite(logits[label]) and np.isfinite(np.delete(logits, label)).any()
+
+
 def best_of(losses):
     """The first epoch of the lowest loss that is known."""
     known = [loss for loss in losses if not math.isnan(loss)]
@@ -77,10 +83,11 @@ def test_every_figure_is_that_of_a_loop_over_the_recorded_logits(training):
 def test_an_epoch_without_an_answer_is_counted_for_no_sample_and_each_is_in_one_group(training):
     logits, labels, losses = training
     found = dynamics_of(logits, labels, losses)
-    known = np.isfinite(logits).all(axis=2)
+    known = np.array([[has_answer(*pair) for pair in zip(one, labels, strict=True)] for one in logits])
     np.testing.assert_array_equal(found.sums["epochs"], known.sum(axis=0))
     for name in ("confidence", "variability", "correctness", "margin", "margin_to_the_end"):
-        np.testing.assert_array_equal(np.isnan(getattr(found, name)), ~known.any(axis=0))
+        until = slice(None) if name != "margin" or found.best_step is None else slice(found.best_step + 1)
+        np.testing.assert_array_equal(np.isnan(getattr(found, name)), ~known[until].any(axis=0))
     groups = found.learned.astype(int) + found.forgotten + found.never_learned
     np.testing.assert_array_equal(groups, known[-1])
     for row in np.flatnonzero(known.any(axis=0)):
@@ -201,11 +208,53 @@ def test_doubt_is_the_mean_of_two_ranks():
     margin = np.array([3.0, -1.0, 0.5, np.nan, -2.0])
     np.testing.assert_array_equal(doubt(margin), [1, 3, 2, np.nan, 4])
     disagreement = np.array([0.0, 0.9, 0.9, 0.1, 0.2])  # ranks among those with a margin: 1, 3.5, 3.5, 2
-    np.testing.assert_array_equal(doubt(margin, disagreement), [1, 3.25, 2.75, np.nan, 3])
+    np.testing.assert_array_equal(doubt(margin, disagreement), [1, 4, 2, np.nan, 3])  # of the sums 2, 6.5, 5.5, 6
     assert most_doubtful(margin, disagreement).tolist() == [1, 4, 2, 0, 3]
-    few = np.array([np.nan, 0.9, np.nan, 0.1, 0.2])  # of two of four: ranks 2 and 1 count as 4 and 2
-    np.testing.assert_array_equal(doubt(margin, few), [1, 3.5, 2, np.nan, 3])
+    equal = np.array([0, 0.2, 0, np.nan, 0.1])
+    np.testing.assert_array_equal(doubt(margin, equal), [1, 3.5, 2, np.nan, 3.5])
     assert np.isnan(doubt(np.full(2, np.nan), np.ones(2))).all()
+
+
+def test_rows_whose_neighbours_are_known_keep_the_places_that_they_have_together():
+    """Else ties of the disagreement would put all of them behind the others, as more doubtful ones."""
+    draws = np.random.default_rng(2)
+    margin, disagreement = draws.normal(size=1000), np.full(1000, np.nan)
+    compared = draws.permutation(1000)[:500]
+    disagreement[compared] = (margin[compared] < 0).astype(float)  # two values alone
+    ranks, alone = doubt(margin, disagreement), doubt(margin)
+    np.testing.assert_allclose(np.sort(ranks[compared]), np.sort(alone[compared]))
+    others = np.setdiff1d(np.arange(1000), compared)
+    np.testing.assert_array_equal(ranks[others], alone[others])
+    assert 0.4 < np.isin(most_doubtful(margin, disagreement)[:100], compared).mean() < 0.6
+
+
+def test_an_excluded_class_is_a_logit_like_others_and_only_that_of_the_label_is_no_answer():
+    logits = [[1.0, -np.inf, 0.5], [-np.inf, 1, 0], [np.inf, 1, 0], [np.nan, 1, 0], [1.0, -np.inf, -np.inf], [1, 0, 2]]
+    found = class_scores(logits, [0, 0, 0, 1, 0, -1])
+    np.testing.assert_array_equal(found.margin, [0.5, *[np.nan] * 5])
+    assert found.right.tolist() == [True, *[False] * 5]
+    assert found.probability[0] == pytest.approx(softmax([1, 0.5])[0])
+    assert found.rival[0] == 2
+
+
+def test_many_classes_are_compared_block_by_block(monkeypatch):
+    draws = np.random.default_rng(3)
+    logits, labels = draws.normal(size=(50, 7)), draws.integers(0, 7, 50)
+    whole = class_scores(logits, labels)
+    monkeypatch.setattr("kerasviz_callbacks.maths.sample_scores._BLOCK_VALUES", 20)  # two rows
+    parts = class_scores(logits, labels)
+    for name in ("probability", "right", "margin", "rival"):
+        np.testing.assert_array_equal(getattr(whole, name), getattr(parts, name))
+    assert len(class_scores(np.zeros((0, 3)), []).margin) == 0
+
+
+def test_a_sample_that_was_not_counted_up_to_the_best_epoch_has_no_margin():
+    found = SampleDynamics.of(2)
+    found.add(label_scores([np.nan, 1.0], [1, 1]), 0, 0.5)
+    found.add(label_scores([-3.0, 2.0], [1, 1]), 1, 0.9)
+    np.testing.assert_array_equal(found.margin, [np.nan, 1])
+    np.testing.assert_array_equal(found.margin_to_the_end, [-3, 1.5])
+    assert not found.doubtful.any()
 
 
 def test_neighbours_are_those_of_scikit_learn():

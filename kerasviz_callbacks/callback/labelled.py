@@ -10,6 +10,7 @@ from .._typing import Array
 from ..fit_context import FitContext
 from ..maths.sample_scores import SampleScores
 from ..probe import Probe
+from ..taps.output_form import targets_of
 from ..taps.output_labels import labels_of_output
 from ..taps.reader import Captured, Reader
 from ..taps.task import Task, task_of, truth_of
@@ -22,12 +23,14 @@ class Labelled:
 
     Attributes:
         task: that the labels imply: of `"classes"` or `"labels"`.
-        truth: classes `(n,)`, or 0 and 1 `(n, k)`.
+        truth: classes `(n,)`, -1 for none, or 0 and 1 `(n, k)`.
+        known: which of them are known, of the same shape: not -1, beside 0 and 1 neither.
         weights: what each row counts for, so that classes have the proportions of the data, `(n,)`, mean 1.
     """
 
     task: Task
     truth: Array
+    known: Array
     weights: Array
 
     @property
@@ -67,9 +70,23 @@ def labelled(reader: Reader, probe: Probe, source: str, *, view: str, makes: str
             f"{ARGUMENTS[source]}: holds class {int(truth.max())}, but the model's output has {task.choices} "
             f"classes; expected 0 to {task.choices - 1}."
         )
-    truth = truth if task.kind == "classes" else (np.asarray(truth) > 0.5).astype(np.int64)
+    if task.kind == "classes":
+        known = truth >= 0
+    else:
+        truth, known = (np.asarray(truth) > 0.5).astype(np.int64), _known_labels(reader, probe, truth.shape)
+    if not known.any():
+        raise ValueError(f"{ARGUMENTS[source]}: none of its {len(truth)} rows has a label, all are -1; pass labels.")
     own = probe.labels is not None and np.array_equal(truth, probe.labels)
-    return Labelled(task, truth, probe.row_weights if own else np.ones(len(probe)))
+    return Labelled(task, truth, known, probe.row_weights if own else np.ones(len(probe)))
+
+
+def _known_labels(reader: Reader, probe: Probe, shape: tuple[int, ...]) -> Array:
+    """Return which labels of yes and no are known: all where -1 means no, as for a hinge; -1 is unknown beside 0."""
+    targets = targets_of(reader, probe)
+    if targets is None or not (targets == 0).any():
+        return np.ones(shape, bool)
+    known: Array = (targets >= 0).reshape(shape)
+    return known
 
 
 def sample_scores(fit: FitContext, logits: Captured, task: Task, truth: Array) -> SampleScores:

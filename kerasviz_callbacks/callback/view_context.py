@@ -151,6 +151,8 @@ class ViewContext(Participant):
                 self._observe_last()
                 if self.view.timelapse and self._observed is not None:
                     self.fit.queue.draw_later(self._observed, self.writer.animate)
+            if self._observed is not None:
+                self.fit.queue.submit(self._observed, size=0, measure=self.writer.write_waiting_files, draw=None)
             finished = self.fit.wait()
             if not abandoned:
                 self._report()
@@ -295,6 +297,7 @@ class ViewContext(Participant):
         if found:
             self.last = LastStep(step, found, weights)
             self.writer.write_scalars(found, step)
+            self.writer.write_files(self.last)
 
     def _draw(self, step: int) -> None:
         """Draw the latest measurements if they are of this step: measuring may have failed."""

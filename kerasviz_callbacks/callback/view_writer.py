@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -12,6 +13,9 @@ from .failures import Failures
 from .stages import Stages
 from .timelapse import Timelapse
 from .types import Image, LastStep, Measured
+
+_FILES_WAIT = 20.0
+"""Files are written again after so many times the seconds that it took to write them."""
 
 
 class ViewWriter:
@@ -29,6 +33,8 @@ class ViewWriter:
         self.suffix = ""
         self._view, self._failures, self._part = view, failures, part
         self._timelapse = Timelapse() if view.timelapse else None
+        self._files_of: LastStep | None = None  # the newest step whose files wait
+        self._files_at = self._files_took = 0.0
 
     def tag(self, tag: str) -> str:
         """Return a tag with the part that the view looks at, and its suffix."""
@@ -45,15 +51,13 @@ class ViewWriter:
                             sink.scalar(source, suffixed, step, value, about)
 
     def draw(self, last: LastStep) -> None:
-        """Draw and write the images, points, texts and files of a step."""
+        """Draw and write the images, points and texts of a step."""
         with self._failures.collect("draw", BaseException):
             self._write_images(last)
         with self._failures.collect("write points", BaseException):
             self._write_points(last)
         with self._failures.collect("write texts", BaseException):
             self._write_texts(last)
-        with self._failures.collect("write files", BaseException):
-            self._write_files(last)
 
     def animate(self) -> None:
         """Write the animation of all drawn steps, if the view has one."""
@@ -97,11 +101,25 @@ class ViewWriter:
         stem, dot, kind = name.rpartition(".")
         return f"{self._name(stem)}{dot}{kind}"
 
-    def _write_files(self, last: LastStep) -> None:
-        for source, name, content in self._view.files(last.measured):
-            for sink in self.sinks:
-                with sink.errors.collect():
-                    sink.file(source, self._file_name(name), content)
+    def write_files(self, last: LastStep) -> None:
+        """Write the files of a step, unless that would take more than a twentieth of the time: then it waits."""
+        self._files_of = last
+        if time.monotonic() - self._files_at >= _FILES_WAIT * self._files_took:
+            self.write_waiting_files()
+
+    def write_waiting_files(self) -> None:
+        """Write the files of the newest step that were not written yet."""
+        last, self._files_of = self._files_of, None
+        if last is None:
+            return
+        began = time.monotonic()
+        with self._failures.collect("write files", BaseException):
+            for source, name, content in self._view.files(last.measured):
+                for sink in self.sinks:
+                    with sink.errors.collect():
+                        sink.file(source, self._file_name(name), content)
+        self._files_at = time.monotonic()
+        self._files_took = self._files_at - began
 
     def _write_texts(self, last: LastStep) -> None:
         for text in self._view.texts(last.measured):

@@ -93,7 +93,7 @@ def data_map_sheet(shown: DataMapSheet, *, caption: str, note: str = "", bad: st
     _paint_map(charts[:, :_MAP], shown)
     _paint_shares(charts[:, -_CHART:], shown)
     _paint_doubtful(body[above:], shown)
-    legend = Scale(0.0, 1.0, "", "correctness: share of right answers", correctness_colours())
+    legend = Scale(0.0, 1.0, "", "correctness: share of epochs answered right", correctness_colours())
     return page.finished(legend=legend, note=note, bad=bad)
 
 

@@ -112,11 +112,13 @@ class SampleDynamics:
     def margin(self) -> _Real:
         """Mean margin up to the best epoch, its own included; of all epochs where no `val_loss` is known.
 
-        Up to the last epoch it is the AUM of Pleiss et al., "Identifying mislabeled data using the area under the
-        margin ranking", NeurIPS 2020; what is memorised after the best epoch spoils it.
+        NaN of samples that were not counted up to the best epoch. Up to the last epoch it is the AUM of Pleiss et al.,
+        "Identifying mislabeled data using the area under the margin ranking", NeurIPS 2020; what is memorised after the
+        best epoch spoils it.
         """
-        frozen = _mean(self.sums["best_margin_sum"], self.sums["best_epochs"])
-        return np.where(self.sums["best_epochs"] > 0, frozen, self.margin_to_the_end)
+        if self.best_step is None:
+            return self.margin_to_the_end
+        return _mean(self.sums["best_margin_sum"], self.sums["best_epochs"])
 
     @property
     def margin_to_the_end(self) -> _Real:
@@ -163,7 +165,7 @@ class SampleDynamics:
 
     @property
     def memorised(self) -> _Mask:
-        """Doubtful, wrong at the best epoch and right now: learned by heart since."""
+        """Doubtful, wrong at the best epoch and right now."""
         if self.best_step is None or self.best_step == self.step:
             return np.zeros(len(self.sums), bool)
         found: _Mask = self.doubtful & (self.sums["best_right"] == 0) & self.learned
@@ -187,17 +189,17 @@ def doubt(margin: _Real, disagreement: _Real | None = None) -> _Real:
         disagreement: `(n,)`, the share of nearest neighbours with another label; NaN where it is not known.
 
     Returns:
-        The mean of the ranks by both, where the disagreement is known, else the rank by the margin; NaN without a
-        margin.
+        The rank by the margin, NaN without one. Samples whose disagreement is known are ordered among themselves, in
+        the places that they have together, by the sum of their ranks by margin and by disagreement.
     """
     from scipy.stats import rankdata
 
     found: _Real = rankdata(-margin, nan_policy="omit")
     if disagreement is not None:
         known = ~np.isnan(disagreement) & ~np.isnan(margin)
-        # Ranked among those that are known, then spread over all samples.
-        ranks = rankdata(disagreement[known]) * (np.count_nonzero(~np.isnan(margin)) / max(known.sum(), 1))
-        found[known] = (found[known] + ranks) / 2
+        order = rankdata(rankdata(-margin[known]) + rankdata(disagreement[known]))
+        places = np.sort(found[known])
+        found[known] = np.interp(order, np.arange(1, len(places) + 1), places) if len(places) else places
     return found
 
 

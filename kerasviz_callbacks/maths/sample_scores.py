@@ -8,6 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 from .confidence import sigmoid, softmax
 
 _Real = NDArray[np.float64]
+_BLOCK_VALUES = 2**20
+"""Number of logits that are compared at once: 8 MiB."""
 
 
 @dataclass(frozen=True)
@@ -17,8 +19,7 @@ class SampleScores:
     Attributes:
         probability: given to the label, `(n,)`.
         right: whether the answer is the label, `(n,)`; never without an answer.
-        margin: logit of the label minus the largest other one, `(n,)`; NaN without an answer, where a logit is NaN or
-            infinite.
+        margin: logit of the label minus the largest other one, `(n,)`; NaN without an answer or a label.
         rival: the class with the largest other logit, `(n,)`.
     """
 
@@ -32,20 +33,37 @@ class SampleScores:
         """Where there is an answer, `(n,)`."""
         return ~np.isnan(self.margin)
 
+    def of_rows(self, rows: NDArray[np.intp]) -> "SampleScores":
+        """Return the scores of some rows."""
+        return SampleScores(self.probability[rows], self.right[rows], self.margin[rows], self.rival[rows])
+
 
 def class_scores(logits: ArrayLike, labels: ArrayLike, *, independent: bool = False) -> SampleScores:
-    """Compare logits `(n, k)`, k at least 2, with the one class of each row, `(n,)`, from 0 to k - 1.
+    """Compare logits `(n, k)`, k at least 2, with the one class of each row, `(n,)`, from 0 to k - 1; -1: it has none.
 
     Of equal logits the lower class is the answer. Differences of logits are those of logarithms of probabilities, so
-    these may be passed too. `independent` logits have a sigmoid each in place of a softmax.
+    these may be passed too. `independent` logits have a sigmoid each in place of a softmax. There is no answer where a
+    logit is NaN or infinite; minus infinity, which excludes a class, is a logit like others but for the label itself.
     """
-    values, true = np.asarray(logits, np.float64), np.asarray(labels, np.intp)
-    rows = np.arange(len(values))
-    values = np.where(np.isfinite(values).all(axis=1, keepdims=True), values, np.nan)
+    given, own = np.asarray(logits), np.asarray(labels, np.intp)
+    size = max(1, _BLOCK_VALUES // max(1, given.shape[1]))
+    blocks = [
+        _block_scores(given[start : start + size].astype(np.float64), own[start : start + size], independent)
+        for start in range(0, max(len(given), 1), size)
+    ]
+    fields = ("probability", "right", "margin", "rival")
+    return SampleScores(*(np.concatenate([getattr(block, name) for block in blocks]) for name in fields))
+
+
+def _block_scores(values: _Real, labels: NDArray[np.intp], independent: bool) -> SampleScores:
+    rows, true = np.arange(len(values)), np.maximum(labels, 0)
+    unknown = np.isnan(values).any(axis=1) | (values == np.inf).any(axis=1) | (labels < 0)
+    values[unknown] = np.nan
     others = values.copy()
     others[rows, true] = -np.inf
     rival = others.argmax(axis=1)
     margin = values[rows, true] - others[rows, rival]
+    margin = np.where(np.isfinite(margin), margin, np.nan)
     right = (values.argmax(axis=1) == true) & ~np.isnan(margin)
     probability = sigmoid(values[rows, true]) if independent else softmax(values)[rows, true]
     return SampleScores(probability, right, margin, rival)

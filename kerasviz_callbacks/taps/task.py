@@ -22,6 +22,7 @@ from .output_form import OF_QUANTITIES, Form, form_of, targets_of
 from .reader import OUTPUT, Capture, Reader
 from .scores import PREDICTED, Score, class_targets, is_probabilities, probabilities, score_for
 
+_ROWS = 1000  # that tell whether outputs are probabilities
 _LABELS = "weights of the labels"  # the name of the targets of the scores below
 
 
@@ -67,11 +68,12 @@ class Task:
 
     def sample_scores(self, logits: Array, truth: Array) -> SampleScores:
         """Compare answers, as `LOGITS` captures them, with classes `(n,)`, or 0 and 1 `(n, units)` for labels."""
-        values = logits.reshape(len(logits), self.units).astype(np.float64)
+        values = logits.reshape(len(logits), self.units)
         if self.kind == "labels" or self.units == 1:
             return label_scores(values, truth)
-        if self.output == "logits" and not self.independent and is_probabilities(values) and values.min() >= 0:
-            values = np.log(np.maximum(values, np.finfo(np.float64).tiny))  # of a softmax that was not found
+        some = values[np.isfinite(values).all(axis=1)][:_ROWS]
+        if self.output == "logits" and not self.independent and is_probabilities(some) and some.min(initial=0) >= 0:
+            values = np.log(np.maximum(values, float(np.finfo(np.float32).tiny)))  # of a softmax that was not found
         return class_scores(values, truth, independent=self.independent)
 
     def scores(self, of: Literal["logits", "output"]) -> tuple[Score, Score]:

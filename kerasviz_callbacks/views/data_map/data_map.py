@@ -12,7 +12,7 @@ from ..._typing import Array
 from ...callback import COMPARED_SOURCES, TRAINING, UNTRAINED, VALIDATION, Image, Measured, ProbeView
 from ...callback.labelled import Labelled, labelled, sample_scores
 from ...draw.data_map import data_map_sheet
-from ...draw.text import join_notes
+from ...draw.text import join_notes, plural
 from ...fit_context import Request
 from ...maths.classes import knn_agreement
 from ...maths.dynamics import SampleDynamics
@@ -26,11 +26,14 @@ from .items import Items
 from .resuming import continued, read_earlier
 from .sheet import Seen, Shares, sheet_of, shown_items
 from .table import FILE, Judged
-from .texts import DESCRIPTION, SCALARS
+from .texts import SCALARS, described
 
 NEIGHBOURS = 10
 MOST_COMPARED = 5000
 """Rows at most whose features are compared with each other."""
+
+_NEXT_COMPARED = 1.25
+"""Factor by which the number of epochs grows until features are compared again, where no step is drawn."""
 
 _GROUPS = ("never_learned", "forgotten", "learned")
 _SOURCES = {"validation": VALIDATION, "training": TRAINING}
@@ -49,33 +52,35 @@ class DataMap(ProbeView):
       Of a single sigmoid, and of several labels a row, it is the logit, with its sign changed where the label is no.
     - `forgetting`: how often a right answer was followed by a wrong one (Toneva et al., ICLR 2019).
     - `knn_disagreement`: share of the 10 nearest of the other rows, by the features of the penultimate layer, with
-      another label; at drawn steps, of at most 5,000 rows, and not of several labels a row.
+      another label, of at most 5,000 rows, and not of several labels a row; at drawn steps, and at some between.
 
     A label is *doubtful* where the margin is below 0: on the mean, the model preferred another one. `doubt_rank` orders
     all labels by the mean of their ranks by `margin` and by `knn_disagreement` (by the margin alone where the latter is
     not computed). Doubtful is not wrong: rare and hard rows are doubtful too. Only the rows looked at are judged; the
     image says how many of how many.
 
-    In 60 trainings of a small network with planted wrong labels (Fashion-MNIST and digits, 10 and 40 % at random or 10 %
-    of classes that look alike, without and with regularisation, 5 seeds; `benchmarks/README.md`), `doubt_rank` at the
-    end found them with a mean area under the ROC curve of 0.92 to 0.98 on clothes and of at least 0.995 on digits, in
-    each setting more than the margin alone. It was ahead of the final model's own probabilities (cleanlab's
+    In 60 trainings of a small network with planted wrong labels (Fashion-MNIST and digits, 10 and 40 % at random or
+    10 % of classes that look alike, without and with regularisation, 5 seeds; `benchmarks/README.md`), `doubt_rank` at
+    the end found them with a mean area under the ROC curve of 0.92 to 0.98 on clothes and of at least 0.995 on digits,
+    in each setting more than the margin alone. It was ahead of the final model's own probabilities (cleanlab's
     self-confidence) by 0.17 to 0.31 on clothes and by 0.006 to 0.03 on digits where nothing regularised, and never
     behind where dropout, weight decay and augmentation did (0.000 to 0.024). On digits there was less to gain: those
     probabilities had 0.96 to 0.99. Beside probabilities by 5-fold cross-validation, five trainings more, it was between
     0.001 behind and 0.026 ahead. `forgetting` alone is the weakest of the figures.
 
-    The image is `data_map/summary`. The table of all rows, the most doubtful marked, is `data_map.csv` in the directory
-    of the run (`views/train`, `views/validation`), and `table()`. A resumed fit (`initial_epoch`) reads the file back
-    and goes on with its sums.
+    The image is `data_map/summary`. The table of all rows is `data_map.csv` in the directory of the run (`views/train`,
+    `views/validation`; `data_map-<part>.csv` with `model=`), and `table()`. The file is written at the end of epochs,
+    for at most a twentieth of the time, and at the end of the fit. A resumed fit (`initial_epoch`) reads it back and
+    continues with its sums; rows are recognised by their inputs, whatever their order.
 
     Args:
         log_dir: the TensorBoard log directory.
         validation_data: `(x, y)` with class numbers, one-hot rows, or rows of 0 and 1 (several labels); see
             `ProbeView`. `None` if only training data are to be judged.
         training_data: the same. Rows that the model is trained on show what is memorised.
-        options: `count` (2,000; in the proportions of the data; all rows of the data if that is more), `class_names`,
-            `display`, and those of `View`.
+        options: `count` (2,000 rows in the proportions of the data, or all if they are fewer), `class_names`,
+            `display`, and those of `View`. With `unit="batch"` every step that is drawn, and every end of an
+            epoch, counts as an epoch does.
 
     Raises:
         ValueError: neither validation nor training data; before the first batch: a model that is no classifier, or data
@@ -105,6 +110,7 @@ class DataMap(ProbeView):
         self._items: dict[str, Items] = {}
         self._names: tuple[str, ...] = ()  # of the classes or labels
         self._features: Capture | None = None
+        self._compared_at: int | None = None  # the last step at which features were compared
 
     def find_layers(self, reader: Reader) -> None:
         """Find the labels, and the layer of the features."""
@@ -113,9 +119,7 @@ class DataMap(ProbeView):
             source: labelled(self.readers[source], probe, source, view=view, makes="data map", hard=True)
             for source, probe in self.probes.items()
         }
-        self._items = {
-            source: Items.of(self.probes[source], one.truth, one.weights) for source, one in self._labels.items()
-        }
+        self._items = {source: Items.of(self.probes[source], one) for source, one in self._labels.items()}
         tasks = [one.task for one in self._labels.values()]
         count = tasks[0].units if tasks[0].kind == "labels" else tasks[0].choices
         self._names = tuple(self.probe_display.class_name(number) for number in range(count))
@@ -137,13 +141,20 @@ class DataMap(ProbeView):
 
     def capture(self, step: int) -> dict[str, dict[Capture, Captured]]:
         """Run the shared pass; of many rows, compute the features of some in a pass of their own."""
-        found = super().capture(step)
-        if self._features is not None and self.schedule.is_due(step):
-            for source, probe in self.probes.items():
-                if self._features not in found[source]:
-                    few = take(probe.inputs, compared_rows(len(probe)))
-                    found[source] |= self.readers[source].read([self._features], few)
+        found, compares = super().capture(step), self._compares(step)
+        for source, probe in self.probes.items():
+            if self._features is not None and compares and self._features not in found[source]:
+                few = take(probe.inputs, compared_rows(len(probe)))
+                found[source] |= self.readers[source].read([self._features], few)
+            elif self._features is not None and not compares:
+                found[source].pop(self._features, None)
+        self._compared_at = step if compares else self._compared_at
         return found
+
+    def _compares(self, step: int) -> bool:
+        """Whether features are compared: where the step is drawn, and else at ever larger distances."""
+        last = self._compared_at
+        return self.schedule.is_due(step) or last is None or step + 1 >= _NEXT_COMPARED * (last + 1)
 
     # Measuring, on the worker.
 
@@ -157,24 +168,28 @@ class DataMap(ProbeView):
     def measure(self, captured: dict[Capture, Captured], source: str, step: int) -> Measured:
         """Add the answers of this step to the sums, and compare the features of neighbours."""
         items, memory = self._items[source], self.memory.for_source(source)
-        scores = self._scores(captured[LOGITS], source)
+        scores = self._scores(captured[LOGITS], source).of_rows(items.place)
         logged, loss = self.memory.shared.get("val_loss", (None, math.nan))
         dynamics, same = memory.get("dynamics"), "items" in memory and items.equal(memory["items"])
         if dynamics is None or not same or step == UNTRAINED:
             dynamics = SampleDynamics.of(len(items))
-        dynamics.add(scores, step, loss if logged == step else math.nan)
+        if dynamics.step is None or step > dynamics.step:  # hooks called by hand may repeat an epoch
+            dynamics.add(scores, step, loss if logged == step else math.nan)
+        accuracy, chance, error = items.balanced_accuracy(scores.right)
         if step != UNTRAINED:
             memory["dynamics"], memory["items"] = dynamics, items
-        if self._features is not None and self._features in captured and self.schedule.is_due(step):
+            accuracy = memory["accuracy"] = max(accuracy, memory.get("accuracy", 0.0))
+        if self._features is not None and self._features in captured:
             compared = self._disagreement(captured[self._features].output, source)
-            if not np.isnan(compared).all() or "disagreement" not in memory:  # of NaN features, keep the last known
-                memory["disagreement"] = compared
+            if not np.isnan(compared).all() or "compared" not in memory:  # of NaN features, keep the last known
+                memory["compared"] = (step, compared)
         known = memory.setdefault("shares", {})
         shares = {at: of for at, of in known.items() if at < step} | {step: _shares(dynamics, items.weights)}
         memory["shares"] = shares
-        disagreement = memory.get("disagreement", np.full(len(items), np.nan))
+        compared_at, disagreement = memory.get("compared", (None, np.full(len(items), np.nan)))
         judged = Judged(items, dynamics.copy(), disagreement, self._names)
-        seen = Seen(judged, dict(shares), int((~scores.known).sum()), items.majority)
+        missing = int(np.count_nonzero(~scores.known))
+        seen = Seen(judged, dict(shares), missing, (accuracy, chance, error), compared_at)
         found = dict(zip(_GROUPS, shares[step], strict=True))
         found["doubtful"] = float(np.average(dynamics.doubtful, weights=items.weights))
         return Measured(step, seen, {f"data_map/{name}": value for name, value in found.items()})
@@ -185,12 +200,14 @@ class DataMap(ProbeView):
         return sample_scores(self.fit_context, logits, known.task, known.truth)
 
     def _disagreement(self, features: Array, source: str) -> Array:
-        labels = self._labels[source].truth
-        rows = compared_rows(len(labels))
+        labels, rows = self._labels[source].truth, compared_rows(len(self.probes[source]))
         found: Array = np.full(len(labels), np.nan)
+        has_class = labels[rows] >= 0
+        features, rows = features[has_class], rows[has_class]
         if len(np.unique(labels[rows])) > 1:  # of one class alone no neighbour could disagree
             found[rows] = 1 - knn_agreement(features, labels[rows], NEIGHBOURS)
-        return found
+        known: Array = found[self._items[source].row]
+        return known
 
     # Drawing, on the worker.
 
@@ -201,11 +218,10 @@ class DataMap(ProbeView):
             shown = shown_items(seen.judged)
             pictures = self.example_tiles(source, seen.judged.items.row[shown])
             contents = sheet_of(seen, self.schedule, one.step, pictures)
-            note = join_notes(*self._notes(source), one.note)
+            note = join_notes(*self._notes(source, one), one.note)
             bad = f"{seen.missing:,} NaN" if seen.missing else ""
             picture = data_map_sheet(contents, caption=self._caption(source), note=note, bad=bad)
-            thing = "one label of one" if seen.judged.items.several else "one"
-            about = DESCRIPTION.format(thing=thing, file=FILE)
+            about = described(seen.judged, self.schedule.unit)
             yield Image(source, "data_map/summary", picture, about)
 
     def _caption(self, source: str) -> str:
@@ -219,11 +235,12 @@ class DataMap(ProbeView):
         rows = join_notes(f"{probe.size} rows", output, weighted, compared, f"examples: {pictured}" if pictured else "")
         return self.probe_display.captioned(f"data map of {COMPARED_SOURCES[source]} data\n{rows}", source)
 
-    def _notes(self, source: str) -> list[str]:
-        """Return what is left out now."""
-        several = self._labels[source].task.kind == "labels"
+    def _notes(self, source: str, one: Measured) -> list[str]:
+        """Return what is left out, and of which step the neighbours are."""
+        several, at = self._labels[source].task.kind == "labels", one.data.compared_at
         missing = "" if several or self._features else "no features: no layer with weights before the output"
-        return [missing, "sample weights are not counted" if self.probes[source].sample_weighted else ""]
+        older = f"neighbours of {self.schedule.unit} {at}" if at is not None and at != one.step else ""
+        return [missing, older, "sample weights are not counted" if self.probes[source].sample_weighted else ""]
 
     def files(self, measured: Mapping[str, Measured]) -> Iterator[tuple[str, str, bytes]]:
         """Return the table of each data source."""
@@ -240,12 +257,15 @@ class DataMap(ProbeView):
             data: `"training"` or `"validation"`; `None`: training data, if they were given.
 
         Returns:
-            Arrays of one length, as the columns of `data_map.csv`, by name: `index` (position in the user's data, or in
-            the stream), `label`, `label_name`, `proposed`, `proposed_name` (of several labels a row: a line for each,
-            and `given` and `proposed` are 0 or 1), `doubt_rank` (1: the most doubtful), `doubtful`, `group`
-            (`"learned"`, `"forgotten"`, `"never learned"`, empty where the answer is NaN), `margin`,
-            `margin_to_the_end` (of all epochs), `confidence`, `variability`, `correctness`, `forgetting`,
-            `knn_disagreement` (of the last drawn step; NaN if not computed) and `epochs` (counted).
+            Arrays `(m,)`, m rows or, of several labels a row, m labels, as the columns of `data_map.csv`: `index` (int,
+            position in the user's data; of a stream in the order in which it was read, which a shuffled one does not
+            repeat), `label` (int, the class or the number of the label), `label_name` (str), `given` (0 or 1; only of
+            several labels), `proposed` (int, a class, or 0 or 1; the label itself where no other is known),
+            `proposed_name` (str; only of classes), `doubt_rank` (int, 1: the most doubtful), `doubtful` (bool), `group`
+            (`"learned"`, `"forgotten"`, `"never learned"`, empty where the answer is NaN), `margin` and
+            `margin_to_the_end` (float, in logits; the second of all epochs), `confidence` (0 to 1), `variability` (0 to
+            0.5), `correctness` (0 to 1), `forgetting` (int), `knn_disagreement` (0 to 1) and `epochs` (int, counted).
+            Floats are NaN where nothing is known.
 
         Raises:
             ValueError: other data, or data that were not given.
@@ -264,20 +284,26 @@ class DataMap(ProbeView):
         return found
 
     def restore(self, first_step: int, read: Callable[[str, str], bytes | None]) -> None:
-        """Go on with the sums of an earlier fit, of this view or from its file; say so, or why not."""
+        """Continue with the sums of an earlier fit, of this view or from its file; say so, or why not."""
+        unit = self.schedule.unit
         for source, items in self._items.items():
             memory = self.memory.for_source(source)
+            earlier = memory.pop("items", None), memory.pop("dynamics", None)
+            from_file = earlier[1] is None
+            memory.pop("compared", None)
             try:
-                earlier = memory.pop("items", None), memory.pop("dynamics", None)
-                if earlier[1] is None:
+                if from_file:
                     earlier = read_earlier(read(source, FILE), several=items.several)
-                memory["dynamics"], said = continued(*earlier, items, first_step)
+                memory["dynamics"], told = continued(*earlier, items, first_step, unit)
                 memory["items"] = items
             except ValueError as error:
                 memory.clear()
-                said = f"begins anew at {self.schedule.unit} {first_step}: {error}"
-            if self.fit_context.verbose:
-                say(f"kerasviz_callbacks: DataMap of {COMPARED_SOURCES[source]} data {said}.")
+                told, from_file = [f"starts over at {unit} {first_step}: {error}"], True
+            else:
+                known = memory["dynamics"].epochs
+                told = [f"continues with the sums of {known} earlier {plural('epoch', known)}", *told]
+            if self.fit_context.verbose and (from_file or len(told) > 1):
+                say(f"kerasviz_callbacks: DataMap of {COMPARED_SOURCES[source]} data {'; '.join(told)}.")
 
 
 def compared_rows(count: int) -> Array:

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from ..._typing import Array
+from ...callback.labelled import Labelled
 from ...probe import Probe
 
 
@@ -18,6 +19,7 @@ class Items:
     """The labels that are judged: of each row its class, or each of its labels of yes and no.
 
     Attributes:
+        place: where its answer stands among those of all labels of the probe, flattened, `(m,)`.
         row: the row of the probe, `(m,)`.
         index: its position in the user's data, or in the stream, `(m,)`.
         label: the class, or which label it is, `(m,)`.
@@ -27,6 +29,7 @@ class Items:
         several: whether a row has several labels.
     """
 
+    place: Array
     row: Array
     index: Array
     label: Array
@@ -36,41 +39,60 @@ class Items:
     several: bool
 
     @classmethod
-    def of(cls, probe: Probe, truth: Array, weights: Array) -> Items:
-        """List the labels of a probe: classes `(n,)`, or 0 and 1 `(n, k)`; `weights` of the rows are `(n,)`."""
-        several = truth.ndim > 1
+    def of(cls, probe: Probe, labels: Labelled) -> Items:
+        """List the known labels of a probe."""
+        truth, several = labels.truth, labels.truth.ndim > 1
         each = truth.shape[1] if several else 1
-        row = np.repeat(np.arange(len(truth)), each)
-        given = truth.ravel().astype(np.int64)
-        label = np.tile(np.arange(each), len(truth)) if several else given
+        place = np.flatnonzero(labels.known)
+        row, given = place // each, truth.ravel()[place].astype(np.int64)
+        label = place % each if several else given
         index, checksum = probe.index[row], _checksums(probe.inputs)[row]
-        return cls(row, index, label, given, checksum, weights[row], several)
+        return cls(place, row, index, label, given, checksum, labels.weights[row], several)
 
     def __len__(self) -> int:
         return len(self.row)
 
-    def are_of(self, other: Items) -> bool:
-        """Whether others are of the same rows with the same inputs; their labels may differ."""
-        same = [(self.index, other.index), (self.checksum, other.checksum)]
-        return self.several == other.several and all(np.array_equal(*pair) for pair in same)
+    def places_in(self, other: Items) -> Array | None:
+        """Return where each stands in `other`, `(m,)`; `None` if the rows there have other inputs.
+
+        Labels and the order may differ: a shuffled stream gives its rows in another order each time.
+        """
+        if len(self) != len(other) or self.several != other.several:
+            return None
+        own, theirs = self._order(), other._order()
+        same = np.array_equal(self.checksum[own], other.checksum[theirs])
+        if not same or (self.several and not np.array_equal(self.label[own], other.label[theirs])):
+            return None
+        places = np.empty(len(self), np.intp)
+        places[own] = theirs
+        return places
+
+    def _order(self) -> Array:
+        """Return an order that depends on the inputs and labels alone: equal inputs by label."""
+        keys = (self.given, self.label, self.checksum) if self.several else (self.given, self.checksum)
+        return np.lexsort(keys)
 
     def equal(self, other: Items) -> bool:
-        """Whether others are of the same rows with the same labels."""
-        return self.are_of(other) and not self.relabelled(other).any()
+        """Whether others are the same labels of the same rows in the same order."""
+        names = ("checksum", "label", "given")
+        return all(np.array_equal(getattr(self, name), getattr(other, name)) for name in names)
 
-    @property
-    def majority(self) -> float:
-        """The share of right answers of always giving the most frequent label, rows weighted."""
+    def balanced_accuracy(self, right: Array) -> tuple[float, float, float]:
+        """Return the mean share right over the classes, that of chance, and its standard error by chance.
+
+        Of several labels a row, over yes and no of those that have both; NaN where nothing can be confused.
+        """
+        group = 2 * self.label + self.given if self.several else self.given
+        found, group, counts = np.unique(group, return_inverse=True, return_counts=True)
+        kept = np.ones(len(found), bool)
         if self.several:
-            yes = [np.average(self.given[self.label == label]) for label in np.unique(self.label)]
-            return float(np.mean([max(share, 1 - share) for share in yes]))
-        sums = np.bincount(self.given, self.weights)
-        return float(sums.max() / sums.sum())
-
-    def relabelled(self, other: Items) -> Array:
-        """Return which of them have another label than in `other`, of the same rows, `(m,)`."""
-        changed: Array = (self.given != other.given) | (self.label != other.label)
-        return changed
+            kept = np.isin(found // 2, [label for label in np.unique(found // 2) if (found // 2 == label).sum() > 1])
+        if kept.sum() < 2:
+            return np.nan, np.nan, np.nan
+        shares = np.bincount(group, right)[kept] / counts[kept]
+        chance = 0.5 if self.several else 1 / kept.sum()
+        error = np.sqrt((chance * (1 - chance) / counts[kept]).sum()) / kept.sum()
+        return float(shares.mean()), float(chance), float(error)
 
 
 def _checksums(inputs: Any) -> Array:

@@ -28,13 +28,16 @@ class Seen:
         judged: its labels.
         shares: by step.
         missing: how many samples have no answer now.
-        majority: the share of right answers of always giving the most frequent one.
+        balanced: the best balanced accuracy so far, that of chance, and the standard error of the latter; NaN where
+            nothing can be confused.
+        compared_at: the step whose features were compared; `None`: none were.
     """
 
     judged: Judged
     shares: Mapping[int, Shares]
     missing: int
-    majority: float
+    balanced: tuple[float, float, float]
+    compared_at: int | None
 
 
 def sheet_of(seen: Seen, schedule: Schedule, step: int, pictures: Array | None) -> DataMapSheet:
@@ -71,7 +74,7 @@ def shown_items(judged: Judged) -> Array:
 def counted_things(judged: Judged) -> str:
     """Return how many things are judged, and what they are."""
     count = len(judged.items)
-    return f"{count:,} {'labels of rows' if judged.items.several else plural('row', count)}"
+    return f"{count:,} {plural('label' if judged.items.several else 'row', count)}"
 
 
 def _heading(judged: Judged, things: str) -> str:
@@ -105,8 +108,8 @@ def _headline(seen: Seen, schedule: Schedule, step: int) -> tuple[str, str]:
     never, forgotten, learned = seen.shares[step]
     if step < 0:
         return (
-            f"before training: {learned:.1%} right",
-            "these figures of the untrained model are not counted later",
+            f"no epoch counted yet: {learned:.1%} right",
+            "of the model as it is, which is not counted later",
         )
     shares = f"learned {learned:.1%}, forgotten {forgotten:.1%}, never learned {never:.1%}"
     doubts, counted = _doubts(seen, schedule, step)
@@ -116,13 +119,11 @@ def _headline(seen: Seen, schedule: Schedule, step: int) -> tuple[str, str]:
 
 def _warning(seen: Seen, step: int) -> str:
     """Return what makes the figures meaningless; empty if nothing does."""
-    dynamics, count = seen.judged.dynamics, len(seen.judged.items)
     if seen.missing:
-        return f"{seen.missing:,} of {counted_things(seen.judged)} have no answer: NaN"
-    best = max((learned for at, (_, _, learned) in seen.shares.items() if at >= 0), default=1.0)
-    noise = 2 * np.sqrt(seen.majority * (1 - seen.majority) / count)
-    if step >= 0 and dynamics.epochs and best <= seen.majority + noise and seen.majority < 1:
-        return f"Nothing learned yet: the most frequent label alone makes {seen.majority:.1%} right"
+        return f"no answer, NaN, for {seen.missing:,} of {counted_things(seen.judged)}"
+    best, chance, error = seen.balanced
+    if step >= 0 and best <= chance + 2 * error:
+        return f"Nothing learned yet: balanced accuracy {best:.1%}, by chance {chance:.1%}"
     return ""
 
 
@@ -131,7 +132,7 @@ def _doubts(seen: Seen, schedule: Schedule, step: int) -> tuple[str, str]:
     dynamics, axis = seen.judged.dynamics, schedule.unit
     doubtful, memorised = int(dynamics.doubtful.sum()), int(dynamics.memorised.sum())
     doubts = f"{doubtful:,} of {counted_things(seen.judged)} doubtful"
-    doubts += ", all of one class" if seen.majority >= 1 else ""
+    doubts += ", all of one class" if np.isnan(seen.balanced[0]) and not seen.judged.items.several else ""
     if dynamics.best_step is None:
         return doubts, f"mean margin of {dynamics.epochs} {plural(axis, dynamics.epochs)} below 0; no val_loss known"
     if dynamics.best_step < step:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -98,29 +99,41 @@ def read_csv(content: bytes, *, several: bool) -> tuple[Items, SampleDynamics]:
     """Read items and dynamics back; the weights of the items are not stored.
 
     Raises:
-        ValueError: it is no such file.
+        ValueError, OverflowError, csv.Error: it is no such file.
     """
-    lines = list(csv.DictReader(io.StringIO(content.decode(), newline="")))
-    if not lines:
+    reader = csv.reader(io.TextIOWrapper(io.BytesIO(content), newline=""))
+    head = next(reader, [])
+    wanted = ("index", "label", _CHECKSUM, *(("given",) if several else ()), *(SUMS.names or ()))
+    missing = [name for name in (*wanted, *_OF_ALL) if name not in head]
+    if missing:
+        raise ValueError(f"it has no column {missing[0]}")
+    blocks, last = [], None
+    while lines := list(itertools.islice(reader, _BLOCK)):  # so that few cells are Python objects at a time
+        if any(len(line) != len(head) for line in lines):
+            raise ValueError("a line is not complete")
+        columns = dict(zip(head, zip(*lines, strict=True), strict=True))
+        blocks.append({name: _parsed(columns[name], name) for name in wanted})
+        last = lines[-1]
+    if last is None:
         raise ValueError("it holds no rows")
-    try:
-        sums = np.zeros(len(lines), SUMS)
-        for name in SUMS.names or ():
-            sums[name] = [SUMS[name].type(line[name]) for line in lines]
-        whole = {
-            name: np.array([int(line[name]) for line in lines], np.int64)
-            for name in ("index", "label", _CHECKSUM, *(("given",) if several else ()))
-        }
-        step, epochs, best_step, best_loss = (lines[0][name] for name in _OF_ALL)
-        dynamics = SampleDynamics(
-            sums,
-            int(step) if step else None,
-            int(epochs),
-            int(best_step) if best_step else None,
-            float(best_loss) if best_loss else math.inf,
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{type(error).__name__}: {error}") from error
-    given = whole["given"] if several else whole["label"]
-    row = np.arange(len(lines))
-    return Items(row, whole["index"], whole["label"], given, whole[_CHECKSUM], np.ones(len(row)), several), dynamics
+    found = {name: np.concatenate([block[name] for block in blocks]) for name in wanted}
+    sums = np.zeros(len(found["index"]), SUMS)
+    for name in SUMS.names or ():
+        sums[name] = found[name]
+    step, epochs, best_step, best_loss = (last[head.index(name)] for name in _OF_ALL)
+    dynamics = SampleDynamics(
+        sums,
+        int(step) if step else None,
+        int(epochs),
+        int(best_step) if best_step else None,
+        float(best_loss) if best_loss else math.inf,
+    )
+    given, row = found["given"] if several else found["label"], np.arange(len(sums))
+    items = Items(row, row, found["index"], found["label"], given, found[_CHECKSUM], np.ones(len(sums)), several)
+    return items, dynamics
+
+
+def _parsed(cells: Sequence[str], name: str) -> Array:
+    """Return a column as whole numbers or floats."""
+    kind = SUMS[name].type if name in (SUMS.names or ()) else np.int64
+    return np.array([float(cell) if kind is np.float64 else int(cell) for cell in cells], kind)

@@ -23,11 +23,13 @@ class Memorised:
     Attributes:
         doubtful: how many labels are doubtful.
         count: how many of them are memorised.
+        best_step: the best step so far; `None` until there is a `val_loss`.
         rows: those of the lowest margins: position in the user's data, label, and the class that the model preferred.
     """
 
     doubtful: int
     count: int
+    best_step: int | None
     rows: Sequence[tuple[int, int, int]]
 
 
@@ -47,16 +49,16 @@ def memorised_of(
     order = most_doubtful(known.margin)
     rows = order[known.memorised[order]]
     named = [(int(index[row]), int(labels[row]), int(known.proposed[row])) for row in rows[:_MOST_NAMED]]
-    return Memorised(int(known.doubtful.sum()), len(rows), named)
+    return Memorised(int(known.doubtful.sum()), len(rows), known.best_step, named)
 
 
-def memorised_in_words(
-    found: Memorised | None, display: ProbeDisplay, best: int | None, axis: str
-) -> tuple[str, list[str]]:
+def memorised_in_words(found: Memorised | None, display: ProbeDisplay, axis: str) -> tuple[str, list[str]]:
     """Return how many labels are memorised since the best step, and the first of them; `axis` is what steps count."""
-    if found is None or best is None:
-        return "Doubtful labels memorised: not known without a val_loss", []
-    since = f"since {axis} {best}"
+    if found is None:
+        return f"Doubtful labels memorised: no {axis} has ended yet", []
+    if found.best_step is None:
+        return f"Doubtful labels memorised: without a val_loss no {axis} is the best", []
+    since = f"since {axis} {found.best_step}"
     if not found.count:
         return f"Doubtful labels memorised {since}: none of {found.doubtful:,}", []
     named = [

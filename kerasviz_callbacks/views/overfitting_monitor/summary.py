@@ -81,9 +81,8 @@ def _memorised(context: SummaryContext, data: Mapping[str, OverfittingData]) -> 
     """Return what is said of memorised labels; `None` where none is looked for."""
     if context.task.kind != "classes" or TRAINING not in context.probes:
         return None
-    training = data.get(TRAINING)
-    found, best = (None, None) if training is None else (training.memorised, training.best)
-    return memorised_in_words(found, context.display, best, context.schedule.unit)
+    found = data[TRAINING].memorised if TRAINING in data else None
+    return memorised_in_words(found, context.display, context.schedule.unit)
 
 
 def _loss_charts(context: SummaryContext, data: OverfittingData, metrics: Sequence[str], step: int) -> list[Chart]:
