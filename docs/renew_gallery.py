@@ -32,7 +32,7 @@ SOURCES = {
     "profiles.png": "watch_a_vae/views/validation/latent/profiles/000019.png",
     "reconstructions.png": "watch_a_vae/views/validation/reconstructions/pictures/000009.png",
 }
-LARGEST = 80_000  # bytes; larger files are reduced to 256 colours
+LARGEST = 70_000  # bytes; larger files are reduced to 256 colours
 
 
 def main():

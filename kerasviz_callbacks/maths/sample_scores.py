@@ -62,7 +62,8 @@ def _block_scores(values: _Real, labels: NDArray[np.intp], independent: bool) ->
     others = values.copy()
     others[rows, true] = -np.inf
     rival = others.argmax(axis=1)
-    margin = values[rows, true] - others[rows, rival]
+    with np.errstate(invalid="ignore"):
+        margin = values[rows, true] - others[rows, rival]
     margin = np.where(np.isfinite(margin), margin, np.nan)
     right = (values.argmax(axis=1) == true) & ~np.isnan(margin)
     probability = sigmoid(values[rows, true]) if independent else softmax(values)[rows, true]
