@@ -73,7 +73,10 @@ def columns_of(log_dir, run="views/train"):
 # Figures.
 
 
-@pytest.mark.parametrize("losses", [(0.9, 0.5, 0.7, 0.6), (None, 0.5, None, 0.4), (None,) * 4])
+LOSSES = [(0.9, 0.5, 0.7, 0.6), (None, 0.5, None, 0.4), (None,) * 4]
+
+
+@pytest.mark.parametrize("losses", [LOSSES[0], *(pytest.param(one, marks=pytest.mark.slow) for one in LOSSES[1:])])
 def test_margins_are_of_the_epochs_up_to_the_lowest_val_loss(losses, tmp_path):
     x, y, _ = wrongly_labelled()
     view, logits = kv.DataMap(tmp_path, training_data=(x, y), on_error="raise"), Logits(x)
@@ -258,7 +261,7 @@ def test_both_data_sets_have_a_map_and_a_table_each(tmp_path):
     assert view.table()["index"].tolist() == view.table("training")["index"].tolist()
 
 
-@pytest.mark.parametrize(("most", "count"), [(20, 60), (60, 60)])
+@pytest.mark.parametrize(("most", "count"), first([(20, 60), (60, 60)]))
 def test_features_of_at_most_so_many_rows_are_compared(most, count, tmp_path, monkeypatch):
     monkeypatch.setattr(data_map_view, "MOST_COMPARED", most)
     x, y, _ = wrongly_labelled()
@@ -304,7 +307,8 @@ fit(model, x, y, [Losses(0.9, 0.5, 0.7, 0.4, 0.6), view], initial_epoch=2, epoch
 """
 
 
-def test_a_fit_of_another_process_goes_on_with_the_sums_in_the_file(tmp_path):
+@pytest.mark.slow
+def test_a_fit_of_another_process_continues_with_the_sums_in_the_file(tmp_path):
     x, y, _ = wrongly_labelled()
     losses = Losses(0.9, 0.5, 0.7, 0.4, 0.6)
 
@@ -431,6 +435,7 @@ def test_a_shuffled_stream_continues_though_its_rows_come_in_another_order(tmp_p
     assert not np.array_equal(tables[0]["label"], tables[1]["label"]), "another order"
 
 
+@pytest.mark.slow
 def test_epochs_that_the_file_lacks_are_named(tmp_path, capsys):
     x, y, _ = wrongly_labelled()
     model = classifier()
@@ -548,8 +553,9 @@ def test_what_is_memorised_is_said_here_and_by_the_monitor(tmp_path, monkeypatch
     keras.utils.set_random_seed(3)
     model.compile(keras.optimizers.Adam(5e-3), "sparse_categorical_crossentropy")
     shown = sheets(monkeypatch)
-    view = kv.DataMap(tmp_path, training_data=(x, y), on_error="raise")
-    monitor = recorded(kv.OverfittingMonitor)(tmp_path, (x, y), training_data=(x, y), publish=False, on_error="raise")
+    given = {"training_data": (x, y), "freq": 80, "on_error": "raise"}
+    view = kv.DataMap(tmp_path, **given)
+    monitor = recorded(kv.OverfittingMonitor)(tmp_path, (x, y), publish=False, **given)
     losses = Losses(*[1.0] * 8, 0.5, *[1.0] * 71)
     fit(model, x, y, [losses, view, monitor], epochs=80, batch_size=60)
     table = view.table()
@@ -595,6 +601,7 @@ def test_dots_and_columns_are_where_the_figures_are(tmp_path):
     np.testing.assert_allclose(found, seen.shares[8], atol=0.01)
 
 
+@pytest.mark.slow
 def test_a_table_is_there_during_the_fit_and_not_before(tmp_path):
     x, y, _ = wrongly_labelled()
     view, seen = kv.DataMap(tmp_path, training_data=(x, y)), []
@@ -623,6 +630,7 @@ def test_it_is_measured_at_every_epoch_and_drawn_as_freq_says(tmp_path):
     assert set(view.table()["epochs"].tolist()) == {5}
 
 
+@pytest.mark.slow
 def test_features_are_compared_where_a_step_is_drawn_and_now_and_then_between(tmp_path):
     x, y, _ = wrongly_labelled()
     view = recorded(kv.DataMap)(tmp_path, training_data=(x, y), freq=20, on_error="raise")

@@ -59,18 +59,13 @@ class Items:
         """
         if len(self) != len(other) or self.several != other.several:
             return None
-        own, theirs = self._order(), other._order()
+        own, theirs = _order(self), _order(other)
         same = np.array_equal(self.checksum[own], other.checksum[theirs])
         if not same or (self.several and not np.array_equal(self.label[own], other.label[theirs])):
             return None
         places = np.empty(len(self), np.intp)
         places[own] = theirs
         return places
-
-    def _order(self) -> Array:
-        """Return an order that depends on the inputs and labels alone: equal inputs by label."""
-        keys = (self.given, self.label, self.checksum) if self.several else (self.given, self.checksum)
-        return np.lexsort(keys)
 
     def equal(self, other: Items) -> bool:
         """Whether others are the same labels of the same rows in the same order."""
@@ -93,6 +88,11 @@ class Items:
         chance = 0.5 if self.several else 1 / kept.sum()
         error = np.sqrt((chance * (1 - chance) / counts[kept]).sum()) / kept.sum()
         return float(shares.mean()), float(chance), float(error)
+
+
+def _order(items: Items) -> Array:
+    """Return an order that depends on the inputs and labels alone: equal inputs by label."""
+    return np.lexsort((items.given, *((items.label,) if items.several else ()), items.checksum))
 
 
 def _checksums(inputs: Any) -> Array:
