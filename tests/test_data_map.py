@@ -559,7 +559,7 @@ def test_what_is_memorised_is_said_here_and_by_the_monitor(tmp_path, monkeypatch
     losses = Losses(*[1.0] * 8, 0.5, *[1.0] * 71)
     fit(model, x, y, [losses, view, monitor], epochs=80, batch_size=60)
     table = view.table()
-    # Learned by heart since epoch 8: below another label on the mean until then, and right now.
+    # Memorised since epoch 8: below another label on the mean until then, and right now.
     memorised = table["doubtful"] & (table["group"] == "learned")
     assert np.isin(np.flatnonzero(memorised), rows).mean() > 0.7
     assert memorised.sum() >= 8

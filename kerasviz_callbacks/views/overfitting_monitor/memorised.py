@@ -38,7 +38,7 @@ def memorised_of(
 ) -> Memorised:
     """Add the answers of this step to the sums in `memory`, and return what is memorised.
 
-    The sums begin anew where they are of other rows or labels, or of later steps of an earlier fit.
+    The sums start over where they are of other rows or labels, or of later steps of an earlier fit.
     """
     known: SampleDynamics | None = memory.get("dynamics")
     same = known is not None and np.array_equal(memory["dynamics of"], np.stack([index, labels]))
