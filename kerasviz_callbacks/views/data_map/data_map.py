@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..._typing import Array
-from ...callback import COMPARED_SOURCES, TRAINING, UNTRAINED, VALIDATION, Image, Measured, ProbeView
+from ...callback import COMPARED_SOURCES, UNTRAINED, Image, Measured, ProbeView
 from ...callback.labelled import Labelled, labelled, sample_scores
 from ...draw.data_map import data_map_sheet
 from ...draw.text import join_notes, plural
@@ -36,7 +36,7 @@ _NEXT_COMPARED = 1.25
 """Factor by which the number of epochs grows until features are compared again, where no step is drawn."""
 
 _GROUPS = ("never_learned", "forgotten", "learned")
-_SOURCES = {"validation": VALIDATION, "training": TRAINING}
+_SOURCES = {name: source for source, name in COMPARED_SOURCES.items()}
 
 
 class DataMap(ProbeView):
@@ -183,13 +183,12 @@ class DataMap(ProbeView):
             compared = self._disagreement(captured[self._features].output, source)
             if not np.isnan(compared).all() or "compared" not in memory:  # of NaN features, keep the last known
                 memory["compared"] = (step, compared)
-        known = memory.setdefault("shares", {})
-        shares = {at: of for at, of in known.items() if at < step} | {step: _shares(dynamics, items.weights)}
-        memory["shares"] = shares
+        earlier = {at: of for at, of in memory.get("shares", {}).items() if at < step}
+        shares = memory["shares"] = earlier | {step: _shares(dynamics, items.weights)}
         compared_at, disagreement = memory.get("compared", (None, np.full(len(items), np.nan)))
         judged = Judged(items, dynamics.copy(), disagreement, self._names)
         missing = int(np.count_nonzero(~scores.known))
-        seen = Seen(judged, dict(shares), missing, (accuracy, chance, error), compared_at)
+        seen = Seen(judged, shares, missing, (accuracy, chance, error), compared_at)
         found = dict(zip(_GROUPS, shares[step], strict=True))
         found["doubtful"] = float(np.average(dynamics.doubtful, weights=items.weights))
         return Measured(step, seen, {f"data_map/{name}": value for name, value in found.items()})
